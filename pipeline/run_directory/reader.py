@@ -1,0 +1,91 @@
+"""Read a run directory: whole, growing, or left by a killed run."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import polars as pl
+import yaml
+
+from pipeline.errors import UserError
+from pipeline.run_directory.schema import IDENTITIES, OBSERVATIONS, TRACKLETS, Camera
+from pipeline.run_directory.segments import read_segments
+
+
+@dataclass(frozen=True, slots=True)
+class RunDirectory:
+    """A run directory on disk. Raises UserError when ``path`` is not one."""
+
+    path: Path
+
+    def __post_init__(self) -> None:
+        if not (self.path / "config.yaml").is_file():
+            raise UserError(
+                f"{self.path} is not a run directory: it has no config.yaml. "
+                "Expected the folder that `fusetrack run` printed"
+            )
+
+    def config(self) -> dict[str, object]:
+        """The resolved configuration of the run, as plain values."""
+        loaded = yaml.safe_load((self.path / "config.yaml").read_text())
+        return dict(loaded)
+
+    def cameras(self) -> list[Camera]:
+        """The cameras by name; empty before the first segment was closed."""
+        path = self.path / "cameras.json"
+        if not path.is_file():
+            return []
+        return msgspec.json.decode(path.read_bytes(), type=list[Camera])
+
+    def observations(self) -> pl.DataFrame:
+        """Every observation with its ``camera_id``, by camera, frame and track."""
+        root = self.path / "observations"
+        parts = [_observations_of(folder) for folder in sorted(root.glob("camera=*"))]
+        empty = _frame(OBSERVATIONS.empty_table()).with_columns(camera_id=pl.lit(""))
+        return (
+            pl.concat([empty, *parts])
+            .select("camera_id", pl.exclude("camera_id"))
+            .sort("camera_id", "frame_index", "track_id")
+        )
+
+    def tracklets(self) -> pl.DataFrame:
+        """Every closed track, by camera and track."""
+        table = read_segments(self.path / "tracklets", TRACKLETS)
+        return _frame(table).sort("camera_id", "track_id")
+
+    def events(self) -> pl.DataFrame:
+        """The identity event log, oldest first."""
+        return _frame(read_segments(self.path / "identities", IDENTITIES))
+
+    def identities(self) -> pl.DataFrame:
+        """Whose each track is now: the last event of every track, by camera and track."""
+        return (
+            self.events()
+            .unique(["camera_id", "track_id"], keep="last", maintain_order=True)
+            .sort("camera_id", "track_id")
+        )
+
+    def trajectories(self) -> pl.DataFrame:
+        """The result: observations joined with identities.
+
+        Columns: camera_id, frame_index, timestamp, track_id, global_id, confidence, x1, y1, x2,
+        y2, score, ground_x, ground_y; ordered by camera, frame and track. ``global_id`` and
+        ``confidence`` are null for a track that has no identity yet.
+        """
+        identities = self.identities().select("camera_id", "track_id", "global_id", "confidence")
+        joined = self.observations().join(identities, on=["camera_id", "track_id"], how="left")
+        return joined.select(
+            *("camera_id", "frame_index", "timestamp", "track_id", "global_id", "confidence"),
+            *("x1", "y1", "x2", "y2", "score", "ground_x", "ground_y"),
+        ).sort("camera_id", "frame_index", "track_id")
+
+
+def _observations_of(folder: Path) -> pl.DataFrame:
+    camera_id = folder.name.removeprefix("camera=")
+    return _frame(read_segments(folder, OBSERVATIONS)).with_columns(camera_id=pl.lit(camera_id))
+
+
+def _frame(table: object) -> pl.DataFrame:
+    frame = pl.from_arrow(table)
+    assert isinstance(frame, pl.DataFrame)
+    return frame

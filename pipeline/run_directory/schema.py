@@ -1,0 +1,69 @@
+"""Columns of the run directory's tables and the record of a camera."""
+
+import msgspec
+import pyarrow as pa
+
+#: One row a person a frame. Boxes are xyxy pixels, timestamp is seconds UTC, ground is metres.
+OBSERVATIONS = pa.schema(
+    [
+        ("frame_index", pa.int64()),
+        ("timestamp", pa.float64()),
+        ("track_id", pa.int64()),
+        ("x1", pa.float32()),
+        ("y1", pa.float32()),
+        ("x2", pa.float32()),
+        ("y2", pa.float32()),
+        ("score", pa.float32()),
+        ("ground_x", pa.float64()),
+        ("ground_y", pa.float64()),
+    ]
+)
+
+#: One row a closed track. ``embedding`` is the quality-weighted mean exemplar, a unit vector.
+TRACKLETS = pa.schema(
+    [
+        ("camera_id", pa.string()),
+        ("track_id", pa.int64()),
+        ("start", pa.float64()),
+        ("end", pa.float64()),
+        ("n", pa.int64()),
+        ("embedding", pa.list_(pa.float32())),
+        ("quality", pa.float32()),
+        ("thumbnail", pa.string()),
+    ]
+)
+
+#: The event log. The last event of a track says whose it is; ``at`` is event time, seconds UTC.
+IDENTITIES = pa.schema(
+    [
+        ("camera_id", pa.string()),
+        ("track_id", pa.int64()),
+        ("global_id", pa.int64()),
+        ("confidence", pa.float32()),
+        ("kind", pa.string()),
+        ("reason", pa.string()),
+        ("at", pa.float64()),
+    ]
+)
+
+
+class Camera(msgspec.Struct, frozen=True):
+    """What a run knows of one camera.
+
+    ``source`` carries no password; ``width`` and ``height`` are pixels after rotation;
+    ``timestamp_origin`` says where the first timestamp comes from (config, container, epoch,
+    rtcp, arrival or recorded).
+    ``state`` is running, complete or partial, and ``detail`` the reason for partial.
+    """
+
+    camera_id: str
+    source: str
+    width: int
+    height: int
+    fps: float
+    frames: int
+    start: float
+    end: float
+    timestamp_origin: str
+    state: str
+    detail: str = ""

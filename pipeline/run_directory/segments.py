@@ -1,0 +1,60 @@
+"""Closed Parquet segments: written beside their place, synced, then renamed into it."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+_POSITION = b"fusetrack.position"
+
+
+def write_segment(folder: Path, table: pa.Table, position: str) -> Path:
+    """Write ``table`` as the next ``part-NNNNN.parquet`` of ``folder`` and return its path.
+
+    ``position`` is the id of the last message in it, kept in the file's metadata, so that a
+    recorder that starts again knows what it has. Raises OSError when the disk is full; then
+    nothing is left behind.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    closed = segments(folder)
+    number = int(closed[-1].stem.removeprefix("part-")) + 1 if closed else 0
+    path = folder / f"part-{number:05d}.parquet"
+    partial = path.with_suffix(".partial")
+    metadata = {**(table.schema.metadata or {}), _POSITION: position.encode()}
+    try:
+        with partial.open("wb") as file:
+            pq.write_table(table.replace_schema_metadata(metadata), file, compression="zstd")
+            file.flush()
+            os.fsync(file.fileno())
+        partial.rename(path)
+    except OSError:
+        partial.unlink(missing_ok=True)
+        raise
+    return path
+
+
+def segments(folder: Path) -> list[Path]:
+    """The closed segments of ``folder``, in order."""
+    return sorted(folder.glob("part-*.parquet"))
+
+
+def last_position(folder: Path) -> str | None:
+    """The id of the last message that ``folder`` holds, or None when it holds none."""
+    closed = segments(folder)
+    if not closed:
+        return None
+    metadata = pq.read_schema(closed[-1]).metadata or {}
+    position = metadata.get(_POSITION)
+    return position.decode() if position else None
+
+
+def read_segments(folder: Path, schema: pa.Schema) -> pa.Table:
+    """All rows of ``folder``, an empty table of ``schema`` when there are none."""
+    return pa.concat_tables([schema.empty_table(), *_read_all(folder, schema)])
+
+
+def _read_all(folder: Path, schema: pa.Schema) -> Iterator[pa.Table]:
+    for path in segments(folder):
+        yield pq.read_table(path, partitioning=None).cast(schema)

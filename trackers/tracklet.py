@@ -1,0 +1,50 @@
+"""One track of one camera, summarised for the association across cameras."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+#: A tracklet's name: its camera and its track id there.
+TrackletKey = tuple[str, int]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tracklet:
+    """What is known of one track up to ``end``; immutable once ``closed``.
+
+    ``start`` and ``end`` are seconds UTC, ``count`` the number of observations.
+    ``exemplars`` is ``(K, D)`` float32 unit vectors of the best crops, ``qualities`` ``(K,)``
+    float32 in 0..1, ``exemplar_times`` ``(K,)`` float64 seconds UTC.
+    ``path`` is ``(M, 4)`` float64 rows of time in seconds UTC, footpoint x and y in pixels, and
+    box height in pixels, in order of time. ``ground`` is ``(M, 2)`` float64 metres on the ground
+    for the same rows, or None when the camera is not calibrated.
+    """
+
+    camera_id: str
+    track_id: int
+    revision: int
+    start: float
+    end: float
+    count: int
+    closed: bool
+    exemplars: NDArray[np.float32]
+    qualities: NDArray[np.float32]
+    exemplar_times: NDArray[np.float64]
+    path: NDArray[np.float64]
+    ground: NDArray[np.float64] | None = None
+
+    def __post_init__(self) -> None:
+        if self.end < self.start:
+            raise ValueError(f"tracklet {self.key} ends at {self.end}, before {self.start}")
+        if not len(self.exemplars) == len(self.qualities) == len(self.exemplar_times):
+            raise ValueError(f"tracklet {self.key}: exemplars and qualities differ in length")
+        if self.path.ndim != 2 or self.path.shape[1] != 4:
+            raise ValueError(f"tracklet {self.key}: path must be (M, 4), got {self.path.shape}")
+        if self.ground is not None and self.ground.shape != (len(self.path), 2):
+            raise ValueError(f"tracklet {self.key}: ground must be (M, 2) like path")
+
+    @property
+    def key(self) -> TrackletKey:
+        """Camera and track id."""
+        return self.camera_id, self.track_id
