@@ -1,0 +1,79 @@
+"""Who really was where: MOTChallenge text, the PETS 2009 xml or WILDTRACK json, as one table."""
+
+from pathlib import Path
+
+import polars as pl
+
+from pipeline.errors import UserError
+from pipeline.evaluation.boxes import SCHEMA, checked
+from pipeline.evaluation.mot import mot_boxes
+from pipeline.evaluation.pets import pets_boxes
+from pipeline.evaluation.wildtrack import wildtrack_boxes, wildtrack_views
+
+_LAYOUTS = (
+    "a MOT .txt file, a folder with CAMERA.txt or CAMERA/gt/gt.txt, the PETS 2009 .xml, or "
+    "WILDTRACK's folder annotations_positions"
+)
+_FILE_READERS = {".txt": mot_boxes, ".xml": pets_boxes}
+
+
+def read_ground_truth(path: Path, camera_ids: list[str]) -> pl.DataFrame:
+    """The boxes of those ``camera_ids`` that ``path`` annotates, sorted by camera, frame, person.
+
+    Columns: camera_id, frame_index (from 0), person_id (int), x1, y1, x2, y2 (float64 pixels).
+    A single file belongs to the camera of its name, or to the only camera there is. WILDTRACK's
+    views belong to cameras C1 to C7, or to the cameras in order when none has such a name.
+
+    Raises UserError when ``path`` is missing, broken, of an unknown layout, or annotates none of
+    the cameras.
+    """
+    annotated = annotated_cameras(path, camera_ids)
+    if _is_wildtrack(path):
+        views = wildtrack_views(camera_ids)
+        return checked(wildtrack_boxes(_json_folder(path), views), path)
+    parts = [_file_boxes(_camera_file(path, name), name) for name in annotated]
+    return pl.concat([SCHEMA.to_frame(), *parts])
+
+
+def annotated_cameras(path: Path, camera_ids: list[str]) -> list[str]:
+    """Those of ``camera_ids`` that ``path`` annotates, people or not. Raises like the reader."""
+    if not path.exists():
+        raise UserError(f"no ground truth at {path}. Expected {_LAYOUTS}")
+    if _is_wildtrack(path):
+        found = list(wildtrack_views(camera_ids))
+    elif path.is_dir():
+        found = [name for name in camera_ids if _camera_file(path, name).is_file()]
+    else:
+        found = _cameras_of_file(path, camera_ids)
+    if not found:
+        raise UserError(
+            f"{path} holds no ground truth for the cameras {', '.join(camera_ids)}. "
+            f"Expected {_LAYOUTS}, with CAMERA one of these"
+        )
+    return found
+
+
+def _cameras_of_file(path: Path, camera_ids: list[str]) -> list[str]:
+    if path.suffix.lower() not in _FILE_READERS:
+        raise UserError(f"{path}: unknown kind of ground truth. Expected {_LAYOUTS}")
+    return [path.stem] if path.stem in camera_ids else camera_ids if len(camera_ids) == 1 else []
+
+
+def _camera_file(path: Path, camera_id: str) -> Path:
+    if not path.is_dir():
+        return path
+    flat = path / f"{camera_id}.txt"
+    return flat if flat.is_file() else path / camera_id / "gt" / "gt.txt"
+
+
+def _file_boxes(path: Path, camera_id: str) -> pl.DataFrame:
+    return checked(_FILE_READERS[path.suffix.lower()](path, camera_id), path)
+
+
+def _is_wildtrack(path: Path) -> bool:
+    return path.is_dir() and any(_json_folder(path).glob("*.json"))
+
+
+def _json_folder(path: Path) -> Path:
+    inner = path / "annotations_positions"
+    return inner if inner.is_dir() else path

@@ -1,0 +1,128 @@
+"""A run directory against ground truth: each camera by both ids, and all cameras together."""
+
+import json
+from pathlib import Path
+
+import pytest
+from builders import Observation, camera, make_run
+
+from pipeline.errors import UserError
+from pipeline.evaluation import COLUMNS, evaluate_run, table_rows
+from pipeline.run_directory.reader import RunDirectory
+
+FRAMES = 4
+
+
+def _walk(camera_id: str, track_id: int, x: float) -> list[Observation]:
+    return [(camera_id, frame, track_id, (x, 0, x + 10, 20)) for frame in range(FRAMES)]
+
+
+BOTH = [row for name in ("a", "b") for row in [*_walk(name, 1, 0), *_walk(name, 2, 100)]]
+
+
+def _truth(folder: Path, *cameras: str) -> Path:
+    """Persons 1 (at x = 0) and 2 (at x = 100) in every camera."""
+    folder.mkdir()
+    lines = [f"{f + 1},{p},{x},0,10,20,1,1,1" for f in range(FRAMES) for p, x in ((1, 0), (2, 100))]
+    for name in cameras:
+        (folder / f"{name}.txt").write_text("\n".join(lines))
+    return folder
+
+
+def test_ids_swapped_between_cameras_cost_only_over_all(tmp_path: Path) -> None:
+    gids = {("a", 1): 1, ("a", 2): 2, ("b", 1): 2, ("b", 2): 1}
+    run = RunDirectory(make_run(tmp_path / "run", BOTH, gids))
+    found = evaluate_run(run, _truth(tmp_path / "truth", "a", "b"))
+    for scores in (*found.by_track_id.values(), *found.by_global_id.values()):
+        assert (scores.hota, scores.idf1, scores.mota) == pytest.approx((1.0, 1.0, 1.0))
+    assert found.all_cameras.idf1 == pytest.approx(0.5)
+    assert found.all_cameras.switches == 2
+    assert (found.all_cameras.truth_ids, found.all_cameras.predicted_ids) == (2, 2)
+    assert (found.left_out, found.doubled) == ([], 0)
+
+
+def test_the_same_people_in_both_cameras_are_perfect(tmp_path: Path) -> None:
+    gids = {("a", 1): 5, ("a", 2): 6, ("b", 1): 5, ("b", 2): 6}
+    run = RunDirectory(make_run(tmp_path / "run", BOTH, gids))
+    found = evaluate_run(run, _truth(tmp_path / "truth", "a", "b"))
+    assert (found.all_cameras.hota, found.all_cameras.idf1) == pytest.approx((1.0, 1.0))
+
+
+def test_a_track_without_a_global_id_counts_as_its_own_person(tmp_path: Path) -> None:
+    gids = {("a", 1): 5, ("a", 2): 6, ("b", 1): 5}
+    run = RunDirectory(make_run(tmp_path / "run", BOTH, gids))
+    found = evaluate_run(run, _truth(tmp_path / "truth", "a", "b"))
+    assert found.all_cameras.n_predicted == len(BOTH)
+    assert found.all_cameras.predicted_ids == 3
+    assert found.all_cameras.mota == pytest.approx(1 - 1 / 16)
+    assert found.all_cameras.idf1 == pytest.approx(12 / 16)
+
+
+def test_a_run_without_any_identity(tmp_path: Path) -> None:
+    run = RunDirectory(make_run(tmp_path / "run", BOTH, {}))
+    found = evaluate_run(run, _truth(tmp_path / "truth", "a", "b"))
+    assert found.by_global_id == found.by_track_id
+    assert (found.all_cameras.predicted_ids, found.all_cameras.idf1) == (4, 0.5)
+
+
+def test_a_global_id_twice_in_a_frame_is_counted_and_costs(tmp_path: Path) -> None:
+    gids = {(name, track): 5 for name in ("a", "b") for track in (1, 2)}
+    run = RunDirectory(make_run(tmp_path / "run", BOTH, gids))
+    found = evaluate_run(run, _truth(tmp_path / "truth", "a", "b"))
+    assert found.doubled == 2 * FRAMES
+    assert found.all_cameras.n_predicted == len(BOTH)
+    # Person 1 has id 5 in both cameras; person 2 has an id of the track's own in each.
+    assert found.all_cameras.idf1 == pytest.approx(12 / 16)
+
+
+def test_cameras_without_ground_truth_are_named_and_count_nowhere(tmp_path: Path) -> None:
+    run = RunDirectory(make_run(tmp_path / "run", BOTH, {}))
+    found = evaluate_run(run, _truth(tmp_path / "truth", "b"))
+    assert found.left_out == ["a"]
+    assert list(found.by_track_id) == list(found.by_global_id) == ["b"]
+    assert (found.all_cameras.n_predicted, found.all_cameras.idf1) == (8, 1.0)
+
+
+def test_a_run_without_people_misses_everybody(tmp_path: Path) -> None:
+    run = RunDirectory(make_run(tmp_path / "run", [], {}, cameras=[camera("a")]))
+    found = evaluate_run(run, _truth(tmp_path / "truth", "a"))
+    assert (found.all_cameras.misses, found.all_cameras.n_predicted) == (8, 0)
+    assert list(found.by_track_id) == ["a"]
+
+
+def test_people_where_the_truth_has_nobody_are_false(tmp_path: Path) -> None:
+    run = RunDirectory(make_run(tmp_path / "run", _walk("a", 1, 0), {}))
+    (tmp_path / "a.txt").write_text("")
+    found = evaluate_run(run, tmp_path / "a.txt")
+    assert (found.all_cameras.false_positives, found.all_cameras.n_truth) == (FRAMES, 0)
+
+
+def test_a_run_that_was_killed_before_its_first_segment(tmp_path: Path) -> None:
+    run = RunDirectory(make_run(tmp_path / "run", [], {}, cameras=[]))
+    with pytest.raises(UserError, match="has no camera to evaluate yet"):
+        evaluate_run(run, _truth(tmp_path / "truth", "a"))
+
+
+def test_cameras_are_known_without_the_list_of_cameras(tmp_path: Path) -> None:
+    folder = make_run(tmp_path / "run", BOTH, {})
+    (folder / "cameras.json").unlink()
+    found = evaluate_run(RunDirectory(folder), _truth(tmp_path / "truth", "a", "b"))
+    assert list(found.by_track_id) == ["a", "b"]
+
+
+def test_the_result_is_json_and_a_table(tmp_path: Path) -> None:
+    run = RunDirectory(make_run(tmp_path / "run", BOTH, {("a", 1): 1}))
+    found = evaluate_run(run, _truth(tmp_path / "truth", "a", "b"))
+    values = json.loads(json.dumps(found.as_dict(), allow_nan=False))
+    assert values["all_cameras"]["idf1"] == 0.5
+    assert values["by_track_id"]["a"]["switches"] == 0
+    rows = table_rows(found)
+    assert [row[:2] for row in rows] == [
+        ("a", "track"),
+        ("a", "global"),
+        ("b", "track"),
+        ("b", "global"),
+        ("all cameras", "global"),
+    ]
+    last = dict(zip(COLUMNS, rows[-1], strict=True))
+    assert (last["IDF1"], last["switches"], last["people"], last["of"]) == ("0.500", "2", "4", "2")
