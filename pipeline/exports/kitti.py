@@ -1,0 +1,37 @@
+"""KITTI tracking results: ``<camera_id>.txt``, one line a person a frame, space-separated.
+
+frame id type truncated occluded alpha x1 y1 x2 y2 height width length x y z rotation score.
+Frames count from 0, the id is the global id and the type is Pedestrian. What a box in a picture
+does not tell has the value that KITTI gives to unknown: -1 for truncated, occluded and the sizes,
+-10 for the angles, -1000 for the location.
+"""
+
+import polars as pl
+
+from pipeline.exports.rows import cameras_of, one_box_a_frame, read_rows
+from pipeline.run_directory.reader import RunDirectory
+
+
+def kitti(run: RunDirectory) -> dict[str, bytes]:
+    """File name -> text. Rows without a global id are left out and counted in a log warning."""
+    rows = read_rows(run)
+    lines = one_box_a_frame(rows, "kitti").select(
+        *("camera_id", "frame_index", "global_id"),
+        pl.lit("Pedestrian").alias("type"),
+        *_unknown(truncated=-1, occluded=-1, alpha=-10),
+        *("x1", "y1", "x2", "y2"),
+        *_unknown(size_h=-1, size_w=-1, size_l=-1),
+        *_unknown(x=-1000, y=-1000, z=-1000, rotation=-10),
+        "score",
+    )
+    return {
+        f"{camera.camera_id}.txt": lines.filter(camera_id=camera.camera_id)
+        .drop("camera_id")
+        .write_csv(include_header=False, separator=" ")
+        .encode()
+        for camera in cameras_of(run, rows)
+    }
+
+
+def _unknown(**values: int) -> list[pl.Expr]:
+    return [pl.lit(value).alias(name) for name, value in values.items()]

@@ -1,0 +1,42 @@
+"""Write an export: whole or not at all."""
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+from pipeline.errors import UserError
+
+
+def write(content: bytes | dict[str, bytes], out: Path) -> None:
+    """Write bytes to the file ``out``, or name -> bytes to files in the folder ``out``.
+
+    Missing folders are made, files of an earlier export replaced. Raises UserError when ``out``
+    is a folder for a file or a file for a folder, or cannot be written.
+    """
+    if isinstance(content, bytes) and out.is_dir():
+        raise UserError(f"{out} is a folder. Expected a file to write; name one in it")
+    if isinstance(content, dict) and out.is_file():
+        raise UserError(f"{out} is a file. Expected a folder; there is one file a camera")
+    try:
+        if isinstance(content, bytes):
+            _write_file(out, content)
+            return
+        out.mkdir(parents=True, exist_ok=True)
+        for name, data in content.items():
+            _write_file(out / name, data)
+    except OSError as error:
+        raise UserError(
+            f"cannot write the export {out}: {error.strerror}. Name another place with --out"
+        ) from error
+
+
+def _write_file(path: Path, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        partial.write_bytes(data)
+        os.replace(partial, path)
+    except OSError:
+        with suppress(OSError):
+            partial.unlink()
+        raise
