@@ -1,0 +1,187 @@
+"""What travels on the streams: typed, versioned structs in MessagePack.
+
+Every message has a deterministic name, made from what it says and not from when it was sent, so
+that a repeated one is recognised.
+"""
+
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.run_directory.schema import Camera
+from trackers.tracklet import Tracklet
+
+#: The version of the layout below; a message of another version is not read.
+VERSION = 1
+
+
+class Array(msgspec.Struct, array_like=True, frozen=True):
+    """A numpy array on the wire: dtype, shape and C-ordered bytes."""
+
+    dtype: str
+    shape: tuple[int, ...]
+    data: bytes
+
+
+def pack(array: NDArray[Any]) -> Array:
+    """``array`` in its wire form."""
+    return Array(array.dtype.str, array.shape, np.ascontiguousarray(array).tobytes())
+
+
+def unpack(array: Array) -> NDArray[Any]:
+    """The numpy array, read-only."""
+    return np.frombuffer(array.data, dtype=array.dtype).reshape(array.shape)
+
+
+class ObservationsMessage(msgspec.Struct, tag="observations", frozen=True):
+    """The people of one camera over some frames: N rows, one a person a frame.
+
+    ``frame_index`` and ``track_id`` are ``(N,)`` int64, ``timestamp`` ``(N,)`` float64 seconds
+    UTC, ``boxes`` ``(N, 4)`` float32 xyxy pixels, ``scores`` ``(N,)`` float32, ``ground``
+    ``(N, 2)`` float64 metres (NaN where unknown) or None without calibration.
+    """
+
+    camera_id: str
+    frame_index: Array
+    timestamp: Array
+    track_id: Array
+    boxes: Array
+    scores: Array
+    ground: Array | None = None
+
+
+class CameraMessage(msgspec.Struct, tag="camera", frozen=True):
+    """The state of a camera, as of now."""
+
+    camera: Camera
+
+
+class TrackletMessage(msgspec.Struct, tag="tracklet", frozen=True):
+    """A track as far as it is known; see `trackers.tracklet.Tracklet` for the arrays.
+
+    ``at`` is the moment of event time, seconds UTC, to which this revision belongs.
+    """
+
+    at: float
+    camera_id: str
+    track_id: int
+    revision: int
+    start: float
+    end: float
+    count: int
+    closed: bool
+    exemplars: Array
+    qualities: Array
+    exemplar_times: Array
+    path: Array
+    ground: Array | None = None
+    thumbnail: str | None = None
+
+
+class WatermarkMessage(msgspec.Struct, tag="watermark", frozen=True):
+    """Everything of this camera up to ``timestamp`` has been sent; all of it when ``ended``."""
+
+    camera_id: str
+    timestamp: float
+    ended: bool = False
+
+
+class IdentityMessage(msgspec.Struct, tag="identity", frozen=True):
+    """From now on this track is that person. ``at`` is event time, seconds UTC."""
+
+    camera_id: str
+    track_id: int
+    global_id: int
+    confidence: float
+    kind: str
+    reason: str
+    at: float
+
+
+class EndMessage(msgspec.Struct, tag="end", frozen=True):
+    """The associator has seen the end of every camera: no more identities will come."""
+
+    at: float
+
+
+Message = (
+    ObservationsMessage
+    | CameraMessage
+    | TrackletMessage
+    | WatermarkMessage
+    | IdentityMessage
+    | EndMessage
+)
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder: msgspec.msgpack.Decoder[Message] = msgspec.msgpack.Decoder(Message)
+
+
+def encode(message: Message) -> bytes:
+    """``message`` in MessagePack."""
+    return _encoder.encode(message)
+
+
+def decode(data: bytes) -> Message:
+    """The message in ``data``. Raises msgspec.DecodeError when it is none of ours."""
+    return _decoder.decode(data)
+
+
+def message_name(message: Message) -> str:
+    """What tells this message from every other of its run, whenever and however often sent."""
+    match message:
+        case TrackletMessage():
+            return f"{message.camera_id}:{message.track_id}:{message.revision}"
+        case ObservationsMessage():
+            frames = unpack(message.frame_index)
+            return f"{message.camera_id}:{frames[0]}-{frames[-1]}" if len(frames) else ""
+        case WatermarkMessage():
+            return f"{message.camera_id}:{message.timestamp!r}:{message.ended}"
+        case CameraMessage():
+            return f"{message.camera.camera_id}:{message.camera.frames}:{message.camera.state}"
+        case IdentityMessage():
+            return f"{message.camera_id}:{message.track_id}:{message.global_id}:{message.at!r}"
+        case EndMessage():
+            return "end"
+
+
+def tracklet_message(
+    tracklet: Tracklet, at: float, thumbnail: str | None = None
+) -> TrackletMessage:
+    """``tracklet`` in its wire form."""
+    return TrackletMessage(
+        at=at,
+        camera_id=tracklet.camera_id,
+        track_id=tracklet.track_id,
+        revision=tracklet.revision,
+        start=tracklet.start,
+        end=tracklet.end,
+        count=tracklet.count,
+        closed=tracklet.closed,
+        exemplars=pack(tracklet.exemplars),
+        qualities=pack(tracklet.qualities),
+        exemplar_times=pack(tracklet.exemplar_times),
+        path=pack(tracklet.path),
+        ground=None if tracklet.ground is None else pack(tracklet.ground),
+        thumbnail=thumbnail,
+    )
+
+
+def tracklet_of(message: TrackletMessage) -> Tracklet:
+    """The tracklet that ``message`` carries."""
+    return Tracklet(
+        camera_id=message.camera_id,
+        track_id=message.track_id,
+        revision=message.revision,
+        start=message.start,
+        end=message.end,
+        count=message.count,
+        closed=message.closed,
+        exemplars=unpack(message.exemplars),
+        qualities=unpack(message.qualities),
+        exemplar_times=unpack(message.exemplar_times),
+        path=unpack(message.path),
+        ground=None if message.ground is None else unpack(message.ground),
+    )
