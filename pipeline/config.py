@@ -41,9 +41,12 @@ class Calibration(Section):
 
 
 class CameraConfig(Section):
-    """One camera: where its pictures come from, when it started, how it sees the ground."""
+    """One camera: where its pictures come from, when it started, how it sees the ground.
 
-    source: str
+    ``source`` may be left out when the command line gives it.
+    """
+
+    source: str | None = None
     start: datetime | None = None
     fps: Annotated[float, Field(gt=0)] | None = None
     calibration: Calibration | None = None
@@ -67,9 +70,12 @@ class DetectorConfig(Section):
 
 
 class TrackerConfig(Section):
-    """The single-camera tracker. ``buffer_s`` is how long a lost track may come back."""
+    """The single-camera tracker. ``buffer_s`` is how long a lost track may come back.
 
-    name: str = "bytetrack"
+    ``embeddings`` shows every detection to the embedder, for trackers that look at people.
+    """
+
+    name: str = "botsort"
     buffer_s: Seconds = 1.0
     embeddings: bool = False
     options: dict[str, bool | int | float | str] = {}
@@ -93,7 +99,7 @@ class AssociationConfig(Section):
     """How tracklets become people. Times are seconds of event time."""
 
     interval_s: Seconds = 1.0
-    evidence_s: Annotated[float, Field(ge=0)] = 1.0
+    evidence_s: Annotated[float, Field(ge=0)] = 1.5
     min_exemplars: Annotated[int, Field(ge=1)] = 2
     min_confidence: Score = 0.5
     gallery_s: Seconds = 600.0

@@ -1,0 +1,196 @@
+"""One camera inside a node: tracker, track log, chosen crops, and what there is to send."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.bus.messages import (
+    Message,
+    ObservationsMessage,
+    WatermarkMessage,
+    pack,
+    tracklet_message,
+)
+from pipeline.config import SiteConfig, TrackerConfig
+from pipeline.crops import Crop, crop_of, qualities
+from pipeline.errors import UserError, unknown_name
+from pipeline.frame import Frame
+from pipeline.schedule import AnyFrame
+from pipeline.thumbnails import Thumbnails
+from trackers.crop_choice import Chosen, CropChoice
+from trackers.detections import Detections
+from trackers.ground import ground_to_image
+from trackers.single_camera import TRACKER_NAMES, SingleCameraTracker
+from trackers.track_log import Exemplar, TrackLog
+from trackers.tracklet import Tracklet
+
+# A track is closed a little later than its tracker gives it up.
+_CLOSE_AFTER = 1.2
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Rows:
+    frame_index: int
+    timestamp: float
+    tracked: Detections
+    ground: NDArray[np.float64] | None
+
+
+class Camera:
+    """Follows the people of one camera and collects what node and associator need to know."""
+
+    def __init__(
+        self, camera_id: str, config: SiteConfig, fps: float, thumbnails: Thumbnails | None
+    ) -> None:
+        self.camera_id = camera_id
+        self.frames = 0
+        self._interval_s = config.association.interval_s
+        self._thumbnails = thumbnails
+        self._tracker = open_tracker(config.tracker, fps)
+        self._log = TrackLog(
+            camera_id,
+            close_after_s=config.tracker.buffer_s * _CLOSE_AFTER,
+            exemplars=config.reid.exemplars,
+            homography=_homography(config, camera_id),
+        )
+        self._choice: CropChoice[Crop] = CropChoice(config.reid.spacing_s, config.reid.min_quality)
+        self._due: list[Chosen[Crop]] = []
+        self._closing: list[int] = []
+        self._closed: list[Tracklet] = []
+        self._rows: list[_Rows] = []
+        self._period: int | None = None
+        self.timestamp = -np.inf
+
+    def see(self, frame: AnyFrame, detections: Detections) -> None:
+        """Track the detections of the next frame and choose crops."""
+        image = frame.image if isinstance(frame, Frame) else None
+        tracked = self._tracker.update(detections, image, frame.timestamp)
+        tracked = self._log.add(tracked, frame.timestamp)
+        self.frames += 1
+        self.timestamp = frame.timestamp
+        if self._period is None:
+            self._period = self._period_of(frame.timestamp)
+        if len(tracked):
+            ground = self._log.ground(tracked.boxes)
+            self._rows.append(_Rows(frame.index, frame.timestamp, tracked, ground))
+        self._due += self._choice.take_finished(frame.timestamp)
+        self._offer(tracked, image, frame.timestamp)
+        for track_id in self._log.overdue(frame.timestamp):
+            self._end_track(track_id)
+
+    def end(self) -> None:
+        """The camera has ended: every open track ends with it."""
+        for track_id in self._log.open_ids():
+            self._end_track(track_id)
+
+    def take_due(self) -> list[Chosen[Crop]]:
+        """The crops whose time has come, to be embedded and given to `keep`."""
+        due, self._due = self._due, []
+        return due
+
+    def keep(self, chosen: Chosen[Crop], embedding: NDArray[np.float32]) -> None:
+        """The embedding ``(D,)`` of a crop that `take_due` gave."""
+        exemplar = Exemplar(chosen.timestamp, chosen.quality, embedding)
+        self._log.add_exemplar(chosen.track_id, exemplar)
+        if self._thumbnails is not None and chosen.crop.image is not None:
+            self._thumbnails.offer(chosen.track_id, chosen.quality, chosen.crop.image)
+
+    def close_tracks(self) -> None:
+        """Close the tracks that have ended, once all their crops are embedded."""
+        self._closed += [self._log.close(track_id) for track_id in self._closing]
+        self._closing.clear()
+
+    def take_messages(self, *, ended: bool) -> tuple[list[Message], list[Message]]:
+        """Observations and tracklets to send, at the end of a period of event time or for good."""
+        period = self._period_of(self.timestamp) if self.frames else 0
+        if not ended and (self._period is None or period <= self._period):
+            return [], []
+        self._period = period
+        # The end comes after every period, even one that ends with the last frame.
+        at = math.nextafter(self.timestamp, math.inf) if ended else period * self._interval_s
+        tracklets = self._take_closed(at)
+        tracklets += [tracklet_message(t, at) for t in self._log.snapshot()]
+        tracklets.append(WatermarkMessage(self.camera_id, at, ended))
+        return self._take_observations(), tracklets
+
+    def _take_closed(self, at: float) -> list[Message]:
+        closed, self._closed = self._closed, []
+        return [tracklet_message(t, at, self._thumbnail_of(t.track_id)) for t in closed]
+
+    def _take_observations(self) -> list[Message]:
+        rows, self._rows = self._rows, []
+        return [_observations(self.camera_id, rows)] if rows else []
+
+    def _thumbnail_of(self, track_id: int) -> str | None:
+        return None if self._thumbnails is None else self._thumbnails.write(track_id)
+
+    def _period_of(self, timestamp: float) -> int:
+        return int(np.floor(timestamp / self._interval_s))
+
+    def _end_track(self, track_id: int) -> None:
+        if track_id in self._closing:
+            return
+        last = self._choice.close(track_id)
+        if last is not None:
+            self._due.append(last)
+        self._closing.append(track_id)
+
+    def _offer(
+        self, tracked: Detections, image: NDArray[np.uint8] | None, timestamp: float
+    ) -> None:
+        if not len(tracked) or (image is None and tracked.embeddings is None):
+            return
+        assert tracked.track_ids is not None
+        scored = zip(map(int, tracked.track_ids), qualities(tracked, image), strict=True)
+        for row, (track_id, quality) in enumerate(scored):
+            if self._choice.wants(track_id, float(quality)):
+                crop = crop_of(tracked, row, image)
+                self._choice.offer(track_id, timestamp, float(quality), crop)
+
+
+def open_tracker(config: TrackerConfig, fps: float) -> SingleCameraTracker:
+    """The single-camera tracker of ``config``. Raises UserError for a wrong name or option."""
+    if config.name not in TRACKER_NAMES:
+        raise unknown_name("tracker", config.name, TRACKER_NAMES)
+    try:
+        return SingleCameraTracker(
+            config.name,
+            buffer_s=config.buffer_s,
+            fps=fps,
+            use_embeddings=config.embeddings,
+            options=config.options,
+        )
+    except ValueError as error:
+        raise UserError(f"tracker: {error}") from error
+
+
+def _homography(config: SiteConfig, camera_id: str) -> NDArray[np.float64] | None:
+    calibration = config.cameras[camera_id].calibration
+    if calibration is None:
+        return None
+    if calibration.homography is not None:
+        return np.array(calibration.homography, np.float64)
+    return ground_to_image(np.array(calibration.projection, np.float64))
+
+
+def _observations(camera_id: str, rows: list[_Rows]) -> ObservationsMessage:
+    counts = [len(row.tracked) for row in rows]
+    grounds = [row.ground for row in rows if row.ground is not None]
+    track_ids = [row.tracked.track_ids for row in rows if row.tracked.track_ids is not None]
+    return ObservationsMessage(
+        camera_id=camera_id,
+        frame_index=pack(np.repeat(np.array([r.frame_index for r in rows], np.int64), counts)),
+        timestamp=pack(np.repeat(np.array([r.timestamp for r in rows], np.float64), counts)),
+        track_id=pack(np.concatenate(track_ids)),
+        boxes=pack(np.concatenate([row.tracked.boxes for row in rows])),
+        scores=pack(np.concatenate([row.tracked.scores for row in rows])),
+        ground=pack(np.concatenate(grounds)) if grounds else None,
+    )
+
+
+def thumbnails_of(folder: Path | None, camera_id: str) -> Thumbnails | None:
+    """Where thumbnails of this camera go, None when they are not to be kept."""
+    return None if folder is None else Thumbnails(folder, camera_id)

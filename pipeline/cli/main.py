@@ -1,0 +1,37 @@
+"""The command `fusetrack` and how it fails: one line on stderr and exit code 2."""
+
+import logging
+import sys
+
+import typer
+
+from pipeline.cli.output import fail
+from pipeline.cli.results import evaluate, export, report, summary
+from pipeline.cli.run import run
+from pipeline.cli.system import doctor
+from pipeline.cli.weights import weights
+from pipeline.errors import UserError
+
+app = typer.Typer(
+    help="Follow people across cameras: video in, trajectories with one global id per person out.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command()(run)
+app.command()(export)
+app.command()(evaluate)
+app.command()(report)
+app.command()(summary)
+app.command()(doctor)
+app.add_typer(weights, name="weights")
+
+
+def main() -> None:
+    """Run the command line. A UserError becomes one line; any other error is a fault of ours."""
+    logging.basicConfig(format="fusetrack: %(message)s", level=logging.WARNING)
+    try:
+        app()
+    except UserError as error:
+        fail(str(error))
+        sys.exit(2)

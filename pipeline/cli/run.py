@@ -1,0 +1,127 @@
+"""`fusetrack run`: several cameras in, one identity for each person out."""
+
+import signal
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipeline.cli.output import fail, say
+from pipeline.config import CameraConfig, SiteConfig, check_config, load_config
+from pipeline.errors import UserError
+from pipeline.progress import Mode, Tally, shown, write_event
+from pipeline.run_directory.reader import RunDirectory
+
+
+def run(
+    sources: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[NAME=]SOURCE...",
+            help="Videos, folders of images, globs, URLs, webcam numbers, recorded detections.",
+            show_default=False,
+        ),
+    ] = None,
+    config: Annotated[Path | None, typer.Option(help="Site configuration (YAML).")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Run directory; runs/<time> if left out.")
+    ] = None,
+    detector: Annotated[str | None, typer.Option(help="YOLO model by name or path.")] = None,
+    tracker: Annotated[str | None, typer.Option(help="Single-camera tracker by name.")] = None,
+    reid: Annotated[str | None, typer.Option(help="ReID model by name or path.")] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:N.")] = None,
+    redis: Annotated[str | None, typer.Option(help="Redis URL; embedded if left out.")] = None,
+    save_video: Annotated[bool, typer.Option(help="Write videos with boxes and ids.")] = False,
+    save_thumbnails: Annotated[bool, typer.Option(help="Keep one picture a track.")] = False,
+    json_events: Annotated[bool, typer.Option("--json", help="JSON events on stdout.")] = False,
+    quiet: Annotated[bool, typer.Option(help="Say nothing but errors.")] = False,
+) -> None:
+    """Follow the people of all SOURCES and write the run directory."""
+    from pipeline.run import Stop, run_site, signals
+
+    overrides = {
+        "detector": {"model": detector},
+        "tracker": {"name": tracker},
+        "reid": {"model": reid},
+        "recording": {"video": save_video or None, "thumbnails": save_thumbnails or None},
+    }
+    site = with_options(
+        load_config(config) if config else SiteConfig(),
+        sources or [],
+        {**overrides, "device": device, "redis": redis},
+    )
+    folder = out or Path("runs") / datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    mode = _mode(json_events, quiet)
+    stop, tally = Stop(), Tally(list(site.cameras))
+    with signals(stop), shown(tally, mode):
+        result = run_site(site, folder, stop=stop, tally=tally)
+    if site.recording.video and stop.signal is None:
+        from pipeline.render import render_videos
+
+        render_videos(result)
+    faults = _tell_result(result, tally, mode)
+    sys.exit(_exit_code(stop.signal, faults))
+
+
+def with_options(config: SiteConfig, sources: list[str], options: dict[str, object]) -> SiteConfig:
+    """``config`` with the command line's sources and options; an option that is None is not set.
+
+    A source whose name is a camera of the configuration becomes that camera's source; any other
+    is a new camera. Raises UserError when a camera is left without a source.
+    """
+    from pipeline.sources.names import resolve_sources
+
+    values = config.model_dump(mode="python", exclude_unset=True)
+    cameras = values.setdefault("cameras", {})
+    for name, camera in resolve_sources(sources).items():
+        given = config.cameras.get(name, CameraConfig())
+        cameras[name] = {**given.model_dump(exclude_unset=True), "source": camera.source}
+    _override(values, options)
+    merged = check_config(values, "the command line")
+    for name, camera in merged.cameras.items():
+        if camera.source is None:
+            raise UserError(
+                f"camera {name} has no source: give {name}=SOURCE or set it in the file"
+            )
+    return merged
+
+
+def _override(values: dict[str, object], options: dict[str, object]) -> None:
+    for key, option in options.items():
+        if isinstance(option, dict):
+            section = values.setdefault(key, {})
+            assert isinstance(section, dict)
+            _override(section, option)
+        elif option is not None:
+            values[key] = option
+
+
+def _mode(json_events: bool, quiet: bool) -> Mode:
+    if json_events:
+        return "json"
+    return "quiet" if quiet or not sys.stderr.isatty() else "table"
+
+
+def _tell_result(result: RunDirectory, tally: Tally, mode: Mode) -> list[str]:
+    """Say where the results are and what was not complete; returns the faults of the input."""
+    faults = [
+        f"{camera.camera_id}: {camera.detail}" for camera in result.cameras() if camera.detail
+    ]
+    if mode == "json":
+        write_event({**tally.event("finished"), "run": str(result.path), "faults": faults})
+    else:
+        people = tally.people()
+        found = f"{people} people" if people else "no people were found"
+        say(f"{found}, {tally.elapsed_s():.1f} s: {result.path}")
+    for fault in faults:
+        fail(fault)
+    return faults
+
+
+def _exit_code(stopped_by: int | None, faults: list[str]) -> int:
+    """128 + the signal after SIGINT or SIGTERM, 2 when a part of the input was unreadable."""
+    if stopped_by is not None:
+        return 128 + signal.Signals(stopped_by)
+    return 2 if faults else 0

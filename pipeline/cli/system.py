@@ -1,0 +1,22 @@
+"""`fusetrack doctor`: what works here."""
+
+import sys
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+
+def doctor() -> None:
+    """Check devices, codecs, Redis and weights; exit code 2 when the main job cannot run."""
+    from pipeline.doctor import checks
+
+    table = Table("what", "state", "detail")
+    found = checks()
+    for check in found:
+        state = "ok" if check.works else ("missing" if check.needed else "not here")
+        table.add_row(check.name, state, check.detail)
+    Console().print(table)
+    if any(check.needed and not check.works for check in found):
+        typer.echo("the main job cannot run: see the rows marked missing", err=True)
+        sys.exit(2)

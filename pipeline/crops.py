@@ -1,0 +1,44 @@
+"""Cutting people out of frames, and how good a cut is."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trackers.crop_quality import crop_quality, geometry_quality
+from trackers.detections import Detections
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Crop:
+    """A person cut out of a frame, ``(H, W, 3)`` uint8 BGR, or an embedding that is known already,
+    ``(D,)`` float32; or both."""
+
+    image: NDArray[np.uint8] | None
+    embedding: NDArray[np.float32] | None
+
+
+def cut(image: NDArray[np.uint8], box: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """The part of ``image`` ``(H, W, 3)`` inside ``box`` ``(4,)`` xyxy: a view of at least 1x1."""
+    height, width = image.shape[:2]
+    left = int(np.clip(box[0], 0, width - 1))
+    top = int(np.clip(box[1], 0, height - 1))
+    right = int(np.clip(np.ceil(box[2]), left + 1, width))
+    bottom = int(np.clip(np.ceil(box[3]), top + 1, height))
+    return image[top:bottom, left:right]
+
+
+def crop_of(detections: Detections, row: int, image: NDArray[np.uint8] | None) -> Crop:
+    """The crop of one detection, with pixels of its own."""
+    embedding = None if detections.embeddings is None else detections.embeddings[row]
+    pixels = None if image is None else cut(image, detections.boxes[row]).copy()
+    return Crop(pixels, embedding)
+
+
+def qualities(detections: Detections, image: NDArray[np.uint8] | None) -> NDArray[np.float32]:
+    """``(N,)`` in 0..1: how much each crop shows of a person; without pixels, the boxes say."""
+    if image is not None:
+        return crop_quality(detections.boxes, image, detections.scores)
+    width, height = (math.ceil(edge) for edge in detections.boxes[:, 2:].max(axis=0))
+    return geometry_quality(detections.boxes, (height, width), detections.scores)

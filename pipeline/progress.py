@@ -1,0 +1,108 @@
+"""What a run tells while it works: a live table, JSON events, or nothing."""
+
+import json
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Literal, TextIO
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+Mode = Literal["table", "json", "quiet"]
+
+_EVENT_EVERY_S = 1.0
+
+
+class Tally:
+    """Frames and people so far, for each camera; told by several threads."""
+
+    def __init__(self, camera_ids: list[str], clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._started = clock()
+        self._lock = threading.Lock()
+        self._frames = dict.fromkeys(camera_ids, 0)
+        self._people: dict[str, set[int]] = {camera_id: set() for camera_id in camera_ids}
+
+    def on_frames(self, camera_id: str, frames: int) -> None:
+        """``frames`` of this camera are processed."""
+        with self._lock:
+            self._frames[camera_id] = frames
+
+    def on_decision(self, camera_id: str, global_id: int) -> None:
+        """This person was recognised in this camera."""
+        with self._lock:
+            self._people[camera_id].add(global_id)
+
+    def elapsed_s(self) -> float:
+        """Seconds since the run began."""
+        return self._clock() - self._started
+
+    def rows(self) -> list[tuple[str, int, float, int]]:
+        """For each camera: name, frames, frames a second, people so far."""
+        elapsed = max(self.elapsed_s(), 1e-6)
+        with self._lock:
+            return [
+                (camera_id, frames, frames / elapsed, len(self._people[camera_id]))
+                for camera_id, frames in self._frames.items()
+            ]
+
+    def people(self) -> int:
+        """Different people so far, over all cameras."""
+        with self._lock:
+            return len(set().union(*self._people.values()))
+
+    def event(self, kind: str) -> dict[str, object]:
+        """The tally as a JSON event."""
+        cameras = {
+            camera_id: {"frames": frames, "frames_per_s": round(speed, 2), "people": people}
+            for camera_id, frames, speed, people in self.rows()
+        }
+        return {"event": kind, "people": self.people(), "cameras": cameras}
+
+    def table(self) -> Table:
+        """The tally to look at."""
+        table = Table("camera", "frames", "frames/s", "people", title=f"{self.people()} people")
+        for camera_id, frames, speed, people in self.rows():
+            table.add_row(camera_id, str(frames), f"{speed:.1f}", str(people))
+        return table
+
+
+@contextmanager
+def shown(tally: Tally, mode: Mode, stream: TextIO | None = None) -> Iterator[None]:
+    """Show the tally while the block runs: a live table on stderr, or JSON lines on stdout."""
+    if mode == "table":
+        console = Console(stderr=True)
+        with Live(get_renderable=tally.table, console=console, refresh_per_second=4):
+            yield
+    elif mode == "json":
+        with _events(tally, stream or sys.stdout):
+            yield
+    else:
+        yield
+
+
+def write_event(event: dict[str, object], stream: TextIO | None = None) -> None:
+    """One JSON object on one line, at once."""
+    print(json.dumps(event), file=stream or sys.stdout, flush=True)
+
+
+@contextmanager
+def _events(tally: Tally, stream: TextIO) -> Iterator[None]:
+    done = threading.Event()
+
+    def tell() -> None:
+        while not done.wait(_EVENT_EVERY_S):
+            write_event(tally.event("progress"), stream)
+
+    teller = threading.Thread(target=tell, name="progress", daemon=True)
+    teller.start()
+    try:
+        yield
+    finally:
+        done.set()
+        teller.join()
+        write_event(tally.event("progress"), stream)

@@ -1,0 +1,28 @@
+"""A run in a few rows: who was seen where, for how long."""
+
+import polars as pl
+
+from pipeline.run_directory.reader import RunDirectory
+
+
+def people(run: RunDirectory) -> pl.DataFrame:
+    """One row a person, by global id.
+
+    Columns: global_id, cameras (names, sorted), tracks, observations, first and last (seconds
+    UTC), confidence (mean over tracks).
+    """
+    tracks = run.identities().select("camera_id", "track_id", "global_id", "confidence")
+    seen = run.observations().join(tracks, on=["camera_id", "track_id"])
+    confidences = tracks.group_by("global_id").agg(pl.col("confidence").mean())
+    return (
+        seen.group_by("global_id")
+        .agg(
+            cameras=pl.col("camera_id").unique().sort(),
+            tracks=pl.struct("camera_id", "track_id").n_unique(),
+            observations=pl.len(),
+            first=pl.col("timestamp").min(),
+            last=pl.col("timestamp").max(),
+        )
+        .join(confidences, on="global_id")
+        .sort("global_id")
+    )
