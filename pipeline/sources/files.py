@@ -1,0 +1,40 @@
+"""Check a file before a decoder sees it, so that the message can say what is wrong."""
+
+import os
+from difflib import get_close_matches
+from pathlib import Path
+
+from pipeline.errors import UserError
+from pipeline.sources.kinds import exists
+
+
+def readable_file(source: str) -> Path:
+    """The path of a file that is there, can be read and is not empty. Raises UserError."""
+    path = Path(source)
+    if not exists(path):
+        raise no_such_file(path)
+    try:
+        with path.open("rb") as file:
+            empty = not file.read(1)
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}") from error
+    if empty:
+        raise UserError(f"{path} is empty (0 bytes). Was its copy finished?")
+    return path
+
+
+def no_such_file(path: Path) -> UserError:
+    """The error for a missing file, with the nearest name in its folder when there is one."""
+    folder = path.parent
+    if not os.path.isdir(folder):
+        return UserError(f"no such file: {path} (there is no folder {folder})")
+    near = get_close_matches(path.name, _names_in(folder), n=1, cutoff=0.6)
+    hint = f". Did you mean {str(path.with_name(near[0]))!r}?" if near else ""
+    return UserError(f"no such file: {path}{hint}")
+
+
+def _names_in(folder: Path) -> list[str]:
+    try:
+        return sorted(entry.name for entry in folder.iterdir())
+    except OSError:
+        return []

@@ -1,0 +1,51 @@
+"""What kind of source a text names."""
+
+import glob
+import os
+import re
+from pathlib import Path
+from typing import Literal
+
+Kind = Literal["url", "webcam", "recorded", "pictures", "video"]
+
+PICTURE_SUFFIXES = frozenset(
+    {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
+)
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+
+
+def kind_of(source: str) -> Kind:
+    """The kind of ``source``; a glob counts as pictures. Only folders are looked up on disk."""
+    if source.isascii() and source.isdigit():
+        return "webcam"
+    if is_url(source):
+        return "url"
+    path = Path(source)
+    if os.path.isdir(path) or is_glob(source) or is_picture(path):
+        return "pictures"
+    return "recorded" if path.suffix.lower() == ".parquet" else "video"
+
+
+def is_url(source: str) -> bool:
+    """Whether ``source`` is an address and not a path."""
+    return bool(_URL.match(source))
+
+
+def is_picture(path: Path) -> bool:
+    """Whether the name of ``path`` is that of a picture, not of a hidden file."""
+    return path.suffix.lower() in PICTURE_SUFFIXES and not path.name.startswith(".")
+
+
+def is_glob(source: str) -> bool:
+    """Whether ``source`` is a pattern, not the name of something that exists."""
+    return glob.has_magic(source) and not exists(Path(source))
+
+
+def exists(path: Path) -> bool:
+    """Whether ``path`` is there; yes for one that may not be looked at (opening it says why)."""
+    try:
+        return path.exists()
+    except PermissionError:
+        return True
+    except (OSError, ValueError):
+        return False

@@ -1,0 +1,35 @@
+"""Take the secrets out of an address before it is shown or written."""
+
+import re
+
+from pipeline.sources.kinds import is_url
+
+_SECRET = (
+    r"user(?:name)?|usr|login|pass(?:word|wd)?|pwd|(?:access_?|auth_?)?token|auth|"
+    r"(?:api_?)?key|secret|sig(?:nature)?"
+)
+# Some recorders put `user=.._password=.._channel=..` into the path, so a value also ends there.
+_PARAMETER = re.compile(
+    rf"(?<![a-z])({_SECRET})=.*?(?=&|;|_(?:{_SECRET}|channel|stream|subtype)=|$)",
+    re.IGNORECASE | re.DOTALL,
+)
+
+
+def redact(source: str) -> str:
+    """``source`` without user and password; a secret parameter's value becomes ``***``.
+
+    Paths and webcam indices come back unchanged.
+    """
+    if not is_url(source):
+        return source
+    scheme, rest = source.split("://", 1)
+    return f"{scheme}://" + _PARAMETER.sub(r"\1=***", _without_login(rest))
+
+
+def _without_login(rest: str) -> str:
+    authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
+    # A password may hold an unquoted @ or /. Rather a part of the path goes than a part of the
+    # password stays.
+    if "@" in rest and ("@" in authority or ":" in authority):
+        return rest[rest.rindex("@") + 1 :]
+    return rest

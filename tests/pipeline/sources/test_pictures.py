@@ -1,0 +1,132 @@
+"""A folder of pictures, one of which may be broken."""
+
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import pytest
+from videos import picture, read_index
+
+from pipeline.config import CameraConfig
+from pipeline.errors import UserError
+from pipeline.sources import Source, open_source
+
+
+def opened(source: Path | str, **values: object) -> Source:
+    return open_source("a", CameraConfig(source=str(source), **values))
+
+
+def write(path: Path, image: np.ndarray) -> Path:
+    done, data = cv2.imencode(path.suffix, image)
+    assert done
+    path.write_bytes(data.tobytes())
+    return path
+
+
+def folder_of(folder: Path, names: list[str]) -> Path:
+    folder.mkdir(exist_ok=True)
+    for index, name in enumerate(names):
+        write(folder / name, picture(index))
+    return folder
+
+
+def test_natural_order_and_default_rate(tmp_path: Path) -> None:
+    names = ["frame1.png", "frame2.jpg", "frame10.PNG", "frame11.bmp"]
+    folder = folder_of(tmp_path / "cam", names)
+    (folder / "notes.txt").write_text("no picture")
+    (folder / "._frame1.png").write_text("no picture")
+    source = opened(folder)
+    frames = list(source.frames())
+    assert [read_index(frame.image) for frame in frames] == [0, 1, 2, 3]
+    assert [frame.timestamp for frame in frames] == pytest.approx([0, 0.04, 0.08, 0.12])
+    assert (source.width, source.height, source.fps, source.live) == (64, 48, 25, False)
+    assert (source.timestamp_origin, source.fault) == ("epoch", "")
+
+
+def test_configured_start_and_rate(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path / "cam", ["1.png", "2.png"])
+    source = opened(folder, start="1970-01-01T00:01:40Z", fps=2)
+    assert [frame.timestamp for frame in source.frames()] == [100.0, 100.5]
+    assert (source.timestamp_origin, source.fps) == ("config", 2)
+
+
+def test_a_pattern_takes_only_its_pictures(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path / "cam", ["left1.png", "left2.png", "right1.png"])
+    assert len(list(opened(folder / "left*.png").frames())) == 2
+
+
+def test_one_picture_is_one_frame(tmp_path: Path) -> None:
+    frames = list(opened(write(tmp_path / "a.png", picture(7))).frames())
+    assert [read_index(frame.image) for frame in frames] == [7]
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".bmp", ".tif", ".webp", ".ppm"])
+@pytest.mark.parametrize("keep", [0.0, 0.5, 0.9])
+def test_a_broken_picture_leaves_its_place_empty(tmp_path: Path, suffix: str, keep: float) -> None:
+    folder = folder_of(tmp_path / "cam", ["1.png", f"2{suffix}", "3.png"])
+    noise = np.random.default_rng(0).integers(0, 256, (48, 64, 3), dtype=np.uint8)
+    data = write(folder / f"2{suffix}", noise).read_bytes()
+    (folder / f"2{suffix}").write_bytes(data[: int(len(data) * keep)])
+    source = opened(folder)
+    frames = list(source.frames())
+    assert [(frame.index, read_index(frame.image)) for frame in frames] == [(0, 0), (2, 2)]
+    assert frames[1].timestamp == pytest.approx(0.08)
+    assert source.fault == f"1 of 3 pictures could not be read: 2{suffix}"
+
+
+def test_the_first_picture_may_be_the_broken_one(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path / "cam", ["1.png", "2.png"])
+    (folder / "1.png").write_text("no picture")
+    source = opened(folder)
+    assert [frame.index for frame in source.frames()] == [1]
+    assert (source.width, source.height) == (64, 48)
+
+
+def test_many_broken_pictures_are_counted(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path / "cam", [f"{i}.png" for i in range(6)])
+    for i in range(5):
+        (folder / f"{i}.png").write_text("no picture")
+    source = opened(folder)
+    assert len(list(source.frames())) == 1
+    assert source.fault == "5 of 6 pictures could not be read: 0.png, 1.png, 2.png and 2 more"
+
+
+def test_sizes_may_differ(tmp_path: Path) -> None:
+    write(tmp_path / "1.png", picture(1, (64, 48)))
+    write(tmp_path / "2.png", picture(2, (33, 17)))
+    source = opened(tmp_path)
+    assert [frame.image.shape for frame in source.frames()] == [(48, 64, 3), (17, 33, 3)]
+    assert (source.width, source.height) == (64, 48)
+
+
+def test_grey_alpha_and_16_bit_become_bgr(tmp_path: Path) -> None:
+    grey = picture(5)[:, :, 0]
+    write(tmp_path / "1.png", grey)
+    write(tmp_path / "2.png", np.dstack([picture(5), np.full((48, 64), 100, np.uint8)]))
+    write(tmp_path / "3.png", picture(5).astype(np.uint16) * 256)
+    write(tmp_path / "4.tif", grey.astype(np.uint16) * 256)
+    for frame in opened(tmp_path).frames():
+        assert np.array_equal(frame.image, picture(5))
+        assert frame.image.dtype == np.uint8
+        assert frame.image.flags.c_contiguous
+
+
+def test_colours_are_blue_green_red(tmp_path: Path) -> None:
+    image = np.zeros((48, 64, 3), np.uint8)
+    image[:] = (250, 120, 10)
+    frame = av.VideoFrame.from_ndarray(image, format="bgr24")
+    frame.save(tmp_path / "1.png")
+    assert np.array_equal(next(iter(opened(tmp_path).frames())).image, image)
+
+
+def test_a_folder_without_pictures(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("no picture")
+    with pytest.raises(UserError, match=r"no pictures there.*\.jpg"):
+        opened(tmp_path)
+
+
+def test_a_folder_of_broken_pictures(tmp_path: Path) -> None:
+    (tmp_path / "1.png").write_text("no picture")
+    with pytest.raises(UserError, match="none of its 1 pictures can be decoded"):
+        opened(tmp_path)

@@ -1,0 +1,57 @@
+"""Timestamps start where they should and only ever increase."""
+
+import pytest
+
+from pipeline.config import CameraConfig
+from pipeline.sources.timeline import RESET_S, STEP_S, Timeline, start_of
+
+CAMERA = CameraConfig(source="a.mp4")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2024-07-02T12:59:22.000000Z", (1719925162.0, "container")),
+        ("2024-07-02T14:59:22+02:00", (1719925162.0, "container")),
+        ("2024-07-02T12:59:22", (0.0, "epoch")),
+        ("1970-01-01T00:00:00Z", (0.0, "epoch")),
+        ("1904-01-01T00:00:00Z", (0.0, "epoch")),
+        ("yesterday", (0.0, "epoch")),
+        ("", (0.0, "epoch")),
+    ],
+)
+def test_start_from_the_container(text: str, expected: tuple[float, str]) -> None:
+    assert start_of(CAMERA, {"creation_time": text}) == expected
+
+
+def test_without_any_time_it_is_the_epoch() -> None:
+    assert start_of(CAMERA, {"date": "2024/07/02"}) == (0.0, "epoch")
+
+
+def test_times_are_added_to_the_start() -> None:
+    timeline = Timeline(100.0, 0.1)
+    assert [timeline.at(offset) for offset in (0.0, 0.1, 0.5)] == [100.0, 100.1, 100.5]
+
+
+def test_a_missing_time_is_one_interval_later() -> None:
+    timeline = Timeline(100.0, 0.25)
+    assert [timeline.at(None), timeline.at(None), timeline.at(1.0)] == [100.0, 100.25, 101.0]
+
+
+def test_repeated_and_earlier_times_move_on_by_a_step() -> None:
+    timeline = Timeline(0.0, 0.1)
+    times = [timeline.at(offset) for offset in (1.0, 1.0, 0.9, 1.1)]
+    assert times == pytest.approx([1.0, 1.0 + STEP_S, 1.0 + 2 * STEP_S, 1.1])
+
+
+def test_a_clock_set_anew_goes_on_from_where_it_was() -> None:
+    timeline = Timeline(0.0, 0.1)
+    times = [timeline.at(offset) for offset in (50.0, 0.0, 0.1)]
+    assert times == pytest.approx([50.0, 50.1, 50.2])
+
+
+def test_the_reset_threshold() -> None:
+    at, past = Timeline(0.0, 0.25), Timeline(0.0, 0.25)
+    at.at(5.0), past.at(5.0)
+    assert at.at(5.0 - RESET_S) == 5.0 + STEP_S
+    assert past.at(5.0 - RESET_S - 0.001) == 5.25

@@ -1,0 +1,151 @@
+"""Every frame of a file, upright, in order, at the time its container says."""
+
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import pytest
+from videos import make_video, picture, read_index
+
+from pipeline.config import CameraConfig
+from pipeline.sources import Source, open_source
+
+BUSY = {"g": "5", "bf": "0"}
+
+
+def opened(path: Path, **values: object) -> Source:
+    return open_source("a", CameraConfig(source=str(path), **values))
+
+
+def frames_of(path: Path, **values: object) -> list:
+    return list(opened(path, **values).frames())
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv", "avi", "mov", "ts", "webm"])
+def test_every_frame_comes_once_and_in_order(tmp_path: Path, suffix: str) -> None:
+    codec = "libvpx" if suffix == "webm" else None
+    source = opened(make_video(tmp_path / f"a.{suffix}", 20, codec=codec))
+    frames = list(source.frames())
+    assert [read_index(frame.image) for frame in frames] == list(range(20))
+    assert [frame.index for frame in frames] == list(range(20))
+    assert [frame.timestamp for frame in frames] == pytest.approx([i / 10 for i in range(20)])
+    assert {frame.camera_id for frame in frames} == {"a"}
+    assert (source.width, source.height, source.live) == (64, 48, False)
+    assert source.fps == pytest.approx(10)
+    assert source.timestamp_origin == "epoch"
+    assert source.fault == ""
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "avi"])
+def test_reordered_frames_are_flushed_and_keep_their_time(tmp_path: Path, suffix: str) -> None:
+    path = make_video(tmp_path / f"a.{suffix}", 17, codec="libx264", options={"bf": "3"})
+    with av.open(str(path)) as container:
+        assert any(frame.pict_type == 3 for frame in container.decode(video=0))
+    frames = frames_of(path)
+    assert [read_index(frame.image) for frame in frames] == list(range(17))
+    assert [frame.timestamp for frame in frames] == pytest.approx([i / 10 for i in range(17)])
+
+
+def test_a_source_can_be_read_twice(tmp_path: Path) -> None:
+    source = opened(make_video(tmp_path / "a.mp4", 3))
+    assert len(list(source.frames())) == len(list(source.frames())) == 3
+
+
+def test_variable_frame_rate_is_kept(tmp_path: Path) -> None:
+    times = [0.0, 0.1, 0.15, 0.9, 2.0, 2.04]
+    frames = frames_of(make_video(tmp_path / "a.mkv", 6, times=times))
+    assert [frame.timestamp for frame in frames] == pytest.approx(times, abs=1e-6)
+
+
+def test_time_counts_from_the_first_frame(tmp_path: Path) -> None:
+    times = [7.0, 7.5, 8.0]
+    frames = frames_of(make_video(tmp_path / "a.ts", 3, times=times))
+    assert [frame.timestamp for frame in frames] == pytest.approx([0.0, 0.5, 1.0])
+
+
+def test_gaps_in_an_avi_stay_gaps(tmp_path: Path) -> None:
+    path = make_video(tmp_path / "a.avi", 3, times=[0.0, 0.5, 0.6])
+    source = opened(path)
+    assert [frame.timestamp for frame in source.frames()] == pytest.approx([0.0, 0.5, 0.6])
+    assert source.fault == ""
+
+
+def test_a_stream_without_times_runs_at_the_configured_rate(tmp_path: Path) -> None:
+    path = make_video(tmp_path / "a.h264", 4, options={"bf": "0"})
+    source = opened(path, fps=5)
+    assert source.fps == 5
+    assert [frame.timestamp for frame in source.frames()] == pytest.approx([0, 0.2, 0.4, 0.6])
+
+
+def test_the_configured_start_comes_first(tmp_path: Path) -> None:
+    path = make_video(tmp_path / "a.mp4", 2, metadata={"creation_time": "2024-07-02T12:59:22Z"})
+    source = opened(path, start="2026-05-01T09:00:00+02:00")
+    assert source.timestamp_origin == "config"
+    assert next(iter(source.frames())).timestamp == 1777618800.0
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv"])
+def test_the_container_knows_when_it_was_made(tmp_path: Path, suffix: str) -> None:
+    made = {"creation_time": "2024-07-02T12:59:22Z"}
+    source = opened(make_video(tmp_path / f"a.{suffix}", 2, metadata=made))
+    assert source.timestamp_origin == "container"
+    assert [frame.timestamp for frame in source.frames()] == pytest.approx(
+        [1719925162.0, 1719925162.1]
+    )
+
+
+@pytest.mark.parametrize("rotation", [90, -90, 180])
+def test_the_picture_is_turned_upright(tmp_path: Path, rotation: int) -> None:
+    image = np.full((48, 64, 3), 20, np.uint8)
+    image[:24, :32] = 230
+    path = make_video(tmp_path / "a.mp4", [image] * 3, rotation=rotation)
+    source = opened(path)
+    seen = next(iter(source.frames())).image
+    _, reference = cv2.VideoCapture(str(path)).read()
+    assert np.array_equal(seen, reference)
+    assert not np.array_equal(seen.shape, image.shape) or rotation == 180
+    bright = {90: (-1, 0), -90: (0, -1), 180: (-1, -1)}[rotation]
+    assert seen[bright].min() > 200
+    assert (source.height, source.width) == seen.shape[:2]
+    assert seen.flags.c_contiguous
+
+
+@pytest.mark.parametrize("size", [(641, 479), (63, 48), (64, 47)])
+def test_odd_sizes_are_exact(tmp_path: Path, size: tuple[int, int]) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
+    path = make_video(tmp_path / "a.mkv", [noise], codec="ffv1", pix_fmt="bgr0")
+    image = frames_of(path)[0].image
+    assert np.array_equal(image, noise)
+    assert image.dtype == np.uint8
+    assert image.flags.c_contiguous
+
+
+def test_odd_sizes_with_halved_colour(tmp_path: Path) -> None:
+    path = make_video(tmp_path / "a.avi", 5, size=(641, 479))
+    frames = frames_of(path)
+    assert [read_index(frame.image) for frame in frames] == list(range(5))
+    for frame in frames:
+        assert frame.image.shape == (479, 641, 3)
+        assert frame.image.flags.c_contiguous
+        assert np.abs(frame.image.astype(int) - picture(frame.index, (641, 479))).mean() < 5
+
+
+def test_colours_agree_with_opencv(tmp_path: Path) -> None:
+    image = np.zeros((48, 64, 3), np.uint8)
+    image[:, :32], image[:, 32:] = (200, 30, 30), (30, 30, 200)
+    path = make_video(tmp_path / "a.mp4", [image] * 2)
+    _, reference = cv2.VideoCapture(str(path)).read()
+    assert np.array_equal(frames_of(path)[0].image, reference)
+
+
+def test_a_trimmed_mp4_shows_what_its_edit_list_leaves(tmp_path: Path) -> None:
+    path = make_video(tmp_path / "a.mp4", 20, options=BUSY)
+    data = bytearray(path.read_bytes())
+    place = data.find(b"elst") + 12
+    assert int.from_bytes(data[place : place + 4], "big") == 2000
+    data[place : place + 4] = (1200).to_bytes(4, "big")
+    path.write_bytes(data)
+    source = opened(path)
+    assert [read_index(frame.image) for frame in source.frames()] == list(range(12))
+    assert source.fault == ""
