@@ -1,0 +1,73 @@
+"""The page: a template, its style and its script, filled with a summary and written."""
+
+import base64
+import hashlib
+from functools import partial
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from pipeline.colours import css_colour
+from pipeline.errors import UserError
+from pipeline.report.clock import duration
+from pipeline.report.pictures import data_uri
+from pipeline.report.summary import Summary, summarise
+from pipeline.run_directory.reader import RunDirectory
+
+_HERE = Path(__file__).parent
+
+
+def write_report(run: RunDirectory, out: Path | None = None) -> Path:
+    """Write the page of ``run`` to ``out`` (RUN/report.html) and return its path.
+
+    One file: style, script and thumbnails are inside, nothing is loaded from elsewhere. The same
+    run gives the same bytes. Raises UserError when ``out`` cannot be written.
+    """
+    path = out if out is not None else run.path / "report.html"
+    page = _page(summarise(run), run.path)
+    partial_path = path.with_name(path.name + ".partial")
+    try:
+        partial_path.write_text(page, encoding="utf-8")
+        partial_path.replace(path)
+    except OSError as error:
+        partial_path.unlink(missing_ok=True)
+        raise UserError(
+            f"cannot write the report {path}: {error.strerror}. Expected a file in a folder "
+            "that exists and can be written"
+        ) from error
+    return path
+
+
+def _page(summary: Summary, root: Path) -> str:
+    environment = Environment(
+        loader=FileSystemLoader(_HERE),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "moment": summary.clock.moment,
+        "percent": lambda share: f"{100 * share:.4g}",
+        "duration": duration,
+        "css_colour": css_colour,
+        "thousands": lambda number: f"{number:,}",
+        "data_uri": partial(data_uri, root),
+        "area": _area,
+    }
+    script = (_HERE / "report.js").read_text(encoding="utf-8")
+    return environment.get_template("report.html.jinja").render(
+        summary=summary,
+        clock=summary.clock,
+        style=Markup((_HERE / "report.css").read_text(encoding="utf-8")),
+        script=Markup(script),
+        # The browser runs this one script and no other, whatever the data holds.
+        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+    )
+
+
+def _area(values: list[int], most: int) -> str:
+    """An SVG path of steps under ``values``: one unit wide each, ``most`` units high."""
+    steps = "".join(f"V{most - value}h1" for value in values)
+    return f"M0 {most}{steps}V{most}Z"

@@ -1,0 +1,229 @@
+"""What the page shows, as plain values made from the tables of a run."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import polars as pl
+
+from pipeline.report.clock import Clock
+from pipeline.run_directory.reader import RunDirectory
+from pipeline.run_directory.schema import Camera
+
+_GAP_S = 1.0
+_GAP_FRAMES = 3
+_SPARK_BINS = 60
+_PICTURES_A_VISIT = 4
+_PICTURES_A_PAGE = 1500
+
+#: global_id, camera_id
+_Key = tuple[int, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """One person in one camera.
+
+    ``stays`` are (start, end) in seconds UTC; ``pictures`` the paths of the best thumbnails,
+    relative to the run directory, out of ``kept``.
+    """
+
+    camera_id: str
+    observations: int
+    stays: list[tuple[float, float]]
+    pictures: list[str]
+    kept: int
+
+    @property
+    def start(self) -> float:
+        """The first moment of the visit."""
+        return self.stays[0][0]
+
+    @property
+    def end(self) -> float:
+        """The last moment of the visit."""
+        return self.stays[-1][1]
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """One global id. ``confidence`` is the mean over its observations, ``lowest`` its worst."""
+
+    global_id: int
+    confidence: float
+    lowest: float
+    visits: list[Visit]
+
+    @property
+    def observations(self) -> int:
+        """How often the person was seen, over all cameras."""
+        return sum(visit.observations for visit in self.visits)
+
+    @property
+    def start(self) -> float:
+        """When the person was first seen."""
+        return min(visit.start for visit in self.visits)
+
+    @property
+    def end(self) -> float:
+        """When the person was last seen."""
+        return max(visit.end for visit in self.visits)
+
+
+@dataclass(frozen=True, slots=True)
+class CameraCount:
+    """What one camera saw. ``busiest`` is (people, moment) of its fullest frame.
+
+    ``over_time`` is the most people in one frame, for equal parts of the whole run.
+    """
+
+    camera_id: str
+    camera: Camera | None
+    people: int
+    observations: int
+    busiest: tuple[int, float] | None
+    over_time: list[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A whole run. ``nameless`` are the observations of tracks that have no identity yet."""
+
+    site: str
+    clock: Clock
+    observations: int
+    nameless: int
+    people: list[Person]
+    cameras: list[CameraCount]
+
+    @property
+    def has_pictures(self) -> bool:
+        """Whether the run kept any thumbnail of its people."""
+        return any(visit.kept for person in self.people for visit in person.visits)
+
+
+def summarise(run: RunDirectory) -> Summary:
+    """Read a run and count. Works on a growing or killed run as far as it goes."""
+    trajectories = run.trajectories()
+    known = {camera.camera_id: camera for camera in run.cameras()}
+    seen = trajectories.filter(pl.col("global_id").is_not_null())
+    clock = Clock(*_span(trajectories, known.values()))
+    camera_ids = sorted({*known, *trajectories["camera_id"].unique()})
+    return Summary(
+        site=str(run.config().get("site", "site")),
+        clock=clock,
+        observations=trajectories.height,
+        nameless=trajectories.height - seen.height,
+        people=_people(seen, _pictures(run), _gaps(clock, known, camera_ids)),
+        cameras=[_count(name, known.get(name), trajectories, clock) for name in camera_ids],
+    )
+
+
+def _span(trajectories: pl.DataFrame, cameras: Iterable[Camera]) -> tuple[float, float]:
+    recorded = [camera for camera in cameras if camera.frames]
+    starts = [camera.start for camera in recorded]
+    ends = [camera.end for camera in recorded]
+    if trajectories.height:
+        first, last = trajectories.select(
+            pl.col("timestamp").min().alias("first"), pl.col("timestamp").max().alias("last")
+        ).row(0)
+        starts.append(first)
+        ends.append(last)
+    return min(starts, default=0.0), max(ends, default=0.0)
+
+
+def _gaps(clock: Clock, known: dict[str, Camera], camera_ids: list[str]) -> pl.DataFrame:
+    """How long a person may be out of sight of each camera before a new stay begins.
+
+    A gap too short to see on the time line is no gap, which keeps a day of video drawable.
+    """
+    visible = (clock.end - clock.start) / 1000
+    fps = [known[name].fps if name in known else 0.0 for name in camera_ids]
+    gaps = [max(_GAP_S, visible, _GAP_FRAMES / rate if rate > 0 else 0.0) for rate in fps]
+    return pl.DataFrame(
+        {"camera_id": camera_ids, "gap_s": gaps},
+        schema={"camera_id": pl.String, "gap_s": pl.Float64},
+    )
+
+
+def _people(
+    seen: pl.DataFrame, pictures: dict[_Key, list[str]], gaps: pl.DataFrame
+) -> list[Person]:
+    stays = _stays(seen, gaps)
+    limit = min(max(_PICTURES_A_PAGE // max(len(stays), 1), 1), _PICTURES_A_VISIT)
+    visits: dict[int, list[Visit]] = {}
+    for (global_id, camera_id), rows in stays.items():
+        kept = pictures.get((global_id, camera_id), [])
+        visit = Visit(
+            camera_id,
+            sum(count for _, _, count in rows),
+            [(start, end) for start, end, _ in rows],
+            kept[:limit],
+            len(kept),
+        )
+        visits.setdefault(global_id, []).append(visit)
+    return [
+        Person(global_id, mean, lowest, visits[global_id])
+        for global_id, mean, lowest in _confidences(seen)
+    ]
+
+
+def _confidences(seen: pl.DataFrame) -> Iterator[tuple[int, float, float]]:
+    confidence = pl.col("confidence").cast(pl.Float64)
+    table = seen.group_by("global_id").agg(confidence.mean(), confidence.min().alias("lowest"))
+    yield from table.sort("global_id").iter_rows()
+
+
+def _stays(seen: pl.DataFrame, gaps: pl.DataFrame) -> dict[_Key, list[tuple[float, float, int]]]:
+    """The (start, end, observations) of every stay, by person and camera, in order of time."""
+    keys = ["global_id", "camera_id"]
+    away = pl.col("timestamp").diff().over(keys) > pl.col("gap_s")
+    table = (
+        seen.join(gaps, on="camera_id")
+        .sort(*keys, "timestamp")
+        .with_columns(stay=away.fill_null(False).cum_sum().over(keys))
+        .group_by(*keys, "stay", maintain_order=True)
+        .agg(
+            pl.col("timestamp").min().alias("start"),
+            pl.col("timestamp").max().alias("end"),
+            pl.len().alias("observations"),
+        )
+    )
+    stays: dict[_Key, list[tuple[float, float, int]]] = {}
+    for global_id, camera_id, _, start, end, count in table.iter_rows():
+        stays.setdefault((global_id, camera_id), []).append((start, end, count))
+    return stays
+
+
+def _pictures(run: RunDirectory) -> dict[_Key, list[str]]:
+    """The thumbnails of every person in every camera, the best first."""
+    identities = run.identities().select("camera_id", "track_id", "global_id")
+    table = (
+        run.tracklets()
+        .filter(pl.col("thumbnail").is_not_null())
+        .join(identities, on=["camera_id", "track_id"])
+        .sort("quality", "track_id", descending=[True, False])
+    )
+    pictures: dict[_Key, list[str]] = {}
+    for row in table.select("global_id", "camera_id", "thumbnail").iter_rows():
+        pictures.setdefault((row[0], row[1]), []).append(row[2])
+    return pictures
+
+
+def _count(
+    camera_id: str, camera: Camera | None, trajectories: pl.DataFrame, clock: Clock
+) -> CameraCount:
+    seen = trajectories.filter(pl.col("camera_id") == camera_id)
+    frames = seen.group_by("frame_index").agg(pl.col("timestamp").first(), people=pl.len())
+    busiest = frames.sort("people", "timestamp", descending=[True, False]).head(1)
+    over_time = [0] * _SPARK_BINS
+    for _, moment, people in frames.iter_rows():
+        part = min(int(clock.place(moment) * _SPARK_BINS), _SPARK_BINS - 1)
+        over_time[part] = max(over_time[part], people)
+    return CameraCount(
+        camera_id=camera_id,
+        camera=camera,
+        people=seen["global_id"].drop_nulls().n_unique(),
+        observations=seen.height,
+        busiest=(busiest["people"][0], busiest["timestamp"][0]) if busiest.height else None,
+        over_time=over_time,
+    )

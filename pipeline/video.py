@@ -1,0 +1,83 @@
+"""Write pictures as an H.264 video that keeps the moment of every picture."""
+
+from collections.abc import Iterator
+from fractions import Fraction
+from itertools import chain
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+from av.container import OutputContainer
+from av.video.frame import VideoFrame
+from av.video.reformatter import Colorspace
+from av.video.stream import VideoStream
+from numpy.typing import NDArray
+
+Image = NDArray[np.uint8]
+
+_TIME_BASE = Fraction(1, 90_000)
+_QUALITY = {"crf": "23", "preset": "veryfast"}
+# H.273 number of BT.709, the colours that players assume when nothing is said.
+_BT709 = 1
+
+
+def write_video(path: Path, frames: Iterator[tuple[float, Image]]) -> int:
+    """Write (timestamp in seconds, image ``(H, W, 3)`` uint8 BGR) pairs as ``path``, an mp4.
+
+    The video begins at 0 with the first pair and keeps the distances in time. An odd width or
+    height is padded by one pixel; a picture of another size than the first is scaled to it. The
+    file appears when it is whole. Returns the number of pictures; with none, nothing is written.
+    Raises OSError when the disk does not take it.
+    """
+    first = next(frames, None)
+    if first is None:
+        return 0
+    partial = path.with_name(f"{path.stem}.partial{path.suffix}")
+    try:
+        with av.open(partial, "w", format="mp4") as container:
+            stream = _h264_stream(container, first[1])
+            count = _encode(container, stream, chain([first], frames))
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+    return count
+
+
+def _h264_stream(container: OutputContainer, image: Image) -> VideoStream:
+    stream = container.add_stream("libx264", options=_QUALITY)
+    stream.height, stream.width = (length + length % 2 for length in image.shape[:2])
+    stream.pix_fmt = "yuv420p"
+    stream.time_base = stream.codec_context.time_base = _TIME_BASE
+    stream.codec_context.colorspace = _BT709
+    stream.codec_context.color_primaries = _BT709
+    stream.codec_context.color_trc = _BT709
+    return stream
+
+
+def _encode(
+    container: OutputContainer, stream: VideoStream, frames: Iterator[tuple[float, Image]]
+) -> int:
+    count, pts = 0, -1
+    start = 0.0
+    for count, (moment, image) in enumerate(frames, start=1):
+        start = moment if count == 1 else start
+        # The encoder refuses two pictures of one moment: the later one comes a tick later.
+        pts = max(round((moment - start) / _TIME_BASE), pts + 1)
+        container.mux(stream.encode(_video_frame(image, stream, pts)))
+    container.mux(stream.encode())
+    return count
+
+
+def _video_frame(image: Image, stream: VideoStream, pts: int) -> VideoFrame:
+    frame = VideoFrame.from_ndarray(_fitted(image, stream.width, stream.height), format="bgr24")
+    frame = frame.reformat(format="yuv420p", dst_colorspace=Colorspace.ITU709)
+    frame.pts, frame.time_base = pts, _TIME_BASE
+    return frame
+
+
+def _fitted(image: Image, width: int, height: int) -> Image:
+    below, right = height - image.shape[0], width - image.shape[1]
+    if below in (0, 1) and right in (0, 1):
+        return np.pad(image, ((0, below), (0, right), (0, 0)), mode="edge")
+    return np.asarray(cv2.resize(image, (width, height)), np.uint8)

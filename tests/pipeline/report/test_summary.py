@@ -1,0 +1,101 @@
+"""What the page counts: people, visits, stays, cameras."""
+
+from pathlib import Path
+
+import msgspec
+import polars as pl
+import pytest
+from builders import camera, make_run
+
+from pipeline.report.summary import summarise
+from pipeline.run_directory.reader import RunDirectory
+
+BOX = (10.0, 10.0, 50.0, 90.0)
+
+
+def seen(camera_id: str, frames: range, track_id: int) -> list[tuple]:  # type: ignore[type-arg]
+    return [(camera_id, frame, track_id, BOX) for frame in frames]
+
+
+def test_a_person_in_two_cameras(tmp_path: Path) -> None:
+    rows = seen("a", range(3), 1) + seen("b", range(5, 9), 7) + seen("b", range(5, 7), 8)
+    run = make_run(tmp_path / "run", rows, {("a", 1): 4, ("b", 7): 4, ("b", 8): 2})
+    summary = summarise(RunDirectory(run))
+    second, fourth = summary.people
+    assert (second.global_id, second.observations) == (2, 2)
+    assert (fourth.global_id, fourth.observations) == (4, 7)
+    assert [visit.camera_id for visit in fourth.visits] == ["a", "b"]
+    assert [visit.stays for visit in fourth.visits] == [[(0.0, 0.2)], [(0.5, 0.8)]]
+    assert (fourth.start, fourth.end) == (0.0, 0.8)
+    assert fourth.confidence == pytest.approx(0.9)
+
+
+def test_a_stay_ends_when_the_person_is_away_for_more_than_a_second(tmp_path: Path) -> None:
+    rows = seen("a", range(0, 1), 1) + seen("a", range(10, 11), 1) + seen("a", range(21, 23), 2)
+    run = make_run(tmp_path / "run", rows, {("a", 1): 1, ("a", 2): 1})
+    (person,) = summarise(RunDirectory(run)).people
+    assert person.visits[0].stays == [(0.0, 1.0), (2.1, 2.2)]
+
+
+def test_a_slow_camera_has_longer_gaps(tmp_path: Path) -> None:
+    rows = seen("a", range(0, 31, 15), 1)
+    run = make_run(tmp_path / "run", rows, {("a", 1): 1}, cameras=[camera("a", fps=2.0)])
+    (person,) = summarise(RunDirectory(run)).people
+    assert person.visits[0].stays == [(0.0, 3.0)]
+
+
+def test_a_camera_counts_its_busiest_moment(tmp_path: Path) -> None:
+    rows = seen("a", range(10), 1) + seen("a", range(4, 6), 2) + seen("a", range(5, 6), 3)
+    run = make_run(tmp_path / "run", rows, {("a", 1): 1, ("a", 2): 2})
+    (count,) = summarise(RunDirectory(run)).cameras
+    assert (count.people, count.observations) == (2, 13)
+    assert count.busiest == (3, 0.5)
+    assert max(count.over_time) == 3
+    assert count.over_time[30] == 3
+    assert count.over_time[0] == 1
+
+
+def test_observations_without_identity_are_counted(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", seen("a", range(3), 1), {})
+    summary = summarise(RunDirectory(run))
+    assert (summary.people, summary.nameless, summary.observations) == ([], 3, 3)
+
+
+def test_the_best_pictures_come_first_and_are_limited(tmp_path: Path) -> None:
+    rows = [row for track in range(6) for row in seen("a", range(track, track + 1), track)]
+    thumbnails = {("a", track): f"thumbnails/{track}.jpg" for track in range(6)}
+    ids = {("a", track): 1 for track in range(6)}
+    run = make_run(tmp_path / "run", rows, ids, thumbnails=thumbnails)
+    part = run / "tracklets" / "part-00000.parquet"
+    table = pl.read_parquet(part)
+    table.with_columns(quality=(pl.col("track_id") / 10).cast(pl.Float32)).write_parquet(part)
+    summary = summarise(RunDirectory(run))
+    (visit,) = summary.people[0].visits
+    assert visit.kept == 6
+    assert visit.pictures == [f"thumbnails/{track}.jpg" for track in (5, 4, 3, 2)]
+    assert summary.has_pictures
+
+
+def test_a_run_that_was_killed_before_its_cameras_were_written(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", seen("a", range(3), 1), {("a", 1): 1})
+    (run / "cameras.json").unlink()
+    summary = summarise(RunDirectory(run))
+    assert [(count.camera_id, count.camera) for count in summary.cameras] == [("a", None)]
+    assert (summary.clock.start, summary.clock.end) == (0.0, 0.2)
+
+
+def test_an_empty_run(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", [], {}, cameras=[])
+    summary = summarise(RunDirectory(run))
+    assert (summary.people, summary.cameras, summary.observations) == ([], [], 0)
+    assert not summary.has_pictures
+
+
+def test_the_run_spans_its_cameras_not_only_its_people(tmp_path: Path) -> None:
+    late = msgspec.structs.replace(camera("b"), start=3.0, end=9.0)
+    unused = msgspec.structs.replace(camera("c", frames=0), start=-50.0)
+    run = make_run(
+        tmp_path / "run", seen("a", range(3), 1), {}, cameras=[camera("a"), late, unused]
+    )
+    clock = summarise(RunDirectory(run)).clock
+    assert (clock.start, clock.end) == (0.0, 9.0)
