@@ -55,39 +55,80 @@ def run_site(
     *,
     stop: Stop | None = None,
     tally: Tally | None = None,
-    started: Callable[[], None] = lambda: None,
 ) -> RunDirectory:
     """Follow the people of all cameras of ``config`` and write the run directory ``out``.
 
     Returns when every source has ended or ``stop`` says so; everything up to then can be read.
-    ``started`` is called when all is open and the first frame is about to be read. Raises
-    UserError for bad input, before anything is written where that can be known.
+    Raises UserError for bad input, before anything is written where that can be known.
     """
     stop = stop or Stop()
     tally = tally or Tally(list(config.cameras))
     sources = open_sources(config)
     open_tracker(config.tracker, fps=25)  # a wrong name is known before anything is written
-    parts = open_models(config, sources)
+    detector, embedder = open_models(config, sources)
     prepare(out, config)
     with _redis(config, out) as url:
         # Runs that share a Redis must not share streams.
         site = f"{config.site}.{uuid.uuid4().hex[:12]}"
-        with Bus(url, site) as bus:
-            bus.declare()
+        with open_bus(url, site) as bus:
             node = Node(
                 config,
                 sources,
                 bus,
-                detector=parts[0],
-                embedder=parts[1],
+                detector=detector,
+                embedder=embedder,
                 thumbnails=out / "thumbnails" if config.recording.thumbnails else None,
                 on_frames=tally.on_frames,
             )
-            started()
             with _services(config, url, site, out, stop, tally):
                 node.run(stop.input)
             bus.delete_site()
     return RunDirectory(out)
+
+
+def run_node(config: SiteConfig, stop: Stop, tally: Tally) -> None:
+    """A node as a process of its own: frames in, observations and tracklets to ``config.redis``."""
+    sources = open_sources(config)
+    detector, embedder = open_models(config, sources)
+    with open_bus(config.redis, config.site) as bus:
+        node = Node(
+            config, sources, bus, detector=detector, embedder=embedder, on_frames=tally.on_frames
+        )
+        node.run(stop.input)
+
+
+def run_associator(config: SiteConfig, stop: Stop, tally: Tally) -> None:
+    """The associator as a process of its own, until every camera of ``config`` has ended."""
+    with open_bus(config.redis, config.site) as bus:
+        _associate(config, bus, stop.input, tally)
+
+
+def run_recorder(config: SiteConfig, out: Path, stop: Stop) -> RunDirectory:
+    """The recorder as a process of its own; ``out`` is new, or that of a recorder that died."""
+    prepare(out, config, resume=True)
+    with open_bus(config.redis, config.site) as bus:
+        _record(config, bus, out, stop.input)
+    return RunDirectory(out)
+
+
+def open_bus(url: str | None, site: str) -> Bus:
+    """The streams of a site, made where they are not there yet."""
+    if url is None:
+        raise UserError("no Redis: give --redis URL or set redis in the configuration")
+    bus = Bus(url, site)
+    bus.declare()
+    return bus
+
+
+def _associate(config: SiteConfig, bus: Bus, stop: threading.Event, tally: Tally) -> None:
+    association = association_of(config)
+    service = AssociatorService(bus, association, config.cameras, on_decision=tally.on_decision)
+    service.run(stop)
+
+
+def _record(config: SiteConfig, bus: Bus, out: Path, stop: threading.Event) -> None:
+    recorder = Recorder(bus, out, config.recording.segment_s, time.monotonic)
+    recorder.run(stop)
 
 
 def open_sources(config: SiteConfig) -> list[Source]:
@@ -97,9 +138,7 @@ def open_sources(config: SiteConfig) -> list[Source]:
     return [open_source(camera_id, camera) for camera_id, camera in config.cameras.items()]
 
 
-def open_models(
-    config: SiteConfig, sources: list[Source]
-) -> tuple[Detects | None, Embeds | None]:
+def open_models(config: SiteConfig, sources: list[Source]) -> tuple[Detects | None, Embeds | None]:
     """Detector and embedder, unless every source brings recorded detections."""
     if all(isinstance(source, RecordedSource) for source in sources):
         return None, None
@@ -110,17 +149,25 @@ def open_models(
     return Detector(config.detector, device), open_embedder(config.reid, device)
 
 
-def prepare(out: Path, config: SiteConfig) -> None:
-    """Make the run directory and write the resolved configuration, without any password."""
+def prepare(out: Path, config: SiteConfig, *, resume: bool = False) -> None:
+    """Make the run directory and write the resolved configuration, without any password.
+
+    With ``resume`` it may hold an earlier part of a run with the same configuration.
+    """
     try:
         out.mkdir(parents=True, exist_ok=True)
-        if any(out.iterdir()):
+        text = yaml.safe_dump(_public(config), sort_keys=False)
+        if any(out.iterdir()) and not _is_same(out / "config.yaml", text, resume=resume):
             raise UserError(f"{out} is not empty: give --out a new folder")
-        (out / "config.yaml").write_text(yaml.safe_dump(_public(config), sort_keys=False))
+        (out / "config.yaml").write_text(text)
     except OSError as error:
         raise UserError(
             f"cannot write to {out}: {error.strerror}. Give --out a folder that can be written"
         ) from error
+
+
+def _is_same(path: Path, text: str, *, resume: bool) -> bool:
+    return resume and path.is_file() and path.read_text() == text
 
 
 def association_of(config: SiteConfig) -> Association:
@@ -163,12 +210,10 @@ def _services(
     """Associator and recorder beside the block; when it is done, they finish what it sent."""
 
     def associate(bus: Bus) -> None:
-        association = association_of(config)
-        service = AssociatorService(bus, association, config.cameras, on_decision=tally.on_decision)
-        service.run(stop.all)
+        _associate(config, bus, stop.all, tally)
 
     def record(bus: Bus) -> None:
-        Recorder(bus, out, config.recording.segment_s, time.monotonic).run(stop.all)
+        _record(config, bus, out, stop.all)
 
     workers = [_Worker(work, url, site, stop) for work in (associate, record)]
     for worker in workers:

@@ -6,6 +6,7 @@ import sys
 import typer
 
 from pipeline.cli.output import fail
+from pipeline.cli.parts import associate, node, record
 from pipeline.cli.results import evaluate, export, report, summary
 from pipeline.cli.run import run
 from pipeline.cli.system import doctor
@@ -23,6 +24,9 @@ app.command()(export)
 app.command()(evaluate)
 app.command()(report)
 app.command()(summary)
+app.command()(node)
+app.command()(associate)
+app.command()(record)
 app.command()(doctor)
 app.add_typer(weights, name="weights")
 

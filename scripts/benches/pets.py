@@ -1,0 +1,101 @@
+"""PETS 2009 S2.L1 view 001: the defaults of fusetrack, beside ultralytics' trackers.
+
+MOTA, IDF1 and HOTA against the annotation; ours by track id and by global id. The peers use the
+same detector at the same size, as PyTorch. `--no-peers` leaves them out.
+"""
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import polars as pl
+from rich.console import Console
+from rich.table import Table
+
+from pipeline.cli.run import with_options
+from pipeline.config import SiteConfig
+from pipeline.evaluation import evaluate_run
+from pipeline.evaluation.ground_truth import read_ground_truth
+from pipeline.evaluation.scores import Scores, score
+from pipeline.run import run_site
+from pipeline.weights import weights_path
+
+CAMERA = "View_001_vtest"
+ROWS = ("mota", "idf1", "hota", "switches", "frames_per_s")
+
+
+def ours(video: Path, truth: Path) -> dict[str, dict[str, float]]:
+    """Run fusetrack with its defaults and score it."""
+    with tempfile.TemporaryDirectory() as folder:
+        config = with_options(SiteConfig(), [str(video)], {})
+        begin = time.perf_counter()
+        run = run_site(config, Path(folder) / "run")
+        speed = sum(camera.frames for camera in run.cameras()) / (time.perf_counter() - begin)
+        evaluation = evaluate_run(run, truth)
+    return {
+        "fusetrack, track id": figures(evaluation.by_track_id[CAMERA], speed),
+        "fusetrack, global id": figures(evaluation.all_cameras, speed),
+    }
+
+
+def peer(video: Path, truth: Path, tracker: str) -> dict[str, float]:
+    """Run ultralytics' own tracking and score it."""
+    from ultralytics import YOLO
+
+    begin = time.perf_counter()
+    results = YOLO(weights_path("yolo26n", kind="detector")).track(
+        str(video), tracker=f"{tracker}.yaml", classes=[0], imgsz=640, verbose=False, stream=True
+    )
+    rows = [
+        (index, int(box.id), *map(float, box.xyxy[0]))
+        for index, result in enumerate(results)
+        for box in result.boxes
+        if box.id is not None
+    ]
+    speed = (rows[-1][0] + 1) / (time.perf_counter() - begin)
+    columns = ["frame_index", "person_id", "x1", "y1", "x2", "y2"]
+    predicted = pl.DataFrame(rows, columns, orient="row")
+    return figures(score(predicted, read_ground_truth(truth, [CAMERA])), speed)
+
+
+def figures(scores: Scores, speed: float) -> dict[str, float]:
+    """The figures of one row of the table."""
+    return {
+        "mota": round(scores.mota, 4),
+        "idf1": round(scores.idf1, 4),
+        "hota": round(scores.hota, 4),
+        "switches": scores.switches,
+        "frames_per_s": round(speed, 1),
+    }
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--no-peers", action="store_true")
+    arguments = parser.parse_args()
+    data = os.environ.get("FUSETRACK_DATA")
+    if data is None:
+        sys.exit("bench pets: set FUSETRACK_DATA to a folder that holds pets2009/")
+    folder = Path(data) / "pets2009"
+    video, truth = folder / f"{CAMERA}.avi", folder / "PETS2009-S2L1.xml"
+    found = ours(video, truth)
+    if not arguments.no_peers:
+        for tracker in ("bytetrack", "botsort"):
+            found[f"ultralytics {tracker}"] = peer(video, truth, tracker)
+    if arguments.json:
+        print(json.dumps(found))
+        return
+    table = Table("PETS view 001", *ROWS)
+    for name, values in found.items():
+        table.add_row(name, *(str(values[row]) for row in ROWS))
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main()
