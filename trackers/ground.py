@@ -3,6 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
+#: A pixel under every picture (homogeneous).
+FAR_BELOW = np.array([0.0, 1e4, 1.0])
+
 
 def ground_to_image(projection: NDArray[np.float64]) -> NDArray[np.float64]:
     """The ``(3, 3)`` homography from ground metres to pixels, for the plane Z = 0.
@@ -18,16 +21,17 @@ def ground_points(
 ) -> NDArray[np.float64]:
     """``(N, 2)`` ground metres of ``(N, 2)`` pixel points.
 
-    ``homography`` ``(3, 3)`` maps ground metres to pixels. A pixel on or above the horizon has no
-    point on the ground: its row is NaN.
+    ``homography`` ``(3, 3)`` maps ground metres to pixels, up to any factor, for a camera held
+    upright or looking straight down. A pixel on or above the horizon has no point on the ground:
+    its row is NaN.
     """
-    rays = np.column_stack([pixels, np.ones(len(pixels))]) @ np.linalg.inv(homography).T
-    # The sign of the scale tells the two sides of the horizon apart; the ground that the camera
-    # sees is on the side where the forward projection is positive.
-    points = np.full((len(pixels), 2), np.nan)
+    inverse = np.linalg.inv(homography)
+    rays = np.column_stack([pixels, np.ones(len(pixels))]) @ inverse.T
+    # The sign of the scale tells the two sides of the horizon apart. Which sign is the ground's
+    # depends on the homography's factor; a pixel far below the picture is always on its side.
+    ground_side = np.sign(inverse[2] @ FAR_BELOW)
     with np.errstate(divide="ignore", invalid="ignore"):
-        candidates = rays[:, :2] / rays[:, 2:]
-    forward = np.column_stack([candidates, np.ones(len(pixels))]) @ homography[2]
-    seen = np.isfinite(candidates).all(axis=1) & (forward > 0)
-    points[seen] = candidates[seen]
-    return points
+        points = rays[:, :2] / rays[:, 2:]
+    seen = np.isfinite(points).all(axis=1) & (rays[:, 2] * ground_side > 0)
+    points[~seen] = np.nan
+    return np.asarray(points)

@@ -1,0 +1,222 @@
+"""The trackers of one camera: which detections of successive frames are one person.
+
+This is the only home of boxmot. A tracker gives ids to detections and nothing else: what comes out
+are the detections that went in, boxes, scores and other columns untouched.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trackers.detections import Detections
+from trackers.tracker_settings import (
+    DEFAULT_TRACKER,
+    TAKE_EMBEDDINGS,
+    TRACKER_NAMES,
+    Options,
+    boxmot_settings,
+    check_name,
+    known_options,
+    needs_image,
+    takes_embeddings,
+)
+
+__all__ = [
+    "DEFAULT_TRACKER",
+    "TRACKER_NAMES",
+    "SingleCameraTracker",
+    "needs_image",
+    "takes_embeddings",
+    "tracker_options",
+]
+
+_BLANK = np.zeros((1, 1, 3), np.uint8)
+
+
+class SingleCameraTracker:
+    """One tracker for one camera; no state is shared between two of them.
+
+    ``buffer_s`` is for how many seconds a lost person may come back under the same id; ``fps`` is
+    the usual number of frames a second. Without ``use_embeddings`` only motion counts. ``options``
+    are the tracker's own, by boxmot's names; ``cmc: true`` lets it follow a moving camera.
+
+    Raises ValueError for an unknown name or option, a value of the wrong kind, a duration or rate
+    that is not positive, or embeddings for a tracker that takes none.
+    """
+
+    def __init__(
+        self,
+        name: str = DEFAULT_TRACKER,
+        *,
+        buffer_s: float,
+        fps: float,
+        use_embeddings: bool = False,
+        options: Options | None = None,
+    ) -> None:
+        options = options or {}
+        _check(name, buffer_s, fps, use_embeddings, options)
+        self._name = name
+        self._use_embeddings = use_embeddings
+        self._needs_image = needs_image(name, options)
+        self._cmc = bool(options.get("cmc"))
+        buffer = max(1, round(buffer_s * fps))
+        self._settings = boxmot_settings(name, buffer, fps, use_embeddings, options)
+        # Half a frame of tolerance, for timestamps are rarely exact.
+        self._longest_gap_s = (buffer + 0.5) / fps
+        self._tracker = self._create()
+        self._last_timestamp: float | None = None
+        self._ids_before = 0
+        self._last_id = 0
+
+    def update(
+        self, detections: Detections, image: NDArray[np.uint8] | None, timestamp: float
+    ) -> Detections:
+        """The detections of the frame that belong to a track, with ``track_ids`` filled.
+
+        Call it for every frame, also for one without detections. ``image`` is ``(H, W, 3)`` uint8
+        BGR, or None when ``needs_image`` says that it is not needed; ``timestamp`` is in seconds
+        and increases. Rows are ordered by track id. An id is at least 1, occurs once in a frame
+        and never stands for a second track.
+
+        Raises ValueError when the timestamp does not increase, or the image or the embeddings are
+        missing though needed.
+        """
+        self._advance(timestamp)
+        tracks = self._tracker.update(
+            self._to_boxmot(detections), self._frame(image), timestamp_s=float(timestamp)
+        )
+        return self._tracked(detections, tracks)
+
+    def _advance(self, timestamp: float) -> None:
+        last = self._last_timestamp
+        if last is not None and not timestamp > last:
+            raise ValueError(f"timestamps of a camera must increase, got {timestamp} after {last}")
+        if last is not None and timestamp - last > self._longest_gap_s:
+            # Every track is older than the buffer: none may come back.
+            self._tracker = self._create()
+            self._ids_before = self._last_id
+        self._last_timestamp = timestamp
+
+    def _create(self) -> Any:
+        tracker = _boxmot_tracker(self._name, self._settings)
+        if not self._cmc:
+            # StrongSORT has no option for it.
+            tracker.cmc = None
+        if self._name == "bytetrack":
+            # boxmot keeps every track that ever ended, and walks through them on each frame.
+            tracker.removed_stracks = deque(maxlen=1000)
+        return tracker
+
+    def _to_boxmot(self, detections: Detections) -> Any:
+        import torch
+        from boxmot.structures import Boxes
+        from boxmot.structures import Detections as BoxmotDetections
+
+        embeddings = self._embeddings(detections)
+        return BoxmotDetections(
+            geometry=Boxes(torch.tensor(detections.boxes, dtype=torch.float32)),
+            scores=torch.tensor(detections.scores, dtype=torch.float32),
+            class_ids=torch.zeros(len(detections), dtype=torch.int64),
+            sample_id="frame",
+            embeddings=None if embeddings is None else torch.tensor(embeddings),
+        )
+
+    def _embeddings(self, detections: Detections) -> NDArray[np.float32] | None:
+        if not self._tracker.requirements.embeddings:
+            return None
+        if not self._use_embeddings or not len(detections):
+            # StrongSORT cannot do without: people who all look alike leave it the motion.
+            return np.ones((len(detections), 1), np.float32)
+        if detections.embeddings is None:
+            raise ValueError(f"tracker {self._name!r} is set to use embeddings, and got none")
+        return detections.embeddings
+
+    def _frame(self, image: NDArray[np.uint8] | None) -> NDArray[np.uint8] | None:
+        if self._needs_image and image is None:
+            raise ValueError(
+                f"tracker {self._name!r} needs the picture of every frame with the options cmc and "
+                "asso_func: centroid; leave them out for recorded detections"
+            )
+        if not self._tracker.requirements.frame:
+            return None
+        return image if self._needs_image else _BLANK
+
+    def _tracked(self, detections: Detections, tracks: Any) -> Detections:
+        ids = tracks.track_ids.numpy() + 1 + self._ids_before
+        rows = tracks.detection_indices.numpy()
+        order = np.argsort(ids)
+        order = order[rows[order] >= 0]
+        self._last_id = max(self._last_id, int(ids.max(initial=0)))
+        kept = detections.take(rows[order].astype(np.intp))
+        return Detections(
+            boxes=kept.boxes,
+            scores=kept.scores,
+            track_ids=ids[order].astype(np.int64),
+            embeddings=kept.embeddings,
+            masks=kept.masks,
+        )
+
+
+def _boxmot_tracker(name: str, settings: Options) -> Any:
+    from boxmot.trackers.factory import create_tracker
+    from boxmot.trackers.specs import TrackerSpec
+
+    # boxmot prints its settings through a handler of its own.
+    log = logging.getLogger("boxmot")
+    log.handlers.clear()
+    log.propagate = True
+    log.setLevel(logging.WARNING)
+    try:
+        return create_tracker(TrackerSpec(name, options=tuple(sorted(settings.items()))))
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"tracker {name!r}: {error}") from error
+
+
+def _check(name: str, buffer_s: float, fps: float, use_embeddings: bool, options: Options) -> None:
+    if not buffer_s > 0:
+        raise ValueError(f"buffer_s must be more than 0 seconds, got {buffer_s}")
+    if not fps > 0:
+        raise ValueError(f"fps must be more than 0, got {fps}")
+    if use_embeddings and not takes_embeddings(name):
+        able = ", ".join(sorted(TAKE_EMBEDDINGS))
+        raise ValueError(f"tracker {name!r} takes no embeddings. These do: {able}")
+    check_name(name)
+    _check_options(name, options)
+
+
+def _check_options(name: str, options: Options) -> None:
+    known = tracker_options(name)
+    for key, value in options.items():
+        if key not in known:
+            raise ValueError(
+                f"tracker {name!r} has no option {key!r}. Known: {', '.join(sorted(known))}"
+            )
+        if not _same_kind(value, known[key]):
+            raise ValueError(
+                f"option {key!r} of tracker {name!r}: expected a value like {known[key]!r}, "
+                f"got {value!r}"
+            )
+
+
+def _same_kind(value: object, example: object) -> bool:
+    if isinstance(value, bool) or isinstance(example, bool):
+        return isinstance(value, bool) and isinstance(example, bool)
+    if isinstance(example, int):
+        return isinstance(value, int)
+    return isinstance(value, int | float if isinstance(example, float) else type(example))
+
+
+def tracker_options(name: str) -> Options:
+    """The options of the tracker ``name`` with the values that hold when none is given.
+
+    Raises ValueError for an unknown name.
+    """
+    from boxmot.trackers.config import load_tracker_defaults
+
+    check_name(name)
+    return known_options(name, load_tracker_defaults(name))
