@@ -163,6 +163,7 @@ class SingleCameraTracker:
 
 
 def _boxmot_tracker(name: str, settings: Options) -> Any:
+    import boxmot.utils  # noqa: F401  installs boxmot's own log handler, which is taken off below
     from boxmot.trackers.factory import create_tracker
     from boxmot.trackers.specs import TrackerSpec
 

@@ -1,0 +1,42 @@
+"""What tests of the command line share."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+FPS = 10
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a command ended: exit code and what it said."""
+
+    code: int
+    out: str
+    err: str
+
+
+#: Runs `fusetrack ARGUMENTS`.
+Command = Callable[..., Outcome]
+
+
+def recorded_walk(path: Path, frames: int, cameras: int = 2) -> Path:
+    """Recorded detections of one person who walks to and fro in front of each camera."""
+    rows = [
+        {
+            "camera_id": f"cam{camera}",
+            "frame_index": frame,
+            "timestamp": frame / FPS,
+            "x1": 100.0 + abs(frame % 400 - 200),
+            "y1": 100.0,
+            "x2": 150.0 + abs(frame % 400 - 200),
+            "y2": 250.0,
+            "score": 0.9,
+        }
+        for camera in range(cameras)
+        for frame in range(frames)
+    ]
+    pl.DataFrame(rows).write_parquet(path)
+    return path

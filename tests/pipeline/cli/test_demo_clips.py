@@ -1,0 +1,116 @@
+"""The main job on real video: four cameras, two people in the foreground."""
+
+import json
+from pathlib import Path
+
+import av
+import polars as pl
+import pytest
+from command_line import Command
+
+from pipeline.exports import FORMATS, export_run
+from pipeline.run_directory.reader import RunDirectory
+from pipeline.summary import people
+
+CONFIG = Path(__file__).parents[3] / "configs" / "demo.yaml"
+CAMERAS = ["cam01", "cam02", "cam03", "cam04"]
+
+
+@pytest.fixture(scope="module")
+def runs(
+    demo_clips: list[Path], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[RunDirectory, RunDirectory]:
+    """The same clips twice, in one process after the other run has ended."""
+    from pipeline.cli.run import with_options
+    from pipeline.config import load_config
+    from pipeline.run import run_site
+
+    recording = {"thumbnails": True}
+    config = with_options(
+        load_config(CONFIG), [str(c) for c in demo_clips], {"recording": recording}
+    )
+    folder = tmp_path_factory.mktemp("runs")
+    return run_site(config, folder / "one"), run_site(config, folder / "two")
+
+
+def test_every_frame_is_processed(runs: tuple[RunDirectory, RunDirectory]) -> None:
+    cameras = runs[0].cameras()
+    assert [(camera.camera_id, camera.frames) for camera in cameras] == [(c, 100) for c in CAMERAS]
+    assert {camera.state for camera in cameras} == {"complete"}
+
+
+def test_the_two_people_in_front_have_one_global_id_in_all_cameras(
+    runs: tuple[RunDirectory, RunDirectory],
+) -> None:
+    in_front = people(runs[0]).filter(pl.col("observations") >= 380)
+    assert in_front["cameras"].to_list() == [CAMERAS, CAMERAS]
+    # The places are known from the calibration: one stands still, one jumps 1.5 m away.
+    seen = runs[0].trajectories().group_by("global_id").agg(pl.median("ground_x", "ground_y"))
+    places = seen.filter(pl.col("global_id").is_in(in_front["global_id"].to_list())).sort(
+        "ground_x"
+    )
+    assert places["ground_x"].to_list() == pytest.approx([-1.3, 0.2], abs=0.3)
+
+
+def test_nobody_shares_an_id(runs: tuple[RunDirectory, RunDirectory]) -> None:
+    trajectories = runs[0].trajectories()
+    assert trajectories["global_id"].null_count() == 0
+    assert not trajectories.select("camera_id", "frame_index", "global_id").is_duplicated().any()
+    # One person is in one place, whichever camera looks: views of an id agree on the ground.
+    spread = (
+        trajectories.group_by("global_id", "camera_id")
+        .agg(pl.median("ground_x", "ground_y"))
+        .group_by("global_id")
+        .agg(pl.col("ground_x", "ground_y").max() - pl.col("ground_x", "ground_y").min())
+    )
+    assert spread.select(pl.max_horizontal("ground_x", "ground_y").max()).item() < 1.2
+
+
+@pytest.mark.parametrize("format", sorted(FORMATS))
+def test_the_same_input_twice_gives_identical_exports(
+    runs: tuple[RunDirectory, RunDirectory], format: str, tmp_path: Path
+) -> None:
+    one, two = (export_run(run, format, tmp_path / run.path.name) for run in runs)
+    assert _contents(one) == _contents(two)
+    assert sum(map(len, _contents(one).values())) > 1000
+
+
+def test_the_event_logs_are_identical_too(runs: tuple[RunDirectory, RunDirectory]) -> None:
+    assert runs[0].events().equals(runs[1].events())
+    assert runs[0].tracklets().equals(runs[1].tracklets())
+
+
+def test_every_track_has_a_thumbnail(runs: tuple[RunDirectory, RunDirectory]) -> None:
+    for name in runs[0].tracklets()["thumbnail"]:
+        assert (runs[0].path / name).read_bytes()[:2] == b"\xff\xd8"
+
+
+def test_the_redis_files_are_gone(runs: tuple[RunDirectory, RunDirectory]) -> None:
+    assert not (runs[0].path / "redis").exists()
+
+
+def test_the_command_tells_its_progress_and_writes_videos(
+    demo_clips: list[Path], fusetrack: Command, tmp_path: Path
+) -> None:
+    outcome = fusetrack(
+        "run",
+        demo_clips[2],
+        "--json",
+        "--save-video",
+        "--out",
+        tmp_path / "run",
+        "--tracker",
+        "ocsort",
+    )
+    events = [json.loads(line) for line in outcome.out.splitlines()]
+    assert outcome.code == 0
+    assert {event["event"] for event in events} == {"progress", "finished"}
+    assert events[-1]["cameras"]["cam03"]["frames"] == 100
+    assert events[-1]["people"] == 2
+    with av.open(str(tmp_path / "run" / "video" / "cam03.mp4")) as video:
+        assert sum(1 for _ in video.decode(video=0)) == 100
+
+
+def _contents(path: Path) -> dict[str, bytes]:
+    files = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file())
+    return {file.name if path.is_dir() else "file": file.read_bytes() for file in files}
