@@ -1,0 +1,107 @@
+"""The person detector: pictures in, boxes of people out."""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.config import DetectorConfig
+from pipeline.detector_openvino import OpenVinoNetwork, exported
+from pipeline.detector_people import Network, disagreement, find_people
+from pipeline.detector_torch import TorchNetwork
+from pipeline.detector_ultralytics import export_openvino, load_checkpoint, people_picture
+from pipeline.errors import UserError
+from pipeline.weights import weights_path
+from trackers.detections import Detections
+
+_FORMATS = {".pt": "torch", ".xml": "openvino", ".onnx": "onnx", ".engine": "tensorrt"}
+
+#: From this score on a person counts when an export is compared with its checkpoint.
+_CHECK_SCORE = 0.1
+
+
+class Detector:
+    """A YOLO model that is asked for people only. Not to be shared between threads.
+
+    ``backend`` is what runs it (torch, openvino, onnx or tensorrt), ``device`` where: ``cpu`` or
+    ``cuda:N``. OpenVINO and ONNX models run on the CPU, whatever the device.
+    """
+
+    def __init__(self, config: DetectorConfig, device: str) -> None:
+        """``device`` is ``cpu`` or ``cuda:N``, as ``resolve_device`` gives it.
+
+        The first use of a checkpoint on the CPU exports it to OpenVINO, which takes seconds, and
+        compares what both find.
+
+        Raises UserError for an unknown name, a missing or damaged file, a file that does not fit
+        the backend, a model that knows no persons, and an export that finds other people.
+        """
+        path = _model_file(weights_path(config.model, kind="detector"))
+        self._config = config
+        self.backend = _backend(path, config.backend, device)
+        self._network = _open(path, self.backend, device, config)
+        self.device = self._network.device
+
+    def detect(self, images: list[NDArray[np.uint8]]) -> list[Detections]:
+        """The people in BGR pictures ``(H, W, 3)`` uint8 of any sizes, best score first.
+
+        Boxes are xyxy in pixels of the picture and end at its edges.
+        """
+        found: list[Detections] = []
+        for start in range(0, len(images), self._config.batch):
+            part = images[start : start + self._config.batch]
+            size, score = self._config.image_size, self._config.min_score
+            found += find_people(self._network, part, size, score)
+        return found
+
+
+def _model_file(path: Path) -> Path:
+    """The file to open; for a folder that is the one ``.xml`` file in it."""
+    if not path.is_dir():
+        return path
+    inside = sorted(path.glob("*.xml"))
+    if len(inside) != 1:
+        raise UserError(f"{path} is no OpenVINO model: expected one .xml file in the folder")
+    return inside[0]
+
+
+def _backend(path: Path, wanted: str, device: str) -> str:
+    own = _FORMATS.get(path.suffix.lower())
+    if own is None:
+        raise UserError(
+            f"{path} is no detector: expected a .pt, .onnx or .engine file or an OpenVINO folder"
+        )
+    if wanted == "auto":
+        return "openvino" if own == "torch" and device == "cpu" else own
+    if wanted == own or (wanted, own) == ("openvino", "torch"):
+        return wanted
+    raise UserError(
+        f"backend {wanted} cannot run {path}, a model for {own}: set the backend to auto, or "
+        f"export the model for {wanted}"
+    )
+
+
+def _open(path: Path, backend: str, device: str, config: DetectorConfig) -> Network:
+    if backend == "torch":
+        return TorchNetwork(load_checkpoint(path), path, device)
+    if backend == "tensorrt":
+        return TorchNetwork(None, path, device)
+    if path.suffix.lower() == ".pt":
+        path = exported(path, config.image_size, _checked_export)
+    return OpenVinoNetwork(path, config.batch)
+
+
+def _checked_export(path: Path, image_size: int, folder: Path) -> Path:
+    """Export a checkpoint below ``folder``. Raises UserError when the export finds other people."""
+    reference = TorchNetwork(load_checkpoint(path), path, "cpu")
+    export = export_openvino(load_checkpoint(path), folder, image_size)
+    networks: list[Network] = [reference, OpenVinoNetwork(export, 1)]
+    picture = people_picture()
+    one, other = (find_people(net, [picture], image_size, _CHECK_SCORE)[0] for net in networks)
+    fault = disagreement(one, other)
+    if fault:
+        raise UserError(
+            f"the OpenVINO export of {path} is not used: compared with PyTorch, {fault}. Set the "
+            f"detector's backend to torch"
+        )
+    return export

@@ -1,0 +1,82 @@
+"""From a network's raw output to people, and whether two networks find the same ones."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.detector_geometry import Letterbox, fit, fit_fixed
+from pipeline.detector_ultralytics import Traits, suppress
+from trackers.detections import Detections, valid_boxes
+
+#: Two networks agree when each person whom one finds with this score ...
+_SURE = 0.4
+#: ... overlaps this much (IoU) with one whom the other finds ...
+_SAME_IOU = 0.9
+#: ... with a score that differs by no more than this.
+_SAME_SCORE = 0.05
+
+
+class Network(Protocol):
+    """Padded pictures in, raw outputs out.
+
+    ``fixed`` is the (height, width) of a network that takes no other size.
+    """
+
+    device: str
+    traits: Traits
+    fixed: tuple[int, int] | None
+
+    def run(self, images: Iterable[NDArray[np.uint8]]) -> Iterator[Any]:
+        """One raw output for each padded BGR picture, in order."""
+        ...
+
+
+def find_people(
+    network: Network, images: list[NDArray[np.uint8]], image_size: int, min_score: float
+) -> list[Detections]:
+    """The people in BGR pictures ``(H, W, 3)`` uint8 of any sizes, best score first."""
+    boxes = [_letterbox(image, network, image_size) for image in images]
+    padded = (box.apply(image) for box, image in zip(boxes, images, strict=True))
+    return [
+        _to_detections(suppress(output, network.traits, min_score), box)
+        for box, output in zip(boxes, network.run(padded), strict=True)
+    ]
+
+
+def disagreement(one: Detections, other: Detections) -> str | None:
+    """What differs between two sets of people found in one picture; None when they agree."""
+    for found, partners in ((one, other), (other, one)):
+        for box, score in zip(found.boxes, found.scores, strict=True):
+            if score >= _SURE and not _has_partner(box, score, partners):
+                return f"a person found with score {score:.2f} at {box.round().tolist()} differs"
+    return None
+
+
+def _has_partner(box: NDArray[np.float32], score: np.float32, others: Detections) -> bool:
+    close = np.abs(others.scores - score) <= _SAME_SCORE
+    return bool((close & (_overlaps(box, others.boxes) >= _SAME_IOU)).any())
+
+
+def _overlaps(box: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The IoU of one box with each of ``others`` ``(N, 4)``."""
+    sides = np.minimum(box[2:], others[:, 2:]) - np.maximum(box[:2], others[:, :2])
+    common = sides.clip(0).prod(axis=1)
+    areas = (others[:, 2:] - others[:, :2]).prod(axis=1) + (box[2:] - box[:2]).prod()
+    overlaps: NDArray[np.float32] = common / (areas - common)
+    return overlaps
+
+
+def _letterbox(image: NDArray[np.uint8], network: Network, size: int) -> Letterbox:
+    source = image.shape[0], image.shape[1]
+    if network.fixed is not None:
+        return fit_fixed(source, network.fixed)
+    return fit(source, size, network.traits.stride)
+
+
+def _to_detections(rows: NDArray[np.float32], letterbox: Letterbox) -> Detections:
+    boxes = letterbox.to_source(rows[:, :4])
+    # A box that lies in the padding has no area left.
+    kept = valid_boxes(boxes)
+    return Detections(boxes=boxes[kept], scores=rows[kept, 4])

@@ -1,0 +1,52 @@
+"""Detectors that PyTorch runs: checkpoints, and TensorRT engines on its device memory."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.detector_ultralytics import checkpoint_traits, exported_traits, ultralytics_module
+from pipeline.errors import UserError
+
+
+class TorchNetwork:
+    """A checkpoint or a TensorRT engine, run through PyTorch on one device."""
+
+    def __init__(self, model: Any, path: Path, device: str) -> None:
+        """``model`` is a loaded checkpoint, or None to open ``path`` itself (``.engine``)."""
+        import torch
+
+        self._torch = torch
+        self.device = device
+        self.traits = exported_traits(path) if model is None else checkpoint_traits(model, path)
+        backend = ultralytics_module("nn.autobackend").AutoBackend
+        try:
+            self._model = backend(
+                path if model is None else model, torch.device(device), verbose=False, end2end=False
+            ).eval()
+        except (ImportError, RuntimeError, AttributeError, AssertionError, OSError) as error:
+            reason = " ".join(str(error).split())
+            raise UserError(f"{path} cannot be opened on {device}: {reason}") from error
+        dynamic = model is not None or getattr(self._model, "dynamic", False)
+        self.fixed = None if dynamic else tuple(self._model.imgsz)
+
+    def run(self, images: Iterable[NDArray[np.uint8]]) -> Iterator[Any]:
+        """The raw output of each padded BGR picture ``(h, w, 3)``; equal sizes run together."""
+        pictures = list(images)
+        outputs: dict[int, Any] = {}
+        for shape in {picture.shape for picture in pictures}:
+            rows = [i for i, picture in enumerate(pictures) if picture.shape == shape]
+            batch = self._forward(np.stack([pictures[i] for i in rows]))
+            outputs.update({row: batch[i : i + 1] for i, row in enumerate(rows)})
+        yield from (outputs[row] for row in range(len(pictures)))
+
+    def _forward(self, batch: NDArray[np.uint8]) -> Any:
+        torch = self._torch
+        with torch.inference_mode():
+            pixels = torch.from_numpy(batch).to(self.device).permute(0, 3, 1, 2).flip(1)
+            outputs = self._model(pixels.float().div_(255))
+            while isinstance(outputs, list | tuple):
+                outputs = outputs[0]
+            return outputs

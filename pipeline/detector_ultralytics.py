@@ -1,0 +1,168 @@
+"""ultralytics, kept from the network and from writing outside the cache."""
+
+import ast
+import importlib
+import os
+import warnings
+import zipfile
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.errors import UserError
+from pipeline.paths import cache_folder
+from reid_model.openvino_runtime import import_openvino
+
+_TASKS = ("detect", "segment", "pose")
+
+
+@dataclass(frozen=True, slots=True)
+class Traits:
+    """What a detector says of itself.
+
+    ``person`` is the index of its person class among ``classes``; ``stride`` is what its input
+    sides must be multiples of; with ``end_to_end`` its output needs no suppression of overlaps.
+    """
+
+    person: int
+    classes: int
+    stride: int
+    end_to_end: bool
+
+
+@cache
+def ultralytics_module(name: str) -> ModuleType:
+    """Import ``ultralytics.<name>``, offline, silent, and with its settings in our cache.
+
+    It decides at import whether it is online, so the environment is set before; each of these
+    stops something: the look-up of two hosts and all reports that depend on it, installing
+    packages by itself, log lines, files in the home folder, and unpickling of arbitrary code.
+    """
+    import_openvino()
+    os.environ["YOLO_OFFLINE"] = "true"
+    os.environ["YOLO_AUTOINSTALL"] = "false"
+    os.environ["YOLO_VERBOSE"] = "false"
+    os.environ["YOLO_CONFIG_DIR"] = str(cache_folder() / "ultralytics")
+    settings = importlib.import_module("ultralytics.utils").SETTINGS
+    if settings["sync"]:
+        settings.update(sync=False)
+    return importlib.import_module(f"ultralytics.{name}")
+
+
+def load_checkpoint(path: Path) -> Any:
+    """The PyTorch model in a ``.pt`` file, on the CPU.
+
+    A checkpoint is a pickle, which can run any code when it is opened. It is opened so that only
+    known YOLO classes are built; FUSETRACK_ALLOW_PICKLE=1 lifts that for files one trusts.
+
+    Raises UserError when the file is damaged, no YOLO checkpoint, or needs other code.
+    """
+    tasks: Any = ultralytics_module("nn.tasks")
+    tasks.SAFE_LOAD = os.environ.get("FUSETRACK_ALLOW_PICKLE") != "1"
+    try:
+        return tasks.load_checkpoint(path)[0]
+    except (TypeError, ImportError) as error:
+        refused = isinstance(error, ImportError) or "types outside" in str(error)
+        if tasks.SAFE_LOAD and refused and zipfile.is_zipfile(path):
+            raise UserError(
+                f"{path} is a pickle that wants to run code which is not part of YOLO. If you "
+                f"trust where it comes from, set FUSETRACK_ALLOW_PICKLE=1"
+            ) from error
+        raise _not_a_checkpoint(path) from error
+    except (RuntimeError, KeyError, AttributeError, ValueError, OSError) as error:
+        raise _not_a_checkpoint(path) from error
+
+
+def _not_a_checkpoint(path: Path) -> UserError:
+    return UserError(f"{path} is damaged or no YOLO checkpoint: expected a .pt file of ultralytics")
+
+
+def checkpoint_traits(model: Any, path: Path) -> Traits:
+    """The traits of a loaded checkpoint. Raises UserError when it cannot find persons."""
+    if type(model).__name__.startswith("RTDETR"):
+        raise UserError(f"{path} is an RT-DETR model: expected a YOLO model")
+    stride = max(int(model.stride.max()), 32)
+    return _traits(model.names, model.task, stride, bool(model.end2end), path)
+
+
+def exported_traits(path: Path) -> Traits:
+    """The traits that ultralytics wrote into an exported model.
+
+    Raises UserError when it carries none, or cannot find persons.
+    """
+    base = ultralytics_module("nn.backends.base").BaseBackend
+    metadata: dict[str, Any] = base.read_metadata(path)
+    if not {"names", "task", "stride"} <= metadata.keys():
+        raise UserError(f"{path} carries no class names: expected a model exported by ultralytics")
+    if metadata.get("head") == "RTDETRDecoder":
+        raise UserError(f"{path} is an RT-DETR model: expected a YOLO model")
+    names, options = _value(metadata["names"]), _value(metadata.get("args", {}))
+    end_to_end = bool(_value(metadata.get("end2end", False)) or options.get("nms"))
+    return _traits(names, metadata["task"], int(metadata["stride"]), end_to_end, path)
+
+
+def _value(written: Any) -> Any:
+    """A value of the metadata, which some formats hold as its Python text."""
+    return ast.literal_eval(written) if isinstance(written, str) else written
+
+
+def _traits(names: dict[int, str], task: str, stride: int, end_to_end: bool, path: Path) -> Traits:
+    if task not in _TASKS:
+        raise UserError(f"{path} is a model for {task}: expected one for {', '.join(_TASKS)}")
+    person = next((index for index, name in names.items() if name.lower() == "person"), None)
+    if person is None:
+        known = ", ".join(list(names.values())[:5])
+        raise UserError(f"{path} has no class 'person' (it knows {known}, ...): it cannot be used")
+    return Traits(person, len(names), stride, end_to_end)
+
+
+def export_openvino(model: Any, folder: Path, image_size: int) -> Path:
+    """Convert a checkpoint for pictures of any size; the ``.xml`` file, below ``folder``.
+
+    Raises UserError when it cannot be converted.
+    """
+    exporter = ultralytics_module("engine.exporter").Exporter
+    model.pt_path = str(folder / "model.pt")
+    options = {"format": "openvino", "imgsz": image_size, "dynamic": True, "batch": 1}
+    try:
+        with warnings.catch_warnings():
+            # The converter traces with a function that PyTorch has deprecated.
+            warnings.simplefilter("ignore")
+            made: str = exporter(overrides={**options, "device": "cpu"})(model=model)
+    except (RuntimeError, AssertionError, ValueError, TypeError, LookupError) as error:
+        reason = " ".join(str(error).split())
+        raise UserError(
+            f"the detector cannot be exported to OpenVINO: {reason}. Set its backend to torch"
+        ) from error
+    return Path(made) / "model.xml"
+
+
+def people_picture() -> NDArray[np.uint8]:
+    """A street with four people in it, which ships with ultralytics: BGR."""
+    import cv2
+
+    image = cv2.imread(str(ultralytics_module("utils").ASSETS / "bus.jpg"))
+    return np.asarray(image, np.uint8)
+
+
+def suppress(prediction: Any, traits: Traits, min_score: float) -> NDArray[np.float32]:
+    """The persons in the raw output for one picture: ``(N, 5)`` xyxy and score, best first.
+
+    ``prediction`` is ``(1, 4 + classes + extra, A)``, or ``(1, A, 6 + extra)`` end to end.
+    """
+    nms = ultralytics_module("utils.nms")
+    kept = nms.non_max_suppression(
+        prediction,
+        conf_thres=min_score,
+        iou_thres=0.7,  # the default of ultralytics' own predictor
+        classes=[traits.person],
+        nc=traits.classes,
+        end2end=traits.end_to_end,
+    )[0]
+    rows: NDArray[np.float32] = kept[:, :5].cpu().numpy()
+    return rows

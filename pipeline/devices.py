@@ -1,0 +1,34 @@
+"""Which processor the networks run on."""
+
+import re
+
+from pipeline.errors import UserError
+
+
+def resolve_device(name: str) -> str:
+    """Turn auto, cpu, cuda or cuda:N into ``cpu`` or ``cuda:N``.
+
+    ``auto`` is the first CUDA device where there is one. Raises UserError for any other name and
+    for a CUDA device that this machine does not have.
+    """
+    if name == "cpu":
+        return name
+    wanted = re.fullmatch(r"cuda(?::(\d+))?", name)
+    if name != "auto" and wanted is None:
+        raise UserError(f"unknown device {name!r}: expected auto, cpu or cuda:0")
+    count = _cuda_devices()
+    if wanted is None:
+        return "cuda:0" if count else "cpu"
+    index = int(wanted[1] or 0)
+    if index < count:
+        return f"cuda:{index}"
+    raise UserError(
+        f"device {name} is not to be had: PyTorch sees {count} CUDA devices here. "
+        f"Use device auto or cpu"
+    )
+
+
+def _cuda_devices() -> int:
+    import torch
+
+    return torch.cuda.device_count() if torch.cuda.is_available() else 0

@@ -1,0 +1,72 @@
+"""The ReID embedder of a site: its weights found and verified, its preprocessing looked up."""
+
+from pipeline.config import ReidConfig
+from pipeline.errors import UserError
+from pipeline.weights import known_by_hash, load_manifest, weights_path
+from pipeline.weights.manifest import Network, own_network
+from reid_model.embedder import Embedder, load_embedder
+from reid_model.preprocess import EmbedderSpec
+from trackers.association.appearance import Calibration
+
+
+def open_embedder(config: ReidConfig, device: str) -> Embedder:
+    """Open ``config.model``: a ReID network of the manifest by name, or the path of a file.
+
+    A file that the manifest knows by its hash needs nothing more. Another ``.onnx`` or ``.xml``
+    file needs ``FILE.yaml`` beside it, which says what pictures the network expects:
+
+        input:
+          height: 256
+          width: 128
+          colour: rgb
+          scale: 0.00392156862745098
+          mean: [0.485, 0.456, 0.406]
+          std: [0.229, 0.224, 0.225]
+
+    Raises UserError for an unknown name, weights that are not here or not as they should be, and
+    a file that is no such network.
+    """
+    path = weights_path(config.model, kind="reid")
+    try:
+        return load_embedder(path, _spec(_network(config.model)), device, config.batch)
+    except ValueError as error:
+        raise UserError(f"ReID model {config.model}: {error}") from error
+
+
+def similarity_calibration(config: ReidConfig) -> Calibration:
+    """What the cosines of ``config.model``'s vectors are worth as evidence.
+
+    A name of the manifest needs no weights on this machine. Raises UserError as ``open_embedder``.
+    """
+    similarity = _network(config.model).similarity
+    return Calibration(slope=similarity.slope, midpoint=similarity.midpoint)
+
+
+def _network(name_or_path: str) -> Network:
+    entry = load_manifest().get(name_or_path)
+    if entry is not None and entry.network is not None:
+        return entry.network
+    path = weights_path(name_or_path, kind="reid")
+    known = known_by_hash(path)
+    if known is None:
+        return own_network(path)
+    if known[1].network is None:
+        raise UserError(f"{path} is not a ReID network: it is {known[0]}, a {known[1].kind}")
+    return known[1].network
+
+
+def _spec(network: Network) -> EmbedderSpec:
+    expected = network.input
+    return EmbedderSpec(
+        architecture=network.architecture,
+        height=expected.height,
+        width=expected.width,
+        colour=expected.colour,
+        scale=expected.scale,
+        mean=_triple(expected.mean),
+        std=_triple(expected.std),
+    )
+
+
+def _triple(values: list[float]) -> tuple[float, float, float]:
+    return values[0], values[1], values[2]

@@ -1,0 +1,17 @@
+"""Where the project's own files lie on this machine."""
+
+import os
+from pathlib import Path
+
+
+def config_folder() -> Path:
+    """The folder of YAML files: beside this file in a wheel, at the top of a checkout."""
+    here = Path(__file__).resolve().parent
+    packed = here / "configs"
+    return packed if packed.is_dir() else here.parent / "configs"
+
+
+def cache_folder() -> Path:
+    """Where weights and exports are kept: FUSETRACK_CACHE, else ``~/.cache/fusetrack``."""
+    chosen = os.environ.get("FUSETRACK_CACHE")
+    return Path(chosen).expanduser() if chosen else Path.home() / ".cache" / "fusetrack"

@@ -1,0 +1,16 @@
+"""Weights and clips by name: where they can be had, and the hash that each must have."""
+
+from pipeline.weights.fetch import pull
+from pipeline.weights.manifest import Weights, load_manifest
+from pipeline.weights.store import FileState, known_by_hash, verify, weights_files, weights_path
+
+__all__ = [
+    "FileState",
+    "Weights",
+    "known_by_hash",
+    "load_manifest",
+    "pull",
+    "verify",
+    "weights_files",
+    "weights_path",
+]

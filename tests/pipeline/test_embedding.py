@@ -1,0 +1,83 @@
+"""From the name of a ReID model to an embedder."""
+
+import os
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from pipeline.config import ReidConfig
+from pipeline.embedding import open_embedder, similarity_calibration
+from pipeline.errors import UserError
+from pipeline.weights import weights_path
+from reid_model.openvino_runtime import import_openvino
+
+BESIDE = "input: {height: 2, width: 2, colour: bgr, scale: 1, mean: [0, 0, 0], std: [1, 1, 1]}\n"
+
+
+def own_file(folder: Path) -> Path:
+    """A network of one's own: the mean of each channel."""
+    openvino = import_openvino()
+    pixels = openvino.opset13.parameter([1, 3, 2, 2], np.float32)
+    mean = openvino.opset13.reduce_mean(pixels, np.array([2, 3]), keep_dims=False)
+    path = folder / "own.xml"
+    openvino.save_model(openvino.Model([mean], [pixels]), path)
+    return path
+
+
+def test_a_file_of_ones_own(tmp_path: Path) -> None:
+    path = own_file(tmp_path)
+    config = ReidConfig(model=str(path))
+    with pytest.raises(UserError, match=r"write own\.xml\.yaml beside it"):
+        open_embedder(config, "cpu")
+    (tmp_path / "own.xml.yaml").write_text(BESIDE + "similarity: {slope: 3, midpoint: 0.25}")
+    red = np.full((3, 3, 3), (0, 0, 200), np.uint8)
+    np.testing.assert_allclose(open_embedder(config, "cpu").embed([red]), [(0, 0, 1)], atol=1e-3)
+    calibration = similarity_calibration(config)
+    assert (calibration.slope, calibration.midpoint) == (3, 0.25)
+
+
+def test_a_file_that_is_no_network_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "own.onnx"
+    path.write_text("words")
+    (tmp_path / "own.onnx.yaml").write_text(BESIDE)
+    with pytest.raises(UserError, match=r"own\.onnx cannot be read"):
+        open_embedder(ReidConfig(model=str(path)), "cpu")
+
+
+def test_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FUSETRACK_CACHE", str(tmp_path))
+    monkeypatch.delenv("FUSETRACK_WEIGHTS", raising=False)
+    with pytest.raises(UserError, match="Did you mean 'deepsort-market1501'"):
+        open_embedder(ReidConfig(model="deepsort"), "cpu")
+    with pytest.raises(UserError, match="unknown ReID model 'yolo26n'"):
+        open_embedder(ReidConfig(model="yolo26n"), "cpu")
+    with pytest.raises(UserError, match="weights pull deepsort-market1501"):
+        open_embedder(ReidConfig(), "cpu")
+    # The weights are not needed to know what their cosines are worth.
+    assert 0 < similarity_calibration(ReidConfig()).midpoint < 1
+
+
+@pytest.mark.skipif("FUSETRACK_DATA" not in os.environ, reason="FUSETRACK_DATA is not set")
+def test_the_default_recognises_real_people() -> None:
+    """Rank-1 over cameras of CUHK03's first 30 validation identities; chance is 0.03."""
+    try:
+        weights_path("deepsort-market1501")
+    except UserError as error:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(str(error))
+    files = sorted((Path(os.environ["FUSETRACK_DATA"]) / "reid/cuhk03/val").glob("*.webp"))
+    names = sorted({file.name[:4] for file in files})[:30]
+    files = [file for file in files if file.name[:4] in names]
+    people = np.array([file.name[:4] for file in files])
+    query = np.array([int(file.name[5:7]) < 5 for file in files])
+    crops = [cv2.imread(str(file)) for file in files]
+    vectors = open_embedder(ReidConfig(), "cpu").embed(crops)
+    best = (vectors[query] @ vectors[~query].T).argmax(axis=1)
+    # With the colours in the wrong order it is clearly lower.
+    assert (people[~query][best] == people[query]).mean() >= 0.45
+    swapped = open_embedder(ReidConfig(), "cpu").embed([crop[:, :, ::-1] for crop in crops])
+    wrong = (swapped[query] @ swapped[~query].T).argmax(axis=1)
+    assert (people[~query][wrong] == people[query]).mean() < 0.45

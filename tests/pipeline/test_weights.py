@@ -1,0 +1,300 @@
+"""The manifest, finding verified files, and fetching them from each kind of source."""
+
+import hashlib
+import threading
+import zipfile
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from pipeline.errors import UserError
+from pipeline.weights import (
+    Weights,
+    fetch,
+    known_by_hash,
+    load_manifest,
+    pull,
+    store,
+    verify,
+    weights_files,
+    weights_path,
+)
+from pipeline.weights.manifest import own_network
+
+CONTENT = b"some weights"
+OTHER = b"some words!!"
+
+
+def sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def entry(files: dict[str, list[dict[str, str]]], content: bytes = CONTENT) -> Weights:
+    return Weights.model_validate(
+        {
+            "kind": "detector",
+            "about": "a test",
+            "licence": "none",
+            "files": {
+                name: {"sha256": sha256(content), "size": len(content), "sources": sources}
+                for name, sources in files.items()
+            },
+        }
+    )
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "cache"
+    monkeypatch.setenv("FUSETRACK_CACHE", str(folder))
+    monkeypatch.delenv("FUSETRACK_WEIGHTS", raising=False)
+    return folder
+
+
+@pytest.fixture
+def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder that pip takes for its whole index, with one wheel that carries two files."""
+    folder = tmp_path / "registry"
+    folder.mkdir()
+    with zipfile.ZipFile(folder / "carrier-1.0-py3-none-any.whl", "w") as wheel:
+        wheel.writestr("carrier/a.bin", CONTENT)
+        wheel.writestr("carrier/b.bin", CONTENT)
+        wheel.writestr(
+            "carrier-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: carrier\nVersion: 1.0\n"
+        )
+        wheel.writestr(
+            "carrier-1.0.dist-info/WHEEL",
+            "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        )
+        wheel.writestr("carrier-1.0.dist-info/RECORD", "")
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
+    return folder
+
+
+class _Silent(SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[str]:
+    """A web server with the right file, one of the same size, and one that is too long."""
+    folder = tmp_path / "site"
+    folder.mkdir()
+    (folder / "right.bin").write_bytes(CONTENT)
+    (folder / "wrong.bin").write_bytes(OTHER)
+    (folder / "long.bin").write_bytes(CONTENT + b"!")
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Silent, directory=str(folder)))
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def wheel(member: str) -> dict[str, str]:
+    return {"wheel": "carrier==1.0", "member": f"carrier/{member}"}
+
+
+def quiet(line: str) -> None:
+    pass
+
+
+def test_the_manifest_knows_the_defaults() -> None:
+    manifest = load_manifest()
+    assert manifest["yolo26n"].kind == "detector"
+    network = manifest["deepsort-market1501"].network
+    assert network is not None
+    assert (network.input.height, network.input.width) == (128, 64)
+    assert list(manifest["demo-clips"].files)[:4] == [f"cam0{n}.mp4" for n in (1, 2, 3, 4)]
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("x: {kind: detector, about: a, licence: b, files: {}}", "x.files"),
+        ("x: {kind: detector, about: a, licence: b, files: {f: {colour: red}}}", "x.files.f"),
+        (
+            "x: {kind: reid, about: a, licence: b, files: {f: {sha256: 00, size: 1, sources: []}}}",
+            "x.files.f.sha256",
+        ),
+        ("[1]", "the top"),
+        ("a: [", "not valid YAML"),
+    ],
+)
+def test_a_fault_in_the_manifest_is_named(tmp_path: Path, text: str, named: str) -> None:
+    path = tmp_path / "models.yaml"
+    path.write_text(text)
+    with pytest.raises(UserError, match=named) as caught:
+        load_manifest(path)
+    assert str(path) in str(caught.value)
+
+
+def test_an_unknown_key_in_the_manifest_is_refused(tmp_path: Path) -> None:
+    files = f"{{f: {{sha256: {sha256(CONTENT)}, size: 1, sources: []}}}}"
+    path = tmp_path / "models.yaml"
+    path.write_text(f"x: {{kind: detector, about: a, licence: b, files: {files}}}")
+    assert list(load_manifest(path)) == ["x"]
+    path.write_text(f"x: {{kind: detector, about: a, licence: b, files: {files}, colour: red}}")
+    with pytest.raises(UserError, match=r"x\.colour"):
+        load_manifest(path)
+
+
+def test_a_source_is_one_place() -> None:
+    with pytest.raises(ValueError, match="either url, or wheel and member"):
+        entry({"f": [{"url": "https://example.org/f", **wheel("f")}]})
+    with pytest.raises(ValueError, match="either url, or wheel and member"):
+        entry({"f": [{"wheel": "carrier==1.0"}]})
+
+
+def test_one_wheel_serves_all_files_of_a_pull(
+    registry: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    downloads = []
+    real = fetch._download_wheel
+    monkeypatch.setattr(
+        fetch, "_download_wheel", lambda *given: downloads.append(given) or real(*given)
+    )
+    manifest = {"pair": entry({"a.bin": [wheel("a.bin")], "b.bin": [wheel("b.bin")]})}
+    paths = pull(["pair"], quiet, manifest)
+    assert [path.read_bytes() for path in paths] == [CONTENT, CONTENT]
+    assert len(downloads) == 1
+    assert weights_files("pair", manifest) == paths
+    lines: list[str] = []
+    assert pull(["pair"], lines.append, manifest) == paths
+    assert lines == ["a.bin: already in the cache", "b.bin: already in the cache"]
+
+
+def test_the_next_source_is_tried(registry: Path, site: str) -> None:
+    sources = [
+        {"wheel": "absent==1.0", "member": "f"},
+        wheel("absent.bin"),
+        {"url": f"{site}/absent.bin"},
+        {"url": f"{site}/wrong.bin"},
+        {"url": f"{site}/right.bin"},
+    ]
+    assert pull(["x"], quiet, {"x": entry({"f": sources})})[0].read_bytes() == CONTENT
+
+
+def test_a_wrong_hash_is_refused_and_leaves_nothing(site: str, cache: Path) -> None:
+    with pytest.raises(UserError) as caught:
+        pull(["x"], quiet, {"x": entry({"f.bin": [{"url": f"{site}/wrong.bin"}]})})
+    message = str(caught.value)
+    assert "f.bin" in message
+    assert sha256(CONTENT) in message
+    assert sha256(OTHER) in message
+    assert [path for path in cache.rglob("*") if path.is_file()] == []
+
+
+def test_a_file_that_does_not_end_is_cut_off(site: str) -> None:
+    with pytest.raises(UserError, match="larger than the 12 bytes"):
+        pull(["x"], quiet, {"x": entry({"f": [{"url": f"{site}/long.bin"}]})})
+
+
+def test_no_source_at_all_says_where_to_put_the_file() -> None:
+    with pytest.raises(UserError, match="FUSETRACK_WEIGHTS"):
+        pull(["x"], quiet, {"x": entry({"f": []})})
+
+
+def test_the_users_folder_comes_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, site: str
+) -> None:
+    monkeypatch.setenv("FUSETRACK_WEIGHTS", str(tmp_path))
+    manifest = {"x": entry({"f": [{"url": f"{site}/absent.bin"}]})}
+    with pytest.raises(UserError, match="404"):
+        pull(["x"], quiet, manifest)
+    (tmp_path / "f").write_bytes(CONTENT)
+    assert weights_files("x", manifest) == [tmp_path / "f"]
+    assert pull(["x"], quiet, manifest)[0].read_bytes() == CONTENT
+
+
+def test_a_damaged_file_in_the_cache_is_refused_then_repaired(site: str) -> None:
+    manifest = {"x": entry({"f": [{"url": f"{site}/right.bin"}]})}
+    with pytest.raises(UserError, match="fusetrack weights pull x"):
+        weights_files("x", manifest)
+    path = pull(["x"], quiet, manifest)[0]
+    path.write_bytes(OTHER)
+    assert [state.state for state in verify(None, manifest)] == ["wrong hash"]
+    with pytest.raises(UserError) as caught:
+        weights_files("x", manifest)
+    for part in (str(path), sha256(CONTENT), sha256(OTHER), "fusetrack weights pull x"):
+        assert part in str(caught.value)
+    lines: list[str] = []
+    assert pull(["x"], lines.append, manifest)[0].read_bytes() == CONTENT
+    assert "wrong hash" in lines[0]
+    assert [state.state for state in verify(["x"], manifest)] == ["ok"]
+
+
+def test_two_pulls_at_once(site: str) -> None:
+    manifest = {"x": entry({"f": [{"url": f"{site}/right.bin"}]})}
+    results: list[bytes] = []
+    threads = [
+        threading.Thread(
+            target=lambda: results.append(pull(["x"], quiet, manifest)[0].read_bytes())
+        )
+        for _ in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert results == [CONTENT] * 4
+
+
+def test_a_cache_that_cannot_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, site: str
+) -> None:
+    (tmp_path / "blocked").write_text("a file, not a folder")
+    monkeypatch.setenv("FUSETRACK_CACHE", str(tmp_path / "blocked"))
+    with pytest.raises(UserError, match=r"cannot write .*blocked"):
+        pull(["x"], quiet, {"x": entry({"f": [{"url": f"{site}/right.bin"}]})})
+
+
+def test_names_and_paths(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="Did you mean 'yolo26n'"):
+        weights_path("yolov26n", kind="detector")
+    with pytest.raises(UserError, match="unknown detector 'deepsort-market1501'"):
+        weights_path("deepsort-market1501", kind="detector")
+    with pytest.raises(UserError, match=r"no such weights file: .*/gone\.pt"):
+        weights_path(str(tmp_path / "gone.pt"))
+    with pytest.raises(UserError, match="pull yolo26n`"):
+        weights_path("yolo26n")
+    with pytest.raises(UserError, match="pull yolo26n`"):
+        weights_path("yolo26n.pt", kind="detector")
+    with pytest.raises(UserError, match="unknown weights 'nothing'"):
+        pull(["nothing"], quiet)
+    own = tmp_path / "own.onnx"
+    own.write_bytes(CONTENT)
+    assert weights_path(str(own), kind="detector") == own
+    assert known_by_hash(own) is None
+
+
+def test_a_file_is_known_by_its_hash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    manifest = {"x": entry({"f": []})}
+    monkeypatch.setattr(store, "load_manifest", lambda: manifest)
+    renamed = tmp_path / "renamed.bin"
+    renamed.write_bytes(CONTENT)
+    assert known_by_hash(renamed) == ("x", manifest["x"])
+    assert known_by_hash(tmp_path) is None
+
+
+def test_a_network_of_ones_own(tmp_path: Path) -> None:
+    path = tmp_path / "mine.onnx"
+    with pytest.raises(UserError, match=r"write mine\.onnx\.yaml"):
+        own_network(path)
+    with pytest.raises(UserError, match="not a ReID network"):
+        own_network(tmp_path / "mine.pth")
+    beside = tmp_path / "mine.onnx.yaml"
+    beside.write_text("input: {height: 8, width: 4, colour: red}")
+    with pytest.raises(UserError, match=r"input\.colour"):
+        own_network(path)
+    beside.write_text(
+        "input: {height: 8, width: 4, colour: bgr, scale: 1, mean: [0, 0, 0], std: [1, 1, 1]}"
+    )
+    network = own_network(path)
+    assert (network.architecture, network.input.height) == ("onnx", 8)
