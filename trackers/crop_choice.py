@@ -5,6 +5,9 @@ from typing import Generic, TypeVar
 
 Crop = TypeVar("Crop")
 
+# Timestamps are rounded: a frame that comes this little early still opens the next spell.
+_ROUNDING_S = 1e-3
+
 
 @dataclass(frozen=True, slots=True)
 class Chosen(Generic[Crop]):
@@ -34,7 +37,10 @@ class CropChoice(Generic[Crop]):
         return quality >= self._min_quality and (best is None or quality > best.quality)
 
     def offer(self, track_id: int, timestamp: float, quality: float, crop: Crop) -> None:
-        """Keep the crop as the best of the current spell. Call `take_finished` first."""
+        """Keep the crop as the best of the current spell, in place of the one before.
+
+        Call `take_finished` first, and offer only what `wants` wants.
+        """
         self._first.setdefault(track_id, timestamp)
         self._best[track_id] = Chosen(track_id, timestamp, quality, crop)
 
@@ -53,4 +59,5 @@ class CropChoice(Generic[Crop]):
         return self._best.pop(track_id, None)
 
     def _spell(self, track_id: int, timestamp: float) -> int:
-        return int((timestamp - self._first[track_id]) / self._spacing_s)
+        since = timestamp - self._first[track_id]
+        return int((since + _ROUNDING_S) / self._spacing_s)

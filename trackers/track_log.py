@@ -1,5 +1,6 @@
 """The life of the tracks of one camera: from the first observation to the closed tracklet."""
 
+import math
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -12,6 +13,8 @@ from trackers.tracklet import Tracklet
 
 # A path is kept to tell where somebody was and where they were going, not every step.
 _PATH_STEP_S = 0.2
+# Timestamps are rounded: a frame that comes this little early is still a whole step later.
+_ROUNDING_S = 1e-3
 _PATH_LENGTH = 512
 
 
@@ -41,9 +44,9 @@ class TrackLog:
     """Collects what is seen of each track of one camera.
 
     Track ids given out here count from 1 and are never used again, even when the tracker brings
-    back one of its own after it was closed here. ``close_after_s`` without an observation closes a
-    track; the best ``exemplars`` are kept. ``homography`` ``(3, 3)`` from ground metres to pixels
-    puts footpoints on the ground.
+    back one of its own after it was closed here, or was overdue. More than ``close_after_s``
+    without an observation ends a track; the best ``exemplars`` are kept. ``homography``
+    ``(3, 3)`` from ground metres to pixels puts footpoints on the ground.
     """
 
     def __init__(
@@ -61,6 +64,7 @@ class TrackLog:
         self._ids: dict[int, int] = {}
         self._open: dict[int, _Track] = {}
         self._next_id = 1
+        self._previous = -math.inf
 
     def add(self, tracked: Detections, timestamp: float) -> Detections:
         """Take the tracks of one frame; returns them under the ids of this log."""
@@ -71,6 +75,7 @@ class TrackLog:
         for track_id, foot, height in zip(ids, feet, heights, strict=True):
             step = timestamp, float(foot[0]), float(foot[1]), float(height)
             _see(self._open[int(track_id)], step)
+        self._previous = timestamp
         return replace(tracked, track_ids=ids)
 
     def ground(self, boxes: NDArray[np.float32]) -> NDArray[np.float64] | None:
@@ -93,8 +98,7 @@ class TrackLog:
 
     def overdue(self, timestamp: float) -> list[int]:
         """The tracks that have not been seen for too long at ``timestamp``, by id."""
-        limit = timestamp - self._close_after_s
-        return sorted(t.track_id for t in self._open.values() if t.end < limit)
+        return [i for i in self.open_ids() if self._is_overdue(i, timestamp)]
 
     def open_ids(self) -> list[int]:
         """All open tracks, by id."""
@@ -113,11 +117,15 @@ class TrackLog:
 
     def _id_of(self, tracker_id: int, timestamp: float) -> int:
         track_id = self._ids.get(tracker_id)
-        if track_id is None:
+        # Who was overdue after the frame before is being closed and must not grow again.
+        if track_id is None or self._is_overdue(track_id, self._previous):
             track_id = self._ids[tracker_id] = self._next_id
             self._next_id += 1
             self._open[track_id] = _Track(track_id, timestamp, timestamp)
         return track_id
+
+    def _is_overdue(self, track_id: int, timestamp: float) -> bool:
+        return self._open[track_id].end < timestamp - self._close_after_s
 
     def _tracklet(self, track: _Track, *, closed: bool) -> Tracklet:
         track.revision += 1
@@ -150,7 +158,7 @@ def _see(track: _Track, step: tuple[float, float, float, float]) -> None:
     track.count += 1
     track.changed = True
     track.last = step
-    if not track.path or step[0] - track.path[-1][0] >= _PATH_STEP_S:
+    if not track.path or step[0] - track.path[-1][0] >= _PATH_STEP_S - _ROUNDING_S:
         track.path.append(step)
     if len(track.path) > _PATH_LENGTH:
         # The start says where somebody came from; the middle of a long stay is thinned out.

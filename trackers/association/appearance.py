@@ -35,8 +35,9 @@ def similarity(
     if not len(query) or not len(gallery):
         return None
     best = (query @ gallery.T).max(axis=1)
+    # Crops of no quality still count, for there may be no others.
     weights = np.maximum(query_weights, 1e-3)
-    return float(np.average(best, weights=weights))
+    return float(best @ weights / weights.sum())
 
 
 def appearance_evidence(cosine: float | None, calibration: Calibration) -> float:
@@ -44,4 +45,4 @@ def appearance_evidence(cosine: float | None, calibration: Calibration) -> float
     if cosine is None:
         return 0.0
     evidence = calibration.slope * (cosine - calibration.midpoint)
-    return float(np.clip(evidence, -_MOST_EVIDENCE, _MOST_EVIDENCE))
+    return min(max(evidence, -_MOST_EVIDENCE), _MOST_EVIDENCE)

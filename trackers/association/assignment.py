@@ -1,8 +1,13 @@
-"""One-to-one assignment in which staying alone is always allowed."""
+"""One-to-one assignment in which staying alone is always allowed, and what it is made for."""
+
+import math
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
+
+from trackers.association.motion import overlap_in_time
+from trackers.tracklet import Tracklet
 
 _IMPOSSIBLE = -1e6
 
@@ -23,3 +28,26 @@ def assign(scores: NDArray[np.float64], alone: float) -> list[int | None]:
     padded[np.arange(rows), columns + np.arange(rows)] = alone
     _, taken = linear_sum_assignment(padded, maximize=True)
     return [int(column) if column < columns else None for column in taken]
+
+
+def best_other(scores: NDArray[np.float64], row: int, taken: list[int | None]) -> float:
+    """Log-odds of the most likely person that the tracklet of ``row`` did not get.
+
+    A person who went to another tracklet is only as likely as this one is better than that.
+    """
+    rivals = np.zeros(scores.shape[1])
+    for rival, column in enumerate(taken):
+        if column is not None:
+            rivals[column] = scores[rival, column]
+    return float((scores[row] - rivals).max(initial=-math.inf))
+
+
+def moments(tracklets: list[Tracklet]) -> list[list[Tracklet]]:
+    """Split tracklets of one camera, by start, so that those of a group are there together."""
+    groups: list[list[Tracklet]] = []
+    for tracklet in tracklets:
+        if groups and all(overlap_in_time(tracklet, other) for other in groups[-1]):
+            groups[-1].append(tracklet)
+        else:
+            groups.append([tracklet])
+    return groups

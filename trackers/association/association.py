@@ -6,19 +6,19 @@ tracklet of a camera. When a recording is finished, identities that were one per
 """
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from trackers.association.appearance import Calibration, appearance_evidence, similarity
-from trackers.association.assignment import assign
-from trackers.association.motion import Limits, motion_evidence, overlap_in_time
+from trackers.association.assignment import assign, best_other, moments
+from trackers.association.identity import Identity
+from trackers.association.merging import merge_identities
+from trackers.association.motion import Limits
 from trackers.tracklet import Tracklet, TrackletKey
 
 # One person against all the others: most pairs of tracklets are two people.
 _PRIOR = -1.0
-_GALLERY_SIZE = 48
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +26,8 @@ class Rules:
     """When to decide and what is possible; times in seconds of event time.
 
     A tracklet is decided after ``evidence_s`` with ``min_exemplars``, or when it is closed. It
-    joins an identity at a probability of at least ``min_confidence``. Identities that were not
-    seen for ``gallery_s`` are forgotten.
+    joins an identity at a probability above ``min_confidence``. What was not seen for longer than
+    ``gallery_s`` is forgotten: identities, and the looks and paths of old tracklets.
     """
 
     evidence_s: float
@@ -51,33 +51,6 @@ class Decision:
     confidence: float
     kind: str
     reason: str
-
-
-@dataclass(slots=True)
-class Identity:
-    """A person: the tracklets that are theirs."""
-
-    global_id: int
-    members: dict[TrackletKey, Tracklet] = field(default_factory=dict)
-
-    @property
-    def last_seen(self) -> float:
-        """Seconds UTC of the last observation."""
-        return max(member.end for member in self.members.values())
-
-    def tracklets(self) -> list[Tracklet]:
-        """The members by name, whatever the order in which they came."""
-        return [self.members[key] for key in sorted(self.members)]
-
-    def gallery(self) -> NDArray[np.float32]:
-        """``(M, D)`` exemplars of all members, the best of them when there are many."""
-        seen = [member for member in self.tracklets() if len(member.exemplars)]
-        if not seen:
-            return np.zeros((0, 0), np.float32)
-        exemplars = [member.exemplars for member in seen]
-        qualities = np.concatenate([member.qualities for member in seen])
-        best = np.argsort(-qualities, kind="stable")[:_GALLERY_SIZE]
-        return np.concatenate(exemplars)[best]
 
 
 class Association:
@@ -106,14 +79,17 @@ class Association:
 
     def observe(self, tracklet: Tracklet) -> None:
         """Take a revision of a tracklet; one that is not newer than the last changes nothing."""
+        known = self.tracklet(tracklet.key)
+        if known is not None and known.revision >= tracklet.revision:
+            return
         owner = self._owner.get(tracklet.key)
-        shelf = self.waiting if owner is None else self.identities[owner].members
-        known = shelf.get(tracklet.key)
-        if known is None or known.revision < tracklet.revision:
-            shelf[tracklet.key] = tracklet
+        if owner is None:
+            self.waiting[tracklet.key] = tracklet
+        else:
+            self.identities[owner].see(tracklet)
 
     def restore(self, tracklet: Tracklet, global_id: int | None) -> None:
-        """Put back a tracklet as it was before a restart."""
+        """Put back a tracklet as it was before a restart, in any order."""
         if global_id is None:
             self.waiting[tracklet.key] = tracklet
         else:
@@ -129,15 +105,14 @@ class Association:
         return [*self._decide_on(list(self.waiting.values())), *self._merge_all()]
 
     def forget(self, at: float) -> list[TrackletKey]:
-        """Drop the identities that were not seen for ``gallery_s``; returns their tracks."""
-        old = [
-            identity
-            for identity in self.identities.values()
-            if identity.last_seen < at - self.rules.gallery_s
-        ]
-        gone = [key for identity in old for key in identity.members]
-        for identity in old:
-            del self.identities[identity.global_id]
+        """Drop the identities not seen for longer than ``gallery_s``; returns their tracks.
+
+        ``gallery_s`` must be longer than a track stays open, else a track that goes on after it
+        was forgotten is decided again, as somebody new.
+        """
+        oldest = at - self.rules.gallery_s
+        old = [i.global_id for i in self.identities.values() if i.last_seen < oldest]
+        gone = [key for global_id in sorted(old) for key in self.identities.pop(global_id).members]
         for key in gone:
             del self._owner[key]
         return gone
@@ -145,13 +120,16 @@ class Association:
     def _has_evidence(self, tracklet: Tracklet, at: float) -> bool:
         seen_long = at - tracklet.start >= self.rules.evidence_s
         seen_well = len(tracklet.exemplars) >= self.rules.min_exemplars
-        return tracklet.closed or (seen_long and seen_well)
+        # Its camera broke down: it will never be closed.
+        abandoned = at - tracklet.end > self.rules.gallery_s
+        return tracklet.closed or abandoned or (seen_long and seen_well)
 
     def _decide_on(self, ready: list[Tracklet]) -> list[Decision]:
+        self._fade()
         decisions = []
         for camera_id in sorted({tracklet.camera_id for tracklet in ready}):
             of_camera = [t for t in ready if t.camera_id == camera_id]
-            for group in _moments(sorted(of_camera, key=lambda t: (t.start, t.track_id))):
+            for group in moments(sorted(of_camera, key=lambda t: (t.start, t.track_id))):
                 decisions += self._decide_together(group)
         return decisions
 
@@ -159,18 +137,16 @@ class Association:
         """Tracklets of one camera that are there at one time, each to a person of its own."""
         identities = sorted(self.identities.values(), key=lambda i: i.global_id)
         scores = np.array([[self._score(t, i) for i in identities] for t in tracklets])
-        alone = _log_odds(self.rules.min_confidence)
-        taken = assign(scores.reshape(len(tracklets), len(identities)), alone)
+        scores = scores.reshape(len(tracklets), len(identities))
+        taken = assign(scores, _log_odds(self.rules.min_confidence))
         decisions = []
         for row, (tracklet, column) in enumerate(zip(tracklets, taken, strict=True)):
-            best = max((float(score) for score in scores[row]), default=-math.inf)
             if column is None:
-                decision = self._new_person(tracklet, best)
+                decision = self._new_person(tracklet, best_other(scores, row, taken))
             else:
-                score = float(scores[row, column])
-                global_id = identities[column].global_id
+                known, score = identities[column].global_id, float(scores[row, column])
                 decision = Decision(
-                    tracklet.key, global_id, _probability(score), "assigned", "known person"
+                    tracklet.key, known, _probability(score), "assigned", "known person"
                 )
             del self.waiting[tracklet.key]
             self._join(tracklet, decision.global_id)
@@ -178,88 +154,56 @@ class Association:
         return decisions
 
     def _new_person(self, tracklet: Tracklet, best_other: float) -> Decision:
-        global_id = self.next_global_id
-        return Decision(
-            tracklet.key, global_id, 1 - _probability(best_other), "assigned", "new person"
-        )
+        confidence = 1 - _probability(best_other)
+        return Decision(tracklet.key, self.next_global_id, confidence, "assigned", "new person")
 
     def _join(self, tracklet: Tracklet, global_id: int) -> None:
-        identity = self.identities.setdefault(global_id, Identity(global_id))
-        identity.members[tracklet.key] = tracklet
+        self.identities.setdefault(global_id, Identity(global_id)).see(tracklet)
         self._owner[tracklet.key] = global_id
         self.next_global_id = max(self.next_global_id, global_id + 1)
 
     def _score(self, tracklet: Tracklet, identity: Identity) -> float:
         """Log-odds that ``tracklet`` shows the person of ``identity``; -inf when impossible."""
-        motion = _motion(tracklet, identity, self.rules.limits)
-        if motion == -math.inf:
-            return motion
+        place = identity.place_evidence(tracklet, self.rules.limits)
+        if place == -math.inf:
+            return place
         cosine = similarity(tracklet.exemplars, tracklet.qualities, identity.gallery())
-        return _PRIOR + motion + appearance_evidence(cosine, self.rules.calibration)
+        return _PRIOR + place + appearance_evidence(cosine, self.rules.calibration)
 
     def _merge_all(self) -> list[Decision]:
-        decisions: list[Decision] = []
-        while (pair := self._best_pair()) is not None:
-            score, kept, gone = pair
-            for tracklet in self.identities.pop(gone).tracklets():
-                self._join(tracklet, kept)
+        alone = _log_odds(self.rules.min_confidence)
+        decisions = []
+        for merge in merge_identities(self.identities, self._pair_score, alone):
+            reason = f"same person as {merge.gone}"
+            for key in merge.keys:
+                self._owner[key] = merge.kept
                 decisions.append(
-                    Decision(
-                        tracklet.key, kept, _probability(score), "merged", f"same person as {gone}"
-                    )
+                    Decision(key, merge.kept, _probability(merge.score), "merged", reason)
                 )
         return decisions
 
-    def _best_pair(self) -> tuple[float, int, int] | None:
-        """The two identities that are most likely one person, the older id first."""
-        ids = sorted(self.identities)
-        alone = _log_odds(self.rules.min_confidence)
-        best: tuple[float, int, int] | None = None
-        for position, kept in enumerate(ids):
-            for gone in ids[position + 1 :]:
-                score = self._pair_score(self.identities[kept], self.identities[gone])
-                if score > alone and (best is None or score > best[0]):
-                    best = score, kept, gone
-        return best
-
     def _pair_score(self, a: Identity, b: Identity) -> float:
         """Every member of ``b`` must fit ``a``; what they say is averaged by length."""
-        members = b.tracklets()
-        scores = [self._score(member, a) for member in members]
-        if -math.inf in scores:
+        members = list(b.members.values())
+        scores = []
+        for member in members:
+            scores.append(self._score(member, a))
+            if scores[-1] == -math.inf:
+                return -math.inf
+        # A member that has faded says nothing any more.
+        weights = [member.count if len(member.path) else 0 for member in members]
+        if not any(weights):
             return -math.inf
-        return float(np.average(scores, weights=[max(m.count, 1) for m in members]))
+        weighted = sum(weight * score for weight, score in zip(weights, scores, strict=True))
+        return weighted / sum(weights)
 
-
-def _moments(tracklets: list[Tracklet]) -> list[list[Tracklet]]:
-    """Split tracklets of one camera, by start, so that those of a group are there together."""
-    groups: list[list[Tracklet]] = []
-    for tracklet in tracklets:
-        if groups and all(overlap_in_time(tracklet, other) for other in groups[-1]):
-            groups[-1].append(tracklet)
-        else:
-            groups.append([tracklet])
-    return groups
-
-
-def _motion(tracklet: Tracklet, identity: Identity, limits: Limits) -> float:
-    """What place and time say: seen together from other cameras, and the nearest in time."""
-    together: list[float] = []
-    apart: list[tuple[float, float]] = []
-    for member in identity.tracklets():
-        # A track that is still open may come back at any moment, so it holds its place.
-        if member.camera_id == tracklet.camera_id and not member.closed:
-            return -math.inf
-        evidence = motion_evidence(tracklet, member, limits)
-        if evidence == -math.inf:
-            return evidence
-        if overlap_in_time(tracklet, member):
-            together.append(evidence)
-        else:
-            gap = max(tracklet.start - member.end, member.start - tracklet.end)
-            apart.append((gap, evidence))
-    seen_together = float(np.mean(together)) if together else 0.0
-    return seen_together + (min(apart)[1] if apart else 0.0)
+    def _fade(self) -> None:
+        """Let go of old looks and paths, by the time of the tracklets, so that it is repeatable."""
+        known = [*self.waiting.values()]
+        known += [m for identity in self.identities.values() for m in identity.members.values()]
+        latest = max((tracklet.end for tracklet in known), default=-math.inf)
+        for identity in self.identities.values():
+            identity.fade(latest - self.rules.gallery_s)
 
 
 def _probability(log_odds: float) -> float:

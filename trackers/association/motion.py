@@ -22,12 +22,20 @@ _COAST_S = 1.0
 _VELOCITY_WINDOW_S = 1.0
 # After this long apart, where somebody was says little about where they are.
 _MEMORY_S = 8.0
+# ... and after this long nothing.
+_FORGOTTEN_S = 60.0
 # The area over which a stranger may appear.
 _AREA_M2 = 150.0
 # Two views of one person disagree badly in this share of the moments.
 _OUTLIERS = 0.02
 # Beyond top speed by this much is beyond doubt: boxes jump by less.
 _JUMP_M = 1.5
+# Two cameras see a person at one moment when their pictures are no further apart in time.
+_AT_ONCE_S = 0.5
+_AT_END_S = 0.2
+
+#: Times ``(M,)`` in seconds UTC, and places ``(M, 2)`` in metres.
+Walk = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +52,26 @@ def overlap_in_time(a: Tracklet, b: Tracklet) -> bool:
     return a.start <= b.end and b.start <= a.end
 
 
+def exclusive(a: Tracklet, b: Tracklet) -> bool:
+    """Whether the two must be two people: in one camera, where nobody is twice at one time.
+
+    The earlier one must be closed: while it is open it may come back at any moment.
+    """
+    if a.camera_id != b.camera_id:
+        return False
+    first = a if a.start <= b.start else b
+    return not first.closed or overlap_in_time(a, b)
+
+
 def motion_evidence(a: Tracklet, b: Tracklet, limits: Limits) -> float:
     """Log-odds of one person over two, from place and time; -inf when it is impossible.
 
-    0 when the two cannot be compared: different cameras of which one is not calibrated.
+    0 when the two cannot be compared: different cameras of which one is not calibrated, or
+    nowhere a place that is known.
     """
+    if exclusive(a, b):
+        return -math.inf
     if overlap_in_time(a, b):
-        if a.camera_id == b.camera_id:
-            return -math.inf
         return _together(a, b, limits)
     first, second = (a, b) if a.end < b.start else (b, a)
     return _apart(first, second, limits)
@@ -60,7 +80,7 @@ def motion_evidence(a: Tracklet, b: Tracklet, limits: Limits) -> float:
 def _together(a: Tracklet, b: Tracklet, limits: Limits) -> float:
     if a.ground is None or b.ground is None:
         return 0.0
-    distances = _distances(a, b)
+    distances = _distances(_known(a.path[:, 0], a.ground), _known(b.path[:, 0], b.ground))
     if not len(distances):
         return 0.0
     distance = float(np.median(distances))
@@ -70,14 +90,23 @@ def _together(a: Tracklet, b: Tracklet, limits: Limits) -> float:
 
 
 def _apart(first: Tracklet, second: Tracklet, limits: Limits) -> float:
-    step = _step(first, second)
-    if step is None:
+    on_ground = first.ground is not None and second.ground is not None
+    forgotten = second.start - first.end > _FORGOTTEN_S
+    if not on_ground and (forgotten or first.camera_id != second.camera_id):
         return 0.0
-    gap_s = max(second.start - first.end, 0.0)
-    distance, coasted = step
-    if min(distance, coasted) > limits.max_speed * gap_s + _JUMP_M and first.ground is not None:
+    walks = _on_ground(first, second) if on_ground else _in_picture(first, second)
+    (times, points), (later_times, later_points) = walks
+    if not len(times) or not len(later_times):
+        return 0.0
+    # From where the place was last known, which may be before the end.
+    gap_s = float(later_times[0] - times[-1])
+    moved = later_points[0] - points[-1]
+    if on_ground and math.hypot(*moved) > limits.max_speed * gap_s + _JUMP_M:
         return -math.inf
-    near = _density_ratio(coasted, _SPREAD_AT_ONCE_M + _SPREAD_PER_S * gap_s)
+    if forgotten:
+        return 0.0
+    coasted = moved - _velocity(times, points, limits.max_speed) * min(gap_s, _COAST_S)
+    near = _density_ratio(math.hypot(*coasted), _SPREAD_AT_ONCE_M + _SPREAD_PER_S * gap_s)
     remembered = math.exp(-gap_s / _MEMORY_S)
     return math.log(remembered * near + (1 - remembered) + 1e-3)
 
@@ -88,61 +117,53 @@ def _density_ratio(distance: float, spread: float) -> float:
     return normal * _AREA_M2
 
 
-def _distances(a: Tracklet, b: Tracklet) -> NDArray[np.float64]:
-    """Metres between two ground paths at the moments of ``a`` that both cover."""
-    assert a.ground is not None
-    assert b.ground is not None
-    times_a, points_a = _known(a.path[:, 0], a.ground)
-    times_b, points_b = _known(b.path[:, 0], b.ground)
+def _distances(a: Walk, b: Walk) -> NDArray[np.float64]:
+    """Metres between two walks at the moments of ``a`` at which ``b`` was seen too."""
+    (times_a, points_a), (times_b, points_b) = a, b
     if not len(times_a) or not len(times_b):
         return np.zeros(0)
-    both = (times_a >= times_b[0] - 0.2) & (times_a <= times_b[-1] + 0.2)
-    at_a = np.column_stack(
-        [np.interp(times_a[both], times_b, points_b[:, axis]) for axis in (0, 1)]
-    )
-    return np.asarray(np.linalg.norm(points_a[both] - at_a, axis=1))
+    within = (times_a >= times_b[0] - _AT_END_S) & (times_a <= times_b[-1] + _AT_END_S)
+    # A path of a long stay has holes: between its points nobody knows.
+    both = within & (_to_nearest(times_a, times_b) <= _AT_ONCE_S)
+    at_a = [np.interp(times_a[both], times_b, points_b[:, axis]) for axis in (0, 1)]
+    return np.asarray(np.linalg.norm(points_a[both] - np.column_stack(at_a), axis=1))
 
 
-def _step(first: Tracklet, second: Tracklet) -> tuple[float, float] | None:
-    """Metres from the end of ``first`` to the start of ``second``: straight, and after coasting.
+def _to_nearest(times: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Seconds from each of ``times`` to the nearest of ``others``; both in order, not empty."""
+    after = np.minimum(np.searchsorted(others, times), len(others) - 1)
+    before = np.maximum(after - 1, 0)
+    return np.asarray(np.minimum(np.abs(times - others[before]), np.abs(times - others[after])))
 
-    None when the two have no common measure of place.
-    """
-    if first.ground is not None and second.ground is not None:
-        before, after = (
-            _known(first.path[:, 0], first.ground),
-            _known(second.path[:, 0], second.ground),
-        )
-    elif first.camera_id == second.camera_id:
-        scale = _metres_per_pixel(first, second)
-        before = first.path[:, 0], first.path[:, 1:3] * scale
-        after = second.path[:, 0], second.path[:, 1:3] * scale
-    else:
-        return None
-    if not len(before[0]) or not len(after[0]):
-        return None
-    coast_s = min(max(after[0][0] - before[0][-1], 0.0), _COAST_S)
-    coasted = before[1][-1] + _velocity(*before) * coast_s
+
+def _on_ground(first: Tracklet, second: Tracklet) -> tuple[Walk, Walk]:
+    assert first.ground is not None
+    assert second.ground is not None
+    return _known(first.path[:, 0], first.ground), _known(second.path[:, 0], second.ground)
+
+
+def _in_picture(first: Tracklet, second: Tracklet) -> tuple[Walk, Walk]:
+    """Metres across the picture, at the scale of the person where the one ends."""
+    heights = [1.0, *first.path[-1:, 3], *second.path[:1, 3]]
+    scale = _PERSON_HEIGHT_M / max(heights)
     return (
-        float(np.linalg.norm(after[1][0] - before[1][-1])),
-        float(np.linalg.norm(after[1][0] - coasted)),
+        (first.path[:, 0], first.path[:, 1:3] * scale),
+        (second.path[:, 0], second.path[:, 1:3] * scale),
     )
 
 
-def _velocity(times: NDArray[np.float64], points: NDArray[np.float64]) -> NDArray[np.float64]:
-    recent = times >= times[-1] - _VELOCITY_WINDOW_S
-    duration = times[-1] - times[recent][0]
+def _velocity(
+    times: NDArray[np.float64], points: NDArray[np.float64], max_speed: float
+) -> NDArray[np.float64]:
+    """Metres a second over the last moments; a jump of the box is no faster than people are."""
+    recent = np.searchsorted(times, times[-1] - _VELOCITY_WINDOW_S)
+    duration = times[-1] - times[recent]
     if duration <= 0:
         return np.zeros(2)
-    return np.asarray((points[-1] - points[recent][0]) / duration)
+    velocity = np.asarray((points[-1] - points[recent]) / duration)
+    return velocity * min(1.0, max_speed / max(math.hypot(*velocity), 1e-9))
 
 
-def _metres_per_pixel(first: Tracklet, second: Tracklet) -> float:
-    return _PERSON_HEIGHT_M / float(max(first.path[-1, 3], second.path[0, 3], 1.0))
-
-
-def _known(
-    times: NDArray[np.float64], points: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _known(times: NDArray[np.float64], points: NDArray[np.float64]) -> Walk:
     known = np.isfinite(points).all(axis=1)
     return times[known], points[known]

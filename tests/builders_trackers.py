@@ -1,0 +1,62 @@
+"""Tiny hand-made tracklets for the tests of the association."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trackers.tracklet import Tracklet
+
+
+def look(degrees: float) -> tuple[float, float]:
+    """A unit vector: looks that are 0 degrees apart are alike (cosine 1), 90 are not (cosine 0)."""
+    return math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+
+
+def make_tracklet(
+    start: float,
+    end: float,
+    *,
+    camera_id: str = "a",
+    track_id: int = 1,
+    revision: int = 1,
+    closed: bool = True,
+    looks: Sequence[float] = (),
+    qualities: Sequence[float] | None = None,
+    feet: Sequence[tuple[float, float]] = ((300.0, 400.0),),
+    ground: Sequence[tuple[float, float]] | None = None,
+    height: float = 170.0,
+    times: Sequence[float] | None = None,
+    count: int = 10,
+) -> Tracklet:
+    """A tracklet of which only what matters to a test has to be said.
+
+    ``looks`` are exemplars in degrees. The path has the points ``feet`` (or ``ground``, when that
+    is given), spread evenly from start to end unless ``times`` says when; with one point somebody
+    stays there.
+    """
+    points = feet if ground is None else ground
+    if len(points) == 1 and times is None and end > start:
+        points = [points[0], points[0]]
+    moments = np.linspace(start, end, len(points)) if times is None else np.array(times)
+    places = np.array(points, float).reshape(len(points), 2)
+    pixels = places if ground is None else places * 100
+    return Tracklet(
+        camera_id=camera_id,
+        track_id=track_id,
+        revision=revision,
+        start=start,
+        end=end,
+        count=count,
+        closed=closed,
+        exemplars=np.array([look(d) for d in looks], np.float32).reshape(len(looks), 2),
+        qualities=_qualities(len(looks), qualities),
+        exemplar_times=np.linspace(start, end, len(looks)),
+        path=np.column_stack([moments, pixels, np.full(len(points), height)]),
+        ground=None if ground is None else places,
+    )
+
+
+def _qualities(count: int, qualities: Sequence[float] | None) -> NDArray[np.float32]:
+    return np.ones(count, np.float32) if qualities is None else np.array(qualities, np.float32)

@@ -1,0 +1,95 @@
+"""A person as the association knows them: the tracklets that are theirs."""
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trackers.association.motion import Limits, exclusive, motion_evidence, overlap_in_time
+from trackers.tracklet import Tracklet, TrackletKey
+
+_GALLERY_SIZE = 48
+
+
+@dataclass(slots=True)
+class Identity:
+    """A person. ``members`` are their tracklets, by name; add them with `see` only."""
+
+    global_id: int
+    members: dict[TrackletKey, Tracklet] = field(default_factory=dict)
+    _gallery: NDArray[np.float32] | None = None
+
+    @property
+    def last_seen(self) -> float:
+        """Seconds UTC of the last observation."""
+        return max(member.end for member in self.members.values())
+
+    def see(self, tracklet: Tracklet) -> None:
+        """Take a tracklet of this person, or a newer revision of one."""
+        known = tracklet.key in self.members
+        self.members[tracklet.key] = tracklet
+        if not known:
+            # By name, so that nothing depends on the order in which they came.
+            self.members = dict(sorted(self.members.items()))
+        self._gallery = None
+
+    def gallery(self) -> NDArray[np.float32]:
+        """``(M, D)`` exemplars of all members, the best of them when there are many."""
+        if self._gallery is None:
+            self._gallery = _best_exemplars(list(self.members.values()))
+        return self._gallery
+
+    def place_evidence(self, tracklet: Tracklet, limits: Limits) -> float:
+        """Log-odds from place and time that ``tracklet`` is this person; -inf when impossible.
+
+        What the members seen at the same time say is averaged; of the others the nearest in time
+        counts.
+        """
+        if any(exclusive(tracklet, member) for member in self.members.values()):
+            return -np.inf
+        together: list[float] = []
+        apart: list[tuple[float, float]] = []
+        for member in self.members.values():
+            evidence = motion_evidence(tracklet, member, limits)
+            if evidence == -np.inf:
+                return evidence
+            # 0 says nothing; it must not hide what another member says.
+            if evidence != 0 and overlap_in_time(tracklet, member):
+                together.append(evidence)
+            elif evidence != 0:
+                gap = max(tracklet.start - member.end, member.start - tracklet.end)
+                apart.append((gap, evidence))
+        seen_together = sum(together) / len(together) if together else 0.0
+        return seen_together + (min(apart)[1] if apart else 0.0)
+
+    def fade(self, before: float) -> None:
+        """Drop looks and paths of the members that ended before this moment, seconds UTC.
+
+        When they were where is kept: nobody is twice in one camera at one time, ever. One that
+        is still open by then will not go on: its camera broke down.
+        """
+        for key, member in self.members.items():
+            if member.end < before and len(member.path):
+                self.members[key] = _faded(member)
+                self._gallery = None
+
+
+def _best_exemplars(members: list[Tracklet]) -> NDArray[np.float32]:
+    seen = [member for member in members if len(member.exemplars)]
+    if not seen:
+        return np.zeros((0, 0), np.float32)
+    qualities = np.concatenate([member.qualities for member in seen])
+    best = np.argsort(-qualities, kind="stable")[:_GALLERY_SIZE]
+    return np.concatenate([member.exemplars for member in seen])[best]
+
+
+def _faded(tracklet: Tracklet) -> Tracklet:
+    return replace(
+        tracklet,
+        closed=True,
+        exemplars=np.zeros((0, 0), np.float32),
+        qualities=np.zeros(0, np.float32),
+        exemplar_times=np.zeros(0),
+        path=np.zeros((0, 4)),
+        ground=None,
+    )
