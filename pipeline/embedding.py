@@ -6,7 +6,7 @@ from pipeline.weights import known_by_hash, load_manifest, weights_path
 from pipeline.weights.manifest import Network, own_network
 from reid_model.embedder import Embedder, load_embedder
 from reid_model.preprocess import EmbedderSpec
-from trackers.association.appearance import Calibration
+from trackers.association.appearance import Calibration, Line
 
 
 def open_embedder(config: ReidConfig, device: str) -> Embedder:
@@ -39,7 +39,11 @@ def similarity_calibration(config: ReidConfig) -> Calibration:
     A name of the manifest needs no weights on this machine. Raises UserError as ``open_embedder``.
     """
     similarity = _network(config.model).similarity
-    return Calibration(slope=similarity.slope, midpoint=similarity.midpoint)
+    return Calibration(
+        other_cameras=Line(similarity.other_cameras.slope, similarity.other_cameras.midpoint),
+        same_camera=Line(similarity.same_camera.slope, similarity.same_camera.midpoint),
+        strangers=similarity.strangers,
+    )
 
 
 def _network(name_or_path: str) -> Network:

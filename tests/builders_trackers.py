@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from trackers.association.appearance import Calibration, Line
 from trackers.tracklet import Tracklet
 
 
@@ -60,3 +61,10 @@ def make_tracklet(
 
 def _qualities(count: int, qualities: Sequence[float] | None) -> NDArray[np.float32]:
     return np.ones(count, np.float32) if qualities is None else np.array(qualities, np.float32)
+
+
+def make_calibration(slope: float, midpoint: float) -> Calibration:
+    """One whose evidence is ``slope * (cosine - midpoint)``, in any camera and on any site."""
+    # Evidence is worth half of what a line says.
+    line = Line(2 * slope, midpoint)
+    return Calibration(line, line)

@@ -7,9 +7,9 @@ from typing import Annotated
 import typer
 
 from pipeline.cli.output import say
-from pipeline.cli.run import with_options
 from pipeline.config import SiteConfig, load_config
 from pipeline.progress import Tally
+from pipeline.site import with_options
 
 ConfigOption = Annotated[Path, typer.Option(help="Site configuration (YAML).")]
 RedisOption = Annotated[str | None, typer.Option(help="Redis URL, instead of the file's.")]

@@ -9,10 +9,10 @@ from typing import Annotated
 import typer
 
 from pipeline.cli.output import fail, say
-from pipeline.config import CameraConfig, SiteConfig, check_config, load_config
-from pipeline.errors import UserError
+from pipeline.config import SiteConfig, load_config
 from pipeline.progress import Mode, Tally, shown, write_event
 from pipeline.run_directory.reader import RunDirectory
+from pipeline.site import with_options
 
 
 def run(
@@ -63,39 +63,6 @@ def run(
         render_videos(result)
     faults = _tell_result(result, tally, mode)
     sys.exit(_exit_code(stop.signal, faults))
-
-
-def with_options(config: SiteConfig, sources: list[str], options: dict[str, object]) -> SiteConfig:
-    """``config`` with the command line's sources and options; an option that is None is not set.
-
-    A source whose name is a camera of the configuration becomes that camera's source; any other
-    is a new camera. Raises UserError when a camera is left without a source.
-    """
-    from pipeline.sources.names import resolve_sources
-
-    values = config.model_dump(mode="python", exclude_unset=True)
-    cameras = values.setdefault("cameras", {})
-    for name, camera in resolve_sources(sources).items():
-        given = config.cameras.get(name, CameraConfig())
-        cameras[name] = {**given.model_dump(exclude_unset=True), "source": camera.source}
-    _override(values, options)
-    merged = check_config(values, "the command line")
-    for name, camera in merged.cameras.items():
-        if camera.source is None:
-            raise UserError(
-                f"camera {name} has no source: give {name}=SOURCE or set it in the file"
-            )
-    return merged
-
-
-def _override(values: dict[str, object], options: dict[str, object]) -> None:
-    for key, option in options.items():
-        if isinstance(option, dict):
-            section = values.setdefault(key, {})
-            assert isinstance(section, dict)
-            _override(section, option)
-        elif option is not None:
-            values[key] = option
 
 
 def _mode(json_events: bool, quiet: bool) -> Mode:

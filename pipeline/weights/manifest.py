@@ -65,14 +65,23 @@ class Input(Section):
     std: Annotated[list[Annotated[float, Field(gt=0)]], Field(min_length=3, max_length=3)]
 
 
+class Line(Section):
+    """What a cosine says of two crops: log-odds ``slope * (cosine - midpoint)`` of one person."""
+
+    slope: Annotated[float, Field(gt=0)]
+    midpoint: Annotated[float, Field(ge=-1, le=1)]
+
+
 class Similarity(Section):
-    """What a cosine between two people's vectors says: log-odds ``slope * (cosine - midpoint)``.
+    """What cosines are worth within a camera and between two; ``strangers`` is the mean of two
+    people's, where it was fitted.
 
     The default is that of a middling network; a fit on one's own people is better.
     """
 
-    slope: Annotated[float, Field(gt=0)] = 25.0
-    midpoint: Annotated[float, Field(ge=-1, le=1)] = 0.5
+    same_camera: Line = Line(slope=25.0, midpoint=0.65)
+    other_cameras: Line = Line(slope=25.0, midpoint=0.5)
+    strangers: Annotated[float, Field(ge=-1, le=1)] | None = None
 
 
 class Network(Section):

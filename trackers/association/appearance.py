@@ -6,19 +6,56 @@ import numpy as np
 from numpy.typing import NDArray
 
 # However alike two people look, appearance alone must not outvote everything else.
-_MOST_EVIDENCE = 5.0
+_MOST_EVIDENCE = 3.0
+# A line was fitted on one dataset and is used on another: what it says is worth about half.
+_TRANSFER = 0.5
+# As many pairs of this site weigh as much as all that was known before.
+_TRUST_PAIRS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """From cosine similarity to log-odds of being one person: ``slope * (cosine - midpoint)``."""
+
+    slope: float
+    midpoint: float
 
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """From cosine similarity to log-odds of being one person: ``slope * (cosine - midpoint)``.
+    """What the cosines of an embedder are worth; it belongs to its weights.
 
-    It belongs to the weights of an embedder: fitted by logistic regression on pairs of tracklets
-    of people that the embedder was not trained on.
+    Fitted by logistic regression on pairs of crops: a person looks more like themselves in the
+    same camera than in another one. ``strangers`` is the mean cosine of two people where this was
+    fitted; None leaves the site's own out of account.
     """
 
-    slope: float
-    midpoint: float
+    other_cameras: Line
+    same_camera: Line
+    strangers: float | None = None
+
+
+@dataclass(slots=True)
+class Strangers:
+    """How alike two different people look on this site, learnt while running.
+
+    Two tracks of one camera at one time are surely two people. Small, dark or foggy pictures make
+    all people alike, which moves the point where likeness begins to mean something.
+    """
+
+    pairs: int = 0
+    total: float = 0.0
+
+    def see(self, cosine: float) -> None:
+        """Take the similarity of two people."""
+        self.pairs += 1
+        self.total += cosine
+
+    def shift(self, expected: float | None) -> float:
+        """By how much the cosines of this site lie above those of the calibration."""
+        if expected is None or not self.pairs:
+            return 0.0
+        return (self.total - expected * self.pairs) / (self.pairs + _TRUST_PAIRS)
 
 
 def similarity(
@@ -40,9 +77,12 @@ def similarity(
     return float(best @ weights / weights.sum())
 
 
-def appearance_evidence(cosine: float | None, calibration: Calibration) -> float:
-    """Log-odds of one person over two people, bounded; 0 when there is nothing to compare."""
+def appearance_evidence(cosine: float | None, line: Line, shift: float = 0.0) -> float | None:
+    """Log-odds of one person over two people, bounded; None when there is nothing to compare.
+
+    ``shift`` is taken off the cosine first.
+    """
     if cosine is None:
-        return 0.0
-    evidence = calibration.slope * (cosine - calibration.midpoint)
+        return None
+    evidence = _TRANSFER * line.slope * (cosine - shift - line.midpoint)
     return min(max(evidence, -_MOST_EVIDENCE), _MOST_EVIDENCE)

@@ -10,15 +10,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from trackers.association.appearance import Calibration, appearance_evidence, similarity
+from trackers.association.appearance import (
+    Calibration,
+    Strangers,
+    appearance_evidence,
+    similarity,
+)
 from trackers.association.assignment import assign, best_other, moments
 from trackers.association.identity import Identity
 from trackers.association.merging import merge_identities
-from trackers.association.motion import Limits
+from trackers.association.motion import Limits, overlap_in_time
 from trackers.tracklet import Tracklet, TrackletKey
-
-# One person against all the others: most pairs of tracklets are two people.
-_PRIOR = -1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,9 @@ class Association:
         self.waiting: dict[TrackletKey, Tracklet] = {}
         self.identities: dict[int, Identity] = {}
         self.next_global_id = 1
+        self.strangers = Strangers()
+        self.has_looks = False
+        self._unknown: list[TrackletKey] = []
         self._owner: dict[TrackletKey, int] = {}
 
     def owner(self, key: TrackletKey) -> int | None:
@@ -80,6 +85,7 @@ class Association:
     def observe(self, tracklet: Tracklet) -> None:
         """Take a revision of a tracklet; one that is not newer than the last changes nothing."""
         known = self.tracklet(tracklet.key)
+        self.has_looks = self.has_looks or len(tracklet.exemplars) > 0
         if known is not None and known.revision >= tracklet.revision:
             return
         owner = self._owner.get(tracklet.key)
@@ -90,6 +96,7 @@ class Association:
 
     def restore(self, tracklet: Tracklet, global_id: int | None) -> None:
         """Put back a tracklet as it was before a restart, in any order."""
+        self.has_looks = self.has_looks or len(tracklet.exemplars) > 0
         if global_id is None:
             self.waiting[tracklet.key] = tracklet
         else:
@@ -105,7 +112,10 @@ class Association:
         return [*self._decide_on(list(self.waiting.values())), *self._merge_all()]
 
     def forget(self, at: float) -> list[TrackletKey]:
-        """Drop the identities not seen for longer than ``gallery_s``; returns their tracks.
+        """Drop what is of no more use; returns the tracks.
+
+        Those are the tracks that stayed unknown, and identities not seen for longer than
+        ``gallery_s``.
 
         ``gallery_s`` must be longer than a track stays open, else a track that goes on after it
         was forgotten is decided again, as somebody new.
@@ -115,7 +125,8 @@ class Association:
         gone = [key for global_id in sorted(old) for key in self.identities.pop(global_id).members]
         for key in gone:
             del self._owner[key]
-        return gone
+        unknown, self._unknown = self._unknown, []
+        return [*unknown, *gone]
 
     def _has_evidence(self, tracklet: Tracklet, at: float) -> bool:
         seen_long = at - tracklet.start >= self.rules.evidence_s
@@ -141,6 +152,10 @@ class Association:
         taken = assign(scores, _log_odds(self.rules.min_confidence))
         decisions = []
         for row, (tracklet, column) in enumerate(zip(tracklets, taken, strict=True)):
+            del self.waiting[tracklet.key]
+            if column is None and not self._may_be_new(tracklet):
+                self._unknown.append(tracklet.key)
+                continue
             if column is None:
                 decision = self._new_person(tracklet, best_other(scores, row, taken))
             else:
@@ -148,10 +163,18 @@ class Association:
                 decision = Decision(
                     tracklet.key, known, _probability(score), "assigned", "known person"
                 )
-            del self.waiting[tracklet.key]
+            self._learn_strangers(tracklet)
             self._join(tracklet, decision.global_id)
             decisions.append(decision)
         return decisions
+
+    def _may_be_new(self, tracklet: Tracklet) -> bool:
+        """Whether this was seen well enough to be a person of its own.
+
+        What never gave a crop worth embedding is a part of somebody, or hidden behind them. Where
+        there are no embeddings at all, nothing can be said of that.
+        """
+        return not self.has_looks or len(tracklet.exemplars) > 0
 
     def _new_person(self, tracklet: Tracklet, best_other: float) -> Decision:
         confidence = 1 - _probability(best_other)
@@ -167,8 +190,33 @@ class Association:
         place = identity.place_evidence(tracklet, self.rules.limits)
         if place == -math.inf:
             return place
-        cosine = similarity(tracklet.exemplars, tracklet.qualities, identity.gallery())
-        return _PRIOR + place + appearance_evidence(cosine, self.rules.calibration)
+        # The more people are known, the more likely one of them looks like a stranger.
+        prior = -math.log(1 + len(self.identities))
+        return prior + place + self._looks(tracklet, identity)
+
+    def _looks(self, tracklet: Tracklet, identity: Identity) -> float:
+        """Log-odds from appearance; what the same camera and the others say is averaged."""
+        calibration = self.rules.calibration
+        lines = calibration.same_camera, calibration.other_cameras
+        shift = self.strangers.shift(calibration.strangers)
+        said = []
+        galleries = identity.galleries(tracklet.camera_id)
+        for gallery, line in zip(galleries, lines, strict=True):
+            cosine = similarity(tracklet.exemplars, tracklet.qualities, gallery)
+            evidence = appearance_evidence(cosine, line, shift)
+            if evidence is not None:
+                said.append(evidence)
+        return sum(said) / len(said) if said else 0.0
+
+    def _learn_strangers(self, tracklet: Tracklet) -> None:
+        """Compare with the people who are decided and were there at the same time."""
+        for global_id in sorted(self.identities):
+            for member in self.identities[global_id].members.values():
+                if member.camera_id != tracklet.camera_id or not overlap_in_time(tracklet, member):
+                    continue
+                cosine = similarity(tracklet.exemplars, tracklet.qualities, member.exemplars)
+                if cosine is not None:
+                    self.strangers.see(cosine)
 
     def _merge_all(self) -> list[Decision]:
         alone = _log_odds(self.rules.min_confidence)

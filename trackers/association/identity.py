@@ -8,7 +8,10 @@ from numpy.typing import NDArray
 from trackers.association.motion import Limits, exclusive, motion_evidence, overlap_in_time
 from trackers.tracklet import Tracklet, TrackletKey
 
-_GALLERY_SIZE = 48
+_GALLERY_SIZE = 32
+
+#: Exemplars of a person from one camera, and from all others.
+Galleries = tuple[NDArray[np.float32], NDArray[np.float32]]
 
 
 @dataclass(slots=True)
@@ -17,7 +20,7 @@ class Identity:
 
     global_id: int
     members: dict[TrackletKey, Tracklet] = field(default_factory=dict)
-    _gallery: NDArray[np.float32] | None = None
+    _galleries: dict[str, Galleries] = field(default_factory=dict)
 
     @property
     def last_seen(self) -> float:
@@ -31,13 +34,17 @@ class Identity:
         if not known:
             # By name, so that nothing depends on the order in which they came.
             self.members = dict(sorted(self.members.items()))
-        self._gallery = None
+        self._galleries.clear()
 
-    def gallery(self) -> NDArray[np.float32]:
-        """``(M, D)`` exemplars of all members, the best of them when there are many."""
-        if self._gallery is None:
-            self._gallery = _best_exemplars(list(self.members.values()))
-        return self._gallery
+    def galleries(self, camera_id: str) -> Galleries:
+        """``(M, D)`` exemplars from this camera, and from all others; the best of many."""
+        if camera_id not in self._galleries:
+            members = self.members.values()
+            self._galleries[camera_id] = (
+                _best_exemplars([m for m in members if m.camera_id == camera_id]),
+                _best_exemplars([m for m in members if m.camera_id != camera_id]),
+            )
+        return self._galleries[camera_id]
 
     def place_evidence(self, tracklet: Tracklet, limits: Limits) -> float:
         """Log-odds from place and time that ``tracklet`` is this person; -inf when impossible.
@@ -71,7 +78,7 @@ class Identity:
         for key, member in self.members.items():
             if member.end < before and len(member.path):
                 self.members[key] = _faded(member)
-                self._gallery = None
+                self._galleries.clear()
 
 
 def _best_exemplars(members: list[Tracklet]) -> NDArray[np.float32]:

@@ -21,9 +21,9 @@ def runs(
     demo_clips: list[Path], tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[RunDirectory, RunDirectory]:
     """The same clips twice, in one process after the other run has ended."""
-    from pipeline.cli.run import with_options
     from pipeline.config import load_config
     from pipeline.run import run_site
+    from pipeline.site import with_options
 
     recording = {"thumbnails": True}
     config = with_options(

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from builders_trackers import look, make_tracklet
 
-from trackers.association.appearance import Calibration, appearance_evidence, similarity
+from trackers.association.appearance import Line, Strangers, appearance_evidence, similarity
 
-CALIBRATION = Calibration(slope=10.0, midpoint=0.6)
+LINE = Line(slope=10.0, midpoint=0.6)
 
 
 def _vectors(*degrees):
@@ -43,16 +43,38 @@ def test_a_tracklet_without_exemplars_has_nothing_to_compare():
 
 
 def test_evidence_is_zero_at_the_midpoint_and_linear_around_it():
-    assert appearance_evidence(0.6, CALIBRATION) == pytest.approx(0.0)
-    assert appearance_evidence(0.8, CALIBRATION) == pytest.approx(2.0)
-    assert appearance_evidence(0.5, CALIBRATION) == pytest.approx(-1.0)
+    assert appearance_evidence(0.6, LINE) == pytest.approx(0.0)
+    assert appearance_evidence(0.8, LINE) == pytest.approx(1.0)
+    assert appearance_evidence(0.5, LINE) == pytest.approx(-0.5)
+
+
+def test_a_shift_moves_the_midpoint():
+    assert appearance_evidence(0.7, LINE, shift=0.1) == pytest.approx(0.0)
 
 
 def test_evidence_is_bounded_on_both_sides():
-    steep = Calibration(slope=1000.0, midpoint=0.6)
-    assert appearance_evidence(1.0, steep) == 5.0
-    assert appearance_evidence(-1.0, steep) == -5.0
+    steep = Line(slope=1000.0, midpoint=0.6)
+    assert appearance_evidence(1.0, steep) == 3.0
+    assert appearance_evidence(-1.0, steep) == -3.0
 
 
 def test_no_cosine_is_no_evidence():
-    assert appearance_evidence(None, CALIBRATION) == 0.0
+    assert appearance_evidence(None, LINE) is None
+
+
+def test_nothing_is_shifted_before_strangers_were_seen_or_where_none_are_expected():
+    strangers = Strangers()
+    assert strangers.shift(0.5) == 0.0
+    strangers.see(0.9)
+    assert strangers.shift(None) == 0.0
+
+
+def test_strangers_who_look_alike_shift_by_and_by():
+    strangers = Strangers()
+    shifts = []
+    for _ in range(1000):
+        strangers.see(0.7)
+        shifts.append(strangers.shift(0.5))
+    assert shifts == sorted(shifts)
+    assert shifts[9] == pytest.approx(0.1)
+    assert shifts[-1] == pytest.approx(0.2, abs=0.01)

@@ -3,9 +3,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from builders_trackers import make_tracklet
+from builders_trackers import make_calibration, make_tracklet
 
-from trackers.association.appearance import Calibration
 from trackers.association.association import Association, Rules
 from trackers.association.motion import Limits
 
@@ -15,7 +14,7 @@ RULES = Rules(
     min_confidence=0.5,
     gallery_s=100.0,
     limits=Limits(max_speed=2.0, max_ground_distance=1.5),
-    calibration=Calibration(slope=10.0, midpoint=0.5),
+    calibration=make_calibration(10.0, 0.5),
 )
 ANNA, BERT = [0, 0], [90, 90]
 
@@ -88,24 +87,24 @@ class TestWho:
         seen = make_tracklet(6, 9, camera_id="b", looks=ANNA)
         (decision,) = _decide(association, 9, seen)
         assert (decision.global_id, decision.reason) == (7, "known person")
-        # 10 * (1 - 0.5) for the looks, less the prior.
-        assert decision.confidence == pytest.approx(1 / (1 + math.exp(-4)))
+        # 3 at most for the looks, less the prior for one other person.
+        assert decision.confidence == pytest.approx(1 / (1 + 2 * math.exp(-3)))
         assert association.tracklet(seen.key) is seen
 
     def test_another_person(self):
         association = _association((make_tracklet(0, 5, looks=ANNA), 7))
         (decision,) = _decide(association, 9, make_tracklet(6, 9, camera_id="b", looks=BERT))
         assert (decision.global_id, decision.reason) == (8, "new person")
-        assert decision.confidence == pytest.approx(1 - 1 / (1 + math.exp(6)))
+        assert decision.confidence == pytest.approx(1 - 1 / (1 + 2 * math.exp(3)))
 
     def test_exactly_the_confidence_is_not_enough(self):
-        # With a midpoint 0.1 under a cosine of 1, looks and prior cancel out: one half.
+        # Looks and prior cancel out: one half.
         known = make_tracklet(0, 5, looks=ANNA), 7
         seen = make_tracklet(6, 9, camera_id="b", looks=ANNA)
-        even = _association(known, calibration=Calibration(1.0, 0.0))
+        even = _association(known, calibration=make_calibration(math.log(2), 0.0))
         (decision,) = _decide(even, 9, seen)
         assert (decision.global_id, decision.confidence) == (8, 0.5)
-        more = _association(known, calibration=Calibration(1.0, -1e-6))
+        more = _association(known, calibration=make_calibration(math.log(2), -1e-6))
         assert _ids(_decide(more, 9, seen)) == {("b", 1): 7}
 
     def test_without_looks_or_place_everybody_is_new(self):
@@ -117,7 +116,7 @@ class TestWho:
         association = _association((make_tracklet(0, 5, looks=ANNA), 7))
         twins = [
             make_tracklet(6, 9, camera_id="b", track_id=1, looks=[0, 0]),
-            make_tracklet(9, 12, camera_id="b", track_id=2, looks=[10, 10]),
+            make_tracklet(9, 12, camera_id="b", track_id=2, looks=[50, 50]),
         ]
         ids = _ids(_decide(association, 12, *twins))
         assert ids == {("b", 1): 7, ("b", 2): 8}
@@ -131,7 +130,7 @@ class TestWho:
         decisions = _decide(association, 9, *twins)
         assert _ids(decisions) == {("b", 1): 8, ("b", 2): 7}
         # Number 1 looks a little like person 7, who is surely somebody else.
-        assert decisions[0].confidence > 0.9
+        assert decisions[0].confidence > 0.8
 
     def test_one_after_the_other_may_share_an_id(self):
         association = _association((make_tracklet(0, 5, looks=ANNA), 7))
@@ -145,6 +144,55 @@ class TestWho:
         both = [make_tracklet(0, 5, camera_id=camera_id, looks=ANNA) for camera_id in "ba"]
         decisions = _decide(_association(), 5, *both)
         assert _ids(decisions) == {("a", 1): 1, ("b", 1): 1}
+
+
+class TestUnknown:
+    def test_what_was_never_seen_well_is_nobody_new(self):
+        association = _association((make_tracklet(0, 5, looks=ANNA), 7))
+        hidden = make_tracklet(6, 9, camera_id="b")
+        assert _decide(association, 9, hidden) == []
+        assert not association.waiting
+        assert association.forget(9) == [hidden.key]
+        assert association.forget(9) == []
+
+    def test_but_it_may_be_somebody_known_by_their_place(self):
+        association = _association((make_tracklet(0, 5, looks=ANNA), 7))
+        hidden = make_tracklet(5.2, 9, track_id=2)
+        assert _ids(_decide(association, 9, hidden)) == {("a", 2): 7}
+
+    def test_where_nobody_has_looks_all_may_be_new(self):
+        association = _association((make_tracklet(0, 5), 7))
+        assert _ids(_decide(association, 9, make_tracklet(6, 9, camera_id="b"))) == {("b", 1): 8}
+
+
+class TestStrangers:
+    def test_two_at_one_time_in_one_camera_teach_how_alike_strangers_are(self):
+        association = _association()
+        twins = [
+            make_tracklet(0, 5, track_id=n, looks=[look, look]) for n, look in ((1, 0), (2, 60))
+        ]
+        _decide(association, 5, *twins)
+        assert association.strangers.pairs == 1
+        assert association.strangers.total == pytest.approx(0.5)
+
+    def test_one_after_the_other_or_in_two_cameras_teach_nothing(self):
+        association = _association((make_tracklet(0, 5, looks=ANNA), 7))
+        others = [
+            make_tracklet(0, 5, camera_id="b", looks=BERT),
+            make_tracklet(6, 9, track_id=2, looks=BERT),
+        ]
+        _decide(association, 9, *others)
+        assert association.strangers.pairs == 0
+
+    def test_a_site_where_all_look_alike_needs_more_than_a_likeness(self):
+        known = make_tracklet(0, 5, looks=ANNA), 7
+        seen = make_tracklet(6, 9, camera_id="b", looks=[50, 50])
+        calibration = replace(RULES.calibration, strangers=0.0)
+        assert _ids(_decide(_association(known, calibration=calibration), 9, seen)) == {("b", 1): 7}
+        foggy = _association(known, calibration=calibration)
+        for _ in range(100):
+            foggy.strangers.see(0.5)
+        assert _ids(_decide(foggy, 9, seen)) == {("b", 1): 8}
 
 
 class TestOneCameraOneTime:
@@ -191,7 +239,7 @@ class TestMerging:
         (decision,) = association.finish()
         assert (decision.key, decision.global_id, decision.kind) == (("c", 1), 1, "merged")
         assert decision.reason == "same person as 3"
-        assert decision.confidence == pytest.approx(1 / (1 + math.exp(-4)))
+        assert decision.confidence == pytest.approx(1 / (1 + 4 * math.exp(-3)))
         assert association.owner(("c", 1)) == 1
         assert association.tracklet(("c", 1)) is not None
         assert sorted(association.identities) == [1, 2]
@@ -310,8 +358,8 @@ def test_numbers_that_are_no_evidence_raise_no_warning():
     association = _association((make_tracklet(0, 5, ground=nowhere), 1))
     tracklets = [
         make_tracklet(6, 7, track_id=2, ground=nowhere, looks=[0], qualities=[0.0]),
-        make_tracklet(8, 8, track_id=3, feet=()),
-        make_tracklet(0, 5, camera_id="b", ground=[(0, 0)]),
+        make_tracklet(8, 8, track_id=3, feet=(), looks=[0]),
+        make_tracklet(0, 5, camera_id="b", ground=[(0, 0)], looks=[0]),
     ]
     decisions = [*_decide(association, 9, *tracklets), *association.finish()]
     assert {d.key for d in decisions} == {t.key for t in tracklets}

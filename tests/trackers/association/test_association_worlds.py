@@ -4,9 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from builders_trackers import make_tracklet
+from builders_trackers import make_calibration, make_tracklet
 
-from trackers.association.appearance import Calibration
 from trackers.association.association import Association, Rules
 from trackers.association.motion import Limits
 
@@ -16,7 +15,7 @@ RULES = Rules(
     min_confidence=0.5,
     gallery_s=600.0,
     limits=Limits(max_speed=3.0, max_ground_distance=1.5),
-    calibration=Calibration(slope=10.0, midpoint=0.5),
+    calibration=make_calibration(10.0, 0.5),
 )
 SEEDS = range(60)
 END = 60

@@ -20,7 +20,7 @@ def _place(tracklet, *members):
 
 
 def test_nobody_seen_looks_like_nothing():
-    assert _identity(make_tracklet(0, 1)).gallery().shape == (0, 0)
+    assert [g.shape for g in _identity(make_tracklet(0, 1)).galleries("a")] == [(0, 0), (0, 0)]
 
 
 def test_the_gallery_does_not_depend_on_the_order_of_arrival():
@@ -28,23 +28,34 @@ def test_the_gallery_does_not_depend_on_the_order_of_arrival():
     b = make_tracklet(0, 1, camera_id="b", looks=[20])
     c = make_tracklet(0, 1, camera_id="c")
     forth, back = _identity(a, b, c), _identity(c, b, a)
-    np.testing.assert_array_equal(forth.gallery(), back.gallery())
+    for one, other in zip(forth.galleries("x"), back.galleries("x"), strict=True):
+        np.testing.assert_array_equal(one, other)
     assert list(forth.members) == list(back.members) == [("a", 1), ("b", 1), ("c", 1)]
 
 
-def test_the_gallery_keeps_the_best_48():
+def test_the_gallery_keeps_the_best_32():
     poor = make_tracklet(0, 1, camera_id="a", looks=[90] * 30, qualities=[0.1] * 30)
     good = make_tracklet(0, 1, camera_id="b", looks=[0] * 30, qualities=[0.9] * 30)
-    gallery = _identity(poor, good).gallery()
-    assert len(gallery) == 48
+    _, gallery = _identity(poor, good).galleries("x")
+    assert len(gallery) == 32
     assert (gallery[:, 0] > 0.5).sum() == 30
 
 
 def test_the_gallery_follows_a_newer_revision():
     identity = _identity(make_tracklet(0, 1, looks=[0]))
-    assert len(identity.gallery()) == 1
+    assert len(identity.galleries("a")[0]) == 1
     identity.see(make_tracklet(0, 2, revision=2, looks=[0, 90]))
-    assert len(identity.gallery()) == 2
+    assert len(identity.galleries("a")[0]) == 2
+
+
+def test_what_this_camera_saw_and_what_the_others_saw_are_two_galleries():
+    identity = _identity(
+        make_tracklet(0, 1, camera_id="a", looks=[0]),
+        make_tracklet(0, 1, camera_id="b", looks=[90, 90]),
+    )
+    assert [len(gallery) for gallery in identity.galleries("a")] == [1, 2]
+    assert [len(gallery) for gallery in identity.galleries("b")] == [2, 1]
+    assert [len(gallery) for gallery in identity.galleries("c")] == [0, 3]
 
 
 def test_last_seen_is_the_latest_end():
@@ -88,7 +99,7 @@ class TestFade:
         old = make_tracklet(0, 5, track_id=2, looks=[0])
         identity = _identity(old, make_tracklet(90, 95, looks=[90]))
         identity.fade(50)
-        assert len(identity.gallery()) == 1
+        assert len(identity.galleries("a")[0]) == 1
         faded = identity.members[old.key]
         assert (faded.start, faded.end, len(faded.path), len(faded.exemplars)) == (0, 5, 0, 0)
         assert identity.place_evidence(make_tracklet(4, 8, track_id=3), LIMITS) == -np.inf
@@ -99,9 +110,9 @@ class TestFade:
     def test_the_exact_moment_stays(self):
         identity = _identity(make_tracklet(0, 5, looks=[0]))
         identity.fade(5)
-        assert len(identity.gallery()) == 1
+        assert len(identity.galleries("a")[0]) == 1
         identity.fade(5.001)
-        assert len(identity.gallery()) == 0
+        assert len(identity.galleries("a")[0]) == 0
 
     def test_a_track_of_a_broken_camera_does_not_block_its_place_for_ever(self):
         identity = _identity(make_tracklet(0, 5, track_id=2, closed=False))

@@ -1,0 +1,82 @@
+"""Fit what an embedder's cosines are worth: the `similarity` section of configs/models.yaml.
+
+Pairs of CUHK01 crops (FUSETRACK_DATA/reid/cuhk01): one person and two people, in the same camera
+and in two. Names or paths of ReID models may be given; the default is the default embedder.
+"""
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.table import Table
+from scipy.optimize import minimize
+
+from pipeline.config import ReidConfig
+from pipeline.embedding import open_embedder
+
+Vectors = NDArray[np.float32]
+
+
+def embeddings(model: str, folder: Path) -> Vectors:
+    """``(people, 4, D)``: crops 1 and 2 are of one camera, 3 and 4 of the other."""
+    embedder = open_embedder(ReidConfig(model=model), "cpu")
+    people = sorted({path.name.split("_")[0] for path in folder.glob("*_1.webp")})
+    crops = [
+        cv2.imread(str(folder / f"{person}_{k}.webp")) for person in people for k in (1, 2, 3, 4)
+    ]
+    return embedder.embed(crops).reshape(len(people), 4, -1)
+
+
+def fit(one: Vectors, two: Vectors) -> dict[str, float]:
+    """Logistic regression on row i of ``one`` with row i of ``two``, against all other rows."""
+    cosines = one @ two.T
+    same, strangers = np.diag(cosines), cosines[~np.eye(len(cosines), dtype=bool)]
+
+    def loss(line: NDArray[np.float64]) -> float:
+        slope, midpoint = line
+        missed = np.logaddexp(0, -slope * (same - midpoint)).mean()
+        mistaken = np.logaddexp(0, slope * (strangers - midpoint)).mean()
+        return float(missed + mistaken)
+
+    slope, midpoint = minimize(loss, [20.0, 0.5], method="Nelder-Mead").x
+    return {
+        "slope": round(float(slope), 1),
+        "midpoint": round(float(midpoint), 3),
+        "strangers": round(float(strangers.mean()), 3),
+    }
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("models", nargs="*", default=[ReidConfig().model])
+    parser.add_argument("--json", action="store_true")
+    arguments = parser.parse_args()
+    data = os.environ.get("FUSETRACK_DATA")
+    if data is None:
+        sys.exit("bench similarity: set FUSETRACK_DATA to a folder that holds reid/cuhk01/")
+    found = {}
+    for model in arguments.models:
+        vectors = embeddings(model, Path(data) / "reid" / "cuhk01" / "train")
+        found[model] = {
+            "same_camera": fit(vectors[:, 0], vectors[:, 1]),
+            "other_cameras": fit(vectors[:, 0], vectors[:, 2]),
+        }
+    if arguments.json:
+        print(json.dumps(found))
+        return
+    table = Table("model", "pairs", "slope", "midpoint", "strangers")
+    for model, lines in found.items():
+        for pairs, line in lines.items():
+            table.add_row(model, pairs, *map(str, line.values()))
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main()
