@@ -8,6 +8,7 @@ delivered again after a restart.
 
 import threading
 from collections.abc import Callable, Iterable
+from itertools import groupby
 
 import msgspec
 
@@ -22,6 +23,7 @@ from pipeline.bus.messages import (
     tracklet_of,
 )
 from pipeline.bus.streams import Bus, Delivery
+from trackers.association.appearance import Strangers
 from trackers.association.association import Association, Decision
 from trackers.tracklet import TrackletKey
 
@@ -35,6 +37,9 @@ class _Meta(msgspec.Struct):
     next_global_id: int
     watermarks: dict[str, float]
     ended: list[str]
+    strangers: Strangers
+    has_looks: bool
+    finished: bool
 
 
 class _Stored(msgspec.Struct):
@@ -47,7 +52,7 @@ class _Stored(msgspec.Struct):
 class AssociatorService:
     """Decides on the tracklets of ``camera_ids`` until all of them have ended.
 
-    ``on_decision(camera_id, global_id)`` is told about every decision.
+    ``on_decision(camera_id, track_id, global_id)`` is told about every decision.
     """
 
     def __init__(
@@ -56,12 +61,13 @@ class AssociatorService:
         association: Association,
         camera_ids: Iterable[str],
         *,
-        on_decision: Callable[[str, int], None] = lambda camera_id, global_id: None,
+        on_decision: Callable[[str, int, int], None] = lambda camera_id, track_id, global_id: None,
     ) -> None:
         self._bus = bus
         self._association = association
         self._watermarks = dict.fromkeys(camera_ids, float("-inf"))
         self._ended: set[str] = set()
+        self._finished = False
         self._held: list[Delivery] = []
         self._on_decision = on_decision
 
@@ -69,7 +75,7 @@ class AssociatorService:
         """Work until every camera has ended, or ``stop`` is set."""
         self._restore()
         self._take(self._bus.claim(ASSOCIATOR, consumer, TRACKLETS))
-        while not stop.is_set():
+        while not (self._finished or stop.is_set()):
             self._decide_complete_moments()
             if self._all_ended():
                 self._finish()
@@ -98,28 +104,27 @@ class AssociatorService:
 
     def _decide_complete_moments(self) -> None:
         complete = self._complete_until()
-        moments = {_moment(delivery.message) for delivery in self._held}
-        for at in sorted(moment for moment in moments if moment <= complete):
-            self._decide(at)
+        ready = sorted((d for d in self._held if _moment(d) <= complete), key=_moment)
+        self._held = [d for d in self._held if _moment(d) > complete]
+        for at, done in groupby(ready, key=_moment):
+            self._decide(at, list(done))
 
-    def _decide(self, at: float) -> None:
-        done = self._observe(at)
+    def _decide(self, at: float, done: list[Delivery]) -> None:
+        self._observe(done)
         decisions = self._association.decide(at)
         forgotten = self._association.forget(at)
         self._commit(at, done, decisions, forgotten=forgotten)
 
     def _finish(self) -> None:
         at = max(self._watermarks.values())
+        self._finished = True
         self._commit(at, [], self._association.finish(), output=[EndMessage(at)])
 
-    def _observe(self, at: float) -> list[Delivery]:
-        """Give the tracklets up to ``at`` to the association, in an order of their own."""
-        done = [d for d in self._held if _moment(d.message) <= at]
-        self._held = [d for d in self._held if _moment(d.message) > at]
+    def _observe(self, done: list[Delivery]) -> None:
+        """Give the tracklets of a moment to the association, in an order of their own."""
         messages = [d.message for d in done if isinstance(d.message, TrackletMessage)]
         for message in sorted(messages, key=lambda m: (m.camera_id, m.track_id, m.revision)):
             self._association.observe(tracklet_of(message))
-        return done
 
     def _commit(
         self,
@@ -141,7 +146,7 @@ class AssociatorService:
             forget=[_field(key) for key in forgotten],
         )
         for decision in decisions:
-            self._on_decision(decision.key[0], decision.global_id)
+            self._on_decision(*decision.key, decision.global_id)
 
     def _state(self, keys: Iterable[TrackletKey], at: float) -> dict[str, bytes]:
         state: dict[str, bytes] = {}
@@ -150,7 +155,14 @@ class AssociatorService:
             if tracklet is not None:
                 stored = _Stored(tracklet_message(tracklet, at), self._association.owner(key))
                 state[_field(key)] = msgspec.msgpack.encode(stored)
-        meta = _Meta(self._association.next_global_id, self._watermarks, sorted(self._ended))
+        meta = _Meta(
+            self._association.next_global_id,
+            self._watermarks,
+            sorted(self._ended),
+            self._association.strangers,
+            self._association.has_looks,
+            self._finished,
+        )
         state[_META] = msgspec.msgpack.encode(meta)
         return state
 
@@ -161,18 +173,19 @@ class AssociatorService:
         meta = msgspec.msgpack.decode(state.pop(_META), type=_Meta)
         self._watermarks.update(meta.watermarks)
         self._ended.update(meta.ended)
+        self._finished = meta.finished
         for _, data in sorted(state.items()):
             stored = msgspec.msgpack.decode(data, type=_Stored)
             self._association.restore(tracklet_of(stored.tracklet), stored.global_id)
         self._association.next_global_id = meta.next_global_id
+        self._association.strangers = meta.strangers
+        self._association.has_looks = meta.has_looks
 
 
-def _moment(message: Message) -> float:
-    match message:
-        case TrackletMessage():
-            return message.at
-        case WatermarkMessage():
-            return message.timestamp
+def _moment(delivery: Delivery) -> float:
+    match delivery.message:
+        case TrackletMessage(at=at) | WatermarkMessage(timestamp=at):
+            return at
         case _:
             return float("-inf")
 

@@ -1,11 +1,22 @@
 """The configuration of a site: YAML in, checked values out, unknown keys refused."""
 
+import re
 from datetime import datetime
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, get_args
 
+import numpy as np
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from pipeline.errors import UserError
 
@@ -14,10 +25,29 @@ Seconds = Annotated[float, Field(gt=0)]
 Matrix = list[list[float]]
 
 
+def _check_name(value: object) -> object:
+    if not isinstance(value, str):
+        raise ValueError("expected a name in quotes, so that YAML reads it as text")
+    # It becomes the name of a file and of a folder: neither . nor .. will do.
+    if not re.fullmatch(r"[A-Za-z0-9_.-]+", value) or not value.strip("."):
+        raise ValueError("expected a name of the characters A-Z a-z 0-9 _ - and, not alone, .")
+    return value
+
+
+def _check_option(value: object) -> object:
+    if not isinstance(value, bool | int | float | str):
+        raise ValueError("expected true, false, a number or text")
+    return value
+
+
+Name = Annotated[str, BeforeValidator(_check_name)]
+Option = Annotated[bool | int | float | str, BeforeValidator(_check_option)]
+
+
 class Section(BaseModel):
     """A part of the configuration. Unknown keys are errors; values do not change later."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Calibration(Section):
@@ -34,9 +64,12 @@ class Calibration(Section):
     def _one_matrix(self) -> "Calibration":
         if (self.projection is None) == (self.homography is None):
             raise ValueError("expected exactly one of projection and homography")
-        matrix, columns = (self.projection, 4) if self.projection else (self.homography, 3)
-        if matrix is None or [len(row) for row in matrix] != [columns] * 3:
-            raise ValueError(f"expected 3 rows of {columns} numbers")
+        name, columns = ("homography", [0, 1, 2]) if self.homography else ("projection", [0, 1, 3])
+        matrix = self.homography or self.projection or []
+        if [len(row) for row in matrix] != [columns[-1] + 1] * 3:
+            raise ValueError(f"expected {name} as 3 rows of {columns[-1] + 1} numbers")
+        if np.linalg.matrix_rank(np.array(matrix)[:, columns]) < 3:
+            raise ValueError(f"{name} sees the ground as a line: expected independent rows")
         return self
 
 
@@ -78,7 +111,7 @@ class TrackerConfig(Section):
     name: str = "botsort"
     buffer_s: Seconds = 1.0
     embeddings: bool = False
-    options: dict[str, bool | int | float | str] = {}
+    options: dict[str, Option] = {}
 
 
 class ReidConfig(Section):
@@ -90,7 +123,7 @@ class ReidConfig(Section):
 
     model: str = "deepsort-market1501"
     batch: Annotated[int, Field(ge=1, le=1024)] = 32
-    min_quality: Score = 0.1
+    min_quality: Score = 0.2
     spacing_s: Seconds = 0.5
     exemplars: Annotated[int, Field(ge=1, le=64)] = 8
 
@@ -126,8 +159,8 @@ class Origin(Section):
 class SiteConfig(Section):
     """Everything a run needs to know."""
 
-    site: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$")] = "site"
-    cameras: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$")], CameraConfig] = {}
+    site: Name = "site"
+    cameras: dict[Name, CameraConfig] = {}
     device: str = "auto"
     redis: str | None = None
     origin: Origin | None = None
@@ -137,16 +170,35 @@ class SiteConfig(Section):
     association: AssociationConfig = AssociationConfig()
     recording: RecordingConfig = RecordingConfig()
 
+    @model_validator(mode="after")
+    def _people_outlast_their_tracks(self) -> "SiteConfig":
+        if self.association.gallery_s < 2 * self.tracker.buffer_s + self.association.interval_s:
+            raise ValueError(
+                "association.gallery_s must be at least 2 * tracker.buffer_s + "
+                "association.interval_s: a person must not be forgotten while a track is open"
+            )
+        return self
+
+
+# The key <<, which takes over another mapping.
+_MERGE = "tag:yaml.org,2002:merge"
+
 
 class _Loader(yaml.SafeLoader):
     """YAML in which a key written twice is an error, not a silent last one."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[object, object]:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        for index, key in enumerate(keys):
-            if key in keys[:index]:
-                mark = node.value[index][0].start_mark
-                raise UserError(f"{mark.name}: line {mark.line + 1}: {key!r} is given twice")
+        seen: list[object] = []
+        for key_node, _ in node.value:
+            if key_node.tag == _MERGE:
+                continue
+            key = self.construct_object(key_node, deep=True)
+            if key in seen:
+                mark = key_node.start_mark
+                raise UserError(
+                    f"{mark.name}: line {mark.line + 1}: {_shown_key(key)!r} is given twice"
+                )
+            seen.append(key)
         return dict(super().construct_mapping(node, deep))
 
 
@@ -176,27 +228,46 @@ def check_config(values: dict[str, object], origin: str) -> SiteConfig:
 
 
 def _first_fault(error: ValidationError, origin: str) -> str:
-    fault = error.errors()[0]
-    key = ".".join(str(part) for part in fault["loc"])
+    # A key with a slip is unknown, and the right one missing: the first says more.
+    faults = sorted(error.errors(), key=lambda fault: fault["type"] != "extra_forbidden")
+    fault = faults[0]
+    key = ".".join(_shown_key(part) for part in fault["loc"] if part != "[key]")
     if fault["type"] == "extra_forbidden":
-        return f"{origin}: unknown key {key!r}. {_keys_at(fault['loc'])}"
-    got = "" if isinstance(fault["input"], dict) else f", got {fault['input']!r}"
-    return f"{origin}: {key}: {fault['msg']}{got}"
+        return f"{origin}: unknown key {key!r}. {_nearest(fault['loc'])}"
+    if fault["type"] == "missing":
+        return f"{origin}: {key} is missing"
+    if fault["type"] in ("model_type", "dict_type"):
+        message = "expected keys and values"
+    else:
+        message = fault["msg"].removeprefix("Value error, ").replace("Input should be", "expected")
+    return f"{origin}: {key}: {message}{_got(fault['input'])}"
 
 
-def _keys_at(location: tuple[int | str, ...]) -> str:
-    from difflib import get_close_matches
+def _shown_key(key: object) -> str:
+    """A key for a message: on one line, and not when it is an address."""
+    return "***" if "://" in str(key) else " ".join(str(key).split())
 
-    model: type[BaseModel] = SiteConfig
+
+def _got(value: object) -> str:
+    if isinstance(value, dict):
+        return ""
+    # An address may hold a password.
+    hidden = isinstance(value, list) or "://" in str(value)
+    return f", got a {type(value).__name__}" if hidden else f", got {value!r}"
+
+
+def _nearest(location: tuple[int | str, ...]) -> str:
+    """What the unknown key at ``location`` may have meant."""
+    section: type[BaseModel] = SiteConfig
     for part in location[:-1]:
-        field = model.model_fields.get(str(part))
-        kind = field.annotation if field else None
-        if str(part) == "cameras" or kind is None:
-            model = CameraConfig
-        elif isinstance(kind, type) and issubclass(kind, BaseModel):
-            model = kind
-        else:
-            model = Calibration
-    known = list(model.model_fields)
+        field = section.model_fields.get(str(part))
+        # The name of a camera is no field: its section is known already.
+        section = _section_in(field.annotation) or section if field else section
+    known = list(section.model_fields)
     near = get_close_matches(str(location[-1]), known, n=1, cutoff=0.5)
     return f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(known)}"
+
+
+def _section_in(annotation: Any) -> type[BaseModel] | None:
+    kinds = (annotation, *get_args(annotation))
+    return next((k for k in kinds if isinstance(k, type) and issubclass(k, BaseModel)), None)

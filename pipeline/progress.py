@@ -5,7 +5,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Literal, TextIO
 
 from rich.console import Console
@@ -17,6 +17,11 @@ Mode = Literal["table", "json", "quiet"]
 _EVENT_EVERY_S = 1.0
 
 
+def counted(people: int) -> str:
+    """``people`` as a person says it."""
+    return "1 person" if people == 1 else f"{people} people"
+
+
 class Tally:
     """Frames and people so far, for each camera; told by several threads."""
 
@@ -25,17 +30,17 @@ class Tally:
         self._started = clock()
         self._lock = threading.Lock()
         self._frames = dict.fromkeys(camera_ids, 0)
-        self._people: dict[str, set[int]] = {camera_id: set() for camera_id in camera_ids}
+        self._owners: dict[str, dict[int, int]] = {camera_id: {} for camera_id in camera_ids}
 
     def on_frames(self, camera_id: str, frames: int) -> None:
         """``frames`` of this camera are processed."""
         with self._lock:
             self._frames[camera_id] = frames
 
-    def on_decision(self, camera_id: str, global_id: int) -> None:
-        """This person was recognised in this camera."""
+    def on_decision(self, camera_id: str, track_id: int, global_id: int) -> None:
+        """From now on this track of this camera is that person."""
         with self._lock:
-            self._people[camera_id].add(global_id)
+            self._owners[camera_id][track_id] = global_id
 
     def elapsed_s(self) -> float:
         """Seconds since the run began."""
@@ -46,14 +51,14 @@ class Tally:
         elapsed = max(self.elapsed_s(), 1e-6)
         with self._lock:
             return [
-                (camera_id, frames, frames / elapsed, len(self._people[camera_id]))
+                (camera_id, frames, frames / elapsed, len(set(self._owners[camera_id].values())))
                 for camera_id, frames in self._frames.items()
             ]
 
     def people(self) -> int:
         """Different people so far, over all cameras."""
         with self._lock:
-            return len(set().union(*self._people.values()))
+            return len({p for owners in self._owners.values() for p in owners.values()})
 
     def event(self, kind: str) -> dict[str, object]:
         """The tally as a JSON event."""
@@ -65,7 +70,7 @@ class Tally:
 
     def table(self) -> Table:
         """The tally to look at."""
-        table = Table("camera", "frames", "frames/s", "people", title=f"{self.people()} people")
+        table = Table("camera", "frames", "frames/s", "people", title=counted(self.people()))
         for camera_id, frames, speed, people in self.rows():
             table.add_row(camera_id, str(frames), f"{speed:.1f}", str(people))
         return table
@@ -87,7 +92,11 @@ def shown(tally: Tally, mode: Mode, stream: TextIO | None = None) -> Iterator[No
 
 def write_event(event: dict[str, object], stream: TextIO | None = None) -> None:
     """One JSON object on one line, at once."""
-    print(json.dumps(event), file=stream or sys.stdout, flush=True)
+    out = stream or sys.stdout
+    # Whoever listened may have left; the run goes on.
+    with suppress(BrokenPipeError):
+        out.write(json.dumps(event) + "\n")
+        out.flush()
 
 
 @contextmanager

@@ -26,19 +26,22 @@ from pipeline.bus.messages import (
 from pipeline.bus.streams import Bus, Delivery
 from pipeline.errors import UserError
 from pipeline.run_directory import schema
-from pipeline.run_directory.schema import Camera
+from pipeline.run_directory.cameras import read_cameras, write_cameras
 from pipeline.run_directory.segments import last_position, write_segment
 
 _BLOCK_S = 0.2
+# Once no more will come: is there anything left?
+_DRAIN_S = 0.001
 _STREAMS = (OBSERVATIONS, TRACKLETS, IDENTITIES)
 # A segment is closed early when this many messages wait, so that memory stays bounded.
 _MOST_MESSAGES = 5_000
 
 
 class Recorder:
-    """Writes what happens into ``folder`` until every camera has ended and no identity will come.
+    """Writes what happens into ``folder`` until no identity will come and all is recorded.
 
     ``clock`` gives seconds that only move forward; a segment is closed every ``segment_s``.
+    Raises UserError when ``folder`` holds a damaged part of a run.
     """
 
     def __init__(
@@ -48,26 +51,37 @@ class Recorder:
         self._folder = folder
         self._segment_s = segment_s
         self._clock = clock
-        self._cameras: dict[str, Camera] = {}
+        self._cameras = {camera.camera_id: camera for camera in read_cameras(folder)}
         self._identities_ended = False
         self._open: list[Delivery] = []
         self._positions: dict[Path, tuple[int, int]] = {}
 
     def run(self, stop: threading.Event, consumer: str = "1") -> None:
-        """Work until all has ended, or ``stop`` is set; what was read is written in either case.
+        """Work until all has ended, or ``stop`` is set; what was read is written in any case.
 
-        Raises UserError when the disk is full or the folder cannot be written.
+        Raises UserError when the disk is full, the folder cannot be written or Redis is lost.
         """
-        for stream in _STREAMS:
-            self._take(self._bus.claim(RECORDER, consumer, stream))
+        try:
+            for stream in _STREAMS:
+                self._take(self._bus.claim(RECORDER, consumer, stream))
+            self._work(stop, consumer)
+        finally:
+            # Even without Redis: should it come back, what is on disk is recognised.
+            self.close_segments()
+
+    def _work(self, stop: threading.Event, consumer: str) -> None:
         closed_at = self._clock()
-        while not stop.is_set() and not self._all_ended():
-            self._take(self._bus.read(RECORDER, consumer, _STREAMS, _BLOCK_S))
+        while not stop.is_set():
+            block_s = _DRAIN_S if self._identities_ended else _BLOCK_S
+            fresh = self._bus.read(RECORDER, consumer, _STREAMS, block_s)
+            # The end is sent after all the rest, but streams are read side by side.
+            if self._identities_ended and not fresh:
+                return
+            self._take(fresh)
             overdue = self._clock() - closed_at >= self._segment_s
             if overdue or len(self._open) >= _MOST_MESSAGES:
                 self.close_segments()
                 closed_at = self._clock()
-        self.close_segments()
 
     def close_segments(self) -> None:
         """Write what is open as closed segments, then acknowledge it."""
@@ -76,26 +90,26 @@ class Recorder:
         try:
             for folder, deliveries in self._by_folder().items():
                 self._write(folder, deliveries)
-            self._write_cameras()
+            write_cameras(self._folder, self._cameras.values())
         except OSError as error:
             raise UserError(
-                f"cannot write to {self._folder}: {error.strerror}. Everything up to the last "
-                f"closed segment can be read; {len(self._open)} messages after it are not recorded"
+                f"cannot write to {self._folder}: {error.strerror or error}. Everything up to the "
+                f"last closed segment can be read; {len(self._open)} messages after it are not "
+                "recorded"
             ) from error
         self._bus.commit(RECORDER, self._open)
         self._open = []
 
     def _take(self, deliveries: list[Delivery]) -> None:
-        self._open += deliveries
         for delivery in deliveries:
-            match delivery.message:
-                case CameraMessage(camera):
-                    self._cameras[camera.camera_id] = camera
-                case EndMessage():
-                    self._identities_ended = True
-
-    def _all_ended(self) -> bool:
-        return self._identities_ended and all(c.state != "running" for c in self._cameras.values())
+            if isinstance(delivery.message, EndMessage):
+                # Never acknowledged: a recorder that starts again must hear of it again.
+                self._identities_ended = True
+                continue
+            self._open.append(delivery)
+            if isinstance(delivery.message, CameraMessage):
+                camera = delivery.message.camera
+                self._cameras[camera.camera_id] = camera
 
     def _by_folder(self) -> dict[Path, list[Delivery]]:
         folders: dict[Path, list[Delivery]] = {}
@@ -127,16 +141,6 @@ class Recorder:
         tables = [_table(delivery) for delivery in sorted(deliveries, key=_place)]
         write_segment(folder, pa.concat_tables(tables), last.entry_id)
         self._positions[folder] = _place(last)
-
-    def _write_cameras(self) -> None:
-        cameras = sorted(self._cameras.values(), key=lambda camera: camera.camera_id)
-        partial = self._folder / "cameras.json.partial"
-        try:
-            partial.write_bytes(msgspec.json.format(msgspec.json.encode(cameras)))
-            partial.rename(self._folder / "cameras.json")
-        except OSError:
-            partial.unlink(missing_ok=True)
-            raise
 
 
 def _table(delivery: Delivery) -> pa.Table:

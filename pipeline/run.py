@@ -8,7 +8,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from types import FrameType
 
@@ -70,7 +70,7 @@ def run_site(
     with _redis(config, out) as url:
         # Runs that share a Redis must not share streams.
         site = f"{config.site}.{uuid.uuid4().hex[:12]}"
-        with open_bus(url, site) as bus:
+        with open_bus(url, site) as bus, _own_site(bus):
             node = Node(
                 config,
                 sources,
@@ -82,7 +82,6 @@ def run_site(
             )
             with _services(config, url, site, out, stop, tally):
                 node.run(stop.input)
-            bus.delete_site()
     return RunDirectory(out)
 
 
@@ -108,6 +107,9 @@ def run_recorder(config: SiteConfig, out: Path, stop: Stop) -> RunDirectory:
     prepare(out, config, resume=True)
     with open_bus(config.redis, config.site) as bus:
         _record(config, bus, out, stop.input)
+        if not stop.input.is_set():
+            # All is recorded; the next run of this site starts with empty streams.
+            bus.delete_site()
     return RunDirectory(out)
 
 
@@ -195,6 +197,19 @@ def signals(stop: Stop) -> Iterator[None]:
     finally:
         for number, handler in zip(numbers, before, strict=True):
             signal.signal(number, handler)
+
+
+@contextmanager
+def _own_site(bus: Bus) -> Iterator[None]:
+    """A run leaves nothing behind in a Redis that it shares with others, however it ends."""
+    try:
+        yield
+    except BaseException:
+        # What went wrong first is what the user should read.
+        with suppress(UserError):
+            bus.delete_site()
+        raise
+    bus.delete_site()
 
 
 @contextmanager

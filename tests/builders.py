@@ -1,12 +1,24 @@
 """Tiny hand-made data for the tests."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import pyarrow as pa
 
+from pipeline.bus.messages import (
+    CameraMessage,
+    IdentityMessage,
+    ObservationsMessage,
+    TrackletMessage,
+    WatermarkMessage,
+    pack,
+    tracklet_message,
+)
 from pipeline.run_directory.schema import IDENTITIES, OBSERVATIONS, TRACKLETS, Camera
 from pipeline.run_directory.segments import write_segment
+from trackers.tracklet import Tracklet
 
 #: camera_id, frame_index, track_id, (x1, y1, x2, y2)
 Observation = tuple[str, int, int, tuple[float, float, float, float]]
@@ -66,6 +78,87 @@ def make_run(
     ]
     write_segment(folder / "identities", pa.Table.from_pylist(events, IDENTITIES), "1-0")
     return folder
+
+
+def tracklet(
+    camera_id: str,
+    track_id: int,
+    start: float,
+    end: float,
+    *,
+    look: Sequence[float] = (1.0, 0.0),
+    revision: int = 1,
+    closed: bool = False,
+) -> Tracklet:
+    """A track that stands still; ``look`` is its one exemplar, a unit vector, or empty for none."""
+    exemplars = np.array([look] if len(look) else np.zeros((0, 2)), np.float32)
+    count = len(exemplars)
+    return Tracklet(
+        camera_id=camera_id,
+        track_id=track_id,
+        revision=revision,
+        start=start,
+        end=end,
+        count=int((end - start) * 10) + 1,
+        closed=closed,
+        exemplars=exemplars,
+        qualities=np.full(count, 0.5, np.float32),
+        exemplar_times=np.full(count, start),
+        path=np.array([[start, 100, 200, 80], [end, 100, 200, 80]], np.float64),
+    )
+
+
+def tracklet_sent(
+    camera_id: str,
+    track_id: int,
+    start: float,
+    at: float,
+    *,
+    look: Sequence[float] = (1.0, 0.0),
+    closed: bool = False,
+) -> TrackletMessage:
+    """The revision of a track that belongs to the moment ``at``, seen until shortly before."""
+    seen = tracklet(
+        camera_id, track_id, start, at - 0.1, look=look, revision=round(at), closed=closed
+    )
+    return tracklet_message(seen, at)
+
+
+def watermark(camera_id: str, at: float, *, ended: bool = False) -> WatermarkMessage:
+    """The camera has told everything up to ``at``."""
+    return WatermarkMessage(camera_id, at, ended)
+
+
+def observations_sent(camera_id: str, frames: Sequence[int], track_id: int) -> ObservationsMessage:
+    """One person in these frames (10 fps), a little further to the right in each."""
+    index = np.array(frames, np.int64)
+    boxes = np.stack([index, index * 0 + 20, index + 40, index * 0 + 90], axis=1)
+    return ObservationsMessage(
+        camera_id=camera_id,
+        frame_index=pack(index),
+        timestamp=pack(index / 10),
+        track_id=pack(np.full(len(index), track_id, np.int64)),
+        boxes=pack(boxes.astype(np.float32)),
+        scores=pack(np.full(len(index), 0.75, np.float32)),
+    )
+
+
+def camera_sent(camera_id: str, frames: int, state: str = "running") -> CameraMessage:
+    """The camera as it is after so many frames."""
+    return CameraMessage(msgspec.structs.replace(camera(camera_id, frames), state=state))
+
+
+def identity_sent(camera_id: str, track_id: int, global_id: int, at: float) -> IdentityMessage:
+    """The track is that person from ``at`` on."""
+    return IdentityMessage(
+        camera_id=camera_id,
+        track_id=track_id,
+        global_id=global_id,
+        confidence=0.75,
+        kind="assigned",
+        reason="new person",
+        at=at,
+    )
 
 
 def _observation_table(rows: list[Observation], ground: bool) -> pa.Table:

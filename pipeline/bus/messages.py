@@ -4,7 +4,9 @@ Every message has a deterministic name, made from what it says and not from when
 that a repeated one is recognised.
 """
 
-from typing import Any
+import math
+import re
+from typing import Annotated, Any
 
 import msgspec
 import numpy as np
@@ -17,12 +19,30 @@ from trackers.tracklet import Tracklet
 VERSION = 1
 
 
+_NUMBERS = re.compile(r"<f[248]|<[iu][248]|\|[biu]1")
+
+# It becomes the name of a folder.
+_CameraId = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_.-]+$")]
+
+
 class Array(msgspec.Struct, array_like=True, frozen=True):
-    """A numpy array on the wire: dtype, shape and C-ordered bytes."""
+    """A numpy array of numbers on the wire: dtype, shape and C-ordered bytes.
+
+    Raises ValueError when they do not fit together.
+    """
 
     dtype: str
     shape: tuple[int, ...]
     data: bytes
+
+    def __post_init__(self) -> None:
+        if not _NUMBERS.fullmatch(self.dtype) or any(size < 0 for size in self.shape):
+            raise ValueError(f"no array of numbers: {self.dtype} {self.shape}")
+        expected = np.dtype(self.dtype).itemsize * math.prod(self.shape)
+        if len(self.data) != expected:
+            raise ValueError(
+                f"{self.dtype} {self.shape} takes {expected} bytes, got {len(self.data)}"
+            )
 
 
 def pack(array: NDArray[Any]) -> Array:
@@ -40,16 +60,25 @@ class ObservationsMessage(msgspec.Struct, tag="observations", frozen=True):
 
     ``frame_index`` and ``track_id`` are ``(N,)`` int64, ``timestamp`` ``(N,)`` float64 seconds
     UTC, ``boxes`` ``(N, 4)`` float32 xyxy pixels, ``scores`` ``(N,)`` float32, ``ground``
-    ``(N, 2)`` float64 metres (NaN where unknown) or None without calibration.
+    ``(N, 2)`` float64 metres (NaN where unknown) or None without calibration. Raises ValueError
+    when they differ in length.
     """
 
-    camera_id: str
+    camera_id: _CameraId
     frame_index: Array
     timestamp: Array
     track_id: Array
     boxes: Array
     scores: Array
     ground: Array | None = None
+
+    def __post_init__(self) -> None:
+        rows = self.frame_index.shape
+        columns = {rows, self.timestamp.shape, self.track_id.shape, self.scores.shape}
+        ground = (*rows, 2) if self.ground is None else self.ground.shape
+        wide = self.boxes.shape == (*rows, 4) and ground == (*rows, 2)
+        if len(rows) != 1 or columns != {rows} or not wide:
+            raise ValueError(f"the columns of {self.camera_id} differ in length")
 
 
 class CameraMessage(msgspec.Struct, tag="camera", frozen=True):
@@ -61,7 +90,8 @@ class CameraMessage(msgspec.Struct, tag="camera", frozen=True):
 class TrackletMessage(msgspec.Struct, tag="tracklet", frozen=True):
     """A track as far as it is known; see `trackers.tracklet.Tracklet` for the arrays.
 
-    ``at`` is the moment of event time, seconds UTC, to which this revision belongs.
+    ``at`` is the moment of event time, seconds UTC, to which this revision belongs. Raises
+    ValueError when the arrays make no tracklet.
     """
 
     at: float
@@ -78,6 +108,9 @@ class TrackletMessage(msgspec.Struct, tag="tracklet", frozen=True):
     path: Array
     ground: Array | None = None
     thumbnail: str | None = None
+
+    def __post_init__(self) -> None:
+        tracklet_of(self)
 
 
 class WatermarkMessage(msgspec.Struct, tag="watermark", frozen=True):

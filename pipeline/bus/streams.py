@@ -9,9 +9,9 @@ from typing import Any
 import msgspec
 import redis
 
+from pipeline.bus.connection import connect, translated
 from pipeline.bus.keys import GROUPS, dead_letter_key, state_key, stream_key
 from pipeline.bus.messages import VERSION, Message, decode, encode, message_name
-from pipeline.errors import UserError
 from pipeline.sources.redact import redact
 
 # A stream longer than this makes its producer wait until the readers have caught up.
@@ -32,22 +32,15 @@ class Delivery:
 class Bus:
     """One connection to the streams of a site.
 
-    Raises UserError when the server at ``url`` cannot be reached; passwords in ``url`` never
-    appear in a message.
+    ``place`` is the address without its password. Every method raises UserError when Redis is not
+    reachable or refuses; a password never appears in a message.
     """
 
     def __init__(self, url: str, site: str) -> None:
+        self.place = redact(url)
         self._site = site
-        self._place = redact(url)
         self._commits = 0
-        try:
-            self._redis = redis.Redis.from_url(url)
-            self._redis.ping()
-        except (redis.RedisError, ValueError) as error:
-            raise UserError(
-                f"cannot use Redis at {self._place}: {_reason(error, url)}. "
-                "Expected a running Redis 6.2 or newer; leave --redis out to use the embedded one"
-            ) from None
+        self._redis = connect(url)
 
     def __enter__(self) -> "Bus":
         return self
@@ -60,6 +53,7 @@ class Bus:
     ) -> None:
         self._redis.close()
 
+    @translated
     def declare(self) -> None:
         """Make the streams and groups of the site, where they are not there yet."""
         for stream, groups in GROUPS.items():
@@ -70,6 +64,7 @@ class Bus:
                     if not str(error).startswith("BUSYGROUP"):
                         raise
 
+    @translated
     def publish(
         self, stream: str, messages: Sequence[Message], stop: threading.Event | None = None
     ) -> None:
@@ -81,11 +76,13 @@ class Bus:
         for message in messages:
             pipe.xadd(key, _fields(message))
         pipe.xlen(key)
-        length = pipe.execute()[-1]
+        if pipe.execute()[-1] <= _MAX_LENGTH:
+            return
         waiter = stop or threading.Event()
-        while length > _MAX_LENGTH and not waiter.wait(_FULL_POLL_S):
-            length = self._redis.xlen(key)
+        while self._is_far_behind(stream) and not waiter.wait(_FULL_POLL_S):
+            pass
 
+    @translated
     def claim(self, group: str, consumer: str, stream: str) -> list[Delivery]:
         """What was delivered to the group and never acknowledged: now ours, oldest first."""
         start, deliveries = "0-0", []
@@ -98,19 +95,25 @@ class Bus:
             if start == "0-0":
                 return deliveries
 
+    @translated
     def read(
         self, group: str, consumer: str, streams: Iterable[str], block_s: float, count: int = 1000
     ) -> list[Delivery]:
         """New messages, at most ``count`` a stream; an empty list after ``block_s`` seconds."""
         names = {self._key(stream): stream for stream in streams}
         answer: Any = self._redis.xreadgroup(
-            group, consumer, dict.fromkeys(names, ">"), count=count, block=int(block_s * 1000)
+            group,
+            consumer,
+            dict.fromkeys(names, ">"),
+            count=count,
+            block=max(int(block_s * 1000), 1),  # 0 would be for ever
         )
         deliveries: list[Delivery] = []
         for key, entries in _pairs(answer):
             deliveries += self._decode(group, names[key.decode()], entries)
         return deliveries
 
+    @translated
     def commit(
         self,
         group: str,
@@ -139,21 +142,33 @@ class Bus:
         if self._commits % _TRIM_EVERY == 0:
             self.trim()
 
+    @translated
     def state(self) -> dict[str, bytes]:
         """The associator's state as it was last committed."""
         stored: Any = self._redis.hgetall(state_key(self._site))
         return {key.decode(): value for key, value in stored.items()}
 
+    @translated
     def trim(self) -> None:
         """Drop the entries that every group of a stream has acknowledged."""
+        # At one moment: what is delivered between two questions would look acknowledged.
+        pipe = self._redis.pipeline(transaction=True)
         for stream, groups in GROUPS.items():
-            floors = [self._unacknowledged_from(stream, group) for group in groups]
+            pipe.xinfo_groups(self._key(stream))
+            for group in groups:
+                pipe.xpending(self._key(stream), group)
+        answers = iter(pipe.execute())
+        for stream, groups in GROUPS.items():
+            known = {info["name"].decode(): info for info in next(answers)}
+            floors = [_unacknowledged_from(known[group], next(answers)) for group in groups]
             self._redis.xtrim(self._key(stream), minid=_entry_id(min(floors)), approximate=False)
 
+    @translated
     def lengths(self) -> dict[str, int]:
         """Entries in each stream, by its short name."""
         return {stream: int(self._redis.xlen(self._key(stream))) for stream in GROUPS}
 
+    @translated
     def delete_site(self) -> None:
         """Remove every key of the site."""
         keys = [self._key(stream) for stream in GROUPS]
@@ -167,7 +182,7 @@ class Bus:
         for entry_id, fields in entries:
             try:
                 message = _message(fields)
-            except (msgspec.DecodeError, KeyError, ValueError) as error:
+            except (msgspec.DecodeError, ValueError) as error:
                 self._bury(group, stream, entry_id, fields, str(error))
                 continue
             deliveries.append(Delivery(stream, entry_id.decode(), message))
@@ -180,14 +195,25 @@ class Bus:
         pipe.xack(self._key(stream), group, entry_id)
         pipe.execute()
 
-    def _unacknowledged_from(self, stream: str, group: str) -> tuple[int, int]:
-        pending: Any = self._redis.xpending(self._key(stream), group)
-        if pending["pending"]:
-            return _parts(pending["min"])
+    def _is_far_behind(self, stream: str) -> bool:
+        """Whether a stream is full and a reader has not even seen all of it.
+
+        What a reader has seen and holds back, until it knows more, must not stop the producer:
+        that may be who knows more.
+        """
+        self.trim()
+        info: Any = self._redis.xinfo_stream(self._key(stream))
         groups: Any = self._redis.xinfo_groups(self._key(stream))
-        delivered = next(g["last-delivered-id"] for g in groups if g["name"] == group.encode())
-        milliseconds, sequence = _parts(delivered)
-        return milliseconds, sequence + 1
+        last = info["last-generated-id"]
+        unseen = any(group["last-delivered-id"] != last for group in groups)
+        return info["length"] > _MAX_LENGTH and unseen
+
+
+def _unacknowledged_from(group: Any, pending: Any) -> tuple[int, int]:
+    if pending["pending"]:
+        return _parts(pending["min"])
+    milliseconds, sequence = _parts(group["last-delivered-id"])
+    return milliseconds, sequence + 1
 
 
 def _fields(message: Message) -> dict[Any, Any]:
@@ -195,9 +221,10 @@ def _fields(message: Message) -> dict[Any, Any]:
 
 
 def _message(fields: Any) -> Message:
-    if int(fields[b"version"]) != VERSION:
-        raise ValueError(f"expected version {VERSION}, got {fields[b'version'].decode()}")
-    return decode(fields[b"message"])
+    version = fields.get(b"version", b"none").decode(errors="replace")
+    if version != str(VERSION):
+        raise ValueError(f"expected version {VERSION}, got {version}")
+    return decode(fields.get(b"message", b""))
 
 
 def _pairs(answer: Any) -> Iterable[tuple[bytes, Any]]:
@@ -214,7 +241,3 @@ def _parts(entry_id: bytes) -> tuple[int, int]:
 
 def _entry_id(parts: tuple[int, int]) -> str:
     return f"{parts[0]}-{parts[1]}"
-
-
-def _reason(error: Exception, url: str) -> str:
-    return " ".join(str(error).replace(url, redact(url)).split()).rstrip(".")

@@ -5,6 +5,11 @@ import sys
 from rich.console import Console
 
 
+def console() -> Console:
+    """Where tables are printed; wide enough for them where nobody is looking."""
+    return Console(width=None if sys.stdout.isatty() else 160)
+
+
 def say(text: str) -> None:
     """One line for a person, on stderr."""
     Console(stderr=True, highlight=False, soft_wrap=True).print(text, markup=False)

@@ -8,7 +8,7 @@ import typer
 
 from pipeline.cli.output import say
 from pipeline.config import SiteConfig, load_config
-from pipeline.progress import Tally
+from pipeline.progress import Tally, counted
 from pipeline.site import with_options
 
 ConfigOption = Annotated[Path, typer.Option(help="Site configuration (YAML).")]
@@ -34,7 +34,7 @@ def associate(config: ConfigOption, redis: RedisOption = None) -> None:
     stop, tally = Stop(), Tally(list(site.cameras))
     with signals(stop):
         run_associator(site, stop, tally)
-    say(f"{tally.people()} people")
+    say(counted(tally.people()))
     _exit(stop.signal)
 
 

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
+from pipeline.cli.output import console
 from pipeline.run_directory.reader import RunDirectory
 
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="A run directory.")]
@@ -39,7 +39,7 @@ def evaluate(
     table = Table(*COLUMNS)
     for row in table_rows(evaluation):
         table.add_row(*row)
-    Console().print(table)
+    console().print(table)
     if evaluation.left_out:
         typer.echo(f"without ground truth: {', '.join(evaluation.left_out)}", err=True)
     if evaluation.doubled:
@@ -77,8 +77,7 @@ def summary(run: RunArgument) -> None:
             f"{row['last']:.2f}",
             f"{row['confidence']:.2f}",
         )
-    console = Console()
-    console.print(cameras)
-    console.print(persons)
+    console().print(cameras)
+    console().print(persons)
     for path in sorted(directory.path.iterdir()):
         typer.echo(path)

@@ -10,7 +10,7 @@ import typer
 
 from pipeline.cli.output import fail, say
 from pipeline.config import SiteConfig, load_config
-from pipeline.progress import Mode, Tally, shown, write_event
+from pipeline.progress import Mode, Tally, counted, shown, write_event
 from pipeline.run_directory.reader import RunDirectory
 from pipeline.site import with_options
 
@@ -80,7 +80,7 @@ def _tell_result(result: RunDirectory, tally: Tally, mode: Mode) -> list[str]:
         write_event({**tally.event("finished"), "run": str(result.path), "faults": faults})
     else:
         people = tally.people()
-        found = f"{people} people" if people else "no people were found"
+        found = counted(people) if people else "no people were found"
         say(f"{found}, {tally.elapsed_s():.1f} s: {result.path}")
     for fault in faults:
         fail(fault)

@@ -3,8 +3,9 @@
 import sys
 
 import typer
-from rich.console import Console
 from rich.table import Table
+
+from pipeline.cli.output import console
 
 
 def doctor() -> None:
@@ -16,7 +17,7 @@ def doctor() -> None:
     for check in found:
         state = "ok" if check.works else ("missing" if check.needed else "not here")
         table.add_row(check.name, state, check.detail)
-    Console().print(table)
+    console().print(table)
     if any(check.needed and not check.works for check in found):
         typer.echo("the main job cannot run: see the rows marked missing", err=True)
         sys.exit(2)

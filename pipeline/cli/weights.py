@@ -4,10 +4,9 @@ import sys
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
-from pipeline.cli.output import say
+from pipeline.cli.output import console, say
 
 weights = typer.Typer(help="Weights and clips of the manifest.", no_args_is_help=True)
 
@@ -24,7 +23,7 @@ def list_weights() -> None:
         states = {file.state for file in verify([name])}
         here = "yes" if states == {"ok"} else ", ".join(sorted(states - {"ok"}))
         table.add_row(name, entry.kind, here, entry.licence, entry.about)
-    Console().print(table)
+    console().print(table)
 
 
 @weights.command()

@@ -3,18 +3,21 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
 import polars as pl
 import yaml
 
 from pipeline.errors import UserError
+from pipeline.run_directory.cameras import read_cameras
 from pipeline.run_directory.schema import IDENTITIES, OBSERVATIONS, TRACKLETS, Camera
 from pipeline.run_directory.segments import read_segments
 
 
 @dataclass(frozen=True, slots=True)
 class RunDirectory:
-    """A run directory on disk. Raises UserError when ``path`` is not one."""
+    """A run directory on disk.
+
+    Raises UserError when ``path`` is not one, and later when a file in it is damaged.
+    """
 
     path: Path
 
@@ -27,15 +30,18 @@ class RunDirectory:
 
     def config(self) -> dict[str, object]:
         """The resolved configuration of the run, as plain values."""
-        loaded = yaml.safe_load((self.path / "config.yaml").read_text())
-        return dict(loaded)
+        path = self.path / "config.yaml"
+        try:
+            loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except (yaml.YAMLError, UnicodeDecodeError):
+            loaded = None
+        if not isinstance(loaded, dict):
+            raise UserError(f"{path} is damaged: expected the configuration that fusetrack wrote")
+        return loaded
 
     def cameras(self) -> list[Camera]:
         """The cameras by name; empty before the first segment was closed."""
-        path = self.path / "cameras.json"
-        if not path.is_file():
-            return []
-        return msgspec.json.decode(path.read_bytes(), type=list[Camera])
+        return read_cameras(self.path)
 
     def observations(self) -> pl.DataFrame:
         """Every observation with its ``camera_id``, by camera, frame and track."""

@@ -2,10 +2,13 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+from pipeline.errors import UserError
 
 _POSITION = b"fusetrack.position"
 
@@ -29,32 +32,52 @@ def write_segment(folder: Path, table: pa.Table, position: str) -> Path:
             file.flush()
             os.fsync(file.fileno())
         partial.rename(path)
-    except OSError:
+    finally:
         partial.unlink(missing_ok=True)
-        raise
     return path
 
 
 def segments(folder: Path) -> list[Path]:
     """The closed segments of ``folder``, in order."""
-    return sorted(folder.glob("part-*.parquet"))
+    # By number: after a week there are more than five digits.
+    return sorted(folder.glob("part-*.parquet"), key=lambda path: (len(path.name), path.name))
 
 
 def last_position(folder: Path) -> str | None:
-    """The id of the last message that ``folder`` holds, or None when it holds none."""
+    """The id of the last message that ``folder`` holds, or None when it holds none.
+
+    Raises UserError when the last segment cannot be read.
+    """
     closed = segments(folder)
     if not closed:
         return None
-    metadata = pq.read_schema(closed[-1]).metadata or {}
+    with _damage_named(closed[-1]):
+        metadata = pq.read_schema(closed[-1]).metadata or {}
     position = metadata.get(_POSITION)
     return position.decode() if position else None
 
 
 def read_segments(folder: Path, schema: pa.Schema) -> pa.Table:
-    """All rows of ``folder``, an empty table of ``schema`` when there are none."""
+    """All rows of ``folder``, an empty table of ``schema`` when there are none.
+
+    Raises UserError that names a segment which cannot be read.
+    """
     return pa.concat_tables([schema.empty_table(), *_read_all(folder, schema)])
 
 
 def _read_all(folder: Path, schema: pa.Schema) -> Iterator[pa.Table]:
     for path in segments(folder):
-        yield pq.read_table(path, partitioning=None).cast(schema)
+        with _damage_named(path):
+            table = pq.read_table(path, partitioning=None).cast(schema)
+        yield table
+
+
+@contextmanager
+def _damage_named(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (pa.ArrowException, ValueError, OSError) as error:
+        raise UserError(
+            f"{path} is damaged: {str(error).splitlines()[0]}. Expected a segment that fusetrack "
+            "wrote; take it away to read the rest"
+        ) from error

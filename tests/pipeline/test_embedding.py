@@ -12,6 +12,7 @@ from pipeline.embedding import open_embedder, similarity_calibration
 from pipeline.errors import UserError
 from pipeline.weights import weights_path
 from reid_model.openvino_runtime import import_openvino
+from trackers.association.appearance import Line
 
 BESIDE = "input: {height: 2, width: 2, colour: bgr, scale: 1, mean: [0, 0, 0], std: [1, 1, 1]}\n"
 
@@ -31,11 +32,12 @@ def test_a_file_of_ones_own(tmp_path: Path) -> None:
     config = ReidConfig(model=str(path))
     with pytest.raises(UserError, match=r"write own\.xml\.yaml beside it"):
         open_embedder(config, "cpu")
-    (tmp_path / "own.xml.yaml").write_text(BESIDE + "similarity: {slope: 3, midpoint: 0.25}")
+    (tmp_path / "own.xml.yaml").write_text(
+        BESIDE + "similarity: {other_cameras: {slope: 3, midpoint: 0.25}}"
+    )
     red = np.full((3, 3, 3), (0, 0, 200), np.uint8)
     np.testing.assert_allclose(open_embedder(config, "cpu").embed([red]), [(0, 0, 1)], atol=1e-3)
-    calibration = similarity_calibration(config)
-    assert (calibration.slope, calibration.midpoint) == (3, 0.25)
+    assert similarity_calibration(config).other_cameras == Line(3, 0.25)
 
 
 def test_a_file_that_is_no_network_is_named(tmp_path: Path) -> None:
@@ -56,7 +58,7 @@ def test_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UserError, match="weights pull deepsort-market1501"):
         open_embedder(ReidConfig(), "cpu")
     # The weights are not needed to know what their cosines are worth.
-    assert 0 < similarity_calibration(ReidConfig()).midpoint < 1
+    assert 0 < similarity_calibration(ReidConfig()).other_cameras.midpoint < 1
 
 
 @pytest.mark.skipif("FUSETRACK_DATA" not in os.environ, reason="FUSETRACK_DATA is not set")

@@ -1,0 +1,72 @@
+"""The real bus with something added: messages that come bit by bit, and sudden death."""
+
+from collections.abc import Iterable, Sequence
+
+from pipeline.bus.messages import Message
+from pipeline.bus.streams import Bus, Delivery
+
+#: A stream and what is sent to it at once.
+Sent = tuple[str, Sequence[Message]]
+
+
+class FeedingBus(Bus):
+    """Before every read it sends the next of ``chunks``; a read takes at most ``count``."""
+
+    def __init__(self, url: str, site: str, chunks: Iterable[Sent], count: int = 1000) -> None:
+        super().__init__(url, site)
+        self._chunks = iter(chunks)
+        self._count = count
+
+    def read(
+        self, group: str, consumer: str, streams: Iterable[str], block_s: float, count: int = 1000
+    ) -> list[Delivery]:
+        """Send, then read."""
+        for stream, messages in [next(self._chunks, ("", ()))]:
+            self.publish(stream, messages)
+        return super().read(group, consumer, streams, block_s, self._count)
+
+
+class KilledError(Exception):
+    """The process is dead."""
+
+
+class MortalBus(Bus):
+    """Dies around its call number ``last`` to claim, read or commit, before or after it is done.
+
+    Once ``dead`` it does nothing any more. A read takes at most ``count``.
+    """
+
+    def __init__(self, url: str, site: str, last: int, *, done: bool, count: int) -> None:
+        super().__init__(url, site)
+        self.dead = False
+        self._left = last
+        self._done = done
+        self._count = count
+
+    def claim(self, group: str, consumer: str, stream: str) -> list[Delivery]:
+        """As it was, while alive."""
+        self._may_die(before=True)
+        deliveries = super().claim(group, consumer, stream)
+        self._may_die(before=False)
+        return deliveries
+
+    def read(
+        self, group: str, consumer: str, streams: Iterable[str], block_s: float, count: int = 1000
+    ) -> list[Delivery]:
+        """As it was, while alive."""
+        self._may_die(before=True)
+        deliveries = super().read(group, consumer, streams, block_s, self._count)
+        self._may_die(before=False)
+        return deliveries
+
+    def commit(self, group: str, done: Iterable[Delivery], **more: object) -> None:
+        """As it was, while alive."""
+        self._may_die(before=True)
+        super().commit(group, done, **more)  # type: ignore[arg-type]
+        self._may_die(before=False)
+
+    def _may_die(self, *, before: bool) -> None:
+        self._left -= before
+        if self.dead or (self._left == 0 and before != self._done):
+            self.dead = True
+            raise KilledError

@@ -1,0 +1,116 @@
+import math
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+from builders import (
+    camera_sent,
+    identity_sent,
+    observations_sent,
+    tracklet,
+    tracklet_sent,
+    watermark,
+)
+
+from pipeline.bus.messages import (
+    Array,
+    EndMessage,
+    Message,
+    decode,
+    encode,
+    message_name,
+    pack,
+    tracklet_message,
+    tracklet_of,
+    unpack,
+)
+
+
+def plain(value: object) -> Any:
+    return msgspec.to_builtins(value, builtin_types=(bytes,))
+
+
+EVERY_KIND: list[Message] = [
+    observations_sent("gate", [3, 4], 1),
+    camera_sent("gate", 5),
+    tracklet_sent("gate", 1, 0.0, 2.0),
+    watermark("gate", 2.0, ended=True),
+    identity_sent("gate", 1, 7, 2.0),
+    EndMessage(2.0),
+]
+
+
+@pytest.mark.parametrize("message", EVERY_KIND, ids=lambda message: type(message).__name__)
+def test_every_message_comes_back_as_it_was(message: Message) -> None:
+    assert decode(encode(message)) == message
+
+
+def test_names_tell_messages_apart_and_are_always_the_same() -> None:
+    names = [message_name(message) for message in EVERY_KIND]
+    assert names == [
+        "gate:3-4",
+        "gate:5:running",
+        "gate:1:2",
+        "gate:2.0:True",
+        "gate:1:7:2.0",
+        "end",
+    ]
+    assert message_name(observations_sent("gate", [], 1)) == ""
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.arange(6, dtype=np.float32).reshape(2, 3),
+        np.arange(6, dtype=np.float64).reshape(2, 3).T,
+        np.array([math.nan, -math.inf]),
+        np.zeros((0, 4), np.float32),
+        np.array([-1, 2**62], np.int64),
+    ],
+    ids=["float32", "columns first", "nan", "empty", "int64"],
+)
+def test_arrays_keep_type_shape_and_values(array: np.ndarray) -> None:
+    again = unpack(pack(array))
+    assert again.dtype == array.dtype
+    np.testing.assert_array_equal(again, array)
+
+
+def test_a_tracklet_comes_back_with_and_without_ground() -> None:
+    plain = tracklet("gate", 3, 1.0, 2.0, revision=4, closed=True)
+    back = tracklet_of(decode(encode(tracklet_message(plain, 2.5))))  # type: ignore[arg-type]
+    assert (back.key, back.revision, back.closed, back.ground) == (("gate", 3), 4, True, None)
+    np.testing.assert_array_equal(back.exemplars, plain.exemplars)
+    np.testing.assert_array_equal(back.path, plain.path)
+    ground = np.array([[0.5, math.nan], [1.0, 2.0]])
+    calibrated = msgspec.structs.replace(tracklet_message(plain, 2.5), ground=pack(ground))
+    np.testing.assert_array_equal(tracklet_of(calibrated).ground, ground)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "shape", "size"),
+    [("<f4", (2, 2), 15), ("<f4", (-1, -4), 16), ("|O", (2,), 16), ("nonsense", (2,), 16)],
+)
+def test_an_array_that_is_none_is_refused(dtype: str, shape: tuple[int, ...], size: int) -> None:
+    with pytest.raises(ValueError, match=r"takes 16 bytes, got 15|no array of numbers"):
+        Array(dtype, shape, bytes(size))
+
+
+def test_columns_of_different_length_are_refused() -> None:
+    raw = plain(observations_sent("gate", [3, 4], 1))
+    short = plain(pack(np.zeros(1, np.float32)))
+    for name in ("scores", "timestamp", "boxes", "ground"):
+        with pytest.raises(msgspec.ValidationError, match="columns of gate differ in length"):
+            decode(msgspec.msgpack.encode({**raw, name: short}))
+
+
+def test_a_tracklet_that_ends_before_its_start_is_refused() -> None:
+    raw = plain(tracklet_sent("gate", 1, 0.0, 2.0))
+    with pytest.raises(msgspec.ValidationError, match="before"):
+        decode(msgspec.msgpack.encode({**raw, "end": -1.0}))
+
+
+def test_a_camera_name_that_leads_out_of_the_folder_is_refused() -> None:
+    raw = plain(observations_sent("gate", [3], 1))
+    with pytest.raises(msgspec.ValidationError, match="camera_id"):
+        decode(msgspec.msgpack.encode({**raw, "camera_id": "../gate"}))

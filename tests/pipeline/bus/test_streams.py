@@ -1,0 +1,400 @@
+import select
+import socket
+import socketserver
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis
+from builders import camera_sent, identity_sent, observations_sent, watermark
+
+from pipeline.bus import streams
+from pipeline.bus.keys import (
+    ASSOCIATOR,
+    GROUPS,
+    IDENTITIES,
+    OBSERVATIONS,
+    RECORDER,
+    TRACKLETS,
+    dead_letter_key,
+    state_key,
+    stream_key,
+)
+from pipeline.bus.messages import encode
+from pipeline.bus.server import EmbeddedServer
+from pipeline.bus.streams import Bus, Delivery
+from pipeline.errors import UserError
+
+
+@pytest.fixture(params=[2, 3], ids=["RESP2", "RESP3"])
+def bus(redis_url: str, site: str, request: pytest.FixtureRequest) -> Iterator[Bus]:
+    with Bus(f"{redis_url}?protocol={request.param}", site) as opened:
+        opened.declare()
+        yield opened
+
+
+@pytest.fixture
+def client(redis_url: str) -> Iterator[redis.Redis]:
+    with redis.Redis.from_url(redis_url) as opened:
+        yield opened
+
+
+def read(bus: Bus, group: str = ASSOCIATOR, stream: str = TRACKLETS, **more: int) -> list[Delivery]:
+    return bus.read(group, "1", [stream], 0, **more)
+
+
+def messages(deliveries: list[Delivery]) -> list[object]:
+    return [delivery.message for delivery in deliveries]
+
+
+def test_every_group_reads_everything_once_and_in_order(bus: Bus) -> None:
+    sent = [watermark("a", 1.0), watermark("b", 1.0), watermark("a", 2.0)]
+    bus.publish(TRACKLETS, sent[:2])
+    bus.publish(TRACKLETS, sent[2:])
+    for group in (ASSOCIATOR, RECORDER):
+        assert messages(read(bus, group)) == sent
+        assert read(bus, group) == []
+
+
+def test_one_read_takes_of_several_streams_at_most_count_each(bus: Bus) -> None:
+    bus.publish(TRACKLETS, [watermark("a", 1.0), watermark("a", 2.0)])
+    bus.publish(IDENTITIES, [identity_sent("a", 1, 7, 1.0)])
+    got = bus.read(RECORDER, "1", [TRACKLETS, IDENTITIES], 0, count=1)
+    assert [(d.stream, d.message) for d in got] == [
+        (TRACKLETS, watermark("a", 1.0)),
+        (IDENTITIES, identity_sent("a", 1, 7, 1.0)),
+    ]
+
+
+def test_nothing_to_publish_is_fine(bus: Bus) -> None:
+    bus.publish(TRACKLETS, [])
+    assert bus.lengths() == {OBSERVATIONS: 0, TRACKLETS: 0, IDENTITIES: 0}
+
+
+def test_declaring_again_loses_nothing(bus: Bus) -> None:
+    bus.publish(TRACKLETS, [watermark("a", 1.0)])
+    bus.declare()
+    assert messages(read(bus)) == [watermark("a", 1.0)]
+
+
+def test_what_was_not_acknowledged_is_claimed_by_the_next(bus: Bus) -> None:
+    bus.publish(TRACKLETS, [watermark("a", float(at)) for at in range(1, 6)])
+    got = read(bus, count=4)
+    bus.commit(ASSOCIATOR, [got[1]])
+    claimed = bus.claim(ASSOCIATOR, "2", TRACKLETS)
+    assert claimed == [got[0], got[2], got[3]]
+    assert messages(read(bus)) == [watermark("a", 5.0)]
+    bus.commit(ASSOCIATOR, claimed)
+    assert messages(bus.claim(ASSOCIATOR, "2", TRACKLETS)) == [watermark("a", 5.0)]
+
+
+def test_more_than_one_page_is_claimed(bus: Bus) -> None:
+    sent = [watermark("a", float(at)) for at in range(2001)]
+    bus.publish(TRACKLETS, sent)
+    read(bus, count=5000)
+    assert messages(bus.claim(ASSOCIATOR, "2", TRACKLETS)) == sent
+
+
+def test_a_commit_is_state_output_and_acknowledgement(bus: Bus) -> None:
+    bus.publish(TRACKLETS, [watermark("a", 1.0)])
+    bus.commit(ASSOCIATOR, [], state={"old": b"1", "kept": b"2"})
+    identity = identity_sent("a", 1, 7, 1.0)
+    bus.commit(
+        ASSOCIATOR,
+        read(bus),
+        output=[(IDENTITIES, identity)],
+        state={"kept": b"3", "new": b"\xff"},
+        forget=["old"],
+    )
+    assert bus.state() == {"kept": b"3", "new": b"\xff"}
+    assert messages(read(bus, RECORDER, IDENTITIES)) == [identity]
+    assert bus.claim(ASSOCIATOR, "1", TRACKLETS) == []
+
+
+def test_a_commit_that_fails_does_nothing_at_all(bus: Bus, client: redis.Redis) -> None:
+    bus.publish(TRACKLETS, [watermark("a", 1.0)])
+    got = read(bus)
+    client.config_set("maxmemory", 1)
+    try:
+        with pytest.raises(UserError, match=r"^Redis at unix://.* failed: .*maxmemory"):
+            bus.commit(
+                ASSOCIATOR,
+                got,
+                output=[(IDENTITIES, identity_sent("a", 1, 7, 1.0))],
+                state={"a": b"1"},
+            )
+    finally:
+        client.config_set("maxmemory", 0)
+    assert bus.state() == {}
+    assert bus.lengths()[IDENTITIES] == 0
+    assert bus.claim(ASSOCIATOR, "1", TRACKLETS) == got
+
+
+def test_trim_drops_what_every_group_has_acknowledged(bus: Bus) -> None:
+    bus.publish(TRACKLETS, [watermark("a", float(at)) for at in range(4)])
+    bus.trim()
+    assert bus.lengths()[TRACKLETS] == 4  # nobody has read yet
+    mine = read(bus)
+    bus.commit(ASSOCIATOR, mine)
+    bus.trim()
+    assert bus.lengths()[TRACKLETS] == 4  # the recorder has not
+    theirs = read(bus, RECORDER)
+    bus.commit(RECORDER, [theirs[0], theirs[2]])
+    bus.trim()
+    assert bus.lengths()[TRACKLETS] == 3  # the second one and what came after it
+    assert bus.claim(RECORDER, "2", TRACKLETS) == [theirs[1], theirs[3]]
+    bus.commit(RECORDER, [theirs[1], theirs[3]])
+    bus.trim()
+    assert bus.lengths()[TRACKLETS] == 0
+    bus.publish(TRACKLETS, [watermark("a", 9.0)])
+    assert messages(read(bus, RECORDER)) == [watermark("a", 9.0)]
+
+
+def test_trimming_while_another_reads_drops_nothing_unacknowledged(
+    redis_url: str, site: str, client: redis.Redis
+) -> None:
+    done = threading.Event()
+
+    def trim() -> None:
+        with Bus(redis_url, site) as trimmer:
+            while not done.is_set():
+                trimmer.trim()
+
+    with Bus(redis_url, site) as bus:
+        bus.declare()
+        trimmer = threading.Thread(target=trim)
+        trimmer.start()
+        try:
+            for number in range(150):
+                bus.publish(OBSERVATIONS, [camera_sent("a", number)])
+                got = read(bus, RECORDER, OBSERVATIONS)
+                key = stream_key(site, OBSERVATIONS)
+                assert client.xrange(key, got[0].entry_id, got[0].entry_id), number
+                bus.commit(RECORDER, got)
+        finally:
+            done.set()
+            trimmer.join()
+
+
+def test_commits_trim_now_and_then(bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streams, "_TRIM_EVERY", 3)
+    left = []
+    for number in range(4):
+        bus.publish(OBSERVATIONS, [camera_sent("a", number)])
+        bus.commit(RECORDER, read(bus, RECORDER, OBSERVATIONS))
+        left.append(bus.lengths()[OBSERVATIONS])
+    assert left == [1, 2, 0, 1]
+
+
+class Patience(threading.Event):
+    """A stop that is never set; while somebody waits on it, it does the next of ``things``."""
+
+    def __init__(self, *things: object) -> None:
+        super().__init__()
+        self.left = list(things)
+
+    def wait(self, timeout: float | None = None) -> bool:
+        thing = self.left.pop(0)
+        assert callable(thing)
+        thing()
+        return False
+
+
+def test_a_producer_waits_until_every_reader_has_caught_up(
+    bus: Bus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streams, "_MAX_LENGTH", 2)
+    stop = Patience(
+        lambda: None, lambda: read(bus, ASSOCIATOR), lambda: None, lambda: read(bus, RECORDER)
+    )
+    bus.publish(TRACKLETS, [watermark("a", 1.0), watermark("a", 2.0)], stop)
+    assert len(stop.left) == 4  # two are not too many
+    bus.publish(TRACKLETS, [watermark("a", 3.0)], stop)
+    assert stop.left == []
+    # They hold back all three, but a fourth may be what they wait for.
+    bus.publish(TRACKLETS, [], stop)
+    assert bus.lengths()[TRACKLETS] == 3
+
+
+def test_a_producer_that_waits_makes_room_itself(bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Readers trim after some commits only; with nothing to read there would be none."""
+    monkeypatch.setattr(streams, "_MAX_LENGTH", 2)
+    bus.publish(OBSERVATIONS, [camera_sent("a", 1), camera_sent("a", 2)])
+    bus.commit(RECORDER, read(bus, RECORDER, OBSERVATIONS))
+    bus.publish(OBSERVATIONS, [camera_sent("a", 3)], Patience())
+    assert bus.lengths()[OBSERVATIONS] == 1
+
+
+def test_stop_ends_the_wait(bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streams, "_MAX_LENGTH", 2)
+    stop = threading.Event()
+    stop.set()
+    bus.publish(TRACKLETS, [watermark("a", float(at)) for at in range(5)], stop)
+    assert bus.lengths()[TRACKLETS] == 5
+
+
+POISON = {
+    "version": ({"name": "x", "version": 2, "message": b"?"}, "expected version 1, got 2"),
+    "no version": ({"message": b"?"}, "expected version 1, got none"),
+    "no message": ({"version": 1}, "Input data was truncated"),
+    "not ours": ({"version": 1, "message": b"\x93\x01\x02\x03"}, "Expected `object`, got `array`"),
+    "torn": (
+        {"version": 1, "message": encode(observations_sent("a", [1], 1))[:-20]},
+        "Input data was truncated",
+    ),
+}
+
+
+@pytest.mark.parametrize(("fields", "reason"), POISON.values(), ids=POISON.keys())
+def test_what_cannot_be_read_is_put_aside_with_the_reason(
+    bus: Bus, client: redis.Redis, site: str, fields: dict[str, object], reason: str
+) -> None:
+    bus.publish(TRACKLETS, [watermark("a", 1.0)])
+    client.xadd(stream_key(site, TRACKLETS), fields)  # type: ignore[arg-type]
+    bus.publish(TRACKLETS, [watermark("a", 2.0)])
+    assert messages(read(bus)) == [watermark("a", 1.0), watermark("a", 2.0)]
+    ((_, dead),) = client.xrange(dead_letter_key(site))
+    assert (dead[b"stream"], dead[b"group"]) == (b"tracklets", b"associator")
+    assert reason in dead[b"reason"].decode()
+    for name, value in fields.items():
+        assert dead[name.encode()] == (value if isinstance(value, bytes) else str(value).encode())
+    assert messages(bus.claim(ASSOCIATOR, "1", TRACKLETS)) == [
+        watermark("a", 1.0),
+        watermark("a", 2.0),
+    ]
+
+
+def test_every_key_carries_the_hash_tag_of_its_site(bus: Bus, redis_url: str, site: str) -> None:
+    keys = [*(stream_key("s", stream) for stream in GROUPS), state_key("s"), dead_letter_key("s")]
+    assert len(set(keys)) == 5
+    assert all(key.startswith("fusetrack:{s}:") for key in keys)
+
+
+def test_delete_leaves_nothing_of_the_site_and_all_of_others(
+    bus: Bus, client: redis.Redis, redis_url: str, site: str
+) -> None:
+    with Bus(redis_url, f"{site}.other") as other:
+        other.declare()
+        bus.publish(TRACKLETS, [watermark("a", 1.0)])
+        bus.commit(ASSOCIATOR, read(bus), state={"a": b"1"})
+        client.xadd(stream_key(site, TRACKLETS), {"version": 9})
+        read(bus)
+        assert len(list(client.scan_iter(f"fusetrack:{{{site}}}:*"))) == 5
+        bus.delete_site()
+        assert list(client.scan_iter(f"fusetrack:{{{site}}}:*")) == []
+        assert other.lengths() == {OBSERVATIONS: 0, TRACKLETS: 0, IDENTITIES: 0}
+
+
+def test_a_lost_server_is_one_clear_line_whatever_is_tried(tmp_path: Path) -> None:
+    with EmbeddedServer(tmp_path / "redis") as embedded, Bus(embedded.url, "site") as bus:
+        bus.declare()
+        bus.publish(TRACKLETS, [watermark("a", 1.0)])
+        got = read(bus)
+        with redis.Redis.from_url(embedded.url) as client:
+            client.shutdown(nosave=True)
+        tries = [
+            lambda: read(bus),
+            lambda: bus.publish(TRACKLETS, [watermark("a", 2.0)]),
+            lambda: bus.commit(ASSOCIATOR, got),
+            lambda: bus.claim(ASSOCIATOR, "1", TRACKLETS),
+            bus.trim,
+            bus.state,
+            bus.lengths,
+            bus.declare,
+            bus.delete_site,
+        ]
+        for attempt in tries:
+            with pytest.raises(UserError) as told:
+                attempt()
+            assert str(told.value).startswith(f"Redis at {embedded.url} failed: ")
+            assert "\n" not in str(told.value)
+
+
+class Deaf(socketserver.BaseRequestHandler):
+    """Passes all on to Redis and back; when ``deaf`` is set, it hangs up at the next answer."""
+
+    deaf = threading.Event()
+    upstream = ""
+
+    def handle(self) -> None:
+        with socket.socket(socket.AF_UNIX) as upstream:
+            upstream.connect(self.upstream)
+            other = {self.request: upstream, upstream: self.request}
+            while True:
+                for end in select.select(list(other), [], [])[0]:
+                    data = end.recv(65536)
+                    lost = end is upstream and self.deaf.is_set()
+                    if lost or not data:
+                        self.deaf.clear()
+                        return
+                    other[end].sendall(data)
+
+
+def test_a_commit_whose_answer_is_lost_is_not_done_twice(
+    bus: Bus, redis_url: str, site: str, tmp_path: Path
+) -> None:
+    Deaf.upstream = redis_url.removeprefix("unix://")
+    path = str(tmp_path / "deaf")
+    with socketserver.ThreadingUnixStreamServer(path, Deaf) as proxy:
+        thread = threading.Thread(target=proxy.serve_forever, args=(0.01,))
+        thread.start()
+        with Bus(f"unix://{path}", site) as behind:
+            Deaf.deaf.set()
+            with pytest.raises(UserError, match="Connection closed by server"):
+                behind.commit(ASSOCIATOR, [], output=[(IDENTITIES, identity_sent("a", 1, 7, 1.0))])
+        proxy.shutdown()
+        thread.join()
+    assert bus.lengths()[IDENTITIES] == 1
+
+
+def test_nobody_there_is_told_with_the_address() -> None:
+    with pytest.raises(UserError) as told:
+        Bus("redis://:s3cret@127.0.0.1:1/0?socket_connect_timeout=1", "site")
+    assert str(told.value).startswith(
+        "cannot use Redis at redis://127.0.0.1:1/0?socket_connect_timeout=1: Error 111"
+    )
+    assert str(told.value).endswith("leave --redis out to use the embedded one")
+    assert "s3cret" not in str(told.value)
+
+
+def test_a_wrong_password_is_told_without_it(redis_url: str, client: redis.Redis) -> None:
+    client.acl_setuser(
+        "alice", enabled=True, passwords=["+s3cret"], keys=["*"], categories=["+@all"]
+    )
+    login = redis_url.replace("unix://", "unix://alice:{}@")
+    with Bus(login.format("s3cret"), "site") as bus:
+        bus.declare()
+        assert "s3cret" not in bus.place
+        assert "alice" not in bus.place
+    with pytest.raises(UserError, match="invalid username-password pair") as told:
+        Bus(login.format("wr0ng"), "site")
+    assert "wr0ng" not in str(told.value)
+    assert told.value.__suppress_context__
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "localhost:6379",
+        "user:s3cret@127.0.0.1:1",
+        "http://:s3cret@127.0.0.1:1",
+        "redis://:s3/cret@127.0.0.1:1/0",
+        "redis://:s3#cret@127.0.0.1:1/0",
+        "redis://:s3?cret@127.0.0.1:1/0",
+        "redis://:s3[cret@127.0.0.1:1/0",
+        "redis://:s3cret\N{ACCOUNT OF}@127.0.0.1:1/0",
+        "",
+    ],
+)
+def test_an_address_with_two_meanings_is_not_tried_and_not_shown(url: str) -> None:
+    with pytest.raises(UserError, match="cannot read the address of Redis: expected") as told:
+        Bus(url, "site")
+    assert "s3" not in str(told.value)
+    assert "cret" not in str(told.value)
+
+
+@pytest.mark.parametrize("url", ["redis://127.0.0.1:x/0", "redis://127.0.0.1:1/0?colour=red"])
+def test_an_address_with_a_wrong_part_is_a_clear_line(url: str) -> None:
+    with pytest.raises(UserError, match=r"^cannot use Redis at redis://127\.0\.0\.1:.*(colour|x)"):
+        Bus(url, "site")

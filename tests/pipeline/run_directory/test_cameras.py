@@ -1,0 +1,41 @@
+import os
+from pathlib import Path
+
+import pytest
+from builders import camera
+
+from pipeline.errors import UserError
+from pipeline.run_directory.cameras import read_cameras, write_cameras
+
+
+def test_cameras_come_back_by_name(tmp_path: Path) -> None:
+    assert read_cameras(tmp_path) == []
+    write_cameras(tmp_path, [camera("yard", frames=3), camera("gate")])
+    assert read_cameras(tmp_path) == [camera("gate"), camera("yard", frames=3)]
+    write_cameras(tmp_path, [])
+    assert read_cameras(tmp_path) == []
+    assert os.listdir(tmp_path) == ["cameras.json"]
+
+
+def test_the_old_file_stays_when_the_new_one_cannot_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_cameras(tmp_path, [camera("gate")])
+
+    def half(path: Path, data: bytes) -> int:
+        with path.open("wb") as file:
+            file.write(data[:9])
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", half)
+    with pytest.raises(OSError, match="No space left"):
+        write_cameras(tmp_path, [camera("yard")])
+    assert read_cameras(tmp_path) == [camera("gate")]
+    assert os.listdir(tmp_path) == ["cameras.json"]
+
+
+@pytest.mark.parametrize("text", ["", "{}", '[{"camera_id": "gate"}]', "[\xff"])
+def test_a_damaged_file_is_named(tmp_path: Path, text: str) -> None:
+    (tmp_path / "cameras.json").write_text(text, encoding="latin-1")
+    with pytest.raises(UserError, match=r"cameras\.json is damaged: .*take it away"):
+        read_cameras(tmp_path)

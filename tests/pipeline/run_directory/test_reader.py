@@ -1,0 +1,120 @@
+from pathlib import Path
+
+import polars as pl
+import pyarrow as pa
+import pytest
+from builders import camera, make_run
+
+from pipeline.errors import UserError
+from pipeline.run_directory.reader import RunDirectory
+from pipeline.run_directory.schema import IDENTITIES
+from pipeline.run_directory.segments import write_segment
+
+BOX = (1.0, 2.0, 3.0, 4.0)
+
+
+def event(camera_id: str, track_id: int, global_id: int, at: float) -> dict[str, object]:
+    return {
+        "camera_id": camera_id,
+        "track_id": track_id,
+        "global_id": global_id,
+        "confidence": 0.5,
+        "kind": "assigned",
+        "reason": "",
+        "at": at,
+    }
+
+
+def started(folder: Path) -> RunDirectory:
+    """A run that has written its configuration and nothing else."""
+    folder.mkdir(exist_ok=True)
+    (folder / "config.yaml").write_text("site: shop\ncameras: {}\n")
+    return RunDirectory(folder)
+
+
+def test_a_run_that_has_just_begun_is_empty_tables(tmp_path: Path) -> None:
+    run = started(tmp_path / "run")
+    assert run.config() == {"site": "shop", "cameras": {}}
+    assert run.cameras() == []
+    tables = [run.observations(), run.tracklets(), run.events(), run.identities()]
+    assert [table.height for table in [*tables, run.trajectories()]] == [0] * 5
+    assert run.observations().columns[:4] == ["camera_id", "frame_index", "timestamp", "track_id"]
+    assert run.events().columns == IDENTITIES.names
+
+
+def test_an_empty_run_has_the_types_of_a_full_one(tmp_path: Path) -> None:
+    full = RunDirectory(make_run(tmp_path / "full", [("gate", 0, 1, BOX)], {("gate", 1): 7}))
+    empty = started(tmp_path / "empty")
+    for name in ("observations", "tracklets", "events", "identities", "trajectories"):
+        assert getattr(full, name)().schema == getattr(empty, name)().schema, name
+
+
+def test_what_is_no_run_directory_is_told(tmp_path: Path) -> None:
+    for path in (tmp_path, tmp_path / "none", tmp_path / "file"):
+        with pytest.raises(UserError, match=r"is not a run directory: it has no config\.yaml"):
+            RunDirectory(path)
+        (tmp_path / "file").touch()
+
+
+@pytest.mark.parametrize("text", ["", "- 1", "a: [", "\x00"])
+def test_a_damaged_configuration_is_named(tmp_path: Path, text: str) -> None:
+    run = started(tmp_path)
+    (tmp_path / "config.yaml").write_text(text)
+    with pytest.raises(UserError, match=r"config\.yaml is damaged"):
+        run.config()
+
+
+@pytest.mark.parametrize("name", ["a.b-c_d", "-", "camera=", "part-00000.parquet", "1"])
+def test_any_camera_name_comes_back(tmp_path: Path, name: str) -> None:
+    run = RunDirectory(make_run(tmp_path, [(name, 0, 1, BOX)], {(name, 1): 7}))
+    assert run.observations()["camera_id"].to_list() == [name]
+    assert run.trajectories().select("camera_id", "global_id").rows() == [(name, 7)]
+
+
+def test_rows_are_ordered_by_camera_frame_and_track(tmp_path: Path) -> None:
+    rows = [("yard", 1, 1), ("gate", 2, 1), ("gate", 1, 3), ("gate", 1, 2)]
+    run = RunDirectory(make_run(tmp_path, [(*row, BOX) for row in rows], {}))
+    for table in (run.observations(), run.trajectories()):
+        assert table.select("camera_id", "frame_index", "track_id").rows() == sorted(rows)
+
+
+def test_the_last_event_over_all_segments_says_whose_a_track_is(tmp_path: Path) -> None:
+    run = started(tmp_path)
+    log = [event("gate", 2, 5, 3.0), event("gate", 1, 7, 1.0)], [event("gate", 2, 4, 2.0)]
+    for number, events in enumerate(log):
+        write_segment(
+            tmp_path / "identities", pa.Table.from_pylist(events, IDENTITIES), f"{number}-0"
+        )
+    assert run.events()["global_id"].to_list() == [5, 7, 4]
+    assert run.identities().select("track_id", "global_id").rows() == [(1, 7), (2, 4)]
+
+
+def test_a_track_without_an_identity_stays_in_the_result(tmp_path: Path) -> None:
+    rows = [("gate", 0, 1, BOX), ("gate", 0, 2, BOX)]
+    run = RunDirectory(make_run(tmp_path, rows, {("gate", 2): 7}))
+    result = run.trajectories()
+    assert result.select("track_id", "global_id").rows() == [(1, None), (2, 7)]
+    assert result["confidence"].is_null().to_list() == [True, False]
+    assert result.columns == [
+        *("camera_id", "frame_index", "timestamp", "track_id", "global_id", "confidence"),
+        *("x1", "y1", "x2", "y2", "score", "ground_x", "ground_y"),
+    ]
+
+
+def test_an_identity_without_observations_adds_no_row(tmp_path: Path) -> None:
+    """The identities of a killed run may be a segment ahead of its observations."""
+    run = RunDirectory(make_run(tmp_path, [("gate", 0, 1, BOX)], {("gate", 1): 7, ("gate", 2): 8}))
+    assert run.trajectories()["global_id"].to_list() == [7]
+    assert run.identities()["global_id"].to_list() == [7, 8]
+
+
+def test_cameras_are_those_that_were_written(tmp_path: Path) -> None:
+    cameras = [camera("gate"), camera("void", frames=0)]
+    assert RunDirectory(make_run(tmp_path, [], {}, cameras=cameras)).cameras() == cameras
+
+
+def test_duckdb_style_reading_sees_the_camera_in_the_path(tmp_path: Path) -> None:
+    """Analysts read the folder with hive partitioning, without us."""
+    make_run(tmp_path, [("gate", 0, 1, BOX), ("yard", 3, 1, BOX)], {})
+    table = pl.read_parquet(tmp_path / "observations" / "**/*.parquet", hive_partitioning=True)
+    assert sorted(table.select("camera", "frame_index").rows()) == [("gate", 0), ("yard", 3)]

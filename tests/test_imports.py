@@ -1,0 +1,86 @@
+"""The directions of imports, and that the names of our packages are ours alone."""
+
+import importlib.util
+import re
+import subprocess
+import sys
+from importlib.metadata import packages_distributions
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+SCRIPT = Path(__file__).parents[1] / "scripts" / "check_imports.py"
+
+
+@pytest.fixture
+def checker() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("check_imports", SCRIPT)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_no_import_goes_the_wrong_way(checker: ModuleType) -> None:
+    assert list(checker.faults()) == []
+
+
+def test_the_script_ends_with_0_and_says_nothing() -> None:
+    result = subprocess.run([sys.executable, str(SCRIPT)], capture_output=True, text=True)
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize(
+    ("place", "code", "fault"),
+    [
+        (
+            "trackers/new.py",
+            "import numpy\nimport pipeline.config",
+            "2: trackers must not import p",
+        ),
+        (
+            "trackers/deep/new.py",
+            "from reid_model import x",
+            "1: trackers must not import reid_mod",
+        ),
+        ("reid_model/new.py", "def f():\n    from pipeline.run import x", "2: reid_model must not"),
+        ("pipeline/new.py", "import redis", "1: redis belongs to pipeline/bus/"),
+        ("pipeline/cli/new.py", "from redis.client import Redis", "1: redis belongs to"),
+        ("trackers/new.py", "import ultralytics as u", "1: ultralytics belongs to"),
+    ],
+)
+def test_a_planted_fault_is_found(
+    checker: ModuleType, tmp_path: Path, place: str, code: str, fault: str
+) -> None:
+    path = tmp_path / place
+    path.parent.mkdir(parents=True)
+    path.write_text(code)
+    checker.ROOT = tmp_path
+    (found,) = checker.faults()
+    assert found.startswith(f"{place}:{fault}")
+
+
+@pytest.mark.parametrize(
+    ("place", "code"),
+    [
+        ("pipeline/new.py", "import trackers\nfrom reid_model.embedder import x"),
+        ("pipeline/bus/new.py", "import redis"),
+        ("trackers/new.py", "from trackers.boxes import x\nfrom . import y"),
+    ],
+)
+def test_what_is_allowed_is_no_fault(
+    checker: ModuleType, tmp_path: Path, place: str, code: str
+) -> None:
+    path = tmp_path / place
+    path.parent.mkdir(parents=True)
+    path.write_text(code)
+    checker.ROOT = tmp_path
+    assert list(checker.faults()) == []
+
+
+@pytest.mark.parametrize("name", ["pipeline", "reid_model", "trackers"])
+def test_no_other_distribution_brings_a_package_of_our_name(name: str) -> None:
+    owners = {re.sub(r"[-_.]+", "-", owner) for owner in packages_distributions().get(name, [])}
+    assert owners <= {"fusetrack"}
