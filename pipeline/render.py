@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.colours import colour_of
-from pipeline.config import CameraConfig, check_config
+from pipeline.config import CameraConfig
+from pipeline.config_file import check_config
 from pipeline.errors import UserError
 from pipeline.frame import Frame
 from pipeline.report.clock import Clock

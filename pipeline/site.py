@@ -1,6 +1,7 @@
 """One configuration out of the file's and what was given beside it."""
 
-from pipeline.config import CameraConfig, SiteConfig, check_config
+from pipeline.config import CameraConfig, SiteConfig
+from pipeline.config_file import check_config
 from pipeline.errors import UserError
 from pipeline.sources.names import resolve_sources
 

@@ -17,10 +17,10 @@ HOMES = {
     "boxmot": ("trackers/single_camera.py",),
     "redis": ("pipeline/bus/",),
     "trackeval": ("pipeline/evaluation/",),
-    "ultralytics": ("pipeline/detector",),
+    "ultralytics": ("pipeline/detector/",),
     "typer": ("pipeline/cli/",),
     "jinja2": ("pipeline/report/",),
-    "pydantic": ("pipeline/config.py", "pipeline/weights/"),
+    "pydantic": ("pipeline/config", "pipeline/weights/"),
 }
 
 

@@ -6,7 +6,8 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
-from pipeline.config import SiteConfig, load_config
+from pipeline.config import SiteConfig
+from pipeline.config_file import load_config
 from pipeline.paths import config_folder
 from pipeline.weights import load_manifest
 

@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from pipeline.cli.output import say
-from pipeline.config import SiteConfig, load_config
+from pipeline.config import SiteConfig
+from pipeline.config_file import load_config
 from pipeline.progress import Tally, counted
 from pipeline.site import with_options
 
@@ -17,7 +18,8 @@ RedisOption = Annotated[str | None, typer.Option(help="Redis URL, instead of the
 
 def node(config: ConfigOption, redis: RedisOption = None) -> None:
     """Follow the people of each camera and send what is seen to Redis."""
-    from pipeline.run import Stop, run_node, signals
+    from pipeline.parts import run_node
+    from pipeline.stopping import Stop, signals
 
     site = _site(config, redis)
     stop = Stop()
@@ -28,7 +30,8 @@ def node(config: ConfigOption, redis: RedisOption = None) -> None:
 
 def associate(config: ConfigOption, redis: RedisOption = None) -> None:
     """Decide which tracks of all cameras are one person, until every camera has ended."""
-    from pipeline.run import Stop, run_associator, signals
+    from pipeline.parts import run_associator
+    from pipeline.stopping import Stop, signals
 
     site = _site(config, redis)
     stop, tally = Stop(), Tally(list(site.cameras))
@@ -44,7 +47,8 @@ def record(
     redis: RedisOption = None,
 ) -> None:
     """Write the run directory, until every camera has ended."""
-    from pipeline.run import Stop, run_recorder, signals
+    from pipeline.parts import run_recorder
+    from pipeline.stopping import Stop, signals
 
     stop = Stop()
     with signals(stop):

@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 
 from pipeline.cli.output import fail, say
-from pipeline.config import SiteConfig, load_config
+from pipeline.config import SiteConfig
+from pipeline.config_file import load_config
 from pipeline.progress import Mode, Tally, counted, shown, write_event
 from pipeline.run_directory.reader import RunDirectory
 from pipeline.site import with_options
@@ -39,7 +40,8 @@ def run(
     quiet: Annotated[bool, typer.Option(help="Say nothing but errors.")] = False,
 ) -> None:
     """Follow the people of all SOURCES and write the run directory."""
-    from pipeline.run import Stop, run_site, signals
+    from pipeline.run import run_site
+    from pipeline.stopping import Stop, signals
 
     overrides = {
         "detector": {"model": detector},

@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.config import SiteConfig, check_config, load_config
+from pipeline.config import SiteConfig
+from pipeline.config_file import check_config, load_config
 from pipeline.errors import UserError
 
 SQUARE = "[[1, 0, 0], [0, 1, 0], [0, 0, 1]]"

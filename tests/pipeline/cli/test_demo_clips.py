@@ -21,7 +21,7 @@ def runs(
     demo_clips: list[Path], tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[RunDirectory, RunDirectory]:
     """The same clips twice, in one process after the other run has ended."""
-    from pipeline.config import load_config
+    from pipeline.config_file import load_config
     from pipeline.run import run_site
     from pipeline.site import with_options
 

@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.config import DetectorConfig
-from pipeline.detector_openvino import OpenVinoNetwork, exported
-from pipeline.detector_people import Network, disagreement, find_people
-from pipeline.detector_torch import TorchNetwork
-from pipeline.detector_ultralytics import export_openvino, load_checkpoint, people_picture
+from pipeline.detector.openvino_network import OpenVinoNetwork, exported
+from pipeline.detector.people import Network, disagreement, find_people
+from pipeline.detector.torch_network import TorchNetwork
+from pipeline.detector.yolo import export_openvino, load_checkpoint, people_picture
 from pipeline.errors import UserError
 from pipeline.weights import weights_path
 from trackers.detections import Detections

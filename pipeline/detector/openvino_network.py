@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.detector_ultralytics import Traits, exported_traits
+from pipeline.detector.yolo import Traits, exported_traits
 from pipeline.errors import UserError
 from pipeline.paths import cache_folder
 from pipeline.weights.store import sha256_of

@@ -6,8 +6,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.detector_geometry import Letterbox, fit, fit_fixed
-from pipeline.detector_ultralytics import Traits, suppress
+from pipeline.detector.geometry import Letterbox, fit, fit_fixed
+from pipeline.detector.yolo import Traits, suppress
 from trackers.detections import Detections, valid_boxes
 
 #: Two networks agree when each person whom one finds with this score ...

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.detector_ultralytics import checkpoint_traits, exported_traits, ultralytics_module
+from pipeline.detector.yolo import checkpoint_traits, exported_traits, ultralytics_module
 from pipeline.errors import UserError
 
 

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline import detector as detector_module
 from pipeline.config import DetectorConfig
 from pipeline.detector import Detector
-from pipeline.detector_geometry import fit, fit_fixed
-from pipeline.detector_people import disagreement
-from pipeline.detector_ultralytics import (
+from pipeline.detector import detector as detector_module
+from pipeline.detector.geometry import fit, fit_fixed
+from pipeline.detector.people import disagreement
+from pipeline.detector.yolo import (
     export_openvino,
     load_checkpoint,
     people_picture,
@@ -216,7 +216,7 @@ def refuse(*given, **named):
 socket.getaddrinfo = socket.socket.connect = socket.socket.connect_ex = refuse
 from pipeline.config import DetectorConfig
 from pipeline.detector import Detector
-from pipeline.detector_ultralytics import people_picture
+from pipeline.detector.yolo import people_picture
 detector = Detector(DetectorConfig(model=sys.argv[1], image_size=320), "cpu")
 found = detector.detect([people_picture()])
 print(len(found[0]) > 2)
