@@ -44,6 +44,7 @@ def ours(video: Path, truth: Path) -> dict[str, dict[str, float]]:
 
 def peer(video: Path, truth: Path, tracker: str) -> dict[str, float]:
     """Run ultralytics' own tracking and score it."""
+    os.environ.setdefault("YOLO_VERBOSE", "false")  # it prints to stdout, where figures go
     from ultralytics import YOLO
 
     begin = time.perf_counter()
@@ -51,13 +52,13 @@ def peer(video: Path, truth: Path, tracker: str) -> dict[str, float]:
         str(video), tracker=f"{tracker}.yaml", classes=[0], imgsz=640, verbose=False, stream=True
     )
     rows = [
-        (index, int(box.id), *map(float, box.xyxy[0]))
+        (CAMERA, index, int(box.id), *map(float, box.xyxy[0]))
         for index, result in enumerate(results)
         for box in result.boxes
         if box.id is not None
     ]
-    speed = (rows[-1][0] + 1) / (time.perf_counter() - begin)
-    columns = ["frame_index", "person_id", "x1", "y1", "x2", "y2"]
+    speed = (rows[-1][1] + 1) / (time.perf_counter() - begin)
+    columns = ["camera_id", "frame_index", "person_id", "x1", "y1", "x2", "y2"]
     predicted = pl.DataFrame(rows, columns, orient="row")
     return figures(score(predicted, read_ground_truth(truth, [CAMERA])), speed)
 
