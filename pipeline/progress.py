@@ -30,11 +30,13 @@ class Tally:
         self._started = clock()
         self._lock = threading.Lock()
         self._frames = dict.fromkeys(camera_ids, 0)
+        self._first: dict[str, tuple[float, int]] = {}
         self._owners: dict[str, dict[int, int]] = {camera_id: {} for camera_id in camera_ids}
 
     def on_frames(self, camera_id: str, frames: int) -> None:
         """``frames`` of this camera are processed."""
         with self._lock:
+            self._first.setdefault(camera_id, (self._clock(), frames))
             self._frames[camera_id] = frames
 
     def on_decision(self, camera_id: str, track_id: int, global_id: int) -> None:
@@ -48,12 +50,22 @@ class Tally:
 
     def rows(self) -> list[tuple[str, int, float, int]]:
         """For each camera: name, frames, frames a second, people so far."""
-        elapsed = max(self.elapsed_s(), 1e-6)
         with self._lock:
             return [
-                (camera_id, frames, frames / elapsed, len(set(self._owners[camera_id].values())))
+                (camera_id, frames, self._speed(camera_id), self._people_of(camera_id))
                 for camera_id, frames in self._frames.items()
             ]
+
+    def _speed(self, camera_id: str) -> float:
+        """Frames a second since the first were done: loading the models is not the camera's."""
+        if camera_id not in self._first:
+            return 0.0
+        since, before = self._first[camera_id]
+        elapsed = self._clock() - since
+        return (self._frames[camera_id] - before) / elapsed if elapsed > 0 else 0.0
+
+    def _people_of(self, camera_id: str) -> int:
+        return len(set(self._owners[camera_id].values()))
 
     def people(self) -> int:
         """Different people so far, over all cameras."""

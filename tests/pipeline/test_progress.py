@@ -8,23 +8,33 @@ from pipeline import progress
 from pipeline.progress import Tally, shown, write_event
 
 
-def tally_at(*times: float) -> Tally:
-    return Tally(["gate", "yard"], clock=iter(times).__next__)
+class Clock:
+    """A clock that stands until it is moved."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
 
 
 def test_frames_speed_and_people_of_each_camera() -> None:
-    tally = tally_at(100.0, 104.0)
-    tally.on_frames("gate", 10)
+    clock = Clock()
+    tally = Tally(["gate", "yard"], clock)
+    clock.now += 30  # the models are loaded
+    tally.on_frames("gate", 4)
+    clock.now += 4
     tally.on_frames("gate", 20)
     tally.on_decision("gate", 1, 7)
     tally.on_decision("gate", 2, 8)
     tally.on_decision("yard", 1, 7)
     assert tally.people() == 2
-    assert tally.rows() == [("gate", 20, 5.0, 2), ("yard", 0, 0.0, 1)]
+    assert tally.rows() == [("gate", 20, 4.0, 2), ("yard", 0, 0.0, 1)]
+    assert tally.elapsed_s() == 34.0
 
 
 def test_people_who_turn_out_to_be_one_count_once() -> None:
-    tally = tally_at(0.0)
+    tally = Tally(["gate"])
     tally.on_decision("gate", 1, 7)
     tally.on_decision("gate", 2, 8)
     tally.on_decision("gate", 2, 7)
@@ -32,7 +42,7 @@ def test_people_who_turn_out_to_be_one_count_once() -> None:
 
 
 def test_before_anything_happened_there_is_nothing() -> None:
-    tally = tally_at(5.0, 5.0, 5.0)
+    tally = Tally(["gate", "yard"], Clock())
     assert tally.event("progress") == {
         "event": "progress",
         "people": 0,
