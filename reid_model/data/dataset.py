@@ -1,0 +1,65 @@
+"""Pictures of a set as torch wants them: by index, with a seed for every drawn picture."""
+
+from collections.abc import Sequence
+
+import torch
+from torch.utils.data import Dataset
+
+from reid_model.data.files import read_picture
+from reid_model.data.reid_set import ReidImage, class_labels
+from reid_model.data.transforms import EvaluationTransform, TrainTransform
+
+#: Index of a picture, and the seed of its changes.
+Key = tuple[int, int]
+
+
+class TrainingPictures(Dataset[tuple[torch.Tensor, int]]):
+    """``(pixels (3, H, W), class)`` for a key ``(index, seed)``, the same in every process.
+
+    Made for ``DataLoader(pictures, batch_sampler=seeded(sampler.epoch(7), sampler.seed, 7))``.
+    """
+
+    def __init__(self, images: Sequence[ReidImage], transform: TrainTransform) -> None:
+        self.labels = class_labels(images)
+        self._images = images
+        self._transform = transform
+
+    def __len__(self) -> int:
+        return len(self._images)
+
+    def __getitem__(self, key: Key) -> tuple[torch.Tensor, int]:
+        """Raises ValueError when the file is no picture."""
+        index, seed = key
+        generator = torch.Generator().manual_seed(seed)
+        image = read_picture(self._images[index].path)
+        pixels = self._transform(image, generator, self._other(generator))
+        return pixels, int(self.labels[index])
+
+    def _other(self, generator: torch.Generator) -> torch.Tensor | None:
+        if not self._transform.occlude:
+            return None
+        index = int(torch.randint(len(self._images), (), generator=generator))
+        return read_picture(self._images[index].path)
+
+
+class EvaluationPictures(Dataset[torch.Tensor]):
+    """``(3, H, W)`` for an index, unchanged but for size and normalisation."""
+
+    def __init__(self, images: Sequence[ReidImage], transform: EvaluationTransform) -> None:
+        self._images = images
+        self._transform = transform
+
+    def __len__(self) -> int:
+        return len(self._images)
+
+    def __getitem__(self, index: int) -> torch.Tensor:
+        """Raises ValueError when the file is no picture."""
+        return self._transform(read_picture(self._images[index].path))
+
+
+def seeded(batches: Sequence[Sequence[int]], seed: int, epoch: int) -> list[list[Key]]:
+    """The keys of an epoch's batches: every place has a seed of its own, given by the three."""
+    count = sum(map(len, batches))
+    generator = torch.Generator().manual_seed(seed + epoch * 1_000_003)
+    seeds = iter(torch.randint(2**62, (count,), generator=generator).tolist())
+    return [[(index, next(seeds)) for index in batch] for batch in batches]

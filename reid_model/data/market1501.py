@@ -1,0 +1,63 @@
+"""Market-1501, and the two sets that name their files in the same way."""
+
+import re
+from pathlib import Path
+
+from reid_model.data.files import Source, matched, pictures
+from reid_model.data.reid_set import ReidImage, ReidSet
+
+_FOLDERS = "bounding_box_train/, query/ and bounding_box_test/ in the folder, with pictures like"
+
+_MARKET1501 = Source(
+    "Market-1501",
+    "from its authors (Liang Zheng and others, ICCV 2015), for research only",
+    f"{_FOLDERS} 0002_c1s1_000451_03.jpg: identity, camera",
+)
+_DUKEMTMC_REID = Source(
+    "DukeMTMC-reID",
+    "nowhere: Duke University withdrew DukeMTMC in 2019. This reader is for people who have it",
+    f"{_FOLDERS} 0001_c2_f0046182.jpg: identity, camera",
+)
+_OCCLUDED_DUKE = Source(
+    "Occluded-Duke",
+    "by rearranging DukeMTMC-reID, which Duke University withdrew, with the lists of its authors "
+    "(Jiaxu Miao and others, ICCV 2019). This reader is for people who have it",
+    f"{_FOLDERS} 0001_c2_f0046182.jpg: identity, camera",
+)
+
+_NAME = re.compile(r"(-1|\d+)_c(\d+)")
+_NOBODY = -1
+
+
+def read_market1501(root: Path) -> ReidSet:
+    """Market-1501 in its original layout: 751 identities to train on, 750 to find.
+
+    Pictures of identity -1 are left out, as the protocol wants; identity 0, people and things that
+    no query asks for, stays in the gallery. Raises ValueError as every reader.
+    """
+    return _read("market1501", root, _MARKET1501)
+
+
+def read_dukemtmc_reid(root: Path) -> ReidSet:
+    """DukeMTMC-reID in its original layout. Raises ValueError as every reader."""
+    return _read("dukemtmc-reid", root, _DUKEMTMC_REID)
+
+
+def read_occluded_duke(root: Path) -> ReidSet:
+    """Occluded-Duke in its original layout. Raises ValueError as every reader."""
+    return _read("occluded-duke", root, _OCCLUDED_DUKE)
+
+
+def _read(name: str, root: Path, source: Source) -> ReidSet:
+    return ReidSet(
+        name,
+        train=_images(root / "bounding_box_train", source),
+        query=_images(root / "query", source),
+        gallery=_images(root / "bounding_box_test", source),
+    )
+
+
+def _images(folder: Path, source: Source) -> tuple[ReidImage, ...]:
+    found = ((path, matched(_NAME, path, source)) for path in pictures(folder, source))
+    images = (ReidImage(path, int(name[1]), int(name[2])) for path, name in found)
+    return tuple(image for image in images if image.identity != _NOBODY)
