@@ -19,6 +19,7 @@ from pipeline.crops import Crop, crop_of, qualities
 from pipeline.errors import UserError, unknown_name
 from pipeline.frame import Frame
 from pipeline.schedule import AnyFrame
+from pipeline.sources import Source
 from pipeline.thumbnails import Thumbnails
 from trackers.crop_choice import Chosen, CropChoice
 from trackers.detections import Detections
@@ -29,6 +30,7 @@ from trackers.tracklet import Tracklet
 
 # A track is closed a little later than its tracker gives it up.
 _CLOSE_AFTER = 1.2
+_DEFAULT_FPS = 25.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,14 +44,13 @@ class _Rows:
 class Camera:
     """Follows the people of one camera and collects what node and associator need to know."""
 
-    def __init__(
-        self, camera_id: str, config: SiteConfig, fps: float, thumbnails: Thumbnails | None
-    ) -> None:
-        self.camera_id = camera_id
+    def __init__(self, source: Source, config: SiteConfig, thumbnails: Thumbnails | None) -> None:
+        camera_id = self.camera_id = source.camera_id
         self.frames = 0
         self._interval_s = config.association.interval_s
         self._thumbnails = thumbnails
-        self._tracker = open_tracker(config.tracker, fps)
+        self._size = source.height, source.width
+        self._tracker = open_tracker(config.tracker, source.fps or _DEFAULT_FPS)
         self._log = TrackLog(
             camera_id,
             close_after_s=config.tracker.buffer_s * _CLOSE_AFTER,
@@ -144,11 +145,12 @@ class Camera:
         if not len(tracked) or (image is None and tracked.embeddings is None):
             return
         assert tracked.track_ids is not None
-        scored = zip(map(int, tracked.track_ids), qualities(tracked, image), strict=True)
+        scores = qualities(tracked, image, self._size)
+        scored = zip(map(int, tracked.track_ids), map(float, scores), strict=True)
         for row, (track_id, quality) in enumerate(scored):
-            if self._choice.wants(track_id, float(quality)):
+            if self._choice.wants(track_id, quality):
                 crop = crop_of(tracked, row, image)
-                self._choice.offer(track_id, timestamp, float(quality), crop)
+                self._choice.offer(track_id, timestamp, quality, crop)
 
 
 def open_tracker(config: TrackerConfig, fps: float) -> SingleCameraTracker:

@@ -1,6 +1,5 @@
 """Cutting people out of frames, and how good a cut is."""
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,9 +35,13 @@ def crop_of(detections: Detections, row: int, image: NDArray[np.uint8] | None) -
     return Crop(pixels, embedding)
 
 
-def qualities(detections: Detections, image: NDArray[np.uint8] | None) -> NDArray[np.float32]:
-    """``(N,)`` in 0..1: how much each crop shows of a person; without pixels, the boxes say."""
+def qualities(
+    detections: Detections, image: NDArray[np.uint8] | None, size: tuple[int, int]
+) -> NDArray[np.float32]:
+    """``(N,)`` in 0..1: how much each crop shows of a person.
+
+    Without pixels the boxes say, in a picture of ``size``, its height and width in pixels.
+    """
     if image is not None:
         return crop_quality(detections.boxes, image, detections.scores)
-    width, height = (math.ceil(edge) for edge in detections.boxes[:, 2:].max(axis=0))
-    return geometry_quality(detections.boxes, (height, width), detections.scores)
+    return geometry_quality(detections.boxes, size, detections.scores)

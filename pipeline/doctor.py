@@ -1,5 +1,6 @@
 """What works on this machine: devices, codecs, Redis, weights."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,7 +33,9 @@ def _weights() -> list[Check]:
             f"weights {file.name}",
             file.state == "ok",
             True,
-            str(file.path) if file.state == "ok" else f"fusetrack weights pull {file.name}",
+            str(file.path)
+            if file.state == "ok"
+            else f"{file.state}: run `fusetrack weights pull {file.name}`",
         )
         for file in verify(DEFAULT_WEIGHTS)
     ]
@@ -67,4 +70,6 @@ def _devices() -> list[Check]:
 
 
 def _cache(folder: Path) -> Check:
-    return Check("cache", True, False, str(folder))
+    nearest = next(place for place in (folder, *folder.parents) if place.exists())
+    writable = os.access(nearest, os.W_OK)
+    return Check("cache", writable, False, f"{folder}{'' if writable else ' cannot be written'}")

@@ -19,4 +19,9 @@ def follow(
     from pipeline.site import with_options
 
     site = with_options(config or SiteConfig(), [str(source) for source in sources], {})
-    return run_site(site, out)
+    run = run_site(site, out)
+    if site.recording.video:
+        from pipeline.render import render_videos
+
+        render_videos(run)
+    return run

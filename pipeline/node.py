@@ -27,7 +27,6 @@ from trackers.detections import Detections
 
 # Frames decoded ahead, for each camera.
 _DECODED_AHEAD = 8
-_DEFAULT_FPS = 25.0
 
 
 class Detects(Protocol):
@@ -70,12 +69,7 @@ class Node:
         self._embedder = embedder
         self._on_frames = on_frames
         self._cameras = {
-            camera_id: Camera(
-                camera_id,
-                config,
-                source.fps or _DEFAULT_FPS,
-                thumbnails_of(thumbnails, camera_id),
-            )
+            camera_id: Camera(source, config, thumbnails_of(thumbnails, camera_id))
             for camera_id, source in self._sources.items()
         }
         self._started: dict[str, float] = {}
@@ -88,11 +82,11 @@ class Node:
             running = set(self._cameras)
             while batch := schedule.next_batch(stop):
                 self._process(batch, stop)
-                for camera_id in sorted(c for c in running if schedule.ended(c)):
+                for camera_id in sorted(filter(schedule.ended, running)):
                     running.discard(camera_id)
-                    self._end(camera_id, stop)
+                    self._end(camera_id, stop, whole=True)
             for camera_id in sorted(running):
-                self._end(camera_id, stop)
+                self._end(camera_id, stop, whole=schedule.ended(camera_id))
         finally:
             for reader in readers:
                 reader.close()
@@ -104,7 +98,7 @@ class Node:
         seen = sorted({frame.camera_id for frame in batch})
         self._embed([self._cameras[camera_id] for camera_id in seen])
         for camera_id in seen:
-            self._send(camera_id, stop, ended=False)
+            self._send(camera_id, stop)
             self._on_frames(camera_id, self._cameras[camera_id].frames)
 
     def _detect(self, batch: list[AnyFrame]) -> list[Detections]:
@@ -157,26 +151,26 @@ class Node:
         for camera in cameras:
             camera.close_tracks()
 
-    def _end(self, camera_id: str, stop: threading.Event) -> None:
+    def _end(self, camera_id: str, stop: threading.Event, *, whole: bool) -> None:
         camera = self._cameras[camera_id]
         camera.end()
         self._embed([camera])
-        self._send(camera_id, stop, ended=True)
+        fault = self._sources[camera_id].fault if whole else "stopped before its end"
+        self._send(camera_id, stop, "partial" if fault else "complete", fault)
 
-    def _send(self, camera_id: str, stop: threading.Event, *, ended: bool) -> None:
-        observations, tracklets = self._cameras[camera_id].take_messages(ended=ended)
+    def _send(
+        self, camera_id: str, stop: threading.Event, state: str = "running", fault: str = ""
+    ) -> None:
+        camera = self._cameras[camera_id]
+        observations, tracklets = camera.take_messages(ended=state != "running")
         if not tracklets:
             return
-        record = CameraMessage(self._record(camera_id, ended=ended, stopped=stop.is_set()))
+        record = CameraMessage(self._record(camera_id, state, fault))
         self._bus.publish(OBSERVATIONS, [*observations, record], stop)
         self._bus.publish(TRACKLETS, tracklets, stop)
 
-    def _record(self, camera_id: str, *, ended: bool, stopped: bool) -> CameraRecord:
+    def _record(self, camera_id: str, state: str, fault: str) -> CameraRecord:
         source, camera = self._sources[camera_id], self._cameras[camera_id]
-        fault = source.fault if ended else ""
-        if ended and stopped:
-            fault = "stopped before its end"
-        state = "partial" if fault else "complete"
         start = self._started.get(camera_id, 0.0)
         return CameraRecord(
             camera_id=camera_id,
@@ -188,6 +182,6 @@ class Node:
             start=start,
             end=camera.timestamp if camera.frames else start,
             timestamp_origin=source.timestamp_origin,
-            state=state if ended else "running",
+            state=state,
             detail=fault,
         )

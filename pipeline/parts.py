@@ -8,7 +8,13 @@ from pipeline.associator import AssociatorService
 from pipeline.bus.streams import Bus
 from pipeline.config import SiteConfig
 from pipeline.node import Node
-from pipeline.opening import association_of, open_bus, open_models, open_sources
+from pipeline.opening import (
+    association_of,
+    check_settings,
+    open_bus,
+    open_models,
+    open_sources,
+)
 from pipeline.progress import Tally
 from pipeline.recorder import Recorder
 from pipeline.run_directory.preparing import prepare
@@ -32,6 +38,7 @@ def record(config: SiteConfig, bus: Bus, out: Path, stop: threading.Event) -> No
 def run_node(config: SiteConfig, stop: Stop, tally: Tally) -> None:
     """A node as a process of its own: frames in, observations and tracklets to ``config.redis``."""
     sources = open_sources(config)
+    check_settings(config, sources)
     detector, embedder = open_models(config, sources)
     with open_bus(config.redis, config.site) as bus:
         node = Node(

@@ -42,7 +42,8 @@ class Tally:
     def on_decision(self, camera_id: str, track_id: int, global_id: int) -> None:
         """From now on this track of this camera is that person."""
         with self._lock:
-            self._owners[camera_id][track_id] = global_id
+            # An associator may hear of cameras that its configuration does not name.
+            self._owners.setdefault(camera_id, {})[track_id] = global_id
 
     def elapsed_s(self) -> float:
         """Seconds since the run began."""
@@ -65,7 +66,7 @@ class Tally:
         return (self._frames[camera_id] - before) / elapsed if elapsed > 0 else 0.0
 
     def _people_of(self, camera_id: str) -> int:
-        return len(set(self._owners[camera_id].values()))
+        return len(set(self._owners.get(camera_id, {}).values()))
 
     def people(self) -> int:
         """Different people so far, over all cameras."""

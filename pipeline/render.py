@@ -1,6 +1,6 @@
 """Pictures of a run: the videos again, with a box and a global id on every person."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from math import ceil, sqrt
 from pathlib import Path
 
@@ -91,23 +91,24 @@ def _readable_cameras(run: RunDirectory) -> dict[str, CameraConfig]:
             f"{path} names no camera. Expected cameras.<name>.source, a video file or a folder of "
             "images to draw on"
         )
-    for camera_id, config in cameras.items():
-        _check_readable(camera_id, config.source)
+    check_readable(cameras)
     return cameras
 
 
-def _check_readable(camera_id: str, source: str | None) -> None:
+def check_readable(cameras: Mapping[str, CameraConfig]) -> None:
+    """Raise UserError unless every source can be read again and has pictures to draw on."""
     faults = {
         "url": "is a live stream and cannot be read again",
         "webcam": "is a live camera and cannot be read again",
         "recorded": "holds recorded detections, no pictures",
     }
-    fault = faults.get(kind_of(source)) if source else "is not written in the run"
-    if fault:
-        raise UserError(
-            f"camera {camera_id}: its source {fault}, so there is nothing to draw on. "
-            "Expected a video file or a folder of images"
-        )
+    for camera_id, config in cameras.items():
+        fault = faults.get(kind_of(config.source)) if config.source else "is not given"
+        if fault:
+            raise UserError(
+                f"camera {camera_id}: its source {fault}, so there is nothing to draw on. "
+                "Expected a video file or a folder of images"
+            )
 
 
 def _clock(run: RunDirectory) -> Clock:

@@ -9,12 +9,12 @@ from pathlib import Path
 from pipeline import parts
 from pipeline.bus.server import EmbeddedServer
 from pipeline.bus.streams import Bus
-from pipeline.camera import open_tracker
 from pipeline.config import SiteConfig
 from pipeline.errors import UserError
 from pipeline.node import Node
-from pipeline.opening import open_bus, open_models, open_sources
+from pipeline.opening import check_settings, open_bus, open_models, open_sources
 from pipeline.progress import Tally
+from pipeline.render import check_readable
 from pipeline.run_directory.preparing import prepare
 from pipeline.run_directory.reader import RunDirectory
 from pipeline.stopping import Stop
@@ -34,8 +34,10 @@ def run_site(
     """
     stop = stop or Stop()
     tally = tally or Tally(list(config.cameras))
+    if config.recording.video:
+        check_readable(config.cameras)
     sources = open_sources(config)
-    open_tracker(config.tracker, fps=25)  # a wrong name is known before anything is written
+    check_settings(config, sources)
     detector, embedder = open_models(config, sources)
     prepare(out, config)
     with _redis(config, out) as url:

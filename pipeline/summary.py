@@ -9,11 +9,10 @@ def people(run: RunDirectory) -> pl.DataFrame:
     """One row a person, by global id.
 
     Columns: global_id, cameras (names, sorted), tracks, observations, first and last (seconds
-    UTC), confidence (mean over tracks).
+    UTC), confidence (mean over observations, as in the report).
     """
     tracks = run.identities().select("camera_id", "track_id", "global_id", "confidence")
     seen = run.observations().join(tracks, on=["camera_id", "track_id"])
-    confidences = tracks.group_by("global_id").agg(pl.col("confidence").mean())
     return (
         seen.group_by("global_id")
         .agg(
@@ -22,7 +21,7 @@ def people(run: RunDirectory) -> pl.DataFrame:
             observations=pl.len(),
             first=pl.col("timestamp").min(),
             last=pl.col("timestamp").max(),
+            confidence=pl.col("confidence").mean(),
         )
-        .join(confidences, on="global_id")
         .sort("global_id")
     )

@@ -3,16 +3,29 @@
 import sys
 
 from rich.console import Console
+from rich.table import Table
 
 
 def console() -> Console:
-    """Where tables are printed; wide enough for them where nobody is looking."""
-    return Console(width=None if sys.stdout.isatty() else 160)
+    """Where tables are printed; wide enough for them where nobody is looking.
+
+    What is printed is taken literally: a path may hold [brackets] or :colons:.
+    """
+    width = None if sys.stdout.isatty() else 160
+    return Console(width=width, markup=False, emoji=False, highlight=False)
+
+
+def table_of(*columns: str, title: str | None = None) -> Table:
+    """An empty table that breaks a long cell over several lines and never cuts it short."""
+    table = Table(title=title)
+    for name in columns:
+        table.add_column(name, overflow="fold")
+    return table
 
 
 def say(text: str) -> None:
     """One line for a person, on stderr."""
-    Console(stderr=True, highlight=False, soft_wrap=True).print(text, markup=False)
+    Console(stderr=True, highlight=False, emoji=False, soft_wrap=True).print(text, markup=False)
 
 
 def fail(message: str) -> None:

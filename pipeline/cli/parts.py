@@ -22,6 +22,8 @@ def node(config: ConfigOption, redis: RedisOption = None) -> None:
     from pipeline.stopping import Stop, signals
 
     site = _site(config, redis)
+    if site.recording.thumbnails or site.recording.video:
+        say("thumbnails and videos are made by `fusetrack run` only: this node makes none")
     stop = Stop()
     with signals(stop):
         run_node(site, stop, Tally(list(site.cameras)))

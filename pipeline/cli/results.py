@@ -1,4 +1,4 @@
-"""`fusetrack export`, `evaluate` and `report`: what to do with a run directory."""
+"""`fusetrack export`, `evaluate`, `report` and `summary`: what to do with a run directory."""
 
 import json
 from pathlib import Path
@@ -7,8 +7,9 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from pipeline.cli.output import console
+from pipeline.cli.output import console, table_of
 from pipeline.run_directory.reader import RunDirectory
+from pipeline.run_directory.schema import Camera
 
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="A run directory.")]
 
@@ -36,7 +37,7 @@ def evaluate(
     if as_json:
         typer.echo(json.dumps(evaluation.as_dict()))
         return
-    table = Table(*COLUMNS)
+    table = table_of(*COLUMNS, title="scores")
     for row in table_rows(evaluation):
         table.add_row(*row)
     console().print(table)
@@ -58,26 +59,37 @@ def report(
 
 def summary(run: RunArgument) -> None:
     """Print who was seen where, and where the results are."""
+    directory = RunDirectory(run)
+    out = console()
+    out.print(_camera_table(directory.cameras()))
+    out.print(_people_table(directory))
+    for path in sorted(directory.path.iterdir()):
+        typer.echo(path)
+
+
+def _camera_table(cameras: list[Camera]) -> Table:
+    table = table_of("camera", "frames", "size", "state", title="cameras")
+    for camera in cameras:
+        size = f"{camera.width}x{camera.height}"
+        table.add_row(camera.camera_id, str(camera.frames), size, camera.detail or camera.state)
+    return table
+
+
+def _people_table(run: RunDirectory) -> Table:
+    from pipeline.report.clock import Clock
     from pipeline.summary import people
 
-    directory = RunDirectory(run)
-    cameras = Table("camera", "frames", "size", "state", title="cameras")
-    for camera in directory.cameras():
-        size = f"{camera.width}x{camera.height}"
-        cameras.add_row(camera.camera_id, str(camera.frames), size, camera.detail or camera.state)
-    persons = Table("global id", "cameras", "tracks", "observations", "from", "to", "confidence")
-    persons.title = "people"
-    for row in people(directory).iter_rows(named=True):
-        persons.add_row(
+    start = min((camera.start for camera in run.cameras() if camera.frames), default=0.0)
+    clock = Clock(start, start)
+    table = table_of("id", "cameras", "tracks", "boxes", "from", "to", "confidence", title="people")
+    for row in people(run).iter_rows(named=True):
+        table.add_row(
             str(row["global_id"]),
             ", ".join(row["cameras"]),
             str(row["tracks"]),
             str(row["observations"]),
-            f"{row['first']:.2f}",
-            f"{row['last']:.2f}",
+            clock.moment(row["first"]),
+            clock.moment(row["last"]),
             f"{row['confidence']:.2f}",
         )
-    console().print(cameras)
-    console().print(persons)
-    for path in sorted(directory.path.iterdir()):
-        typer.echo(path)
+    return table

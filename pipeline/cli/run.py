@@ -59,11 +59,9 @@ def run(
     stop, tally = Stop(), Tally(list(site.cameras))
     with signals(stop), shown(tally, mode):
         result = run_site(site, folder, stop=stop, tally=tally)
-    if site.recording.video and stop.signal is None:
-        from pipeline.render import render_videos
-
-        render_videos(result)
-    faults = _tell_result(result, tally, mode)
+    if site.recording.video:
+        _write_videos(result, stopped=stop.signal is not None)
+    faults = _tell_result(result, tally, mode, quiet)
     sys.exit(_exit_code(stop.signal, faults))
 
 
@@ -73,14 +71,23 @@ def _mode(json_events: bool, quiet: bool) -> Mode:
     return "quiet" if quiet or not sys.stderr.isatty() else "table"
 
 
-def _tell_result(result: RunDirectory, tally: Tally, mode: Mode) -> list[str]:
+def _write_videos(result: RunDirectory, *, stopped: bool) -> None:
+    from pipeline.render import render_videos
+
+    if stopped:
+        fail("stopped, so no videos are written")
+    else:
+        render_videos(result)
+
+
+def _tell_result(result: RunDirectory, tally: Tally, mode: Mode, quiet: bool) -> list[str]:
     """Say where the results are and what was not complete; returns the faults of the input."""
     faults = [
         f"{camera.camera_id}: {camera.detail}" for camera in result.cameras() if camera.detail
     ]
     if mode == "json":
         write_event({**tally.event("finished"), "run": str(result.path), "faults": faults})
-    else:
+    elif not quiet:
         people = tally.people()
         found = counted(people) if people else "no people were found"
         say(f"{found}, {tally.elapsed_s():.1f} s: {result.path}")

@@ -3,16 +3,15 @@
 import sys
 
 import typer
-from rich.table import Table
 
-from pipeline.cli.output import console
+from pipeline.cli.output import console, table_of
 
 
 def doctor() -> None:
     """Check devices, codecs, Redis and weights; exit code 2 when the main job cannot run."""
     from pipeline.doctor import checks
 
-    table = Table("what", "state", "detail")
+    table = table_of("what", "state", "detail")
     found = checks()
     for check in found:
         state = "ok" if check.works else ("missing" if check.needed else "not here")

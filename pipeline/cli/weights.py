@@ -4,9 +4,8 @@ import sys
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
-from pipeline.cli.output import console, say
+from pipeline.cli.output import console, say, table_of
 
 weights = typer.Typer(help="Weights and clips of the manifest.", no_args_is_help=True)
 
@@ -18,7 +17,7 @@ def list_weights() -> None:
     """Every entry of the manifest, and whether it is here."""
     from pipeline.weights import load_manifest, verify
 
-    table = Table("name", "kind", "here", "licence", "what")
+    table = table_of("name", "kind", "here", "licence", "what")
     for name, entry in load_manifest().items():
         states = {file.state for file in verify([name])}
         here = "yes" if states == {"ok"} else ", ".join(sorted(states - {"ok"}))

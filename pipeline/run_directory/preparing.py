@@ -1,11 +1,14 @@
 """A new run directory, with the configuration of its run."""
 
+import glob
+import os
 from pathlib import Path
 
 import yaml
 
 from pipeline.config import SiteConfig
 from pipeline.errors import UserError
+from pipeline.sources.kinds import exists, is_glob, kind_of
 from pipeline.sources.redact import redact
 
 
@@ -39,6 +42,12 @@ def _public(config: SiteConfig) -> dict[str, object]:
     return dict(values)
 
 
-def _public_source(source: str) -> str:
+def _public_source(source: str | None) -> str | None:
     """A local source by its whole path, so that it is found again from elsewhere."""
-    return str(Path(source).resolve()) if Path(source).exists() else redact(source)
+    if source is None or kind_of(source) in ("url", "webcam"):
+        return source and redact(source)
+    if is_glob(source):
+        # The folder we are in is no pattern, even when its name looks like one.
+        return os.path.join(glob.escape(os.getcwd()), source)
+    # It may be on another machine, where a node runs.
+    return os.path.abspath(source) if exists(Path(source)) else source

@@ -1,0 +1,81 @@
+"""`--help` of every command is quick: it loads no heavy library."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+SCRIPT = """
+import io, json, sys, time
+from contextlib import redirect_stdout
+from pipeline.cli.main import main
+said = {}
+for command in json.loads(sys.argv[1]):
+    sys.argv = ["fusetrack", *command, "--help"]
+    with redirect_stdout(io.StringIO()) as out:
+        try:
+            main()
+        except SystemExit as ended:
+            code = ended.code
+    said[" ".join(command)] = [code, out.getvalue()]
+heavy = [name for name in HEAVY if name in sys.modules]
+print(json.dumps({"said": said, "heavy": heavy, "seconds": time.process_time()}))
+"""
+HEAVY = (
+    *("torch", "torchvision", "ultralytics", "boxmot", "openvino", "trackeval", "matplotlib"),
+    *("geopandas", "cv2", "av", "redis", "scipy"),
+)
+COMMANDS = [
+    [],
+    *([name] for name in ("run", "export", "evaluate", "report", "summary", "doctor", "weights")),
+    *([name] for name in ("node", "associate", "record")),
+    *(["weights", name] for name in ("list", "pull", "verify", "path")),
+]
+
+
+@pytest.fixture(scope="module")
+def helped() -> dict[str, object]:
+    """The help of all commands out of one new process."""
+    script = f"HEAVY = {HEAVY!r}\n{SCRIPT}"
+    ended = subprocess.run(
+        [sys.executable, "-c", script, json.dumps(COMMANDS)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert ended.stderr == ""
+    loaded = json.loads(ended.stdout)
+    assert isinstance(loaded, dict)
+    return loaded
+
+
+def test_no_heavy_library_is_loaded(helped: dict[str, object]) -> None:
+    assert helped["heavy"] == []
+
+
+def test_all_of_it_takes_less_than_two_seconds_of_process_time(helped: dict[str, float]) -> None:
+    # The start is most of it, so each on its own takes less.
+    assert helped["seconds"] < 2
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: " ".join(command) or "fusetrack")
+def test_every_command_explains_itself(
+    helped: dict[str, dict[str, tuple[int, str]]], command: list[str]
+) -> None:
+    code, text = helped["said"][" ".join(command)]
+    assert code == 0
+    assert "Usage: " in text
+    assert " ".join(command) in text
+
+
+def test_no_command_is_missing_here() -> None:
+    from typer.main import get_command
+
+    from pipeline.cli.main import app
+
+    top = get_command(app)
+    names = {(name,) for name in top.commands}  # type: ignore[attr-defined]
+    names |= {("weights", name) for name in top.commands["weights"].commands}  # type: ignore[attr-defined]
+    assert {tuple(command) for command in COMMANDS if command} == names

@@ -1,0 +1,204 @@
+"""`fusetrack run`: what options do, what is said, and with which code it ends.
+
+The networks are fakes, see `fakes`; the real ones run in test_demo_clips.
+"""
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import pytest
+from command_line import Command, recorded_walk
+from fakes import BOX, RED, ColourDetector, ColourEmbedder, scene
+
+from pipeline import run
+from pipeline.config_file import load_config
+from pipeline.run_directory.reader import RunDirectory
+
+
+@pytest.fixture
+def walk(tmp_path: Path) -> Path:
+    return recorded_walk(tmp_path / "walk.parquet", frames=20)
+
+
+@pytest.fixture
+def shots(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of pictures, and networks that see them."""
+    models = ColourDetector(), ColourEmbedder()
+    monkeypatch.setattr(run, "open_models", lambda config, sources: models)
+    (tmp_path / "shots").mkdir()
+    for index in range(30):
+        cv2.imwrite(str(tmp_path / "shots" / f"{index}.png"), scene({BOX: RED}))
+    return tmp_path / "shots"
+
+
+def test_one_line_says_what_was_found_and_where(
+    fusetrack: Command, walk: Path, tmp_path: Path
+) -> None:
+    outcome = fusetrack("run", walk, "--out", tmp_path / "run")
+    (line,) = outcome.err.splitlines()
+    assert line.startswith("2 people, ")
+    assert line.endswith(f" s: {tmp_path / 'run'}")
+    assert (outcome.code, outcome.out) == (0, "")
+
+
+def test_quiet_says_nothing(fusetrack: Command, walk: Path, tmp_path: Path) -> None:
+    outcome = fusetrack("run", walk, "--quiet", "--out", tmp_path / "run")
+    assert (outcome.code, outcome.out, outcome.err) == (0, "", "")
+    assert len(RunDirectory(tmp_path / "run").trajectories()) == 40
+
+
+def test_quiet_still_says_what_went_wrong(fusetrack: Command, shots: Path, tmp_path: Path) -> None:
+    (shots / "3.png").write_bytes(b"broken")
+    outcome = fusetrack("run", shots, "--quiet", "--out", tmp_path / "run")
+    (line,) = outcome.err.splitlines()
+    assert outcome.code == 2
+    assert line.startswith("fusetrack: shots: ")
+    assert "3.png" in line
+
+
+def test_json_is_one_event_a_line_and_the_last_tells_the_result(
+    fusetrack: Command, walk: Path, tmp_path: Path
+) -> None:
+    outcome = fusetrack("run", walk, "--json", "--out", tmp_path / "run")
+    events = [json.loads(line) for line in outcome.out.splitlines()]
+    assert outcome.err == ""
+    assert {event["event"] for event in events[:-1]} == {"progress"}
+    assert events[-1]["event"] == "finished"
+    assert (events[-1]["run"], events[-1]["faults"]) == (str(tmp_path / "run"), [])
+    assert events[-1]["people"] == 2
+    assert {name: c["frames"] for name, c in events[-1]["cameras"].items()} == {
+        "cam0": 20,
+        "cam1": 20,
+    }
+
+
+def test_json_names_the_faults_of_the_input(
+    fusetrack: Command, shots: Path, tmp_path: Path
+) -> None:
+    (shots / "3.png").write_bytes(b"broken")
+    outcome = fusetrack("run", shots, "--json", "--out", tmp_path / "run")
+    (fault,) = json.loads(outcome.out.splitlines()[-1])["faults"]
+    assert outcome.code == 2
+    assert "3.png" in fault
+
+
+def test_options_and_sources_override_the_file(
+    fusetrack: Command, shots: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "site.yaml").write_text(
+        "cameras: {door: {source: nowhere.mp4, fps: 10}}\n"
+        "tracker: {name: botsort, buffer_s: 0.7}\n"
+        "recording: {thumbnails: false}\n"
+    )
+    given = ["--tracker", "ocsort", "--save-thumbnails", "--device", "cpu"]
+    outcome = fusetrack(
+        "run", f"door={shots}", "--config", tmp_path / "site.yaml", *given, "--out", tmp_path / "r"
+    )
+    assert outcome.code == 0, outcome.err
+    used = load_config(tmp_path / "r" / "config.yaml")
+    assert list(used.cameras) == ["door"]
+    assert (used.cameras["door"].source, used.cameras["door"].fps) == (str(shots), 10.0)
+    assert (used.tracker.name, used.tracker.buffer_s, used.device) == ("ocsort", 0.7, "cpu")
+    assert (tmp_path / "r" / "thumbnails" / "door" / "1.jpg").is_file()
+
+
+def test_without_out_the_folder_is_named_by_the_time(
+    fusetrack: Command, walk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    fusetrack("run", walk)
+    (folder,) = (tmp_path / "runs").glob("20??????T??????Z")
+    assert len(RunDirectory(folder).trajectories()) == 40
+
+
+def test_videos_are_refused_before_the_run(fusetrack: Command, walk: Path, tmp_path: Path) -> None:
+    outcome = fusetrack("run", walk, "--save-video", "--out", tmp_path / "run")
+    assert outcome.code == 2
+    assert "holds recorded detections" in outcome.err
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_while_models_load_ends_it_cleanly(
+    fusetrack: Command,
+    shots: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    number: signal.Signals,
+) -> None:
+    opened, before = run.open_models, signal.getsignal(number)
+
+    def interrupted(*arguments: object) -> object:
+        signal.raise_signal(number)
+        return opened(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(run, "open_models", interrupted)
+    outcome = fusetrack("run", shots, "--save-video", "--out", tmp_path / "run")
+    assert outcome.code == 128 + number
+    assert "fusetrack: shots: stopped before its end" in outcome.err
+    assert "fusetrack: stopped, so no videos are written" in outcome.err
+    assert not (tmp_path / "run" / "video").exists()
+    assert signal.getsignal(number) == before
+
+
+@pytest.mark.parametrize(
+    ("command", "place"),
+    [
+        (["doctor"], "pipeline.doctor.checks"),
+        (["weights", "verify"], "pipeline.weights.verify"),
+        (["export", "x", "--format", "csv"], "pipeline.exports.export_run"),
+    ],
+)
+def test_ctrl_c_in_any_other_command_is_130_and_no_traceback(
+    fusetrack: Command,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    command: list[str],
+    place: str,
+) -> None:
+    def interrupted(*arguments: object) -> None:
+        signal.raise_signal(signal.SIGINT)
+
+    (tmp_path / "x").mkdir()
+    (tmp_path / "x" / "config.yaml").touch()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(place, interrupted)
+    outcome = fusetrack(*command)
+    assert (outcome.code, outcome.out, outcome.err) == (130, "", "")
+
+
+def test_a_fault_of_ours_shows_where_and_ends_with_1(walk: Path, tmp_path: Path) -> None:
+    script = (
+        "from pipeline import parts\n"
+        "from pipeline.cli.main import main\n"
+        "def broken(*arguments): raise ZeroDivisionError('a fault of ours')\n"
+        "parts.record = broken\n"
+        "main()\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", script, "run", str(walk), "--out", str(tmp_path / "run")],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ended.returncode == 1
+    assert "Traceback" in ended.stderr
+    assert "in broken" in ended.stderr
+    assert ended.stderr.endswith("ZeroDivisionError: a fault of ours\n")
+    assert RunDirectory(tmp_path / "run").trajectories().is_empty()
+
+
+def test_parts_say_what_they_do_not_make(fusetrack: Command, walk: Path, tmp_path: Path) -> None:
+    (tmp_path / "site.yaml").write_text(
+        f"cameras: {{cam0: {{source: {walk}}}}}\nrecording: {{thumbnails: true}}\n"
+    )
+    outcome = fusetrack("node", "--config", tmp_path / "site.yaml")
+    first, second = outcome.err.splitlines()
+    assert "this node makes none" in first
+    assert second == ("fusetrack: no Redis: give --redis URL or set redis in the configuration")
+    assert outcome.code == 2

@@ -1,0 +1,96 @@
+from pathlib import Path
+
+import pytest
+import yaml
+
+from pipeline.config import SiteConfig
+from pipeline.config_file import check_config, load_config
+from pipeline.errors import UserError
+from pipeline.run_directory.preparing import prepare
+from pipeline.run_directory.reader import RunDirectory
+
+
+def config(source: str | None = "rtsp://camera/1", **settings: object) -> SiteConfig:
+    return check_config({"cameras": {"door": {"source": source}}, **settings}, "the test")
+
+
+def source_in(out: Path) -> str:
+    return str(yaml.safe_load((out / "config.yaml").read_text())["cameras"]["door"]["source"])
+
+
+def test_the_configuration_is_written_whole_and_can_be_read_again(tmp_path: Path) -> None:
+    given = config(tracker={"name": "ocsort"}, origin={"longitude": 1.5, "latitude": 2.5})
+    prepare(tmp_path / "new" / "run", given)
+    assert load_config(tmp_path / "new" / "run" / "config.yaml") == given
+    assert RunDirectory(tmp_path / "new" / "run").cameras() == []
+
+
+def test_no_password_is_written(tmp_path: Path) -> None:
+    given = config("rtsp://me:s3cret@camera/1?token=s3cret", redis="redis://:s3cret@host:6379/0")
+    prepare(tmp_path, given)
+    text = (tmp_path / "config.yaml").read_text()
+    assert "s3cret" not in text
+    assert "rtsp://camera/1" in text
+    assert "redis://host:6379/0" in text
+
+
+def test_a_local_source_is_found_again_from_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = tmp_path / "with [brackets]"
+    here.mkdir()
+    (here / "a.mp4").touch()
+    monkeypatch.chdir(here)
+    prepare(tmp_path / "one", config("./a.mp4"))
+    assert source_in(tmp_path / "one") == str(here / "a.mp4")
+    prepare(tmp_path / "two", config("shots/*.png"))
+    escaped = str(here).replace("[", "[[]", 1)
+    assert source_in(tmp_path / "two") == f"{escaped}/shots/*.png"
+    prepare(tmp_path / "three", config("/shots/*.png"))
+    assert source_in(tmp_path / "three") == "/shots/*.png"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "0",
+        # On the machine of a node.
+        "not/here.mp4",
+        # Longer than any name of a file, and no pattern.
+        "https://camera/live.m3u8?part=" + "x" * 400,
+    ],
+)
+def test_other_sources_stay_as_they_are(tmp_path: Path, source: str) -> None:
+    prepare(tmp_path, config(source))
+    assert source_in(tmp_path) == source
+
+
+def test_a_camera_without_a_source_stays_one(tmp_path: Path) -> None:
+    prepare(tmp_path, config(None))
+    assert source_in(tmp_path) == "None"
+
+
+def test_a_folder_that_is_not_empty_is_refused_and_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(UserError, match="not empty: give --out a new folder"):
+        prepare(tmp_path, config())
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_the_run_before_is_refused_unless_resumed_with_the_same_configuration(
+    tmp_path: Path,
+) -> None:
+    prepare(tmp_path, config())
+    with pytest.raises(UserError, match="not empty"):
+        prepare(tmp_path, config())
+    with pytest.raises(UserError, match="not empty"):
+        prepare(tmp_path, config(device="cpu"), resume=True)
+    prepare(tmp_path, config(), resume=True)
+    assert load_config(tmp_path / "config.yaml") == config()
+
+
+def test_a_place_that_cannot_be_a_folder_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for out in (tmp_path / "file", tmp_path / "file" / "run"):
+        with pytest.raises(UserError, match=f"cannot write to {out}: .*--out"):
+            prepare(out, config())
