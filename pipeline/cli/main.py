@@ -1,7 +1,9 @@
 """The command `fusetrack` and how it fails: one line on stderr and exit code 2."""
 
+import importlib.metadata
 import logging
 import sys
+from typing import Annotated
 
 import typer
 
@@ -14,11 +16,28 @@ from pipeline.cli.weights import weights
 from pipeline.errors import UserError
 
 app = typer.Typer(
-    help="Follow people across cameras: video in, trajectories with one global id per person out.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+def _tell_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"fusetrack {importlib.metadata.version('fusetrack')}")
+        raise typer.Exit
+
+
+@app.callback()
+def top(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_tell_version, is_eager=True, help="Tell the version."),
+    ] = False,
+) -> None:
+    """Follow people across cameras: video in, trajectories with one global id per person out."""
+
+
 app.command()(run)
 app.command()(export)
 app.command()(evaluate)

@@ -3,8 +3,10 @@
 import json
 import subprocess
 import sys
+from importlib.metadata import version
 
 import pytest
+from command_line import Command
 
 SCRIPT = """
 import io, json, sys, time
@@ -79,3 +81,7 @@ def test_no_command_is_missing_here() -> None:
     names = {(name,) for name in top.commands}  # type: ignore[attr-defined]
     names |= {("weights", name) for name in top.commands["weights"].commands}  # type: ignore[attr-defined]
     assert {tuple(command) for command in COMMANDS if command} == names
+
+
+def test_the_version_is_told(fusetrack: Command) -> None:
+    assert fusetrack("--version").out == f"fusetrack {version('fusetrack')}\n"
