@@ -63,7 +63,8 @@ class Camera:
         self._closed: list[Tracklet] = []
         self._rows: list[_Rows] = []
         self._period: int | None = None
-        self.timestamp = -np.inf
+        self._now = -math.inf
+        self.timestamp = -math.inf
 
     def see(self, frame: AnyFrame, detections: Detections) -> None:
         """Track the detections of the next frame and choose crops."""
@@ -72,15 +73,19 @@ class Camera:
         tracked = self._log.add(tracked, frame.timestamp)
         self.frames += 1
         self.timestamp = frame.timestamp
-        if self._period is None:
-            self._period = self._period_of(frame.timestamp)
+        self._reach(frame.timestamp)
         if len(tracked):
             ground = self._log.ground(tracked.boxes)
             self._rows.append(_Rows(frame.index, frame.timestamp, tracked, ground))
         self._due += self._choice.take_finished(frame.timestamp)
         self._offer(tracked, image, frame.timestamp)
-        for track_id in self._log.overdue(frame.timestamp):
-            self._end_track(track_id)
+        self._end_overdue(frame.timestamp)
+
+    def pass_time(self, timestamp: float) -> None:
+        """The next frame of this camera is not before ``timestamp``, seconds UTC."""
+        self._reach(timestamp)
+        self._due += self._choice.take_finished(timestamp)
+        self._end_overdue(timestamp)
 
     def end(self) -> None:
         """The camera has ended: every open track ends with it."""
@@ -106,12 +111,10 @@ class Camera:
 
     def take_messages(self, *, ended: bool) -> tuple[list[Message], list[Message]]:
         """Observations and tracklets to send, at the end of a period of event time or for good."""
-        period = self._period_of(self.timestamp) if self.frames else 0
-        if not ended and (self._period is None or period <= self._period):
+        if not ended and (self._period is None or self._period_of(self._now) <= self._period):
             return [], []
-        self._period = period
         # The end comes after every period, even one that ends with the last frame.
-        at = math.nextafter(self.timestamp, math.inf) if ended else period * self._interval_s
+        at = math.nextafter(self._now, math.inf) if ended else self._next_period()
         tracklets = self._take_closed(at)
         tracklets += [tracklet_message(t, at) for t in self._log.snapshot()]
         tracklets.append(WatermarkMessage(self.camera_id, at, ended))
@@ -130,6 +133,20 @@ class Camera:
 
     def _period_of(self, timestamp: float) -> int:
         return int(np.floor(timestamp / self._interval_s))
+
+    def _next_period(self) -> float:
+        """Go on to the period of now; returns its beginning, seconds UTC."""
+        self._period = self._period_of(self._now)
+        return self._period * self._interval_s
+
+    def _reach(self, timestamp: float) -> None:
+        self._now = timestamp
+        if self._period is None:
+            self._period = self._period_of(timestamp)
+
+    def _end_overdue(self, timestamp: float) -> None:
+        for track_id in self._log.overdue(timestamp):
+            self._end_track(track_id)
 
     def _end_track(self, track_id: int) -> None:
         if track_id in self._closing:

@@ -81,7 +81,7 @@ class Node:
             schedule = Schedule(readers, self._config.detector.batch)
             running = set(self._cameras)
             while batch := schedule.next_batch(stop):
-                self._process(batch, stop)
+                self._process(batch, running, stop)
                 for camera_id in sorted(filter(schedule.ended, running)):
                     running.discard(camera_id)
                     self._end(camera_id, stop, whole=True)
@@ -91,15 +91,31 @@ class Node:
             for reader in readers:
                 reader.close()
 
-    def _process(self, batch: list[AnyFrame], stop: threading.Event) -> None:
+    def _process(self, batch: list[AnyFrame], running: set[str], stop: threading.Event) -> None:
         for frame, detections in zip(batch, self._detect(batch), strict=True):
             self._started.setdefault(frame.camera_id, frame.timestamp)
             self._cameras[frame.camera_id].see(frame, detections)
-        seen = sorted({frame.camera_id for frame in batch})
-        self._embed([self._cameras[camera_id] for camera_id in seen])
-        for camera_id in seen:
+        seen = {frame.camera_id for frame in batch}
+        touched = sorted(seen | self._pass_time(batch, running - seen))
+        self._embed([self._cameras[camera_id] for camera_id in touched])
+        for camera_id in touched:
             self._send(camera_id, stop)
+        for camera_id in sorted(seen):
             self._on_frames(camera_id, self._cameras[camera_id].frames)
+
+    def _pass_time(self, batch: list[AnyFrame], others: set[str]) -> set[str]:
+        """Tell the recorded cameras without a frame in ``batch`` how late it is; returns them.
+
+        Recordings are read in order of time over all cameras, so none of theirs is earlier. A
+        camera that starts hours later than another must not hold it up.
+        """
+        times = [f.timestamp for f in batch if not self._sources[f.camera_id].live]
+        waiting = {camera_id for camera_id in others if not self._sources[camera_id].live}
+        if not times:
+            return set()
+        for camera_id in waiting:
+            self._cameras[camera_id].pass_time(max(times))
+        return waiting
 
     def _detect(self, batch: list[AnyFrame]) -> list[Detections]:
         pictures = [frame.image for frame in batch if isinstance(frame, Frame)]

@@ -383,3 +383,21 @@ def test_a_source_that_fails_is_raised(node: Site) -> None:
 
     with pytest.raises(KeyError, match="a fault of ours"):
         node.run(Failing("a", []))
+
+
+def test_a_recording_that_starts_later_does_not_hold_the_others_up(node: Site) -> None:
+    sent = node.run(Clip("early", times(25)), Clip("late", times(5, start=1000.0)))
+    late = [m for m in sent.all if getattr(m, "camera_id", "") == "late"]
+    # Before its first frame it told that nothing of it came so far.
+    told = [m.timestamp for m in late if isinstance(m, WatermarkMessage)]
+    assert told[:2] == [1.0, 2.0]
+    first = next(m for m in late if isinstance(m, TrackletMessage))
+    assert first.at >= 1000.0
+    assert sent.camera("late").start == 1000.0
+
+
+def test_a_live_camera_is_not_told_the_time_of_a_recording(node: Site) -> None:
+    live = Clip("live", times(3, start=5.0))
+    live.live = True
+    sent = node.run(Clip("file", times(30)), live)
+    assert all(m.timestamp >= 5.0 for m in sent.watermarks if m.camera_id == "live")
