@@ -34,19 +34,27 @@ class _Loader(yaml.SafeLoader):
 
 def load_config(path: Path) -> SiteConfig:
     """Read and check a YAML file. Raises UserError that names the file, the key and the fault."""
-    try:
-        with path.open(encoding="utf-8") as file:
-            # A SafeLoader with one more check.
-            values = yaml.load(file, Loader=_Loader)
-    except OSError as error:
-        raise UserError(f"cannot read the configuration {path}: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
+    values = read_yaml(path)
     if not isinstance(values, dict | None):
         raise UserError(
             f"{path}: expected keys and values at the top, got a {type(values).__name__}"
         )
     return check_config(values or {}, str(path))
+
+
+def read_yaml(path: Path) -> Any:
+    """The values of a YAML file, in which no key stands twice.
+
+    Raises UserError when it cannot be read or is no YAML.
+    """
+    try:
+        with path.open(encoding="utf-8") as file:
+            # A SafeLoader with one more check.
+            return yaml.load(file, Loader=_Loader)
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
 
 
 def check_config(values: dict[str, object], origin: str) -> SiteConfig:

@@ -1,18 +1,24 @@
 """The ReID embedder of a site: its weights found and verified, its preprocessing looked up."""
 
+from pathlib import Path
+
 from pipeline.config import ReidConfig
 from pipeline.errors import UserError
 from pipeline.weights import known_by_hash, load_manifest, weights_path
-from pipeline.weights.manifest import Network, own_network
+from pipeline.weights.manifest import Network, Similarity, own_network
 from reid_model.embedder import Embedder, load_embedder
 from reid_model.preprocess import EmbedderSpec
+from reid_model.training.model_file import open_trained
 from trackers.association.appearance import Calibration, Line
+
+_TRAINED = ".safetensors"
 
 
 def open_embedder(config: ReidConfig, device: str) -> Embedder:
     """Open ``config.model``: a ReID network of the manifest by name, or the path of a file.
 
-    A file that the manifest knows by its hash needs nothing more. Another ``.onnx`` or ``.xml``
+    A ``.safetensors`` file is a model of `fusetrack reid train`, with its ``.json`` beside it. A
+    file that the manifest knows by its hash needs nothing more. Another ``.onnx`` or ``.xml``
     file needs ``FILE.yaml`` beside it, which says what pictures the network expects:
 
         input:
@@ -28,6 +34,8 @@ def open_embedder(config: ReidConfig, device: str) -> Embedder:
     """
     path = weights_path(config.model, kind="reid")
     try:
+        if path.suffix == _TRAINED:
+            return open_trained(path, device, config.batch)
         return load_embedder(path, _spec(_network(config.model)), device, config.batch)
     except ValueError as error:
         raise UserError(f"ReID model {config.model}: {error}") from error
@@ -38,7 +46,8 @@ def similarity_calibration(config: ReidConfig) -> Calibration:
 
     A name of the manifest needs no weights on this machine. Raises UserError as ``open_embedder``.
     """
-    similarity = _network(config.model).similarity
+    trained = Path(config.model).suffix == _TRAINED
+    similarity = Similarity() if trained else _network(config.model).similarity
     return Calibration(
         other_cameras=Line(similarity.other_cameras.slope, similarity.other_cameras.midpoint),
         same_camera=Line(similarity.same_camera.slope, similarity.same_camera.midpoint),

@@ -8,6 +8,7 @@ from pydantic import BaseModel
 
 from pipeline.config import SiteConfig
 from pipeline.config_file import load_config
+from pipeline.config_reid import load_recipe
 from pipeline.paths import config_folder
 from pipeline.weights import load_manifest
 
@@ -19,6 +20,8 @@ def test_every_file_is_valid(path: Path) -> None:
     if path.name == "models.yaml":
         manifest = load_manifest(path)
         assert {SiteConfig().detector.model, SiteConfig().reid.model} <= manifest.keys()
+    elif path.parent.name == "reid":
+        load_recipe(str(path))
     else:
         load_config(path)
 

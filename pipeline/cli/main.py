@@ -9,6 +9,7 @@ import typer
 
 from pipeline.cli.output import fail
 from pipeline.cli.parts import associate, node, record
+from pipeline.cli.reid import reid
 from pipeline.cli.results import evaluate, export, report, summary
 from pipeline.cli.run import run
 from pipeline.cli.system import doctor
@@ -48,6 +49,7 @@ app.command()(associate)
 app.command()(record)
 app.command()(doctor)
 app.add_typer(weights, name="weights")
+app.add_typer(reid, name="reid")
 
 
 def main() -> None:

@@ -241,7 +241,7 @@ def test_a_file_that_is_no_configuration(tmp_path: Path, content: bytes, expecte
 
 def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     for path, reason in ((tmp_path / "none.yaml", "No such file"), (tmp_path, "Is a directory")):
-        with pytest.raises(UserError, match=f"cannot read the configuration {path}: {reason}"):
+        with pytest.raises(UserError, match=f"cannot read {path}: {reason}"):
             load_config(path)
 
 

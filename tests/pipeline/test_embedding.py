@@ -6,12 +6,16 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torch
+from reid_toys import toy_model
 
 from pipeline.config import ReidConfig
 from pipeline.embedding import open_embedder, similarity_calibration
 from pipeline.errors import UserError
 from pipeline.weights import weights_path
 from reid_model.openvino_runtime import import_openvino
+from reid_model.training.model_file import save_model
+from reid_model.training.parts import build_encoder, new_model
 from trackers.association.appearance import Line
 
 BESIDE = "input: {height: 2, width: 2, colour: bgr, scale: 1, mean: [0, 0, 0], std: [1, 1, 1]}\n"
@@ -83,3 +87,14 @@ def test_the_default_recognises_real_people() -> None:
     swapped = open_embedder(ReidConfig(), "cpu").embed([crop[:, :, ::-1] for crop in crops])
     wrong = (swapped[query] @ swapped[~query].T).argmax(axis=1)
     assert (people[~query][wrong] == people[query]).mean() < 0.45
+
+
+def test_a_trained_model_needs_no_description(tmp_path: Path) -> None:
+    torch.manual_seed(1)
+    recipe = toy_model()
+    path = tmp_path / "model.safetensors"
+    save_model(path, new_model(recipe, 6, build_encoder(recipe)), recipe)
+    config = ReidConfig(model=str(path))
+    vectors = open_embedder(config, "cpu").embed([np.full((9, 5, 3), 90, np.uint8)])
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+    assert similarity_calibration(config).strangers is None

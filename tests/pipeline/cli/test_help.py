@@ -32,6 +32,8 @@ COMMANDS = [
     [],
     *([name] for name in ("run", "export", "evaluate", "report", "summary", "doctor", "weights")),
     *([name] for name in ("node", "associate", "record")),
+    ["reid"],
+    *(["reid", name] for name in ("summary", "train", "evaluate", "embed")),
     *(["weights", name] for name in ("list", "pull", "verify", "path")),
 ]
 
@@ -79,7 +81,8 @@ def test_no_command_is_missing_here() -> None:
 
     top = get_command(app)
     names = {(name,) for name in top.commands}  # type: ignore[attr-defined]
-    names |= {("weights", name) for name in top.commands["weights"].commands}  # type: ignore[attr-defined]
+    for group in ("weights", "reid"):
+        names |= {(group, name) for name in top.commands[group].commands}  # type: ignore[attr-defined]
     assert {tuple(command) for command in COMMANDS if command} == names
 
 

@@ -1,0 +1,191 @@
+"""`fusetrack reid`: train and measure networks that tell people apart."""
+
+import json
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipeline.cli.output import console, say, table_of
+from pipeline.errors import UserError, unknown_name
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from reid_model.data import ReidSet
+    from reid_model.training.job import Progress as Step
+
+reid = typer.Typer(help="Train and measure ReID networks.", no_args_is_help=True)
+
+Model = Annotated[str, typer.Argument(metavar="MODEL", help="Name of the manifest, or a file.")]
+Data = Annotated[Path, typer.Option(help="Folder of the data set.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
+
+
+@reid.command()
+def summary(
+    width: Annotated[int, typer.Option(help="Channels of the stem; 64 is RN50.")] = 64,
+    mscsa: Annotated[int, typer.Option(min=0, max=4, help="MSCSA modules.")] = 3,
+    classes: Annotated[int, typer.Option(min=1, help="Identities to train on.")] = 751,
+) -> None:
+    """Print the parts of the model and how many parameters each has."""
+    from pipeline.reid_training import parameter_counts
+
+    with _user_errors():
+        counts = parameter_counts(width, mscsa, classes)
+    table = table_of("part", "parameters", "in training only")
+    for part, (count, deployed) in counts.items():
+        table.add_row(part, f"{count:,}", "" if deployed else "yes")
+    for what, total in (
+        ("deployed embedder", sum(count for count, deployed in counts.values() if deployed)),
+        ("everything", sum(count for count, _ in counts.values())),
+    ):
+        table.add_row(what, f"{total:,}", "")
+    console().print(table)
+
+
+@reid.command()
+def train(
+    recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="Name or YAML file.")],
+    data: Data,
+    out: Annotated[Path, typer.Option(help="Folder for the model and its checkpoints.")],
+    clip: Annotated[Path | None, typer.Option(help="CLIP weights, a local file.")] = None,
+    resume: Annotated[bool, typer.Option(help="Go on where --out stopped.")] = False,
+    device: Device = "auto",
+    workers: Annotated[int, typer.Option(min=0, help="Processes that read pictures.")] = 2,
+) -> None:
+    """Train a model by RECIPE. Ctrl-C stops it so that --resume goes on without loss."""
+    from pipeline.config_reid import load_recipe
+    from pipeline.devices import resolve_device
+    from pipeline.reid_training import encoders_of, teachers_of
+    from pipeline.stopping import Stop, signals
+    from reid_model.training.run import train as run_training
+
+    checked = load_recipe(recipe)
+    reid_set = _read(checked.data, data)
+    stop = Stop()
+    with _user_errors(), signals(stop), _reported() as report:
+        encoder, text_encoder = encoders_of(checked, clip)
+        path = run_training(
+            checked,
+            reid_set,
+            out,
+            device=resolve_device(device),
+            encoder=encoder,
+            text_encoder=text_encoder,
+            teachers=teachers_of(checked, device),
+            workers=workers,
+            resume=resume,
+            report=report,
+            stop=stop.input.is_set,
+        )
+    if path is None:
+        say(f"stopped; go on with --resume --out {out}")
+        sys.exit(128 + signal.Signals(stop.signal or signal.SIGINT))
+    typer.echo(path)
+
+
+@reid.command()
+def evaluate(
+    model: Model,
+    data: Data,
+    set_name: Annotated[str, typer.Option("--set", metavar="NAME", help="Kind of data set.")],
+    rerank: Annotated[bool, typer.Option(help="k-reciprocal re-ranking.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="JSON on stdout.")] = False,
+    device: Device = "auto",
+) -> None:
+    """Measure how well MODEL finds people again: CMC ranks and mean average precision."""
+    from pipeline.reid_models import evaluate_model, open_model
+
+    reid_set = _read(set_name, data)
+    embedder = open_model(model, device)
+    with _bar("embedding") as tell, _user_errors():
+        found = evaluate_model(embedder, reid_set, tell, rerank)
+    if as_json:
+        typer.echo(json.dumps({"model": model, "set": set_name, "reranked": rerank, **found}))
+        return
+    table = table_of("model", *found)
+    table.add_row(model, *(str(value) for value in found.values()))
+    console().print(table)
+
+
+@reid.command()
+def embed(
+    model: Model,
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Pictures, at any depth.")],
+    out: Annotated[Path, typer.Option(help="Parquet file to write.")],
+    device: Device = "auto",
+) -> None:
+    """Write the embedding of every picture in FOLDER: path, embedding."""
+    from pipeline.reid_models import embed_folder, open_model
+
+    embedder = open_model(model, device)
+    with _bar("embedding") as tell:
+        count = embed_folder(embedder, folder, out, tell)
+    say(f"{count} embeddings of {embedder.dimension} numbers")
+    typer.echo(out)
+
+
+def _read(name: str, folder: Path) -> "ReidSet":
+    from reid_model.data import READERS
+
+    if name not in READERS:
+        raise unknown_name("data set", name, READERS)
+    with _user_errors():
+        return READERS[name](folder)
+
+
+@contextmanager
+def _user_errors() -> Iterator[None]:
+    """What reid_model finds wrong with the input, as one line for the user."""
+    try:
+        yield
+    except OSError as error:
+        raise UserError(f"{error.filename or 'a file'}: {error.strerror or error}") from error
+    except ValueError as error:
+        raise UserError(str(error)) from error
+
+
+@contextmanager
+def _bar(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar of pictures on stderr, where somebody looks."""
+    with _progress() as progress:
+        task = progress.add_task(what)
+        yield lambda done, count: progress.update(task, completed=done, total=count)
+
+
+@contextmanager
+def _reported() -> Iterator[Callable[["Step"], None]]:
+    """A bar of the epoch where somebody looks, and a line after each epoch anywhere."""
+    with _progress() as progress:
+        task = progress.add_task("training")
+
+        def report(step: "Step") -> None:
+            what = f"{step.what} {step.epoch}/{step.epochs}"
+            progress.update(task, completed=step.step, total=step.steps, description=what)
+            if step.step == step.steps:
+                progress.console.print(_line(step), markup=False, highlight=False)
+
+        yield report
+
+
+def _progress() -> "Progress":
+    from rich.console import Console
+    from rich.progress import Progress
+
+    console = Console(stderr=True, soft_wrap=True)
+    return Progress(console=console, disable=not sys.stderr.isatty())
+
+
+def _line(step: "Step") -> str:
+    if not step.losses:
+        return f"{step.what}: {step.steps} pictures"
+    losses = ", ".join(f"{name} {value:.3f}" for name, value in step.losses.items())
+    return (
+        f"{step.what}, epoch {step.epoch} of {step.epochs}: {losses}, "
+        f"rate {step.learning_rate:.2e}, {step.images_per_s:.0f} pictures/s"
+    )

@@ -1,0 +1,1 @@
+"""Training of the fused ReID model: prompts first, then the image encoder."""

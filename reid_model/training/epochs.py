@@ -1,0 +1,106 @@
+"""The steps of an epoch that are still to do, from wherever the training is."""
+
+from collections.abc import Callable, Iterable, Iterator
+
+import torch
+from torch import Tensor
+
+from reid_model.data.dataset import EvaluationPictures, TrainingPictures, seeded
+from reid_model.data.sampler import PKSampler
+from reid_model.training.batches import (
+    evaluation_transform,
+    loader,
+    random_batches,
+    train_transform,
+)
+from reid_model.training.extract import extract
+from reid_model.training.job import Job
+from reid_model.training.precision import placed
+from reid_model.training.stage1 import set_stage1_modes, stage1_epoch
+from reid_model.training.stage2 import stage2_epoch
+from reid_model.training.state import State
+
+
+def batches_of(job: Job, state: State) -> list[list[int]]:
+    """Which pictures meet in each batch of the state's epoch, done or not.
+
+    Raises ValueError when stage 2 asks for more identities in a batch than there are.
+    """
+    seed = job.recipe.seed
+    if state.stage == 1:
+        return random_batches(len(job.labels), job.recipe.stage1.batch, seed, state.epoch)
+    recipe = job.recipe.stage2
+    return PKSampler(job.labels, seed, recipe.identities, recipe.images).epoch(state.epoch)
+
+
+def steps_of(job: Job, state: State, batches: list[list[int]]) -> Iterator[dict[str, Tensor]]:
+    """Learn from the batches that are left, and give the losses of each."""
+    if state.stage == 2:
+        return _stage2_steps(job, state, batches)
+    set_stage1_modes(state.parts, job.recipe.stage1.mode)
+    if _features_change(job):
+        return _stage1_steps_from_pictures(job, state, batches[state.step :])
+    return _stage1_steps_from_features(job, state, batches[state.step :])
+
+
+def _features_change(job: Job) -> bool:
+    """Whether stage 1 trains anything that pictures go through."""
+    return job.recipe.stage1.mode == "B" and job.recipe.model.mscsa_modules > 0
+
+
+def _stage1_steps_from_features(
+    job: Job, state: State, batches: list[list[int]]
+) -> Iterator[dict[str, Tensor]]:
+    if state.features is None:
+        state.features = extract(
+            lambda pixels: state.parts.model.features(pixels).f_proj,
+            job.reid_set.train,
+            job.recipe.model.image_size,
+            device=job.device,
+            precision=job.recipe.precision,
+            workers=job.workers,
+            tell=job.tell_pictures("features"),
+        ).to(job.device)
+    features, labels = state.features, torch.from_numpy(job.labels)
+    return _stage1_steps(job, state, ((features[b], labels[b]) for b in batches), lambda f: f)
+
+
+def _stage1_steps_from_pictures(
+    job: Job, state: State, batches: list[list[int]]
+) -> Iterator[dict[str, Tensor]]:
+    transform = evaluation_transform(job.recipe.model.image_size)
+    pictures = EvaluationPictures(job.reid_set.train, transform)
+    labels = torch.from_numpy(job.labels)
+    read = zip(loader(pictures, batches, job.workers), (labels[b] for b in batches), strict=True)
+
+    def features(pixels: Tensor) -> Tensor:
+        return state.parts.model.features(placed(pixels, job.device)).f_proj
+
+    return _stage1_steps(job, state, read, features)
+
+
+def _stage1_steps(
+    job: Job,
+    state: State,
+    batches: Iterable[tuple[Tensor, Tensor]],
+    features: Callable[[Tensor], Tensor],
+) -> Iterator[dict[str, Tensor]]:
+    # Both are there: nothing else has a stage 1.
+    assert state.parts.prompts is not None
+    assert job.text_encoder is not None
+    return stage1_epoch(state.parts.prompts, job.text_encoder, features, batches, state.descent)
+
+
+def _stage2_steps(job: Job, state: State, batches: list[list[int]]) -> Iterator[dict[str, Tensor]]:
+    recipe = job.recipe
+    pictures = TrainingPictures(job.reid_set.train, train_transform(recipe))
+    keys = seeded(batches, recipe.seed, state.epoch)[state.step :]
+    return stage2_epoch(
+        state.parts,
+        state.texts,
+        job.teachers,
+        loader(pictures, keys, job.workers),
+        recipe.stage2,
+        recipe.teaching,
+        state.descent,
+    )

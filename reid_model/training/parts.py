@@ -1,0 +1,115 @@
+"""All that is learned, as one module: its state is what a checkpoint keeps."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from reid_model.clip_resnet import ClipResNet
+from reid_model.clip_text import ClipText
+from reid_model.fused import FusedModel
+from reid_model.prompts import PromptLearner
+from reid_model.text_guidance import TextGuidance
+from reid_model.training.recipe import ModelRecipe
+
+
+@dataclass(frozen=True, slots=True)
+class Teacher:
+    """A network to learn from: normalised RGB pictures ``(B, 3, H, W)``, as the student sees them,
+    to embeddings ``(B, dimension)``.
+    """
+
+    embed: Callable[[Tensor], Tensor]
+    dimension: int
+
+
+class Parts(nn.Module):
+    """The model, what guides texts, the prompts, and a linear map to each teacher's space.
+
+    ``guidance`` and ``prompts`` are None where the recipe has no use for them. Names in the state
+    begin with those of the attributes.
+    """
+
+    def __init__(
+        self,
+        model: FusedModel,
+        guidance: TextGuidance | None,
+        prompts: PromptLearner | None,
+        to_teachers: Sequence[nn.Linear],
+    ) -> None:
+        super().__init__()
+        self.model = model
+        self.guidance = guidance
+        self.prompts = prompts
+        self.to_teachers = nn.ModuleList(to_teachers)
+
+
+def build_encoder(recipe: ModelRecipe) -> ClipResNet:
+    """The recipe's image encoder, with random weights. Raises ValueError for a bad size."""
+    return ClipResNet(recipe.width, recipe.layers, recipe.output_dim, recipe.image_size)
+
+
+def new_model(recipe: ModelRecipe, classes: int, encoder: ClipResNet) -> FusedModel:
+    """The recipe's model around ``encoder``. Raises ValueError when the two do not fit."""
+    _check_encoder(recipe, encoder)
+    return FusedModel(
+        encoder,
+        classes,
+        mscsa_modules=recipe.mscsa_modules,
+        normalisation=recipe.normalisation,
+        spatial=recipe.spatial,
+        scale=recipe.scale,
+        embedding=recipe.embedding,
+    )
+
+
+def build_parts(
+    recipe: ModelRecipe,
+    classes: int,
+    encoder: ClipResNet,
+    text_encoder: ClipText | None,
+    teachers: Sequence[Teacher] = (),
+) -> Parts:
+    """New parts around ``encoder``. ``text_encoder`` gives the words between the learned ones.
+
+    Raises ValueError when the encoders do not fit the recipe or each other.
+    """
+    model = new_model(recipe, classes, encoder)
+    prompts = None
+    if recipe.texts:
+        text_encoder = _checked(text_encoder, encoder)
+        prompts = PromptLearner(text_encoder.token_embedding.weight, classes)
+    dimension = 32 * encoder.width + encoder.output_dim
+    return Parts(
+        model,
+        _guidance(recipe) if recipe.text_guidance else None,
+        prompts,
+        [nn.Linear(dimension, teacher.dimension) for teacher in teachers],
+    )
+
+
+def _guidance(recipe: ModelRecipe) -> TextGuidance:
+    return TextGuidance(recipe.output_dim, 16 * recipe.width, residual=recipe.residual)
+
+
+def _check_encoder(recipe: ModelRecipe, encoder: ClipResNet) -> None:
+    has = (encoder.width, encoder.output_dim, tuple(encoder.image_size))
+    wanted = (recipe.width, recipe.output_dim, recipe.image_size)
+    if has != wanted:
+        raise ValueError(
+            f"the image encoder has (width, output_dim, image_size) {has}, the recipe {wanted}"
+        )
+
+
+def _checked(text_encoder: ClipText | None, encoder: ClipResNet) -> ClipText:
+    if text_encoder is None:
+        raise ValueError(
+            "the recipe learns texts, which needs a text encoder: give CLIP weights, "
+            "or set model.texts and model.text_guidance to false"
+        )
+    if text_encoder.output_dim != encoder.output_dim:
+        raise ValueError(
+            f"image and text encoder must share a space, but they have "
+            f"{encoder.output_dim} and {text_encoder.output_dim} dimensions"
+        )
+    return text_encoder

@@ -1,0 +1,202 @@
+"""A training recipe: every figure of both stages, with the published value as its default.
+
+CLIP-ReID (Li et al. 2023) for RN50, and Electronics 2025, 14(3), 525, for what it adds.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal, get_args
+
+from reid_model.fused import Embedding
+from reid_model.mscsa import Normalisation, Scale, Spatial
+from reid_model.text_guidance import Residual
+
+#: Stage 1 learns the prompts alone, from features that are computed once (``A``), or the prompts
+#: and MSCSA together (``B``).
+Mode = Literal["A", "B"]
+#: What the networks multiply in; parameters and losses are float32 throughout.
+Precision = Literal["float32", "bfloat16", "float16"]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRecipe:
+    """The image encoder's size and the parts around it.
+
+    ``image_size`` is height and width in pixels. ``texts`` False is the baseline: no prompts, no
+    first stage and no comparison with texts. ``text_guidance`` adapts the texts to each picture.
+    """
+
+    width: int = 64
+    layers: tuple[int, int, int, int] = (3, 4, 6, 3)
+    output_dim: int = 1024
+    image_size: tuple[int, int] = (256, 128)
+    mscsa_modules: int = 3
+    normalisation: Normalisation = "softmax"
+    spatial: Spatial = "intended"
+    scale: Scale = "one"
+    embedding: Embedding = "before"
+    texts: bool = True
+    text_guidance: bool = True
+    residual: Residual = "state"
+
+    def __post_init__(self) -> None:
+        _at_least(1, output_dim=self.output_dim, layers=min(self.layers))
+        if self.text_guidance and not self.texts:
+            raise ValueError("text_guidance needs texts: set texts to true, or both to false")
+
+
+@dataclass(frozen=True, slots=True)
+class Stage1Recipe:
+    """How the prompts are learned: Adam, and a cosine down to ``final_rate`` after a warm-up."""
+
+    mode: Mode = "B"
+    epochs: int = 60
+    batch: int = 64
+    learning_rate: float = 3.5e-4
+    weight_decay: float = 1e-4
+    warm_up_epochs: int = 5
+    warm_up_rate: float = 1e-5
+    final_rate: float = 1e-6
+
+    def __post_init__(self) -> None:
+        _at_least(1, epochs=self.epochs, batch=self.batch)
+        _at_least(
+            0,
+            learning_rate=self.learning_rate,
+            weight_decay=self.weight_decay,
+            warm_up_epochs=self.warm_up_epochs,
+            warm_up_rate=self.warm_up_rate,
+            final_rate=self.final_rate,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Stage2Recipe:
+    """How the image encoder is trained: Adam on batches of ``identities`` x ``images`` pictures.
+
+    The rate rises in a line over the first ``warm_up_epochs`` from ``warm_up_factor``, and falls
+    to ``decay`` of itself at each milestone. Biases learn ``bias_factor`` times as fast.
+    ``identity``, ``triplet`` and ``image_to_text`` are the weights of the losses. With text
+    guidance, ``plain_texts`` compares with the unguided texts as well.
+    """
+
+    epochs: int = 120
+    identities: int = 16
+    images: int = 4
+    learning_rate: float = 3.5e-4
+    weight_decay: float = 5e-4
+    bias_factor: float = 2.0
+    warm_up_epochs: int = 10
+    warm_up_factor: float = 0.01
+    milestones: tuple[int, ...] = (40, 70)
+    decay: float = 0.1
+    smoothing: float = 0.1
+    margin: float = 0.3
+    identity: float = 1.0
+    triplet: float = 1.0
+    image_to_text: float = 1.0
+    plain_texts: bool = False
+
+    def __post_init__(self) -> None:
+        _at_least(1, epochs=self.epochs, identities=self.identities, images=self.images)
+        _at_least(
+            0,
+            learning_rate=self.learning_rate,
+            weight_decay=self.weight_decay,
+            bias_factor=self.bias_factor,
+            warm_up_epochs=self.warm_up_epochs,
+            warm_up_factor=self.warm_up_factor,
+            decay=self.decay,
+            margin=self.margin,
+            identity=self.identity,
+            triplet=self.triplet,
+            image_to_text=self.image_to_text,
+        )
+        _shares(smoothing=self.smoothing)
+        if list(self.milestones) != sorted(set(self.milestones)):
+            raise ValueError(f"milestones must rise, got {self.milestones}")
+
+
+@dataclass(frozen=True, slots=True)
+class AugmentRecipe:
+    """How training pictures are changed: probabilities, and ``pad`` in pixels.
+
+    The last four are 0 in the published recipe.
+    """
+
+    flip: float = 0.5
+    pad: int = 10
+    erase: float = 0.5
+    tight: float = 0.0
+    coarse: float = 0.0
+    recolour: float = 0.0
+    occlude: float = 0.0
+
+    def __post_init__(self) -> None:
+        _at_least(0, pad=self.pad)
+        _shares(
+            flip=self.flip,
+            erase=self.erase,
+            tight=self.tight,
+            coarse=self.coarse,
+            recolour=self.recolour,
+            occlude=self.occlude,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class TeachingRecipe:
+    """Learning from other networks: who they are, and what each kind of likeness weighs.
+
+    ``embedding`` is the cosine between a linear map of our embedding and theirs, ``similarity``
+    compares the cosines of all pairs in a batch, ``neighbours`` those of near pairs, the more so
+    the lower ``temperature``. Each is averaged over the teachers.
+    """
+
+    teachers: tuple[str, ...] = ()
+    embedding: float = 1.0
+    similarity: float = 10.0
+    neighbours: float = 1.0
+    temperature: float = 0.1
+
+    def __post_init__(self) -> None:
+        _at_least(
+            0, embedding=self.embedding, similarity=self.similarity, neighbours=self.neighbours
+        )
+        if self.temperature <= 0:
+            raise ValueError(f"temperature must be above 0, got {self.temperature}")
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """A whole training. ``data`` is the name of a reader of `reid_model.data.READERS`.
+
+    Raises ValueError, as its parts do, for a figure out of range.
+    """
+
+    data: str = "folder"
+    seed: int = 1234
+    precision: Precision = "bfloat16"
+    model: ModelRecipe = field(default_factory=ModelRecipe)
+    stage1: Stage1Recipe = field(default_factory=Stage1Recipe)
+    stage2: Stage2Recipe = field(default_factory=Stage2Recipe)
+    augment: AugmentRecipe = field(default_factory=AugmentRecipe)
+    teaching: TeachingRecipe = field(default_factory=TeachingRecipe)
+
+    def __post_init__(self) -> None:
+        _at_least(0, seed=self.seed)
+        if self.precision not in get_args(Precision):
+            known: Sequence[str] = get_args(Precision)
+            raise ValueError(f"precision must be one of {', '.join(known)}, got {self.precision!r}")
+
+
+def _at_least(least: float, **values: float) -> None:
+    for name, value in values.items():
+        if not value >= least:
+            raise ValueError(f"{name} must be at least {least}, got {value}")
+
+
+def _shares(**values: float) -> None:
+    for name, value in values.items():
+        if not 0 <= value <= 1:
+            raise ValueError(f"{name} must be within 0..1, got {value}")

@@ -1,0 +1,70 @@
+"""Stage 1: one prompt is learned for each identity, until its text fits that person's pictures.
+
+CLIP-ReID (Li et al. 2023). Nothing of either encoder changes. In mode A the pictures' features are
+computed once; in mode B MSCSA learns beside the prompts (Electronics 2025, 14(3), 525).
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+
+import torch
+from torch import Tensor
+
+from reid_model.clip_text import ClipText
+from reid_model.losses import image_to_text_contrast, text_to_image_contrast
+from reid_model.prompts import PromptLearner
+from reid_model.training.parts import Parts
+from reid_model.training.precision import Descent
+from reid_model.training.recipe import Mode
+
+_TEXTS_AT_ONCE = 256
+
+
+def stage1_epoch(
+    prompts: PromptLearner,
+    text_encoder: ClipText,
+    features: Callable[[Tensor], Tensor],
+    batches: Iterable[tuple[Tensor, Tensor]],
+    descent: Descent,
+) -> Iterator[dict[str, Tensor]]:
+    """Learn from each batch and give its losses.
+
+    A batch is what ``features`` makes image features ``(B, D)`` of, and the classes ``(B,)``. What
+    learns is what ``descent`` holds.
+    """
+    for inputs, labels in batches:
+        labels = labels.to(descent.device)
+        people, places = torch.unique(labels, return_inverse=True)
+        with descent.autocast():
+            images = features(inputs)  # (B, D)
+            texts = texts_of(prompts, text_encoder, people)[places]  # (B, D)
+        to_text = image_to_text_contrast(images, texts, labels)
+        to_image = text_to_image_contrast(images, texts, labels)
+        loss = to_text + to_image
+        descent.step(loss)
+        yield {
+            "loss": loss.detach(),
+            "image_to_text": to_text.detach(),
+            "text_to_image": to_image.detach(),
+        }
+
+
+def set_stage1_modes(parts: Parts, mode: Mode) -> None:
+    """Everything judges as it will be used; in mode B only MSCSA is in training."""
+    parts.eval()
+    parts.model.trunk.mscsa.train(mode == "B")
+
+
+def texts_of(prompts: PromptLearner, text_encoder: ClipText, people: Tensor) -> Tensor:
+    """The texts ``(n, D)`` of the classes ``(n,)``."""
+    embeddings, ends = prompts(people)  # (n, 77, width), (n,)
+    # Attention is causal: nothing after the end matters.
+    length = int(ends.max()) + 1
+    return text_encoder.encode(embeddings[:, :length], ends)
+
+
+@torch.no_grad()
+def class_texts(prompts: PromptLearner, text_encoder: ClipText) -> Tensor:
+    """The texts ``(C, D)`` float32 of all classes, for stage 2."""
+    people = torch.arange(len(prompts.context), device=prompts.context.device)
+    parts = [texts_of(prompts, text_encoder, some) for some in torch.split(people, _TEXTS_AT_ONCE)]
+    return torch.cat(parts).float()

@@ -1,0 +1,94 @@
+"""Stage 2: the image encoder learns to tell people apart, with the texts of stage 1 as a guide.
+
+CLIP-ReID (Li et al. 2023); texts adapted to each picture are those of Electronics 2025, 14(3), 525.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from reid_model.losses import (
+    Stage2Weights,
+    cosine_distillation,
+    neighbour_distillation,
+    similarity_distillation,
+    stage2_loss,
+)
+from reid_model.training.parts import Parts, Teacher
+from reid_model.training.precision import Descent, placed
+from reid_model.training.recipe import Stage2Recipe, TeachingRecipe
+
+
+def stage2_epoch(
+    parts: Parts,
+    texts: Tensor | None,
+    teachers: Sequence[Teacher],
+    batches: Iterable[tuple[Tensor, Tensor]],
+    recipe: Stage2Recipe,
+    teaching: TeachingRecipe,
+    descent: Descent,
+) -> Iterator[dict[str, Tensor]]:
+    """Learn from each batch of pictures ``(B, 3, H, W)`` and classes ``(B,)``; give its losses.
+
+    ``texts`` are those of all classes ``(C, D)``; None is the baseline.
+    """
+    parts.train()
+    weights = Stage2Weights(recipe.identity, recipe.triplet, recipe.image_to_text)
+    for pictures, labels in batches:
+        pictures, labels = placed(pictures, descent.device), labels.to(descent.device)
+        with descent.autocast():
+            output = parts.model(pictures)
+            compared = _compared(parts, texts, output.y3, recipe.plain_texts)
+        loss = stage2_loss(
+            output.scores,
+            output.features,
+            output.f_proj,
+            compared,
+            labels,
+            weights,
+            smoothing=recipe.smoothing,
+            margin=recipe.margin,
+        )
+        student = torch.cat(output.features[1:], dim=1).float()  # f_img and f_proj, (B, D)
+        taught = _taught(parts.to_teachers, teachers, pictures, student, teaching)
+        total = loss.total + taught
+        descent.step(total)
+        yield {
+            "loss": total.detach(),
+            "identity": loss.identity.detach(),
+            "triplet": loss.triplet.detach(),
+            "image_to_text": loss.image_to_text.detach(),
+            "teaching": taught.detach(),
+        }
+
+
+def _compared(parts: Parts, texts: Tensor | None, y3: Tensor, plain: bool) -> list[Tensor]:
+    """The texts that pictures are compared with: none, ``(C, D)``, ``(B, C, D)``, or both."""
+    if texts is None:
+        return []
+    if parts.guidance is None:
+        return [texts]
+    guided = parts.guidance(texts, y3)  # (B, C, D)
+    return [guided, texts] if plain else [guided]
+
+
+def _taught(
+    maps: nn.ModuleList,
+    teachers: Sequence[Teacher],
+    pictures: Tensor,
+    student: Tensor,
+    recipe: TeachingRecipe,
+) -> Tensor:
+    """How far the embeddings ``(B, D)`` are from what the teachers say, their mean."""
+    total = student.new_zeros(())
+    for to_teacher, teacher in zip(maps, teachers, strict=True):
+        with torch.no_grad():
+            theirs = teacher.embed(pictures).to(student.device)
+        total = (
+            total
+            + recipe.embedding * cosine_distillation(to_teacher(student), theirs)
+            + recipe.similarity * similarity_distillation(student, theirs)
+            + recipe.neighbours * neighbour_distillation(student, theirs, recipe.temperature)
+        )
+    return total / max(len(teachers), 1)

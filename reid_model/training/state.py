@@ -1,0 +1,144 @@
+"""How far a training is: begun anew, written to a checkpoint, or taken up from one."""
+
+import hashlib
+import time
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from reid_model.clip_resnet import ClipResNet
+from reid_model.training.checkpoint import load_checkpoint, save_checkpoint
+from reid_model.training.job import Job
+from reid_model.training.optimiser import stage_optimiser
+from reid_model.training.parts import Parts, build_encoder, build_parts
+from reid_model.training.precision import Descent, new_scaler
+from reid_model.training.stage1 import class_texts
+
+
+@dataclass(slots=True)
+class State:
+    """``epoch`` counts from 1; ``step`` is how many of its batches are done, ``steps`` all so far.
+
+    ``texts`` ``(C, D)`` are there from stage 2 on, where the recipe has texts. ``sums`` are the
+    losses of this epoch added up, ``history`` has a row for each finished one. ``features`` are
+    those of stage 1's mode A, ``saved_at`` is when the last checkpoint was written; neither is
+    part of one.
+    """
+
+    parts: Parts
+    descent: Descent
+    stage: int
+    texts: Tensor | None = None
+    epoch: int = 1
+    step: int = 0
+    steps: int = 0
+    sums: dict[str, float] = field(default_factory=dict)
+    history: list[dict[str, float]] = field(default_factory=list)
+    features: Tensor | None = None
+    saved_at: float = field(default_factory=time.perf_counter)
+
+
+def begin(job: Job, encoder: ClipResNet | None) -> State:
+    """The state before the first step. Raises ValueError for parts that do not fit."""
+    model = job.recipe.model
+    encoder = encoder or build_encoder(model)
+    parts = build_parts(model, job.classes, encoder, job.text_encoder, job.teachers)
+    # Convolutions run faster so; the channels of maps are last then, too.
+    parts = parts.to(job.device).to(memory_format=torch.channels_last)
+    stage = 1 if model.texts else 2
+    return State(parts, _descent(job, parts, stage), stage)
+
+
+def to_stage2(job: Job, state: State) -> None:
+    """The prompts are learned: fix their texts and begin with the image encoder."""
+    if state.parts.prompts is not None and job.text_encoder is not None:
+        state.parts.eval()
+        state.texts = class_texts(state.parts.prompts, job.text_encoder)
+    state.stage, state.epoch, state.step = 2, 1, 0
+    state.features = None
+    state.descent = _descent(job, state.parts, 2)
+
+
+def save(job: Job, state: State) -> None:
+    """Write all that is needed to go on as if nothing had happened."""
+    content: dict[str, Any] = {
+        "recipe": asdict(job.recipe),
+        "data": fingerprint(job),
+        "parts": state.parts.state_dict(),
+        "optimiser": state.descent.optimiser.state_dict(),
+        "scaler": state.descent.scaler.state_dict(),
+        "random": _random_state(job.device),
+        **{name: getattr(state, name) for name in _PLAIN},
+    }
+    save_checkpoint(job.out / "checkpoints", state.steps, content)
+    state.saved_at = time.perf_counter()
+
+
+#: What a checkpoint keeps of a State as it is.
+_PLAIN = ("stage", "texts", "epoch", "step", "steps", "sums", "history")
+
+
+def resumed(job: Job, encoder: ClipResNet | None) -> State | None:
+    """The state of the last checkpoint, or None where there is none.
+
+    Raises ValueError when it is damaged, or is of another recipe or other pictures.
+    """
+    content = load_checkpoint(job.out / "checkpoints")
+    if content is None:
+        return None
+    _check_same(job, content)
+    state = begin(job, encoder)
+    state.descent = _descent(job, state.parts, content["stage"])
+    state.parts.load_state_dict(content["parts"])
+    state.descent.optimiser.load_state_dict(content["optimiser"])
+    state.descent.scaler.load_state_dict(content["scaler"])
+    for name in _PLAIN:
+        setattr(state, name, content[name])
+    if state.texts is not None:
+        state.texts = state.texts.to(job.device)
+    _set_random_state(job.device, content["random"])
+    return state
+
+
+def fingerprint(job: Job) -> str:
+    """A hash of who is in which training picture, wherever the pictures lie."""
+    lines = (f"{i.path.name} {i.identity} {i.camera}\n" for i in job.reid_set.train)
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def _descent(job: Job, parts: Parts, stage: int) -> Descent:
+    precision = job.recipe.precision
+    return Descent(
+        stage_optimiser(parts, stage, job.recipe),
+        new_scaler(job.device, precision),
+        job.device,
+        precision,
+    )
+
+
+def _check_same(job: Job, content: dict[str, Any]) -> None:
+    ours, theirs = asdict(job.recipe), content["recipe"]
+    changed = sorted(key for key in ours if ours[key] != theirs.get(key))
+    if changed:
+        raise ValueError(
+            f"{job.out} was trained by another recipe, which differs in {', '.join(changed)}: "
+            "resume with that one, or choose another folder"
+        )
+    if content["data"] != fingerprint(job):
+        raise ValueError(
+            f"{job.out} was trained on other pictures than those given now: "
+            "resume with the same ones, or choose another folder"
+        )
+
+
+def _random_state(device: str) -> list[Tensor]:
+    on_device = [torch.cuda.get_rng_state(device)] if device.startswith("cuda") else []
+    return [torch.get_rng_state(), *on_device]
+
+
+def _set_random_state(device: str, states: list[Tensor]) -> None:
+    torch.set_rng_state(states[0])
+    if device.startswith("cuda") and len(states) > 1:
+        torch.cuda.set_rng_state(states[1], device)

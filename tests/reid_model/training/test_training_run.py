@@ -1,0 +1,313 @@
+"""Whole trainings of a tiny network on a tiny set."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import pytest
+import torch
+from reid_toys import toy_model, toy_recipe, toy_text_encoder, write_toy_set
+from safetensors.torch import load_file
+from torch import Tensor
+
+from reid_model.clip_text import ClipText
+from reid_model.data import ReidSet
+from reid_model.data.folder import read_folder
+from reid_model.training.checkpoint import load_checkpoint
+from reid_model.training.job import Progress
+from reid_model.training.parts import Teacher
+from reid_model.training.recipe import (
+    AugmentRecipe,
+    Recipe,
+    Stage1Recipe,
+    Stage2Recipe,
+    TeachingRecipe,
+)
+from reid_model.training.run import train
+
+
+class Killed(Exception):
+    """The process ends here, as far as a test can tell."""
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def toys(tmp_path_factory: pytest.TempPathFactory) -> ReidSet:
+    return read_folder(write_toy_set(tmp_path_factory.mktemp("toys") / "toys"))
+
+
+@cache
+def texts() -> ClipText:
+    """A text encoder, which no training changes."""
+    return toy_text_encoder()
+
+
+def trained(recipe: Recipe, toys: ReidSet, out: Path, **how: object) -> dict[str, Tensor]:
+    """The weights after a training with the same text encoder every time."""
+    text = texts() if recipe.model.texts else None
+    path = train(recipe, toys, out, text_encoder=text, **how)  # type: ignore[arg-type]
+    assert path == out / "model.safetensors"
+    return load_file(path)
+
+
+def same(one: dict[str, Tensor], two: dict[str, Tensor]) -> bool:
+    return one.keys() == two.keys() and all(torch.equal(one[name], two[name]) for name in one)
+
+
+def curves(out: Path) -> list[dict[str, float]]:
+    lines = (out / "curves.jsonl").read_text().splitlines()
+    return [json.loads(line) for line in lines]
+
+
+def plain(**changes: object) -> Recipe:
+    """The baseline: no texts, long enough to learn."""
+    return toy_recipe(
+        toy_model(texts=False, text_guidance=False),
+        stage2=Stage2Recipe(
+            epochs=25,
+            identities=6,
+            images=2,
+            warm_up_epochs=3,
+            learning_rate=2e-3,
+            milestones=(22,),
+        ),
+        augment=AugmentRecipe(pad=2, erase=0.2),
+        **changes,
+    )
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_the_baseline_learns_the_toy_set(toys: ReidSet, tmp_path: Path, precision: str) -> None:
+    told: list[Progress] = []
+    trained(plain(precision=precision), toys, tmp_path / "out", report=told.append)
+    steps = [progress for progress in told if progress.what == "stage 2"]
+    assert [(p.epoch, p.step, p.steps, p.epochs) for p in steps] == [
+        (epoch, step, 2, 25) for epoch in range(1, 26) for step in (1, 2)
+    ]
+    assert steps[-1].losses["loss"] < 0.8 * steps[0].losses["loss"]
+    assert {p.losses["image_to_text"] for p in steps} == {0.0}
+    assert all(progress.images_per_s > 0 for progress in steps)
+    assert [(p.step, p.steps) for p in told if p.what == "measuring"] == [(18, 18)]
+    card = json.loads((tmp_path / "out" / "model.json").read_text())
+    assert card["figures"]["rank1"] == 1.0
+    assert card["figures"]["queries"] == 6
+    assert card["data"] == {"name": "toys", "identities": 6, "pictures": 24}
+    assert card["recipe"]["model"]["width"] == 4
+    rows = curves(tmp_path / "out")
+    assert [row["epoch"] for row in rows] == list(range(1, 26))
+    last = [progress.losses["loss"] for progress in steps[-2:]]
+    assert rows[-1]["loss"] == pytest.approx(sum(last) / 2)
+    assert rows[-1]["learning_rate"] == pytest.approx(2e-4)
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_one_others(
+    toys: ReidSet, tmp_path: Path
+) -> None:
+    first = trained(toy_recipe(), toys, tmp_path / "first")
+    torch.manual_seed(99)
+    second = trained(toy_recipe(), toys, tmp_path / "second")
+    after = torch.rand(1)
+    assert same(first, second)
+    assert not same(first, trained(toy_recipe(seed=2), toys, tmp_path / "other"))
+    # A training draws from a state of its own.
+    torch.manual_seed(99)
+    assert torch.equal(torch.rand(1), after)
+
+
+@pytest.mark.parametrize("mode", ["A", "B"])
+def test_a_killed_training_ends_with_the_weights_of_an_undisturbed_one(
+    toys: ReidSet, tmp_path: Path, mode: str
+) -> None:
+    recipe = toy_recipe(
+        stage1=Stage1Recipe(mode=mode, epochs=2, batch=10, warm_up_epochs=1)  # type: ignore[arg-type]
+    )
+    whole = trained(recipe, toys, tmp_path / "whole")
+    for kills, every_s in (((1, 3, 2, 4), 0.0), ((9,), 1e9)):
+        out = tmp_path / f"killed-{kills}-{every_s}"
+        for steps in kills:
+            with pytest.raises(Killed):
+                trained(
+                    recipe,
+                    toys,
+                    out,
+                    resume=True,
+                    report=after_steps(steps),
+                    checkpoint_every_s=every_s,
+                )
+        assert same(whole, trained(recipe, toys, out, resume=True))
+        assert curves(out) == curves(tmp_path / "whole")
+        assert len(list((out / "checkpoints").iterdir())) == 2
+
+
+def after_steps(steps: int) -> Callable[[Progress], None]:
+    """A listener that ends the process when so many batches are done."""
+    left = [steps]
+
+    def report(progress: Progress) -> None:
+        left[0] -= progress.what.startswith("stage")
+        if left[0] == 0:
+            raise Killed
+
+    return report
+
+
+@pytest.mark.parametrize("steps", [1, 3, 7, 14])
+def test_a_stopped_training_loses_nothing(toys: ReidSet, tmp_path: Path, steps: int) -> None:
+    recipe = toy_recipe()
+    whole: list[Progress] = []
+    undisturbed = trained(recipe, toys, tmp_path / "whole", report=whole.append)
+    told: list[Progress] = []
+    stopped = train(
+        recipe,
+        toys,
+        tmp_path / "out",
+        text_encoder=texts(),
+        report=told.append,
+        stop=lambda: len(told) >= steps,
+    )
+    assert stopped is None
+    assert len(told) == steps
+    assert not (tmp_path / "out" / "model.safetensors").exists()
+    resumed = trained(recipe, toys, tmp_path / "out", resume=True, report=told.append)
+    assert same(undisturbed, resumed)
+    assert [p.losses for p in told if p.losses] == [p.losses for p in whole if p.losses]
+
+
+def test_processes_that_read_pictures_change_nothing(toys: ReidSet, tmp_path: Path) -> None:
+    recipe = replace(plain(), augment=AugmentRecipe(occlude=0.5, recolour=0.5, tight=0.5))
+    recipe = replace(recipe, stage2=replace(recipe.stage2, epochs=1))
+    alone = trained(recipe, toys, tmp_path / "alone")
+    assert same(alone, trained(recipe, toys, tmp_path / "helped", workers=2))
+
+
+def test_a_finished_training_can_be_resumed_and_changes_nothing(
+    toys: ReidSet, tmp_path: Path
+) -> None:
+    first = trained(plain(), toys, tmp_path)
+    told: list[Progress] = []
+    assert same(first, trained(plain(), toys, tmp_path, resume=True, report=told.append))
+    assert {progress.what for progress in told} == {"measuring"}
+
+
+def test_stage_1_in_mode_a_looks_at_every_picture_once(toys: ReidSet, tmp_path: Path) -> None:
+    told: list[Progress] = []
+    recipe = toy_recipe(stage1=Stage1Recipe(mode="A", epochs=3, batch=8))
+    trained(recipe, toys, tmp_path, report=told.append)
+    assert [p.step for p in told if p.what == "features"] == [24]
+    # 24 pictures are three batches of 8, and no empty fourth one.
+    assert [(p.epoch, p.step) for p in told if p.what == "stage 1"] == [
+        (epoch, step) for epoch in (1, 2, 3) for step in (1, 2, 3)
+    ]
+
+
+@pytest.mark.parametrize("mode", ["A", "B"])
+def test_stage_1_leaves_the_encoder_as_it_is(toys: ReidSet, tmp_path: Path, mode: str) -> None:
+    stage1 = Stage1Recipe(mode=mode, epochs=2, batch=8)  # type: ignore[arg-type]
+    told: list[Progress] = []
+
+    def state_after(steps: int) -> dict[str, Tensor]:
+        train(
+            toy_recipe(stage1=stage1),
+            toys,
+            tmp_path,
+            text_encoder=texts(),
+            resume=True,
+            report=told.append,
+            stop=lambda: sum(p.what == "stage 1" for p in told) >= steps,
+        )
+        content = load_checkpoint(tmp_path / "checkpoints")
+        assert content is not None
+        parts: dict[str, Tensor] = content["parts"]
+        return parts
+
+    early, late = state_after(1), state_after(6)
+    changed = {name for name in early if not torch.equal(early[name], late[name])}
+    assert "prompts.context" in changed
+    rest = {name for name in changed if not name.startswith("prompts.")}
+    assert all(name.startswith("model.trunk.mscsa.") for name in rest)
+    # MSCSA is in training in mode B: its normalisations count batches.
+    assert ("model.trunk.mscsa.0.spatial.norm.running_mean" in rest) == (mode == "B")
+    assert bool(rest) == (mode == "B")
+
+
+def test_stage_1_learns_prompts_that_fit_the_pictures(toys: ReidSet, tmp_path: Path) -> None:
+    recipe = toy_recipe(
+        stage1=Stage1Recipe(epochs=25, batch=24, learning_rate=5e-2, weight_decay=0.0)
+    )
+    trained(recipe, toys, tmp_path)
+    rows = curves(tmp_path)
+    losses = [row["loss"] for row in rows if row["stage"] == 1]
+    assert losses[-1] < 0.9 * losses[0]
+
+
+def test_guidance_and_plain_texts_are_both_compared_with(toys: ReidSet, tmp_path: Path) -> None:
+    def first_loss(name: str, guided: bool, plain_texts: bool) -> float:
+        told: list[Progress] = []
+        recipe = toy_recipe(
+            toy_model(text_guidance=guided),
+            stage2=Stage2Recipe(epochs=1, identities=3, images=2, plain_texts=plain_texts),
+        )
+        trained(recipe, toys, tmp_path / name, report=told.append)
+        return next(p.losses["image_to_text"] for p in told if p.what == "stage 2")
+
+    plain_loss = first_loss("plain", False, False)
+    assert first_loss("guided", True, False) == pytest.approx(plain_loss, rel=1e-3)
+    assert first_loss("both", True, True) == pytest.approx(2 * plain_loss, rel=1e-3)
+
+
+def test_a_teacher_is_learned_from(toys: ReidSet, tmp_path: Path) -> None:
+    teacher = Teacher(lambda pictures: pictures.mean(dim=(2, 3)), 3)
+    told: list[Progress] = []
+    recipe = replace(plain(), teaching=TeachingRecipe(("colours",)))
+    trained(recipe, toys, tmp_path, report=told.append, teachers=[teacher])
+    taught = [p.losses["teaching"] for p in told if p.what == "stage 2"]
+    assert taught[-1] < 0.7 * taught[0]
+
+
+def test_a_training_is_not_overwritten_nor_mixed_with_another(
+    toys: ReidSet, tmp_path: Path
+) -> None:
+    trained(plain(), toys, tmp_path)
+    with pytest.raises(ValueError, match="holds a training already"):
+        train(plain(), toys, tmp_path)
+    with pytest.raises(ValueError, match="another recipe, which differs in seed"):
+        train(plain(seed=3), toys, tmp_path, resume=True)
+    fewer = replace(toys, train=toys.train[:-1])
+    with pytest.raises(ValueError, match="on other pictures"):
+        train(plain(), fewer, tmp_path, resume=True)
+
+
+def test_what_does_not_fit_is_refused(toys: ReidSet, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="needs a text encoder"):
+        train(toy_recipe(), toys, tmp_path)
+    with pytest.raises(ValueError, match="must share a space"):
+        train(toy_recipe(), toys, tmp_path, text_encoder=toy_text_encoder(32))
+    with pytest.raises(ValueError, match="names 0 teachers, got 1"):
+        train(plain(), toys, tmp_path, teachers=[Teacher(lambda pictures: pictures, 3)])
+    with pytest.raises(ValueError, match="no pictures to train on"):
+        train(plain(), replace(toys, train=()), tmp_path)
+    with pytest.raises(ValueError, match="float16 needs a GPU"):
+        train(plain(precision="float16"), toys, tmp_path)
+    many = replace(plain(), stage2=Stage2Recipe())
+    with pytest.raises(ValueError, match="16 identities"):
+        train(many, toys, tmp_path)
+
+
+def test_a_loss_that_is_no_number_ends_the_training(toys: ReidSet, tmp_path: Path) -> None:
+    recipe = replace(plain(), stage2=replace(plain().stage2, learning_rate=1e30))
+    with pytest.raises(ValueError, match="no longer a number in epoch"):
+        train(recipe, toys, tmp_path)
+
+
+def test_a_set_without_queries_is_not_measured(toys: ReidSet, tmp_path: Path) -> None:
+    trained(plain(), replace(toys, query=(), gallery=()), tmp_path)
+    assert json.loads((tmp_path / "model.json").read_text())["figures"] == {}

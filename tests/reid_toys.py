@@ -1,0 +1,70 @@
+"""A data set of coloured people and a recipe for them, small enough to be trained in a test."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from reid_model.clip_text import ClipText
+from reid_model.training.recipe import ModelRecipe, Recipe, Stage1Recipe, Stage2Recipe
+
+#: Shirt and trousers of each identity, BGR.
+_CLOTHES = (
+    ((200, 40, 40), (30, 30, 30)),
+    ((40, 200, 40), (200, 200, 200)),
+    ((40, 40, 200), (30, 30, 30)),
+    ((200, 200, 40), (60, 120, 60)),
+    ((40, 200, 200), (120, 60, 60)),
+    ((200, 40, 200), (200, 200, 200)),
+)
+
+
+def write_toy_set(root: Path) -> Path:
+    """The folder layout: 6 identities x 4 pictures to train on, and 2 each to find, in 64 x 32."""
+    random = np.random.default_rng(7)
+    for split, cameras in (("train", "abab"), ("query", "a"), ("gallery", "bb")):
+        for identity, clothes in enumerate(_CLOTHES):
+            folder = root / split / f"p{identity}"
+            folder.mkdir(parents=True)
+            for number, camera in enumerate(cameras):
+                cv2.imwrite(str(folder / f"{camera}_{number}.png"), _picture(clothes, random))
+    return root
+
+
+def _picture(clothes: tuple[tuple[int, ...], ...], random: np.random.Generator) -> np.ndarray:
+    image = np.full((64, 32, 3), 128, np.int64)
+    top = 12 + int(random.integers(0, 6))
+    image[top:38, 6:26], image[38:62, 8:24] = clothes
+    return np.clip(image + random.integers(-25, 26, image.shape), 0, 255).astype(np.uint8)
+
+
+def toy_text_encoder(output_dim: int = 16) -> ClipText:
+    """A text encoder of one narrow layer."""
+    return ClipText(output_dim=output_dim, width=16, layers=1, heads=2)
+
+
+def toy_model(**changes: object) -> ModelRecipe:
+    """The smallest network that has all parts."""
+    small: dict[str, object] = {
+        "width": 4,
+        "layers": (1, 1, 1, 1),
+        "output_dim": 16,
+        "image_size": (64, 32),
+        "mscsa_modules": 2,
+    }
+    return ModelRecipe(**{**small, **changes})  # type: ignore[arg-type]
+
+
+def toy_recipe(
+    model: ModelRecipe | None = None,
+    stage1: Stage1Recipe | None = None,
+    stage2: Stage2Recipe | None = None,
+    **changes: object,
+) -> Recipe:
+    """Two epochs of each stage on batches of 3 x 2 pictures, in float32."""
+    return Recipe(
+        model=model or toy_model(),
+        stage1=stage1 or Stage1Recipe(epochs=2, batch=10, warm_up_epochs=1),
+        stage2=stage2 or Stage2Recipe(epochs=2, identities=3, images=2, warm_up_epochs=1),
+        **{"precision": "float32", **changes},  # type: ignore[arg-type]
+    )
