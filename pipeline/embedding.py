@@ -47,7 +47,15 @@ def similarity_calibration(config: ReidConfig) -> Calibration:
     A name of the manifest needs no weights on this machine. Raises UserError as ``open_embedder``.
     """
     trained = Path(config.model).suffix == _TRAINED
-    similarity = Similarity() if trained else _network(config.model).similarity
+    return _calibration(Similarity() if trained else _network(config.model).similarity)
+
+
+def unknown_calibration() -> Calibration:
+    """What the cosines of a network of which nothing is known are worth: a middling one's."""
+    return _calibration(Similarity())
+
+
+def _calibration(similarity: Similarity) -> Calibration:
     return Calibration(
         other_cameras=Line(similarity.other_cameras.slope, similarity.other_cameras.midpoint),
         same_camera=Line(similarity.same_camera.slope, similarity.same_camera.midpoint),

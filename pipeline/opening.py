@@ -7,11 +7,13 @@ from pipeline.bus.streams import Bus
 from pipeline.camera import open_tracker
 from pipeline.config import SiteConfig, TrackerConfig
 from pipeline.devices import resolve_device
-from pipeline.embedding import open_embedder, similarity_calibration
+from pipeline.embedding import open_embedder, similarity_calibration, unknown_calibration
 from pipeline.errors import UserError
 from pipeline.node import Detects, Embeds
 from pipeline.sources import Source, open_source
+from pipeline.sources.kinds import kind_of
 from pipeline.sources.recorded import RecordedSource
+from trackers.association.appearance import Calibration
 from trackers.association.association import Association, Rules
 from trackers.association.motion import Limits
 from trackers.single_camera import needs_image
@@ -74,9 +76,17 @@ def association_of(config: SiteConfig) -> Association:
             min_confidence=rules.min_confidence,
             gallery_s=rules.gallery_s,
             limits=Limits(rules.max_speed, rules.max_ground_distance),
-            calibration=similarity_calibration(config.reid),
+            calibration=_calibration(config),
         )
     )
+
+
+def _calibration(config: SiteConfig) -> Calibration:
+    """What cosines are worth; recorded embeddings come from a network of the user's own."""
+    known = similarity_calibration(config.reid)
+    sources = [camera.source for camera in config.cameras.values()]
+    recorded = all(source is not None and kind_of(source) == "recorded" for source in sources)
+    return unknown_calibration() if recorded else known
 
 
 def _check_recorded(tracker: TrackerConfig, source: RecordedSource) -> None:
