@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from reid_model.openvino_runtime import import_openvino, read_network
+from reid_model.openvino_runtime import core, import_openvino, read_network
 from reid_model.preprocess import EmbedderSpec, crops_to_batch
 
 __all__ = ["Embedder", "EmbedderSpec", "load_embedder"]
@@ -93,11 +93,10 @@ def _converted(path: Path, spec: EmbedderSpec) -> Any:
 
 
 def _openvino_forward(network: Any, path: Path, spec: EmbedderSpec) -> _Forward:
-    core = import_openvino().Core()
     shape = [-1, 3, spec.height, spec.width]
     try:
         network.reshape(shape)
-        compiled = core.compile_model(network, "CPU", {"PERFORMANCE_HINT": "LATENCY"})
+        compiled = core().compile_model(network, "CPU", {"PERFORMANCE_HINT": "LATENCY"})
     except RuntimeError as error:
         raise ValueError(f"{path} does not take pictures of {spec.height}x{spec.width}") from error
 

@@ -14,7 +14,7 @@ from pipeline.detector.yolo import Traits, exported_traits
 from pipeline.errors import UserError
 from pipeline.paths import cache_folder
 from pipeline.weights.store import sha256_of
-from reid_model.openvino_runtime import import_openvino, read_network
+from reid_model.openvino_runtime import core, import_openvino, read_network
 
 #: Compiled networks kept, one for each shape of padded picture.
 _SHAPES = 16
@@ -76,7 +76,7 @@ class OpenVinoNetwork:
         try:
             network = steps.build()
             network.reshape([1, *shape, 3])
-            compiled = openvino.Core().compile_model(network, "CPU", hints)
+            compiled = core().compile_model(network, "CPU", hints)
         except RuntimeError as error:
             raise UserError(
                 f"{self._path} does not take one picture of {shape[0]}x{shape[1]} pixels: export "
