@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from pipeline.detector.geometry import Letterbox, fit, fit_fixed
 from pipeline.detector.yolo import Traits, suppress
+from trackers.boxes import iou
 from trackers.detections import Detections, valid_boxes
 
 #: Two networks agree when each person whom one finds with this score ...
@@ -56,16 +57,7 @@ def disagreement(one: Detections, other: Detections) -> str | None:
 
 def _has_partner(box: NDArray[np.float32], score: np.float32, others: Detections) -> bool:
     close = np.abs(others.scores - score) <= _SAME_SCORE
-    return bool((close & (_overlaps(box, others.boxes) >= _SAME_IOU)).any())
-
-
-def _overlaps(box: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The IoU of one box with each of ``others`` ``(N, 4)``."""
-    sides = np.minimum(box[2:], others[:, 2:]) - np.maximum(box[:2], others[:, :2])
-    common = sides.clip(0).prod(axis=1)
-    areas = (others[:, 2:] - others[:, :2]).prod(axis=1) + (box[2:] - box[:2]).prod()
-    overlaps: NDArray[np.float32] = common / (areas - common)
-    return overlaps
+    return bool((close & (iou(box[None], others.boxes)[0] >= _SAME_IOU)).any())
 
 
 def _letterbox(image: NDArray[np.uint8], network: Network, size: int) -> Letterbox:

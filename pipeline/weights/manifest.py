@@ -1,11 +1,12 @@
 """configs/models.yaml as checked values."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
+from pipeline.config import Section
+from pipeline.config_file import read_yaml
 from pipeline.errors import UserError
 from pipeline.paths import config_folder
 
@@ -13,12 +14,6 @@ Kind = Literal["detector", "reid", "clip"]
 Architecture = Literal["deep_sort", "openvino", "onnx"]
 Triple = Annotated[list[float], Field(min_length=3, max_length=3)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-
-
-class Section(BaseModel):
-    """A part of the manifest. Unknown keys are errors; values do not change later."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Source(Section):
@@ -148,16 +143,6 @@ def own_network(path: Path) -> Network:
         return Network.model_validate({"architecture": architecture, **described})
     except ValidationError as error:
         raise _fault(beside, error, skip=0) from None
-
-
-def read_yaml(path: Path) -> Any:
-    """The values of a YAML file. Raises UserError when it cannot be read."""
-    try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
 
 
 def _fault(path: Path, error: ValidationError, skip: int) -> UserError:
