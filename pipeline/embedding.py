@@ -1,15 +1,19 @@
 """The ReID embedder of a site: its weights found and verified, its preprocessing looked up."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from pipeline.config import ReidConfig
+from pipeline.config import ReidConfig, Similarity
 from pipeline.errors import UserError
 from pipeline.weights import known_by_hash, load_manifest, weights_path
-from pipeline.weights.manifest import Network, Similarity, own_network
+from pipeline.weights.manifest import Network, own_network
 from reid_model.embedder import Embedder, load_embedder
 from reid_model.preprocess import EmbedderSpec
-from reid_model.training.model_file import open_trained
 from trackers.association.appearance import Calibration, Line
+
+if TYPE_CHECKING:
+    # torch loads in seconds; an associator that takes over has none to lose.
+    from reid_model.similarity import SimilarityFit
 
 _TRAINED = ".safetensors"
 
@@ -35,6 +39,8 @@ def open_embedder(config: ReidConfig, device: str) -> Embedder:
     path = weights_path(config.model, kind="reid")
     try:
         if path.suffix == _TRAINED:
+            from reid_model.trained_embedder import open_trained
+
             return open_trained(path, device, config.batch)
         return load_embedder(path, _spec(_network(config.model)), device, config.batch)
     except ValueError as error:
@@ -46,21 +52,52 @@ def similarity_calibration(config: ReidConfig) -> Calibration:
 
     A name of the manifest needs no weights on this machine. Raises UserError as ``open_embedder``.
     """
-    trained = Path(config.model).suffix == _TRAINED
-    return _calibration(Similarity() if trained else _network(config.model).similarity)
+    network = _described(config.model)
+    if network is not None:
+        return calibration_of(network.similarity)
+    from reid_model.training.model_file import load_similarity
+
+    try:
+        fit = load_similarity(weights_path(config.model, kind="reid"))
+    except ValueError as error:
+        raise UserError(f"ReID model {config.model}: {error}") from error
+    return _fitted(fit)
 
 
 def unknown_calibration() -> Calibration:
     """What the cosines of a network of which nothing is known are worth: a middling one's."""
-    return _calibration(Similarity())
+    return calibration_of(Similarity())
 
 
-def _calibration(similarity: Similarity) -> Calibration:
+def _fitted(fit: "SimilarityFit | None") -> Calibration:
+    """What travels with a trained model; a middling network's lines where it has none."""
+    middling = unknown_calibration()
+    if fit is None:
+        return middling
+    same, other = fit.same_camera, fit.other_cameras
+    return Calibration(
+        other_cameras=Line(other.slope, other.midpoint) if other else middling.other_cameras,
+        same_camera=Line(same.slope, same.midpoint) if same else middling.same_camera,
+        strangers=fit.strangers,
+    )
+
+
+def calibration_of(similarity: Similarity) -> Calibration:
+    """What cosines are worth, out of a configuration or the manifest."""
     return Calibration(
         other_cameras=Line(similarity.other_cameras.slope, similarity.other_cameras.midpoint),
         same_camera=Line(similarity.same_camera.slope, similarity.same_camera.midpoint),
         strangers=similarity.strangers,
     )
+
+
+def _described(name_or_path: str) -> Network | None:
+    """What is known of a network beside its weights; None for a model that says it itself."""
+    entry = load_manifest().get(name_or_path)
+    if entry is not None and entry.kind == "reid":
+        return entry.network
+    trained = Path(name_or_path).suffix == _TRAINED
+    return None if trained else _network(name_or_path)
 
 
 def _network(name_or_path: str) -> Network:

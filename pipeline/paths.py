@@ -3,12 +3,19 @@
 import os
 from pathlib import Path
 
+import reid_model
+
 
 def config_folder() -> Path:
     """The folder of YAML files: beside this file in a wheel, at the top of a checkout."""
     here = Path(__file__).resolve().parent
     packed = here / "configs"
     return packed if packed.is_dir() else here.parent / "configs"
+
+
+def packed_weights_folder() -> Path:
+    """The folder of the weights that come with fusetrack."""
+    return Path(reid_model.__file__).resolve().parent / "weights"
 
 
 def cache_folder() -> Path:

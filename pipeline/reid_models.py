@@ -15,12 +15,10 @@ from pipeline.embedding import open_embedder
 from pipeline.errors import UserError
 from reid_model.data.files import is_picture, read_picture
 from reid_model.data.reid_set import ReidSet
-from reid_model.data.transforms import IMAGENET
 from reid_model.embedder import Embedder
 from reid_model.evaluation import evaluate, evaluate_distances
 from reid_model.rerank import rerank
 from reid_model.training.measure import figures, people_of
-from reid_model.training.parts import Teacher
 
 #: Called with the pictures done so far and their number.
 Tell = Callable[[int, int], None]
@@ -94,18 +92,6 @@ def embeddings(
             raise UserError(str(error)) from error
         yield embedder.embed(crops)
         tell(start + len(some), len(paths))
-
-
-def teacher(embedder: Embedder) -> Teacher:
-    """An embedder as a teacher of another network: it sees the same changed pictures."""
-    mean, std = (torch.tensor(v)[:, None, None] for v in (IMAGENET.mean, IMAGENET.std))
-
-    def embed(pictures: torch.Tensor) -> torch.Tensor:
-        pixels = (pictures.float().cpu() * std + mean) * 255
-        crops = [_bgr(image) for image in pixels.round().clamp(0, 255).to(torch.uint8)]
-        return torch.from_numpy(embedder.embed(crops))
-
-    return Teacher(embed, embedder.dimension)
 
 
 def _bgr(image: torch.Tensor) -> NDArray[np.uint8]:

@@ -71,9 +71,26 @@ class AttentionPool(nn.Module):
         return self._attend(tokens, tokens)
 
     def mean_token(self, x: Tensor) -> Tensor:
-        """Token 0 of the output alone, ``(B, output_dim)``, for less work."""
-        tokens = self._tokens(x)
-        return self._attend(tokens[:, :1], tokens)[:, 0]
+        """Token 0 of the output alone, ``(B, output_dim)``, for less work.
+
+        One query needs neither the keys nor the values of every token: q (K t) is (q K) t, the sum
+        of a V t is V times the sum of a t, and the keys' bias is the same for all tokens.
+        """
+        tokens = self._tokens(x)  # (B, N, D)
+        query = self.q_proj(tokens[:, 0])  # (B, D)
+        query = self._split(query[:, None])[:, :, 0].transpose(0, 1)  # (heads, B, D / heads)
+        asked = query @ self._by_head(self.k_proj)  # (heads, B, D)
+        scores = asked.transpose(0, 1) @ tokens.transpose(1, 2) * query.shape[2] ** -0.5
+        attention = F.softmax(scores, dim=2)  # (B, heads, N)
+        seen = (attention @ tokens).transpose(0, 1)  # (heads, B, D)
+        values = seen @ self._by_head(self.v_proj).transpose(1, 2)  # (heads, B, D / heads)
+        merged: Tensor = self.c_proj(values.transpose(0, 1).flatten(1) + self.v_proj.bias)
+        return merged
+
+    def _by_head(self, projection: nn.Linear) -> Tensor:
+        """The weight that makes each head's share: ``(heads, D / heads, D)``."""
+        weight = projection.weight
+        return weight.reshape(self.heads, -1, weight.shape[1])
 
     def _tokens(self, x: Tensor) -> Tensor:
         """The mean and the places, with their positions: ``(B, N, D)``, N = 1 + H * W."""

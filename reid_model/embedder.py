@@ -1,28 +1,38 @@
 """From crops of people to unit vectors that can be compared by their dot product."""
 
-import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from reid_model.openvino_runtime import core, import_openvino, read_network
-from reid_model.preprocess import EmbedderSpec, crops_to_batch
+from reid_model.openvino_runtime import convert_network, core, import_openvino, read_network
+from reid_model.preprocess import EmbedderSpec, normalise, resize_crops
 
-__all__ = ["Embedder", "EmbedderSpec", "load_embedder"]
+if TYPE_CHECKING:
+    from torch import nn
 
-#: A normalised batch (N, 3, H, W) to raw vectors (N, D).
-_Forward = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+__all__ = ["Embedder", "EmbedderSpec", "load_embedder", "openvino_embedder", "torch_embedder"]
+
+#: BGR pictures (N, H, W, 3) uint8 to raw vectors (N, D). MemoryError: N is too large.
+_Forward = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+
+#: What a processor multiplies in: bf16 is faster where it is built in.
+Precision = Literal["f32", "bf16"]
 
 _TINY = 1e-12
+#: What PyTorch and OpenVINO say when memory runs out.
+_OUT_OF_MEMORY = ("out of memory", "can't allocate", "bad_alloc", "allocate memory")
 
 
 class Embedder:
     """A network, its preprocessing and its batch size. Not to be shared between threads.
 
-    ``dimension`` is D. ``device`` is where it runs: ``cpu`` or ``cuda:N``.
+    ``dimension`` is D. ``device`` is where it runs: ``cpu`` or ``cuda:N``. ``batch`` is how many
+    crops it sees at once; where memory does not do for them, it sees half as many from then on.
+    Raises ValueError for a batch under 1, and for a network that does not give numbers.
     """
 
     def __init__(self, forward: _Forward, spec: EmbedderSpec, device: str, batch: int) -> None:
@@ -30,22 +40,38 @@ class Embedder:
             raise ValueError(f"batch must be at least 1, got {batch}")
         self._forward = forward
         self._spec = spec
-        self._batch = batch
+        self.batch = batch
         self.device = device
-        black = np.zeros((1, 3, spec.height, spec.width), np.float32)
-        self.dimension: int = forward(black).shape[1]
+        black = self._raw(np.zeros((1, spec.height, spec.width, 3), np.uint8))
+        self.dimension: int = black.shape[1]
 
     def embed(self, crops: list[NDArray[np.uint8]]) -> NDArray[np.float32]:
         """The unit vectors of BGR crops ``(h, w, 3)`` of any size: ``(N, D)``, in their order.
 
-        Raises ValueError for a crop that is not uint8 BGR or has no pixels.
+        A crop of which the network makes all zeros keeps those. Raises ValueError for a crop that
+        is not uint8 BGR or has no pixels, and for a network that does not give numbers.
         """
         vectors = np.zeros((len(crops), self.dimension), np.float32)
-        for start in range(0, len(crops), self._batch):
-            part = crops[start : start + self._batch]
-            vectors[start : start + len(part)] = self._forward(crops_to_batch(part, self._spec))
+        done = 0
+        while done < len(crops):
+            part = crops[done : done + self.batch]
+            pictures = resize_crops(part, self._spec.height, self._spec.width)
+            try:
+                vectors[done : done + len(part)] = self._raw(pictures)
+            except MemoryError:
+                if len(part) == 1:
+                    raise
+                self.batch = len(part) // 2
+                continue
+            done += len(part)
         lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
         return np.asarray(vectors / np.maximum(lengths, _TINY), np.float32)
+
+    def _raw(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+        vectors = self._forward(pictures)
+        if not np.isfinite(vectors).all():
+            raise ValueError("the network gives vectors that are NaN or infinite")
+        return vectors
 
 
 def load_embedder(path: Path, spec: EmbedderSpec, device: str, batch: int = 32) -> Embedder:
@@ -58,50 +84,78 @@ def load_embedder(path: Path, spec: EmbedderSpec, device: str, batch: int = 32) 
     """
     if not path.is_file():
         raise ValueError(f"{path} does not exist")
-    if spec.architecture == "deep_sort" and device != "cpu":
-        return Embedder(_torch_forward(path, device), spec, device, batch)
-    network = _converted(path, spec) if spec.architecture == "deep_sort" else read_network(path)
-    return Embedder(_openvino_forward(network, path, spec), spec, "cpu", batch)
-
-
-def _torch_forward(path: Path, device: str) -> _Forward:
-    import torch
-
+    if spec.architecture != "deep_sort":
+        return openvino_embedder(read_network(path), str(path), spec, batch)
     from reid_model.deep_sort_net import load_deep_sort
 
-    net = load_deep_sort(path).to(device)
+    net = load_deep_sort(path)
+    if device != "cpu":
+        return torch_embedder(net, spec, device, batch)
+    return openvino_embedder(convert_network(net, spec.height, spec.width), str(path), spec, batch)
 
-    def forward(batch: NDArray[np.float32]) -> NDArray[np.float32]:
-        with torch.inference_mode():
-            vectors: NDArray[np.float32] = net(torch.from_numpy(batch).to(device)).cpu().numpy()
+
+def torch_embedder(network: "nn.Module", spec: EmbedderSpec, device: str, batch: int) -> Embedder:
+    """A PyTorch network in eval mode, moved to ``device``."""
+    import torch
+
+    network = network.to(device).to(memory_format=torch.channels_last)
+
+    def forward(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+        with torch.inference_mode(), _memory_errors():
+            pixels = torch.from_numpy(normalise(pictures, spec)).to(device)
+            vectors: NDArray[np.float32] = network(pixels).cpu().numpy()
         return vectors
 
-    return forward
+    return Embedder(forward, spec, device, batch)
 
 
-def _converted(path: Path, spec: EmbedderSpec) -> Any:
-    """The deep-sort network as an OpenVINO model in memory."""
-    import torch
+def openvino_embedder(
+    network: Any, name: str, spec: EmbedderSpec, batch: int, precision: Precision | None = None
+) -> Embedder:
+    """An OpenVINO model, which becomes part of the embedder, on the CPU.
 
-    from reid_model.deep_sort_net import load_deep_sort
-
-    example = torch.zeros(2, 3, spec.height, spec.width)
-    with warnings.catch_warnings():
-        # The converter traces with a function that PyTorch has deprecated.
-        warnings.simplefilter("ignore")
-        return import_openvino().convert_model(load_deep_sort(path), example_input=example)
-
-
-def _openvino_forward(network: Any, path: Path, spec: EmbedderSpec) -> _Forward:
-    shape = [-1, 3, spec.height, spec.width]
+    ``precision`` is what it computes in; OpenVINO chooses the fastest of this processor when it is
+    None. Raises ValueError, which says ``name``, when the model does not fit ``spec``.
+    """
+    options = {"PERFORMANCE_HINT": "LATENCY"}
+    if precision is not None:
+        options["INFERENCE_PRECISION_HINT"] = precision
     try:
-        network.reshape(shape)
-        compiled = core().compile_model(network, "CPU", {"PERFORMANCE_HINT": "LATENCY"})
+        network.reshape([-1, 3, spec.height, spec.width])
+        compiled = core().compile_model(with_preprocessing(network, spec), "CPU", options)
     except RuntimeError as error:
-        raise ValueError(f"{path} does not take pictures of {spec.height}x{spec.width}") from error
+        raise ValueError(f"{name} does not take pictures of {spec.height}x{spec.width}") from error
 
-    def forward(batch: NDArray[np.float32]) -> NDArray[np.float32]:
-        vectors: NDArray[np.float32] = compiled(batch)[0]
-        return vectors.reshape(len(batch), -1)
+    def forward(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+        with _memory_errors():
+            vectors: NDArray[np.float32] = compiled(pictures)[0]
+        return vectors.reshape(len(pictures), -1)
 
-    return forward
+    return Embedder(forward, spec, "cpu", batch)
+
+
+def with_preprocessing(network: Any, spec: EmbedderSpec) -> Any:
+    """The OpenVINO model with BGR pictures ``(N, height, width, 3)`` uint8 as its one input."""
+    openvino = import_openvino()
+    ops = openvino.opset13
+    pictures = ops.parameter([-1, spec.height, spec.width, 3], np.uint8, name="pictures")
+    values = ops.convert(pictures, "f32")
+    if spec.colour == "rgb":
+        values = ops.gather(values, np.array([2, 1, 0]), np.array(3))
+    values = ops.subtract(values, np.array(spec.mean, np.float32) / np.float32(spec.scale))
+    values = ops.multiply(values, np.float32(spec.scale) / np.array(spec.std, np.float32))
+    # OpenVINO's own PrePostProcessor gives wrong vectors for the fused network (2026.4).
+    pixels = ops.transpose(values, np.array([0, 3, 1, 2]))
+    network.input().get_node().output(0).replace(pixels.output(0))
+    return openvino.Model(network.get_results(), [pictures], network.get_friendly_name())
+
+
+@contextmanager
+def _memory_errors() -> Iterator[None]:
+    """What a network says when memory runs out, as a MemoryError."""
+    try:
+        yield
+    except RuntimeError as error:
+        if any(words in str(error).lower() for words in _OUT_OF_MEMORY):
+            raise MemoryError(str(error)) from error
+        raise

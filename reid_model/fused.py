@@ -108,9 +108,13 @@ class FusedEmbedder(nn.Module):
         """Normalised RGB ``(B, 3, 256, 128)`` to ``(B, 3072)``: f_img and f_proj, as one unit
         vector. Raises ValueError for another size.
         """
+        return F.normalize(self.raw(x), dim=1)
+
+    def raw(self, x: Tensor) -> Tensor:
+        """What `forward` makes a unit vector of: ``(B, 3072)``."""
         features = self.trunk(x)
         parts = [self.neck_img(features.f_img), self.neck_proj(features.f_proj)]
-        return F.normalize(torch.cat(parts, dim=1), dim=1)
+        return torch.cat(parts, dim=1)
 
 
 class FusedModel(nn.Module):

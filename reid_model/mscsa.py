@@ -34,8 +34,10 @@ class ChannelAggregation(nn.Module):
         self.scale = scale
         self.query = nn.Conv2d(high, low, 1)
         self.key = nn.Conv2d(low, low, 1, stride=stride)
-        self.value = nn.Conv2d(low, low, 1)
-        self.out = nn.Conv2d(low, high, 1, stride=stride)
+        # The paper strides the result. Nothing before it mixes positions, so striding the values
+        # gives the same, for less work.
+        self.value = nn.Conv2d(low, low, 1, stride=stride)
+        self.out = nn.Conv2d(low, high, 1)
         self.norm = _silent_norm(high)
 
     def attention(self, high: Tensor, low: Tensor) -> Tensor:
@@ -49,8 +51,8 @@ class ChannelAggregation(nn.Module):
 
     def forward(self, high: Tensor, low: Tensor) -> Tensor:
         """``(B, Ch, Hh, Wh)`` and ``(B, Cl, Hl, Wl)`` give ``(B, Ch, Hh, Wh)``."""
-        value = self.value(low)  # (B, Cl, Hl, Wl)
-        mixed = self.attention(high, low) @ value.flatten(2)  # (B, Cl, Nl)
+        value = self.value(low)  # (B, Cl, Hh, Wh)
+        mixed = self.attention(high, low) @ value.flatten(2)  # (B, Cl, Nh)
         aggregated: Tensor = self.norm(self.out(mixed.reshape(value.shape)))
         return aggregated + high
 

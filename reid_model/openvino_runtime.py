@@ -2,10 +2,14 @@
 
 import importlib
 import sys
+import warnings
 from functools import cache
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 def import_openvino() -> ModuleType:
@@ -35,3 +39,24 @@ def read_network(path: Path) -> Any:
         return core().read_model(path)
     except RuntimeError as error:
         raise ValueError(f"{path} cannot be read as an OpenVINO or ONNX network") from error
+
+
+def convert_network(network: "nn.Module", height: int, width: int) -> Any:
+    """A PyTorch network in eval mode, on the CPU, as an OpenVINO model in memory, for any number
+    of pictures: ``(N, 3, height, width)`` float32 in, as the network has it out.
+
+    Raises ValueError when a weight is NaN or infinite.
+    """
+    import torch
+
+    # OpenVINO's ReLU makes 0 of NaN, so what comes out would not tell.
+    if not all(torch.isfinite(value).all() for value in network.state_dict().values()):
+        raise ValueError("the network has weights that are NaN or infinite: its file is damaged")
+    example = torch.zeros(2, 3, height, width)
+    with warnings.catch_warnings(), torch.no_grad():
+        # PyTorch has deprecated tracing, but it is the way that every version here knows.
+        warnings.simplefilter("ignore")
+        # Left to itself the converter traces three times more, to compare the traces.
+        traced = torch.jit.trace(network, example, check_trace=False)  # type: ignore[no-untyped-call]
+        shape = [-1, 3, height, width]
+        return import_openvino().convert_model(traced, example_input=example, input=shape)

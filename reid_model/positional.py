@@ -49,6 +49,11 @@ def resize_positional(embedding: Tensor, grid: tuple[int, int]) -> Tensor:
             f"a positional embedding must be (1 + S * S, D) or (1 + {rows} * {columns}, D), "
             f"got {tuple(embedding.shape)}"
         )
-    square = embedding[1:].T.reshape(1, -1, side, side)  # (1, D, S, S)
-    resized = F.interpolate(square, size=grid, mode="bilinear", align_corners=False)
+    return stretched(embedding, (side, side), grid)
+
+
+def stretched(embedding: Tensor, old: tuple[int, int], new: tuple[int, int]) -> Tensor:
+    """Row 0 of ``(1 + rows * columns, D)`` as it is, the others' ``old`` grid made ``new``."""
+    places = embedding[1:].T.reshape(1, -1, *old)  # (1, D, rows, columns)
+    resized = F.interpolate(places, size=new, mode="bilinear", align_corners=False)
     return torch.cat([embedding[:1], resized.flatten(2)[0].T])  # (1 + rows * columns, D)

@@ -1,9 +1,8 @@
-"""From crops of any size to the batch of numbers that a network was trained on."""
+"""From crops of any size to pictures of the size that a network was trained on."""
 
 from dataclasses import dataclass
 from typing import Literal
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -25,24 +24,38 @@ class EmbedderSpec:
     std: tuple[float, float, float]
 
 
-def crops_to_batch(crops: list[NDArray[np.uint8]], spec: EmbedderSpec) -> NDArray[np.float32]:
-    """Resize, reorder and normalise BGR crops ``(h, w, 3)``: ``(N, 3, height, width)`` float32.
+def resize_crops(crops: list[NDArray[np.uint8]], height: int, width: int) -> NDArray[np.uint8]:
+    """BGR crops ``(h, w, 3)`` as pictures ``(N, height, width, 3)``: bilinear, and smoothed before
+    they shrink, pixel by pixel as in `reid_model.data.transforms.EvaluationTransform`.
 
     Raises ValueError for a crop that is not uint8 BGR or has no pixels.
     """
-    batch = np.empty((len(crops), 3, spec.height, spec.width), np.float32)
-    std = np.asarray(spec.std, np.float32)
-    factor = np.float32(spec.scale) / std
-    offset = np.asarray(spec.mean, np.float32) / std
-    for row, crop in zip(batch, crops, strict=True):
+    # Torch is heavy, and not every import of this module resizes.
+    import torch
+    from torch.nn import functional as F
+
+    pictures = np.empty((len(crops), height, width, 3), np.uint8)
+    for picture, crop in zip(pictures, crops, strict=True):
         _check_crop(crop)
-        pixels = cv2.resize(crop, (spec.width, spec.height), interpolation=cv2.INTER_LINEAR)
-        if spec.colour == "rgb":
-            pixels = pixels[:, :, ::-1]
-        row[:] = (pixels * factor - offset).transpose(2, 0, 1)
-    return batch
+        pixels = torch.from_numpy(np.require(crop, requirements=["C", "W"]))
+        pixels = pixels.permute(2, 0, 1)[None]  # (1, 3, h, w)
+        resized = F.interpolate(pixels, (height, width), mode="bilinear", antialias=True)
+        picture[:] = resized[0].permute(1, 2, 0).numpy()
+    return pictures
+
+
+def normalise(pictures: NDArray[np.uint8], spec: EmbedderSpec) -> NDArray[np.float32]:
+    """BGR pictures ``(N, height, width, 3)`` as the network wants them: ``(N, 3, height, width)``
+    float32."""
+    ordered = pictures[..., ::-1] if spec.colour == "rgb" else pictures
+    std = np.asarray(spec.std, np.float32)
+    values = ordered * (np.float32(spec.scale) / std) - np.asarray(spec.mean, np.float32) / std
+    return np.ascontiguousarray(values.transpose(0, 3, 1, 2))
 
 
 def _check_crop(crop: NDArray[np.uint8]) -> None:
     if crop.dtype != np.uint8 or crop.ndim != 3 or crop.shape[2] != 3 or crop.size == 0:
-        raise ValueError(f"a crop must be (h, w, 3) uint8 BGR, got {crop.shape} {crop.dtype}")
+        raise ValueError(
+            f"a crop must be (h, w, 3) uint8 BGR with at least one pixel, "
+            f"got {crop.shape} {crop.dtype}"
+        )

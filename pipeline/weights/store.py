@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from pipeline.errors import UserError, unknown_name
-from pipeline.paths import cache_folder
+from pipeline.paths import cache_folder, packed_weights_folder
 from pipeline.weights.manifest import Kind, Weights, load_manifest
 
 State = Literal["ok", "missing", "wrong hash"]
@@ -135,7 +135,8 @@ def _check_hash(path: Path, expected: str, name: str) -> None:
 def _folders(name: str) -> list[Path]:
     """Where the files of ``name`` may lie, the first choice first."""
     local = local_folder()
-    return [entry_folder(name)] + ([local, local / name] if local else [])
+    own = [packed_weights_folder(), entry_folder(name)]
+    return own + ([local, local / name] if local else [])
 
 
 def _of_kind(manifest: dict[str, Weights], kind: Kind | None) -> dict[str, Weights]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from reid_model.data.cuhk import read_cuhk01, read_cuhk03
 from reid_model.data.folder import read_folder
 from reid_model.data.market1501 import read_dukemtmc_reid, read_market1501, read_occluded_duke
+from reid_model.data.mixed import read_mixed
 from reid_model.data.msmt17 import read_msmt17
 from reid_model.data.reid_set import ReidImage, ReidSet, class_labels, joined
 
@@ -20,5 +21,6 @@ READERS: dict[str, Callable[[Path], ReidSet]] = {
     "occluded-duke": read_occluded_duke,
     "cuhk03": read_cuhk03,
     "cuhk01": read_cuhk01,
+    "mixed": read_mixed,
     "folder": read_folder,
 }

@@ -32,14 +32,12 @@ class TrainingPictures(Dataset[tuple[torch.Tensor, int]]):
         index, seed = key
         generator = torch.Generator().manual_seed(seed)
         image = read_picture(self._images[index].path)
-        pixels = self._transform(image, generator, self._other(generator))
-        return pixels, int(self.labels[index])
 
-    def _other(self, generator: torch.Generator) -> torch.Tensor | None:
-        if not self._transform.occlude:
-            return None
-        index = int(torch.randint(len(self._images), (), generator=generator))
-        return read_picture(self._images[index].path)
+        def other() -> torch.Tensor:
+            index = int(torch.randint(len(self._images), (), generator=generator))
+            return read_picture(self._images[index].path)
+
+        return self._transform(image, generator, other), int(self.labels[index])
 
 
 class EvaluationPictures(Dataset[torch.Tensor]):

@@ -3,6 +3,7 @@
 Pictures are ``(3, h, w)`` uint8 RGB tensors of any size; what comes out is normalised float32.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -76,11 +77,11 @@ class TrainTransform:
         self,
         image: torch.Tensor,
         generator: torch.Generator,
-        other: torch.Tensor | None = None,
+        other: Callable[[], torch.Tensor] | None = None,
     ) -> torch.Tensor:
         """The same generator state gives the same result.
 
-        ``other`` is a picture of somebody else, any size, that may stand in front. Raises
+        ``other`` reads a picture of somebody else, any size, that may stand in front. Raises
         ValueError for what is no picture, and when ``occlude`` is asked for without ``other``.
         """
         image = self._framed(image, generator)
@@ -102,10 +103,10 @@ class TrainTransform:
             image = image.flip(2)
         return shifted(image, self.pad, generator)
 
-    def _in_front(self, other: torch.Tensor | None) -> torch.Tensor:
+    def _in_front(self, other: Callable[[], torch.Tensor] | None) -> torch.Tensor:
         if other is None:
             raise ValueError("occlude needs a second picture to cut from")
-        return _resized(other, self.height, self.width, "bicubic")
+        return _resized(other(), self.height, self.width, "bicubic")
 
 
 def _resized(image: torch.Tensor, height: int, width: int, how: str) -> torch.Tensor:

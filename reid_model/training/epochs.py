@@ -30,7 +30,8 @@ def batches_of(job: Job, state: State) -> list[list[int]]:
     if state.stage == 1:
         return random_batches(len(job.labels), job.recipe.stage1.batch, seed, state.epoch)
     recipe = job.recipe.stage2
-    return PKSampler(job.labels, seed, recipe.identities, recipe.images).epoch(state.epoch)
+    every = PKSampler(job.labels, seed, recipe.identities, recipe.images).epoch(state.epoch)
+    return every[: recipe.batches]
 
 
 def steps_of(job: Job, state: State, batches: list[list[int]]) -> Iterator[dict[str, Tensor]]:
@@ -94,12 +95,13 @@ def _stage1_steps(
 def _stage2_steps(job: Job, state: State, batches: list[list[int]]) -> Iterator[dict[str, Tensor]]:
     recipe = job.recipe
     pictures = TrainingPictures(job.reid_set.train, train_transform(recipe))
+    left = batches[state.step :]
     keys = seeded(batches, recipe.seed, state.epoch)[state.step :]
+    read = zip(left, loader(pictures, keys, job.workers), strict=True)
     return stage2_epoch(
         state.parts,
         state.texts,
-        job.teachers,
-        loader(pictures, keys, job.workers),
+        ((*some, [teacher[batch] for teacher in job.teachers]) for batch, some in read),
         recipe.stage2,
         recipe.teaching,
         state.descent,

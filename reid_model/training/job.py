@@ -7,10 +7,10 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from reid_model.clip_text import ClipText
 from reid_model.data.reid_set import ReidSet
-from reid_model.training.parts import Teacher
 from reid_model.training.recipe import Recipe
 
 
@@ -46,7 +46,7 @@ class Job:
     out: Path
     device: str
     text_encoder: ClipText | None
-    teachers: tuple[Teacher, ...]
+    teachers: tuple[Tensor, ...]
     workers: int
     report: Callable[[Progress], None]
     stop: Callable[[], bool]

@@ -7,6 +7,7 @@ from torch import nn
 
 from reid_model.data.reid_set import ReidImage, ReidSet
 from reid_model.evaluation import Ranking, evaluate
+from reid_model.similarity import SimilarityFit, fit_similarity
 from reid_model.training.extract import extract
 
 
@@ -18,29 +19,29 @@ def measure(
     device: str = "cpu",
     workers: int = 0,
     tell: Callable[[int, int], None] = lambda done, count: None,
-) -> dict[str, float]:
-    """The figures of a network in eval mode, in float32; nothing for a set without queries.
+) -> tuple[dict[str, float], SimilarityFit | None]:
+    """The figures of a network in eval mode, in float32, and what its cosines are worth there;
+    nothing for a set without queries.
 
     Raises ValueError as `evaluate`.
     """
     if not reid_set.query or not reid_set.gallery:
-        return {}
+        return {}, None
     images = reid_set.query + reid_set.gallery
     vectors = extract(
         embedder, images, image_size, device=device, workers=workers, tell=tell
     ).numpy()
     count = len(reid_set.query)
     identities, cameras = people_of(images)
-    return figures(
-        evaluate(
-            vectors[:count],
-            identities[:count],
-            cameras[:count],
-            vectors[count:],
-            identities[count:],
-            cameras[count:],
-        )
+    ranking = evaluate(
+        vectors[:count],
+        identities[:count],
+        cameras[:count],
+        vectors[count:],
+        identities[count:],
+        cameras[count:],
     )
+    return figures(ranking), fit_similarity(vectors, images)
 
 
 def people_of(images: Sequence[ReidImage]) -> tuple[np.ndarray, np.ndarray]:

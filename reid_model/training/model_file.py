@@ -3,17 +3,14 @@
 import json
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from reid_model.data.transforms import IMAGENET
-from reid_model.embedder import Embedder
-from reid_model.fused import FusedEmbedder, FusedModel
-from reid_model.preprocess import EmbedderSpec
+from reid_model.fused import FusedEmbedder
+from reid_model.similarity import SimilarityFit, SimilarityLine
 from reid_model.training.parts import build_encoder, new_model
 from reid_model.training.recipe import ModelRecipe
 
@@ -21,10 +18,23 @@ from reid_model.training.recipe import ModelRecipe
 _FORMAT = "fusetrack-reid-1"
 
 
-def save_model(path: Path, model: FusedModel, recipe: ModelRecipe) -> None:
-    """Write what turns crops into vectors, without classifiers, in float32."""
-    state = {name: value.cpu().contiguous() for name, value in model.deploy().state_dict().items()}
-    metadata = {_FORMAT: json.dumps(asdict(recipe))}
+def save_model(
+    path: Path,
+    embedder: FusedEmbedder,
+    recipe: ModelRecipe,
+    similarity: SimilarityFit | None = None,
+    dtype: torch.dtype = torch.float32,
+) -> None:
+    """Write what turns crops into vectors, and what the cosines of those are worth, if known.
+
+    Half of float32's size is ``torch.float16``; `load_model` makes float32 of it again.
+    """
+    state = {
+        name: value.cpu().to(dtype if value.is_floating_point() else value.dtype).contiguous()
+        for name, value in embedder.state_dict().items()
+    }
+    known = None if similarity is None else asdict(similarity)
+    metadata = {_FORMAT: json.dumps({"model": asdict(recipe), "similarity": known})}
     unfinished = path.with_name(path.name + ".unfinished")
     save_file(state, unfinished, metadata)
     unfinished.replace(path)
@@ -35,6 +45,32 @@ def load_model(path: Path) -> tuple[FusedEmbedder, ModelRecipe]:
 
     Raises ValueError when the file is missing, damaged, or not one of `save_model`.
     """
+    header, state = _read(path)
+    recipe = _recipe(header["model"])
+    embedder = new_model(recipe, 1, build_encoder(recipe)).deploy()
+    try:
+        embedder.load_state_dict(state)
+    except RuntimeError as error:
+        raise ValueError(f"{path} does not hold the weights of the model it names") from error
+    return embedder.eval(), recipe
+
+
+def load_similarity(path: Path) -> SimilarityFit | None:
+    """What the cosines of a model's vectors are worth; None where it was not fitted.
+
+    Raises ValueError as `load_model`.
+    """
+    found = _read(path)[0]["similarity"]
+    if found is None:
+        return None
+    lines = {
+        name: None if found[name] is None else SimilarityLine(**found[name])
+        for name in ("same_camera", "other_cameras")
+    }
+    return SimilarityFit(**lines, strangers=found["strangers"])
+
+
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
     if not path.is_file():
         raise ValueError(f"{path} does not exist")
     try:
@@ -45,33 +81,9 @@ def load_model(path: Path) -> tuple[FusedEmbedder, ModelRecipe]:
         raise ValueError(f"{path} is damaged or no safetensors file") from error
     if _FORMAT not in metadata:
         raise ValueError(f"{path} is no model of `fusetrack reid train`")
-    recipe = _recipe(metadata[_FORMAT])
-    embedder = new_model(recipe, 1, build_encoder(recipe)).deploy()
-    try:
-        embedder.load_state_dict(state)
-    except RuntimeError as error:
-        raise ValueError(f"{path} does not hold the weights of the model it names") from error
-    return embedder.eval(), recipe
+    return json.loads(metadata[_FORMAT]), state
 
 
-def open_trained(path: Path, device: str, batch: int = 32) -> Embedder:
-    """The model of a file, ready for crops of any size, run by PyTorch. Raises as `load_model`."""
-    network, recipe = load_model(path)
-    network = network.to(device).to(memory_format=torch.channels_last)
-
-    def forward(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
-        with torch.inference_mode():
-            vectors: NDArray[np.float32] = (
-                network(torch.from_numpy(pixels).to(device)).cpu().numpy()
-            )
-        return vectors
-
-    height, width = recipe.image_size
-    spec = EmbedderSpec("onnx", height, width, "rgb", 1 / 255, IMAGENET.mean, IMAGENET.std)
-    return Embedder(forward, spec, device, batch)
-
-
-def _recipe(text: str) -> ModelRecipe:
-    values = json.loads(text)
+def _recipe(values: dict[str, Any]) -> ModelRecipe:
     lists = {key: tuple(value) for key, value in values.items() if isinstance(value, list)}
     return ModelRecipe(**{**values, **lists})

@@ -1,9 +1,8 @@
 """All that is learned, as one module: its state is what a checkpoint keeps."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
-from torch import Tensor, nn
+from torch import nn
 
 from reid_model.clip_resnet import ClipResNet
 from reid_model.clip_text import ClipText
@@ -11,16 +10,6 @@ from reid_model.fused import FusedModel
 from reid_model.prompts import PromptLearner
 from reid_model.text_guidance import TextGuidance
 from reid_model.training.recipe import ModelRecipe
-
-
-@dataclass(frozen=True, slots=True)
-class Teacher:
-    """A network to learn from: normalised RGB pictures ``(B, 3, H, W)``, as the student sees them,
-    to embeddings ``(B, dimension)``.
-    """
-
-    embed: Callable[[Tensor], Tensor]
-    dimension: int
 
 
 class Parts(nn.Module):
@@ -68,9 +57,10 @@ def build_parts(
     classes: int,
     encoder: ClipResNet,
     text_encoder: ClipText | None,
-    teachers: Sequence[Teacher] = (),
+    teachers: Sequence[int] = (),
 ) -> Parts:
-    """New parts around ``encoder``. ``text_encoder`` gives the words between the learned ones.
+    """New parts around ``encoder``. ``text_encoder`` gives the words between the learned ones,
+    ``teachers`` are the dimensions of their embeddings.
 
     Raises ValueError when the encoders do not fit the recipe or each other.
     """
@@ -84,7 +74,7 @@ def build_parts(
         model,
         _guidance(recipe) if recipe.text_guidance else None,
         prompts,
-        [nn.Linear(dimension, teacher.dimension) for teacher in teachers],
+        [nn.Linear(dimension, theirs) for theirs in teachers],
     )
 
 

@@ -16,6 +16,8 @@ from reid_model.text_guidance import Residual
 Mode = Literal["A", "B"]
 #: What the networks multiply in; parameters and losses are float32 throughout.
 Precision = Literal["float32", "bfloat16", "float16"]
+#: How stage 2's learning rate falls: by ``decay`` at milestones, or by a cosine to its square.
+Fall = Literal["steps", "cosine"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +76,15 @@ class Stage1Recipe:
 class Stage2Recipe:
     """How the image encoder is trained: Adam on batches of ``identities`` x ``images`` pictures.
 
-    The rate rises in a line over the first ``warm_up_epochs`` from ``warm_up_factor``, and falls
-    to ``decay`` of itself at each milestone. Biases learn ``bias_factor`` times as fast.
-    ``identity``, ``triplet`` and ``image_to_text`` are the weights of the losses. With text
-    guidance, ``plain_texts`` compares with the unguided texts as well.
+    An epoch ends after ``batches``, or when all pictures were seen. The rate rises in a line over
+    the first ``warm_up_epochs`` from ``warm_up_factor``, and falls to ``decay`` of itself at each
+    milestone, or in a cosine over all epochs to ``decay`` squared. Biases learn ``bias_factor``
+    times as fast. ``identity``, ``triplet`` and ``image_to_text`` are the weights of the losses.
+    With text guidance, ``plain_texts`` compares with the unguided texts as well.
     """
 
     epochs: int = 120
+    batches: int | None = None
     identities: int = 16
     images: int = 4
     learning_rate: float = 3.5e-4
@@ -88,6 +92,7 @@ class Stage2Recipe:
     bias_factor: float = 2.0
     warm_up_epochs: int = 10
     warm_up_factor: float = 0.01
+    fall: Fall = "steps"
     milestones: tuple[int, ...] = (40, 70)
     decay: float = 0.1
     smoothing: float = 0.1
@@ -99,6 +104,7 @@ class Stage2Recipe:
 
     def __post_init__(self) -> None:
         _at_least(1, epochs=self.epochs, identities=self.identities, images=self.images)
+        _at_least(1, batches=1 if self.batches is None else self.batches)
         _at_least(
             0,
             learning_rate=self.learning_rate,
@@ -113,6 +119,8 @@ class Stage2Recipe:
             image_to_text=self.image_to_text,
         )
         _shares(smoothing=self.smoothing)
+        if self.fall not in get_args(Fall):
+            raise ValueError(f"fall must be steps or cosine, got {self.fall!r}")
         if list(self.milestones) != sorted(set(self.milestones)):
             raise ValueError(f"milestones must rise, got {self.milestones}")
 

@@ -20,7 +20,6 @@ from reid_model.training.job import Job, Progress, Stopped
 from reid_model.training.measure import measure
 from reid_model.training.model_file import save_model
 from reid_model.training.optimiser import set_rate
-from reid_model.training.parts import Teacher
 from reid_model.training.recipe import Recipe
 from reid_model.training.schedule import stage1_rate, stage2_rate
 from reid_model.training.state import State, begin, resumed, save, to_stage2
@@ -34,7 +33,8 @@ def train(
     device: str = "cpu",
     encoder: ClipResNet | None = None,
     text_encoder: ClipText | None = None,
-    teachers: Sequence[Teacher] = (),
+    start: dict[str, Tensor] | None = None,
+    teachers: Sequence[Tensor] = (),
     workers: int = 0,
     resume: bool = False,
     report: Callable[[Progress], None] = lambda progress: None,
@@ -44,7 +44,9 @@ def train(
     """Train by ``recipe`` and return the model's file, or None when ``stop`` ended it before.
 
     ``encoder`` and ``text_encoder`` are where the training starts; the former is changed, and
-    random when left out. ``teachers`` belong to the names in the recipe, in their order.
+    random when left out. ``start`` are weights of a `FusedEmbedder` that fits the recipe, instead
+    of an encoder's. ``teachers`` belong to the names in the recipe, in their order: what each says
+    of the training pictures, embeddings ``(N, E)``.
 
     ``out`` gets ``model.safetensors`` with ``model.json`` (recipe, data, figures) beside it,
     ``curves.jsonl`` (a row an epoch) and ``checkpoints/``. With ``resume`` a training that was
@@ -60,6 +62,11 @@ def train(
         raise ValueError(
             f"the recipe names {len(recipe.teaching.teachers)} teachers, got {len(teachers)}"
         )
+    for teacher in teachers:
+        if len(teacher) != len(reid_set.train):
+            raise ValueError(
+                f"a teacher speaks of {len(teacher)} pictures, but there are {len(reid_set.train)}"
+            )
     labels = class_labels(reid_set.train)
     job = Job(
         recipe,
@@ -77,20 +84,22 @@ def train(
     with torch.random.fork_rng():
         torch.manual_seed(recipe.seed)
         try:
-            return _train(job, _state(job, encoder, resume))
+            return _train(job, _state(job, encoder, start, resume))
         except Stopped:
             return None
 
 
-def _state(job: Job, encoder: ClipResNet | None, resume: bool) -> State:
+def _state(
+    job: Job, encoder: ClipResNet | None, start: dict[str, Tensor] | None, resume: bool
+) -> State:
     job.out.mkdir(parents=True, exist_ok=True)
     if job.text_encoder is not None:
         job.text_encoder.to(job.device).requires_grad_(False).eval()
     if resume:
-        return resumed(job, encoder) or begin(job, encoder)
+        return resumed(job, encoder) or begin(job, encoder, start)
     if load_checkpoint(job.out / "checkpoints") is not None:
         raise ValueError(f"{job.out} holds a training already: resume it, or choose another folder")
-    return begin(job, encoder)
+    return begin(job, encoder, start)
 
 
 def _train(job: Job, state: State) -> Path:
@@ -173,8 +182,9 @@ def _rate(job: Job, state: State) -> float:
 def _finish(job: Job, state: State) -> Path:
     """Measure the model where the set has queries, and write it with its card."""
     parts, recipe = state.parts.eval(), job.recipe
-    figures = measure(
-        parts.model.deploy(),
+    embedder = parts.model.deploy()
+    figures, similarity = measure(
+        embedder,
         job.reid_set,
         recipe.model.image_size,
         device=job.device,
@@ -182,7 +192,7 @@ def _finish(job: Job, state: State) -> Path:
         tell=job.tell_pictures("measuring"),
     )
     path = job.out / "model.safetensors"
-    save_model(path, parts.model, recipe.model)
+    save_model(path, embedder, recipe.model, similarity)
     card = {
         "data": {
             "name": job.reid_set.name,
@@ -190,7 +200,8 @@ def _finish(job: Job, state: State) -> Path:
             "pictures": len(job.reid_set.train),
         },
         "figures": figures,
-        "parameters": count_parameters(parts.model.deploy()),
+        "similarity": None if similarity is None else asdict(similarity),
+        "parameters": count_parameters(embedder),
         "recipe": asdict(recipe),
     }
     write_json(path.with_suffix(".json"), card)

@@ -24,10 +24,17 @@ def stage2_rate(epoch: int, recipe: Stage2Recipe) -> float:
 
 def stage2_factor(epoch: int, recipe: Stage2Recipe) -> float:
     """What the base learning rate is multiplied by: ``w0 (1 - e / 10) + e / 10`` before epoch 10,
-    and ``decay`` once for every milestone up to ``e``.
+    and ``decay`` once for every milestone up to ``e``, or a cosine that ends at its square.
     """
-    factor = recipe.decay ** sum(milestone <= epoch for milestone in recipe.milestones)
+    factor = _fallen(epoch, recipe)
     if epoch < recipe.warm_up_epochs:
         done = epoch / recipe.warm_up_epochs
         factor *= recipe.warm_up_factor * (1 - done) + done
     return factor
+
+
+def _fallen(epoch: int, recipe: Stage2Recipe) -> float:
+    if recipe.fall == "steps":
+        return recipe.decay ** sum(milestone <= epoch for milestone in recipe.milestones)
+    lowest = recipe.decay**2
+    return lowest + (1 - lowest) * 0.5 * (1 + math.cos(math.pi * epoch / recipe.epochs))

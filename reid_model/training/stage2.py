@@ -15,7 +15,7 @@ from reid_model.losses import (
     similarity_distillation,
     stage2_loss,
 )
-from reid_model.training.parts import Parts, Teacher
+from reid_model.training.parts import Parts
 from reid_model.training.precision import Descent, placed
 from reid_model.training.recipe import Stage2Recipe, TeachingRecipe
 
@@ -23,19 +23,19 @@ from reid_model.training.recipe import Stage2Recipe, TeachingRecipe
 def stage2_epoch(
     parts: Parts,
     texts: Tensor | None,
-    teachers: Sequence[Teacher],
-    batches: Iterable[tuple[Tensor, Tensor]],
+    batches: Iterable[tuple[Tensor, Tensor, list[Tensor]]],
     recipe: Stage2Recipe,
     teaching: TeachingRecipe,
     descent: Descent,
 ) -> Iterator[dict[str, Tensor]]:
-    """Learn from each batch of pictures ``(B, 3, H, W)`` and classes ``(B,)``; give its losses.
+    """Learn from each batch of pictures ``(B, 3, H, W)``, classes ``(B,)`` and what each teacher
+    says of the unchanged pictures ``(B, E)``; give its losses.
 
     ``texts`` are those of all classes ``(C, D)``; None is the baseline.
     """
     parts.train()
     weights = Stage2Weights(recipe.identity, recipe.triplet, recipe.image_to_text)
-    for pictures, labels in batches:
+    for pictures, labels, theirs in batches:
         pictures, labels = placed(pictures, descent.device), labels.to(descent.device)
         with descent.autocast():
             output = parts.model(pictures)
@@ -51,7 +51,7 @@ def stage2_epoch(
             margin=recipe.margin,
         )
         student = torch.cat(output.features[1:], dim=1).float()  # f_img and f_proj, (B, D)
-        taught = _taught(parts.to_teachers, teachers, pictures, student, teaching)
+        taught = _taught(parts.to_teachers, theirs, student, teaching)
         total = loss.total + taught
         descent.step(total)
         yield {
@@ -75,16 +75,14 @@ def _compared(parts: Parts, texts: Tensor | None, y3: Tensor, plain: bool) -> li
 
 def _taught(
     maps: nn.ModuleList,
-    teachers: Sequence[Teacher],
-    pictures: Tensor,
+    teachers: Sequence[Tensor],
     student: Tensor,
     recipe: TeachingRecipe,
 ) -> Tensor:
     """How far the embeddings ``(B, D)`` are from what the teachers say, their mean."""
     total = student.new_zeros(())
     for to_teacher, teacher in zip(maps, teachers, strict=True):
-        with torch.no_grad():
-            theirs = teacher.embed(pictures).to(student.device)
+        theirs = teacher.to(student.device)
         total = (
             total
             + recipe.embedding * cosine_distillation(to_teacher(student), theirs)

@@ -15,6 +15,7 @@ from reid_model.training.optimiser import stage_optimiser
 from reid_model.training.parts import Parts, build_encoder, build_parts
 from reid_model.training.precision import Descent, new_scaler
 from reid_model.training.stage1 import class_texts
+from reid_model.training.start import set_out_from
 
 
 @dataclass(slots=True)
@@ -40,15 +41,21 @@ class State:
     saved_at: float = field(default_factory=time.perf_counter)
 
 
-def begin(job: Job, encoder: ClipResNet | None) -> State:
+def begin(job: Job, encoder: ClipResNet | None, start: dict[str, Tensor] | None = None) -> State:
     """The state before the first step. Raises ValueError for parts that do not fit."""
     model = job.recipe.model
     encoder = encoder or build_encoder(model)
-    parts = build_parts(model, job.classes, encoder, job.text_encoder, job.teachers)
+    parts = build_parts(model, job.classes, encoder, job.text_encoder, _dimensions(job))
+    if start is not None:
+        set_out_from(parts, start)
     # Convolutions run faster so; the channels of maps are last then, too.
     parts = parts.to(job.device).to(memory_format=torch.channels_last)
     stage = 1 if model.texts else 2
     return State(parts, _descent(job, parts, stage), stage)
+
+
+def _dimensions(job: Job) -> list[int]:
+    return [teacher.shape[1] for teacher in job.teachers]
 
 
 def to_stage2(job: Job, state: State) -> None:

@@ -10,10 +10,11 @@ import torch
 from reid_toys import toy_model
 
 from pipeline.config import ReidConfig
-from pipeline.embedding import open_embedder, similarity_calibration
+from pipeline.embedding import open_embedder, similarity_calibration, unknown_calibration
 from pipeline.errors import UserError
 from pipeline.weights import weights_path
 from reid_model.openvino_runtime import import_openvino
+from reid_model.similarity import SimilarityFit, SimilarityLine
 from reid_model.training.model_file import save_model
 from reid_model.training.parts import build_encoder, new_model
 from trackers.association.appearance import Line
@@ -93,8 +94,43 @@ def test_a_trained_model_needs_no_description(tmp_path: Path) -> None:
     torch.manual_seed(1)
     recipe = toy_model()
     path = tmp_path / "model.safetensors"
-    save_model(path, new_model(recipe, 6, build_encoder(recipe)), recipe)
+    save_model(path, new_model(recipe, 6, build_encoder(recipe)).deploy(), recipe)
     config = ReidConfig(model=str(path))
     vectors = open_embedder(config, "cpu").embed([np.full((9, 5, 3), 90, np.uint8)])
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
-    assert similarity_calibration(config).strangers is None
+    assert similarity_calibration(config) == unknown_calibration()
+    fit = SimilarityFit(None, SimilarityLine(12.0, 0.4), 0.25)
+    save_model(path, new_model(recipe, 6, build_encoder(recipe)).deploy(), recipe, fit)
+    found = similarity_calibration(config)
+    assert (found.other_cameras, found.strangers) == (Line(12.0, 0.4), 0.25)
+    assert found.same_camera == unknown_calibration().same_camera
+    path.write_bytes(b"nothing")
+    with pytest.raises(UserError, match="is damaged or no safetensors file"):
+        similarity_calibration(config)
+
+
+class _Payload:
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return os.mkdir, ("unpickled",)
+
+
+@pytest.mark.parametrize("name", ["evil.safetensors", "evil.onnx", "evil.xml", "evil.pt"])
+def test_a_pickle_with_code_is_refused_whatever_its_name(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    torch.save({"weights": _Payload()}, tmp_path / name)
+    (tmp_path / f"{name}.yaml").write_text(BESIDE)
+    with pytest.raises(UserError, match=name):
+        open_embedder(ReidConfig(model=str(tmp_path / name)), "cpu")
+    assert not (tmp_path / "unpickled").exists()
+
+
+@pytest.mark.parametrize("left", [0, 7, 100, -1])
+def test_a_truncated_trained_model_is_refused(left: int, tmp_path: Path) -> None:
+    recipe = toy_model()
+    path = tmp_path / "model.safetensors"
+    save_model(path, new_model(recipe, 6, build_encoder(recipe)).deploy(), recipe)
+    path.write_bytes(path.read_bytes()[:left])
+    with pytest.raises(UserError, match="is damaged or no safetensors file"):
+        open_embedder(ReidConfig(model=str(path)), "cpu")

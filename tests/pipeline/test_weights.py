@@ -1,6 +1,7 @@
 """The manifest, finding verified files, and fetching them from each kind of source."""
 
 import hashlib
+import os
 import threading
 import zipfile
 from collections.abc import Iterator
@@ -97,6 +98,45 @@ def site(tmp_path: Path) -> Iterator[str]:
     server.server_close()
 
 
+@pytest.fixture
+def npm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stand-in for npm that packs one small package, and knows no other."""
+    package = tmp_path / "package"
+    package.mkdir()
+    (package / "a.bin").write_bytes(CONTENT)
+    program = tmp_path / "bin" / "npm"
+    program.parent.mkdir()
+    program.write_text(
+        "#!/bin/sh\n"
+        'for last; do :; done; [ "$last" = carrier@1.0 ] || { echo "404 $last" >&2; exit 1; }\n'
+        f'tar czf "$5/carrier-1.0.tgz" -C {tmp_path} package\n'
+    )
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+
+
+def test_a_package_of_npm_is_looked_into(cache: Path, npm: None) -> None:
+    source = {"npm": "carrier@1.0", "member": "package/a.bin"}
+    (path,) = pull(["x"], quiet, {"x": entry({"f": [source]})})
+    assert path.read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize(
+    ("package", "member", "message"),
+    [
+        ("carrier@1.0", "package/none.bin", "it has no readable package/none.bin"),
+        ("carrier@1.0", "package", "it has no readable package"),
+        ("unknown@1.0", "package/a.bin", "404 unknown@1.0"),
+    ],
+)
+def test_a_package_of_npm_that_fails_is_named(
+    cache: Path, npm: None, package: str, member: str, message: str
+) -> None:
+    source = {"npm": package, "member": member}
+    with pytest.raises(UserError, match=message):
+        pull(["x"], quiet, {"x": entry({"f": [source]})})
+
+
 def wheel(member: str) -> dict[str, str]:
     return {"wheel": "carrier==1.0", "member": f"carrier/{member}"}
 
@@ -146,9 +186,9 @@ def test_an_unknown_key_in_the_manifest_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_source_is_one_place() -> None:
-    with pytest.raises(ValueError, match="either url, or wheel and member"):
+    with pytest.raises(ValueError, match="either url, or wheel or npm with member"):
         entry({"f": [{"url": "https://example.org/f", **wheel("f")}]})
-    with pytest.raises(ValueError, match="either url, or wheel and member"):
+    with pytest.raises(ValueError, match="either url, or wheel or npm with member"):
         entry({"f": [{"wheel": "carrier==1.0"}]})
 
 

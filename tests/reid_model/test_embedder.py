@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from reid_model.deep_sort_net import DeepSortNet, load_deep_sort
-from reid_model.embedder import EmbedderSpec, load_embedder
+from reid_model.embedder import Embedder, EmbedderSpec, load_embedder, torch_embedder
 from reid_model.openvino_runtime import import_openvino
-from reid_model.preprocess import crops_to_batch
+from reid_model.preprocess import normalise, resize_crops
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 DEEP_SORT = EmbedderSpec("deep_sort", 128, 64, "rgb", 1 / 255, MEAN, STD)
@@ -48,9 +48,9 @@ def tiny_network(folder: Path) -> Path:
 def test_openvino_agrees_with_torch(checkpoint: Path) -> None:
     crops = some_crops(5)
     embedder = load_embedder(checkpoint, DEEP_SORT, "cpu", batch=8)
+    pixels = torch.from_numpy(normalise(resize_crops(crops, 128, 64), DEEP_SORT))
     with torch.inference_mode():
-        vectors = load_deep_sort(checkpoint)(torch.from_numpy(crops_to_batch(crops, DEEP_SORT)))
-    reference = torch.nn.functional.normalize(vectors).numpy()
+        reference = torch.nn.functional.normalize(load_deep_sort(checkpoint)(pixels)).numpy()
     found = embedder.embed(crops)
     assert found.dtype == np.float32
     assert (embedder.dimension, found.shape, embedder.device) == (512, (5, 512), "cpu")
@@ -66,6 +66,96 @@ def test_neither_order_nor_values_depend_on_the_batch(checkpoint: Path) -> None:
     parts = load_embedder(checkpoint, DEEP_SORT, "cpu", batch=2)
     np.testing.assert_array_equal(parts.embed(crops), whole)
     np.testing.assert_array_equal(parts.embed(crops[::-1]), whole[::-1])
+
+
+def test_colours_are_read_in_the_order_of_the_network(tmp_path: Path) -> None:
+    bgr = [(250, 120, 10), (0, 0, 90)]
+    crops = [np.full((4, 4, 3), colour, np.uint8) for colour in bgr]
+    spec = EmbedderSpec("openvino", 2, 2, "rgb", 0.1, (5.0, 2.0, 1.0), (2.0, 4.0, 5.0))
+    found = load_embedder(tiny_network(tmp_path), spec, "cpu").embed(crops)
+    for vector, (blue, green, red) in zip(found, bgr, strict=True):
+        values = np.array([(red / 10 - 5) / 2, (green / 10 - 2) / 4, (blue / 10 - 1) / 5])
+        np.testing.assert_allclose(vector, values / np.linalg.norm(values), atol=1e-2)
+
+
+class Counting:
+    """A network that makes of a picture its mean colour, and has memory for ``most`` pictures."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.sizes: list[int] = []
+
+    def __call__(self, pictures: np.ndarray) -> np.ndarray:
+        if len(pictures) > self.most:
+            raise MemoryError
+        self.sizes.append(len(pictures))
+        vectors: np.ndarray = pictures.mean(axis=(1, 2), dtype=np.float32)
+        return vectors
+
+
+def test_a_batch_beyond_memory_is_split() -> None:
+    network = Counting(most=3)
+    embedder = Embedder(network, TINY, "cpu", batch=8)
+    crops = some_crops(9)
+    expected = Embedder(Counting(most=9), TINY, "cpu", batch=9).embed(crops)
+    np.testing.assert_array_equal(embedder.embed(crops), expected)
+    assert network.sizes == [1, 2, 2, 2, 2, 1]
+    # It does not try again what failed.
+    assert embedder.batch == 2
+    network.most = 1
+    np.testing.assert_array_equal(embedder.embed(crops[:2]), expected[:2])
+    network.most = 0
+    with pytest.raises(MemoryError):
+        embedder.embed(crops[:1])
+
+
+@pytest.mark.parametrize(
+    "said", ["CUDA out of memory. Tried to", "DefaultCPUAllocator: can't allocate memory"]
+)
+def test_a_network_that_runs_out_of_memory_is_given_less(said: str) -> None:
+    class Greedy(torch.nn.Module):
+        def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+            if len(pixels) > 2:
+                raise RuntimeError(said)
+            return pixels.mean(dim=(2, 3))
+
+    embedder = torch_embedder(Greedy(), TINY, "cpu", batch=8)
+    assert embedder.embed(some_crops(5)).shape == (5, 3)
+    assert embedder.batch == 2
+
+
+def test_a_network_of_nan_is_refused(tmp_path: Path) -> None:
+    state = DeepSortNet().state_dict()
+    state["conv.0.weight"][0, 0] = torch.nan
+    torch.save({"net_dict": state}, tmp_path / "nan.t7")
+    with pytest.raises(ValueError, match="NaN or infinite"):
+        load_embedder(tmp_path / "nan.t7", DEEP_SORT, "cpu")
+
+    def sometimes(pictures: np.ndarray) -> np.ndarray:
+        return np.where(pictures.max() > 200, np.inf, 1.0) * np.ones((len(pictures), 3), np.float32)
+
+    embedder = Embedder(sometimes, TINY, "cpu", batch=2)
+    assert embedder.embed([np.full((4, 4, 3), 9, np.uint8)]).shape == (1, 3)
+    with pytest.raises(ValueError, match="NaN or infinite"):
+        embedder.embed([np.full((4, 4, 3), 255, np.uint8)])
+
+
+@pytest.mark.parametrize("end", [0, 10, 3000])
+def test_a_truncated_checkpoint_is_refused(tmp_path: Path, checkpoint: Path, end: int) -> None:
+    (tmp_path / "cut.t7").write_bytes(checkpoint.read_bytes()[:end])
+    with pytest.raises(ValueError, match="cut"):
+        load_embedder(tmp_path / "cut.t7", DEEP_SORT, "cpu")
+
+
+def test_a_network_of_another_shape_is_refused(tmp_path: Path) -> None:
+    openvino = import_openvino()
+    ops = openvino.opset13
+    numbers = ops.parameter([1, 7], np.float32)
+    product = ops.matmul(numbers, np.ones((7, 3), np.float32), False, False)
+    path = tmp_path / "flat.xml"
+    openvino.save_model(openvino.Model([product], [numbers]), path)
+    with pytest.raises(ValueError, match="does not take pictures of 2x2"):
+        load_embedder(path, TINY, "cpu")
 
 
 def test_no_crops(checkpoint: Path) -> None:

@@ -39,9 +39,9 @@ def maps(stride: int, high: int = 6, low: int = 4, batch: int = 2) -> tuple[Tens
     return torch.randn(batch, high, 2, 3), torch.randn(batch, low, 2 * stride, 3 * stride)
 
 
-def looped_conv(conv: nn.Module, x: Tensor) -> Tensor:
+def looped_conv(conv: nn.Module, x: Tensor, stride: int = 1) -> Tensor:
     """A 1 x 1 convolution of ``(C, H, W)``, one number at a time."""
-    weight, bias, stride = conv.weight.detach()[:, :, 0, 0], conv.bias.detach(), conv.stride[0]
+    weight, bias = conv.weight.detach()[:, :, 0, 0], conv.bias.detach()
     rows, columns = math.ceil(x.shape[1] / stride), math.ceil(x.shape[2] / stride)
     y = torch.zeros(len(weight), rows, columns)
     for o in range(len(weight)):
@@ -78,13 +78,15 @@ def looped_attention(
     return results
 
 
-def looped_channel(part: nn.Module, high: Tensor, low: Tensor, variant: dict[str, str]) -> Tensor:
+def looped_channel(
+    part: nn.Module, high: Tensor, low: Tensor, stride: int, variant: dict[str, str]
+) -> Tensor:
     query = [channel.flatten() for channel in looped_conv(part.query, high)]
-    key = [channel.flatten() for channel in looped_conv(part.key, low)]
+    key = [channel.flatten() for channel in looped_conv(part.key, low, stride)]
     value = [channel.flatten() for channel in looped_conv(part.value, low)]
     mixed = torch.stack(looped_attention(query, key, value, variant))
     mixed = mixed.reshape(len(low), *low.shape[1:])
-    return looped_norm(part.norm, looped_conv(part.out, mixed)) + high
+    return looped_norm(part.norm, looped_conv(part.out, mixed, stride)) + high
 
 
 def looped_positions(x: Tensor, literal: bool) -> list[Tensor]:
@@ -126,7 +128,7 @@ def test_agrees_with_the_definition_in_loops(stride: int, variant: dict[str, str
     with torch.inference_mode():
         found = module(high, low)
     for picture in range(2):
-        between = looped_channel(module.channel, high[picture], low[picture], variant)
+        between = looped_channel(module.channel, high[picture], low[picture], stride, variant)
         expected = looped_spatial(module.spatial, between, low[picture], variant)
         torch.testing.assert_close(found[picture], expected, rtol=1e-4, atol=1e-4)
 

@@ -1,57 +1,94 @@
-"""Crops to batches."""
+"""Crops to pictures, and pictures to numbers."""
 
-import cv2
 import numpy as np
 import pytest
+import torch
+from PIL import Image
 
-from reid_model.preprocess import EmbedderSpec, crops_to_batch
+from reid_model.data.transforms import EvaluationTransform
+from reid_model.preprocess import EmbedderSpec, normalise, resize_crops
 
-RGB = EmbedderSpec("onnx", 8, 4, "rgb", 1 / 255, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+RGB = EmbedderSpec("onnx", 8, 4, "rgb", 1 / 255, MEAN, STD)
 BGR = EmbedderSpec("onnx", 8, 4, "bgr", 1.0, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+#: Larger, smaller, one pixel, and shrinking in one direction only.
+SIZES = ((20, 9), (8, 4), (3, 2), (1, 1), (90, 2), (3, 60))
 
 
-def plain(crop: np.ndarray, spec: EmbedderSpec) -> np.ndarray:
-    """The same, value by value."""
-    small = cv2.resize(crop, (spec.width, spec.height))
-    out = np.zeros((3, spec.height, spec.width))
+def some_crops() -> list[np.ndarray]:
+    random = np.random.default_rng(0)
+    return [random.integers(0, 256, (*size, 3), np.uint8) for size in SIZES]
+
+
+def test_crops_are_resized_as_another_library_does() -> None:
+    found = resize_crops(some_crops(), 8, 4)
+    assert (found.shape, found.dtype) == ((len(SIZES), 8, 4, 3), np.uint8)
+    for picture, crop in zip(found, some_crops(), strict=True):
+        expected = Image.fromarray(crop).resize((4, 8), Image.Resampling.BILINEAR)
+        np.testing.assert_allclose(picture.astype(int), np.asarray(expected, int), atol=1)
+
+
+def plain(picture: np.ndarray, spec: EmbedderSpec) -> np.ndarray:
+    """The same as `normalise`, value by value."""
+    out = np.zeros((3, *picture.shape[:2]))
     for channel in range(3):
         source = 2 - channel if spec.colour == "rgb" else channel
-        for y in range(spec.height):
-            for x in range(spec.width):
-                value = float(small[y, x, source]) * spec.scale
+        for y, row in enumerate(picture):
+            for x, pixel in enumerate(row):
+                value = float(pixel[source]) * spec.scale
                 out[channel, y, x] = (value - spec.mean[channel]) / spec.std[channel]
     return out
 
 
 @pytest.mark.parametrize("spec", [RGB, BGR])
-def test_against_a_plain_reference(spec: EmbedderSpec) -> None:
-    random = np.random.default_rng(0)
-    crops = [random.integers(0, 256, (h, w, 3), np.uint8) for h, w in ((20, 9), (8, 4), (1, 1))]
-    batch = crops_to_batch(crops, spec)
+def test_normalising_against_a_plain_reference(spec: EmbedderSpec) -> None:
+    pictures = np.random.default_rng(0).integers(0, 256, (2, 8, 4, 3), np.uint8)
+    batch = normalise(pictures, spec)
     assert batch.dtype == np.float32
-    np.testing.assert_allclose(batch, [plain(crop, spec) for crop in crops], atol=1e-4)
+    np.testing.assert_allclose(batch, [plain(p, spec) for p in pictures], atol=1e-4)
+
+
+def test_a_crop_is_seen_as_in_an_evaluation() -> None:
+    found = normalise(resize_crops(some_crops(), 8, 4), RGB)
+    for seen, crop in zip(found, some_crops(), strict=True):
+        rgb = torch.from_numpy(crop[:, :, ::-1].copy()).permute(2, 0, 1)
+        np.testing.assert_allclose(seen, EvaluationTransform(8, 4)(rgb), atol=1e-5)
 
 
 def test_colour_order() -> None:
-    blue = np.zeros((8, 4, 3), np.uint8)
-    blue[:, :, 0] = 255
-    assert crops_to_batch([blue], BGR)[0].max(axis=(1, 2)).tolist() == [255, 0, 0]
-    assert crops_to_batch([blue], RGB)[0].max(axis=(1, 2)).argmax() == 2
+    blue = np.zeros((1, 8, 4, 3), np.uint8)
+    blue[..., 0] = 255
+    assert normalise(blue, BGR)[0].max(axis=(1, 2)).tolist() == [255, 0, 0]
+    assert normalise(blue, RGB)[0].max(axis=(1, 2)).argmax() == 2
+
+
+def test_crops_that_are_views_or_not_to_be_written_to() -> None:
+    frame = np.random.default_rng(0).integers(0, 256, (30, 30, 3), np.uint8)
+    frame.setflags(write=False)
+    views = [frame[5:20, 3:9], frame[:, :, ::-1], frame[::-1, ::2]]
+    found = resize_crops(views, 8, 4)
+    np.testing.assert_array_equal(found, resize_crops([view.copy() for view in views], 8, 4))
 
 
 def test_no_crops() -> None:
-    assert crops_to_batch([], RGB).shape == (0, 3, 8, 4)
+    pictures = resize_crops([], 8, 4)
+    assert pictures.shape == (0, 8, 4, 3)
+    assert normalise(pictures, RGB).shape == (0, 3, 8, 4)
 
 
 @pytest.mark.parametrize(
     "crop",
     [
         np.zeros((0, 4, 3), np.uint8),
+        np.zeros((4, 0, 3), np.uint8),
         np.zeros((4, 4), np.uint8),
+        np.zeros((4, 4, 1), np.uint8),
         np.zeros((4, 4, 4), np.uint8),
         np.zeros((4, 4, 3), np.float32),
+        np.full((4, 4, 3), np.nan),
     ],
+    ids=["no-rows", "no-columns", "grey", "one-channel", "alpha", "float", "NaN"],
 )
 def test_what_is_no_crop_is_refused(crop: np.ndarray) -> None:
-    with pytest.raises(ValueError, match="uint8 BGR"):
-        crops_to_batch([crop], RGB)
+    with pytest.raises(ValueError, match="uint8 BGR with at least one pixel, got"):
+        resize_crops([crop], 8, 4)

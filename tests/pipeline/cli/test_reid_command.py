@@ -11,10 +11,12 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 import typer
+from builders_keras import keras_weights, write_keras
 from command_line import Outcome
 from reid_toys import toy_model, toy_text_encoder, write_toy_set
 from safetensors.torch import save_file
 
+from pipeline import reid_training
 from pipeline.cli import main as cli
 from pipeline.cli import reid as cli_reid
 from reid_model.data.folder import read_folder
@@ -60,7 +62,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A network with random weights."""
     torch.manual_seed(1)
     path = tmp_path_factory.mktemp("model") / "model.safetensors"
-    save_model(path, new_model(toy_model(), 6, build_encoder(toy_model())), toy_model())
+    save_model(path, new_model(toy_model(), 6, build_encoder(toy_model())).deploy(), toy_model())
     return path
 
 
@@ -71,6 +73,39 @@ def rows(out: str) -> dict[str, list[str]]:
         if line.startswith("│")
     ]
     return {row[0]: row[1:] for row in cells}
+
+
+def test_a_training_sets_out_from_another(
+    fused: Command, toys: Path, recipe: Path, tmp_path: Path
+) -> None:
+    data = ("--data", toys, "--workers", 0)
+    assert fused("train", recipe, *data, "--out", tmp_path / "one").code == 0
+    outcome = fused("train", recipe, *data, "--out", tmp_path / "two", "--start", tmp_path / "one")
+    assert outcome.code == 0
+    curves = [
+        json.loads((tmp_path / name / "curves.jsonl").read_text().splitlines()[0])
+        for name in ("one", "two")
+    ]
+    assert curves[1]["identity"] < curves[0]["identity"]
+    outcome = fused("train", recipe, *data, "--out", tmp_path / "three", "--start", tmp_path)
+    assert outcome.code == 2
+    assert "holds no training to start from" in outcome.err
+
+
+def test_a_training_starts_from_imagenet(
+    fused: Command, toys: Path, recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Random numbers, at a sixteenth of the real width.
+    write_keras(tmp_path, keras_weights(4))
+    path = tmp_path / "model.json"
+    monkeypatch.setattr(reid_training, "weights_path", lambda name, kind: path)
+    monkeypatch.setattr(reid_training, "_STEM_BATCHES", 2)
+    out = tmp_path / "out"
+    train = ("train", recipe, "--data", toys, "--out", out, "--workers", 0, "--imagenet")
+    assert fused(*train).code == 0
+    both = fused(*train, "--clip", tmp_path / "clip.pt")
+    assert both.code == 2
+    assert "not from both" in both.err
 
 
 def test_summary_counts_the_parts(fused: Command) -> None:
@@ -242,3 +277,31 @@ def test_a_teacher_of_the_manifest_or_a_path_is_asked(
     assert outcome.code == 0
     curves = (tmp_path / "out" / "curves.jsonl").read_text().splitlines()
     assert all(json.loads(line)["teaching"] > 0 for line in curves)
+
+
+def test_explain_draws_a_sheet(fused: Command, toys: Path, model: Path, tmp_path: Path) -> None:
+    images = sorted((toys / "query").rglob("*.png"))[:2]
+    out = tmp_path / "sheet.png"
+    options = ("--out", out, "--beside", model, "--to", images[1], "--stage", 3)
+    outcome = fused("explain", model, *images, *options)
+    assert (outcome.code, outcome.out) == (0, f"{out}\n")
+    assert out.read_bytes().startswith(b"\x89PNG")
+    outcome = fused("explain", model, tmp_path / "gone.jpg", "--out", tmp_path / "no.png")
+    assert (outcome.code, outcome.err.count("\n")) == (2, 1)
+    assert "gone.jpg does not exist" in outcome.err
+    outcome = fused("explain", model, *images, "--out", tmp_path / "no.png", "--stage", 2)
+    assert (outcome.code, outcome.err) == (2, "fusetrack: --stage must be 3 or 4, got 2\n")
+    assert not (tmp_path / "no.png").exists()
+
+
+def test_export_says_how_near_it_is(fused: Command, model: Path, tmp_path: Path) -> None:
+    out = tmp_path / "net.xml"
+    outcome = fused("export", model, "--format", "openvino", "--out", out)
+    assert (outcome.code, outcome.out) == (0, f"{out}\n")
+    said, cosine = outcome.err.rsplit(maxsplit=1)
+    assert said == "openvino: the least cosine to PyTorch's vectors is"
+    assert 0.999 <= float(cosine) < 1.001
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["net.bin", "net.xml", "net.xml.yaml"]
+    outcome = fused("export", model, "--format", "onxx", "--out", out)
+    assert (outcome.code, outcome.err.count("\n")) == (2, 1)
+    assert "Did you mean 'onnx'" in outcome.err

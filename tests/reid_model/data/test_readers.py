@@ -54,6 +54,30 @@ def test_market_and_its_kin(name: str, tmp_path: Path) -> None:
     assert found.query[0].path == tmp_path / "query" / "0001_c1s1_001051_00.jpg"
 
 
+def test_mixed_keeps_every_twentieth_identity_out(tmp_path: Path) -> None:
+    market = [f"market1501/bounding_box_train/{i:04}_c{c}_0.jpg" for i in range(21) for c in (2, 5)]
+    touch(
+        tmp_path,
+        *market,
+        "market1501/query/0090_c1_0.jpg",
+        "market1501/bounding_box_test/0090_c2_0.jpg",
+        "cuhk03/train/0001_00.webp",
+        "cuhk03/train/0001_05.webp",
+        "cuhk03/val/0001_00.webp",
+        "cuhk03/val/0001_05.webp",
+        "cuhk01/train/0001_1.webp",
+    )
+    found = READERS["mixed"](tmp_path)
+    # Identities 0 and 20 of Market-1501; the sets' own tests are nowhere.
+    assert [image.path.name for image in found.query] == ["0000_c2_0.jpg", "0020_c2_0.jpg"]
+    assert [image.path.name for image in found.gallery] == ["0000_c5_0.jpg", "0020_c5_0.jpg"]
+    assert len(found.train) == 2 * 19 + 2 + 1
+    used = {image.path.parent.name for image in found.train + found.query + found.gallery}
+    assert used == {"bounding_box_train", "train"}
+    kept_out = {image.identity for image in found.query + found.gallery}
+    assert not kept_out & {image.identity for image in found.train}
+
+
 def msmt17(root: Path, train: str = "train", test: str = "test") -> None:
     names = {
         "list_train.txt": "0001/0001_000_05_0303morning_0008_0.jpg 1\n\n0000/0000_000_01_x.jpg 0\n",
@@ -158,6 +182,7 @@ def test_a_folder_picture_without_a_camera(name: str, tmp_path: Path) -> None:
 
 WHERE = {
     "market1501": "Liang Zheng",
+    "mixed": "Liang Zheng",
     "msmt17": "Longhui Wei",
     "dukemtmc-reid": "withdrew",
     "occluded-duke": "withdrew",

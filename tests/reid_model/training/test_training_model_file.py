@@ -1,12 +1,16 @@
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from reid_toys import toy_model
 from safetensors.torch import load_file, save_file
 
-from reid_model.training.model_file import load_model, open_trained, save_model
+from reid_model.similarity import SimilarityFit, SimilarityLine
+from reid_model.training.model_file import (
+    load_model,
+    load_similarity,
+    save_model,
+)
 from reid_model.training.parts import build_encoder, new_model
 from reid_model.training.recipe import ModelRecipe
 
@@ -15,7 +19,7 @@ def saved(path: Path, recipe: ModelRecipe) -> torch.Tensor:
     """Write a model with 6 classes; returns its embeddings of two pictures."""
     torch.manual_seed(3)
     model = new_model(recipe, 6, build_encoder(recipe)).eval()
-    save_model(path, model, recipe)
+    save_model(path, model.deploy(), recipe)
     with torch.no_grad():
         return model.embed(torch.rand(2, 3, 64, 32, generator=torch.Generator().manual_seed(4)))
 
@@ -32,30 +36,27 @@ def test_a_model_comes_back_as_it_was(tmp_path: Path, embedding: str) -> None:
     assert torch.equal(found, expected)
 
 
-def test_crops_of_any_size_are_embedded(tmp_path: Path) -> None:
+def test_what_cosines_are_worth_travels_with_the_weights(tmp_path: Path) -> None:
     path = tmp_path / "model.safetensors"
     saved(path, toy_model())
-    embedder = open_trained(path, "cpu", batch=2)
-    crops = [np.full((h, w, 3), 90, np.uint8) for h, w in ((64, 32), (1, 1), (100, 30))]
-    vectors = embedder.embed(crops)
-    assert vectors.shape == (3, 32 * 4 + 16)
-    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, rtol=1e-5)
-    assert embedder.embed([]).shape == (0, 32 * 4 + 16)
+    assert load_similarity(path) is None
+    model = new_model(toy_model(), 6, build_encoder(toy_model()))
+    fit = SimilarityFit(None, SimilarityLine(12.5, 0.4), 0.25)
+    save_model(path, model.deploy(), toy_model(), fit, torch.float16)
+    assert load_similarity(path) == fit
 
 
-def test_colours_are_read_as_in_training(tmp_path: Path) -> None:
-    path = tmp_path / "model.safetensors"
-    saved(path, toy_model())
-    bgr = np.zeros((64, 32, 3), np.uint8)
-    bgr[:, :, 2] = 255
-    red = (torch.tensor([1.0, 0.0, 0.0]) - torch.tensor([0.485, 0.456, 0.406])) / torch.tensor(
-        [0.229, 0.224, 0.225]
-    )
-    embedder, _ = load_model(path)
+def test_half_precision_takes_half_the_room(tmp_path: Path) -> None:
+    torch.manual_seed(3)
+    embedder = new_model(toy_model(), 6, build_encoder(toy_model())).eval().deploy()
+    whole, half = tmp_path / "whole.safetensors", tmp_path / "half.safetensors"
+    save_model(whole, embedder, toy_model())
+    save_model(half, embedder, toy_model(), dtype=torch.float16)
+    assert half.stat().st_size < 0.6 * whole.stat().st_size
+    pictures = torch.rand(2, 3, 64, 32)
     with torch.no_grad():
-        expected = embedder(red[None, :, None, None].expand(1, 3, 64, 32))
-    found = open_trained(path, "cpu").embed([bgr])
-    np.testing.assert_allclose(found, expected.numpy(), atol=1e-5)
+        cosines = (load_model(half)[0](pictures) * embedder(pictures)).sum(dim=1)
+    assert cosines.min() > 0.9999
 
 
 def test_a_wrong_file_is_named(tmp_path: Path) -> None:

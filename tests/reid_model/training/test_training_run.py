@@ -13,11 +13,10 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from reid_model.clip_text import ClipText
-from reid_model.data import ReidSet
+from reid_model.data import ReidSet, class_labels
 from reid_model.data.folder import read_folder
 from reid_model.training.checkpoint import load_checkpoint
 from reid_model.training.job import Progress
-from reid_model.training.parts import Teacher
 from reid_model.training.recipe import (
     AugmentRecipe,
     Recipe,
@@ -121,6 +120,15 @@ def test_the_same_seed_gives_the_same_weights_and_another_one_others(
     # A training draws from a state of its own.
     torch.manual_seed(99)
     assert torch.equal(torch.rand(1), after)
+
+
+def test_an_epoch_may_end_early(toys: ReidSet, tmp_path: Path) -> None:
+    told: list[Progress] = []
+    recipe = plain()
+    recipe = replace(recipe, stage2=replace(recipe.stage2, epochs=2, batches=1))
+    trained(recipe, toys, tmp_path, report=told.append)
+    steps = [(p.epoch, p.step, p.steps) for p in told if p.what == "stage 2"]
+    assert steps == [(1, 1, 1), (2, 1, 1)]
 
 
 @pytest.mark.parametrize("mode", ["A", "B"])
@@ -265,7 +273,7 @@ def test_guidance_and_plain_texts_are_both_compared_with(toys: ReidSet, tmp_path
 
 
 def test_a_teacher_is_learned_from(toys: ReidSet, tmp_path: Path) -> None:
-    teacher = Teacher(lambda pictures: pictures.mean(dim=(2, 3)), 3)
+    teacher = torch.eye(3)[torch.from_numpy(class_labels(toys.train)) % 3]
     told: list[Progress] = []
     recipe = replace(plain(), teaching=TeachingRecipe(("colours",)))
     trained(recipe, toys, tmp_path, report=told.append, teachers=[teacher])
@@ -292,7 +300,10 @@ def test_what_does_not_fit_is_refused(toys: ReidSet, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="must share a space"):
         train(toy_recipe(), toys, tmp_path, text_encoder=toy_text_encoder(32))
     with pytest.raises(ValueError, match="names 0 teachers, got 1"):
-        train(plain(), toys, tmp_path, teachers=[Teacher(lambda pictures: pictures, 3)])
+        train(plain(), toys, tmp_path, teachers=[torch.zeros(len(toys.train), 3)])
+    recipe = replace(plain(), teaching=TeachingRecipe(("colours",)))
+    with pytest.raises(ValueError, match="speaks of 2 pictures, but there are"):
+        train(recipe, toys, tmp_path, teachers=[torch.zeros(2, 3)])
     with pytest.raises(ValueError, match="no pictures to train on"):
         train(plain(), replace(toys, train=()), tmp_path)
     with pytest.raises(ValueError, match="float16 needs a GPU"):

@@ -35,6 +35,16 @@ def test_stage_2_without_warm_up_begins_at_once() -> None:
     assert stage2_factor(1, Stage2Recipe(warm_up_epochs=0)) == 1.0
 
 
+def test_stage_2_may_fall_in_a_cosine() -> None:
+    recipe = Stage2Recipe(epochs=10, warm_up_epochs=2, warm_up_factor=0.1, fall="cosine")
+    assert stage2_factor(5, recipe) == pytest.approx(0.01 + 0.99 / 2)
+    assert stage2_factor(10, recipe) == pytest.approx(0.01)
+    risen = 0.1 * 0.5 + 0.5
+    assert stage2_factor(1, recipe) == pytest.approx(
+        risen * (0.01 + 0.99 * (1 + math.cos(math.pi / 10)) / 2)
+    )
+
+
 @pytest.mark.parametrize(
     ("epoch", "rate"),
     [

@@ -1,0 +1,68 @@
+"""A model of `fusetrack reid train` at work."""
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from reid_model.data.transforms import IMAGENET
+from reid_model.embedder import Embedder, openvino_embedder, torch_embedder
+from reid_model.fused import FusedEmbedder
+from reid_model.openvino_runtime import convert_network
+from reid_model.preprocess import EmbedderSpec, normalise
+from reid_model.sample_pictures import sample_pictures
+from reid_model.training.model_file import load_model
+from reid_model.training.recipe import ModelRecipe
+
+#: The least cosine between the vectors of two forms of one network that may stand for each other.
+SAME = 0.999
+
+_SAMPLES = 8
+_LOG = logging.getLogger(__name__)
+
+
+def open_trained(path: Path, device: str, batch: int = 32) -> Embedder:
+    """The model of a file, ready for crops of any size: on the CPU through OpenVINO, on
+    ``cuda:N`` through PyTorch.
+
+    OpenVINO computes in bfloat16 where the processor has it, if that does not change the vectors
+    of some pictures by more than `SAME`; else in float32, and a warning says so. Raises ValueError
+    as `load_model`, for weights that are NaN, and when OpenVINO gives other vectors in any case.
+    """
+    network, recipe = load_model(path)
+    spec = trained_spec(recipe)
+    if device != "cpu":
+        return torch_embedder(network, spec, device, batch)
+    pictures = sample_pictures(_SAMPLES, spec.height, spec.width)
+    expected = torch_vectors(network, spec, pictures)
+    for precision in (None, "f32"):
+        converted = convert_network(network, spec.height, spec.width)
+        embedder = openvino_embedder(converted, str(path), spec, batch, precision)
+        cosine = least_cosine(embedder.embed(list(pictures)), expected)
+        if cosine >= SAME:
+            return embedder
+        if precision is None:
+            _LOG.warning("%s: bfloat16 is too coarse (cosine %.4f), using float32", path, cosine)
+    raise ValueError(f"{path}: OpenVINO's vectors differ from PyTorch's (cosine {cosine:.4f})")
+
+
+def trained_spec(recipe: ModelRecipe) -> EmbedderSpec:
+    """What a trained model expects to see."""
+    height, width = recipe.image_size
+    return EmbedderSpec("openvino", height, width, "rgb", 1 / 255, IMAGENET.mean, IMAGENET.std)
+
+
+def torch_vectors(
+    network: FusedEmbedder, spec: EmbedderSpec, pictures: NDArray[np.uint8]
+) -> NDArray[np.float32]:
+    """The reference: PyTorch's unit vectors ``(N, D)`` of ``(N, height, width, 3)``, in float32."""
+    with torch.inference_mode():
+        vectors: NDArray[np.float32] = network(torch.from_numpy(normalise(pictures, spec))).numpy()
+    return vectors
+
+
+def least_cosine(found: NDArray[np.float32], expected: NDArray[np.float32]) -> float:
+    """The least cosine of two sets of unit vectors ``(N, D)``, row by row; NaN gives -1."""
+    return float(np.nan_to_num((found * expected).sum(axis=1), nan=-1.0).min())

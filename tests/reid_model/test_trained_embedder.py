@@ -1,0 +1,86 @@
+"""A trained model through OpenVINO against PyTorch in float32."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from reid_toys import toy_batch, toy_embedder, toy_model, toy_pictures
+
+from reid_model import trained_embedder
+from reid_model.fused import FusedEmbedder
+from reid_model.trained_embedder import least_cosine, open_trained
+from reid_model.training.model_file import load_model, save_model
+from reid_model.training.recipe import ModelRecipe
+
+SMALL = toy_model(embedding="after")
+#: All three modules, at the real resolution.
+LARGER = toy_model(width=8, image_size=(256, 128), mscsa_modules=3, embedding="after")
+
+
+def saved(path: Path, recipe: ModelRecipe) -> FusedEmbedder:
+    """Write a network in which every part takes part; returns what is read again."""
+    save_model(path, toy_embedder(recipe), recipe)
+    return load_model(path)[0]
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        SMALL,
+        LARGER,
+        toy_model(embedding="after", normalisation="count"),
+        toy_model(embedding="after", spatial="literal", scale="inverse_sqrt"),
+    ],
+    ids=["small", "larger", "count", "literal"],
+)
+def test_openvino_agrees_with_torch(tmp_path: Path, recipe: ModelRecipe) -> None:
+    path = tmp_path / "model.safetensors"
+    network = saved(path, recipe)
+    crops = toy_pictures()
+    with torch.inference_mode():
+        expected = network(toy_batch(recipe)).numpy()
+    embedder = open_trained(path, "cpu", batch=4)
+    found = embedder.embed(crops)
+    assert (embedder.device, embedder.dimension) == ("cpu", expected.shape[1])
+    assert (found * expected).sum(axis=1).min() >= 0.999
+    # The network must tell the pictures apart, or the comparison would say nothing.
+    assert np.median(expected @ expected.T) < 0.5
+
+
+def test_crops_of_any_size_are_embedded(tmp_path: Path) -> None:
+    saved(tmp_path / "model.safetensors", SMALL)
+    embedder = open_trained(tmp_path / "model.safetensors", "cpu", batch=2)
+    crops = [np.full((h, w, 3), 90, np.uint8) for h, w in ((64, 32), (1, 1), (100, 30))]
+    vectors = embedder.embed(crops)
+    assert vectors.shape == (3, 32 * 4 + 16)
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, rtol=1e-5)
+    assert embedder.embed([]).shape == (0, 32 * 4 + 16)
+
+
+def test_weights_of_nan_are_refused(tmp_path: Path) -> None:
+    network = toy_embedder(SMALL)
+    torch.nn.init.constant_(network.trunk.encoder.conv1.weight, torch.nan)
+    save_model(tmp_path / "model.safetensors", network, SMALL)
+    with pytest.raises(ValueError, match="NaN or infinite"):
+        open_trained(tmp_path / "model.safetensors", "cpu")
+
+
+def test_bfloat16_gives_way_where_it_is_too_coarse(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "model.safetensors"
+    saved(path, SMALL)
+    cosines = [0.9989, 0.999]
+    monkeypatch.setattr(trained_embedder, "least_cosine", lambda found, expected: cosines.pop(0))
+    assert open_trained(path, "cpu").device == "cpu"
+    assert "bfloat16 is too coarse (cosine 0.9989), using float32" in caplog.text
+    cosines = [0.5, 0.9989]
+    with pytest.raises(ValueError, match=r"OpenVINO's vectors differ .*cosine 0\.9989"):
+        open_trained(path, "cpu")
+
+
+def test_nan_is_as_far_as_can_be() -> None:
+    rows = np.eye(2, dtype=np.float32)
+    assert least_cosine(rows, rows) == 1
+    assert least_cosine(np.full((2, 2), np.nan, np.float32), rows) == -1
