@@ -44,7 +44,7 @@ def read_weights(folder: Path) -> dict[str, Tensor]:
 
 def stages(weights: dict[str, Tensor]) -> dict[str, Tensor]:
     """The state of ``layer1`` to ``layer4`` of a `ClipResNet` of width 64."""
-    state = {}
+    state: dict[str, Tensor] = {}
     for stage, blocks in _BLOCKS.items():
         for block in range(blocks):
             ours, theirs = f"layer{stage - 1}.{block}", f"{stage}{chr(ord('a') + block)}_branch"

@@ -4,8 +4,12 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import torch
 
 from reid_model.clip_text import ClipText
+from reid_model.data.transforms import EvaluationTransform
+from reid_model.fused import FusedEmbedder
+from reid_model.training.parts import build_encoder, new_model
 from reid_model.training.recipe import ModelRecipe, Recipe, Stage1Recipe, Stage2Recipe
 
 #: Shirt and trousers of each identity, BGR.
@@ -29,6 +33,33 @@ def write_toy_set(root: Path) -> Path:
             for number, camera in enumerate(cameras):
                 cv2.imwrite(str(folder / f"{camera}_{number}.png"), _picture(clothes, random))
     return root
+
+
+def toy_pictures() -> list[np.ndarray]:
+    """A crop of each identity, BGR ``(64, 32, 3)`` uint8."""
+    random = np.random.default_rng(8)
+    return [_picture(clothes, random) for clothes in _CLOTHES]
+
+
+def toy_batch(recipe: ModelRecipe) -> torch.Tensor:
+    """`toy_pictures` as the recipe's network sees them in an evaluation."""
+    transform = EvaluationTransform(*recipe.image_size)
+    pictures = [torch.from_numpy(crop[:, :, ::-1].copy()) for crop in toy_pictures()]
+    return torch.stack([transform(picture.permute(2, 0, 1)) for picture in pictures])
+
+
+def toy_embedder(recipe: ModelRecipe) -> FusedEmbedder:
+    """A network with random weights, in which every part takes part, that has seen pictures: with
+    ``embedding="after"`` it tells them apart."""
+    torch.manual_seed(3)
+    network = new_model(recipe, 6, build_encoder(recipe)).deploy()
+    for module in network.modules():
+        if isinstance(module, torch.nn.BatchNorm1d | torch.nn.BatchNorm2d):
+            torch.nn.init.uniform_(module.weight, 0.5, 1.5)
+            module.momentum = None  # the statistics are those of all that was seen
+    with torch.no_grad():
+        network.train()(toy_batch(recipe))
+    return network.eval()
 
 
 def _picture(clothes: tuple[tuple[int, ...], ...], random: np.random.Generator) -> np.ndarray:

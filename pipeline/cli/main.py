@@ -10,6 +10,7 @@ import typer
 from pipeline.cli.output import fail
 from pipeline.cli.parts import associate, node, record
 from pipeline.cli.reid import reid
+from pipeline.cli.reid_files import explain_model, export_model
 from pipeline.cli.results import evaluate, export, report, summary
 from pipeline.cli.run import run
 from pipeline.cli.system import doctor
@@ -50,6 +51,8 @@ app.command()(record)
 app.command()(doctor)
 app.add_typer(weights, name="weights")
 app.add_typer(reid, name="reid")
+reid.command("explain")(explain_model)
+reid.command("export")(export_model)
 
 
 def main() -> None:

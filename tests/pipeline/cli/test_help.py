@@ -33,7 +33,7 @@ COMMANDS = [
     *([name] for name in ("run", "export", "evaluate", "report", "summary", "doctor", "weights")),
     *([name] for name in ("node", "associate", "record")),
     ["reid"],
-    *(["reid", name] for name in ("summary", "train", "evaluate", "embed")),
+    *(["reid", name] for name in ("summary", "train", "evaluate", "embed", "explain", "export")),
     *(["weights", name] for name in ("list", "pull", "verify", "path")),
 ]
 

@@ -68,7 +68,7 @@ def test_a_file_starts_pictures_of_another_size(tmp_path: Path) -> None:
 def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "model.safetensors"
     save_model(path, new_model(BEFORE, 6, build_encoder(BEFORE)).deploy(), BEFORE)
-    with pytest.raises(ValueError, match="another architecture: model.trunk.encoder"):
+    with pytest.raises(ValueError, match=r"another architecture: model\.trunk\.encoder"):
         set_out_from(parts_of(replace(BEFORE, width=6, output_dim=16)), start_of(path, BEFORE))
     with pytest.raises(ValueError, match="holds no training to start from"):
         start_of(tmp_path, BEFORE)

@@ -1,0 +1,64 @@
+"""`fusetrack reid export`: a trained model found by name or path, and written for others."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+import yaml
+
+from pipeline.errors import UserError, unknown_name
+from pipeline.weights import weights_path
+from reid_model.export import FORMATS, export_model
+from reid_model.fused import FusedEmbedder
+from reid_model.preprocess import EmbedderSpec
+from reid_model.similarity import SimilarityFit
+from reid_model.trained_embedder import trained_spec
+from reid_model.training.model_file import load_model, load_similarity
+
+
+def trained_network(name_or_path: str) -> tuple[FusedEmbedder, EmbedderSpec]:
+    """A model of `fusetrack reid train`, in PyTorch and in eval mode, and what it expects to see.
+
+    Raises UserError for another kind of network, and as `weights_path` and `load_model`.
+    """
+    path = weights_path(name_or_path, kind="reid")
+    if path.suffix != ".safetensors":
+        raise UserError(
+            f"{name_or_path} is no model of `fusetrack reid train`: expected a .safetensors file"
+        )
+    try:
+        network, recipe = load_model(path)
+    except ValueError as error:
+        raise UserError(f"ReID model {name_or_path}: {error}") from error
+    return network, trained_spec(recipe)
+
+
+def export_file(name_or_path: str, how: str, out: Path) -> float:
+    """Write the model in the format ``how``, and beside ONNX and OpenVINO ``OUT.yaml``, with which
+    `fusetrack run --reid OUT` opens it. Returns the least cosine to PyTorch's vectors.
+
+    Raises UserError as `trained_network`, for an unknown format, a folder that is not there and
+    vectors that are not PyTorch's.
+    """
+    if how not in FORMATS:
+        raise unknown_name("format", how, FORMATS)
+    network, spec = trained_network(name_or_path)
+    try:
+        cosine = export_model(network, spec, how, out)
+        if how != "torchscript":
+            fit = load_similarity(weights_path(name_or_path, kind="reid"))
+            out.with_name(f"{out.name}.yaml").write_text(_description(spec, fit))
+    except ValueError as error:
+        raise UserError(str(error)) from error
+    except OSError as error:
+        raise UserError(f"cannot write {out}: {error.strerror or error}") from error
+    return cosine
+
+
+def _description(spec: EmbedderSpec, fit: SimilarityFit | None) -> str:
+    """What `pipeline.weights.manifest.own_network` reads."""
+    seen = {name: value for name, value in asdict(spec).items() if name != "architecture"}
+    values = {"input": {**seen, "mean": list(spec.mean), "std": list(spec.std)}}
+    if fit is not None:
+        worth = {name: value for name, value in asdict(fit).items() if value is not None}
+        values["similarity"] = worth
+    return yaml.safe_dump(values, sort_keys=False)
