@@ -25,6 +25,7 @@ class ClipText(nn.Module):
     ``output_dim`` is that of the image encoder beside it: 1024 for RN50, 512 for ViT-B/16.
     Parameters with 1024: 38,393,344, and 25,296,896 in ``token_embedding``. ``context`` is the
     longest text in tokens. State-dict names are those of CLIP's; the perceptrons use QuickGELU.
+    ``ClipText(**text.sizes)`` has the sizes of ``text``.
 
     Raises ValueError when the width does not split into the heads.
     """
@@ -40,6 +41,14 @@ class ClipText(nn.Module):
     ) -> None:
         super().__init__()
         self.context, self.width, self.output_dim = context, width, output_dim
+        self.sizes = {
+            "output_dim": output_dim,
+            "width": width,
+            "layers": layers,
+            "heads": heads,
+            "context": context,
+            "vocabulary": vocabulary,
+        }
         self.token_embedding = nn.Embedding(vocabulary, width)
         self.positional_embedding = nn.Parameter(0.01 * torch.randn(context, width))
         self.transformer = Transformer(width, layers, heads)
@@ -78,15 +87,16 @@ def end_positions(tokens: Tensor) -> Tensor:
     return tokens.argmax(dim=1)
 
 
-def tokenize(texts: list[str]) -> Tensor:
+def tokenize(texts: list[str], cut: bool = False) -> Tensor:
     """Ids ``(B, 77)`` int64 of texts: start, words, end, and zeros, by CLIP's vocabulary.
 
-    Raises ValueError for a text that is too long, and when ``open_clip_torch`` is not installed.
+    With ``cut`` a text that is too long loses its end. Raises ValueError for such a text otherwise,
+    and when ``open_clip_torch`` is not installed.
     """
     tokenizer = _tokenizer()
     for text in texts:
         needed = len(tokenizer.encode(text)) + 2
-        if needed > CONTEXT:
+        if needed > CONTEXT and not cut:
             raise ValueError(f"a text must have at most {CONTEXT} tokens, got {needed}: {text!r}")
     ids: Tensor = tokenizer(texts, context_length=CONTEXT)
     return ids

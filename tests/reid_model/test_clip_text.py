@@ -173,3 +173,21 @@ def test_without_open_clip(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "open_clip.tokenizer", None)
     with pytest.raises(ValueError, match=r"install fusetrack\[train\]"):
         tokenize(["a"])
+
+
+def test_a_text_may_lose_its_end_when_asked_to(tokens: Tensor) -> None:
+    long = "red " * 100
+    with pytest.raises(ValueError, match="at most 77 tokens, got 102"):
+        tokenize([long])
+    cut = tokenize([long], cut=True)
+    assert cut.shape == (1, 77)
+    assert int(end_positions(cut)) == 76
+    assert torch.equal(tokenize(TEXTS, cut=True), tokens)
+
+
+def test_the_sizes_build_the_same_again() -> None:
+    text = ClipText(output_dim=8, width=16, layers=2, heads=4, context=5, vocabulary=7)
+    again = ClipText(**text.sizes)
+    shapes = {name: value.shape for name, value in text.state_dict().items()}
+    assert {name: value.shape for name, value in again.state_dict().items()} == shapes
+    assert again.sizes == text.sizes
