@@ -23,14 +23,19 @@ from pipeline.sources import Source
 from pipeline.thumbnails import Thumbnails
 from trackers.crop_choice import Chosen, CropChoice
 from trackers.detections import Detections
-from trackers.ground import ground_to_image
-from trackers.single_camera import TRACKER_NAMES, SingleCameraTracker
+from trackers.ground import View, ground_to_image, view_of_homography
+from trackers.link_tracker import LinkTracker
+from trackers.single_camera import DEFAULT_TRACKER, TRACKER_NAMES, SingleCameraTracker
 from trackers.track_log import Exemplar, TrackLog
 from trackers.tracklet import Tracklet
 
 # A track is closed a little later than its tracker gives it up.
 _CLOSE_AFTER = 1.2
 _DEFAULT_FPS = 25.0
+#: The tracker that is not boxmot's, and the choice by frames a second.
+LINK, AUTO = "link", "auto"
+# With fewer frames a second the boxes of one person hardly overlap.
+_FEW_FPS = 8.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,11 +56,12 @@ class Camera:
         self._thumbnails = thumbnails
         self._size = source.height, source.width
         self._tracker = open_tracker(config.tracker, source.fps or _DEFAULT_FPS)
+        view = view_of(config, camera_id)
         self._log = TrackLog(
             camera_id,
             close_after_s=config.tracker.buffer_s * _CLOSE_AFTER,
             exemplars=config.reid.exemplars,
-            homography=_homography(config, camera_id),
+            homography=None if view is None else ground_to_image(view.projection),
         )
         self._choice: CropChoice[Crop] = CropChoice(config.reid.spacing_s, config.reid.min_quality)
         self._due: list[Chosen[Crop]] = []
@@ -80,6 +86,11 @@ class Camera:
         self._due += self._choice.take_finished(frame.timestamp)
         self._offer(tracked, image, frame.timestamp)
         self._end_overdue(frame.timestamp)
+
+    @property
+    def reached(self) -> float:
+        """No further frame is before this moment, seconds UTC."""
+        return self._now
 
     def pass_time(self, timestamp: float) -> None:
         """The next frame of this camera is not before ``timestamp``, seconds UTC."""
@@ -170,13 +181,28 @@ class Camera:
                 self._choice.offer(track_id, timestamp, quality, crop)
 
 
-def open_tracker(config: TrackerConfig, fps: float) -> SingleCameraTracker:
+def tracker_name(config: TrackerConfig, fps: float) -> str:
+    """The tracker to take for ``fps``: the one that is named, or for auto the one that suits.
+
+    Options are those of boxmot's default tracker, so they choose it.
+    """
+    if config.name != AUTO:
+        return config.name
+    return LINK if 0 < fps < _FEW_FPS and not config.options else DEFAULT_TRACKER
+
+
+def open_tracker(config: TrackerConfig, fps: float) -> SingleCameraTracker | LinkTracker:
     """The single-camera tracker of ``config``. Raises UserError for a wrong name or option."""
-    if config.name not in TRACKER_NAMES:
-        raise unknown_name("tracker", config.name, TRACKER_NAMES)
+    name = tracker_name(config, fps)
+    if name == LINK:
+        if config.options:
+            raise UserError(f"tracker {LINK} has no options, got {', '.join(config.options)}")
+        return LinkTracker(buffer_s=config.buffer_s)
+    if name not in TRACKER_NAMES:
+        raise unknown_name("tracker", name, [AUTO, LINK, *TRACKER_NAMES])
     try:
         return SingleCameraTracker(
-            config.name,
+            name,
             buffer_s=config.buffer_s,
             fps=fps,
             use_embeddings=config.embeddings,
@@ -186,13 +212,14 @@ def open_tracker(config: TrackerConfig, fps: float) -> SingleCameraTracker:
         raise UserError(f"tracker: {error}") from error
 
 
-def _homography(config: SiteConfig, camera_id: str) -> NDArray[np.float64] | None:
+def view_of(config: SiteConfig, camera_id: str) -> View | None:
+    """How a camera sees the ground, None when it is not calibrated."""
     calibration = config.cameras[camera_id].calibration
     if calibration is None:
         return None
     if calibration.homography is not None:
-        return np.array(calibration.homography, np.float64)
-    return ground_to_image(np.array(calibration.projection, np.float64))
+        return view_of_homography(np.array(calibration.homography, np.float64))
+    return View(np.array(calibration.projection, np.float64))
 
 
 def _observations(camera_id: str, rows: list[_Rows]) -> ObservationsMessage:

@@ -67,15 +67,46 @@ class Calibration(Section):
         return self
 
 
+class LiveConfig(Section):
+    """How a live camera is read. Times are seconds.
+
+    ``clock`` says whose time a frame has: the camera's own (RTCP), that of its arrival, or the
+    camera's as long as it is plausible (auto). Of the frames that wait for the networks those of
+    the last ``buffer_s`` are kept. A camera that is silent for ``late_s`` holds nobody up any
+    longer. ``retry_s`` is the first wait after a loss; each is twice the one before, up to
+    ``retry_max_s``.
+    """
+
+    transport: Literal["tcp", "udp"] = "tcp"
+    clock: Literal["auto", "camera", "arrival"] = "auto"
+    buffer_s: Seconds = 0.5
+    late_s: Seconds = 3.0
+    open_timeout_s: Seconds = 10.0
+    read_timeout_s: Seconds = 5.0
+    retry_s: Seconds = 0.5
+    retry_max_s: Seconds = 10.0
+
+    @model_validator(mode="after")
+    def _times_fit(self) -> "LiveConfig":
+        if self.retry_max_s < self.retry_s:
+            raise ValueError("expected retry_max_s to be at least retry_s")
+        if self.late_s <= self.buffer_s:
+            raise ValueError("expected late_s to be more than buffer_s: what waits is not late")
+        return self
+
+
 class CameraConfig(Section):
     """One camera: where its pictures come from, when it started, how it sees the ground.
 
-    ``source`` may be left out when the command line gives it.
+    ``source`` may be left out when the command line gives it. ``hwaccel`` is the hardware that
+    decodes; where there is none of it, the processor does.
     """
 
     source: str | None = None
     start: datetime | None = None
     fps: Annotated[float, Field(gt=0)] | None = None
+    hwaccel: Literal["none", "cuda", "vaapi", "qsv"] = "none"
+    live: LiveConfig = LiveConfig()
     calibration: Calibration | None = None
 
     @field_validator("start")
@@ -99,10 +130,12 @@ class DetectorConfig(Section):
 class TrackerConfig(Section):
     """The single-camera tracker. ``buffer_s`` is how long a lost track may come back.
 
+    ``auto`` is botsort, or, below 8 frames a second, link.
+
     ``embeddings`` shows every detection to the embedder, for trackers that look at people.
     """
 
-    name: str = "botsort"
+    name: str = "auto"
     buffer_s: Seconds = 1.0
     embeddings: bool = False
     options: dict[str, Option] = {}
@@ -115,15 +148,38 @@ class ReidConfig(Section):
     quality is at least ``min_quality``; ``exemplars`` are kept for each track.
     """
 
-    model: str = "deepsort-market1501"
+    model: str = "fused-compact"
     batch: Annotated[int, Field(ge=1, le=1024)] = 32
     min_quality: Score = 0.2
     spacing_s: Seconds = 0.5
     exemplars: Annotated[int, Field(ge=1, le=64)] = 8
 
 
+class Line(Section):
+    """What a cosine says of two crops: log-odds ``slope * (cosine - midpoint)`` of one person."""
+
+    slope: Annotated[float, Field(gt=0)]
+    midpoint: Annotated[float, Field(ge=-1, le=1)]
+
+
+class Similarity(Section):
+    """What cosines are worth within a camera and between two; ``strangers`` is the mean of two
+    people's, where it was fitted.
+
+    The default is that of a middling network; a fit on one's own people is better.
+    """
+
+    same_camera: Line = Line(slope=25.0, midpoint=0.65)
+    other_cameras: Line = Line(slope=25.0, midpoint=0.5)
+    strangers: Annotated[float, Field(ge=-1, le=1)] | None = None
+
+
 class AssociationConfig(Section):
-    """How tracklets become people. Times are seconds of event time."""
+    """How tracklets become people. Times are seconds of event time.
+
+    ``similarity`` says what the cosines of one's own embeddings are worth; None takes what is known
+    of the ReID network.
+    """
 
     interval_s: Seconds = 1.0
     evidence_s: Annotated[float, Field(ge=0)] = 1.5
@@ -132,6 +188,24 @@ class AssociationConfig(Section):
     gallery_s: Seconds = 600.0
     max_speed: Annotated[float, Field(gt=0, description="metres a second")] = 3.0
     max_ground_distance: Annotated[float, Field(gt=0, description="metres")] = 1.5
+    similarity: Similarity | None = None
+
+
+class Way(Section):
+    """A way between the views of two cameras, for both directions.
+
+    ``seconds`` is how long people take from the one view to the other at an ordinary pace, 0 where
+    the views overlap.
+    """
+
+    between: tuple[Name, Name]
+    seconds: Annotated[float, Field(ge=0)]
+
+    @model_validator(mode="after")
+    def _two_cameras(self) -> "Way":
+        if self.between[0] == self.between[1]:
+            raise ValueError("expected two cameras: a way back to the same one is always there")
+        return self
 
 
 class RecordingConfig(Section):
@@ -155,6 +229,7 @@ class SiteConfig(Section):
 
     site: Name = "site"
     cameras: dict[Name, CameraConfig] = {}
+    ways: list[Way] = []
     device: str = "auto"
     redis: str | None = None
     origin: Origin | None = None

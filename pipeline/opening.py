@@ -3,27 +3,42 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.bus.streams import Bus
-from pipeline.camera import open_tracker
+from pipeline.camera import LINK, open_tracker, tracker_name, view_of
 from pipeline.config import SiteConfig, TrackerConfig
 from pipeline.devices import resolve_device
-from pipeline.embedding import open_embedder, similarity_calibration, unknown_calibration
+from pipeline.embedding import (
+    calibration_of,
+    open_embedder,
+    similarity_calibration,
+    unknown_calibration,
+)
 from pipeline.errors import UserError
 from pipeline.node import Detects, Embeds
 from pipeline.sources import Source, open_source
 from pipeline.sources.kinds import kind_of
 from pipeline.sources.recorded import RecordedSource
 from trackers.association.appearance import Calibration
-from trackers.association.association import Association, Rules
+from trackers.association.association import Rules
+from trackers.association.ground_association import GroundAssociation
 from trackers.association.motion import Limits
+from trackers.association.topology import Topology, topology_of
 from trackers.single_camera import needs_image
 
 
 def open_sources(config: SiteConfig) -> list[Source]:
-    """Open every source, so that a wrong one is known before anything starts."""
+    """Open every source, so that a wrong one is known before anything starts.
+
+    A live camera that cannot be reached is no reason not to start, unless there is nothing else
+    and only a person can mend it.
+    """
     if not config.cameras:
         raise UserError("no source: give at least one video, folder, URL or detections file")
-    return [open_source(camera_id, camera) for camera_id, camera in config.cameras.items()]
+    sources = [open_source(camera_id, camera) for camera_id, camera in config.cameras.items()]
+    if any(source.live for source in sources):
+        from pipeline.sources.probing import probe
+
+        probe(sources)
+    return sources
 
 
 def check_settings(config: SiteConfig, sources: list[Source]) -> None:
@@ -57,19 +72,14 @@ def open_models(config: SiteConfig, sources: list[Source]) -> tuple[Detects | No
     return detector, embedder
 
 
-def open_bus(url: str | None, site: str) -> Bus:
-    """The streams of a site, made where they are not there yet."""
-    if url is None:
-        raise UserError("no Redis: give --redis URL or set redis in the configuration")
-    bus = Bus(url, site)
-    bus.declare()
-    return bus
+def association_of(config: SiteConfig) -> GroundAssociation:
+    """The association with the rules of ``config``.
 
-
-def association_of(config: SiteConfig) -> Association:
-    """The association with the rules of ``config``."""
+    Raises UserError when a way leads to a camera that is not there.
+    """
     rules = config.association
-    return Association(
+    views = {camera_id: view_of(config, camera_id) for camera_id in config.cameras}
+    return GroundAssociation(
         Rules(
             evidence_s=rules.evidence_s,
             min_exemplars=rules.min_exemplars,
@@ -77,12 +87,27 @@ def association_of(config: SiteConfig) -> Association:
             gallery_s=rules.gallery_s,
             limits=Limits(rules.max_speed, rules.max_ground_distance),
             calibration=_calibration(config),
-        )
+            topology=_topology(config),
+        ),
+        {camera_id: view for camera_id, view in views.items() if view is not None},
     )
+
+
+def _topology(config: SiteConfig) -> Topology:
+    for way in config.ways:
+        for camera_id in way.between:
+            if camera_id not in config.cameras:
+                raise UserError(
+                    f"ways lead to camera {camera_id}, which the site does not have: expected one "
+                    f"of {', '.join(config.cameras) or 'no cameras'}"
+                )
+    return topology_of({way.between: way.seconds for way in config.ways})
 
 
 def _calibration(config: SiteConfig) -> Calibration:
     """What cosines are worth; recorded embeddings come from a network of the user's own."""
+    if config.association.similarity is not None:
+        return calibration_of(config.association.similarity)
     known = similarity_calibration(config.reid)
     sources = [camera.source for camera in config.cameras.values()]
     recorded = all(source is not None and kind_of(source) == "recorded" for source in sources)
@@ -91,10 +116,11 @@ def _calibration(config: SiteConfig) -> Calibration:
 
 def _check_recorded(tracker: TrackerConfig, source: RecordedSource) -> None:
     """Whether recorded detections have what the tracker looks at."""
-    if needs_image(tracker.name, tracker.options):
+    name = tracker_name(tracker, source.fps)
+    if name != LINK and needs_image(name, tracker.options):
         raise UserError(
             f"camera {source.camera_id} has recorded detections, no pictures: leave out the "
-            f"options cmc and asso_func: centroid of the tracker {tracker.name}"
+            f"options cmc and asso_func: centroid of the tracker {name}"
         )
     if tracker.embeddings and _embeddings(source) is None:
         raise UserError(

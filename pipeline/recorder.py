@@ -1,18 +1,20 @@
 """The recorder: reads all streams and writes the run directory, segment by segment.
 
-A message is acknowledged after the segment that holds it was renamed into place, and each segment
-remembers the last message in it. So nothing is lost, and what Redis delivers again after a crash is
-recognised and written once.
+A message is acknowledged after the segment that holds it was renamed into place. What comes again,
+because it was sent twice or delivered twice, is recognised by sender and number: those that are
+done are in the folder's recorder.json, and each segment names those that are in it already.
 """
 
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 import numpy as np
 import pyarrow as pa
 
+from pipeline.bus.entries import Delivery
 from pipeline.bus.keys import IDENTITIES, OBSERVATIONS, RECORDER, TRACKLETS
 from pipeline.bus.messages import (
     CameraMessage,
@@ -23,11 +25,13 @@ from pipeline.bus.messages import (
     tracklet_of,
     unpack,
 )
-from pipeline.bus.streams import Bus, Delivery
+from pipeline.bus.order import InOrder, Numbers, advance, sender_of
+from pipeline.bus.streams import Bus
 from pipeline.errors import UserError
 from pipeline.run_directory import schema
 from pipeline.run_directory.cameras import read_cameras, write_cameras
-from pipeline.run_directory.segments import last_position, write_segment
+from pipeline.run_directory.progress import read_progress, write_progress
+from pipeline.run_directory.segments import last_position, next_number, write_segment
 
 _BLOCK_S = 0.2
 # Once no more will come: is there anything left?
@@ -35,6 +39,14 @@ _DRAIN_S = 0.001
 _STREAMS = (OBSERVATIONS, TRACKLETS, IDENTITIES)
 # A segment is closed early when this many messages wait, so that memory stays bounded.
 _MOST_MESSAGES = 5_000
+
+
+@dataclass(slots=True)
+class _Folder:
+    """A table: what is in place but not yet noted as done, and the number of its next segment."""
+
+    written: Numbers
+    number: int
 
 
 class Recorder:
@@ -53,8 +65,12 @@ class Recorder:
         self._clock = clock
         self._cameras = {camera.camera_id: camera for camera in read_cameras(folder)}
         self._identities_ended = False
-        self._open: list[Delivery] = []
-        self._positions: dict[Path, tuple[int, int]] = {}
+        self._open: list[tuple[Delivery, pa.Table | None]] = []
+        # On disk, or nothing to write: to be acknowledged.
+        self._receipts: list[Delivery] = []
+        self._progress = read_progress(folder)
+        self._order = InOrder(self._progress.taken)
+        self._folders: dict[Path, _Folder] = {}
 
     def run(self, stop: threading.Event, consumer: str = "1") -> None:
         """Work until all has ended, or ``stop`` is set; what was read is written in any case.
@@ -85,38 +101,49 @@ class Recorder:
 
     def close_segments(self) -> None:
         """Write what is open as closed segments, then acknowledge it."""
-        if not self._open:
+        done = [delivery for delivery, _ in self._open]
+        if not done and not self._receipts:
             return
         try:
-            for folder, deliveries in self._by_folder().items():
-                self._write(folder, deliveries)
-            write_cameras(self._folder, self._cameras.values())
+            for folder, rows in self._by_folder().items():
+                self._write(folder, rows)
+            if done:
+                write_cameras(self._folder, self._cameras.values())
+                advance(self._progress.taken, done)
+                write_progress(self._folder, self._progress)
+                for table in self._folders.values():
+                    table.written = {}
         except OSError as error:
             raise UserError(
                 f"cannot write to {self._folder}: {error.strerror or error}. Everything up to the "
-                f"last closed segment can be read; {len(self._open)} messages after it are not "
-                "recorded"
+                f"last closed segment can be read; {len(done)} messages after it are not recorded"
             ) from error
-        self._bus.commit(RECORDER, self._open)
-        self._open = []
+        # If Redis is lost now, what is on disk must not be written once more.
+        self._open, self._receipts = [], [*self._receipts, *done]
+        self._bus.commit(RECORDER, self._receipts)
+        self._receipts = []
+        self._bus.trim()
 
     def _take(self, deliveries: list[Delivery]) -> None:
-        for delivery in deliveries:
+        ready, repeated = self._order.take(deliveries)
+        self._receipts += repeated
+        for delivery in ready:
             if isinstance(delivery.message, EndMessage):
                 # Never acknowledged: a recorder that starts again must hear of it again.
                 self._identities_ended = True
                 continue
-            self._open.append(delivery)
+            self._open.append(_with_table(delivery))
             if isinstance(delivery.message, CameraMessage):
                 camera = delivery.message.camera
                 self._cameras[camera.camera_id] = camera
 
-    def _by_folder(self) -> dict[Path, list[Delivery]]:
-        folders: dict[Path, list[Delivery]] = {}
-        for delivery in self._open:
+    def _by_folder(self) -> dict[Path, list[tuple[Delivery, pa.Table]]]:
+        folders: dict[Path, list[tuple[Delivery, pa.Table]]] = {}
+        for delivery, table in self._open:
             folder = self._folder_of(delivery)
-            if folder is not None and _place(delivery) > self._position(folder):
-                folders.setdefault(folder, []).append(delivery)
+            if folder is not None and table is not None:
+                if delivery.number > self._at(folder).written.get(sender_of(delivery), 0):
+                    folders.setdefault(folder, []).append((delivery, table))
         return folders
 
     def _folder_of(self, delivery: Delivery) -> Path | None:
@@ -130,27 +157,50 @@ class Recorder:
             case _:
                 return None
 
-    def _position(self, folder: Path) -> tuple[int, int]:
-        if folder not in self._positions:
+    def _at(self, folder: Path) -> _Folder:
+        if folder not in self._folders:
             position = last_position(folder)
-            self._positions[folder] = _parse(position) if position else (0, 0)
-        return self._positions[folder]
+            written = _numbers(position, folder) if position else {}
+            self._folders[folder] = _Folder(written, next_number(folder))
+        return self._folders[folder]
 
-    def _write(self, folder: Path, deliveries: list[Delivery]) -> None:
-        last = max(deliveries, key=_place)
-        tables = [_table(delivery) for delivery in sorted(deliveries, key=_place)]
-        write_segment(folder, pa.concat_tables(tables), last.entry_id)
-        self._positions[folder] = _place(last)
+    def _write(self, folder: Path, rows: list[tuple[Delivery, pa.Table]]) -> None:
+        at = self._at(folder)
+        written = dict(at.written)
+        advance(written, (delivery for delivery, _ in rows))
+        position = msgspec.json.encode(written).decode()
+        write_segment(folder, pa.concat_tables([table for _, table in rows]), position, at.number)
+        self._folders[folder] = _Folder(written, at.number + 1)
 
 
-def _table(delivery: Delivery) -> pa.Table:
+def _numbers(position: str, folder: Path) -> Numbers:
+    try:
+        return msgspec.json.decode(position, type=dict[str, int])
+    except msgspec.DecodeError as error:
+        raise UserError(
+            f"{folder} was not written by this version of fusetrack: {error}. Give --out a new "
+            "folder"
+        ) from error
+
+
+def _with_table(delivery: Delivery) -> tuple[Delivery, pa.Table | None]:
+    """The rows of a message; one that makes none is put aside."""
+    try:
+        return delivery, _table(delivery)
+    except (pa.ArrowException, ValueError, OverflowError) as error:
+        return delivery.faulty(str(error)), None
+
+
+def _table(delivery: Delivery) -> pa.Table | None:
     match delivery.message:
         case ObservationsMessage() as message:
             return _observations(message)
-        case TrackletMessage() as message:
+        case TrackletMessage(closed=True) as message:
             return pa.Table.from_pylist([_tracklet(message)], schema.TRACKLETS)
-        case message:
+        case IdentityMessage() as message:
             return pa.Table.from_pylist([msgspec.to_builtins(message)], schema.IDENTITIES)
+        case _:
+            return None
 
 
 def _observations(message: ObservationsMessage) -> pa.Table:
@@ -188,12 +238,3 @@ def _mean_exemplar(exemplars: np.ndarray, qualities: np.ndarray) -> list[float] 
         return None
     mean = np.average(exemplars, axis=0, weights=np.maximum(qualities, 1e-3))
     return [float(value) for value in mean / max(np.linalg.norm(mean), 1e-12)]
-
-
-def _place(delivery: Delivery) -> tuple[int, int]:
-    return _parse(delivery.entry_id)
-
-
-def _parse(entry_id: str) -> tuple[int, int]:
-    milliseconds, sequence = entry_id.split("-")
-    return int(milliseconds), int(sequence)

@@ -3,7 +3,7 @@
 import threading
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from pipeline import parts
@@ -12,12 +12,14 @@ from pipeline.bus.streams import Bus
 from pipeline.config import SiteConfig
 from pipeline.errors import UserError
 from pipeline.node import Node
-from pipeline.opening import check_settings, open_bus, open_models, open_sources
+from pipeline.opening import check_settings, open_models, open_sources
 from pipeline.progress import Tally
 from pipeline.render import check_readable
 from pipeline.run_directory.preparing import prepare
 from pipeline.run_directory.reader import RunDirectory
 from pipeline.stopping import Stop
+
+_REDIS_RESTARTS = 5
 
 
 def run_site(
@@ -40,10 +42,11 @@ def run_site(
     check_settings(config, sources)
     detector, embedder = open_models(config, sources)
     prepare(out, config)
-    with _redis(config, out) as url:
+    with _redis(config, out, stop) as url:
         # Runs that share a Redis must not share streams.
         site = f"{config.site}.{uuid.uuid4().hex[:12]}"
-        with open_bus(url, site) as bus, _own_site(bus):
+        with Bus(url, site) as bus, _own_site(bus):
+            parts.open_site(bus)
             node = Node(
                 config,
                 sources,
@@ -52,6 +55,7 @@ def run_site(
                 embedder=embedder,
                 thumbnails=out / "thumbnails" if config.recording.thumbnails else None,
                 on_frames=tally.on_frames,
+                give_up=stop.all,
             )
             with _services(config, url, site, out, stop, tally):
                 node.run(stop.input)
@@ -72,9 +76,22 @@ def _own_site(bus: Bus) -> Iterator[None]:
 
 
 @contextmanager
-def _redis(config: SiteConfig, out: Path) -> Iterator[str]:
-    with nullcontext() if config.redis else EmbeddedServer(out / "redis") as server:
-        yield config.redis or server.url  # type: ignore[union-attr]
+def _redis(config: SiteConfig, out: Path, stop: Stop) -> Iterator[str]:
+    """The address of the configuration's Redis, or of one of our own for as long as the block."""
+    if config.redis:
+        yield config.redis
+        return
+
+    def give_up() -> None:
+        stop.all.set()
+        stop.input.set()
+
+    with EmbeddedServer(out / "redis", _REDIS_RESTARTS, give_up) as server:
+        try:
+            yield server.url
+        except UserError as error:
+            # The others only know that it does not answer.
+            raise (UserError(server.fault) if server.fault else error) from error
 
 
 @contextmanager
@@ -83,13 +100,13 @@ def _services(
 ) -> Iterator[None]:
     """Associator and recorder beside the block; when it is done, they finish what it sent."""
 
-    def associate(bus: Bus) -> None:
-        parts.associate(config, bus, stop.all, tally)
+    def associate() -> None:
+        parts.associate(config, url, site, stop.all, tally)
 
-    def record(bus: Bus) -> None:
-        parts.record(config, bus, out, stop.all)
+    def record() -> None:
+        parts.record(url, site, config, out, stop.all)
 
-    workers = [_Worker(work, url, site, stop) for work in (associate, record)]
+    workers = [_Worker(work, stop) for work in (associate, record)]
     for worker in workers:
         worker.start()
     try:
@@ -106,20 +123,17 @@ def _services(
 
 
 class _Worker(threading.Thread):
-    """A service with its own connection. Its error stops the run and is raised by the owner."""
+    """A service. Its error stops the run and is raised by the owner."""
 
-    def __init__(self, work: Callable[[Bus], None], url: str, site: str, stop: Stop) -> None:
+    def __init__(self, work: Callable[[], None], stop: Stop) -> None:
         super().__init__(name=work.__name__, daemon=True)
         self._work = work
-        self._url = url
-        self._site = site
         self._signals = stop
         self.error: Exception | None = None
 
     def run(self) -> None:
         try:
-            with Bus(self._url, self._site) as bus:
-                self._work(bus)
+            self._work()
         # A thread's error would otherwise be printed and forgotten; the owner raises it.
         except Exception as error:  # noqa: BLE001
             self.error = error

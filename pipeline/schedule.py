@@ -1,10 +1,12 @@
 """The order of work in a node: frames of all cameras, by time, in batches.
 
 For recordings the order depends only on the timestamps, never on how fast a file decodes, so that
-the same input gives the same batches and the same result. Live cameras are never waited for.
+the same input gives the same batches and the same result. Live cameras are never waited for, and
+take turns: when there is too much to do, each loses as many frames as the others.
 """
 
 import threading
+from collections import deque
 from collections.abc import Iterable
 
 from pipeline.frame import Frame
@@ -13,49 +15,70 @@ from pipeline.sources.recorded import RecordedFrame
 
 AnyFrame = Frame | RecordedFrame
 
-# How long to wait for any live camera before looking at the stop signal again.
-_LIVE_WAIT_S = 0.05
+# How long to wait for any live camera before it is told that none has a frame.
+_LIVE_WAIT_S = 0.02
 
 
 class Schedule:
     """Merges the cameras' frames into batches of at most ``batch`` frames, earliest first."""
 
     def __init__(self, readers: Iterable[DecodeAhead], batch: int) -> None:
-        self._readers = {reader.source.camera_id: reader for reader in readers}
+        readers = list(readers)
+        self._recorded = {r.source.camera_id: r for r in readers if not r.source.live}
+        self._live = deque(r for r in readers if r.source.live)
         self._heads: dict[str, AnyFrame] = {}
         self._batch = batch
 
-    def next_batch(self, stop: threading.Event) -> list[AnyFrame]:
-        """The next frames; an empty list when every camera has ended or ``stop`` is set."""
-        while not stop.is_set():
-            batch = self._collect()
-            if batch or not self._readers:
-                return batch
-            stop.wait(_LIVE_WAIT_S)
+    def next_batch(self, stop: threading.Event) -> list[AnyFrame] | None:
+        """The next frames; none when the live cameras, the only ones left, have none now.
+
+        None when every camera has ended or ``stop`` is set.
+        """
+        if stop.is_set():
+            return None
+        batch: list[AnyFrame] = []
+        while len(batch) < self._batch and (more := self._round(self._batch - len(batch))):
+            batch += more
+        if batch:
+            return batch
+        if not self._live:
+            return None
+        stop.wait(_LIVE_WAIT_S)
         return []
 
     def ended(self, camera_id: str) -> bool:
         """Whether no further frame of this camera will come."""
-        return camera_id not in self._readers and camera_id not in self._heads
+        live = (reader.source.camera_id for reader in self._live)
+        return camera_id not in (*self._recorded, *self._heads, *live)
 
-    def _collect(self) -> list[AnyFrame]:
-        batch: list[AnyFrame] = []
-        while len(batch) < self._batch:
-            self._fill()
-            if not self._heads:
-                break
-            first = min(self._heads.values(), key=lambda f: (f.timestamp, f.camera_id))
-            batch.append(self._heads.pop(first.camera_id))
-        return batch
+    def _round(self, room: int) -> list[AnyFrame]:
+        """The earliest recorded frame and one of each live camera, as far as there is room."""
+        frames = self._earliest()
+        for _ in range(min(room - len(frames), len(self._live))):
+            frames += self._turn()
+        return frames
 
-    def _fill(self) -> None:
-        for camera_id in sorted(self._readers.keys() - self._heads.keys()):
-            reader = self._readers[camera_id]
-            try:
-                frame = reader.get(timeout_s=0 if reader.source.live else None)
-            except TimeoutError:
-                continue
+    def _turn(self) -> list[AnyFrame]:
+        """The oldest frame of the live camera whose turn it is, if it has one."""
+        reader = self._live.popleft()
+        try:
+            frame = reader.get(timeout_s=0)
+        except TimeoutError:
+            self._live.append(reader)
+            return []
+        if frame is None:
+            return []
+        self._live.append(reader)
+        return [frame]
+
+    def _earliest(self) -> list[AnyFrame]:
+        for camera_id in sorted(self._recorded.keys() - self._heads.keys()):
+            frame = self._recorded[camera_id].get()
             if frame is None:
-                del self._readers[camera_id]
+                del self._recorded[camera_id]
             else:
                 self._heads[camera_id] = frame
+        if not self._heads:
+            return []
+        first = min(self._heads.values(), key=lambda f: (f.timestamp, f.camera_id))
+        return [self._heads.pop(first.camera_id)]

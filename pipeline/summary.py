@@ -11,10 +11,10 @@ def people(run: RunDirectory) -> pl.DataFrame:
     Columns: global_id, cameras (names, sorted), tracks, observations, first and last (seconds
     UTC), confidence (mean over observations, as in the report).
     """
-    tracks = run.identities().select("camera_id", "track_id", "global_id", "confidence")
-    seen = run.observations().join(tracks, on=["camera_id", "track_id"])
+    seen = run.trajectories()
     return (
-        seen.group_by("global_id")
+        seen.filter(pl.col("global_id").is_not_null())
+        .group_by("global_id")
         .agg(
             cameras=pl.col("camera_id").unique().sort(),
             tracks=pl.struct("camera_id", "track_id").n_unique(),

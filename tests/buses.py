@@ -1,12 +1,35 @@
 """The real bus with something added: messages that come bit by bit, and sudden death."""
 
 from collections.abc import Iterable, Sequence
+from itertools import groupby
+from operator import itemgetter
 
-from pipeline.bus.messages import Message
-from pipeline.bus.streams import Bus, Delivery
+from pipeline.bus.entries import Delivery
+from pipeline.bus.keys import ASSOCIATOR, IDENTITIES
+from pipeline.bus.messages import CameraMessage, Message
+from pipeline.bus.outbox import Outbox
+from pipeline.bus.streams import Bus
 
 #: A stream and what is sent to it at once.
 Sent = tuple[str, Sequence[Message]]
+
+
+def send(bus: Bus, stream: str, messages: Iterable[Message]) -> None:
+    """Send ``messages`` in this order, each in the name of its camera or of the associator."""
+    outboxes: dict[str, Outbox] = {}
+    named = [(ASSOCIATOR if stream == IDENTITIES else camera_of(m), m) for m in messages]
+    for sender, batch in groupby(named, key=itemgetter(0)):
+        if sender not in outboxes:
+            # A live camera goes on where it was.
+            outboxes[sender] = Outbox(bus, sender, live=True)
+        outboxes[sender].send([(stream, message) for _, message in batch])
+
+
+def camera_of(message: Message) -> str:
+    """The camera that sends this."""
+    if isinstance(message, CameraMessage):
+        return message.camera.camera_id
+    return str(getattr(message, "camera_id"))  # noqa: B009
 
 
 class FeedingBus(Bus):
@@ -18,12 +41,18 @@ class FeedingBus(Bus):
         self._count = count
 
     def read(
-        self, group: str, consumer: str, streams: Iterable[str], block_s: float, count: int = 1000
+        self,
+        group: str,
+        consumer: str,
+        streams: Iterable[str],
+        block_s: float,
+        count: int = 1000,
+        term: int | None = None,
     ) -> list[Delivery]:
         """Send, then read."""
         for stream, messages in [next(self._chunks, ("", ()))]:
-            self.publish(stream, messages)
-        return super().read(group, consumer, streams, block_s, self._count)
+            send(self, stream, messages)
+        return super().read(group, consumer, streams, block_s, self._count, term)
 
 
 class KilledError(Exception):
@@ -51,11 +80,17 @@ class MortalBus(Bus):
         return deliveries
 
     def read(
-        self, group: str, consumer: str, streams: Iterable[str], block_s: float, count: int = 1000
+        self,
+        group: str,
+        consumer: str,
+        streams: Iterable[str],
+        block_s: float,
+        count: int = 1000,
+        term: int | None = None,
     ) -> list[Delivery]:
         """As it was, while alive."""
         self._may_die(before=True)
-        deliveries = super().read(group, consumer, streams, block_s, self._count)
+        deliveries = super().read(group, consumer, streams, block_s, self._count, term)
         self._may_die(before=False)
         return deliveries
 

@@ -35,8 +35,8 @@ class _Track:
     count: int = 0
     revision: int = 0
     changed: bool = True
-    path: list[tuple[float, float, float, float]] = field(default_factory=list)
-    last: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
+    path: list[tuple[float, float, float, float, float]] = field(default_factory=list)
+    last: tuple[float, float, float, float, float] = (0.0, 0.0, 0.0, 0.0, 0.0)
     exemplars: list[Exemplar] = field(default_factory=list)
 
 
@@ -72,8 +72,8 @@ class TrackLog:
         ids = np.array([self._id_of(int(t), timestamp) for t in tracked.track_ids], np.int64)
         feet = footpoints(tracked.boxes)
         heights = tracked.boxes[:, 3] - tracked.boxes[:, 1]
-        for track_id, foot, height in zip(ids, feet, heights, strict=True):
-            step = timestamp, float(foot[0]), float(foot[1]), float(height)
+        for track_id, foot, height, score in zip(ids, feet, heights, tracked.scores, strict=True):
+            step = timestamp, float(foot[0]), float(foot[1]), float(height), float(score)
             _see(self._open[int(track_id)], step)
         self._previous = timestamp
         return replace(tracked, track_ids=ids)
@@ -153,7 +153,7 @@ class TrackLog:
         )
 
 
-def _see(track: _Track, step: tuple[float, float, float, float]) -> None:
+def _see(track: _Track, step: tuple[float, float, float, float, float]) -> None:
     track.end = step[0]
     track.count += 1
     track.changed = True

@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 
 #: A tracklet's name: its camera and its track id there.
 TrackletKey = tuple[str, int]
+#: The camera of people who are followed on the ground; no real camera can have this name.
+GROUND = ":ground"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -17,8 +19,9 @@ class Tracklet:
     ``exemplars`` is ``(K, D)`` float32 unit vectors of the best crops, ``qualities`` ``(K,)``
     float32 in 0..1, ``exemplar_times`` ``(K,)`` float64 seconds UTC.
     ``path`` is ``(M, 4)`` float64 rows of time in seconds UTC, footpoint x and y in pixels, and
-    box height in pixels, in order of time. ``ground`` is ``(M, 2)`` float64 metres on the ground
-    for the same rows, or None when the camera is not calibrated.
+    box height in pixels, in order of time; a fifth column is the detector's score. ``ground`` is
+    ``(M, 2)`` float64 metres on the ground for the same rows, or None when the camera is not
+    calibrated.
     """
 
     camera_id: str
@@ -39,8 +42,9 @@ class Tracklet:
             raise ValueError(f"tracklet {self.key} ends at {self.end}, before {self.start}")
         if not len(self.exemplars) == len(self.qualities) == len(self.exemplar_times):
             raise ValueError(f"tracklet {self.key}: exemplars and qualities differ in length")
-        if self.path.ndim != 2 or self.path.shape[1] != 4:
-            raise ValueError(f"tracklet {self.key}: path must be (M, 4), got {self.path.shape}")
+        if self.path.ndim != 2 or self.path.shape[1] not in (4, 5):
+            shape = self.path.shape
+            raise ValueError(f"tracklet {self.key}: path must be (M, 4) or (M, 5), got {shape}")
         if self.ground is not None and self.ground.shape != (len(self.path), 2):
             raise ValueError(f"tracklet {self.key}: ground must be (M, 2) like path")
 

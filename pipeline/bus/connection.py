@@ -1,5 +1,6 @@
 """The edge to Redis: how a connection is made, and what its errors become."""
 
+import logging
 from collections.abc import Callable
 from functools import wraps
 from typing import Concatenate, ParamSpec, Protocol, TypeVar
@@ -7,6 +8,7 @@ from urllib.parse import urlsplit
 
 import redis
 from redis.backoff import NoBackoff
+from redis.exceptions import ClusterDownError, MasterDownError
 from redis.retry import Retry
 
 from pipeline.errors import UserError
@@ -15,6 +17,13 @@ from pipeline.sources.redact import redact
 _CONNECT_S = 5.0
 # A busy disk holds Redis up for a while; after this long it is gone.
 _ANSWER_S = 30.0
+
+
+_log = logging.getLogger(__name__)
+
+
+class BusLostError(UserError):
+    """Redis is away, starting or full: what was asked may or may not have been done."""
 
 
 class _HasPlace(Protocol):
@@ -29,7 +38,8 @@ R = TypeVar("R")
 def connect(url: str) -> redis.Redis:
     """A client of the Redis at ``url`` that has answered.
 
-    Raises UserError when there is none; a password never appears in the message.
+    Raises UserError when there is none, BusLostError when there may soon be one; a password never
+    appears in the message.
     """
     if not _is_clear(url):
         raise UserError(
@@ -47,24 +57,61 @@ def connect(url: str) -> redis.Redis:
         )
         client.ping()
     except (redis.RedisError, ValueError, TypeError) as error:
-        raise UserError(
+        kind = BusLostError if _may_come_back(error) else UserError
+        raise kind(
             f"cannot use Redis at {redact(url)}: {_one_line(error)}. "
             "Expected a running Redis 6.2 or newer; leave --redis out to use the embedded one"
         ) from None
     return client
 
 
+def _may_come_back(error: Exception) -> bool:
+    if isinstance(error, redis.AuthenticationError):
+        return False
+    return isinstance(
+        error,
+        redis.ConnectionError
+        | redis.TimeoutError
+        # Somebody was faster, or the connection was lost meanwhile.
+        | redis.WatchError
+        | redis.ReadOnlyError
+        | redis.OutOfMemoryError
+        | ClusterDownError
+        | MasterDownError,
+    )
+
+
+def warn_of_risks(client: redis.Redis, place: str) -> None:
+    """Say in the log which settings of a Redis may lose messages."""
+    found = client.info()
+    if not found.get("aof_enabled"):
+        _log.warning(
+            "Redis at %s keeps nothing on disk: when it ends, the run is lost. Set `appendonly "
+            "yes` and `appendfsync always`",
+            place,
+        )
+    if found.get("maxmemory") and found.get("maxmemory_policy") != "noeviction":
+        _log.warning(
+            "Redis at %s may drop messages when it is full. Set `maxmemory-policy noeviction`",
+            place,
+        )
+
+
 def translated(
     method: Callable[Concatenate[B, P], R],
 ) -> Callable[Concatenate[B, P], R]:
-    """A method whose RedisError becomes a UserError that says where."""
+    """A method whose RedisError becomes a UserError that says where.
+
+    It is a BusLostError when the same may work later.
+    """
 
     @wraps(method)
     def call(bus: B, /, *args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return method(bus, *args, **kwargs)
         except redis.RedisError as error:
-            raise UserError(_failure(bus.place, _one_line(error))) from error
+            kind = BusLostError if _may_come_back(error) else UserError
+            raise kind(_failure(bus.place, _one_line(error))) from error
 
     return call
 

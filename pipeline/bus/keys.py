@@ -1,4 +1,4 @@
-"""The names in Redis: three streams, their groups, the associator's state."""
+"""The names in Redis: three streams, their groups, and what belongs to a site besides."""
 
 OBSERVATIONS = "observations"
 TRACKLETS = "tracklets"
@@ -16,15 +16,55 @@ GROUPS = {
 
 
 def stream_key(site: str, stream: str) -> str:
-    """The key of a stream. The braces are Redis Cluster's hash tag: a site stays on one shard."""
-    return f"fusetrack:{{{site}}}:{stream}"
+    """The key of a stream."""
+    return _key(site, stream)
 
 
 def dead_letter_key(site: str) -> str:
-    """The key of the stream that keeps messages which could not be read, with the reason."""
-    return f"fusetrack:{{{site}}}:dead"
+    """The key of the stream that keeps messages which could not be used, with the reason."""
+    return _key(site, "dead")
 
 
 def state_key(site: str) -> str:
     """The key of the hash with the associator's state."""
-    return f"fusetrack:{{{site}}}:{ASSOCIATOR}"
+    return _key(site, ASSOCIATOR)
+
+
+def lease_key(site: str) -> str:
+    """The key that names the associator which decides; it expires when that one is silent."""
+    return _key(site, "lease")
+
+
+def term_key(site: str) -> str:
+    """The key of the number that grows whenever an associator begins to decide."""
+    return _key(site, "term")
+
+
+def sent_key(site: str, camera_id: str) -> str:
+    """The key of what is known of the messages that a camera has sent."""
+    return _key(site, f"sent:{camera_id}")
+
+
+def cameras_key(site: str) -> str:
+    """The key of the set of cameras that have sent something."""
+    return _key(site, "cameras")
+
+
+def parts_key(site: str) -> str:
+    """The key of the set of parts that have not yet said that they are done."""
+    return _key(site, "parts")
+
+
+def run_key(site: str) -> str:
+    """The key of the name that the present run of the site was given."""
+    return _key(site, "run")
+
+
+def probe_key(site: str) -> str:
+    """A key that is there for a moment only, to see whether Redis takes it."""
+    return _key(site, "probe")
+
+
+def _key(site: str, name: str) -> str:
+    # The braces are Redis Cluster's hash tag: a site stays on one shard.
+    return f"fusetrack:{{{site}}}:{name}"

@@ -1,8 +1,4 @@
-"""What travels on the streams: typed, versioned structs in MessagePack.
-
-Every message has a deterministic name, made from what it says and not from when it was sent, so
-that a repeated one is recognised.
-"""
+"""What travels on the streams: typed, versioned structs in MessagePack."""
 
 import math
 import re
@@ -16,8 +12,7 @@ from pipeline.run_directory.schema import Camera
 from trackers.tracklet import Tracklet
 
 #: The version of the layout below; a message of another version is not read.
-VERSION = 1
-
+VERSION = 2
 
 _NUMBERS = re.compile(r"<f[248]|<[iu][248]|\|[biu]1")
 
@@ -110,19 +105,35 @@ class TrackletMessage(msgspec.Struct, tag="tracklet", frozen=True):
     thumbnail: str | None = None
 
     def __post_init__(self) -> None:
-        tracklet_of(self)
+        _check_finite(self.at, self.start, self.end)
+        tracklet = tracklet_of(self)
+        if tracklet.exemplars.ndim != 2:
+            raise ValueError(f"exemplars must be (K, D), got {tracklet.exemplars.shape}")
+        # Ground alone may be unknown.
+        _check_finite(tracklet.exemplars, tracklet.qualities, tracklet.exemplar_times)
+        _check_finite(tracklet.path)
 
 
 class WatermarkMessage(msgspec.Struct, tag="watermark", frozen=True):
-    """Everything of this camera up to ``timestamp`` has been sent; all of it when ``ended``."""
+    """Everything of this camera up to ``timestamp`` has been sent; all of it when ``ended``.
+
+    Raises ValueError when the time is no number.
+    """
 
     camera_id: str
     timestamp: float
     ended: bool = False
 
+    def __post_init__(self) -> None:
+        _check_finite(self.timestamp)
+
 
 class IdentityMessage(msgspec.Struct, tag="identity", frozen=True):
-    """From now on this track is that person. ``at`` is event time, seconds UTC."""
+    """From now on this track is that person. ``at`` is event time, seconds UTC.
+
+    It is about the part of the track from ``since`` on (seconds UTC, None for its start) until the
+    ``since`` of another message.
+    """
 
     camera_id: str
     track_id: int
@@ -131,6 +142,7 @@ class IdentityMessage(msgspec.Struct, tag="identity", frozen=True):
     kind: str
     reason: str
     at: float
+    since: float | None = None
 
 
 class EndMessage(msgspec.Struct, tag="end", frozen=True):
@@ -152,6 +164,11 @@ _encoder = msgspec.msgpack.Encoder()
 _decoder: msgspec.msgpack.Decoder[Message] = msgspec.msgpack.Decoder(Message)
 
 
+def _check_finite(*values: float | NDArray[Any]) -> None:
+    if not all(np.isfinite(value).all() for value in values):
+        raise ValueError("expected finite numbers, got one that is infinite or none")
+
+
 def encode(message: Message) -> bytes:
     """``message`` in MessagePack."""
     return _encoder.encode(message)
@@ -160,24 +177,6 @@ def encode(message: Message) -> bytes:
 def decode(data: bytes) -> Message:
     """The message in ``data``. Raises msgspec.DecodeError when it is none of ours."""
     return _decoder.decode(data)
-
-
-def message_name(message: Message) -> str:
-    """What tells this message from every other of its run, whenever and however often sent."""
-    match message:
-        case TrackletMessage():
-            return f"{message.camera_id}:{message.track_id}:{message.revision}"
-        case ObservationsMessage():
-            frames = unpack(message.frame_index)
-            return f"{message.camera_id}:{frames[0]}-{frames[-1]}" if len(frames) else ""
-        case WatermarkMessage():
-            return f"{message.camera_id}:{message.timestamp!r}:{message.ended}"
-        case CameraMessage():
-            return f"{message.camera.camera_id}:{message.camera.frames}:{message.camera.state}"
-        case IdentityMessage():
-            return f"{message.camera_id}:{message.track_id}:{message.global_id}:{message.at!r}"
-        case EndMessage():
-            return "end"
 
 
 def tracklet_message(

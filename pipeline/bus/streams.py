@@ -1,45 +1,49 @@
 """Publish, read, commit and trim: what node, associator and recorder do with Redis."""
 
 import threading
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+import uuid
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
-import msgspec
 import redis
 
-from pipeline.bus.connection import connect, translated
-from pipeline.bus.keys import GROUPS, dead_letter_key, state_key, stream_key
-from pipeline.bus.messages import VERSION, Message, decode, encode, message_name
+from pipeline.bus import entries, room
+from pipeline.bus.connection import connect, translated, warn_of_risks
+from pipeline.bus.entries import Delivery, Outgoing
+from pipeline.bus.keys import (
+    GROUPS,
+    cameras_key,
+    dead_letter_key,
+    lease_key,
+    parts_key,
+    probe_key,
+    run_key,
+    sent_key,
+    state_key,
+    stream_key,
+    term_key,
+)
 from pipeline.sources.redact import redact
 
-# A stream longer than this makes its producer wait until the readers have caught up.
-_MAX_LENGTH = 20_000
 _FULL_POLL_S = 0.05
-_TRIM_EVERY = 64
+_DEAD_LETTERS = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """A message with its place: the stream's short name and the entry id that Redis gave it."""
-
-    stream: str
-    entry_id: str
-    message: Message
+class FencedError(Exception):
+    """Another one has taken over: nothing was read or written."""
 
 
 class Bus:
     """One connection to the streams of a site.
 
-    ``place`` is the address without its password. Every method raises UserError when Redis is not
-    reachable or refuses; a password never appears in a message.
+    ``place`` is the address without its password. Every method raises UserError when Redis refuses,
+    and BusLostError when it is not reachable or full; a password never appears in a message.
     """
 
     def __init__(self, url: str, site: str) -> None:
         self.place = redact(url)
-        self._site = site
-        self._commits = 0
+        self.site = site
         self._redis = connect(url)
 
     def __enter__(self) -> "Bus":
@@ -55,7 +59,8 @@ class Bus:
 
     @translated
     def declare(self) -> None:
-        """Make the streams and groups of the site, where they are not there yet."""
+        """Make the streams and groups of the site and name its run, where they are not there."""
+        self._redis.set(run_key(self.site), uuid.uuid4().hex, nx=True)
         for stream, groups in GROUPS.items():
             for group in groups:
                 try:
@@ -65,21 +70,54 @@ class Bus:
                         raise
 
     @translated
+    def warn_of_risks(self) -> None:
+        """Say in the log which settings of this Redis may lose messages."""
+        warn_of_risks(self._redis, self.place)
+
+    @translated
+    def ping(self) -> None:
+        """Ask whether Redis is there."""
+        self._redis.ping()
+
+    @translated
+    def probe(self) -> None:
+        """Ask whether Redis takes something."""
+        self._redis.set(probe_key(self.site), "", px=1)
+
+    @translated
+    def sent(self, camera_id: str) -> bytes | None:
+        """What `publish` has remembered of a camera; None before its first messages."""
+        found: Any = self._redis.get(sent_key(self.site, camera_id))
+        return None if found is None else bytes(found)
+
+    @translated
     def publish(
-        self, stream: str, messages: Sequence[Message], stop: threading.Event | None = None
-    ) -> None:
-        """Append ``messages``. Waits while the readers are far behind, unless ``stop`` is set."""
-        if not messages:
-            return
-        key = self._key(stream)
-        pipe = self._redis.pipeline(transaction=False)
-        for message in messages:
-            pipe.xadd(key, _fields(message))
-        pipe.xlen(key)
-        if pipe.execute()[-1] <= _MAX_LENGTH:
-            return
-        waiter = stop or threading.Event()
-        while self._is_far_behind(stream) and not waiter.wait(_FULL_POLL_S):
+        self, camera_id: str, messages: Iterable[Outgoing], before: bytes | None, after: bytes
+    ) -> bool:
+        """Append ``messages`` and remember ``after``, if ``before`` is what was remembered.
+
+        All of it happens, or none. Returns whether it did.
+        """
+        key = sent_key(self.site, camera_id)
+        pipe: Any
+        with self._redis.pipeline(transaction=True) as pipe:
+            pipe.watch(key)
+            if pipe.get(key) != before:
+                return False
+            pipe.multi()
+            for message in messages:
+                pipe.xadd(self._key(message.stream), entries.fields(message))
+            pipe.set(key, after)
+            pipe.sadd(cameras_key(self.site), camera_id)
+            try:
+                pipe.execute()
+            except redis.WatchError:
+                return False
+        return True
+
+    def wait_for_room(self, stop: threading.Event) -> None:
+        """Wait while the readers are far behind or the memory is short, unless ``stop`` is set."""
+        while not self._has_room() and not stop.wait(_FULL_POLL_S):
             pass
 
     @translated
@@ -90,28 +128,41 @@ class Bus:
             answer: Any = self._redis.xautoclaim(
                 self._key(stream), group, consumer, min_idle_time=0, start_id=start, count=1000
             )
-            deliveries += self._decode(group, stream, answer[1])
+            deliveries += [entries.delivery(stream, *entry) for entry in answer[1]]
             start = answer[0].decode()
             if start == "0-0":
                 return deliveries
 
     @translated
     def read(
-        self, group: str, consumer: str, streams: Iterable[str], block_s: float, count: int = 1000
+        self,
+        group: str,
+        consumer: str,
+        streams: Iterable[str],
+        block_s: float,
+        count: int = 1000,
+        term: int | None = None,
     ) -> list[Delivery]:
-        """New messages, at most ``count`` a stream; an empty list after ``block_s`` seconds."""
+        """New messages, at most ``count`` a stream; an empty list after ``block_s`` seconds.
+
+        With ``term`` it does not wait, and raises FencedError when a later term has begun.
+        """
         names = {self._key(stream): stream for stream in streams}
-        answer: Any = self._redis.xreadgroup(
-            group,
-            consumer,
-            dict.fromkeys(names, ">"),
-            count=count,
-            block=max(int(block_s * 1000), 1),  # 0 would be for ever
-        )
-        deliveries: list[Delivery] = []
-        for key, entries in _pairs(answer):
-            deliveries += self._decode(group, names[key.decode()], entries)
-        return deliveries
+        positions: Any = dict.fromkeys(names, ">")
+        answer: Any
+        if term is None:
+            block = max(int(block_s * 1000), 1)  # 0 would be for ever
+            answer = self._redis.xreadgroup(group, consumer, positions, count, block)
+        else:
+            # Who was replaced must not take messages with it, so it cannot wait for them.
+            (answer,) = self._in_term(
+                term, lambda pipe: pipe.xreadgroup(group, consumer, positions, count)
+            )
+        return [
+            entries.delivery(names[key.decode()], *entry)
+            for key, batch in _pairs(answer)
+            for entry in batch
+        ]
 
     @translated
     def commit(
@@ -119,49 +170,48 @@ class Bus:
         group: str,
         done: Iterable[Delivery],
         *,
-        output: Sequence[tuple[str, Message]] = (),
+        output: Sequence[Outgoing] = (),
         state: Mapping[str, bytes] | None = None,
         forget: Iterable[str] = (),
+        term: int | None = None,
     ) -> None:
-        """State, output and acknowledgement in one MULTI: all of it happens, or none."""
-        acknowledged: dict[str, list[str]] = {}
-        for delivery in done:
-            acknowledged.setdefault(delivery.stream, []).append(delivery.entry_id)
-        forgotten = list(forget)
-        pipe = self._redis.pipeline(transaction=True)
-        if state:
-            pipe.hset(state_key(self._site), mapping={key: value for key, value in state.items()})
-        if forgotten:
-            pipe.hdel(state_key(self._site), *forgotten)
-        for stream, message in output:
-            pipe.xadd(self._key(stream), _fields(message))
-        for stream, entry_ids in acknowledged.items():
-            pipe.xack(self._key(stream), group, *entry_ids)
-        pipe.execute()
-        self._commits += 1
-        if self._commits % _TRIM_EVERY == 0:
-            self.trim()
+        """State, output and acknowledgement in one MULTI: all of it happens, or none.
+
+        What has a fault is put aside with it. Acknowledgements alone are taken by a full Redis too.
+        Raises FencedError when a term later than ``term`` has begun.
+        """
+        done, forgotten = list(done), list(forget)
+        dead = [self._dead_letter(group, delivery) for delivery in done if delivery.fault]
+
+        def fill(pipe: Any) -> None:
+            if state:
+                pipe.hset(state_key(self.site), mapping=state)
+            if forgotten:
+                pipe.hdel(state_key(self.site), *forgotten)
+            for message in output:
+                pipe.xadd(self._key(message.stream), entries.fields(message))
+            for letter in dead:
+                pipe.xadd(dead_letter_key(self.site), letter, maxlen=_DEAD_LETTERS)
+            for stream, entry_ids in entries.by_stream(done).items():
+                pipe.xack(self._key(stream), group, *entry_ids)
+
+        if state or forgotten or output or dead or term is not None:
+            self._in_term(term, fill)
+        else:
+            pipe = self._redis.pipeline(transaction=False)
+            fill(pipe)
+            pipe.execute()
 
     @translated
     def state(self) -> dict[str, bytes]:
         """The associator's state as it was last committed."""
-        stored: Any = self._redis.hgetall(state_key(self._site))
+        stored: Any = self._redis.hgetall(state_key(self.site))
         return {key.decode(): value for key, value in stored.items()}
 
     @translated
     def trim(self) -> None:
         """Drop the entries that every group of a stream has acknowledged."""
-        # At one moment: what is delivered between two questions would look acknowledged.
-        pipe = self._redis.pipeline(transaction=True)
-        for stream, groups in GROUPS.items():
-            pipe.xinfo_groups(self._key(stream))
-            for group in groups:
-                pipe.xpending(self._key(stream), group)
-        answers = iter(pipe.execute())
-        for stream, groups in GROUPS.items():
-            known = {info["name"].decode(): info for info in next(answers)}
-            floors = [_unacknowledged_from(known[group], next(answers)) for group in groups]
-            self._redis.xtrim(self._key(stream), minid=_entry_id(min(floors)), approximate=False)
+        room.trim(self._redis, self.site)
 
     @translated
     def lengths(self) -> dict[str, int]:
@@ -169,62 +219,83 @@ class Bus:
         return {stream: int(self._redis.xlen(self._key(stream))) for stream in GROUPS}
 
     @translated
+    def memory(self) -> int:
+        """Bytes that Redis uses."""
+        return int(self._redis.info("memory")["used_memory"])
+
+    @translated
+    def has_been_read(self, group: str, stream: str) -> bool:
+        """Whether the group was ever given a message of the stream."""
+        groups: Any = self._redis.xinfo_groups(self._key(stream))
+        return any(
+            info["name"] == group.encode() and info["last-delivered-id"] != b"0-0"
+            for info in groups
+        )
+
+    @translated
+    def run(self) -> str:
+        """The name of the present run of the site, empty when there is none."""
+        found: Any = self._redis.get(run_key(self.site))
+        return "" if found is None else str(found.decode())
+
+    @translated
+    def enter(self, part: str) -> None:
+        """Note that a part is at work."""
+        self._redis.sadd(parts_key(self.site), part)
+
+    @translated
+    def leave(self, part: str) -> None:
+        """Note that a part is done and needs the site no more."""
+        self._redis.srem(parts_key(self.site), part)
+
+    @translated
+    def parts(self) -> set[str]:
+        """The parts that are at work, or died at it."""
+        found: Any = self._redis.smembers(parts_key(self.site))
+        return {name.decode() for name in found}
+
+    @translated
     def delete_site(self) -> None:
         """Remove every key of the site."""
-        keys = [self._key(stream) for stream in GROUPS]
-        self._redis.delete(*keys, dead_letter_key(self._site), state_key(self._site))
+        cameras: Any = self._redis.smembers(cameras_key(self.site))
+        self._redis.delete(
+            *(self._key(stream) for stream in GROUPS),
+            *(sent_key(self.site, camera_id.decode()) for camera_id in cameras),
+            *(
+                key(self.site)
+                for key in (
+                    *(dead_letter_key, state_key, lease_key, term_key),
+                    *(cameras_key, parts_key, run_key),
+                )
+            ),
+        )
+
+    @translated
+    def _in_term(self, term: int | None, fill: Callable[[Any], object]) -> list[Any]:
+        key = term_key(self.site)
+        pipe: Any
+        with self._redis.pipeline(transaction=True) as pipe:
+            if term is not None:
+                pipe.watch(key)
+                if int(pipe.get(key) or 0) != term:
+                    raise FencedError
+                pipe.multi()
+            fill(pipe)
+            return list(pipe.execute())
 
     def _key(self, stream: str) -> str:
-        return stream_key(self._site, stream)
+        return stream_key(self.site, stream)
 
-    def _decode(self, group: str, stream: str, entries: Any) -> list[Delivery]:
-        deliveries = []
-        for entry_id, fields in entries:
-            try:
-                message = _message(fields)
-            except (msgspec.DecodeError, ValueError) as error:
-                self._bury(group, stream, entry_id, fields, str(error))
-                continue
-            deliveries.append(Delivery(stream, entry_id.decode(), message))
-        return deliveries
+    def _dead_letter(self, group: str, delivery: Delivery) -> dict[Any, Any]:
+        found: Any = self._redis.xrange(
+            self._key(delivery.stream), delivery.entry_id, delivery.entry_id
+        )
+        origin = {"stream": delivery.stream, "group": group, "reason": delivery.fault}
+        return {**(found[0][1] if found else {}), **origin}
 
-    def _bury(self, group: str, stream: str, entry_id: bytes, fields: Any, reason: str) -> None:
-        origin: dict[Any, Any] = {"stream": stream, "group": group, "reason": reason}
-        pipe = self._redis.pipeline(transaction=True)
-        pipe.xadd(dead_letter_key(self._site), {**fields, **origin}, maxlen=1000)
-        pipe.xack(self._key(stream), group, entry_id)
-        pipe.execute()
-
-    def _is_far_behind(self, stream: str) -> bool:
-        """Whether a stream is full and a reader has not even seen all of it.
-
-        What a reader has seen and holds back, until it knows more, must not stop the producer:
-        that may be who knows more.
-        """
-        self.trim()
-        info: Any = self._redis.xinfo_stream(self._key(stream))
-        groups: Any = self._redis.xinfo_groups(self._key(stream))
-        last = info["last-generated-id"]
-        unseen = any(group["last-delivered-id"] != last for group in groups)
-        return info["length"] > _MAX_LENGTH and unseen
-
-
-def _unacknowledged_from(group: Any, pending: Any) -> tuple[int, int]:
-    if pending["pending"]:
-        return _parts(pending["min"])
-    milliseconds, sequence = _parts(group["last-delivered-id"])
-    return milliseconds, sequence + 1
-
-
-def _fields(message: Message) -> dict[Any, Any]:
-    return {"name": message_name(message), "version": VERSION, "message": encode(message)}
-
-
-def _message(fields: Any) -> Message:
-    version = fields.get(b"version", b"none").decode(errors="replace")
-    if version != str(VERSION):
-        raise ValueError(f"expected version {VERSION}, got {version}")
-    return decode(fields.get(b"message", b""))
+    @translated
+    def _has_room(self) -> bool:
+        return room.has_room(self._redis, self.site)
 
 
 def _pairs(answer: Any) -> Iterable[tuple[bytes, Any]]:
@@ -232,12 +303,3 @@ def _pairs(answer: Any) -> Iterable[tuple[bytes, Any]]:
     if isinstance(answer, dict):
         return [(key, batch) for key, batches in answer.items() for batch in batches]
     return answer or []
-
-
-def _parts(entry_id: bytes) -> tuple[int, int]:
-    milliseconds, sequence = entry_id.decode().split("-")
-    return int(milliseconds), int(sequence)
-
-
-def _entry_id(parts: tuple[int, int]) -> str:
-    return f"{parts[0]}-{parts[1]}"

@@ -196,7 +196,10 @@ def _stays(seen: pl.DataFrame, gaps: pl.DataFrame) -> dict[_Key, list[tuple[floa
 
 def _pictures(run: RunDirectory) -> dict[_Key, list[str]]:
     """The thumbnails of every person in every camera, the best first."""
-    identities = run.identities().select("camera_id", "track_id", "global_id")
+    # Of a track that shows two people it is not known whom its thumbnail shows.
+    track = ["camera_id", "track_id"]
+    identities = run.identities().select(*track, "global_id").unique()
+    identities = identities.filter(pl.len().over(track) == 1)
     table = (
         run.tracklets()
         .filter(pl.col("thumbnail").is_not_null())

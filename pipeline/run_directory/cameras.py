@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 
 from pipeline.errors import UserError
+from pipeline.run_directory.durable import replacing
 from pipeline.run_directory.schema import Camera
 
 _NAME = "cameras.json"
@@ -31,9 +32,5 @@ def read_cameras(folder: Path) -> list[Camera]:
 def write_cameras(folder: Path, cameras: Iterable[Camera]) -> None:
     """Write the cameras, sorted by name. Raises OSError; then the file is as it was."""
     ordered = sorted(cameras, key=lambda camera: camera.camera_id)
-    partial = folder / f"{_NAME}.partial"
-    try:
-        partial.write_bytes(msgspec.json.format(msgspec.json.encode(ordered)))
-        partial.rename(folder / _NAME)
-    finally:
-        partial.unlink(missing_ok=True)
+    with replacing(folder / _NAME) as file:
+        file.write(msgspec.json.format(msgspec.json.encode(ordered)))

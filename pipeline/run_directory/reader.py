@@ -1,5 +1,6 @@
 """Read a run directory: whole, growing, or left by a killed run."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,11 +65,16 @@ class RunDirectory:
         return _frame(read_segments(self.path / "identities", IDENTITIES))
 
     def identities(self) -> pl.DataFrame:
-        """Whose each track is now: the last event of every track, by camera and track."""
+        """Whose each track is now: the last event of every part, by camera, track and ``since``.
+
+        Most tracks have one part, which is all of them: ``since`` is then -inf.
+        """
+        part = ["camera_id", "track_id", "since"]
         return (
             self.events()
-            .unique(["camera_id", "track_id"], keep="last", maintain_order=True)
-            .sort("camera_id", "track_id")
+            .with_columns(pl.col("since").fill_null(-math.inf))
+            .unique(part, keep="last", maintain_order=True)
+            .sort(part)
         )
 
     def trajectories(self) -> pl.DataFrame:
@@ -78,8 +84,17 @@ class RunDirectory:
         y2, score, ground_x, ground_y; ordered by camera, frame and track. ``global_id`` and
         ``confidence`` are null for a track that has no identity yet.
         """
-        identities = self.identities().select("camera_id", "track_id", "global_id", "confidence")
-        joined = self.observations().join(identities, on=["camera_id", "track_id"], how="left")
+        joined = (
+            self.observations()
+            .sort("timestamp")
+            .join_asof(
+                self.identities().sort("since"),
+                left_on="timestamp",
+                right_on="since",
+                by=["camera_id", "track_id"],
+                check_sortedness=False,
+            )
+        )
         return joined.select(
             *("camera_id", "frame_index", "timestamp", "track_id", "global_id", "confidence"),
             *("x1", "y1", "x2", "y2", "score", "ground_x", "ground_y"),

@@ -33,7 +33,9 @@ TRACKLETS = pa.schema(
     ]
 )
 
-#: The event log. The last event of a track says whose it is; ``at`` is event time, seconds UTC.
+#: The event log. The last event of a track says whose it is; ``at`` is event time, seconds UTC. A
+#: track may show one person after another: an event is about the part that begins at ``since``,
+#: seconds UTC, and ends at the next ``since`` of that track; null stands for its start.
 IDENTITIES = pa.schema(
     [
         ("camera_id", pa.string()),
@@ -43,6 +45,7 @@ IDENTITIES = pa.schema(
         ("kind", pa.string()),
         ("reason", pa.string()),
         ("at", pa.float64()),
+        ("since", pa.float64()),
     ]
 )
 
@@ -53,7 +56,9 @@ class Camera(msgspec.Struct, frozen=True):
     ``source`` carries no password; ``width`` and ``height`` are pixels after rotation;
     ``timestamp_origin`` says where the first timestamp comes from (config, container, epoch,
     rtcp, arrival or recorded).
-    ``state`` is running, complete or partial, and ``detail`` the reason for partial.
+    ``state`` is running, complete or partial, and ``detail`` the reason for partial, or what a
+    live camera is while it gives no frames. ``dropped`` frames of a live camera came too late or
+    were too many.
     """
 
     camera_id: str
@@ -67,3 +72,4 @@ class Camera(msgspec.Struct, frozen=True):
     timestamp_origin: str
     state: str
     detail: str = ""
+    dropped: int = 0

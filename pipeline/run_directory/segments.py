@@ -1,6 +1,5 @@
 """Closed Parquet segments: written beside their place, synced, then renamed into it."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,32 +8,30 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.errors import UserError
+from pipeline.run_directory.durable import make_folder, replacing
 
 _POSITION = b"fusetrack.position"
 
 
-def write_segment(folder: Path, table: pa.Table, position: str) -> Path:
-    """Write ``table`` as the next ``part-NNNNN.parquet`` of ``folder`` and return its path.
+def write_segment(folder: Path, table: pa.Table, position: str, number: int | None = None) -> Path:
+    """Write ``table`` as ``part-NNNNN.parquet`` of ``folder`` and return its path.
 
-    ``position`` is the id of the last message in it, kept in the file's metadata, so that a
-    recorder that starts again knows what it has. Raises OSError when the disk is full; then
-    nothing is left behind.
+    ``number`` is that of `next_number`, for who knows it already. ``position`` says which messages
+    are in it; it is kept in the file's metadata, so that a recorder that starts again knows what it
+    has. Raises OSError when the disk is full; then nothing is left behind.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    closed = segments(folder)
-    number = int(closed[-1].stem.removeprefix("part-")) + 1 if closed else 0
-    path = folder / f"part-{number:05d}.parquet"
-    partial = path.with_suffix(".partial")
+    make_folder(folder)
+    path = folder / f"part-{next_number(folder) if number is None else number:05d}.parquet"
     metadata = {**(table.schema.metadata or {}), _POSITION: position.encode()}
-    try:
-        with partial.open("wb") as file:
-            pq.write_table(table.replace_schema_metadata(metadata), file, compression="zstd")
-            file.flush()
-            os.fsync(file.fileno())
-        partial.rename(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with replacing(path, path.with_suffix(".partial")) as file:
+        pq.write_table(table.replace_schema_metadata(metadata), file, compression="zstd")
     return path
+
+
+def next_number(folder: Path) -> int:
+    """The number of the segment that comes after those of ``folder``."""
+    closed = segments(folder)
+    return int(closed[-1].stem.removeprefix("part-")) + 1 if closed else 0
 
 
 def segments(folder: Path) -> list[Path]:
@@ -44,7 +41,7 @@ def segments(folder: Path) -> list[Path]:
 
 
 def last_position(folder: Path) -> str | None:
-    """The id of the last message that ``folder`` holds, or None when it holds none.
+    """The ``position`` of the last segment of ``folder``, or None when there is none.
 
     Raises UserError when the last segment cannot be read.
     """

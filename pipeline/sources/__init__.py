@@ -9,10 +9,10 @@ __all__ = ["RecordedFrame", "Source", "open_source"]
 
 
 def open_source(camera_id: str, config: CameraConfig) -> Source:
-    """Open and probe the source of one camera.
+    """Open and probe the source of one camera; a live one is only called once it is read.
 
     Raises UserError when it cannot give a single frame: missing, empty or unreadable file, not a
-    video, no decoder, a folder without pictures, a camera that does not answer.
+    video, no decoder, a folder without pictures, an address that is no camera's.
     """
     source = config.source
     if source is None:
@@ -24,7 +24,7 @@ def open_source(camera_id: str, config: CameraConfig) -> Source:
     if kind in ("url", "webcam"):
         from pipeline.sources.live import LiveSource
 
-        return LiveSource(camera_id, source)
+        return LiveSource(camera_id, source, config)
     if kind == "recorded":
         from pipeline.sources.recorded import RecordedSource
 

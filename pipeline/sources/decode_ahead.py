@@ -1,29 +1,37 @@
 """Read a source ahead of its consumer, in one thread a camera with a bounded buffer."""
 
+import math
+import time
 from collections import deque
+from collections.abc import Iterable
 from threading import Condition, Thread
 from types import TracebackType
 from typing import Self
 
 from pipeline.frame import Frame
+from pipeline.sources.life import life_of
 from pipeline.sources.source import RecordedFrame, Source
 
 _JOIN_S = 2.0
+# A thread that waits for a silent camera is left to its timeout.
+_LIVE_JOIN_S = 0.3
 
 
 class DecodeAhead:
     """A daemon thread that keeps up to ``capacity`` frames of ``source`` ready.
 
     A file waits while the buffer is full, so no frame of it is lost. A live camera does not wait:
-    its oldest frame makes room, and ``dropped`` counts it. Use as a context manager, or close.
+    its oldest frames make room, as do those that are ``buffer_s`` seconds older than the newest;
+    ``dropped`` counts them. Use as a context manager, or close.
     """
 
-    def __init__(self, source: Source, capacity: int) -> None:
+    def __init__(self, source: Source, capacity: int, buffer_s: float = math.inf) -> None:
         if capacity < 1:
             raise ValueError(f"capacity must be at least 1, got {capacity}")
         self.source = source
         self.dropped = 0
         self._capacity = capacity
+        self._buffer_s = buffer_s
         self._frames: deque[Frame | RecordedFrame] = deque()
         self._changed = Condition()
         self._closed = False
@@ -57,13 +65,22 @@ class DecodeAhead:
     def close(self) -> None:
         """Stop the thread, whatever it does, and let go of the frames it has ready.
 
-        A live camera that is silent is left to its read timeout.
+        The thread of a camera that is silent ends by itself, with its timeout.
         """
+        close_all([self])
+
+    def _tell_to_stop(self) -> None:
+        life = life_of(self.source)
+        if life is not None:
+            life.closing.set()
         with self._changed:
             self._closed = True
             self._frames.clear()
             self._changed.notify_all()
-        self._thread.join(_JOIN_S)
+
+    def _join(self, live_until: float) -> None:
+        wait_s = max(0.0, live_until - time.monotonic()) if self.source.live else _JOIN_S
+        self._thread.join(wait_s)
 
     def __enter__(self) -> Self:
         return self
@@ -90,7 +107,7 @@ class DecodeAhead:
     def _put(self, frame: Frame | RecordedFrame) -> bool:
         """Add a frame; False when the reader was closed."""
         with self._changed:
-            if self.source.live and len(self._frames) >= self._capacity:
+            while self.source.live and self._is_stale(frame):
                 self._frames.popleft()
                 self.dropped += 1
             self._changed.wait_for(self._can_put)
@@ -99,8 +116,25 @@ class DecodeAhead:
                 self._changed.notify_all()
             return not self._closed
 
+    def _is_stale(self, newest: Frame | RecordedFrame) -> bool:
+        """Whether the oldest frame must make room for ``newest``."""
+        if not self._frames:
+            return False
+        age_s = newest.timestamp - self._frames[0].timestamp
+        return len(self._frames) >= self._capacity or age_s > self._buffer_s
+
     def _can_put(self) -> bool:
         return self._closed or len(self._frames) < self._capacity
 
     def _can_get(self) -> bool:
         return bool(self._frames) or self._ended or self._closed
+
+
+def close_all(readers: Iterable[DecodeAhead]) -> None:
+    """Close all, as fast as one: many silent cameras must not add up."""
+    readers = list(readers)
+    for reader in readers:
+        reader._tell_to_stop()
+    live_until = time.monotonic() + _LIVE_JOIN_S
+    for reader in readers:
+        reader._join(live_until)

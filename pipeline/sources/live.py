@@ -1,104 +1,128 @@
 """A camera that is watched as it happens: an RTSP or HTTP address, or a webcam."""
 
-import sys
 import time
 from collections.abc import Callable, Iterator
 
-import av
-from av.container import InputContainer
-from av.error import ExitError, FFmpegError
-from av.video.stream import VideoStream
-
-from pipeline.errors import UserError
+from pipeline.config import CameraConfig
 from pipeline.frame import Frame
-from pipeline.sources.decoding import (
-    Decoder,
-    average_fps,
-    has_decoder,
-    reason_of,
-    to_image,
-    video_stream,
-)
-from pipeline.sources.kinds import is_url
-from pipeline.sources.redact import redact
-from pipeline.sources.timeline import Timeline
+from pipeline.sources.capture_clock import CaptureClock
+from pipeline.sources.connection import Connection, NoConnection, address_of, connect
+from pipeline.sources.decoding import average_fps, to_image
+from pipeline.sources.hardware import tell_why_not
+from pipeline.sources.life import Life, waits
+from pipeline.sources.watching import Watching
 
-_OPEN_TIMEOUT_S = 10.0
-_READ_TIMEOUT_S = 5.0
-_SCHEMES = ("rtsp", "rtsps", "http", "https", "rtmp", "rtmps", "srt", "udp", "rtp", "tcp")
-#: How FFmpeg names a webcam: input format and the text before its index.
-_WEBCAMS = {"linux": ("v4l2", "/dev/video"), "darwin": ("avfoundation", "")}
+# A stream that says nothing sensible of its frame rate has none that is known.
+_MOST_FPS = 240.0
 
 
 class LiveSource:
-    """One live camera. The timestamp of a frame is when it arrived, by ``clock`` (seconds UTC).
+    """One live camera, which is called again whenever it is lost, until ``life.closing`` is set.
 
-    A stream that ends or fails ends ``frames``, which can be read once; ``fault`` says why.
-    Reading starts when the source is opened. No message holds the camera's password.
+    Only a recording, behind an address that says how long it is, has an end; ``fault`` then says
+    why it broke off. Size and rate are unknown (0) before the first connection, and change with
+    the stream. Nothing is opened here: `probe` and `frames` do. No message holds the password.
+    ``clock`` gives seconds UTC. Raises UserError for an address that cannot be a camera's.
     """
 
     live = True
-    timestamp_origin = "arrival"
 
-    def __init__(self, camera_id: str, source: str, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        camera_id: str,
+        source: str,
+        config: CameraConfig,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self.camera_id = camera_id
-        self.fault = ""
+        self._broke_off = ""
+        self.width = self.height = 0
+        self.fps = config.fps or 0.0
+        self.life = Life(camera_id, config.live, clock)
+        self._config = config
         self._clock = clock
-        self._name = redact(source) if is_url(source) else f"webcam {source}"
-        self._container = _open(source, self._name)
-        self._stream = self._checked_stream()
-        self.width = self._stream.codec_context.width
-        self.height = self._stream.codec_context.height
-        self.fps = average_fps(self._stream)
+        self._address = address_of(source, config)
+        self._times = CaptureClock(config.live.clock)
+        self._distrust_told = False
+
+    @property
+    def timestamp_origin(self) -> str:
+        """Whose time the frames have: rtcp (the camera's own) or arrival."""
+        return self.life.origin
+
+    @property
+    def fault(self) -> str:
+        """Why not one frame came, or why a recording broke off; else empty."""
+        return self._broke_off if self.life.frames else self.life.phase().reason
+
+    def probe(self) -> NoConnection | None:
+        """Connect once, to know what is sent; returns why that failed."""
+        try:
+            connection = connect(self._address, self._config, quick=False)
+        except NoConnection as failed:
+            return failed
+        with connection.container:
+            self._learn(connection)
+        return None
 
     def frames(self) -> Iterator[Frame]:
-        """Every frame as it arrives, until the stream ends or fails."""
-        timeline = Timeline(0.0, 0.0)
-        count = 0
-        with self._container:
-            decoder = Decoder(self._container, self._stream)
-            for frame in decoder.frames():
-                timestamp = timeline.at(self._clock())
-                yield Frame(self.camera_id, count, timestamp, to_image(frame))
-                count += 1
-        reason = decoder.stopped or "the camera closed the stream"
-        self.fault = f"{self._name} ended after {count} frames: {reason}"
+        """Every frame worth showing, for ever. To be read once."""
+        tell_why_not(self._config.hwaccel, self.camera_id)
+        attempt, wait_s = 0, 0.0
+        while not self.life.closing.wait(wait_s):
+            began = self._clock()
+            connection = self._connected()
+            if connection is not None:
+                yield from self._watched(connection)
+                if connection.recorded:
+                    return
+                if self._clock() - began > wait_s:
+                    attempt = 0
+            wait_s = waits(self._config.live, attempt)
+            attempt += 1
 
-    def _checked_stream(self) -> VideoStream:
-        stream = video_stream(self._container)
-        if stream is None or not has_decoder(stream):
-            self._container.close()
-            raise UserError(f"{self._name} sends no video that can be decoded here")
-        return stream
+    def _connected(self) -> Connection | None:
+        self.life.connecting()
+        try:
+            connection = connect(self._address, self._config, quick=True)
+        except NoConnection as failed:
+            self.life.lost(str(failed))
+            return None
+        self.life.connections += 1
+        self._learn(connection)
+        return connection
 
+    def _learn(self, connection: Connection) -> None:
+        context = connection.stream.codec_context
+        self.width, self.height = context.width, context.height
+        fps = average_fps(connection.stream)
+        # What is learnt in a hurry is only better than nothing.
+        if not self.fps and 0 < fps <= _MOST_FPS and connection.timed:
+            self.fps = fps
 
-def _open(source: str, name: str) -> InputContainer:
-    address, input_format, options = _address(source, name)
-    try:
-        return av.open(
-            address,
-            format=input_format,
-            options=options,
-            metadata_errors="replace",
-            timeout=(_OPEN_TIMEOUT_S, _READ_TIMEOUT_S),
+    def _watched(self, connection: Connection) -> Iterator[Frame]:
+        self._times.restart()
+        silence_s = self._config.live.read_timeout_s
+        watching = Watching(connection, self._times, self.life, silence_s, self._clock)
+        with connection.container:
+            for timestamp, picture in watching.frames():
+                self._tell_distrust()
+                image = to_image(picture)
+                self.height, self.width = image.shape[:2]
+                yield Frame(self.camera_id, self.life.frames - 1, timestamp, image)
+        if not connection.recorded:
+            self.life.lost(f"lost {self._address.name}: {watching.ended}")
+        elif watching.broken:
+            count = self.life.frames
+            self._broke_off = f"{self._address.name} ended after {count} frames: {watching.ended}"
+
+    def _tell_distrust(self) -> None:
+        """Say once that the camera's clock is wrong."""
+        if self._times.distrusted_s is None or self._distrust_told:
+            return
+        self._distrust_told = True
+        off = self._times.distrusted_s
+        self.life.tell(
+            f"its clock is {abs(off):.1f} s {'ahead' if off > 0 else 'behind'}, so frames have "
+            "their time of arrival. Set the clock of the camera, or live.clock: camera"
         )
-    except ExitError:
-        reason = f"no answer within {_OPEN_TIMEOUT_S:g} s"
-    except FFmpegError as error:
-        reason = reason_of(error)
-    # FFmpeg's own error names the whole address, password included: it must not be chained.
-    raise UserError(f"cannot open {name}: {reason}. Check that it is on and reachable") from None
-
-
-def _address(source: str, name: str) -> tuple[str, str | None, dict[str, str]]:
-    """What FFmpeg opens: address, input format, options."""
-    if not is_url(source):
-        if sys.platform not in _WEBCAMS:
-            raise UserError(f"{name}: webcams work on Linux and macOS. Use an RTSP address instead")
-        input_format, prefix = _WEBCAMS[sys.platform]
-        return prefix + str(int(source)), input_format, {}
-    scheme = source.split("://", 1)[0].lower()
-    if scheme not in _SCHEMES:
-        raise UserError(f"{name}: expected an address with one of {', '.join(_SCHEMES)}")
-    # UDP loses packets; a lost packet is a broken picture.
-    return source, None, {"rtsp_transport": "tcp"} if scheme.startswith("rtsp") else {}

@@ -22,9 +22,7 @@ class Source(Protocol):
     """One camera, opened.
 
     ``width`` and ``height`` are pixels after rotation (0 = unknown), ``fps`` is the average rate
-    (0 = unknown). ``timestamp_origin`` says what the first timestamp is based on: config,
-    container, epoch, arrival or recorded. ``fault`` is empty until ``frames`` has ended, and after
-    it when everything was read; else it says what could not be read.
+    (0 = unknown); those of a live camera may change. See also `pipeline.sources.life.life_of`.
     """
 
     camera_id: str
@@ -32,8 +30,16 @@ class Source(Protocol):
     width: int
     height: int
     fps: float
-    timestamp_origin: str
-    fault: str
+
+    @property
+    def timestamp_origin(self) -> str:
+        """What the timestamps are based on: config, container, epoch, rtcp, arrival, recorded."""
+        ...
+
+    @property
+    def fault(self) -> str:
+        """Empty until ``frames`` has ended, and then when all was read; else what was not."""
+        ...
 
     def frames(self) -> Iterator[Frame] | Iterator[RecordedFrame]:
         """Every frame in order, with strictly increasing index and timestamp."""

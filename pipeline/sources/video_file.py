@@ -21,6 +21,7 @@ from pipeline.sources.decoding import (
     video_stream,
 )
 from pipeline.sources.files import readable_file
+from pipeline.sources.hardware import accelerator, tell_why_not
 from pipeline.sources.mp4_index import lacks_index
 from pipeline.sources.shortfall import shortfall
 from pipeline.sources.timeline import Timeline, start_of
@@ -42,7 +43,9 @@ class VideoFile:
         self.camera_id = camera_id
         self.fault = ""
         self._path = readable_file(source)
-        with _open(self._path) as container:
+        self._hwaccel = config.hwaccel
+        tell_why_not(config.hwaccel, camera_id)
+        with _open(self._path, self._hwaccel) as container:
             stream = _stream_of(container, self._path)
             first = next(Decoder(container, stream).frames(), None)
             if first is None:
@@ -61,7 +64,7 @@ class VideoFile:
         """Every frame that can be decoded; ``fault`` then says how many could not."""
         timeline = Timeline(self._start, 1 / (self.fps or _DEFAULT_FPS))
         count = 0
-        with _open(self._path) as container:
+        with _open(self._path, self._hwaccel) as container:
             stream = _stream_of(container, self._path)
             decoder = Decoder(container, stream)
             for count, frame in enumerate(decoder.frames(), start=1):
@@ -90,9 +93,9 @@ class _Times:
         return frame.dts if self._by_dts else frame.pts
 
 
-def _open(path: Path) -> InputContainer:
+def _open(path: Path, hwaccel: str) -> InputContainer:
     try:
-        container = av.open(str(path), metadata_errors="replace")
+        container = av.open(str(path), metadata_errors="replace", hwaccel=accelerator(hwaccel))
     except FFmpegError as error:
         raise _cannot_open(path, error) from error
     # FFmpeg shows any .txt as a film of coloured letters.

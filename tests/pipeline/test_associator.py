@@ -1,18 +1,30 @@
+import random
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import closing, suppress
 from itertools import count
 
 import msgspec
 import numpy as np
 import pytest
-from builders import tracklet_sent, watermark
-from buses import FeedingBus, KilledError, MortalBus
+import redis
+from builders import identity_sent, tracklet_sent, watermark
+from buses import FeedingBus, KilledError, MortalBus, send
 
 from pipeline import associator
 from pipeline.associator import AssociatorService
-from pipeline.bus.keys import ASSOCIATOR, IDENTITIES, RECORDER, TRACKLETS
+from pipeline.bus.keys import (
+    ASSOCIATOR,
+    IDENTITIES,
+    RECORDER,
+    TRACKLETS,
+    dead_letter_key,
+    stream_key,
+    term_key,
+)
+from pipeline.bus.lease import Lease
 from pipeline.bus.messages import EndMessage, IdentityMessage, Message
-from pipeline.bus.streams import Bus
+from pipeline.bus.streams import Bus, FencedError
 from trackers.association.appearance import Calibration, Line
 from trackers.association.association import Association, Rules
 from trackers.association.motion import Limits
@@ -76,8 +88,8 @@ def associate(bus: Bus, gallery_s: float = 600.0) -> list[tuple[str, int, int]]:
 def in_peace(url: str, site: str, gallery_s: float = 600.0) -> list[Message]:
     with Bus(url, site) as bus:
         bus.declare()
-        bus.publish(TRACKLETS, GATE)
-        bus.publish(TRACKLETS, YARD)
+        send(bus, TRACKLETS, GATE)
+        send(bus, TRACKLETS, YARD)
         associate(bus, gallery_s)
     return identities(url, site)
 
@@ -133,7 +145,7 @@ def killed_runs(
         site = f"{prefix}.{last}"
         with Bus(url, site) as bus:
             bus.declare()
-            bus.publish(TRACKLETS, alternating(GATE, YARD))
+            send(bus, TRACKLETS, alternating(GATE, YARD))
         with MortalBus(url, site, last, done=done, count=5) as bus:
             try:
                 associate(bus, gallery_s)
@@ -164,7 +176,7 @@ def test_killed_again_and_again_it_gets_there(
 ) -> None:
     with Bus(redis_url, site) as bus:
         bus.declare()
-        bus.publish(TRACKLETS, alternating(GATE, YARD))
+        send(bus, TRACKLETS, alternating(GATE, YARD))
     deaths = 0
     while True:
         with MortalBus(redis_url, site, 3, done=True, count=5) as bus:
@@ -182,7 +194,7 @@ def test_once_finished_it_says_so_once(
 ) -> None:
     with Bus(redis_url, site) as bus:
         bus.declare()
-        bus.publish(TRACKLETS, [*GATE, *YARD])
+        send(bus, TRACKLETS, [*GATE, *YARD])
         assert len(associate(bus)) == len(undisturbed) - 1
         assert associate(bus) == []
     assert identities(redis_url, site) == undisturbed
@@ -192,7 +204,7 @@ def test_nothing_is_decided_before_every_camera_has_told(
     redis_url: str, site: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Yard is silent, so what gate says waits, unacknowledged."""
-    monkeypatch.setattr(associator, "_BLOCK_S", 0.01)
+    monkeypatch.setattr(associator, "_POLL_S", 0.01)
     stop = threading.Event()
 
     class Ending(FeedingBus):
@@ -225,14 +237,14 @@ def test_a_forgotten_person_leaves_the_state_and_the_id_is_not_given_again(
     first = [tracklet_sent("gate", 1, 0.0, 1.0, closed=True), watermark("gate", 1.0)]
     with Bus(redis_url, site) as bus:
         bus.declare()
-        bus.publish(TRACKLETS, [*first, watermark("gate", 20.0)])
+        send(bus, TRACKLETS, [*first, watermark("gate", 20.0)])
     with Ending(redis_url, site, []) as bus:
         work(bus)  # reads
         stop.clear()
         work(bus)  # decides
         assert sorted(bus.state()) == ["meta"]
         second = tracklet_sent("gate", 2, 20.0, 21.0, look=BLUE, closed=True)
-        bus.publish(TRACKLETS, [second, watermark("gate", 21.0, ended=True)])
+        send(bus, TRACKLETS, [second, watermark("gate", 21.0, ended=True)])
     with Bus(redis_url, site) as bus:
         stop.clear()
         work(bus)
@@ -244,7 +256,7 @@ def test_a_forgotten_person_leaves_the_state_and_the_id_is_not_given_again(
 def test_a_camera_without_anybody_ends_with_nothing_but_the_end(redis_url: str, site: str) -> None:
     with Bus(redis_url, site) as bus:
         bus.declare()
-        bus.publish(TRACKLETS, [watermark(name, 3.0, ended=True) for name in CAMERAS])
+        send(bus, TRACKLETS, [watermark(name, 3.0, ended=True) for name in CAMERAS])
         assert associate(bus) == []
     assert identities(redis_url, site) == [EndMessage(3.0)]
 
@@ -252,7 +264,7 @@ def test_a_camera_without_anybody_ends_with_nothing_but_the_end(redis_url: str, 
 def test_decisions_are_told_as_they_are_written(redis_url: str, site: str) -> None:
     with Bus(redis_url, site) as bus:
         bus.declare()
-        bus.publish(TRACKLETS, [*GATE, *YARD])
+        send(bus, TRACKLETS, [*GATE, *YARD])
         told = associate(bus)
     written = [m for m in identities(redis_url, site) if isinstance(m, IdentityMessage)]
     assert told == [(m.camera_id, m.track_id, m.global_id) for m in written]
@@ -268,7 +280,7 @@ def test_the_same_moment_is_decided_in_an_order_of_its_own(redis_url: str, site:
     ]
     with Bus(redis_url, site) as bus:
         bus.declare()
-        bus.publish(TRACKLETS, late_first)
+        send(bus, TRACKLETS, late_first)
         assert associate(bus)[0][:2] == ("gate", 9)
 
 
@@ -276,3 +288,92 @@ def test_messages_differ_enough_to_prove_something() -> None:
     looks = {tuple(np.frombuffer(m.exemplars.data, "<f4")) for m in GATE if hasattr(m, "exemplars")}
     assert looks == {RED, BLUE, ()}
     assert msgspec.structs.asdict(GATE[0]) != msgspec.structs.asdict(YARD[0])
+
+
+def resent(url: str, site: str, seed: int) -> None:
+    """Send every entry again, in any order, with their own numbers."""
+    chance = random.Random(seed)
+    with redis.Redis.from_url(url) as client:
+        key = stream_key(site, TRACKLETS)
+        entries = [fields for _, fields in client.xrange(key)] * 2
+        client.delete(key)
+        chance.shuffle(entries)
+        for fields in entries:
+            client.xadd(key, fields)
+        client.xgroup_create(key, ASSOCIATOR, id="0")
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("last", [2, 6, 1000])
+def test_repeated_and_shuffled_messages_change_nothing_also_when_killed(
+    redis_url: str, site: str, undisturbed: list[Message], seed: int, last: int
+) -> None:
+    with Bus(redis_url, site) as bus:
+        bus.declare()
+        send(bus, TRACKLETS, alternating(GATE, YARD))
+    resent(redis_url, site, seed)
+    with MortalBus(redis_url, site, last, done=bool(seed % 2), count=7) as bus:
+        with suppress(KilledError):
+            associate(bus)
+    with Bus(redis_url, site) as bus:
+        associate(bus)
+        assert bus.claim(ASSOCIATOR, "1", TRACKLETS) == []
+    assert identities(redis_url, site) == undisturbed
+
+
+POISON = {
+    "other network": (tracklet_sent("gate", 9, 0.2, 2.0, look=(1.0, 0.0, 0.0)), "of 2 numbers"),
+    "not for it": (identity_sent("gate", 1, 1, 2.0), "expected a tracklet or a watermark"),
+}
+
+
+@pytest.mark.parametrize("last", [2, 4, 8, 1000])
+@pytest.mark.parametrize(("message", "reason"), POISON.values(), ids=POISON.keys())
+def test_poison_is_put_aside_and_the_rest_goes_on(
+    redis_url: str,
+    site: str,
+    undisturbed: list[Message],
+    message: Message,
+    reason: str,
+    last: int,
+) -> None:
+    with Bus(redis_url, site) as bus:
+        bus.declare()
+        send(bus, TRACKLETS, [*GATE[:4], message, *GATE[4:], *YARD])
+    with MortalBus(redis_url, site, last, done=True, count=3) as bus, suppress(KilledError):
+        associate(bus)
+    with Bus(redis_url, site) as bus:
+        associate(bus)
+    with redis.Redis.from_url(redis_url) as client:
+        ((_, dead),) = client.xrange(dead_letter_key(site))
+    assert reason in dead[b"reason"].decode()
+    assert (dead[b"sender"], dead[b"group"]) == (b"gate", b"associator")
+    assert identities(redis_url, site) == undisturbed
+
+
+def test_one_that_was_replaced_decides_nothing(
+    redis_url: str, site: str, undisturbed: list[Message]
+) -> None:
+    """It wakes between reading and writing, after another one has done the work."""
+
+    class Sleeping(Bus):
+        def commit(self, *args: object, **more: object) -> None:
+            if not replaced:
+                replaced.append(True)
+                with Bus(redis_url, site) as other, closing(Lease(redis_url, site)) as lease:
+                    lease.acquire()  # as if the first had expired
+                    serve(other, term=2)
+            super().commit(*args, **more)  # type: ignore[arg-type]
+
+    def serve(bus: Bus, term: int) -> None:
+        AssociatorService(bus, association(), CAMERAS, term=term).run(threading.Event())
+
+    replaced: list[bool] = []
+    with Bus(redis_url, site) as bus, redis.Redis.from_url(redis_url) as client:
+        bus.declare()
+        send(bus, TRACKLETS, [*GATE, *YARD])
+        client.set(term_key(site), 1)
+        with Sleeping(redis_url, site) as first, pytest.raises(FencedError):
+            serve(first, term=1)
+    assert replaced
+    assert identities(redis_url, site) == undisturbed

@@ -8,7 +8,7 @@ import pytest
 from fakes import BLUE, BOX, RED, Box, Clip, Recorded, found, scene
 
 from pipeline.bus.messages import ObservationsMessage, TrackletMessage, WatermarkMessage, unpack
-from pipeline.camera import Camera, open_tracker, thumbnails_of
+from pipeline.camera import Camera, open_tracker, thumbnails_of, tracker_name
 from pipeline.config import SiteConfig, TrackerConfig
 from pipeline.config_file import check_config
 from pipeline.crops import Crop
@@ -16,6 +16,8 @@ from pipeline.errors import UserError
 from pipeline.frame import Frame
 from pipeline.sources import RecordedFrame
 from pipeline.thumbnails import Thumbnails
+from trackers.link_tracker import LinkTracker
+from trackers.single_camera import SingleCameraTracker
 
 LOOK = np.array([1, 0], np.float32)
 
@@ -201,3 +203,28 @@ def test_a_projection_is_a_homography_of_the_ground() -> None:
 def test_a_wrong_tracker_is_named(tracker: dict[str, object], words: str) -> None:
     with pytest.raises(UserError, match=words):
         open_tracker(TrackerConfig.model_validate(tracker), fps=10)
+
+
+@pytest.mark.parametrize(
+    ("tracker", "fps", "kind"),
+    [
+        ({}, 7.99, LinkTracker),
+        ({}, 8.0, SingleCameraTracker),
+        ({}, 0.0, SingleCameraTracker),
+        ({"options": {"match_thresh": 0.7}}, 4.0, SingleCameraTracker),
+        ({"name": "botsort"}, 4.0, SingleCameraTracker),
+        ({"name": "link"}, 25.0, LinkTracker),
+    ],
+)
+def test_auto_is_a_tracker_that_suits_the_rate(
+    tracker: dict[str, object], fps: float, kind: type
+) -> None:
+    config = TrackerConfig.model_validate(tracker)
+    assert tracker_name(config, fps) == ("link" if kind is LinkTracker else "botsort")
+    assert isinstance(open_tracker(config, fps=fps or 25.0), kind)
+
+
+def test_link_has_no_options() -> None:
+    config = TrackerConfig.model_validate({"name": "link", "options": {"match_thresh": 0.7}})
+    with pytest.raises(UserError, match="tracker link has no options, got match_thresh"):
+        open_tracker(config, fps=4)

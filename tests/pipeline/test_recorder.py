@@ -1,10 +1,12 @@
 import json
 import math
 import os
+import random
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -23,14 +25,25 @@ from builders import (
     tracklet_sent,
     watermark,
 )
-from buses import FeedingBus, KilledError, MortalBus, Sent
+from buses import FeedingBus, KilledError, MortalBus, Sent, send
 from polars.testing import assert_frame_equal
 
 from pipeline import recorder
-from pipeline.bus.keys import IDENTITIES, OBSERVATIONS, RECORDER, TRACKLETS
+from pipeline.bus.connection import BusLostError
+from pipeline.bus.entries import Delivery
+from pipeline.bus.keys import (
+    ASSOCIATOR,
+    IDENTITIES,
+    OBSERVATIONS,
+    RECORDER,
+    TRACKLETS,
+    dead_letter_key,
+    stream_key,
+)
 from pipeline.bus.messages import EndMessage, Message, pack, tracklet_message
+from pipeline.bus.patience import Patience
 from pipeline.bus.server import EmbeddedServer
-from pipeline.bus.streams import Bus, Delivery
+from pipeline.bus.streams import Bus
 from pipeline.errors import UserError
 from pipeline.recorder import Recorder
 from pipeline.run_directory.reader import RunDirectory
@@ -76,7 +89,7 @@ def sent(url: str, site: str, story: Iterable[Sent]) -> None:
     with Bus(url, site) as bus:
         bus.declare()
         for stream, messages in story:
-            bus.publish(stream, messages)
+            send(bus, stream, messages)
 
 
 def tables(folder: Path) -> list[pl.DataFrame]:
@@ -221,10 +234,10 @@ def test_killed_between_two_segments_it_records_the_same(
     sent(redis_url, site, STORY)
     whole, left = recorder.write_segment, iter(range(written))
 
-    def write(folder: Path, table: pa.Table, position: str) -> Path:
+    def write(folder: Path, table: pa.Table, position: str, number: int) -> Path:
         if next(left, None) is None:
             raise KilledError
-        return whole(folder, table, position)
+        return whole(folder, table, position, number)
 
     with monkeypatch.context() as patch, Bus(redis_url, site) as bus:
         patch.setattr(recorder, "write_segment", write)
@@ -418,3 +431,96 @@ def test_closed_tracks_have_the_mean_look_weighted_by_quality(
     assert (nothing["track_id"], nothing["embedding"], nothing["quality"]) == (1, None, 0.0)
     assert both["embedding"] == pytest.approx([3 / math.sqrt(10), 1 / math.sqrt(10)])
     assert (both["quality"], both["thumbnail"]) == (0.75, "thumbnails/gate/3.jpg")
+
+
+@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("last", [5, 9, 1000])
+def test_repeated_and_shuffled_messages_change_nothing_also_when_killed(
+    redis_url: str,
+    site: str,
+    run: Path,
+    undisturbed: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    seed: int,
+    last: int,
+) -> None:
+    monkeypatch.setattr(os, "fsync", lambda descriptor: None)  # for speed: the power stays on
+    chance = random.Random(seed)
+    sent(redis_url, site, STORY)
+    with redis.Redis.from_url(redis_url) as client:
+        for stream in (OBSERVATIONS, TRACKLETS, IDENTITIES):
+            key = stream_key(site, stream)
+            *entries, end = [fields for _, fields in client.xrange(key)]
+            entries *= 2
+            chance.shuffle(entries)
+            client.delete(key)
+            for fields in (*entries, end):
+                client.xadd(key, fields)
+            client.xgroup_create(key, RECORDER, id="0")
+        client.xgroup_create(stream_key(site, TRACKLETS), ASSOCIATOR, id="0")
+    with MortalBus(redis_url, site, last, done=bool(seed % 2), count=2) as bus:
+        with suppress(KilledError):
+            Mortal(bus, run).run(threading.Event())
+    with Bus(redis_url, site) as bus:
+        record(bus, run)
+    for mine, theirs in zip(tables(run), tables(undisturbed), strict=True):
+        # Tracklets and events come from several senders, of which any may be first.
+        columns = mine.columns if mine.columns[-1] == "ground_y" else ["camera_id", "track_id"]
+        keys = [name for name in columns if mine.schema[name] != pl.List(pl.Float32)]
+        assert_frame_equal(
+            mine.sort(keys, maintain_order=True), theirs.sort(keys, maintain_order=True)
+        )
+    assert RunDirectory(run).cameras() == RunDirectory(undisturbed).cameras()
+
+
+def test_what_makes_no_row_is_put_aside_and_the_rest_goes_on(
+    redis_url: str, site: str, run: Path, undisturbed: Path
+) -> None:
+    nonsense = msgspec.structs.replace(
+        observations_sent("gate", [0, 1], 1), frame_index=pack(np.array([0.5, 1.5]))
+    )
+    sent(redis_url, site, [STORY[0], (OBSERVATIONS, [nonsense]), *STORY[1:]])
+    with Bus(redis_url, site) as bus:
+        record(bus, run)
+    with redis.Redis.from_url(redis_url) as client:
+        ((_, dead),) = client.xrange(dead_letter_key(site))
+    assert (dead[b"sender"], dead[b"group"]) == (b"gate", b"recorder")
+    assert b"truncate" in dead[b"reason"]
+    assert_same(run, undisturbed)
+
+
+def test_it_goes_on_recording_when_the_memory_of_redis_is_full(
+    redis_url: str, site: str, run: Path, undisturbed: Path
+) -> None:
+    """What it acknowledges is what makes room."""
+    sent(redis_url, site, STORY)
+    with redis.Redis.from_url(redis_url) as client, Bus(redis_url, site) as bus:
+        client.config_set("maxmemory", 1)
+        try:
+            record(bus, run)
+        finally:
+            client.config_set("maxmemory", 0)
+        assert bus.lengths() == {OBSERVATIONS: 0, TRACKLETS: 5, IDENTITIES: 1}
+    assert_same(run, undisturbed)
+
+
+@pytest.mark.parametrize("done", [False, True], ids=["before it is done", "after it is done"])
+def test_an_acknowledgement_that_is_lost_writes_nothing_twice(
+    redis_url: str, site: str, run: Path, undisturbed: Path, done: bool
+) -> None:
+    class Losing(FeedingBus):
+        lost = 0
+
+        def commit(self, *args: Any, **more: Any) -> None:
+            self.lost += 1
+            if done or self.lost % 2 == 0:
+                super().commit(*args, **more)
+            if self.lost % 2:
+                raise BusLostError("away")
+
+    with Losing(redis_url, site, STORY) as bus:
+        bus.declare()
+        patience = Patience(threading.Event(), ticking())
+        patience.survive(lambda: record(bus, run), bus.ping)
+        assert bus.lost > 2
+    assert_same(run, undisturbed)

@@ -51,7 +51,8 @@ def test_everything_seen_is_in_the_run_directory(
     assert (result.path / track["thumbnail"]).is_file()
     assert track["embedding"] == pytest.approx([0, 0, 1])
     assert {p.name for p in result.path.iterdir()} == {
-        *("config.yaml", "cameras.json", "observations", "tracklets", "identities", "thumbnails")
+        *("config.yaml", "cameras.json", "observations", "tracklets", "identities", "thumbnails"),
+        "recorder.json",
     }
 
 

@@ -53,8 +53,9 @@ def opened() -> Iterator[Opened]:
 
 def batches(plan: Schedule) -> list[list[tuple[str, float]]]:
     stop, found = threading.Event(), []
-    while batch := plan.next_batch(stop):
-        found.append([(frame.camera_id, frame.timestamp) for frame in batch])
+    while (batch := plan.next_batch(stop)) is not None:
+        if batch:
+            found.append([(frame.camera_id, frame.timestamp) for frame in batch])
     return found
 
 
@@ -91,7 +92,7 @@ def test_no_cameras_and_no_frames_are_the_end(opened: Opened) -> None:
 def test_a_camera_has_ended_when_its_last_frame_is_given_and_no_sooner(opened: Opened) -> None:
     plan, stop = opened(1, Times("a", 0.0), Times("b", 1.0, 2.0)), threading.Event()
     seen = []
-    while batch := plan.next_batch(stop):
+    while (batch := plan.next_batch(stop)) is not None:
         seen.append((batch[0].timestamp, plan.ended("a"), plan.ended("b")))
     assert seen == [(0.0, False, False), (1.0, True, False), (2.0, True, False)]
     assert plan.ended("b")
@@ -99,34 +100,61 @@ def test_a_camera_has_ended_when_its_last_frame_is_given_and_no_sooner(opened: O
 
 def test_stop_ends_it_though_there_is_more(opened: Opened) -> None:
     plan, stop = opened(1, Times("a", 0.0, 1.0)), threading.Event()
-    assert len(plan.next_batch(stop)) == 1
+    assert len(plan.next_batch(stop) or []) == 1
     stop.set()
-    assert plan.next_batch(stop) == []
+    assert plan.next_batch(stop) is None
     assert not plan.ended("a")
 
 
 def test_nobody_waits_for_a_live_camera(opened: Opened) -> None:
     live = Times("live", 5.0)
     live.may_come = threading.Event()
-    plan, stop = opened(4, live, Times("file", 6.0, 7.0)), threading.Event()
+    plan = opened(4, live, Times("file", 6.0, 7.0))
+    stop = threading.Event()
     first = plan.next_batch(stop)
-    assert [frame.camera_id for frame in first] == ["file", "file"]
-    live.may_come.set()
-    assert [frame.camera_id for frame in plan.next_batch(stop)] == ["live"]
+    assert [frame.camera_id for frame in first or []] == ["file", "file"]
     assert plan.next_batch(stop) == []
+    live.may_come.set()
+    assert batches(plan) == [[("live", 5.0)]]
 
 
-def test_stop_is_heard_while_only_silent_live_cameras_are_left(
-    opened: Opened, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    class Stopping(threading.Event):
-        def wait(self, timeout: float | None = None) -> bool:
-            self.set()
-            return True
+def ready(*times: float) -> DecodeAhead:
+    """A live camera whose frames have all come and wait."""
+    source = Times(f"live{len(times)}", *times)
+    source.may_come = threading.Event()
+    source.may_come.set()
+    reader = DecodeAhead(source, 99)
+    reader._thread.join(5)
+    return reader
 
+
+def test_live_cameras_take_turns_whatever_their_clocks_say() -> None:
+    # The clock of the first is a day behind; it must not come first every time.
+    behind, one, other = ready(0.0, 0.1), ready(9e4, 9e4 + 1, 9e4 + 2), ready(9e4, 9e4, 9e4, 9e4)
+    plan, stop = Schedule([behind, one, other], 2), threading.Event()
+    served = []
+    while (batch := plan.next_batch(stop)) is not None:
+        served += [frame.camera_id for frame in batch]
+    assert served[:6] == ["live2", "live3", "live4"] * 2
+    assert sorted(served[6:]) == ["live3", "live4", "live4"]
+
+
+def test_a_recording_gets_its_turn_beside_live_cameras(opened: Opened) -> None:
+    live = ready(1.0, 2.0, 3.0)
+    with DecodeAhead(Times("file", 5.0, 6.0), 4) as file:
+        assert batches(Schedule([live, file], 2)) == [
+            [("file", 5.0), ("live3", 1.0)],
+            [("file", 6.0), ("live3", 2.0)],
+            [("live3", 3.0)],
+        ]
+
+
+def test_stop_is_heard_while_only_silent_live_cameras_are_left(opened: Opened) -> None:
     live = Times("live", 5.0)
     live.may_come = threading.Event()
-    plan = opened(4, live)
-    assert plan.next_batch(Stopping()) == []
+    plan, stop = opened(4, live), threading.Event()
+    assert plan.next_batch(stop) == []
+    stop.set()
+    assert plan.next_batch(stop) is None
     assert schedule._LIVE_WAIT_S <= 0.1
     live.may_come.set()

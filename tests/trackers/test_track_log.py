@@ -95,7 +95,12 @@ class TestClosing:
         assert (tracklet.camera_id, tracklet.track_id) == ("gate", 1)
         assert (tracklet.start, tracklet.end, tracklet.count) == (1.0, 3.0, 3)
         assert tracklet.closed
-        assert tracklet.path.tolist() == [[1, 20, 200, 100], [2, 30, 200, 100], [3, 40, 200, 100]]
+        assert tracklet.path[:, :4].tolist() == [
+            [1, 20, 200, 100],
+            [2, 30, 200, 100],
+            [3, 40, 200, 100],
+        ]
+        np.testing.assert_allclose(tracklet.path[:, 4], 0.9)
         assert log.open_ids() == []
 
     def test_seen_once(self):

@@ -22,6 +22,9 @@ def assign(scores: NDArray[np.float64], alone: float) -> list[int | None]:
     rows, columns = scores.shape
     if not rows or not columns:
         return [None] * rows
+    if rows == 1:
+        best = int(scores[0].argmax())
+        return [best if scores[0, best] > alone else None]
     # Each row brings a column of its own that means alone.
     padded = np.full((rows, columns + rows), _IMPOSSIBLE)
     padded[:, :columns] = np.where(scores > alone, scores, _IMPOSSIBLE)

@@ -6,21 +6,29 @@ tracklet of a camera. When a recording is finished, identities that were one per
 """
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 from trackers.association.appearance import (
+    AMONG_FEW,
+    AMONG_MANY,
     Calibration,
     Strangers,
     appearance_evidence,
     similarity,
 )
 from trackers.association.assignment import assign, best_other, moments
+from trackers.association.candidates import Candidates
 from trackers.association.identity import Identity
 from trackers.association.merging import merge_identities
-from trackers.association.motion import Limits, overlap_in_time
-from trackers.tracklet import Tracklet, TrackletKey
+from trackers.association.motion import Limits
+from trackers.association.presence import Presence
+from trackers.association.similarities import similarities
+from trackers.association.topology import Topology
+from trackers.tracklet import GROUND, Tracklet, TrackletKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +37,8 @@ class Rules:
 
     A tracklet is decided after ``evidence_s`` with ``min_exemplars``, or when it is closed. It
     joins an identity at a probability above ``min_confidence``. What was not seen for longer than
-    ``gallery_s`` is forgotten: identities, and the looks and paths of old tracklets.
+    ``gallery_s`` is forgotten: identities, and the looks and paths of old tracklets. What is known
+    of the ways between cameras is in ``topology``.
     """
 
     evidence_s: float
@@ -38,14 +47,17 @@ class Rules:
     gallery_s: float
     limits: Limits
     calibration: Calibration
+    topology: Topology = field(default_factory=Topology)
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
     """A track is a person, from now on.
 
-    ``kind`` is assigned for the first decision on a track, merged when two identities became one.
-    ``confidence`` is a probability.
+    ``kind`` is assigned for the first decision on a track, merged when two identities became one,
+    split when the rest of a track shows another person than its beginning.
+    ``confidence`` is a probability. It is about what the track shows from ``since`` on, seconds
+    UTC, until the ``since`` of another decision on it; None stands for its start.
     """
 
     key: TrackletKey
@@ -53,6 +65,7 @@ class Decision:
     confidence: float
     kind: str
     reason: str
+    since: float | None = None
 
 
 class Association:
@@ -71,6 +84,8 @@ class Association:
         self.has_looks = False
         self._unknown: list[TrackletKey] = []
         self._owner: dict[TrackletKey, int] = {}
+        self._candidates = Candidates(rules.topology)
+        self._presence = Presence()
 
     def owner(self, key: TrackletKey) -> int | None:
         """The global id of a track, None while it is not decided or after it was forgotten."""
@@ -92,7 +107,7 @@ class Association:
         if owner is None:
             self.waiting[tracklet.key] = tracklet
         else:
-            self.identities[owner].see(tracklet)
+            self._see(tracklet, owner)
 
     def restore(self, tracklet: Tracklet, global_id: int | None) -> None:
         """Put back a tracklet as it was before a restart, in any order."""
@@ -101,6 +116,17 @@ class Association:
             self.waiting[tracklet.key] = tracklet
         else:
             self._join(tracklet, global_id)
+
+    def memory(self) -> dict[str, Any]:
+        """What a restart needs beside the tracklets, as numbers, text, lists and dicts."""
+        return {}
+
+    def remember(self, memory: dict[str, Any]) -> None:
+        """Take back what `memory` gave, before any tracklet is restored."""
+
+    def take_changed(self) -> list[TrackletKey]:
+        """The tracklets that were made here and have changed since this was last asked."""
+        return []
 
     def decide(self, at: float) -> list[Decision]:
         """Decide on every tracklet that has evidence at the moment ``at``, seconds UTC."""
@@ -123,14 +149,19 @@ class Association:
         oldest = at - self.rules.gallery_s
         old = [i.global_id for i in self.identities.values() if i.last_seen < oldest]
         gone = [key for global_id in sorted(old) for key in self.identities.pop(global_id).members]
+        for global_id in old:
+            self._candidates.forget(global_id)
         for key in gone:
             del self._owner[key]
+            self._presence.forget(key)
         unknown, self._unknown = self._unknown, []
         return [*unknown, *gone]
 
     def _has_evidence(self, tracklet: Tracklet, at: float) -> bool:
         seen_long = at - tracklet.start >= self.rules.evidence_s
-        seen_well = len(tracklet.exemplars) >= self.rules.min_exemplars
+        # Where nothing has looks, there is no need to wait for them.
+        enough_looks = len(tracklet.exemplars) >= self.rules.min_exemplars
+        seen_well = enough_looks or (tracklet.camera_id == GROUND and not self.has_looks)
         # Its camera broke down: it will never be closed.
         abandoned = at - tracklet.end > self.rules.gallery_s
         return tracklet.closed or abandoned or (seen_long and seen_well)
@@ -146,8 +177,8 @@ class Association:
 
     def _decide_together(self, tracklets: list[Tracklet]) -> list[Decision]:
         """Tracklets of one camera that are there at one time, each to a person of its own."""
-        identities = sorted(self.identities.values(), key=lambda i: i.global_id)
-        scores = np.array([[self._score(t, i) for i in identities] for t in tracklets])
+        identities = [self.identities[i] for i in self._candidates.of(tracklets)]
+        scores = np.array([self._scores(tracklet, identities) for tracklet in tracklets])
         scores = scores.reshape(len(tracklets), len(identities))
         taken = assign(scores, _log_odds(self.rules.min_confidence))
         decisions = []
@@ -174,60 +205,86 @@ class Association:
         What never gave a crop worth embedding is a part of somebody, or hidden behind them. Where
         there are no embeddings at all, nothing can be said of that.
         """
-        return not self.has_looks or len(tracklet.exemplars) > 0
+        on_ground = tracklet.camera_id == GROUND
+        return on_ground or not self.has_looks or len(tracklet.exemplars) > 0
 
     def _new_person(self, tracklet: Tracklet, best_other: float) -> Decision:
         confidence = 1 - _probability(best_other)
         return Decision(tracklet.key, self.next_global_id, confidence, "assigned", "new person")
 
     def _join(self, tracklet: Tracklet, global_id: int) -> None:
-        self.identities.setdefault(global_id, Identity(global_id)).see(tracklet)
         self._owner[tracklet.key] = global_id
         self.next_global_id = max(self.next_global_id, global_id + 1)
+        self.identities.setdefault(global_id, Identity(global_id))
+        self._see(tracklet, global_id)
 
-    def _score(self, tracklet: Tracklet, identity: Identity) -> float:
-        """Log-odds that ``tracklet`` shows the person of ``identity``; -inf when impossible."""
-        place = identity.place_evidence(tracklet, self.rules.limits)
-        if place == -math.inf:
-            return place
-        # The more people are known, the more likely one of them looks like a stranger.
-        prior = -math.log(1 + len(self.identities))
-        return prior + place + self._looks(tracklet, identity)
+    def _see(self, tracklet: Tracklet, global_id: int) -> None:
+        self.identities[global_id].see(tracklet)
+        self._candidates.see(global_id, tracklet)
+        self._presence.see(global_id, tracklet)
 
-    def _looks(self, tracklet: Tracklet, identity: Identity) -> float:
+    def _scores(self, tracklet: Tracklet, identities: Sequence[Identity]) -> list[float]:
+        """Log-odds that ``tracklet`` shows the person of each; -inf when it is impossible."""
+        places = [self._place_and_way(tracklet, identity) for identity in identities]
+        possible = [i for i, place in zip(identities, places, strict=True) if place > -math.inf]
+        looks = iter(self._looks(tracklet, possible))
+        prior = self._prior(tracklet)
+        return [prior + place + next(looks) if place > -math.inf else place for place in places]
+
+    def _place_and_way(self, tracklet: Tracklet, identity: Identity) -> float:
+        way = self._candidates.way(tracklet, identity)
+        if way == -math.inf:
+            return way
+        return way + identity.place_evidence(tracklet, self.rules.limits)
+
+    def _prior(self, tracklet: Tracklet) -> float:
+        """The more people are known, the more likely one of them looks like a stranger.
+
+        Where it is known who can come, it is known how likely a stranger is beside them.
+        """
+        known_ways = self.rules.topology.knows(tracklet.camera_id)
+        return 0.0 if known_ways else -math.log(1 + len(self.identities))
+
+    def _looks(self, tracklet: Tracklet, identities: Sequence[Identity]) -> list[float]:
         """Log-odds from appearance; what the same camera and the others say is averaged."""
         calibration = self.rules.calibration
         lines = calibration.same_camera, calibration.other_cameras
         shift = self.strangers.shift(calibration.strangers)
-        said = []
-        galleries = identity.galleries(tracklet.camera_id)
-        for gallery, line in zip(galleries, lines, strict=True):
-            cosine = similarity(tracklet.exemplars, tracklet.qualities, gallery)
-            evidence = appearance_evidence(cosine, line, shift)
-            if evidence is not None:
-                said.append(evidence)
-        return sum(said) / len(said) if said else 0.0
+        known_ways = self.rules.topology.knows(tracklet.camera_id)
+        trust = AMONG_FEW if known_ways else AMONG_MANY
+        galleries = [g for identity in identities for g in identity.galleries(tracklet.camera_id)]
+        cosines = iter(similarities(tracklet.exemplars, tracklet.qualities, galleries))
+        looks = []
+        for _ in identities:
+            evidence = [appearance_evidence(next(cosines), line, shift, trust) for line in lines]
+            said = [log_odds for log_odds in evidence if log_odds is not None]
+            looks.append(sum(said) / len(said) if said else 0.0)
+        return looks
 
     def _learn_strangers(self, tracklet: Tracklet) -> None:
         """Compare with the people who are decided and were there at the same time."""
-        for global_id in sorted(self.identities):
-            for member in self.identities[global_id].members.values():
-                if member.camera_id != tracklet.camera_id or not overlap_in_time(tracklet, member):
-                    continue
-                cosine = similarity(tracklet.exemplars, tracklet.qualities, member.exemplars)
-                if cosine is not None:
-                    self.strangers.see(cosine)
+        for global_id, key in self._presence.beside(tracklet):
+            member = self.identities[global_id].members[key]
+            cosine = similarity(tracklet.exemplars, tracklet.qualities, member.exemplars)
+            if cosine is not None:
+                self.strangers.see(cosine)
 
     def _merge_all(self) -> list[Decision]:
         alone = _log_odds(self.rules.min_confidence)
         decisions = []
-        for merge in merge_identities(self.identities, self._pair_score, alone):
+        merges = merge_identities(self.identities, self._pair_score, alone)
+        for merge in merges:
             reason = f"same person as {merge.gone}"
+            self._candidates.forget(merge.gone)
             for key in merge.keys:
                 self._owner[key] = merge.kept
                 decisions.append(
                     Decision(key, merge.kept, _probability(merge.score), "merged", reason)
                 )
+        # What was kept may have been absorbed by another afterwards.
+        for merge in (merge for merge in merges if merge.kept in self.identities):
+            for key in merge.keys:
+                self._see(self.identities[merge.kept].members[key], merge.kept)
         return decisions
 
     def _pair_score(self, a: Identity, b: Identity) -> float:
@@ -235,7 +292,7 @@ class Association:
         members = list(b.members.values())
         scores = []
         for member in members:
-            scores.append(self._score(member, a))
+            scores += self._scores(member, [a])
             if scores[-1] == -math.inf:
                 return -math.inf
         # A member that has faded says nothing any more.
@@ -247,11 +304,12 @@ class Association:
 
     def _fade(self) -> None:
         """Let go of old looks and paths, by the time of the tracklets, so that it is repeatable."""
-        known = [*self.waiting.values()]
-        known += [m for identity in self.identities.values() for m in identity.members.values()]
-        latest = max((tracklet.end for tracklet in known), default=-math.inf)
+        ends = [tracklet.end for tracklet in self.waiting.values()]
+        ends += [identity.last_seen for identity in self.identities.values()]
+        before = max(ends, default=-math.inf) - self.rules.gallery_s
         for identity in self.identities.values():
-            identity.fade(latest - self.rules.gallery_s)
+            if identity.fades_after < before:
+                identity.fade(before)
 
 
 def _probability(log_odds: float) -> float:

@@ -5,7 +5,13 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from trackers.association.motion import Limits, exclusive, motion_evidence, overlap_in_time
+from trackers.association.motion import (
+    Limits,
+    comparable,
+    exclusive,
+    motion_evidence,
+    overlap_in_time,
+)
 from trackers.tracklet import Tracklet, TrackletKey
 
 _GALLERY_SIZE = 32
@@ -16,35 +22,43 @@ Galleries = tuple[NDArray[np.float32], NDArray[np.float32]]
 
 @dataclass(slots=True)
 class Identity:
-    """A person. ``members`` are their tracklets, by name; add them with `see` only."""
+    """A person. ``members`` are their tracklets, by name; add them with `see` only.
+
+    ``last_seen`` is when the last observation was, ``fades_after`` a time before which no member
+    ended that is still to fade; seconds UTC.
+    """
 
     global_id: int
     members: dict[TrackletKey, Tracklet] = field(default_factory=dict)
+    last_seen: float = -np.inf
+    fades_after: float = np.inf
+    _cameras: set[str] = field(default_factory=set)
     _galleries: dict[str, Galleries] = field(default_factory=dict)
-
-    @property
-    def last_seen(self) -> float:
-        """Seconds UTC of the last observation."""
-        return max(member.end for member in self.members.values())
 
     def see(self, tracklet: Tracklet) -> None:
         """Take a tracklet of this person, or a newer revision of one."""
-        known = tracklet.key in self.members
+        known = self.members.get(tracklet.key)
         self.members[tracklet.key] = tracklet
-        if not known:
+        if known is None:
             # By name, so that nothing depends on the order in which they came.
             self.members = dict(sorted(self.members.items()))
-        self._galleries.clear()
+            self._cameras.add(tracklet.camera_id)
+        self.last_seen = max(self.last_seen, tracklet.end)
+        self.fades_after = min(self.fades_after, tracklet.end)
+        if known is None or not np.array_equal(known.exemplar_times, tracklet.exemplar_times):
+            self._galleries.clear()
 
     def galleries(self, camera_id: str) -> Galleries:
         """``(M, D)`` exemplars from this camera, and from all others; the best of many."""
-        if camera_id not in self._galleries:
+        # Every camera that has not seen this person asks for the same.
+        name = camera_id if camera_id in self._cameras else ""
+        if name not in self._galleries:
             members = self.members.values()
-            self._galleries[camera_id] = (
+            self._galleries[name] = (
                 _best_exemplars([m for m in members if m.camera_id == camera_id]),
                 _best_exemplars([m for m in members if m.camera_id != camera_id]),
             )
-        return self._galleries[camera_id]
+        return self._galleries[name]
 
     def place_evidence(self, tracklet: Tracklet, limits: Limits) -> float:
         """Log-odds from place and time that ``tracklet`` is this person; -inf when impossible.
@@ -52,11 +66,14 @@ class Identity:
         What the members seen at the same time say is averaged; of the others the nearest in time
         counts.
         """
-        if any(exclusive(tracklet, member) for member in self.members.values()):
+        if tracklet.ground is None and tracklet.camera_id not in self._cameras:
+            return 0.0
+        members = [m for m in self.members.values() if comparable(tracklet, m)]
+        if any(exclusive(tracklet, member) for member in members):
             return -np.inf
         together: list[float] = []
         apart: list[tuple[float, float]] = []
-        for member in self.members.values():
+        for member in members:
             evidence = motion_evidence(tracklet, member, limits)
             if evidence == -np.inf:
                 return evidence
@@ -79,15 +96,21 @@ class Identity:
             if member.end < before and len(member.path):
                 self.members[key] = _faded(member)
                 self._galleries.clear()
+        vivid = (member.end for member in self.members.values() if len(member.path))
+        self.fades_after = min(vivid, default=np.inf)
 
 
 def _best_exemplars(members: list[Tracklet]) -> NDArray[np.float32]:
     seen = [member for member in members if len(member.exemplars)]
     if not seen:
         return np.zeros((0, 0), np.float32)
+    if len(seen) == 1 and len(seen[0].exemplars) <= _GALLERY_SIZE:
+        return seen[0].exemplars
     qualities = np.concatenate([member.qualities for member in seen])
-    best = np.argsort(-qualities, kind="stable")[:_GALLERY_SIZE]
-    return np.concatenate([member.exemplars for member in seen])[best]
+    exemplars = np.concatenate([member.exemplars for member in seen])
+    if len(qualities) <= _GALLERY_SIZE:
+        return exemplars
+    return exemplars[np.argsort(-qualities, kind="stable")[:_GALLERY_SIZE]]
 
 
 def _faded(tracklet: Tracklet) -> Tracklet:

@@ -52,6 +52,11 @@ def overlap_in_time(a: Tracklet, b: Tracklet) -> bool:
     return a.start <= b.end and b.start <= a.end
 
 
+def comparable(a: Tracklet, b: Tracklet) -> bool:
+    """Whether place can say anything: of one camera, or both on the ground."""
+    return a.camera_id == b.camera_id or (a.ground is not None and b.ground is not None)
+
+
 def exclusive(a: Tracklet, b: Tracklet) -> bool:
     """Whether the two must be two people: in one camera, where nobody is twice at one time.
 
@@ -90,23 +95,48 @@ def _together(a: Tracklet, b: Tracklet, limits: Limits) -> float:
 
 
 def _apart(first: Tracklet, second: Tracklet, limits: Limits) -> float:
-    on_ground = first.ground is not None and second.ground is not None
     forgotten = second.start - first.end > _FORGOTTEN_S
-    if not on_ground and (forgotten or first.camera_id != second.camera_id):
-        return 0.0
-    walks = _on_ground(first, second) if on_ground else _in_picture(first, second)
-    (times, points), (later_times, later_points) = walks
+    if first.ground is None or second.ground is None:
+        if forgotten or first.camera_id != second.camera_id:
+            return 0.0
+        return _apart_in_picture(first, second, limits)
+    times, points = _known(first.path[:, 0], first.ground)
+    later_times, later_points = _known(second.path[:, 0], second.ground)
     if not len(times) or not len(later_times):
         return 0.0
     # From where the place was last known, which may be before the end.
     gap_s = float(later_times[0] - times[-1])
     moved = later_points[0] - points[-1]
-    if on_ground and math.hypot(*moved) > limits.max_speed * gap_s + _JUMP_M:
+    if math.hypot(*moved) > limits.max_speed * gap_s + _JUMP_M:
         return -math.inf
     if forgotten:
         return 0.0
     coasted = moved - _velocity(times, points, limits.max_speed) * min(gap_s, _COAST_S)
-    near = _density_ratio(math.hypot(*coasted), _SPREAD_AT_ONCE_M + _SPREAD_PER_S * gap_s)
+    return _met_again(math.hypot(*coasted), gap_s)
+
+
+def _apart_in_picture(first: Tracklet, second: Tracklet, limits: Limits) -> float:
+    """In metres across the picture, at the scale of the person where the one ends."""
+    if not len(first.path) or not len(second.path):
+        return 0.0
+    # Plain numbers: this is asked of many people for every tracklet.
+    time, x, y, height = first.path[-1, :4].tolist()
+    later_time, later_x, later_y, later_height = second.path[0, :4].tolist()
+    recent = first.path[:, 0].searchsorted(time - _VELOCITY_WINDOW_S)
+    recent_time, recent_x, recent_y = first.path[recent, :3].tolist()
+    scale = _PERSON_HEIGHT_M / max(1.0, height, later_height)
+    gap_s, coast_s = later_time - time, 0.0
+    if time > recent_time:
+        speed = math.hypot(x - recent_x, y - recent_y) * scale / (time - recent_time)
+        slower = min(1.0, limits.max_speed / max(speed, 1e-9))
+        coast_s = slower * min(gap_s, _COAST_S) / (time - recent_time)
+    ahead_x, ahead_y = x + (x - recent_x) * coast_s, y + (y - recent_y) * coast_s
+    return _met_again(math.hypot(later_x - ahead_x, later_y - ahead_y) * scale, gap_s)
+
+
+def _met_again(distance: float, gap_s: float) -> float:
+    """Log-odds for somebody who is so far from where they were expected, so much later."""
+    near = _density_ratio(distance, _SPREAD_AT_ONCE_M + _SPREAD_PER_S * gap_s)
     remembered = math.exp(-gap_s / _MEMORY_S)
     return math.log(remembered * near + (1 - remembered) + 1e-3)
 
@@ -134,22 +164,6 @@ def _to_nearest(times: NDArray[np.float64], others: NDArray[np.float64]) -> NDAr
     after = np.minimum(np.searchsorted(others, times), len(others) - 1)
     before = np.maximum(after - 1, 0)
     return np.asarray(np.minimum(np.abs(times - others[before]), np.abs(times - others[after])))
-
-
-def _on_ground(first: Tracklet, second: Tracklet) -> tuple[Walk, Walk]:
-    assert first.ground is not None
-    assert second.ground is not None
-    return _known(first.path[:, 0], first.ground), _known(second.path[:, 0], second.ground)
-
-
-def _in_picture(first: Tracklet, second: Tracklet) -> tuple[Walk, Walk]:
-    """Metres across the picture, at the scale of the person where the one ends."""
-    heights = [1.0, *first.path[-1:, 3], *second.path[:1, 3]]
-    scale = _PERSON_HEIGHT_M / max(heights)
-    return (
-        (first.path[:, 0], first.path[:, 1:3] * scale),
-        (second.path[:, 0], second.path[:, 1:3] * scale),
-    )
 
 
 def _velocity(

@@ -3,6 +3,10 @@ import signal
 import stat
 import subprocess
 import sys
+import threading
+import time
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -10,6 +14,7 @@ import pytest
 import redis
 
 from pipeline.bus import server
+from pipeline.bus.patience import Patience
 from pipeline.bus.server import EmbeddedServer, find_server
 from pipeline.bus.streams import Bus
 from pipeline.errors import UserError
@@ -35,7 +40,7 @@ def test_no_port_private_socket_and_no_scripting(tmp_path: Path) -> None:
     with EmbeddedServer(folder) as embedded, redis.Redis.from_url(embedded.url) as client:
         assert client.config_get("port") == {"port": "0"}
         assert client.config_get("appendonly") == {"appendonly": "yes"}
-        assert client.config_get("appendfsync") == {"appendfsync": "everysec"}
+        assert client.config_get("appendfsync") == {"appendfsync": "no"}
         assert stat.S_IMODE((folder / "redis.sock").stat().st_mode) == 0o700
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
         for command in (("EVAL", "return 1", "0"), ("SCRIPT", "LOAD", "return 1")):
@@ -157,3 +162,68 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match=r"cannot write to .*/file/redis: Not a directory"):
         EmbeddedServer(tmp_path / "file" / "redis").__enter__()
+
+
+def kill(url: str) -> None:
+    """End the server with SIGKILL, and see it dead."""
+    process = process_of(url)
+    process.kill()
+    process.wait(timeout=5)
+
+
+def test_a_killed_server_comes_back_and_has_lost_nothing_it_answered(tmp_path: Path) -> None:
+    """Somebody writes all the time, while it is killed again and again."""
+    patience = Patience(threading.Event(), time.monotonic)
+    answered: list[int] = []
+    done = threading.Event()
+    with EmbeddedServer(tmp_path / "redis", restarts=5) as embedded:
+
+        def write() -> None:
+            with redis.Redis.from_url(embedded.url) as client:
+                while not done.is_set():
+                    with suppress(redis.RedisError):
+                        client.xadd("numbers", {"n": len(answered)})
+                        answered.append(len(answered))
+
+        writer = threading.Thread(target=write)
+        writer.start()
+        for _ in range(5):
+            before = len(answered)
+            while len(answered) < before + 50:
+                time.sleep(0.001)
+            kill(embedded.url)
+            with patience.insist(partial(Bus, embedded.url, "site")):
+                pass
+        done.set()
+        writer.join()
+        with redis.Redis.from_url(embedded.url) as client:
+            kept = [int(fields[b"n"]) for _, fields in client.xrange("numbers")]
+        assert set(answered) <= set(kept)
+        assert embedded.fault == ""
+
+
+def test_a_server_that_dies_too_often_is_given_up(tmp_path: Path) -> None:
+    gone = threading.Event()
+    with EmbeddedServer(tmp_path / "redis", restarts=1, on_gone=gone.set) as embedded:
+        kill(embedded.url)
+        with Patience(gone, time.monotonic).insist(partial(Bus, embedded.url, "site")):
+            assert not gone.is_set()
+        kill(embedded.url)
+        assert gone.wait(10)
+        assert embedded.fault.startswith("the embedded Redis ended: ")
+        assert "up to the last closed segment can be read" in embedded.fault
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_server_whose_disk_is_full_is_not_started_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, data: bytes) -> int:
+        raise OSError(28, "No space left on device")
+
+    gone = threading.Event()
+    with EmbeddedServer(tmp_path / "redis", restarts=5, on_gone=gone.set) as embedded:
+        monkeypatch.setattr(Path, "write_bytes", full)
+        kill(embedded.url)
+        assert gone.wait(10)
+        assert "No space left on device" in embedded.fault

@@ -3,13 +3,17 @@ import socket
 import socketserver
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 import redis
 from builders import camera_sent, identity_sent, observations_sent, watermark
+from buses import send
 
-from pipeline.bus import streams
+from pipeline.bus import room
+from pipeline.bus.connection import BusLostError
+from pipeline.bus.entries import Delivery, Outgoing
 from pipeline.bus.keys import (
     ASSOCIATOR,
     GROUPS,
@@ -17,13 +21,21 @@ from pipeline.bus.keys import (
     OBSERVATIONS,
     RECORDER,
     TRACKLETS,
+    cameras_key,
     dead_letter_key,
+    lease_key,
+    parts_key,
+    probe_key,
+    run_key,
+    sent_key,
     state_key,
     stream_key,
+    term_key,
 )
+from pipeline.bus.lease import Lease
 from pipeline.bus.messages import encode
 from pipeline.bus.server import EmbeddedServer
-from pipeline.bus.streams import Bus, Delivery
+from pipeline.bus.streams import Bus, FencedError
 from pipeline.errors import UserError
 
 
@@ -50,16 +62,16 @@ def messages(deliveries: list[Delivery]) -> list[object]:
 
 def test_every_group_reads_everything_once_and_in_order(bus: Bus) -> None:
     sent = [watermark("a", 1.0), watermark("b", 1.0), watermark("a", 2.0)]
-    bus.publish(TRACKLETS, sent[:2])
-    bus.publish(TRACKLETS, sent[2:])
+    send(bus, TRACKLETS, sent[:2])
+    send(bus, TRACKLETS, sent[2:])
     for group in (ASSOCIATOR, RECORDER):
         assert messages(read(bus, group)) == sent
         assert read(bus, group) == []
 
 
 def test_one_read_takes_of_several_streams_at_most_count_each(bus: Bus) -> None:
-    bus.publish(TRACKLETS, [watermark("a", 1.0), watermark("a", 2.0)])
-    bus.publish(IDENTITIES, [identity_sent("a", 1, 7, 1.0)])
+    send(bus, TRACKLETS, [watermark("a", 1.0), watermark("a", 2.0)])
+    send(bus, IDENTITIES, [identity_sent("a", 1, 7, 1.0)])
     got = bus.read(RECORDER, "1", [TRACKLETS, IDENTITIES], 0, count=1)
     assert [(d.stream, d.message) for d in got] == [
         (TRACKLETS, watermark("a", 1.0)),
@@ -68,18 +80,18 @@ def test_one_read_takes_of_several_streams_at_most_count_each(bus: Bus) -> None:
 
 
 def test_nothing_to_publish_is_fine(bus: Bus) -> None:
-    bus.publish(TRACKLETS, [])
+    send(bus, TRACKLETS, [])
     assert bus.lengths() == {OBSERVATIONS: 0, TRACKLETS: 0, IDENTITIES: 0}
 
 
 def test_declaring_again_loses_nothing(bus: Bus) -> None:
-    bus.publish(TRACKLETS, [watermark("a", 1.0)])
+    send(bus, TRACKLETS, [watermark("a", 1.0)])
     bus.declare()
     assert messages(read(bus)) == [watermark("a", 1.0)]
 
 
 def test_what_was_not_acknowledged_is_claimed_by_the_next(bus: Bus) -> None:
-    bus.publish(TRACKLETS, [watermark("a", float(at)) for at in range(1, 6)])
+    send(bus, TRACKLETS, [watermark("a", float(at)) for at in range(1, 6)])
     got = read(bus, count=4)
     bus.commit(ASSOCIATOR, [got[1]])
     claimed = bus.claim(ASSOCIATOR, "2", TRACKLETS)
@@ -91,19 +103,19 @@ def test_what_was_not_acknowledged_is_claimed_by_the_next(bus: Bus) -> None:
 
 def test_more_than_one_page_is_claimed(bus: Bus) -> None:
     sent = [watermark("a", float(at)) for at in range(2001)]
-    bus.publish(TRACKLETS, sent)
+    send(bus, TRACKLETS, sent)
     read(bus, count=5000)
     assert messages(bus.claim(ASSOCIATOR, "2", TRACKLETS)) == sent
 
 
 def test_a_commit_is_state_output_and_acknowledgement(bus: Bus) -> None:
-    bus.publish(TRACKLETS, [watermark("a", 1.0)])
+    send(bus, TRACKLETS, [watermark("a", 1.0)])
     bus.commit(ASSOCIATOR, [], state={"old": b"1", "kept": b"2"})
     identity = identity_sent("a", 1, 7, 1.0)
     bus.commit(
         ASSOCIATOR,
         read(bus),
-        output=[(IDENTITIES, identity)],
+        output=[Outgoing(IDENTITIES, ASSOCIATOR, 1, identity)],
         state={"kept": b"3", "new": b"\xff"},
         forget=["old"],
     )
@@ -113,15 +125,15 @@ def test_a_commit_is_state_output_and_acknowledgement(bus: Bus) -> None:
 
 
 def test_a_commit_that_fails_does_nothing_at_all(bus: Bus, client: redis.Redis) -> None:
-    bus.publish(TRACKLETS, [watermark("a", 1.0)])
+    send(bus, TRACKLETS, [watermark("a", 1.0)])
     got = read(bus)
     client.config_set("maxmemory", 1)
     try:
-        with pytest.raises(UserError, match=r"^Redis at unix://.* failed: .*maxmemory"):
+        with pytest.raises(BusLostError, match=r"^Redis at unix://.* failed: .*maxmemory"):
             bus.commit(
                 ASSOCIATOR,
                 got,
-                output=[(IDENTITIES, identity_sent("a", 1, 7, 1.0))],
+                output=[Outgoing(IDENTITIES, ASSOCIATOR, 1, identity_sent("a", 1, 7, 1.0))],
                 state={"a": b"1"},
             )
     finally:
@@ -132,7 +144,7 @@ def test_a_commit_that_fails_does_nothing_at_all(bus: Bus, client: redis.Redis) 
 
 
 def test_trim_drops_what_every_group_has_acknowledged(bus: Bus) -> None:
-    bus.publish(TRACKLETS, [watermark("a", float(at)) for at in range(4)])
+    send(bus, TRACKLETS, [watermark("a", float(at)) for at in range(4)])
     bus.trim()
     assert bus.lengths()[TRACKLETS] == 4  # nobody has read yet
     mine = read(bus)
@@ -147,7 +159,7 @@ def test_trim_drops_what_every_group_has_acknowledged(bus: Bus) -> None:
     bus.commit(RECORDER, [theirs[1], theirs[3]])
     bus.trim()
     assert bus.lengths()[TRACKLETS] == 0
-    bus.publish(TRACKLETS, [watermark("a", 9.0)])
+    send(bus, TRACKLETS, [watermark("a", 9.0)])
     assert messages(read(bus, RECORDER)) == [watermark("a", 9.0)]
 
 
@@ -167,7 +179,7 @@ def test_trimming_while_another_reads_drops_nothing_unacknowledged(
         trimmer.start()
         try:
             for number in range(150):
-                bus.publish(OBSERVATIONS, [camera_sent("a", number)])
+                send(bus, OBSERVATIONS, [camera_sent("a", number)])
                 got = read(bus, RECORDER, OBSERVATIONS)
                 key = stream_key(site, OBSERVATIONS)
                 assert client.xrange(key, got[0].entry_id, got[0].entry_id), number
@@ -175,16 +187,6 @@ def test_trimming_while_another_reads_drops_nothing_unacknowledged(
         finally:
             done.set()
             trimmer.join()
-
-
-def test_commits_trim_now_and_then(bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(streams, "_TRIM_EVERY", 3)
-    left = []
-    for number in range(4):
-        bus.publish(OBSERVATIONS, [camera_sent("a", number)])
-        bus.commit(RECORDER, read(bus, RECORDER, OBSERVATIONS))
-        left.append(bus.lengths()[OBSERVATIONS])
-    assert left == [1, 2, 0, 1]
 
 
 class Patience(threading.Event):
@@ -204,45 +206,68 @@ class Patience(threading.Event):
 def test_a_producer_waits_until_every_reader_has_caught_up(
     bus: Bus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(streams, "_MAX_LENGTH", 2)
+    monkeypatch.setattr(room, "_MAX_LENGTH", 2)
     stop = Patience(
         lambda: None, lambda: read(bus, ASSOCIATOR), lambda: None, lambda: read(bus, RECORDER)
     )
-    bus.publish(TRACKLETS, [watermark("a", 1.0), watermark("a", 2.0)], stop)
+    send(bus, TRACKLETS, [watermark("a", 1.0), watermark("a", 2.0)])
+    bus.wait_for_room(stop)
     assert len(stop.left) == 4  # two are not too many
-    bus.publish(TRACKLETS, [watermark("a", 3.0)], stop)
+    send(bus, TRACKLETS, [watermark("a", 3.0)])
+    bus.wait_for_room(stop)
     assert stop.left == []
     # They hold back all three, but a fourth may be what they wait for.
-    bus.publish(TRACKLETS, [], stop)
+    bus.wait_for_room(stop)
     assert bus.lengths()[TRACKLETS] == 3
 
 
 def test_a_producer_that_waits_makes_room_itself(bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
     """Readers trim after some commits only; with nothing to read there would be none."""
-    monkeypatch.setattr(streams, "_MAX_LENGTH", 2)
-    bus.publish(OBSERVATIONS, [camera_sent("a", 1), camera_sent("a", 2)])
+    monkeypatch.setattr(room, "_MAX_LENGTH", 2)
+    send(bus, OBSERVATIONS, [camera_sent("a", 1), camera_sent("a", 2)])
     bus.commit(RECORDER, read(bus, RECORDER, OBSERVATIONS))
-    bus.publish(OBSERVATIONS, [camera_sent("a", 3)], Patience())
+    send(bus, OBSERVATIONS, [camera_sent("a", 3)])
+    bus.wait_for_room(Patience())
     assert bus.lengths()[OBSERVATIONS] == 1
 
 
 def test_stop_ends_the_wait(bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(streams, "_MAX_LENGTH", 2)
+    monkeypatch.setattr(room, "_MAX_LENGTH", 2)
     stop = threading.Event()
     stop.set()
-    bus.publish(TRACKLETS, [watermark("a", float(at)) for at in range(5)], stop)
+    send(bus, TRACKLETS, [watermark("a", float(at)) for at in range(5)])
+    bus.wait_for_room(stop)
     assert bus.lengths()[TRACKLETS] == 5
 
 
+def test_a_producer_leaves_the_last_of_the_memory_to_the_readers(
+    bus: Bus, client: redis.Redis
+) -> None:
+    used = int(client.info("memory")["used_memory"])
+    client.config_set("maxmemory", int(used * 1.05))
+    stop = Patience(lambda: None, lambda: client.config_set("maxmemory", 2 * used))
+    try:
+        bus.wait_for_room(stop)
+        assert stop.left == []
+    finally:
+        client.config_set("maxmemory", 0)
+
+
+OURS = {"sender": "a", "number": 2}
 POISON = {
-    "version": ({"name": "x", "version": 2, "message": b"?"}, "expected version 1, got 2"),
-    "no version": ({"message": b"?"}, "expected version 1, got none"),
-    "no message": ({"version": 1}, "Input data was truncated"),
-    "not ours": ({"version": 1, "message": b"\x93\x01\x02\x03"}, "Expected `object`, got `array`"),
+    "version": ({**OURS, "version": 1, "message": b"?"}, "expected version 2, got 1"),
+    "no version": ({**OURS, "message": b"?"}, "expected version 2, got none"),
+    "no message": ({**OURS, "version": 2}, "Input data was truncated"),
+    "not ours": (
+        {**OURS, "version": 2, "message": b"\x93\x01\x02\x03"},
+        "Expected `object`, got `array`",
+    ),
     "torn": (
-        {"version": 1, "message": encode(observations_sent("a", [1], 1))[:-20]},
+        {**OURS, "version": 2, "message": encode(observations_sent("a", [1], 1))[:-20]},
         "Input data was truncated",
     ),
+    "nobody's": ({"version": 2, "message": b"?"}, "expected a sender and a number"),
+    "no number": ({"sender": "a", "number": "-1"}, "expected a sender and a number"),
 }
 
 
@@ -250,24 +275,46 @@ POISON = {
 def test_what_cannot_be_read_is_put_aside_with_the_reason(
     bus: Bus, client: redis.Redis, site: str, fields: dict[str, object], reason: str
 ) -> None:
-    bus.publish(TRACKLETS, [watermark("a", 1.0)])
+    send(bus, TRACKLETS, [watermark("a", 1.0)])
     client.xadd(stream_key(site, TRACKLETS), fields)  # type: ignore[arg-type]
-    bus.publish(TRACKLETS, [watermark("a", 2.0)])
-    assert messages(read(bus)) == [watermark("a", 1.0), watermark("a", 2.0)]
+    send(bus, TRACKLETS, [watermark("a", 2.0)])
+    got = read(bus)
+    assert messages(got) == [watermark("a", 1.0), None, watermark("a", 2.0)]
+    assert reason in got[1].fault
+    assert client.exists(dead_letter_key(site)) == 0
+    bus.commit(ASSOCIATOR, got[:2])
     ((_, dead),) = client.xrange(dead_letter_key(site))
     assert (dead[b"stream"], dead[b"group"]) == (b"tracklets", b"associator")
     assert reason in dead[b"reason"].decode()
     for name, value in fields.items():
         assert dead[name.encode()] == (value if isinstance(value, bytes) else str(value).encode())
-    assert messages(bus.claim(ASSOCIATOR, "1", TRACKLETS)) == [
-        watermark("a", 1.0),
-        watermark("a", 2.0),
-    ]
+    assert messages(bus.claim(ASSOCIATOR, "1", TRACKLETS)) == [watermark("a", 2.0)]
+
+
+def test_what_another_term_began_is_not_read_and_not_written(bus: Bus, redis_url: str) -> None:
+    send(bus, TRACKLETS, [watermark("a", 1.0)])
+    with closing(Lease(redis_url, bus.site)) as lease:
+        term = lease.acquire()
+        (delivery,) = bus.read(ASSOCIATOR, "1", [TRACKLETS], 0, term=term)
+        assert bus.read(ASSOCIATOR, "1", [TRACKLETS], 0, term=term) == []
+        send(bus, TRACKLETS, [watermark("a", 2.0)])
+        later = lease.acquire()
+        with pytest.raises(FencedError):
+            bus.read(ASSOCIATOR, "1", [TRACKLETS], 0, term=term)
+        with pytest.raises(FencedError):
+            bus.commit(ASSOCIATOR, [delivery], state={"a": b"1"}, term=term)
+        assert bus.state() == {}
+        assert messages(bus.claim(ASSOCIATOR, "1", TRACKLETS)) == [watermark("a", 1.0)]
+        assert len(bus.read(ASSOCIATOR, "1", [TRACKLETS], 0, term=later)) == 1
+        bus.commit(ASSOCIATOR, [delivery], state={"a": b"1"}, term=later)
+        assert bus.state() == {"a": b"1"}
 
 
 def test_every_key_carries_the_hash_tag_of_its_site(bus: Bus, redis_url: str, site: str) -> None:
     keys = [*(stream_key("s", stream) for stream in GROUPS), state_key("s"), dead_letter_key("s")]
-    assert len(set(keys)) == 5
+    keys += [key("s") for key in (lease_key, term_key, cameras_key, parts_key, run_key, probe_key)]
+    keys.append(sent_key("s", "gate"))
+    assert len(set(keys)) == 12
     assert all(key.startswith("fusetrack:{s}:") for key in keys)
 
 
@@ -276,11 +323,14 @@ def test_delete_leaves_nothing_of_the_site_and_all_of_others(
 ) -> None:
     with Bus(redis_url, f"{site}.other") as other:
         other.declare()
-        bus.publish(TRACKLETS, [watermark("a", 1.0)])
+        send(bus, TRACKLETS, [watermark("a", 1.0)])
         bus.commit(ASSOCIATOR, read(bus), state={"a": b"1"})
         client.xadd(stream_key(site, TRACKLETS), {"version": 9})
-        read(bus)
-        assert len(list(client.scan_iter(f"fusetrack:{{{site}}}:*"))) == 5
+        bus.commit(ASSOCIATOR, read(bus))
+        bus.enter("node")
+        assert Lease(redis_url, site).acquire() == 1
+        # Three streams, run, state, dead letters, cameras and theirs, parts, lease and term.
+        assert len(list(client.scan_iter(f"fusetrack:{{{site}}}:*"))) == 11
         bus.delete_site()
         assert list(client.scan_iter(f"fusetrack:{{{site}}}:*")) == []
         assert other.lengths() == {OBSERVATIONS: 0, TRACKLETS: 0, IDENTITIES: 0}
@@ -289,13 +339,14 @@ def test_delete_leaves_nothing_of_the_site_and_all_of_others(
 def test_a_lost_server_is_one_clear_line_whatever_is_tried(tmp_path: Path) -> None:
     with EmbeddedServer(tmp_path / "redis") as embedded, Bus(embedded.url, "site") as bus:
         bus.declare()
-        bus.publish(TRACKLETS, [watermark("a", 1.0)])
+        send(bus, TRACKLETS, [watermark("a", 1.0)])
         got = read(bus)
         with redis.Redis.from_url(embedded.url) as client:
             client.shutdown(nosave=True)
         tries = [
             lambda: read(bus),
-            lambda: bus.publish(TRACKLETS, [watermark("a", 2.0)]),
+            lambda: bus.publish("a", [Outgoing(TRACKLETS, "a", 2, watermark("a", 2.0))], None, b""),
+            lambda: bus.wait_for_room(threading.Event()),
             lambda: bus.commit(ASSOCIATOR, got),
             lambda: bus.claim(ASSOCIATOR, "1", TRACKLETS),
             bus.trim,
@@ -305,7 +356,7 @@ def test_a_lost_server_is_one_clear_line_whatever_is_tried(tmp_path: Path) -> No
             bus.delete_site,
         ]
         for attempt in tries:
-            with pytest.raises(UserError) as told:
+            with pytest.raises(BusLostError) as told:
                 attempt()
             assert str(told.value).startswith(f"Redis at {embedded.url} failed: ")
             assert "\n" not in str(told.value)
@@ -342,7 +393,11 @@ def test_a_commit_whose_answer_is_lost_is_not_done_twice(
         with Bus(f"unix://{path}", site) as behind:
             Deaf.deaf.set()
             with pytest.raises(UserError, match="Connection closed by server"):
-                behind.commit(ASSOCIATOR, [], output=[(IDENTITIES, identity_sent("a", 1, 7, 1.0))])
+                behind.commit(
+                    ASSOCIATOR,
+                    [],
+                    output=[Outgoing(IDENTITIES, ASSOCIATOR, 1, identity_sent("a", 1, 7, 1.0))],
+                )
         proxy.shutdown()
         thread.join()
     assert bus.lengths()[IDENTITIES] == 1

@@ -34,8 +34,7 @@ def fusetrack(
 def demo_clips() -> list[Path]:
     """The four synchronised clips, when the weights and clips of the demo are in the cache."""
     try:
-        for name in ("yolo26n", "deepsort-market1501"):
-            weights_path(name)
+        weights_path("yolo26n")
         folder = weights_path("demo-clips").parent
     except UserError as error:
         if os.environ.get("CI"):

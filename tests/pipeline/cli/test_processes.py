@@ -140,8 +140,7 @@ def test_nothing_calls_out(demo_clips: list[Path], tmp_path: Path) -> None:
     calls = tmp_path / "calls"
     # A cache without an export, so that the export is watched too.
     cache = tmp_path / "cache"
-    for name in ("yolo26n", "deepsort-market1501"):
-        shutil.copytree(demo_clips[0].parents[1] / name, cache / "weights" / name)
+    shutil.copytree(demo_clips[0].parents[1] / "yolo26n", cache / "weights" / "yolo26n")
     environment = {
         **os.environ,
         "PYTHONPATH": str(tmp_path),

@@ -22,12 +22,10 @@ def test_the_old_file_stays_when_the_new_one_cannot_be_written(
 ) -> None:
     write_cameras(tmp_path, [camera("gate")])
 
-    def half(path: Path, data: bytes) -> int:
-        with path.open("wb") as file:
-            file.write(data[:9])
+    def no_space(descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_bytes", half)
+    monkeypatch.setattr(os, "fsync", no_space)
     with pytest.raises(OSError, match="No space left"):
         write_cameras(tmp_path, [camera("yard")])
     assert read_cameras(tmp_path) == [camera("gate")]

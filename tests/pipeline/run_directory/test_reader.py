@@ -1,3 +1,4 @@
+import math
 from pathlib import Path
 
 import polars as pl
@@ -87,6 +88,16 @@ def test_the_last_event_over_all_segments_says_whose_a_track_is(tmp_path: Path) 
         )
     assert run.events()["global_id"].to_list() == [5, 7, 4]
     assert run.identities().select("track_id", "global_id").rows() == [(1, 7), (2, 4)]
+
+
+def test_a_track_may_show_one_person_after_another(tmp_path: Path) -> None:
+    """A part begins exactly at its ``since``; the last event on a part counts."""
+    run = RunDirectory(make_run(tmp_path, [("gate", n, 1, BOX) for n in range(4)], {}))
+    since = [(7, None), (8, 0.2), (9, 0.2)]
+    events = [{**event("gate", 1, who, 1.0), "since": when} for who, when in since]
+    write_segment(tmp_path / "identities", pa.Table.from_pylist(events, IDENTITIES), "2-0")
+    assert run.trajectories()["global_id"].to_list() == [7, 7, 9, 9]
+    assert run.identities().select("since", "global_id").rows() == [(-math.inf, 7), (0.2, 9)]
 
 
 def test_a_track_without_an_identity_stays_in_the_result(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Files wait, live cameras drop their oldest frame, and no thread is left behind."""
 
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from videos import make_video, read_index
 from pipeline.config import CameraConfig
 from pipeline.frame import Frame
 from pipeline.sources import open_source
-from pipeline.sources.decode_ahead import DecodeAhead
+from pipeline.sources.decode_ahead import DecodeAhead, close_all
 
 
 class FakeSource:
@@ -83,6 +84,33 @@ def test_a_live_camera_drops_its_oldest_frame() -> None:
         assert source.finished.wait(10)
         assert [frame.index for frame in iter(ahead.get, None)] == [6, 7, 8, 9]
         assert ahead.dropped == 6
+
+
+def test_of_a_live_camera_only_the_last_moment_is_kept() -> None:
+    source = FakeSource(10, live=True)
+    with DecodeAhead(source, 99, buffer_s=0.35) as ahead:
+        assert source.finished.wait(10)
+        # The newest is of 0.9 s.
+        assert [frame.index for frame in iter(ahead.get, None)] == [6, 7, 8, 9]
+        assert ahead.dropped == 6
+
+
+def test_of_a_file_nothing_is_too_old() -> None:
+    with DecodeAhead(FakeSource(5), 99, buffer_s=0.05) as ahead:
+        assert [frame.index for frame in iter(ahead.get, None)] == [0, 1, 2, 3, 4]
+
+
+def test_many_silent_cameras_are_closed_as_fast_as_one() -> None:
+    sources = [FakeSource(1, live=True) for _ in range(20)]
+    for source in sources:
+        source.gate.clear()
+    readers = [DecodeAhead(source, 1) for source in sources]
+    began = time.monotonic()
+    close_all(readers)
+    assert time.monotonic() - began < 1
+    for source, reader in zip(sources, readers, strict=True):
+        source.gate.set()
+        reader._thread.join(5)
 
 
 def test_waiting_has_an_end() -> None:

@@ -1,31 +1,77 @@
-"""A live camera: arrival times, plain ends, and messages without its password."""
+"""Live cameras over HTTP, webcams, and addresses behind which there is no camera."""
 
-import functools
+import socket
+import subprocess
+import sys
 import threading
+import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from itertools import islice, pairwise
 from pathlib import Path
 
+import av
+import cv2
+import numpy as np
 import pytest
-from videos import make_video, read_index
+from videos import make_video, picture, read_index
 
-from pipeline.config import CameraConfig
+from pipeline.config import CameraConfig, LiveConfig
 from pipeline.errors import UserError
 from pipeline.sources import open_source
-from pipeline.sources.live import LiveSource, _address
+from pipeline.sources.connection import address_of
+from pipeline.sources.live import LiveSource
+from pipeline.sources.probing import probe
+
+_MJPEG_FRAMES = 8
+_MJPEG_STEP_S = 0.05
 
 
-class Quiet(SimpleHTTPRequestHandler):
+class Web(SimpleHTTPRequestHandler):
+    """The files of a folder; ``/mjpeg`` is a camera that hangs up again and again."""
+
+    folder = ""
+
+    def __init__(self, *arguments: object) -> None:
+        super().__init__(*arguments, directory=self.folder)  # type: ignore[arg-type]
+
     def log_message(self, format: str, *args: object) -> None:
         """Nothing to say."""
+
+    def do_GET(self) -> None:
+        if self.path == "/mjpeg":
+            self._send_mjpeg()
+        elif self.path == "/cut.ts":
+            self._send_cut()
+        else:
+            super().do_GET()
+
+    def _send_mjpeg(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=next")
+        self.end_headers()
+        pace = threading.Event()
+        for number in range(_MJPEG_FRAMES):
+            data = cv2.imencode(".jpg", picture(number))[1].tobytes()
+            head = f"--next\r\nContent-Type: image/jpeg\r\nContent-Length: {len(data)}\r\n\r\n"
+            self.wfile.write(head.encode() + data + b"\r\n")
+            pace.wait(_MJPEG_STEP_S)
+
+    def _send_cut(self) -> None:
+        data = (Path(self.folder) / "a.ts").read_bytes()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data[: len(data) * 3 // 4])
 
 
 @contextmanager
 def served(folder: Path) -> Iterator[str]:
-    handler = functools.partial(Quiet, directory=str(folder))
+    handler = type("Here", (Web,), {"folder": str(folder)})
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        server.daemon_threads = False
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         try:
@@ -35,41 +81,137 @@ def served(folder: Path) -> Iterator[str]:
             thread.join()
 
 
-def test_frames_carry_their_arrival_time(tmp_path: Path) -> None:
-    make_video(tmp_path / "a.ts", 5)
-    times = iter([50.0, 51.0, 51.0, 60.0, 61.0])
+def camera(address: str, **live: object) -> LiveSource:
+    quick = {"open_timeout_s": 2.0, "read_timeout_s": 1.0, "retry_s": 0.05, "retry_max_s": 0.1}
+    config = CameraConfig(source=address, live=LiveConfig.model_validate({**quick, **live}))
+    return LiveSource("a", address, config)
+
+
+def test_a_recording_behind_an_address_is_played_once_at_its_own_pace(tmp_path: Path) -> None:
+    make_video(tmp_path / "a.ts", 6)
+    began = time.time()
     with served(tmp_path) as host:
-        source = LiveSource("a", f"http://bob:secret@{host}/a.ts", lambda: next(times))
+        source = camera(f"http://bob:secret@{host}/a.ts")
+        assert source.probe() is None
         frames = list(source.frames())
-    assert [read_index(frame.image) for frame in frames] == list(range(5))
-    assert [frame.timestamp for frame in frames] == [50.0, 51.0, 51.001, 60.0, 61.0]
-    assert [frame.index for frame in frames] == list(range(5))
-    assert (source.live, source.timestamp_origin) == (True, "arrival")
-    assert (source.width, source.height) == (64, 48)
-    assert source.fault == f"http://{host}/a.ts ended after 5 frames: the camera closed the stream"
+    assert [read_index(frame.image) for frame in frames] == list(range(6))
+    assert [frame.index for frame in frames] == list(range(6))
+    steps = [b.timestamp - a.timestamp for a, b in pairwise(frames)]
+    np.testing.assert_allclose(steps, 0.1, atol=0.01)
+    assert began < frames[0].timestamp < time.time()
+    assert (source.live, source.timestamp_origin, source.fault) == (True, "arrival", "")
+    assert (source.width, source.height, source.fps) == (64, 48, 10)
 
 
-def test_the_clock_is_the_computers(tmp_path: Path) -> None:
-    make_video(tmp_path / "a.ts", 2)
+def test_a_recording_that_breaks_off_says_so(tmp_path: Path) -> None:
+    make_video(tmp_path / "a.ts", 40, options={"g": "5"})
     with served(tmp_path) as host:
-        frames = list(open_source("a", CameraConfig(source=f"http://{host}/a.ts")).frames())
-    assert 1.7e9 < frames[0].timestamp < frames[1].timestamp
+        source = camera(f"http://bob:secret@{host}/cut.ts")
+        frames = list(source.frames())
+    assert 0 < len(frames) < 40
+    assert source.fault.startswith(f"http://{host}/cut.ts ended after {len(frames)} frames: ")
+
+
+def test_an_old_web_camera_is_called_again_when_it_hangs_up(tmp_path: Path) -> None:
+    with served(tmp_path) as host:
+        source = camera(f"http://{host}/mjpeg")
+        frames = list(islice(source.frames(), _MJPEG_FRAMES + 3))
+        source.life.closing.set()
+    numbers = [read_index(frame.image) for frame in frames]
+    assert numbers == [*range(_MJPEG_FRAMES), 0, 1, 2]
+    assert source.life.connections == 2
+    # Not the 25 a second that FFmpeg makes up.
+    assert source.fps == 0
+    steps = [b.timestamp - a.timestamp for a, b in pairwise(frames[3:_MJPEG_FRAMES])]
+    assert min(steps) > 0.8 * _MJPEG_STEP_S
+
+
+def test_hls_comes_in_pieces_and_is_shown_at_its_pace(tmp_path: Path) -> None:
+    options = {
+        "hls_time": "0.5",
+        "hls_list_size": "0",
+        "hls_flags": "omit_endlist",
+        "hls_segment_filename": str(tmp_path / "%d.ts"),
+    }
+    make_video(tmp_path / "live.m3u8", 20, options={"g": "5"}, container_options=options)
+    with served(tmp_path) as host:
+        source = camera(f"http://{host}/live.m3u8")
+        began = time.time()
+        frames = list(islice(source.frames(), 8))
+        took_s = time.time() - began
+        source.life.closing.set()
+    numbers = [read_index(frame.image) for frame in frames]
+    assert numbers == list(range(numbers[0], numbers[0] + 8))
+    np.testing.assert_allclose([b.timestamp - a.timestamp for a, b in pairwise(frames)], 0.1, 0.05)
+    assert took_s > 0.6
 
 
 @pytest.mark.parametrize("scheme", ["rtsp", "http"])
-def test_nobody_answers(scheme: str) -> None:
+def test_nobody_listens(scheme: str) -> None:
     address = f"{scheme}://bob:secret@127.0.0.1:1/live?token=hidden"
-    with pytest.raises(UserError, match=f"cannot open {scheme}://127.0.0.1:1/live") as caught:
-        open_source("a", CameraConfig(source=address))
-    shown = "".join(traceback.format_exception(caught.value))
+    failed = camera(address).probe()
+    assert failed is not None
+    assert not failed.mistake
+    shown = "".join(traceback.format_exception(failed))
+    assert f"cannot open {scheme}://127.0.0.1:1/live" in shown
     assert "refused" in shown
     assert "secret" not in shown
     assert "hidden" not in shown
 
 
+def test_a_host_that_nobody_knows() -> None:
+    failed = camera("rtsp://bob:secret@no-such-camera.invalid/1").probe()
+    assert "unknown host no-such-camera.invalid" in str(failed)
+
+
+def test_a_camera_that_connects_and_says_nothing() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        failed = camera(f"rtsp://127.0.0.1:{port}/1", open_timeout_s=0.3).probe()
+    assert failed is not None
+    assert "connected, but no answer within 0.3 s" in str(failed)
+    assert not failed.mistake
+
+
 def test_no_such_page(tmp_path: Path) -> None:
-    with served(tmp_path) as host, pytest.raises(UserError, match="404"):
-        open_source("a", CameraConfig(source=f"http://{host}/none.ts"))
+    with served(tmp_path) as host:
+        failed = camera(f"http://{host}/none.ts").probe()
+    assert failed is not None
+    assert "no such stream (404)" in str(failed)
+    assert failed.mistake
+
+
+def test_sound_alone_is_no_camera(tmp_path: Path) -> None:
+    with av.open(str(tmp_path / "a.ts"), "w") as container:
+        stream = container.add_stream("aac", rate=44100, layout="mono")
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), "fltp", "mono")
+        frame.sample_rate = 44100
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    with served(tmp_path) as host:
+        assert "no video that can be shown, only audio" in str(
+            camera(f"http://{host}/a.ts").probe()
+        )
+
+
+def test_a_run_does_not_start_when_only_a_person_can_help(tmp_path: Path) -> None:
+    make_video(tmp_path / "a.ts", 6)
+    with served(tmp_path) as host:
+        wrong, right = camera(f"http://{host}/none.ts"), camera(f"http://{host}/a.ts")
+        off = camera("rtsp://127.0.0.1:1/1")
+        with pytest.raises(UserError, match=r"none\.ts: .*\(404\).*; cannot open .*none\.ts"):
+            probe([wrong, wrong])
+        for others in ([right], [off]):
+            probe([wrong, *others])
+            assert "404" in wrong.life.phase().text
+        assert "refused" in off.life.phase().text
+        assert (right.width, right.life.phase().state) == (64, "connecting")
+
+
+def test_a_camera_without_one_frame_says_why() -> None:
+    source = camera("rtsp://127.0.0.1:1/1")
+    probe([source])
+    assert "refused" in source.fault
 
 
 def test_an_address_that_is_no_camera() -> None:
@@ -78,31 +220,63 @@ def test_an_address_that_is_no_camera() -> None:
 
 
 @pytest.mark.parametrize(
-    ("platform", "expected"),
-    [("linux", ("/dev/video2", "v4l2", {})), ("darwin", ("2", "avfoundation", {}))],
+    ("platform", "url", "input_format"),
+    [("linux", "/dev/video2", "v4l2"), ("darwin", "2", "avfoundation")],
 )
 def test_webcams_by_index(
-    monkeypatch: pytest.MonkeyPatch, platform: str, expected: tuple[object, ...]
+    monkeypatch: pytest.MonkeyPatch, platform: str, url: str, input_format: str
 ) -> None:
     monkeypatch.setattr("sys.platform", platform)
-    assert _address("2", "webcam 2") == expected
+    address = address_of("2", CameraConfig())
+    assert (address.url, address.input_format, address.name) == (url, input_format, "webcam 2")
 
 
 def test_no_webcams_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.platform", "win32")
     with pytest.raises(UserError, match="webcam 2: webcams work on Linux and macOS"):
-        _address("2", "webcam 2")
+        address_of("2", CameraConfig())
 
 
 def test_a_webcam_that_is_not_there() -> None:
-    with pytest.raises(UserError, match="cannot open webcam 99"):
-        open_source("a", CameraConfig(source="99"))
+    assert "cannot open webcam 99: No such file" in str(camera("99").probe())
 
 
-def test_cameras_are_read_over_tcp() -> None:
-    assert _address("rtsp://h/1", "h")[2] == {"rtsp_transport": "tcp"}
+@pytest.mark.parametrize("transport", ["tcp", "udp"])
+def test_the_transport_is_a_choice(transport: str) -> None:
+    live = LiveConfig.model_validate({"transport": transport})
+    address = address_of("rtsp://h/1", CameraConfig(live=live))
+    assert address.options == {"rtsp_transport": transport}
+    assert address_of("http://h/1", CameraConfig(live=live)).options == {}
 
 
 def test_a_camera_without_a_source() -> None:
     with pytest.raises(UserError, match="camera a has no source"):
         open_source("a", CameraConfig())
+
+
+def test_a_process_ends_while_a_camera_is_being_called() -> None:
+    program = """
+import sys, time
+from pipeline.config import CameraConfig, LiveConfig
+from pipeline.sources import open_source
+from pipeline.sources.decode_ahead import DecodeAhead
+config = CameraConfig(source=sys.argv[1], live=LiveConfig(open_timeout_s=60))
+reader = DecodeAhead(open_source("a", config), 4)
+sys.stdin.read()
+began = time.monotonic()
+reader.close()
+print(time.monotonic() - began)
+"""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"rtsp://127.0.0.1:{silent.getsockname()[1]}/1"
+        run = subprocess.Popen(
+            [sys.executable, "-c", program, address],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        connection, _ = silent.accept()
+        with connection:
+            told, _ = run.communicate(timeout=10)
+    assert run.returncode == 0
+    assert float(told) < 0.6

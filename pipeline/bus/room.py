@@ -1,0 +1,70 @@
+"""Keeping the streams short: what everybody has read goes, and producers wait for slow readers."""
+
+from typing import Any
+
+import redis
+
+from pipeline.bus.keys import GROUPS, stream_key
+
+# A stream longer than this makes its producer wait until the readers have caught up.
+_MAX_LENGTH = 20_000
+# The last of the memory is for the readers: they need a little to make room.
+_MEMORY_FOR_PRODUCERS = 0.9
+
+
+def trim(client: redis.Redis, site: str) -> None:
+    """Drop the entries that every group of a stream has acknowledged."""
+    # First what was delivered, then what of it is open: the other way round, what is delivered in
+    # between would look acknowledged. No MULTI, which a full Redis refuses.
+    pipe = client.pipeline(transaction=False)
+    for stream, groups in GROUPS.items():
+        pipe.xinfo_groups(stream_key(site, stream))
+        for group in groups:
+            pipe.xpending(stream_key(site, stream), group)
+    answers = iter(pipe.execute())
+    for stream, groups in GROUPS.items():
+        known = {info["name"].decode(): info for info in next(answers)}
+        floors = [_unacknowledged_from(known[group], next(answers)) for group in groups]
+        client.xtrim(stream_key(site, stream), minid=_entry_id(min(floors)), approximate=False)
+
+
+def has_room(client: redis.Redis, site: str) -> bool:
+    """Whether a producer may go on; makes room where it can."""
+    if any(int(client.xlen(stream_key(site, stream))) > _MAX_LENGTH for stream in GROUPS):
+        trim(client, site)
+        if any(_is_far_behind(client, stream_key(site, stream)) for stream in GROUPS):
+            return False
+    memory = client.info("memory")
+    if memory["used_memory"] <= _MEMORY_FOR_PRODUCERS * (memory["maxmemory"] or float("inf")):
+        return True
+    trim(client, site)
+    return False
+
+
+def _is_far_behind(client: redis.Redis, key: str) -> bool:
+    """Whether a stream is full and a reader has not even seen all of it.
+
+    What a reader has seen and holds back, until it knows more, must not stop the producer: that
+    may be who knows more.
+    """
+    info: Any = client.xinfo_stream(key)
+    groups: Any = client.xinfo_groups(key)
+    last = info["last-generated-id"]
+    unseen = any(group["last-delivered-id"] != last for group in groups)
+    return info["length"] > _MAX_LENGTH and unseen
+
+
+def _unacknowledged_from(group: Any, pending: Any) -> tuple[int, int]:
+    if pending["pending"]:
+        return _parts(pending["min"])
+    milliseconds, sequence = _parts(group["last-delivered-id"])
+    return milliseconds, sequence + 1
+
+
+def _parts(entry_id: bytes) -> tuple[int, int]:
+    milliseconds, sequence = entry_id.decode().split("-")
+    return int(milliseconds), int(sequence)
+
+
+def _entry_id(parts: tuple[int, int]) -> str:
+    return f"{parts[0]}-{parts[1]}"

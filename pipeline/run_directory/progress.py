@@ -1,0 +1,38 @@
+"""RUN/recorder.json: how far the recorder is, for one that starts again."""
+
+from pathlib import Path
+
+import msgspec
+
+from pipeline.errors import UserError
+from pipeline.run_directory.durable import replacing
+
+_NAME = "recorder.json"
+
+
+class Progress(msgspec.Struct):
+    """Which run of the site it is, the last message of each sender, and whether that is all."""
+
+    run: str = ""
+    taken: dict[str, int] = {}
+    finished: bool = False
+
+
+def read_progress(folder: Path) -> Progress:
+    """How far the recorder of the run directory ``folder`` is; raises UserError when damaged."""
+    path = folder / _NAME
+    if not path.is_file():
+        return Progress()
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Progress)
+    except msgspec.DecodeError as error:
+        raise UserError(
+            f"{path} is damaged: {error}. Expected what fusetrack wrote; the rest of the run can "
+            "be read, but not recorded further"
+        ) from error
+
+
+def write_progress(folder: Path, progress: Progress) -> None:
+    """Note how far the recorder is. Raises OSError; then the file is as it was."""
+    with replacing(folder / _NAME) as file:
+        file.write(msgspec.json.encode(progress))

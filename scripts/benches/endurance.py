@@ -1,0 +1,275 @@
+"""Hours of people through the real associator, recorder and Redis, and what they hold meanwhile.
+
+The bench stands in for the node: people walk from camera to camera, and each second of event time
+every camera sends what it sees. Everything else are the processes of the command line. `--picture`
+draws the curves.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import psutil
+import redis
+from numpy.typing import NDArray
+
+from pipeline.bus.keys import OBSERVATIONS, TRACKLETS
+from pipeline.bus.messages import (
+    CameraMessage,
+    Message,
+    ObservationsMessage,
+    WatermarkMessage,
+    pack,
+    tracklet_message,
+)
+from pipeline.bus.outbox import Outbox
+from pipeline.bus.server import EmbeddedServer
+from pipeline.bus.streams import Bus
+from pipeline.run_directory.reader import RunDirectory
+from pipeline.run_directory.schema import Camera
+from trackers.tracklet import Tracklet
+
+FPS = 5
+DIMENSION = 128
+STAY_S, WALK_S, VISITS = 8, 12, 4
+SAMPLES = 120
+MB = 1e6
+
+
+@dataclass(frozen=True)
+class Visit:
+    """Somebody in front of a camera from ``start`` to ``end``, seconds."""
+
+    camera: int
+    track_id: int
+    start: int
+    end: int
+    look: NDArray[np.float32]
+
+
+def visits(cameras: int, seconds: int, people_per_minute: float) -> list[Visit]:
+    """Everybody's way through the site, in order of time; each is seen by some cameras in turn."""
+    chance = np.random.default_rng(0)
+    ways: list[tuple[int, int, NDArray[np.float32]]] = []
+    for _ in range(int(seconds / 60 * people_per_minute)):
+        look = chance.normal(size=DIMENSION).astype(np.float32)
+        at = int(chance.uniform(0, seconds - VISITS * (STAY_S + WALK_S)))
+        for camera in chance.permutation(cameras)[:VISITS]:
+            ways.append((at, int(camera), look))
+            at += STAY_S + int(chance.integers(1, WALK_S))
+    ways.sort(key=lambda way: way[:2])
+    tracks = [0] * cameras
+    found = []
+    for at, camera, look in ways:
+        tracks[camera] += 1
+        found.append(Visit(camera, tracks[camera], at, at + STAY_S, look))
+    return found
+
+
+def told(camera_id: str, here: list[Visit], at: int, *, ended: bool) -> list[tuple[str, Message]]:
+    """What a camera sends for the second before ``at``."""
+    tracklets = [(TRACKLETS, tracklet_message(tracklet(camera_id, v, at), at)) for v in here]
+    rows = [row for visit in here if visit.start < at for row in observations(visit, at)]
+    state = Camera(
+        *(camera_id, "simulated", 640, 480, FPS, at * FPS, 0.0, float(at), "recorded"),
+        "complete" if ended else "running",
+    )
+    return [
+        *([(OBSERVATIONS, as_message(camera_id, rows))] if rows else []),
+        (OBSERVATIONS, CameraMessage(state)),
+        *tracklets,
+        (TRACKLETS, WatermarkMessage(camera_id, at, ended)),
+    ]
+
+
+def tracklet(camera_id: str, visit: Visit, at: int) -> Tracklet:
+    """The visit as far as it is known at a moment."""
+    seconds = np.arange(visit.start, min(at, visit.end), dtype=np.float64)
+    chance = np.random.default_rng((visit.camera, visit.track_id))
+    seen = visit.look + chance.normal(scale=0.15, size=(STAY_S, DIMENSION)).astype(np.float32)
+    looks = (seen / np.linalg.norm(seen, axis=1, keepdims=True))[: len(seconds)]
+    feet = np.stack([seconds, 100 + 40 * (seconds - visit.start), seconds * 0 + 300], axis=1)
+    return Tracklet(
+        camera_id=camera_id,
+        track_id=visit.track_id,
+        revision=at - visit.start,
+        start=float(visit.start),
+        end=float(seconds[-1]),
+        count=len(seconds) * FPS,
+        closed=at >= visit.end,
+        exemplars=looks.astype(np.float32),
+        qualities=np.full(len(seconds), 0.7, np.float32),
+        exemplar_times=seconds,
+        path=np.column_stack([feet, np.full(len(seconds), 150.0)]),
+    )
+
+
+def observations(visit: Visit, at: int) -> list[tuple[int, int]]:
+    """Frame and track of a visit in the second before ``at``."""
+    return [((at - 1) * FPS + frame, visit.track_id) for frame in range(FPS)]
+
+
+def as_message(camera_id: str, rows: list[tuple[int, int]]) -> ObservationsMessage:
+    """Observations of these frames and tracks."""
+    index, track = np.array(sorted(rows), np.int64).T
+    left = (index * 8 + track * 31) % 600
+    boxes = np.stack([left, left * 0 + 150, left + 40, left * 0 + 300], axis=1)
+    return ObservationsMessage(
+        camera_id=camera_id,
+        frame_index=pack(index),
+        timestamp=pack(index / FPS),
+        track_id=pack(track),
+        boxes=pack(boxes.astype(np.float32)),
+        scores=pack(np.full(len(index), 0.9, np.float32)),
+    )
+
+
+def send(bus: Bus, cameras: int, everybody: list[Visit], seconds: int) -> Iterator[int]:
+    """Send all of it; yields each second of event time that was sent."""
+    outboxes = [Outbox(bus, f"cam{camera:02}", live=False) for camera in range(cameras)]
+    coming, here = iter(everybody), list[Visit]()
+    following = next(coming, None)
+    for at in range(1, seconds + 1):
+        while following is not None and following.start < at:
+            here.append(following)
+            following = next(coming, None)
+        bus.wait_for_room(threading.Event())
+        for camera, outbox in enumerate(outboxes):
+            mine = [visit for visit in here if visit.camera == camera]
+            outbox.send(told(f"cam{camera:02}", mine, at, ended=at == seconds), ended=at == seconds)
+        here = [visit for visit in here if visit.end > at]
+        yield at
+
+
+def sample(client: redis.Redis, bus: Bus, parts: dict[str, psutil.Process]) -> dict[str, float]:
+    """What is held at this moment."""
+    memory, disk = client.info("memory"), client.info("persistence")
+    return {
+        **{f"{name}_mb": part.memory_info().rss / MB for name, part in parts.items()},
+        "redis_mb": memory["used_memory"] / MB,
+        "aof_mb": disk["aof_current_size"] / MB,
+        **{f"{name}_entries": count for name, count in bus.lengths().items()},
+        "gallery_tracklets": max(len(bus.state()) - 1, 0),
+    }
+
+
+def measure(folder: Path, cameras: int, hours: float, people: float) -> dict[str, object]:
+    """The curves of one long run."""
+    seconds = int(hours * 3600)
+    everybody = visits(cameras, seconds, people)
+    with EmbeddedServer(folder / "redis") as server, Bus(server.url, "endurance") as bus:
+        config = {
+            "site": "endurance",
+            "redis": server.url,
+            "cameras": {f"cam{camera:02}": {"source": "none.mp4"} for camera in range(cameras)},
+        }
+        path = folder / "site.yaml"
+        path.write_bytes(msgspec.json.encode(config))
+        bus.declare()
+        commands = {"associator": ["associate"], "recorder": ["record", "--out", folder / "run"]}
+        running = {
+            name: subprocess.Popen(
+                [sys.executable, "-m", "pipeline", *map(str, command), "--config", str(path)]
+            )
+            for name, command in commands.items()
+        }
+        parts = {name: psutil.Process(process.pid) for name, process in running.items()}
+        begin, curve = time.monotonic(), list[dict[str, float]]()
+        with redis.Redis.from_url(server.url) as client:
+            for at in send(bus, cameras, everybody, seconds):
+                if at % max(seconds // SAMPLES, 1) == 0 and at < seconds:
+                    held = sample(client, bus, parts)
+                    curve.append({"hours": at / 3600, "s": time.monotonic() - begin, **held})
+            for process in running.values():
+                if process.wait() != 0:
+                    raise SystemExit("bench endurance: a part failed, see above")
+    found = RunDirectory(folder / "run")
+    return {
+        "cameras": cameras,
+        "hours": hours,
+        "tracklets": len(everybody),
+        "recorded": found.tracklets().height,
+        "observations": found.observations().height,
+        "people": found.identities()["global_id"].n_unique(),
+        "seconds": round(time.monotonic() - begin, 1),
+        "most": {name: round(max(row[name] for row in curve), 1) for name in curve[0]},
+        "growth": growth(curve),
+        "curve": [{name: round(value, 3) for name, value in row.items()} for row in curve],
+    }
+
+
+def growth(curve: list[dict[str, float]]) -> dict[str, float]:
+    """The mean of the last quarter over that of the second: 1 is flat."""
+    quarter = len(curve) // 4
+    second, last = curve[quarter : 2 * quarter], curve[-quarter:]
+    return {
+        name: round(sum(r[name] for r in last) / max(sum(r[name] for r in second), 1e-9), 2)
+        for name in curve[0]
+        if name not in ("hours", "s")
+    }
+
+
+def draw(found: dict[str, object], path: Path) -> None:
+    """The curves as a picture."""
+    import matplotlib as mpl
+
+    mpl.use("agg")
+    from matplotlib import pyplot
+
+    curve = found["curve"]
+    assert isinstance(curve, list)
+    hours = [row["hours"] for row in curve]
+    panels = {
+        "memory, MB": ("associator_mb", "recorder_mb", "redis_mb"),
+        "disk of Redis, MB": ("aof_mb",),
+        "entries in the streams": (
+            *("observations_entries", "tracklets_entries", "identities_entries"),
+        ),
+        "tracklets in the gallery": ("gallery_tracklets",),
+    }
+    figure, axes = pyplot.subplots(2, 2, figsize=(10, 6), sharex=True)
+    for axis, (title, names) in zip(axes.flat, panels.items(), strict=True):
+        for name in names:
+            axis.plot(hours, [row[name] for row in curve], label=name.rsplit("_", 1)[0])
+        axis.set_title(title, fontsize=10)
+        axis.set_ylim(bottom=0)
+        axis.legend(fontsize=8)
+        axis.grid(alpha=0.3)
+    for axis in axes[1]:
+        axis.set_xlabel("hours of event time")
+    figure.tight_layout()
+    figure.savefig(path, dpi=90)
+
+
+def main() -> None:
+    """Measure, print and draw."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--hours", type=float, default=6.0, help="of event time")
+    parser.add_argument("--cameras", type=int, default=4)
+    parser.add_argument("--people", type=float, default=6.0, help="a minute")
+    parser.add_argument("--picture", type=Path, help="draw the curves into this file")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        found = measure(Path(folder), arguments.cameras, arguments.hours, arguments.people)
+    if arguments.picture:
+        draw(found, arguments.picture)
+    if arguments.json:
+        print(json.dumps(found))
+        return
+    for name, value in found.items():
+        if name != "curve":
+            print(f"{name:12} {value}")
+
+
+if __name__ == "__main__":
+    main()

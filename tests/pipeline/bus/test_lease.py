@@ -1,0 +1,84 @@
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+
+import pytest
+import redis
+
+from pipeline.bus import lease as module
+from pipeline.bus.keys import lease_key
+from pipeline.bus.lease import LEASE_S, Lease
+
+Opens = Callable[[], Lease]
+
+
+@pytest.fixture
+def opens(redis_url: str, site: str) -> Iterator[Opens]:
+    with ExitStack() as stack:
+        yield lambda: stack.enter_context(closing(Lease(redis_url, site)))
+
+
+@pytest.fixture
+def client(redis_url: str) -> Iterator[redis.Redis]:
+    with redis.Redis.from_url(redis_url) as opened:
+        yield opened
+
+
+def test_one_holds_it_and_the_next_has_a_later_term(
+    opens: Opens, client: redis.Redis, site: str
+) -> None:
+    first, second = opens(), opens()
+    assert first.acquire() == 1
+    assert second.acquire() is None
+    assert 0 < client.pttl(lease_key(site)) <= LEASE_S * 1000
+    client.delete(lease_key(site))  # it has expired
+    assert second.acquire() == 2
+    assert first.acquire() is None
+
+
+def test_who_begins_again_begins_a_new_term(opens: Opens) -> None:
+    lease = opens()
+    assert [lease.acquire(), lease.acquire()] == [1, 2]
+
+
+def test_it_is_prolonged_while_somebody_works_and_given_back_after(
+    opens: Opens, client: redis.Redis, site: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_BEAT_S", 0.001)
+    first, second = opens(), opens()
+    first.acquire()
+    client.pexpire(lease_key(site), 1000)
+    waiting = threading.Event()
+    with first.kept():
+        while client.pttl(lease_key(site)) <= 1000:
+            assert not waiting.wait(0.001)
+        assert second.acquire() is None
+    assert second.acquire() == 2
+
+
+class Beating(Lease):
+    """Tells of its beats."""
+
+    def __init__(self, url: str, site: str) -> None:
+        super().__init__(url, site)
+        self.beats = threading.Semaphore(0)
+
+    def _prolong(self) -> None:
+        super()._prolong()
+        self.beats.release()
+
+
+def test_the_lease_of_another_is_not_prolonged_and_not_given_back(
+    redis_url: str, site: str, client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_BEAT_S", 0.001)
+    with closing(Beating(redis_url, site)) as first, closing(Lease(redis_url, site)) as second:
+        first.acquire()
+        client.delete(lease_key(site))
+        with first.kept():
+            assert second.acquire() == 2
+            client.pexpire(lease_key(site), 1000)
+            for _ in range(3):
+                first.beats.acquire()
+            assert client.pttl(lease_key(site)) <= 1000
+        assert first.acquire() is None

@@ -1,0 +1,202 @@
+import math
+from dataclasses import replace
+
+import msgspec
+import pytest
+from builders_ground import VIEWS, track_at
+from builders_trackers import make_calibration, make_tracklet
+
+from trackers.association.association import Rules
+from trackers.association.ground_association import GroundAssociation
+from trackers.association.motion import Limits
+from trackers.tracklet import GROUND
+
+RULES = Rules(
+    evidence_s=1.0,
+    min_exemplars=1,
+    min_confidence=0.5,
+    gallery_s=100.0,
+    limits=Limits(max_speed=3.0, max_ground_distance=1.5),
+    calibration=make_calibration(10.0, 0.5),
+)
+
+
+def _times(start, end):
+    return [start + step / 4 for step in range(round((end - start) * 4))]
+
+
+def _standing(place, start=0.0, end=3.0):
+    return [(time, place) for time in _times(start, end)]
+
+
+def _decide(association, at, *tracklets):
+    for tracklet in tracklets:
+        association.observe(tracklet)
+    return association.decide(at)
+
+
+def _ids(decisions):
+    """The last decision on each part of a track."""
+    return {(*decision.key, decision.since): decision.global_id for decision in decisions}
+
+
+def test_nothing():
+    association = GroundAssociation(RULES, VIEWS)
+    assert association.decide(10.0) == []
+    assert association.finish() == []
+    assert association.forget(10.0) == []
+
+
+def test_one_person_in_two_cameras_has_one_id():
+    decisions = _decide(
+        GroundAssociation(RULES, VIEWS),
+        3.0,
+        track_at("west", 1, _standing((4, 3))),
+        track_at("south", 7, _standing((4, 3))),
+    )
+    assert _ids(decisions) == {("west", 1, None): 1, ("south", 7, None): 1}
+    assert {decision.kind for decision in decisions} == {"assigned"}
+
+
+def test_a_moment_is_followed_once_it_is_over():
+    association = GroundAssociation(RULES, VIEWS)
+    _decide(association, 1.25, track_at("west", 1, _standing((4, 3))))
+    assert association.following.time == 1.0
+    association.decide(1.35)
+    assert association.following.time == 1.25
+
+
+def test_a_track_that_shows_two_people_is_split():
+    here, there = (3.0, 2.0), (7.0, 4.0)
+    west = [
+        track_at("west", 1, [*_standing(here, 0, 2), *_standing(there, 2, 4)]),
+        track_at("west", 2, [*_standing(there, 0, 2), *_standing(here, 2, 4)]),
+    ]
+    south = [track_at("south", n, _standing(p, 0, 4)) for n, p in ((1, here), (2, there))]
+    association = GroundAssociation(RULES, VIEWS)
+    decisions = _decide(association, 4.0, *west, *south)
+    ids = _ids(decisions)
+    assert ids["south", 1, None] == ids["west", 1, None] == ids["west", 2, 2.0]
+    assert ids["south", 2, None] == ids["west", 2, None] == ids["west", 1, 2.0]
+    assert ids["south", 1, None] != ids["south", 2, None]
+
+
+def test_a_later_split_is_told_as_one():
+    here, there = (3.0, 2.0), (7.0, 4.0)
+    association = GroundAssociation(RULES, VIEWS)
+    for at in (2.0, 4.0):
+        west = [
+            track_at("west", 1, [*_standing(here, 0, 2), *_standing(there, 2, at)], revision=at),
+            track_at("west", 2, [*_standing(there, 0, 2), *_standing(here, 2, at)], revision=at),
+        ]
+        souths = enumerate((here, there))
+        south = [track_at("south", n, _standing(p, 0, at), revision=at) for n, p in souths]
+        decisions = _decide(association, at, *west, *south)
+    assert [(d.key, d.kind, d.since) for d in decisions] == [
+        (("west", 2), "split", 2.0),
+        (("west", 1), "split", 2.0),
+    ]
+    assert {decision.reason for decision in decisions} == {"followed on the ground"}
+
+
+def test_what_is_not_calibrated_is_associated_as_ever():
+    association = GroundAssociation(RULES, VIEWS)
+    walk = track_at("west", 1, _standing((4, 3)), looks=[0, 0])
+    elsewhere = make_tracklet(9, 12, camera_id="gate", looks=[0, 0])
+    decisions = _decide(association, 12.0, walk, elsewhere)
+    assert _ids(decisions) == {("west", 1, None): 1, ("gate", 1, None): 1}
+
+
+def test_two_at_one_time_on_the_ground_are_two_people_however_alike():
+    decisions = _decide(
+        GroundAssociation(RULES, VIEWS),
+        3.0,
+        track_at("west", 1, _standing((3, 2)), looks=[0, 0]),
+        track_at("south", 1, _standing((7, 4)), looks=[0, 0]),
+    )
+    assert len(set(_ids(decisions).values())) == 2
+
+
+def test_who_is_seen_twice_only_is_nobody():
+    association = GroundAssociation(RULES, VIEWS)
+    association.observe(track_at("west", 1, _standing((4, 3), 0, 0.5)))
+    assert association.finish() == []
+
+
+def test_a_revision_that_is_not_newer_changes_nothing():
+    association = GroundAssociation(RULES, VIEWS)
+    new = track_at("west", 1, _standing((4, 3)), revision=2)
+    for tracklet in (new, track_at("west", 1, _standing((9, 3)), revision=2)):
+        association.observe(tracklet)
+    assert association.tracklet(("west", 1)) is new
+
+
+def test_old_walks_and_tracks_are_forgotten():
+    association = GroundAssociation(RULES, VIEWS)
+    _decide(association, 3.0, track_at("west", 1, _standing((4, 3))))
+    association.observe(track_at("west", 2, _standing((9, 1), 8, 8.5)))
+    association.decide(9.0)
+    assert association.forget(102.75) == []
+    assert association.forget(math.nextafter(102.75, 103)) == [(GROUND, 1), ("west", 1)]
+    assert association.log.shown == {}
+    assert association.forget(109.0) == [("west", 2)]
+    assert association.tracklet(("west", 2)) is None
+
+
+def _world(association, at):
+    """What is known at ``at``: two who cross, whose tracks in the west are cut and mixed up."""
+    paths = {
+        1: [(t, (2 + t / 2, 2 + t / 8)) for t in _times(0, at)],
+        2: [(t, (6 - t / 2, 3 - t / 8)) for t in _times(0, at)],
+    }
+    tracks = [track_at("south", n, path, revision=at, looks=[0]) for n, path in paths.items()]
+    for start in range(0, at, 2):
+        for n, path in paths.items():
+            part = [(t, place) for t, place in path if start <= t < start + 2]
+            name = 10 * start + (n if start % 4 else 3 - n)
+            tracks.append(track_at("west", name, part, revision=at, closed=start + 2 < at))
+    return tracks
+
+
+def _run(*, restart_at=None, backwards=False):
+    association, decisions = GroundAssociation(RULES, VIEWS), []
+    stored = {}
+    for at in range(1, 9):
+        if at == restart_at:
+            memory = msgspec.msgpack.decode(msgspec.msgpack.encode(association.memory()))
+            fresh = GroundAssociation(RULES, VIEWS)
+            fresh.remember(memory)
+            for tracklet, owner in stored.values():
+                fresh.restore(tracklet, owner)
+            fresh.next_global_id = association.next_global_id
+            association = fresh
+        tracks = _world(association, at)
+        for tracklet in tracks[::-1] if backwards else tracks:
+            association.observe(tracklet)
+        decisions += association.decide(at)
+        keys = [t.key for t in tracks] + association.take_changed()
+        stored |= {key: (association.tracklet(key), association.owner(key)) for key in keys}
+    return decisions + association.finish()
+
+
+def test_the_world_is_worth_it():
+    decisions = _run()
+    assert len({decision.global_id for decision in decisions}) == 2
+    assert len(decisions) > 8
+
+
+@pytest.mark.parametrize("restart_at", [2, 3, 5, 8])
+def test_a_restart_changes_nothing(restart_at):
+    assert _run(restart_at=restart_at) == _run()
+
+
+def test_the_order_of_arrival_changes_nothing():
+    assert _run(backwards=True) == _run()
+
+
+def test_a_place_that_is_not_known_is_left_out():
+    tracklet = track_at("west", 1, _standing((4, 3)))
+    tracklet = replace(tracklet, ground=tracklet.ground * math.nan)
+    association = GroundAssociation(RULES, VIEWS)
+    assert _decide(association, 3.0, tracklet) == []
+    assert association.finish() == []

@@ -1,0 +1,99 @@
+"""What the ways between cameras say: who can have come from where, and when."""
+
+import math
+
+import pytest
+from builders_trackers import make_tracklet
+
+from trackers.association.topology import (
+    Passage,
+    Topology,
+    in_two_places,
+    later_of,
+    topology_of,
+    way_evidence,
+)
+
+# a - b is a walk of 10 s, b and c overlap, c - d is a walk of 10 s.
+SITE = topology_of({("a", "b"): 10.0, ("b", "c"): 0.0, ("c", "d"): 10.0})
+
+
+def test_nothing_is_known_of_no_ways() -> None:
+    assert Topology().evidence("a", "b", 5.0) == 0.0
+    assert not Topology().knows("a")
+
+
+def test_nothing_is_known_of_a_camera_that_has_no_ways() -> None:
+    assert SITE.evidence("a", "elsewhere", 5.0) == 0.0
+
+
+def test_the_typical_time_is_more_likely_than_others() -> None:
+    typical = SITE.evidence("a", "b", 10.0)
+    assert typical > SITE.evidence("a", "b", 15.0) > SITE.evidence("a", "b", 60.0)
+    assert typical > SITE.evidence("a", "b", 7.0)
+
+
+def test_nobody_comes_at_once_where_it_is_a_walk() -> None:
+    assert SITE.evidence("a", "b", 0.0) == -math.inf
+    assert SITE.evidence("b", "c", 0.0) > -math.inf
+    assert SITE.evidence("b", "c", -20.0) > -math.inf
+
+
+def test_one_camera_may_have_missed_somebody_and_two_may_not() -> None:
+    missed = SITE.evidence("a", "c", 18.0)
+    assert -math.inf < missed < SITE.evidence("a", "b", 10.0)
+    assert SITE.evidence("a", "d", 30.0) == -math.inf
+
+
+def test_ways_lead_both_ways() -> None:
+    assert SITE.near("b") == ("a", "b", "c", "d")
+    assert SITE.evidence("a", "b", 10.0) > -math.inf
+    assert SITE.evidence("b", "a", 10.0) > -math.inf
+
+
+@pytest.mark.parametrize("later", ["a", "b", "c", "d"])
+def test_nobody_comes_before_the_shortest_or_after_the_longest(later: str) -> None:
+    for passage in SITE.passages[later].values():
+        assert passage.evidence(passage.longest_s) == -math.inf
+        gaps = [0.25 * step for step in range(-8, 1000)]
+        possible = [gap for gap in gaps if passage.evidence(gap) > -math.inf]
+        assert min(possible) >= passage.shortest_s
+        assert max(possible) <= passage.longest_s < max(possible) + 0.5
+
+
+def test_a_passage_that_nobody_takes_is_never_possible() -> None:
+    passage = Passage(share=0.0, typical_s=10.0)
+    assert all(passage.evidence(gap) == -math.inf for gap in (-1.0, 0.0, 10.0, 100.0))
+
+
+def test_the_way_is_taken_from_who_began_earlier() -> None:
+    first = make_tracklet(0, 5, camera_id="a")
+    second = make_tracklet(15, 20, camera_id="b", track_id=2)
+    assert way_evidence(second, first, SITE) == way_evidence(first, second, SITE)
+    assert way_evidence(second, first, SITE) == SITE.evidence("a", "b", 10.0)
+
+
+@pytest.mark.parametrize(
+    ("camera_id", "start", "twice"),
+    [
+        ("a", 3.9, True),
+        # Clocks differ by as much as a second.
+        ("a", 4.0, False),
+        ("c", 0.0, False),
+        ("elsewhere", 0.0, False),
+        ("b", 0.0, False),
+    ],
+)
+def test_one_person_is_in_two_places(camera_id: str, start: float, twice: bool) -> None:
+    here = make_tracklet(0, 5, camera_id="b")
+    there = make_tracklet(start, 9, camera_id=camera_id, track_id=2)
+    assert in_two_places(here, there, SITE) is twice
+    assert in_two_places(there, here, SITE) is twice
+
+
+def test_who_was_seen_last() -> None:
+    early, late = make_tracklet(0, 5), make_tracklet(0, 6, track_id=2)
+    assert later_of(early, late) is late
+    assert later_of(late, early) is late
+    newer = make_tracklet(0, 5, revision=2)
+    assert later_of(early, newer) is newer

@@ -1,0 +1,209 @@
+"""The association of a site with calibrated cameras: their people are followed on the ground.
+
+What the calibrated cameras see becomes walks on the ground; a walk is associated like the tracklet
+of one camera, and what is decided about it is a decision about every part of a track that it is
+made of. Other cameras are associated as ever.
+"""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from trackers.association.association import Association, Decision, Rules
+from trackers.association.following import Following, Point
+from trackers.association.memory import (
+    following_memory,
+    log_memory,
+    remember_following,
+    remembered_log,
+)
+from trackers.association.walk_log import Piece, WalkLog
+from trackers.ground import View
+from trackers.tracklet import GROUND, Tracklet, TrackletKey
+
+# What cameras see within this time is one moment.
+_MOMENT_S = 0.1
+_ROUNDING = 1e-6
+# Later than any moment, and still a number of moments that is exact.
+_NEVER = 1e14
+
+
+class GroundAssociation(Association):
+    """An `Association` that follows people through the cameras of ``views`` on the ground."""
+
+    def __init__(self, rules: Rules, views: Mapping[str, View]) -> None:
+        super().__init__(rules)
+        self.views = dict(views)
+        self.following = Following(self.views)
+        self.log = WalkLog()
+        self._changed: set[TrackletKey] = set()
+        self._tracklets: dict[TrackletKey, Tracklet] = {}
+        self._moments: dict[int, dict[TrackletKey, Point]] = {}
+        # Those before it are over.
+        self._next_moment = _moment(-_NEVER)
+
+    def tracklet(self, key: TrackletKey) -> Tracklet | None:
+        """The last known revision of a track or a walk, None when it is unknown or forgotten."""
+        return self._tracklets.get(key) or super().tracklet(key)
+
+    def observe(self, tracklet: Tracklet) -> None:
+        """Take a revision of a tracklet; one that is not newer than the last changes nothing."""
+        if tracklet.camera_id not in self.views:
+            super().observe(tracklet)
+            return
+        known = self._tracklets.get(tracklet.key)
+        if known is not None and known.revision >= tracklet.revision:
+            return
+        self.has_looks = self.has_looks or len(tracklet.exemplars) > 0
+        self._tracklets[tracklet.key] = tracklet
+        self._take_points(tracklet, -math.inf if known is None else known.path[-1, 0])
+
+    def restore(self, tracklet: Tracklet, global_id: int | None) -> None:
+        """Put back a tracklet or a walk as it was before a restart, after `following` and `log`."""
+        if tracklet.camera_id not in self.views:
+            super().restore(tracklet, global_id)
+            return
+        self.has_looks = self.has_looks or len(tracklet.exemplars) > 0
+        self._tracklets[tracklet.key] = tracklet
+        self._take_points(tracklet, -math.inf)
+
+    def memory(self) -> dict[str, Any]:
+        """The walkers and the parts of tracks that are theirs."""
+        return {
+            "next_moment": self._next_moment,
+            "following": following_memory(self.following),
+            "log": log_memory(self.log),
+        }
+
+    def remember(self, memory: dict[str, Any]) -> None:
+        """Take back what `memory` gave, before any tracklet is restored."""
+        self._next_moment = memory["next_moment"]
+        remember_following(self.following, memory["following"])
+        self.log = remembered_log(memory["log"])
+
+    def take_changed(self) -> list[TrackletKey]:
+        """The walks that have changed, or were decided on, since this was last asked."""
+        changed, self._changed = sorted(self._changed), set()
+        return changed
+
+    def decide(self, at: float) -> list[Decision]:
+        """Decide on every tracklet and walk that has evidence at ``at``, seconds UTC."""
+        self._follow(at)
+        return [*self._spread(super().decide(at)), *self._of_new_pieces()]
+
+    def finish(self) -> list[Decision]:
+        """Decide on all that still waits, then merge the identities that were one person."""
+        self._follow(math.inf)
+        for walk in self.following.walks:
+            self._end(walk.number, doubted=walk.doubted)
+        return [*self._of_new_pieces(), *self._spread(super().finish())]
+
+    def forget(self, at: float) -> list[TrackletKey]:
+        """Drop what is of no more use; returns the tracks and walks."""
+        gone = super().forget(at)
+        for camera_id, number in gone:
+            if camera_id == GROUND:
+                self.log.drop(number)
+        oldest = at - self.rules.gallery_s
+        old = [t.key for t in self._tracklets.values() if t.end < oldest]
+        old = [key for key in old if key not in self.log.shown]
+        for key in old:
+            del self._tracklets[key]
+        return [*gone, *old]
+
+    def _take_points(self, tracklet: Tracklet, after: float) -> None:
+        """Put what was seen later than ``after``, and is not followed yet, to its moments."""
+        assert tracklet.ground is not None
+        first = np.searchsorted(tracklet.path[:, 0], after, side="right")
+        for row, (x, y) in zip(tracklet.path[first:], tracklet.ground[first:], strict=True):
+            moment = _moment(row[0])
+            if moment < self._next_moment or not math.isfinite(x + y):
+                continue
+            point = Point(
+                time=float(row[0]),
+                track_id=tracklet.track_id,
+                across=float(row[1]),
+                foot=float(row[2]),
+                top=float(row[2] - row[3]),
+                x=float(x),
+                y=float(y),
+                score=float(row[4]) if len(row) > 4 else 1.0,
+            )
+            self._moments.setdefault(moment, {})[tracklet.key] = point
+
+    def _follow(self, at: float) -> None:
+        """Go through all moments that are over at ``at``."""
+        seen: set[int] = set()
+        gone: list[tuple[int, bool]] = []
+        self._next_moment = max(self._next_moment, _moment(min(max(at, -_NEVER), _NEVER)))
+        for moment in sorted(m for m in self._moments if m < self._next_moment):
+            points = self._moments.pop(moment)
+            cameras: dict[str, list[Point]] = {}
+            for (camera_id, _), point in sorted(points.items()):
+                cameras.setdefault(camera_id, []).append(point)
+            time = sum(point.time for point in points.values()) / len(points)
+            step = self.following.step(time, cameras)
+            self.log.add(step, {key: point.time for key, point in points.items()})
+            seen |= {*step.seen.values()}
+            gone += [(walk.number, walk.doubted) for walk in step.gone]
+        ended = self.following.end_lost(self._next_moment * _MOMENT_S)
+        gone += [(walk.number, walk.doubted) for walk in ended]
+        over_now = {number for number, _ in gone}
+        certain = {walk.number for walk in self.following.walks if not walk.doubted}
+        for number in sorted((seen & certain) - over_now):
+            self._observe_walk(number, closed=False)
+        for number, doubted in sorted(gone):
+            self._end(number, doubted=doubted)
+
+    def _end(self, number: int, *, doubted: bool) -> None:
+        if doubted:
+            self.log.drop(number)
+        else:
+            self._observe_walk(number, closed=True)
+            # The tracklet has it now.
+            self.log.walks[number].path.clear()
+
+    def _observe_walk(self, number: int, *, closed: bool) -> None:
+        super().observe(self.log.tracklet(number, self._tracklets, closed=closed))
+        self._changed.add((GROUND, number))
+
+    def _spread(self, decisions: Iterable[Decision]) -> list[Decision]:
+        """Decisions on walks as decisions on all of their pieces."""
+        spread: list[Decision] = []
+        for decision in decisions:
+            camera_id, number = decision.key
+            if camera_id != GROUND:
+                spread.append(decision)
+                continue
+            self._changed.add(decision.key)
+            walk = self.log.walks[number]
+            walk.confidence, walk.told = decision.confidence, len(walk.pieces)
+            spread += [replace(decision, key=p.key, since=_since(p)) for p in walk.pieces]
+        return spread
+
+    def _of_new_pieces(self) -> list[Decision]:
+        """Decisions on the tracks that showed a walker of whom it is known who they are."""
+        decisions = []
+        for number, walk in sorted(self.log.walks.items()):
+            owner = self.owner((GROUND, number))
+            if owner is None or walk.told == len(walk.pieces):
+                continue
+            for piece in walk.pieces[walk.told :]:
+                kind = "assigned" if piece.first else "split"
+                reason = "followed on the ground"
+                decisions.append(
+                    Decision(piece.key, owner, walk.confidence, kind, reason, _since(piece))
+                )
+            walk.told = len(walk.pieces)
+        return decisions
+
+
+def _since(piece: Piece) -> float | None:
+    return None if piece.first else piece.since
+
+
+def _moment(time: float) -> int:
+    return math.floor(time / _MOMENT_S + _ROUNDING)

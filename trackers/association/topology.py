@@ -1,0 +1,171 @@
+"""Which cameras lead to which, and how likely somebody who left one shows up at another now."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from trackers.association.motion import overlap_in_time
+from trackers.tracklet import Tracklet
+
+# One stranger in so many seconds comes into the view of a camera.
+_STRANGER_EVERY_S = 60.0
+# A camera misses somebody who passes.
+_MISSED = 0.1
+# How long people stay in the view of a camera.
+_STAY_S = 8.0
+# A single-camera tracker loses somebody who is still there, or who turns back, and finds them soon.
+_BROKEN, _BREAK_S = 0.2, 2.0
+# How much slower or faster than typical people walk, as a logarithm.
+_PACE_SPREAD = 0.35
+# Some stop on the way.
+_PAUSES, _PAUSE_S = 0.1, 90.0
+# Two clocks differ, and views touch: at one moment, and still not seen twice.
+_TOUCH_S = 1.0
+# What is less likely than this is out of the question: appearance could not make up for it.
+_HOPELESS = -4.5
+_EDGE_S = 0.1
+_ROOT_2_PI = math.sqrt(2 * math.pi)
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A way between two views: the ``share`` of people who take it, and their typical seconds.
+
+    ``overlaps`` says that both cameras may see a person at one time. Nobody comes sooner than
+    ``shortest_s`` after they left, or later than ``longest_s``.
+    """
+
+    share: float
+    typical_s: float
+    overlaps: bool = False
+    shortest_s: float = field(init=False)
+    longest_s: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        # Before the mode, and after the median, it gets less and less likely.
+        mode = (self.typical_s + _TOUCH_S) * math.exp(-(_PACE_SPREAD**2)) - _TOUCH_S
+        shortest_s = -math.inf if self.overlaps else _edge(self, mode, -_TOUCH_S)
+        object.__setattr__(self, "shortest_s", shortest_s)
+        object.__setattr__(self, "longest_s", _edge(self, max(self.typical_s, _BREAK_S), 3600.0))
+
+    def evidence(self, gap_s: float) -> float:
+        """Log-odds that who comes ``gap_s`` after somebody left is the same; -inf: hopeless.
+
+        The gap is negative when both cameras saw them at one time.
+        """
+        likelihood = self.share * _density(self, gap_s) * _STRANGER_EVERY_S
+        evidence = math.log(likelihood) if likelihood > 0 else -math.inf
+        return evidence if evidence > _HOPELESS else -math.inf
+
+
+@dataclass(frozen=True, slots=True)
+class Topology:
+    """``passages[later][earlier]``: how people come to ``later`` when last seen at ``earlier``.
+
+    Cameras that are not in it are unknown: nothing can be said about them.
+    """
+
+    passages: Mapping[str, Mapping[str, Passage]] = field(default_factory=dict)
+    _near: dict[str, tuple[str, ...]] = field(default_factory=dict, init=False)
+
+    def __post_init__(self) -> None:
+        near: dict[str, set[str]] = {camera_id: set() for camera_id in self.passages}
+        for later, ways in self.passages.items():
+            near[later].update(ways)
+            for earlier in ways:
+                near.setdefault(earlier, set()).add(later)
+        self._near.update({camera_id: tuple(sorted(near[camera_id])) for camera_id in near})
+
+    def near(self, camera_id: str) -> tuple[str, ...]:
+        """The cameras from which or to which a passage leads, this one included when it is."""
+        return self._near[camera_id]
+
+    def knows(self, camera_id: str) -> bool:
+        """Whether the ways to this camera are known."""
+        return camera_id in self.passages
+
+    def evidence(self, earlier: str, later: str, gap_s: float) -> float:
+        """Log-odds that who left ``earlier`` is who came to ``later`` ``gap_s`` after that.
+
+        The gap is negative when both saw them at one time. -inf when it is out of the question;
+        0 when the ways to one of the cameras are not known.
+        """
+        if not (self.knows(earlier) and self.knows(later)):
+            return 0.0
+        passage = self.passages[later].get(earlier)
+        return -math.inf if passage is None else passage.evidence(gap_s)
+
+
+def topology_of(walking_times: Mapping[tuple[str, str], float]) -> Topology:
+    """From seconds between the views of two cameras, in both directions, 0 where they overlap.
+
+    One camera on the way may have missed somebody; two have not.
+    """
+    direct: dict[str, dict[str, float]] = {}
+    for (a, b), seconds in sorted(walking_times.items()):
+        direct.setdefault(a, {})[b] = seconds
+        direct.setdefault(b, {})[a] = seconds
+    return Topology({camera_id: _ways_to(camera_id, direct) for camera_id in direct})
+
+
+def way_evidence(tracklet: Tracklet, last: Tracklet, topology: Topology) -> float:
+    """Log-odds that ``tracklet`` shows who was seen last as ``last``, whichever began earlier."""
+    earlier, later = (last, tracklet) if last.start <= tracklet.start else (tracklet, last)
+    return topology.evidence(earlier.camera_id, later.camera_id, later.start - earlier.end)
+
+
+def later_of(a: Tracklet, b: Tracklet) -> Tracklet:
+    """The one that was seen last, or is of the later name; of two revisions that is ``b``."""
+    return a if (a.end, a.key) > (b.end, b.key) else b
+
+
+def in_two_places(a: Tracklet, b: Tracklet, topology: Topology) -> bool:
+    """Whether one person would have been seen at one time where no two cameras overlap."""
+    if a.camera_id == b.camera_id or not overlap_in_time(a, b):
+        return False
+    if not (topology.knows(a.camera_id) and topology.knows(b.camera_id)):
+        return False
+    passage = topology.passages[a.camera_id].get(b.camera_id)
+    together_s = min(a.end, b.end) - max(a.start, b.start)
+    return together_s > _TOUCH_S and not (passage is not None and passage.overlaps)
+
+
+def _density(passage: Passage, gap_s: float) -> float:
+    """Of the gaps of those who take the passage, a second."""
+    pause_s = gap_s - passage.typical_s
+    paused = math.exp(-pause_s / _PAUSE_S) / _PAUSE_S if pause_s > 0 else 0.0
+    if passage.overlaps:
+        walked = 1 / _STAY_S if gap_s <= _BREAK_S else 0.0
+    elif gap_s > -_TOUCH_S:
+        walked = _log_normal(gap_s + _TOUCH_S, passage.typical_s + _TOUCH_S)
+    else:
+        walked = 0.0
+    return (1 - _PAUSES) * walked + _PAUSES * paused
+
+
+def _edge(passage: Passage, possible: float, impossible: float) -> float:
+    """A gap from which on none is possible, hardly too far."""
+    while abs(impossible - possible) > _EDGE_S:
+        middle = (possible + impossible) / 2
+        if passage.evidence(middle) > -math.inf:
+            possible = middle
+        else:
+            impossible = middle
+    return impossible
+
+
+def _log_normal(value: float, median: float) -> float:
+    deviation = math.log(value / median) / _PACE_SPREAD
+    return math.exp(-deviation * deviation / 2) / (value * _PACE_SPREAD * _ROOT_2_PI)
+
+
+def _ways_to(camera_id: str, direct: Mapping[str, Mapping[str, float]]) -> dict[str, Passage]:
+    ways = {camera_id: Passage(_BROKEN, _BREAK_S)}
+    for between, seconds in direct[camera_id].items():
+        ways[between] = Passage(1 / len(direct[between]), seconds, overlaps=seconds == 0)
+    for between, seconds in direct[camera_id].items():
+        for start, before_s in direct[between].items():
+            if start not in ways:
+                share = _MISSED / len(direct[start]) / len(direct[between])
+                ways[start] = Passage(share, before_s + _STAY_S + seconds)
+    return ways

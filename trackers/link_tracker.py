@@ -1,0 +1,133 @@
+"""A single-camera tracker for few frames a second: it links what is clear and cuts what is not.
+
+Boxes of one person hardly overlap when frames are half a second apart, so that trackers by overlap
+fail. This one compares where boxes are in units of their height, and what they look like when that
+is known. Where two people could be meant it begins new tracks: a track that ends too early can be
+joined across cameras later, one that runs on as somebody else cannot.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
+
+from trackers.detections import Detections
+
+# How far somebody gets, in heights of their box: at once, and by the second.
+_REACH, _REACH_PER_S = 0.25, 1.0
+# The best must be so much nearer than the second best, as squared distances.
+_CLEARLY = 1.5
+# Two vectors that are not alike at all are so far apart.
+_UNLIKE = 0.3
+_FAR = 1e6
+
+
+@dataclass(slots=True)
+class _Link:
+    track_id: int
+    timestamp: float
+    box: NDArray[np.float64]
+    speed: NDArray[np.float64]
+    embedding: NDArray[np.float32] | None
+
+
+class LinkTracker:
+    """One tracker for one camera. Every detection belongs to a track, from its first frame on.
+
+    ``buffer_s`` is for how many seconds a lost person may come back under the same id.
+    """
+
+    def __init__(self, *, buffer_s: float) -> None:
+        if not buffer_s > 0:
+            raise ValueError(f"buffer_s must be more than 0 seconds, got {buffer_s}")
+        self._buffer_s = buffer_s
+        self._links: list[_Link] = []
+        self._next_id = 1
+        self._last_timestamp: float | None = None
+
+    def update(
+        self, detections: Detections, image: NDArray[np.uint8] | None, timestamp: float
+    ) -> Detections:
+        """The detections of the frame with ``track_ids`` filled, by track id.
+
+        ``image`` is not looked at. Raises ValueError when the timestamp (seconds) does not
+        increase.
+        """
+        last = self._last_timestamp
+        if last is not None and not timestamp > last:
+            raise ValueError(f"timestamps of a camera must increase, got {timestamp} after {last}")
+        self._last_timestamp = timestamp
+        self._links = [k for k in self._links if timestamp - k.timestamp <= self._buffer_s]
+        boxes = _places(detections.boxes.astype(np.float64))
+        linked = self._linked(boxes, detections.embeddings, timestamp)
+        now = [
+            self._link(linked.get(row), box, detections, row, timestamp)
+            for row, box in enumerate(boxes)
+        ]
+        taken = {id(link) for link in linked.values()}
+        self._links = [link for link in self._links if id(link) not in taken] + now
+        ids = np.array([link.track_id for link in now], np.int64)
+        order = np.argsort(ids)
+        return replace(detections.take(order), track_ids=ids[order])
+
+    def _linked(
+        self,
+        boxes: NDArray[np.float64],
+        embeddings: NDArray[np.float32] | None,
+        timestamp: float,
+    ) -> dict[int, _Link]:
+        """The track of each row that clearly has one."""
+        if not len(boxes) or not self._links:
+            return {}
+        costs = self._costs(boxes, embeddings, timestamp)
+        rows, columns = linear_sum_assignment(costs)
+        return {
+            int(row): self._links[column]
+            for row, column in zip(rows, columns, strict=True)
+            if costs[row, column] < _FAR and _is_clear(costs, row, column)
+        }
+
+    def _costs(
+        self,
+        boxes: NDArray[np.float64],
+        embeddings: NDArray[np.float32] | None,
+        timestamp: float,
+    ) -> NDArray[np.float64]:
+        """Squared distances ``(N, M)`` in heights, ``_FAR`` beyond reach."""
+        gaps = timestamp - np.array([link.timestamp for link in self._links])
+        speeds = np.array([link.speed for link in self._links])
+        there = np.array([link.box for link in self._links]) + speeds * gaps[:, None]
+        heights = (boxes[:, 1] - boxes[:, 2])[:, None]
+        costs = np.square((boxes[:, None] - there[None]) / heights[..., None]).sum(axis=2)
+        reach = _REACH + _REACH_PER_S * gaps
+        beyond = costs > np.square(reach)[None]
+        for column, link in enumerate(self._links):
+            if embeddings is not None and link.embedding is not None:
+                costs[:, column] += _UNLIKE * (1 - embeddings @ link.embedding)
+        return np.where(beyond, _FAR, costs)
+
+    def _link(
+        self,
+        before: _Link | None,
+        box: NDArray[np.float64],
+        detections: Detections,
+        row: int,
+        timestamp: float,
+    ) -> _Link:
+        embedding = None if detections.embeddings is None else detections.embeddings[row]
+        if before is None:
+            self._next_id += 1
+            return _Link(self._next_id - 1, timestamp, box, np.zeros(3), embedding)
+        speed = (box - before.box) / (timestamp - before.timestamp)
+        return _Link(before.track_id, timestamp, box, (before.speed + speed) / 2, embedding)
+
+
+def _places(boxes: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Middle across, foot and top of ``(N, 4)`` boxes: ``(N, 3)`` pixels."""
+    return np.column_stack([(boxes[:, 0] + boxes[:, 2]) / 2, boxes[:, 3], boxes[:, 1]])
+
+
+def _is_clear(costs: NDArray[np.float64], row: int, column: int) -> bool:
+    others = np.concatenate([np.delete(costs[row], column), np.delete(costs[:, column], row)])
+    return bool(others.min(initial=_FAR) > _CLEARLY * costs[row, column])
