@@ -30,3 +30,11 @@ def test_pets_with_the_defaults() -> None:
     found = bench("pets", "--no-peers")
     assert found["fusetrack, track id"]["mota"] >= 0.84
     assert found["fusetrack, global id"]["idf1"] >= 0.75
+
+
+@needs_data
+@pytest.mark.slow
+def test_association_over_four_cameras() -> None:
+    found = bench("association", "--only", "CMC1", "--only", "CMC2")
+    assert found["CMC1"]["idf1"] >= 0.95
+    assert found["CMC2"]["idf1"] >= 0.80

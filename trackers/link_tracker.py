@@ -18,6 +18,8 @@ from trackers.detections import Detections
 _REACH, _REACH_PER_S = 0.25, 1.0
 # The best must be so much nearer than the second best, as squared distances.
 _CLEARLY = 1.5
+# Weak boxes go on with tracks, they do not begin them.
+_STRONG_SCORE = 0.5
 # Two vectors that are not alike at all are so far apart.
 _UNLIKE = 0.3
 _FAR = 1e6
@@ -33,7 +35,7 @@ class _Link:
 
 
 class LinkTracker:
-    """One tracker for one camera. Every detection belongs to a track, from its first frame on.
+    """One tracker for one camera. A track is there from its first frame on.
 
     ``buffer_s`` is for how many seconds a lost person may come back under the same id.
     """
@@ -49,7 +51,7 @@ class LinkTracker:
     def update(
         self, detections: Detections, image: NDArray[np.uint8] | None, timestamp: float
     ) -> Detections:
-        """The detections of the frame with ``track_ids`` filled, by track id.
+        """The detections of the frame that belong to a track, with ``track_ids`` filled, by id.
 
         ``image`` is not looked at. Raises ValueError when the timestamp (seconds) does not
         increase.
@@ -61,15 +63,14 @@ class LinkTracker:
         self._links = [k for k in self._links if timestamp - k.timestamp <= self._buffer_s]
         boxes = _places(detections.boxes.astype(np.float64))
         linked = self._linked(boxes, detections.embeddings, timestamp)
-        now = [
-            self._link(linked.get(row), box, detections, row, timestamp)
-            for row, box in enumerate(boxes)
-        ]
+        strong = detections.scores >= _STRONG_SCORE
+        rows = [row for row in range(len(boxes)) if strong[row] or row in linked]
+        now = [self._link(linked.get(row), boxes[row], detections, row, timestamp) for row in rows]
         taken = {id(link) for link in linked.values()}
         self._links = [link for link in self._links if id(link) not in taken] + now
         ids = np.array([link.track_id for link in now], np.int64)
         order = np.argsort(ids)
-        return replace(detections.take(order), track_ids=ids[order])
+        return replace(detections.take(np.array(rows, np.intp)[order]), track_ids=ids[order])
 
     def _linked(
         self,

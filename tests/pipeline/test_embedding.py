@@ -12,7 +12,6 @@ from reid_toys import toy_model
 from pipeline.config import ReidConfig
 from pipeline.embedding import open_embedder, similarity_calibration, unknown_calibration
 from pipeline.errors import UserError
-from pipeline.weights import weights_path
 from reid_model.openvino_runtime import import_openvino
 from reid_model.similarity import SimilarityFit, SimilarityLine
 from reid_model.training.model_file import save_model

@@ -7,7 +7,7 @@ from trackers.link_tracker import LinkTracker
 LEFT, RIGHT = (100, 200), (400, 200)
 
 
-def _seen(*places, looks=None, score=0.3):
+def _seen(*places, looks=None, score=0.5):
     """People of 100 pixels' height whose feet are at these places."""
     boxes = [(x - 20, y - 100, x + 20, y) for x, y in places]
     embeddings = None if looks is None else np.array(looks, np.float32)
@@ -36,6 +36,15 @@ def test_everybody_has_a_track_from_the_first_frame_on():
     tracker = LinkTracker(buffer_s=1)
     assert _ids(tracker, 0.0, LEFT, RIGHT) == [1, 2]
     assert _ids(tracker, 0.5, RIGHT, LEFT) == [2, 1]
+
+
+def test_weak_boxes_go_on_with_tracks_but_do_not_begin_them():
+    tracker = LinkTracker(buffer_s=1)
+    assert len(tracker.update(_seen(LEFT, score=0.499), None, 0.0)) == 0
+    assert _ids(tracker, 0.5, LEFT, score=0.5) == [1]
+    tracked = tracker.update(_seen(RIGHT, LEFT, score=0.1), None, 1.0)
+    assert tracked.track_ids.tolist() == [1]
+    assert tracked.boxes[0, 0] == LEFT[0] - 20
 
 
 def test_rows_are_in_order_of_their_tracks_and_keep_their_columns():
