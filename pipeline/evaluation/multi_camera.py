@@ -1,0 +1,77 @@
+"""Recordings of several cameras at once, in which one person has one id everywhere."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
+
+from pipeline.evaluation.boxes import BOX, KEY, SCHEMA
+from pipeline.evaluation.scores import Scores, score
+
+_MOMENT = ["camera_id", "frame_index"]
+# A truth that no detection shows is a box of this size, which none overlaps.
+_TINY = 1e-3
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Recording:
+    """Detections of synchronised cameras, what is known of the cameras, and who was there.
+
+    ``detections`` has camera_id, frame_index, timestamp, x1, y1, x2, y2, score and perhaps
+    embedding. ``projections`` are ``(3, 4)`` from metres to pixels, by camera. ``truth`` is of
+    `boxes.SCHEMA`; boxes that are in ``unjudged`` (of ``KEY`` without a person, and ``BOX``) are
+    neither right nor wrong, and only the cameras of ``truth`` are judged.
+    """
+
+    detections: pl.DataFrame
+    projections: Mapping[str, NDArray[np.float64]]
+    truth: pl.DataFrame
+    unjudged: pl.DataFrame | None = None
+
+    def score(self, trajectories: pl.DataFrame) -> Scores:
+        """How well `RunDirectory.trajectories` agree with the truth, by global id."""
+        own = -pl.struct("camera_id", "track_id").rank("dense").cast(pl.Int64)
+        predicted = trajectories.filter(
+            pl.col("camera_id").is_in(self.truth["camera_id"].unique().implode())
+        ).with_columns(pl.col(BOX).cast(pl.Float64))
+        if self.unjudged is not None:
+            predicted = predicted.join(self.unjudged, on=[*_MOMENT, *BOX], how="anti")
+        first = pl.struct("camera_id", "frame_index", "global_id").is_first_distinct()
+        person = pl.when(first).then(pl.coalesce("global_id", own)).otherwise(own)
+        return score(predicted.with_columns(person_id=person).select(*KEY, *BOX), self.truth)
+
+
+def boxes_of_points(detections: pl.DataFrame, points: pl.DataFrame) -> pl.DataFrame:
+    """Whom each detection shows, when only a point of each person is known: the truth as boxes.
+
+    ``points`` has camera_id, frame_index, person_id, u and v, the middle of a body in pixels. A
+    detection belongs to the person whose point lies in its box, one to one, the most central ones
+    first of all in sum; a person whom no detection shows gets a tiny box at the point.
+    """
+    boxes = {key: rows for key, rows in detections.group_by(_MOMENT)}
+    found = []
+    for (camera_id, frame_index), rows in points.sort(KEY).group_by(_MOMENT, maintain_order=True):
+        here = boxes.get((camera_id, frame_index))
+        places = rows.select("u", "v").to_numpy()
+        truth = np.column_stack([places, places + _TINY])
+        if here is not None:
+            corners = here.select(BOX).to_numpy().astype(np.float64)
+            who, which = _one_to_one(places, corners)
+            truth[who] = corners[which]
+        for person_id, box in zip(rows["person_id"], truth.tolist(), strict=True):
+            found.append((camera_id, frame_index, person_id, *box))
+    return pl.DataFrame(found, schema=SCHEMA, orient="row").sort(KEY)
+
+
+def _one_to_one(
+    points: NDArray[np.float64], boxes: NDArray[np.float64]
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    middles, sizes = (boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2:] - boxes[:, :2]
+    off = (np.abs(points[:, None] - middles[None]) / sizes[None]).max(axis=2)
+    inside = off < 0.5
+    who, which = linear_sum_assignment(np.where(inside, 1 - off, 0), maximize=True)
+    right = inside[who, which]
+    return who[right], which[right]

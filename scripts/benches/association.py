@@ -1,0 +1,173 @@
+"""One id for a person in all cameras, on real recordings: CMC, WILDTRACK and PETS 2009.
+
+IDF1, MOTA and switches over all cameras by global id. Each recording runs from its given
+detections with the defaults, and where it has embeddings also without its calibration;
+`--ablation` takes one part away at a time instead. Folders cmc/, wildtrack/ and pets2009/ are read
+from FUSETRACK_DATA.
+"""
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from unittest.mock import patch
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.table import Table
+
+from pipeline.config import SiteConfig
+from pipeline.config_file import check_config
+from pipeline.evaluation.cmc import read_cmc
+from pipeline.evaluation.multi_camera import Recording
+from pipeline.evaluation.pets_views import read_pets_views
+from pipeline.evaluation.wildtrack_recording import read_wildtrack
+from pipeline.run import run_site
+from pipeline.run_directory.reader import RunDirectory
+
+RECORDINGS: dict[str, Callable[[Path], Recording]] = {
+    "CMC1": lambda data: read_cmc(data / "cmc", "CMC1"),
+    "CMC2": lambda data: read_cmc(data / "cmc", "CMC2"),
+    "WILDTRACK": lambda data: read_wildtrack(data / "wildtrack"),
+    "PETS": lambda data: read_pets_views(data / "pets2009"),
+}
+ROWS = ("idf1", "mota", "hota", "switches", "ids", "of", "seconds")
+
+
+def measure(
+    recording: Recording,
+    settings: Mapping[str, object] | None = None,
+    *,
+    calibrated: bool = True,
+    left_out: tuple[str, ...] = (),
+) -> dict[str, float]:
+    """Run a recording from its detections and score it; events of the kinds ``left_out`` not."""
+    with tempfile.TemporaryDirectory() as folder:
+        config = site(recording, Path(folder), calibrated, settings or {})
+        begin = time.perf_counter()
+        run = run_site(config, Path(folder) / "run")
+        seconds = time.perf_counter() - begin
+        with without_events(left_out):
+            scores = recording.score(run.trajectories())
+    return {
+        **{name: round(getattr(scores, name), 4) for name in ("idf1", "mota", "hota")},
+        "switches": scores.switches,
+        "ids": scores.predicted_ids,
+        "of": scores.truth_ids,
+        "seconds": round(seconds, 1),
+    }
+
+
+def site(
+    recording: Recording, folder: Path, calibrated: bool, settings: Mapping[str, object]
+) -> SiteConfig:
+    """The site of a recording, with all defaults but ``settings``."""
+    recording.detections.write_parquet(folder / "detections.parquet")
+    cameras = {
+        str(camera_id): {
+            "source": str(folder / "detections.parquet"),
+            **(
+                {"calibration": {"projection": recording.projections[str(camera_id)].tolist()}}
+                if calibrated
+                else {}
+            ),
+        }
+        for camera_id in recording.detections["camera_id"].unique().sort()
+    }
+    return check_config({"cameras": cameras, **settings}, "the bench")
+
+
+@contextmanager
+def without_events(kinds: tuple[str, ...]) -> Iterator[None]:
+    """Read runs as if the events of these kinds had not been."""
+    events = RunDirectory.events
+
+    def some(run: RunDirectory) -> pl.DataFrame:
+        return events(run).filter(~pl.col("kind").is_in(kinds))
+
+    with patch.object(RunDirectory, "events", some):
+        yield
+
+
+@contextmanager
+def without_hard_rules() -> Iterator[None]:
+    """As if one person could be twice in one camera at one time."""
+
+    def each_its_best(cost: NDArray[np.float64]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        rows = np.arange(len(cost) if cost.shape[1] else 0)
+        return rows, cost.argmin(axis=1) if len(rows) else rows
+
+    following = "trackers.association.following.linear_sum_assignment"
+    exclusive = "trackers.association.identity.exclusive"
+    with patch(following, each_its_best), patch(exclusive, lambda a, b: False):
+        yield
+
+
+def has_looks(recording: Recording) -> bool:
+    """Whether there is anything to go by but space."""
+    return "embedding" in recording.detections.columns
+
+
+def ablations(recording: Recording) -> Iterator[tuple[str, dict[str, float]]]:
+    """What each part is worth: the figures without it."""
+    yield "without splits", measure(recording, left_out=("split",))
+    yield "without refinement", measure(recording, left_out=("split", "merged"))
+    if has_looks(recording):
+        yield "without space", measure(recording, calibrated=False)
+        one = {"reid": {"exemplars": 1}}
+        yield "with one exemplar", measure(recording, one)
+        raw = {"slope": 4.0, "midpoint": 0.5}
+        lines = {"same_camera": raw, "other_cameras": raw}
+        yield (
+            "without calibrated scores",
+            measure(recording, {"association": {"similarity": lines}}),
+        )
+        blind = Recording(
+            recording.detections.drop("embedding"),
+            recording.projections,
+            recording.truth,
+            recording.unjudged,
+        )
+        yield "without appearance", measure(blind)
+    with without_hard_rules():
+        yield "without hard rules", measure(recording)
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--ablation", action="store_true")
+    parser.add_argument("--only", choices=RECORDINGS, action="append")
+    arguments = parser.parse_args()
+    data = os.environ.get("FUSETRACK_DATA")
+    if data is None:
+        sys.exit(
+            "bench association: set FUSETRACK_DATA to a folder with cmc/, wildtrack/, pets2009/"
+        )
+    found: dict[str, dict[str, float]] = {}
+    for name in arguments.only or RECORDINGS:
+        recording = RECORDINGS[name](Path(data))
+        found[name] = measure(recording)
+        if arguments.ablation:
+            found |= {f"{name}, {part}": figures for part, figures in ablations(recording)}
+        elif has_looks(recording):
+            found[f"{name}, without calibration"] = measure(recording, calibrated=False)
+    if arguments.json:
+        print(json.dumps(found))
+        return
+    table = Table("all cameras, global id", *ROWS)
+    for name, values in found.items():
+        table.add_row(name, *(str(values[row]) for row in ROWS))
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main()
