@@ -82,7 +82,8 @@ class RunDirectory:
 
         Columns: camera_id, frame_index, timestamp, track_id, global_id, confidence, x1, y1, x2,
         y2, score, ground_x, ground_y; ordered by camera, frame and track. ``global_id`` and
-        ``confidence`` are null for a track that has no identity yet.
+        ``confidence`` are null for a track that has no identity yet. Nobody is twice in a picture: of
+        two boxes with one identity only the surer one has it.
         """
         joined = (
             self.observations()
@@ -95,10 +96,15 @@ class RunDirectory:
                 check_sortedness=False,
             )
         )
-        return joined.select(
+        rows = joined.select(
             *("camera_id", "frame_index", "timestamp", "track_id", "global_id", "confidence"),
             *("x1", "y1", "x2", "y2", "score", "ground_x", "ground_y"),
         ).sort("camera_id", "frame_index", "track_id")
+        picture = ("camera_id", "frame_index", "global_id")
+        surest = pl.col("score").rank("ordinal", descending=True).over(picture) == 1
+        return rows.with_columns(
+            pl.when(surest).then(pl.col(name)).alias(name) for name in ("global_id", "confidence")
+        )
 
 
 def _observations_of(folder: Path) -> pl.DataFrame:

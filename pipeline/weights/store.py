@@ -135,7 +135,7 @@ def _check_hash(path: Path, expected: str, name: str) -> None:
 def _folders(name: str) -> list[Path]:
     """Where the files of ``name`` may lie, the first choice first."""
     local = local_folder()
-    own = [packed_weights_folder(), entry_folder(name)]
+    own = [entry_folder(name), packed_weights_folder()]
     return own + ([local, local / name] if local else [])
 
 

@@ -88,10 +88,10 @@ def test_the_default_recognises_real_people() -> None:
     vectors = open_embedder(ReidConfig(), "cpu").embed(crops)
     best = (vectors[query] @ vectors[~query].T).argmax(axis=1)
     # With the colours in the wrong order it is clearly lower.
-    assert (people[~query][best] == people[query]).mean() >= 0.45
+    assert (people[~query][best] == people[query]).mean() >= 0.7
     swapped = open_embedder(ReidConfig(), "cpu").embed([crop[:, :, ::-1] for crop in crops])
     wrong = (swapped[query] @ swapped[~query].T).argmax(axis=1)
-    assert (people[~query][wrong] == people[query]).mean() < 0.45
+    assert (people[~query][wrong] == people[query]).mean() < 0.65
 
 
 def test_a_trained_model_needs_no_description(tmp_path: Path) -> None:

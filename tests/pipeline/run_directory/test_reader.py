@@ -100,6 +100,18 @@ def test_a_track_may_show_one_person_after_another(tmp_path: Path) -> None:
     assert run.identities().select("since", "global_id").rows() == [(-math.inf, 7), (0.2, 9)]
 
 
+def test_nobody_is_twice_in_a_picture(tmp_path: Path) -> None:
+    run = make_run(
+        tmp_path / "run",
+        [("gate", 0, 1, BOX), ("gate", 0, 2, BOX), ("gate", 1, 2, BOX), ("hall", 0, 1, BOX)],
+        {("gate", 1): 7, ("gate", 2): 7, ("hall", 1): 7},
+    )
+    rows = RunDirectory(run).trajectories()
+    # Of two boxes as sure as each other, the older track's.
+    assert rows["global_id"].to_list() == [7, None, 7, 7]
+    assert rows["confidence"].null_count() == 1
+
+
 def test_a_track_without_an_identity_stays_in_the_result(tmp_path: Path) -> None:
     rows = [("gate", 0, 1, BOX), ("gate", 0, 2, BOX)]
     run = RunDirectory(make_run(tmp_path, rows, {("gate", 2): 7}))
