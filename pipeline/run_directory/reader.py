@@ -82,8 +82,8 @@ class RunDirectory:
 
         Columns: camera_id, frame_index, timestamp, track_id, global_id, confidence, x1, y1, x2,
         y2, score, ground_x, ground_y; ordered by camera, frame and track. ``global_id`` and
-        ``confidence`` are null for a track that has no identity yet. Nobody is twice in a picture: of
-        two boxes with one identity only the surer one has it.
+        ``confidence`` are null for a track that has no identity yet. Nobody is twice in a picture:
+        of two boxes with one identity only the surer one has it.
         """
         joined = (
             self.observations()
