@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from pipeline.cli.calibrate import calibrate
 from pipeline.cli.output import fail
 from pipeline.cli.parts import associate, node, record
 from pipeline.cli.reid import reid
@@ -48,6 +49,7 @@ app.command()(summary)
 app.command()(node)
 app.command()(associate)
 app.command()(record)
+app.command()(calibrate)
 app.command()(doctor)
 app.add_typer(weights, name="weights")
 app.add_typer(reid, name="reid")

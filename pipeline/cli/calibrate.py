@@ -1,0 +1,56 @@
+"""`fusetrack calibrate`: a homography from point pairs, and a picture to check it by eye."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipeline.cli.output import say
+from pipeline.config_file import load_config
+from pipeline.errors import UserError, unknown_name
+
+
+def calibrate(
+    site: Annotated[Path, typer.Argument(metavar="SITE.yaml", help="Site configuration.")],
+    camera: Annotated[str, typer.Option(metavar="NAME", help="Camera of the site.")],
+    out: Annotated[Path, typer.Option(help="Picture to write: .png, .jpg or .webp.")],
+    points: Annotated[
+        Path | None, typer.Option(help="Point pairs (YAML); without, the site's calibration.")
+    ] = None,
+    source: Annotated[
+        str | None, typer.Option(help="Picture or video, instead of the site file's.")
+    ] = None,
+) -> None:
+    """Fit how a camera sees the ground to point pairs, and draw the ground's grid on its picture.
+
+    The homography goes to stdout, as YAML for the site file; the errors of the points to stderr.
+    """
+    from pipeline.camera import view_of
+    from pipeline.ground_fit import LEAST, as_yaml, fit_homography, read_pairs
+    from pipeline.ground_picture import check_name, draw_ground, first_picture, write_picture
+    from trackers.ground import ground_to_image
+
+    config = load_config(site)
+    if camera not in config.cameras:
+        raise UserError(f"{site}: {unknown_name('camera', camera, config.cameras)}")
+    check_name(out)
+    shown = config.cameras[camera].model_copy(update={"source": source} if source else {})
+    if points is None:
+        view = view_of(config, camera)
+        if view is None:
+            raise UserError(f"camera {camera} has no calibration in {site}: give --points")
+        write_picture(
+            out, draw_ground(first_picture(camera, shown), ground_to_image(view.projection), None)
+        )
+        return
+    pairs = read_pairs(points, camera)
+    try:
+        fit = fit_homography(pairs)
+    except UserError as error:
+        raise UserError(f"{points}: camera {camera}: {error}") from error
+    write_picture(out, draw_ground(first_picture(camera, shown), fit.homography, pairs))
+    for number, (pixels, metres) in enumerate(zip(fit.pixels, fit.metres, strict=True), start=1):
+        say(f"point {number}: off by {pixels:.1f} pixels, {metres:.2f} m on the ground")
+    if len(fit.pixels) == LEAST:
+        say("four points always fit: only a fifth shows a mistake")
+    typer.echo(as_yaml(camera, fit.homography), nl=False)
