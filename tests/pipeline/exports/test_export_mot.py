@@ -72,7 +72,7 @@ def test_one_box_a_person_a_frame(
     lines = (export_run(run, format) / "a.txt").read_text().splitlines()
     assert len(lines) == 2
     assert "9.0" not in lines[1]
-    assert "1 rows are a second box of one person in one frame" in caplog.text
+    assert "1 of 3 rows have no global id and are left out" in caplog.text
 
 
 def test_a_run_without_people_has_an_empty_file(empty_run: RunDirectory) -> None:
