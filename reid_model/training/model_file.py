@@ -1,20 +1,17 @@
 """The trained embedder as a file: safetensors that say how to build the network they fit."""
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 
 from reid_model.fused import FusedEmbedder
 from reid_model.similarity import SimilarityFit, SimilarityLine
 from reid_model.training.parts import build_encoder, new_model
 from reid_model.training.recipe import ModelRecipe
+from reid_model.training.weights_file import read_weights_file, write_weights
 
-# The one key of the header: safetensors writes several of them in a random order.
 _FORMAT = "fusetrack-reid-1"
 
 
@@ -34,10 +31,7 @@ def save_model(
         for name, value in embedder.state_dict().items()
     }
     known = None if similarity is None else asdict(similarity)
-    metadata = {_FORMAT: json.dumps({"model": asdict(recipe), "similarity": known})}
-    unfinished = path.with_name(path.name + ".unfinished")
-    save_file(state, unfinished, metadata)
-    unfinished.replace(path)
+    write_weights(path, state, _FORMAT, {"model": asdict(recipe), "similarity": known})
 
 
 def load_model(path: Path) -> tuple[FusedEmbedder, ModelRecipe]:
@@ -70,18 +64,8 @@ def load_similarity(path: Path) -> SimilarityFit | None:
     return SimilarityFit(**lines, strangers=found["strangers"])
 
 
-def _read(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
-    if not path.is_file():
-        raise ValueError(f"{path} does not exist")
-    try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            state = {name: file.get_tensor(name) for name in file.keys()}
-    except (SafetensorError, OSError) as error:
-        raise ValueError(f"{path} is damaged or no safetensors file") from error
-    if _FORMAT not in metadata:
-        raise ValueError(f"{path} is no model of `fusetrack reid train`")
-    return json.loads(metadata[_FORMAT]), state
+def _read(path: Path) -> tuple[Any, dict[str, torch.Tensor]]:
+    return read_weights_file(path, _FORMAT, "model of `fusetrack reid train`")
 
 
 def _recipe(values: dict[str, Any]) -> ModelRecipe:

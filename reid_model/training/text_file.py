@@ -1,25 +1,17 @@
 """A text encoder as a file: safetensors that say its sizes."""
 
-import json
 from pathlib import Path
-from typing import Any
-
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 
 from reid_model.clip_text import ClipText
+from reid_model.training.weights_file import read_weights_file, write_weights
 
-# The one key of the header: safetensors writes several of them in a random order.
 _FORMAT = "fusetrack-text-1"
 
 
 def save_text(path: Path, text: ClipText, figures: dict[str, float]) -> None:
     """Write the encoder, and what was measured of it."""
     state = {name: value.cpu().contiguous() for name, value in text.state_dict().items()}
-    metadata = {_FORMAT: json.dumps({"sizes": text.sizes, "figures": figures})}
-    unfinished = path.with_name(path.name + ".unfinished")
-    save_file(state, unfinished, metadata)
-    unfinished.replace(path)
+    write_weights(path, state, _FORMAT, {"sizes": text.sizes, "figures": figures})
 
 
 def load_text(path: Path) -> tuple[ClipText, dict[str, float]]:
@@ -27,17 +19,7 @@ def load_text(path: Path) -> tuple[ClipText, dict[str, float]]:
 
     Raises ValueError when the file is missing, damaged, or not one of `save_text`.
     """
-    if not path.is_file():
-        raise ValueError(f"{path} does not exist")
-    try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            state = {name: file.get_tensor(name) for name in file.keys()}
-    except (SafetensorError, OSError) as error:
-        raise ValueError(f"{path} is damaged or no safetensors file") from error
-    if _FORMAT not in metadata:
-        raise ValueError(f"{path} is no text encoder of fusetrack")
-    header: dict[str, Any] = json.loads(metadata[_FORMAT])
+    header, state = read_weights_file(path, _FORMAT, "text encoder of fusetrack")
     text = ClipText(**header["sizes"])
     try:
         text.load_state_dict(state)

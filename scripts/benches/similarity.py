@@ -8,6 +8,7 @@ import argparse
 import json
 import os
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import cv2
@@ -15,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
-from scipy.optimize import minimize
 
 from pipeline.config import ReidConfig
 from pipeline.embedding import open_embedder
+from reid_model.similarity import fit_line
 
 Vectors = NDArray[np.float32]
 
@@ -37,19 +38,8 @@ def fit(one: Vectors, two: Vectors) -> dict[str, float]:
     """Logistic regression on row i of ``one`` with row i of ``two``, against all other rows."""
     cosines = one @ two.T
     same, strangers = np.diag(cosines), cosines[~np.eye(len(cosines), dtype=bool)]
-
-    def loss(line: NDArray[np.float64]) -> float:
-        slope, midpoint = line
-        missed = np.logaddexp(0, -slope * (same - midpoint)).mean()
-        mistaken = np.logaddexp(0, slope * (strangers - midpoint)).mean()
-        return float(missed + mistaken)
-
-    slope, midpoint = minimize(loss, [20.0, 0.5], method="Nelder-Mead").x
-    return {
-        "slope": round(float(slope), 1),
-        "midpoint": round(float(midpoint), 3),
-        "strangers": round(float(strangers.mean()), 3),
-    }
+    line = fit_line(same, strangers)
+    return {**asdict(line), "strangers": round(float(strangers.mean()), 3)}
 
 
 def main() -> None:
