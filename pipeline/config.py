@@ -1,47 +1,12 @@
 """The configuration of a site: YAML in, checked values out, unknown keys refused."""
 
-import re
 from datetime import datetime
 from typing import Annotated, Literal
 
 import numpy as np
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, field_validator, model_validator
 
-Score = Annotated[float, Field(ge=0, le=1)]
-Seconds = Annotated[float, Field(gt=0)]
-Matrix = list[list[float]]
-
-
-def _check_name(value: object) -> object:
-    if not isinstance(value, str):
-        raise ValueError("expected a name in quotes, so that YAML reads it as text")
-    # It becomes the name of a file and of a folder: neither . nor .. will do.
-    if not re.fullmatch(r"[A-Za-z0-9_.-]+", value) or not value.strip("."):
-        raise ValueError("expected a name of the characters A-Z a-z 0-9 _ - and, not alone, .")
-    return value
-
-
-def _check_option(value: object) -> object:
-    if not isinstance(value, bool | int | float | str):
-        raise ValueError("expected true, false, a number or text")
-    return value
-
-
-Name = Annotated[str, BeforeValidator(_check_name)]
-Option = Annotated[bool | int | float | str, BeforeValidator(_check_option)]
-
-
-class Section(BaseModel):
-    """A part of the configuration. Unknown keys are errors; values do not change later."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+from pipeline.config_section import Matrix, Name, Option, Score, Seconds, Section
 
 
 class Calibration(Section):
@@ -138,7 +103,7 @@ class TrackerConfig(Section):
     name: str = "auto"
     buffer_s: Seconds = 1.0
     embeddings: bool = False
-    options: dict[str, Option] = {}
+    options: dict[str, Option] = Field(default_factory=dict)
 
 
 class ReidConfig(Section):
@@ -228,8 +193,8 @@ class SiteConfig(Section):
     """Everything a run needs to know."""
 
     site: Name = "site"
-    cameras: dict[Name, CameraConfig] = {}
-    ways: list[Way] = []
+    cameras: dict[Name, CameraConfig] = Field(default_factory=dict)
+    ways: list[Way] = Field(default_factory=list)
     device: str = "auto"
     redis: str | None = None
     origin: Origin | None = None

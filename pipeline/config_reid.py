@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from pipeline.config import Section
+from pipeline.config_section import Section
 from pipeline.config_file import read_yaml
 from pipeline.errors import UserError, unknown_name
 from pipeline.paths import config_folder

@@ -1,0 +1,35 @@
+"""What every part of the configuration is made of: names, numbers with limits, sections."""
+
+import re
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+Score = Annotated[float, Field(ge=0, le=1)]
+Seconds = Annotated[float, Field(gt=0)]
+Matrix = list[list[float]]
+
+
+def _check_name(value: object) -> object:
+    if not isinstance(value, str):
+        raise ValueError("expected a name in quotes, so that YAML reads it as text")
+    # It becomes the name of a file and of a folder: neither . nor .. will do.
+    if not re.fullmatch(r"[A-Za-z0-9_.-]+", value) or not value.strip("."):
+        raise ValueError("expected a name of the characters A-Z a-z 0-9 _ - and, not alone, .")
+    return value
+
+
+def _check_option(value: object) -> object:
+    if not isinstance(value, bool | int | float | str):
+        raise ValueError("expected true, false, a number or text")
+    return value
+
+
+Name = Annotated[str, BeforeValidator(_check_name)]
+Option = Annotated[bool | int | float | str, BeforeValidator(_check_option)]
+
+
+class Section(BaseModel):
+    """A part of the configuration. Unknown keys are errors; values do not change later."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
