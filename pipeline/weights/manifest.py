@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 from pydantic import Field, ValidationError, model_validator
 
 from pipeline.config import Similarity
-from pipeline.config_section import Section
 from pipeline.config_file import read_yaml
+from pipeline.config_section import Section
 from pipeline.errors import UserError
 from pipeline.paths import config_folder
 
