@@ -52,6 +52,10 @@ class Clustering:
             decisions += [Decision(key, global_id, 1.0, "assigned", "cluster") for key in changed]
         return decisions
 
+    def finish(self) -> list[Decision]:
+        """Nothing is known that was not known before."""
+        return []
+
     def forget(self, at: float) -> list[TrackletKey]:
         """Drop what has left the window."""
         gone = [key for key, known in self._recent.items() if known.end < at - WINDOW_S]

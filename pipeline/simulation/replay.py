@@ -27,16 +27,22 @@ class Links(Protocol):
     def forget(self, at: float) -> list[TrackletKey]:
         """Drop what is of no more use."""
 
+    def finish(self) -> list[Decision]:
+        """Decide once more when all is over."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Replayed:
-    """``identity`` ``(T,)`` is who each track was taken for in the end, -1 for nobody.
+    """``identity`` ``(T,)`` is who each track was taken for when the day was over, -1 for nobody;
+    ``finished`` the same after the finish, which took ``finish_s``.
 
     ``busy_s`` is the time spent in the association, ``latencies_s`` ``(N,)`` for each first
     decision the time from the second's first tracklet to all decisions of that second.
     """
 
     identity: NDArray[np.int64]
+    finished: NDArray[np.int64]
+    finish_s: float
     busy_s: float
     latencies_s: NDArray[np.float64]
 
@@ -61,9 +67,15 @@ def replay(
             if identity[row] < 0:
                 latencies.append(spent_s)
             identity[row] = decision.global_id
-    return Replayed(identity, busy_s, np.array(latencies))
+    begin = clock()
+    decisions = links.finish()
+    finish_s = clock() - begin
+    finished = identity.copy()
+    for decision in decisions:
+        finished[decision.key[1] - 1] = decision.global_id
+    return Replayed(identity, finished, finish_s, busy_s, np.array(latencies))
 
 
-def idf1_of(tracks: Tracks, replayed: Replayed) -> float:
-    """IDF1 of what was replayed against who it was."""
-    return idf1(tracks.person, replayed.identity, tracks.end - tracks.start)
+def idf1_of(tracks: Tracks, identity: NDArray[np.int64]) -> float:
+    """IDF1 of who the tracks were taken for against who they were."""
+    return idf1(tracks.person, identity, tracks.end - tracks.start)

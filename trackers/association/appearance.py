@@ -1,12 +1,13 @@
 """Evidence from embeddings: do two sets of exemplars show one person?"""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-# As many pairs of this site weigh as much as all that was known before.
-_TRUST_PAIRS = 10.0
+#: As many pairs of this site weigh as much as all that was known before.
+TRUST_PAIRS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,17 +60,26 @@ class Strangers:
 
     pairs: int = 0
     total: float = 0.0
+    squares: float = 0.0
 
     def see(self, cosine: float) -> None:
         """Take the similarity of two people."""
         self.pairs += 1
         self.total += cosine
+        self.squares += cosine * cosine
+
+    def most_alike(self, deviations: float) -> float:
+        """The cosine so many standard deviations above the mean; that of all before any pair."""
+        if not self.pairs:
+            return -1.0
+        mean = self.total / self.pairs
+        return mean + deviations * math.sqrt(max(self.squares / self.pairs - mean * mean, 0.0))
 
     def shift(self, expected: float | None) -> float:
         """By how much the cosines of this site lie above those of the calibration."""
         if expected is None or not self.pairs:
             return 0.0
-        return (self.total - expected * self.pairs) / (self.pairs + _TRUST_PAIRS)
+        return (self.total - expected * self.pairs) / (self.pairs + TRUST_PAIRS)
 
 
 def similarity(

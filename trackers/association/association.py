@@ -2,70 +2,38 @@
 
 A tracklet waits until there is evidence, then joins the identity that explains it best, or starts
 a new one. Nobody is twice in one camera at one time; in one moment each identity takes at most one
-tracklet of a camera. When a recording is finished, identities that were one person are merged.
+tracklet of a camera. A decision is judged again when the tracklet is over, and corrected where that
+is clearly better; when a recording is finished, all are judged together.
 """
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from trackers.association.appearance import (
-    AMONG_FEW,
-    AMONG_MANY,
-    Calibration,
-    Strangers,
-    appearance_evidence,
-    similarity,
-)
+from trackers.association.appearance import Strangers, similarity
 from trackers.association.assignment import assign, best_other, moments
-from trackers.association.candidates import Candidates
+from trackers.association.corrections import corrections
+from trackers.association.decision import (
+    CONFIRMED,
+    PROBABLE,
+    Decision,
+    Rules,
+    log_odds,
+    probability,
+)
+from trackers.association.evidence import Evidence
+from trackers.association.global_solution import solve
 from trackers.association.identity import Identity
-from trackers.association.merging import merge_identities
-from trackers.association.motion import Limits
-from trackers.association.presence import Presence
-from trackers.association.similarities import similarities
+from trackers.association.learnt_ways import LearntWays
+from trackers.association.merging import merge_people
+from trackers.association.people import People
+from trackers.association.refinement import margins_without_ways, refine
+from trackers.association.scores import Scores
 from trackers.association.topology import Topology
 from trackers.tracklet import GROUND, Tracklet, TrackletKey
 
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """When to decide and what is possible; times in seconds of event time.
-
-    A tracklet is decided after ``evidence_s`` with ``min_exemplars``, or when it is closed. It
-    joins an identity at a probability above ``min_confidence``. What was not seen for longer than
-    ``gallery_s`` is forgotten: identities, and the looks and paths of old tracklets. What is known
-    of the ways between cameras is in ``topology``.
-    """
-
-    evidence_s: float
-    min_exemplars: int
-    min_confidence: float
-    gallery_s: float
-    limits: Limits
-    calibration: Calibration
-    topology: Topology = field(default_factory=Topology)
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """A track is a person, from now on.
-
-    ``kind`` is assigned for the first decision on a track, merged when two identities became one,
-    split when the rest of a track shows another person than its beginning.
-    ``confidence`` is a probability. It is about what the track shows from ``since`` on, seconds
-    UTC, until the ``since`` of another decision on it; None stands for its start.
-    """
-
-    key: TrackletKey
-    global_id: int
-    confidence: float
-    kind: str
-    reason: str
-    since: float | None = None
+__all__ = ["Association", "Decision", "Rules"]
 
 
 class Association:
@@ -78,24 +46,49 @@ class Association:
     def __init__(self, rules: Rules) -> None:
         self.rules = rules
         self.waiting: dict[TrackletKey, Tracklet] = {}
-        self.identities: dict[int, Identity] = {}
-        self.next_global_id = 1
-        self.strangers = Strangers()
         self.has_looks = False
+        self.topology = Topology(rules.topology.passages)
+        self.people = People(self.topology)
+        self.ways = LearntWays(self.topology, rules.calibration, rules.gallery_s)
+        self._scores = Scores(rules, self.topology, self.people.candidates, Strangers())
+        self._evidence = Evidence(rules, self.topology)
         self._unknown: list[TrackletKey] = []
-        self._owner: dict[TrackletKey, int] = {}
-        self._candidates = Candidates(rules.topology)
-        self._presence = Presence()
+        self._over: list[TrackletKey] = []
+
+    @property
+    def identities(self) -> dict[int, Identity]:
+        """Everybody who is known, by global id."""
+        return self.people.identities
+
+    @property
+    def strangers(self) -> Strangers:
+        """How alike two people look on this site."""
+        return self._scores.strangers
+
+    @strangers.setter
+    def strangers(self, value: Strangers) -> None:
+        self._scores.strangers = value
+
+    @property
+    def next_global_id(self) -> int:
+        """The id of the next new person."""
+        return self.people.next_global_id
+
+    @next_global_id.setter
+    def next_global_id(self, value: int) -> None:
+        self.people.next_global_id = value
+
+    def state(self, key: TrackletKey) -> str:
+        """Whether it is probable or confirmed whose a track is."""
+        return self.people.state(key)
 
     def owner(self, key: TrackletKey) -> int | None:
         """The global id of a track, None while it is not decided or after it was forgotten."""
-        return self._owner.get(key)
+        return self.people.owner(key)
 
     def tracklet(self, key: TrackletKey) -> Tracklet | None:
         """The last known revision of a track, None when it is unknown or forgotten."""
-        owner = self._owner.get(key)
-        shelf = self.waiting if owner is None else self.identities[owner].members
-        return shelf.get(key)
+        return self.waiting.get(key) or self.people.tracklet(key)
 
     def observe(self, tracklet: Tracklet) -> None:
         """Take a revision of a tracklet; one that is not newer than the last changes nothing."""
@@ -103,19 +96,24 @@ class Association:
         self.has_looks = self.has_looks or len(tracklet.exemplars) > 0
         if known is not None and known.revision >= tracklet.revision:
             return
-        owner = self._owner.get(tracklet.key)
-        if owner is None:
+        self.ways.take(tracklet)
+        if self.people.owner(tracklet.key) is None:
             self.waiting[tracklet.key] = tracklet
-        else:
-            self._see(tracklet, owner)
+            return
+        self._evidence.forget(tracklet.key)
+        self.people.see(tracklet)
+        self._note(tracklet)
 
-    def restore(self, tracklet: Tracklet, global_id: int | None) -> None:
+    def restore(self, tracklet: Tracklet, global_id: int | None, state: str = PROBABLE) -> None:
         """Put back a tracklet as it was before a restart, in any order."""
         self.has_looks = self.has_looks or len(tracklet.exemplars) > 0
+        self.ways.restore(tracklet)
         if global_id is None:
             self.waiting[tracklet.key] = tracklet
         else:
-            self._join(tracklet, global_id)
+            self.people.join(tracklet, global_id)
+            if state == CONFIRMED:
+                self.people.confirm(tracklet.key)
 
     def memory(self) -> dict[str, Any]:
         """What a restart needs beside the tracklets, as numbers, text, lists and dicts."""
@@ -130,12 +128,15 @@ class Association:
 
     def decide(self, at: float) -> list[Decision]:
         """Decide on every tracklet that has evidence at the moment ``at``, seconds UTC."""
+        self.ways.learn(at, self.strangers)
         ready = [t for t in self.waiting.values() if self._has_evidence(t, at)]
-        return self._decide_on(ready)
+        decisions = self._decide_on(ready)
+        return [*decisions, *self._refine(at)] if self.rules.refine_s else decisions
 
     def finish(self) -> list[Decision]:
-        """Decide on all that still waits, then merge the identities that were one person."""
-        return [*self._decide_on(list(self.waiting.values())), *self._merge_all()]
+        """Decide on all that still waits, then look for the best solution over all tracklets."""
+        decisions = self._decide_on(list(self.waiting.values()))
+        return [*decisions, *self._refine(-math.inf), *self._solve()]
 
     def forget(self, at: float) -> list[TrackletKey]:
         """Drop what is of no more use; returns the tracks.
@@ -148,14 +149,22 @@ class Association:
         """
         oldest = at - self.rules.gallery_s
         old = [i.global_id for i in self.identities.values() if i.last_seen < oldest]
-        gone = [key for global_id in sorted(old) for key in self.identities.pop(global_id).members]
-        for global_id in old:
-            self._candidates.forget(global_id)
-        for key in gone:
-            del self._owner[key]
-            self._presence.forget(key)
+        gone = self._drop(sorted(old))
         unknown, self._unknown = self._unknown, []
         return [*unknown, *gone]
+
+    def remove(self, global_id: int) -> list[TrackletKey]:
+        """Drop a person, whenever they were seen; returns their tracks, none when unknown.
+
+        A track that goes on is decided again, as somebody new.
+        """
+        return self._drop([global_id] if global_id in self.identities else [])
+
+    def _drop(self, global_ids: list[int]) -> list[TrackletKey]:
+        gone = self.people.forget(global_ids)
+        for key in gone:
+            self._evidence.forget(key)
+        return gone
 
     def _has_evidence(self, tracklet: Tracklet, at: float) -> bool:
         seen_long = at - tracklet.start >= self.rules.evidence_s
@@ -177,10 +186,11 @@ class Association:
 
     def _decide_together(self, tracklets: list[Tracklet]) -> list[Decision]:
         """Tracklets of one camera that are there at one time, each to a person of its own."""
-        identities = [self.identities[i] for i in self._candidates.of(tracklets)]
-        scores = np.array([self._scores(tracklet, identities) for tracklet in tracklets])
+        identities = [self.identities[i] for i in self.people.candidates.of(tracklets)]
+        people = len(self.identities)
+        scores = np.array([self._scores.of(tracklet, identities, people) for tracklet in tracklets])
         scores = scores.reshape(len(tracklets), len(identities))
-        taken = assign(scores, _log_odds(self.rules.min_confidence))
+        taken = assign(scores, log_odds(self.rules.min_confidence))
         decisions = []
         for row, (tracklet, column) in enumerate(zip(tracklets, taken, strict=True)):
             del self.waiting[tracklet.key]
@@ -192,10 +202,11 @@ class Association:
             else:
                 known, score = identities[column].global_id, float(scores[row, column])
                 decision = Decision(
-                    tracklet.key, known, _probability(score), "assigned", "known person"
+                    tracklet.key, known, probability(score), "assigned", "known person"
                 )
             self._learn_strangers(tracklet)
-            self._join(tracklet, decision.global_id)
+            self.people.join(tracklet, decision.global_id)
+            self._note(tracklet)
             decisions.append(decision)
         return decisions
 
@@ -209,115 +220,53 @@ class Association:
         return on_ground or not self.has_looks or len(tracklet.exemplars) > 0
 
     def _new_person(self, tracklet: Tracklet, best_other: float) -> Decision:
-        confidence = 1 - _probability(best_other)
+        confidence = 1 - probability(best_other)
         return Decision(tracklet.key, self.next_global_id, confidence, "assigned", "new person")
 
-    def _join(self, tracklet: Tracklet, global_id: int) -> None:
-        self._owner[tracklet.key] = global_id
-        self.next_global_id = max(self.next_global_id, global_id + 1)
-        self.identities.setdefault(global_id, Identity(global_id))
-        self._see(tracklet, global_id)
-
-    def _see(self, tracklet: Tracklet, global_id: int) -> None:
-        self.identities[global_id].see(tracklet)
-        self._candidates.see(global_id, tracklet)
-        self._presence.see(global_id, tracklet)
-
-    def _scores(self, tracklet: Tracklet, identities: Sequence[Identity]) -> list[float]:
-        """Log-odds that ``tracklet`` shows the person of each; -inf when it is impossible."""
-        places = [self._place_and_way(tracklet, identity) for identity in identities]
-        possible = [i for i, place in zip(identities, places, strict=True) if place > -math.inf]
-        looks = iter(self._looks(tracklet, possible))
-        prior = self._prior(tracklet)
-        return [prior + place + next(looks) if place > -math.inf else place for place in places]
-
-    def _place_and_way(self, tracklet: Tracklet, identity: Identity) -> float:
-        way = self._candidates.way(tracklet, identity)
-        if way == -math.inf:
-            return way
-        return way + identity.place_evidence(tracklet, self.rules.limits)
-
-    def _prior(self, tracklet: Tracklet) -> float:
-        """The more people are known, the more likely one of them looks like a stranger.
-
-        Where it is known who can come, it is known how likely a stranger is beside them.
-        """
-        known_ways = self.rules.topology.knows(tracklet.camera_id)
-        return 0.0 if known_ways else -math.log(1 + len(self.identities))
-
-    def _looks(self, tracklet: Tracklet, identities: Sequence[Identity]) -> list[float]:
-        """Log-odds from appearance; what the same camera and the others say is averaged."""
-        calibration = self.rules.calibration
-        lines = calibration.same_camera, calibration.other_cameras
-        shift = self.strangers.shift(calibration.strangers)
-        known_ways = self.rules.topology.knows(tracklet.camera_id)
-        trust = AMONG_FEW if known_ways else AMONG_MANY
-        galleries = [g for identity in identities for g in identity.galleries(tracklet.camera_id)]
-        cosines = iter(similarities(tracklet.exemplars, tracklet.qualities, galleries))
-        looks = []
-        for _ in identities:
-            evidence = [appearance_evidence(next(cosines), line, shift, trust) for line in lines]
-            said = [log_odds for log_odds in evidence if log_odds is not None]
-            looks.append(sum(said) / len(said) if said else 0.0)
-        return looks
+    def _note(self, tracklet: Tracklet) -> None:
+        """What is over can be judged as a whole."""
+        if tracklet.closed:
+            self._over.append(tracklet.key)
 
     def _learn_strangers(self, tracklet: Tracklet) -> None:
         """Compare with the people who are decided and were there at the same time."""
-        for global_id, key in self._presence.beside(tracklet):
+        for global_id, key in self.people.presence.beside(tracklet):
             member = self.identities[global_id].members[key]
             cosine = similarity(tracklet.exemplars, tracklet.qualities, member.exemplars)
             if cosine is not None:
                 self.strangers.see(cosine)
 
-    def _merge_all(self) -> list[Decision]:
-        alone = _log_odds(self.rules.min_confidence)
-        decisions = []
-        merges = merge_identities(self.identities, self._pair_score, alone)
-        for merge in merges:
-            reason = f"same person as {merge.gone}"
-            self._candidates.forget(merge.gone)
-            for key in merge.keys:
-                self._owner[key] = merge.kept
-                decisions.append(
-                    Decision(key, merge.kept, _probability(merge.score), "merged", reason)
-                )
-        # What was kept may have been absorbed by another afterwards.
-        for merge in (merge for merge in merges if merge.kept in self.identities):
-            for key in merge.keys:
-                self._see(self.identities[merge.kept].members[key], merge.kept)
-        return decisions
+    def _refine(self, at: float) -> list[Decision]:
+        """Correct and confirm what was decided on the tracklets that are over since the last."""
+        over, self._over = sorted({*self._over}), []
+        found = [t for key in over if (t := self.people.tracklet(key)) is not None]
+        due = [t for t in found if t.end >= at - self.rules.refine_s and len(t.path)]
+        if not due:
+            return []
+        tied = [t for t in due if self.people.has_ways(self._person_of(t))]
+        free = [t for t in due if not self.people.has_ways(self._person_of(t))]
+        self._evidence.begin(self.strangers, len(self.identities))
+        judged = refine(sorted(tied, key=lambda t: (t.start, t.key)), self.people, self._evidence)
+        judged.margins.update(margins_without_ways(free, self.people, self._scores))
+        return corrections(self.people, judged)
 
-    def _pair_score(self, a: Identity, b: Identity) -> float:
-        """Every member of ``b`` must fit ``a``; what they say is averaged by length."""
-        members = list(b.members.values())
-        scores = []
-        for member in members:
-            scores += self._scores(member, [a])
-            if scores[-1] == -math.inf:
-                return -math.inf
-        # A member that has faded says nothing any more.
-        weights = [member.count if len(member.path) else 0 for member in members]
-        if not any(weights):
-            return -math.inf
-        weighted = sum(weight * score for weight, score in zip(weights, scores, strict=True))
-        return weighted / sum(weights)
+    def _person_of(self, tracklet: Tracklet) -> int:
+        owner = self.people.owner(tracklet.key)
+        assert owner is not None
+        return owner
+
+    def _solve(self) -> list[Decision]:
+        """The best solution over all tracklets, in place of the online one."""
+        merged = merge_people(self.people, self._scores, self.rules.min_confidence)
+        decisions = corrections(self.people, merged)
+        self._evidence.begin(self.strangers, len(self.identities))
+        solved = solve(self.people, self._evidence, self.topology)
+        return [*decisions, *corrections(self.people, solved)]
 
     def _fade(self) -> None:
         """Let go of old looks and paths, by the time of the tracklets, so that it is repeatable."""
         ends = [tracklet.end for tracklet in self.waiting.values()]
         ends += [identity.last_seen for identity in self.identities.values()]
         before = max(ends, default=-math.inf) - self.rules.gallery_s
-        for identity in self.identities.values():
-            if identity.fades_after < before:
-                identity.fade(before)
-
-
-def _probability(log_odds: float) -> float:
-    if log_odds == -math.inf:
-        return 0.0
-    return 1 / (1 + math.exp(-log_odds))
-
-
-def _log_odds(probability: float) -> float:
-    bounded = min(max(probability, 1e-6), 1 - 1e-6)
-    return math.log(bounded / (1 - bounded))
+        for key in self.people.fade(before):
+            self._evidence.forget(key)

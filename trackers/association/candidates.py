@@ -4,9 +4,10 @@ The rest of the site need not be looked at, so a decision costs the same on a la
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from trackers.association.identity import Identity
+from trackers.association.lookalikes import Lookalikes
 from trackers.association.topology import (
     Passage,
     Topology,
@@ -16,6 +17,11 @@ from trackers.association.topology import (
 )
 from trackers.tracklet import Tracklet
 
+# Of more than so many, none can be told from the others by looks alone.
+_MANY = 64
+# As long after somebody was lost, where they were says where they are.
+_RECENT_S = 60.0
+
 
 class Candidates:
     """People by the camera that saw them last. Tell it of every tracklet that becomes theirs."""
@@ -24,28 +30,33 @@ class Candidates:
         self._topology = topology
         self._last: dict[int, Tracklet] = {}
         # Each with a time after which neither they nor those before them in the dict were seen.
-        # Under "" are those of whose camera nothing is known: they may be anywhere.
         self._at: dict[str, dict[int, tuple[float, Tracklet]]] = {}
         self._marks: dict[str, float] = {}
+        self._looks = Lookalikes()
 
     def see(self, global_id: int, tracklet: Tracklet) -> None:
         """Take a tracklet of this person, or a newer revision of one."""
         known = self._last.get(global_id)
         last = tracklet if known is None else later_of(known, tracklet)
         if known is not None:
-            del self._at[self._place(known)][global_id]
-        place = self._place(last)
+            del self._at[known.camera_id][global_id]
+        place = last.camera_id
         self._last[global_id] = last
         self._marks[place] = max(self._marks.get(place, -math.inf), last.end)
         self._at.setdefault(place, {})[global_id] = self._marks[place], last
+        self._looks.put(global_id, last.exemplars)
 
     def forget(self, global_id: int) -> None:
         """Leave a person out."""
         last = self._last.pop(global_id)
-        del self._at[self._place(last)][global_id]
+        del self._at[last.camera_id][global_id]
+        self._looks.drop(global_id)
 
     def of(self, tracklets: Iterable[Tracklet]) -> list[int]:
-        """The global ids, in order, of all whom one of ``tracklets`` can show, and few others."""
+        """The global ids, in order, of all whom one of ``tracklets`` can show, and few others.
+
+        Of very many who may be anywhere, the most alike.
+        """
         return sorted(set().union(*(self._of_one(tracklet) for tracklet in tracklets)))
 
     def way(self, tracklet: Tracklet, identity: Identity) -> float:
@@ -60,22 +71,35 @@ class Candidates:
         twice = any(in_two_places(tracklet, member, self._topology) for member in members)
         return -math.inf if twice else evidence
 
-    def _of_one(self, tracklet: Tracklet) -> Iterable[int]:
-        if not self._topology.knows(tracklet.camera_id):
-            return self._last.keys()
-        ways = self._topology.passages[tracklet.camera_id]
-        found = list(self._at.get("", ()))
-        for camera_id in self._topology.near(tracklet.camera_id):
-            earliest, latest = _left_between(tracklet, ways.get(camera_id))
-            for global_id, (mark, last) in reversed(self._at.get(camera_id, {}).items()):
-                if mark < earliest:
-                    break
-                if earliest <= last.end <= latest or last.start > tracklet.start:
-                    found.append(global_id)
-        return found
+    def _of_one(self, tracklet: Tracklet) -> set[int]:
+        if self._topology.knows(tracklet.camera_id):
+            ways = self._topology.passages[tracklet.camera_id]
+            near = self._topology.near(tracklet.camera_id)
+            spans = [(place, _left_between(tracklet, ways.get(place))) for place in near]
+        else:
+            spans = [(tracklet.camera_id, (tracklet.start - _RECENT_S, tracklet.end))]
+        found = {i for place, span in spans for i in self._left(tracklet, place, *span)}
+        return found | self._anywhere(tracklet)
 
-    def _place(self, tracklet: Tracklet) -> str:
-        return tracklet.camera_id if self._topology.knows(tracklet.camera_id) else ""
+    def _left(
+        self, tracklet: Tracklet, place: str, earliest: float, latest: float
+    ) -> Iterator[int]:
+        """Who left ``place`` between two moments, or is there since ``tracklet`` began."""
+        for global_id, (mark, last) in reversed(self._at.get(place, {}).items()):
+            if mark < earliest:
+                return
+            if earliest <= last.end <= latest or last.start > tracklet.start:
+                yield global_id
+
+    def _anywhere(self, tracklet: Tracklet) -> set[int]:
+        """Those of whom it is not known whether they can come to where ``tracklet`` is."""
+        knows = self._topology.knows
+        here = knows(tracklet.camera_id)
+        places = [people for place, people in self._at.items() if not (here and knows(place))]
+        anywhere = set().union(*places)
+        if len(anywhere) <= _MANY:
+            return anywhere
+        return anywhere.intersection(self._looks.most(tracklet.exemplars, _MANY))
 
 
 def _left_between(tracklet: Tracklet, passage: Passage | None) -> tuple[float, float]:

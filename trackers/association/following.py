@@ -253,6 +253,13 @@ class Following:
         walk.hits += 1
         walk.tracks[camera_id] = track_id, self.time
 
+    def leave(self, numbers: set[int]) -> None:
+        """Follow these walkers no longer; who is still there is a new one."""
+        kept = np.array([walk.number not in numbers for walk in self.walks], bool)
+        if not kept.all():
+            self.walks = [walk for walk in self.walks if walk.number not in numbers]
+            self.walkers = self.walkers.take(kept)
+
     def end_lost(self, time: float) -> list[Walk]:
         """Drop the walkers who were not seen for too long at ``time``; returns them."""
         lost = [

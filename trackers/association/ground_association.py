@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from trackers.association.association import Association, Decision, Rules
+from trackers.association.decision import PROBABLE
 from trackers.association.following import Following, Point
 from trackers.association.memory import (
     following_memory,
@@ -45,13 +46,17 @@ class GroundAssociation(Association):
         # Those before it are over.
         self._next_moment = _moment(-_NEVER)
 
+    def see_ground(self, camera_id: str, view: View) -> None:
+        """From now on this camera sees the ground like this."""
+        self.views[camera_id] = view
+
     def tracklet(self, key: TrackletKey) -> Tracklet | None:
         """The last known revision of a track or a walk, None when it is unknown or forgotten."""
         return self._tracklets.get(key) or super().tracklet(key)
 
     def observe(self, tracklet: Tracklet) -> None:
         """Take a revision of a tracklet; one that is not newer than the last changes nothing."""
-        if tracklet.camera_id not in self.views:
+        if not self._is_on_the_ground(tracklet):
             super().observe(tracklet)
             return
         known = self._tracklets.get(tracklet.key)
@@ -61,10 +66,10 @@ class GroundAssociation(Association):
         self._tracklets[tracklet.key] = tracklet
         self._take_points(tracklet, -math.inf if known is None else known.path[-1, 0])
 
-    def restore(self, tracklet: Tracklet, global_id: int | None) -> None:
+    def restore(self, tracklet: Tracklet, global_id: int | None, state: str = PROBABLE) -> None:
         """Put back a tracklet or a walk as it was before a restart, after `following` and `log`."""
-        if tracklet.camera_id not in self.views:
-            super().restore(tracklet, global_id)
+        if not self._is_on_the_ground(tracklet):
+            super().restore(tracklet, global_id, state)
             return
         self.has_looks = self.has_looks or len(tracklet.exemplars) > 0
         self._tracklets[tracklet.key] = tracklet
@@ -113,6 +118,25 @@ class GroundAssociation(Association):
         for key in old:
             del self._tracklets[key]
         return [*gone, *old]
+
+    def remove(self, global_id: int) -> list[TrackletKey]:
+        """Drop a person; returns their tracks, walks, and the tracks that these are made of.
+
+        Of a track that shows others too the looks go: they come again with its next revision.
+        """
+        gone = super().remove(global_id)
+        walks = {number for camera_id, number in gone if camera_id == GROUND}
+        tracks = {piece.key for number in walks for piece in self.log.walks[number].pieces}
+        for number in walks:
+            self.log.drop(number)
+        self.following.leave(walks)
+        for key in tracks:
+            self._tracklets.pop(key, None)
+        return [*gone, *sorted(tracks)]
+
+    def _is_on_the_ground(self, tracklet: Tracklet) -> bool:
+        # A camera may have been calibrated only after it saw somebody.
+        return tracklet.camera_id in self.views and tracklet.ground is not None
 
     def _take_points(self, tracklet: Tracklet, after: float) -> None:
         """Put what was seen later than ``after``, and is not followed yet, to its moments."""
@@ -194,8 +218,9 @@ class GroundAssociation(Association):
             for piece in walk.pieces[walk.told :]:
                 kind = "assigned" if piece.first else "split"
                 reason = "followed on the ground"
+                state = self.state((GROUND, number))
                 decisions.append(
-                    Decision(piece.key, owner, walk.confidence, kind, reason, _since(piece))
+                    Decision(piece.key, owner, walk.confidence, kind, reason, _since(piece), state)
                 )
             walk.told = len(walk.pieces)
         return decisions

@@ -1,5 +1,6 @@
 """A person as the association knows them: the tracklets that are theirs."""
 
+from collections.abc import Set
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -34,6 +35,11 @@ class Identity:
     fades_after: float = np.inf
     _cameras: set[str] = field(default_factory=set)
     _galleries: dict[str, Galleries] = field(default_factory=dict)
+
+    @property
+    def cameras(self) -> Set[str]:
+        """Where this person was seen; do not change it."""
+        return self._cameras
 
     def see(self, tracklet: Tracklet) -> None:
         """Take a tracklet of this person, or a newer revision of one."""
@@ -86,18 +92,21 @@ class Identity:
         seen_together = sum(together) / len(together) if together else 0.0
         return seen_together + (min(apart)[1] if apart else 0.0)
 
-    def fade(self, before: float) -> None:
+    def fade(self, before: float) -> list[TrackletKey]:
         """Drop looks and paths of the members that ended before this moment, seconds UTC.
+
+        Returns those that had any.
 
         When they were where is kept: nobody is twice in one camera at one time, ever. One that
         is still open by then will not go on: its camera broke down.
         """
-        for key, member in self.members.items():
-            if member.end < before and len(member.path):
-                self.members[key] = _faded(member)
-                self._galleries.clear()
+        faded = [key for key, m in self.members.items() if m.end < before and len(m.path)]
+        for key in faded:
+            self.members[key] = _faded(self.members[key])
+            self._galleries.clear()
         vivid = (member.end for member in self.members.values() if len(member.path))
         self.fades_after = min(vivid, default=np.inf)
+        return faded
 
 
 def _best_exemplars(members: list[Tracklet]) -> NDArray[np.float32]:

@@ -1,10 +1,19 @@
-"""Which identities were one person all along: the surest pair is merged first."""
+"""Which identities were one person all along: the surest pair is merged first.
 
+For people whom a camera saw of whose ways nothing is known. Of the others all tracklets are judged
+together, in `global_solution`.
+"""
+
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import combinations
 
+from trackers.association.corrections import Judged
+from trackers.association.decision import log_odds
 from trackers.association.identity import Identity
+from trackers.association.people import People
+from trackers.association.scores import Scores
 from trackers.tracklet import TrackletKey
 
 
@@ -43,3 +52,35 @@ def merge_identities(
         others = sorted(identities.keys() - {kept})
         scores |= promising((min(kept, other), max(kept, other)) for other in others)
     return merges
+
+
+def merge_people(people: People, scores: Scores, least: float) -> Judged:
+    """Who of ``people`` were one, at a probability above ``least``; ids stay those of the older."""
+    copies: dict[int, Identity] = {}
+    for global_id in people.without_ways():
+        copies[global_id] = Identity(global_id)
+        for member in people.identities[global_id].members.values():
+            copies[global_id].see(member)
+    count = len(people.identities)
+    merges = merge_identities(copies, lambda a, b: _fit(a, b, scores, count), log_odds(least))
+    judged = Judged({}, {})
+    for merge in merges:
+        judged.owner.update(dict.fromkeys(merge.keys, merge.kept))
+        judged.margins.update(dict.fromkeys(merge.keys, merge.score))
+    return judged
+
+
+def _fit(a: Identity, b: Identity, scores: Scores, people: int) -> float:
+    """Every member of ``b`` must fit ``a``; what they say is averaged by length."""
+    members = list(b.members.values())
+    said: list[float] = []
+    for member in members:
+        said += scores.of(member, [a], people)
+        if said[-1] == -math.inf:
+            return -math.inf
+    # A member that has faded says nothing any more.
+    weights = [member.count if len(member.path) else 0 for member in members]
+    if not any(weights):
+        return -math.inf
+    weighted = sum(weight * log_odds for weight, log_odds in zip(weights, said, strict=True))
+    return weighted / sum(weights)

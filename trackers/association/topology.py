@@ -1,4 +1,7 @@
-"""Which cameras lead to which, and how likely somebody who left one shows up at another now."""
+"""Which cameras lead to which, and how likely somebody who left one shows up at another now.
+
+Ways are given in the site file, or learnt while running (`learnt_ways`).
+"""
 
 import math
 from collections.abc import Mapping
@@ -15,12 +18,12 @@ _MISSED = 0.1
 _STAY_S = 8.0
 # A single-camera tracker loses somebody who is still there, or who turns back, and finds them soon.
 _BROKEN, _BREAK_S = 0.2, 2.0
-# How much slower or faster than typical people walk, as a logarithm.
-_PACE_SPREAD = 0.35
+#: How much slower or faster than typical people walk, as a logarithm.
+PACE_SPREAD = 0.35
 # Some stop on the way.
 _PAUSES, _PAUSE_S = 0.1, 90.0
-# Two clocks differ, and views touch: at one moment, and still not seen twice.
-_TOUCH_S = 1.0
+#: Two clocks differ, and views touch: at one moment, and still not seen twice.
+TOUCH_S = 1.0
 # What is less likely than this is out of the question: appearance could not make up for it.
 _HOPELESS = -4.5
 _EDGE_S = 0.1
@@ -31,20 +34,22 @@ _ROOT_2_PI = math.sqrt(2 * math.pi)
 class Passage:
     """A way between two views: the ``share`` of people who take it, and their typical seconds.
 
-    ``overlaps`` says that both cameras may see a person at one time. Nobody comes sooner than
-    ``shortest_s`` after they left, or later than ``longest_s``.
+    ``overlaps`` says that both cameras may see a person at one time; ``spread`` by how much people
+    differ in their seconds, as a logarithm. Nobody comes sooner than ``shortest_s`` after they
+    left, or later than ``longest_s``.
     """
 
     share: float
     typical_s: float
     overlaps: bool = False
+    spread: float = PACE_SPREAD
     shortest_s: float = field(init=False)
     longest_s: float = field(init=False)
 
     def __post_init__(self) -> None:
         # Before the mode, and after the median, it gets less and less likely.
-        mode = (self.typical_s + _TOUCH_S) * math.exp(-(_PACE_SPREAD**2)) - _TOUCH_S
-        shortest_s = -math.inf if self.overlaps else _edge(self, mode, -_TOUCH_S)
+        mode = (self.typical_s + TOUCH_S) * math.exp(-(self.spread**2)) - TOUCH_S
+        shortest_s = -math.inf if self.overlaps else _edge(self, mode, -TOUCH_S)
         object.__setattr__(self, "shortest_s", shortest_s)
         object.__setattr__(self, "longest_s", _edge(self, max(self.typical_s, _BREAK_S), 3600.0))
 
@@ -58,31 +63,49 @@ class Passage:
         return evidence if evidence > _HOPELESS else -math.inf
 
 
-@dataclass(frozen=True, slots=True)
 class Topology:
     """``passages[later][earlier]``: how people come to ``later`` when last seen at ``earlier``.
 
-    Cameras that are not in it are unknown: nothing can be said about them.
+    Cameras that are not known: nothing can be said about them. All ``passages`` that it begins
+    with are given, and stay as they are.
     """
 
-    passages: Mapping[str, Mapping[str, Passage]] = field(default_factory=dict)
-    _near: dict[str, tuple[str, ...]] = field(default_factory=dict, init=False)
-
-    def __post_init__(self) -> None:
-        near: dict[str, set[str]] = {camera_id: set() for camera_id in self.passages}
+    def __init__(self, passages: Mapping[str, Mapping[str, Passage]] | None = None) -> None:
+        self.passages = {later: dict(ways) for later, ways in (passages or {}).items()}
+        self._given = frozenset(self.passages)
+        self._known = set(self.passages)
+        self._leads: dict[str, set[str]] = {}
         for later, ways in self.passages.items():
-            near[later].update(ways)
             for earlier in ways:
-                near.setdefault(earlier, set()).add(later)
-        self._near.update({camera_id: tuple(sorted(near[camera_id])) for camera_id in near})
+                self._leads.setdefault(earlier, set()).add(later)
 
-    def near(self, camera_id: str) -> tuple[str, ...]:
+    def learn(self, earlier: str, ways: Mapping[str, Passage]) -> None:
+        """Take ``ways`` from ``earlier``, by where they lead to, in place of those of before.
+
+        The camera is known from now on. Between two cameras with given ways nothing is learnt.
+        """
+        leads = self._leads.setdefault(earlier, set())
+        for later in [later for later in leads if not self.is_given(earlier, later)]:
+            del self.passages[later][earlier]
+            leads.remove(later)
+        for later, passage in ways.items():
+            if not self.is_given(earlier, later):
+                self.passages.setdefault(later, {})[earlier] = passage
+                leads.add(later)
+        self.passages.setdefault(earlier, {})
+        self._known.add(earlier)
+
+    def is_given(self, *camera_ids: str) -> bool:
+        """Whether the ways between these cameras were given."""
+        return self._given.issuperset(camera_ids)
+
+    def near(self, camera_id: str) -> list[str]:
         """The cameras from which or to which a passage leads, this one included when it is."""
-        return self._near[camera_id]
+        return sorted({*self.passages[camera_id], *self._leads.get(camera_id, ())})
 
     def knows(self, camera_id: str) -> bool:
-        """Whether the ways to this camera are known."""
-        return camera_id in self.passages
+        """Whether the ways to and from this camera are known."""
+        return camera_id in self._known
 
     def evidence(self, earlier: str, later: str, gap_s: float) -> float:
         """Log-odds that who left ``earlier`` is who came to ``later`` ``gap_s`` after that.
@@ -108,6 +131,11 @@ def topology_of(walking_times: Mapping[tuple[str, str], float]) -> Topology:
     return Topology({camera_id: _ways_to(camera_id, direct) for camera_id in direct})
 
 
+def broken_track() -> Passage:
+    """How somebody is lost and found in one view."""
+    return Passage(_BROKEN, _BREAK_S)
+
+
 def way_evidence(tracklet: Tracklet, last: Tracklet, topology: Topology) -> float:
     """Log-odds that ``tracklet`` shows who was seen last as ``last``, whichever began earlier."""
     earlier, later = (last, tracklet) if last.start <= tracklet.start else (tracklet, last)
@@ -127,7 +155,7 @@ def in_two_places(a: Tracklet, b: Tracklet, topology: Topology) -> bool:
         return False
     passage = topology.passages[a.camera_id].get(b.camera_id)
     together_s = min(a.end, b.end) - max(a.start, b.start)
-    return together_s > _TOUCH_S and not (passage is not None and passage.overlaps)
+    return together_s > TOUCH_S and not (passage is not None and passage.overlaps)
 
 
 def _density(passage: Passage, gap_s: float) -> float:
@@ -136,8 +164,8 @@ def _density(passage: Passage, gap_s: float) -> float:
     paused = math.exp(-pause_s / _PAUSE_S) / _PAUSE_S if pause_s > 0 else 0.0
     if passage.overlaps:
         walked = 1 / _STAY_S if gap_s <= _BREAK_S else 0.0
-    elif gap_s > -_TOUCH_S:
-        walked = _log_normal(gap_s + _TOUCH_S, passage.typical_s + _TOUCH_S)
+    elif gap_s > -TOUCH_S:
+        walked = _log_normal(gap_s + TOUCH_S, passage.typical_s + TOUCH_S, passage.spread)
     else:
         walked = 0.0
     return (1 - _PAUSES) * walked + _PAUSES * paused
@@ -154,13 +182,13 @@ def _edge(passage: Passage, possible: float, impossible: float) -> float:
     return impossible
 
 
-def _log_normal(value: float, median: float) -> float:
-    deviation = math.log(value / median) / _PACE_SPREAD
-    return math.exp(-deviation * deviation / 2) / (value * _PACE_SPREAD * _ROOT_2_PI)
+def _log_normal(value: float, median: float, spread: float) -> float:
+    deviation = math.log(value / median) / spread
+    return math.exp(-deviation * deviation / 2) / (value * spread * _ROOT_2_PI)
 
 
 def _ways_to(camera_id: str, direct: Mapping[str, Mapping[str, float]]) -> dict[str, Passage]:
-    ways = {camera_id: Passage(_BROKEN, _BREAK_S)}
+    ways = {camera_id: broken_track()}
     for between, seconds in direct[camera_id].items():
         ways[between] = Passage(1 / len(direct[between]), seconds, overlaps=seconds == 0)
     for between, seconds in direct[camera_id].items():

@@ -42,7 +42,7 @@ def decisions_of(association: Association, site: SiteGraph, tracks: Tracks) -> l
 def test_candidates_decide_as_everybody_would(monkeypatch: pytest.MonkeyPatch) -> None:
     site, tracks = a_day(12, 250)
     # So short that people are forgotten on the way.
-    rules = replace(rules_of(site), gallery_s=60.0)
+    rules = replace(rules_of(site), gallery_s=60.0, refine_s=0.0)
     fast = decisions_of(Association(rules), site, tracks)
     slow_association = Association(rules)
     everybody = slow_association.identities
@@ -57,7 +57,9 @@ def test_people_are_found_again_where_the_ways_are_known() -> None:
     site, tracks = a_day(12, 250)
     with_ways = replay(site, tracks, 1, Association(rules_of(site)), lambda: 0.0)
     without = replay(site, tracks, 1, Association(rules_of(None)), lambda: 0.0)
-    assert idf1_of(tracks, with_ways) > 0.75 > idf1_of(tracks, without) + 0.2
+    online = idf1_of(tracks, with_ways.identity)
+    assert online > 0.75 > idf1_of(tracks, without.identity) + 0.2
+    assert idf1_of(tracks, with_ways.finished) > online
 
 
 def test_no_more_people_are_looked_at_on_a_larger_site(monkeypatch: pytest.MonkeyPatch) -> None:

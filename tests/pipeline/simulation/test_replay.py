@@ -34,18 +34,24 @@ class Oracle:
     def forget(self, at: float) -> list[TrackletKey]:
         return []
 
+    def finish(self) -> list[Decision]:
+        return [Decision(("c0000", 1), 0, 1, "merged", "")]
+
 
 def test_an_oracle_is_right_and_only_its_own_time_counts() -> None:
     ticks = count()
     replayed = replay(SITE, TRACKS, 1, Oracle(), lambda: float(next(ticks)))
-    assert idf1_of(TRACKS, replayed) == 1
+    assert idf1_of(TRACKS, replayed.identity) == 1
+    assert replayed.finished[0] == 0
+    assert (replayed.finished[1:] == replayed.identity[1:]).all()
     # One tick for each second of the day: the clock is read before and after it.
     assert replayed.latencies_s.tolist() == [1.0] * len(TRACKS)
-    assert replayed.busy_s == next(ticks) / 2
+    assert replayed.finish_s == 1
+    assert replayed.busy_s == next(ticks) / 2 - 1
 
 
 def test_who_is_never_decided_is_nobody() -> None:
     replayed = replay(SITE, TRACKS, 1, Clustering(), lambda: 0.0)
     late = TRACKS.end > TRACKS.end.max() - 3
     assert (replayed.identity[~late] > 0).all()
-    assert idf1_of(TRACKS, replayed) == pytest.approx(1, abs=0.4)
+    assert idf1_of(TRACKS, replayed.identity) == pytest.approx(1, abs=0.4)

@@ -34,7 +34,8 @@ def _decide(association, at, *tracklets):
 
 
 def _ids(decisions):
-    return {decision.key: decision.global_id for decision in decisions}
+    """Of those that say anything new."""
+    return {d.key: d.global_id for d in decisions if d.kind != "confirmed"}
 
 
 class TestWhen:
@@ -85,8 +86,9 @@ class TestWho:
     def test_a_known_person_in_another_camera(self):
         association = _association((make_tracklet(0, 5, looks=ANNA), 7))
         seen = make_tracklet(6, 9, camera_id="b", looks=ANNA)
-        (decision,) = _decide(association, 9, seen)
+        decision, confirmed = _decide(association, 9, seen)
         assert (decision.global_id, decision.reason) == (7, "known person")
+        assert (decision.state, confirmed.state) == ("probable", "confirmed")
         # 3 at most for the looks, less the prior for one other person.
         assert decision.confidence == pytest.approx(1 / (1 + 2 * math.exp(-3)))
         assert association.tracklet(seen.key) is seen

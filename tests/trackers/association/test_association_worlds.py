@@ -87,7 +87,7 @@ def _restarted(association):
     keys = [*association.waiting]
     keys += [key for identity in association.identities.values() for key in identity.members]
     for key in sorted(keys, reverse=True):
-        fresh.restore(association.tracklet(key), association.owner(key))
+        fresh.restore(association.tracklet(key), association.owner(key), association.state(key))
     fresh.next_global_id = association.next_global_id
     return fresh
 

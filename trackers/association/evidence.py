@@ -1,0 +1,162 @@
+"""What two tracklets say of being one person, for judging whole sets of them.
+
+The same ways, places and looks as when the association decides second by second, but of pairs:
+who came after whom, who cannot be whom, and how alike the two look.
+"""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trackers.association.appearance import (
+    AMONG_MANY,
+    Strangers,
+    appearance_evidence,
+)
+from trackers.association.decision import Rules, log_odds
+from trackers.association.motion import comparable, exclusive, motion_evidence
+from trackers.association.topology import Topology, in_two_places
+from trackers.tracklet import Tracklet
+from trackers.tracklet import TrackletKey as Key
+
+# Where it is known who can come, somebody who was seen before is this much likelier than somebody
+# new: a site has few doors.
+_SEEN_BEFORE = 3.0
+
+
+class Evidence:
+    """Between closed tracklets nothing is worked out twice. Forget those that are of no more use.
+
+    Call `begin` before each use: what was learnt since counts.
+    """
+
+    def __init__(self, rules: Rules, topology: Topology) -> None:
+        self._rules = rules
+        self._topology = topology
+        self._shift = 0.0
+        self._new = 0.0
+        self._cosines: dict[Key, dict[Key, float | None]] = {}
+        self._ways: dict[tuple[Key, Key], float] = {}
+        self._places: dict[tuple[Key, Key], float] = {}
+        self._said: dict[Key, dict[Key, float]] = {}
+        self._least = log_odds(rules.min_confidence)
+
+    def begin(self, strangers: Strangers, people: int) -> None:
+        """``people`` is how many are known on the site."""
+        self._shift = strangers.shift(self._rules.calibration.strangers)
+        self._new = -math.log(1 + people)
+        self._said.clear()
+        self._ways.clear()
+        self._places.clear()
+
+    def forget(self, key: Key) -> None:
+        """Leave a tracklet out."""
+        for other in self._cosines.pop(key, ()):
+            self._cosines[other].pop(key, None)
+
+    def way(self, earlier: Tracklet, later: Tracklet) -> float:
+        """Log-odds that who was ``earlier`` was next seen as ``later``; -inf when impossible.
+
+        One that has faded says nothing.
+        """
+        if not len(earlier.path) or not len(later.path):
+            return 0.0
+        pair = earlier.key, later.key
+        found = self._ways.get(pair)
+        if found is None:
+            gap_s = later.start - earlier.end
+            way = self._topology.evidence(earlier.camera_id, later.camera_id, gap_s)
+            known_ways = self._topology.knows(later.camera_id)
+            found = way + (_SEEN_BEFORE if known_ways else self._new) - self._least
+            self._ways[pair] = found
+        return found
+
+    def likeliest(self, later: Tracklet, earlier: Sequence[Tracklet], most: int) -> list[Key]:
+        """The ``most`` of ``earlier`` who, by way and looks, were next seen as ``later``."""
+        possible = [other for other in earlier if self.way(other, later) > -math.inf]
+        if len(possible) <= most:
+            return [other.key for other in possible]
+        self.looks(later, possible)
+        said = self._said[later.key]
+        log_odds = {other.key: self.way(other, later) + said[other.key] for other in possible}
+        return sorted(log_odds, key=lambda key: (-log_odds[key], key))[:most]
+
+    def place(self, earlier: Tracklet, later: Tracklet) -> float:
+        """Log-odds that who was ``earlier`` was seen there as ``later``; -inf when impossible.
+
+        Both are of one camera, or on the ground.
+        """
+        pair = earlier.key, later.key
+        found = self._places.get(pair)
+        if found is None:
+            found = self._places[pair] = motion_evidence(earlier, later, self._rules.limits)
+        return found
+
+    def possible(self, a: Tracklet, b: Tracklet) -> bool:
+        """Whether the two break no hard rule, whoever was seen between them."""
+        if a.end < b.start or b.end < a.start:
+            # Later in one camera is possible only when the earlier is over.
+            return not exclusive(a, b)
+        if exclusive(a, b) or in_two_places(a, b, self._topology):
+            return False
+        return not comparable(a, b) or self.place(a, b) > -math.inf
+
+    def looks(self, tracklet: Tracklet, others: Sequence[Tracklet]) -> float:
+        """Log-odds from appearance, summed over ``others``; nothing to see says 0."""
+        said = self._said.setdefault(tracklet.key, {})
+        missing = [other for other in others if other.key not in said]
+        if missing:
+            self._say(tracklet, missing, said)
+        return sum([said[other.key] for other in others])
+
+    def _say(self, tracklet: Tracklet, others: list[Tracklet], said: dict[Key, float]) -> None:
+        self._compare(tracklet, others)
+        known, line_of = self._cosines[tracklet.key], self._rules.calibration
+        for other in others:
+            same = tracklet.camera_id == other.camera_id
+            line = line_of.same_camera if same else line_of.other_cameras
+            log_odds = appearance_evidence(known[other.key], line, self._shift, AMONG_MANY) or 0.0
+            said[other.key] = log_odds
+            self._said.setdefault(other.key, {})[tracklet.key] = log_odds
+
+    def _compare(self, tracklet: Tracklet, others: list[Tracklet]) -> None:
+        known = self._cosines.setdefault(tracklet.key, {})
+        missing = [other for other in others if other.key not in known]
+        for other, cosine in zip(missing, mutual_similarities(tracklet, missing), strict=True):
+            known[other.key] = cosine
+            self._cosines.setdefault(other.key, {})[tracklet.key] = cosine
+
+
+def mutual_similarities(tracklet: Tracklet, others: list[Tracklet]) -> list[float | None]:
+    """What `similarity` says of ``tracklet`` and each of ``others``, on average of both ways.
+
+    To the last bit the same whichever of the two asks, so that a restart changes nothing.
+    """
+    found: list[float | None] = [None] * len(others)
+    some = [number for number, other in enumerate(others) if len(other.exemplars)]
+    if not some or not len(tracklet.exemplars):
+        return found
+    rows = len(tracklet.exemplars)
+    firsts = np.cumsum([0, *(len(others[number].exemplars) for number in some[:-1])])
+    cosines = np.concatenate([_cosines(tracklet, others[number]) for number in some], axis=1)
+    forth = np.maximum.reduceat(cosines, firsts, axis=1).T * _shares(tracklet)
+    back = cosines.max(axis=0) * np.concatenate([_shares(others[number]) for number in some])
+    sums = np.add.reduceat(forth.ravel(), rows * np.arange(len(some)))
+    for number, mean in zip(
+        some, ((sums + np.add.reduceat(back, firsts)) / 2).tolist(), strict=True
+    ):
+        found[number] = mean
+    return found
+
+
+def _cosines(rows: Tracklet, columns: Tracklet) -> NDArray[np.float32]:
+    if rows.key < columns.key:
+        return np.asarray(rows.exemplars @ columns.exemplars.T)
+    return np.asarray((columns.exemplars @ rows.exemplars.T).T)
+
+
+def _shares(tracklet: Tracklet) -> NDArray[np.float32]:
+    weights = np.maximum(tracklet.qualities, 1e-3)
+    return np.asarray(weights / weights.sum(), np.float32)

@@ -1,0 +1,145 @@
+"""One solution over all tracklets of a recording: the online ids, bettered until nothing gains.
+
+Correlation clustering by local moves: a tracklet, or it and all after it, goes to another person or
+becomes a new one, as long as the whole becomes more likely. Only people who were seen where a way
+leads from are tried, so that the work grows with the number of tracklets.
+"""
+
+from bisect import bisect_left, insort
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+
+from trackers.association.corrections import Judged
+from trackers.association.evidence import Evidence
+from trackers.association.lookalikes import Lookalikes
+from trackers.association.partition import Partition
+from trackers.association.people import People
+from trackers.association.topology import Topology
+from trackers.tracklet import Tracklet, TrackletKey
+
+_PASSES = 10
+# Less is rounding.
+_LEAST_GAIN = 1e-6
+# Who came before is among so many of those for whom way and looks speak most.
+_LIKELIEST = 8
+# Where nothing is known of the ways, as many that look alike are tried,
+_ALIKE = 32
+# and those who were there not longer ago.
+_RECENT_S = 60.0
+
+Owners = dict[TrackletKey, int]
+#: For each tracklet those that were before it and may be the same person.
+Earlier = dict[TrackletKey, list[TrackletKey]]
+
+
+def solve(people: People, evidence: Evidence, topology: Topology) -> Judged:
+    """Whose each tracklet of ``people`` is rather, and how sure that is of each of them."""
+    tied = {g: i for g, i in people.identities.items() if people.has_ways(g)}
+    tracklets = [t for i in tied.values() for t in i.members.values()]
+    ordered = sorted(tracklets, key=lambda t: (t.start, t.key))
+    online = {key: g for g, i in tied.items() for key in i.members}
+    before = earlier_ones(ordered, evidence, topology)
+    partition = Partition(evidence, lambda global_id: _members(people, global_id))
+    owner = improve(ordered, online, before, partition, people.next_global_id)
+    margins = {
+        t.key: partition.margin(t, owner[t.key], _others(t, owner, before))
+        for t in ordered
+        if len(t.path)
+    }
+    named = renamed(owner, online, people.next_global_id)
+    return Judged({key: g for key, g in named.items() if g != online[key]}, margins)
+
+
+def improve(
+    ordered: Sequence[Tracklet],
+    online: Owners,
+    before: Earlier,
+    partition: Partition,
+    next_id: int,
+) -> Owners:
+    """Change the parting until nothing gains; new people get ``next_id`` and those after it."""
+    owner = dict(online)
+    changed_at: dict[int, int] = {}
+    judged_at: dict[TrackletKey, int] = {}
+    changes = 0
+    for _ in range(_PASSES):
+        start = changes
+        for tracklet in ordered:
+            source, others = owner[tracklet.key], _others(tracklet, owner, before)
+            latest = max(changed_at.get(global_id, 0) for global_id in (source, *others))
+            # As long as nobody of these changes, the answer stays the same.
+            if judged_at.get(tracklet.key, -1) >= latest:
+                continue
+            judged_at[tracklet.key] = changes
+            change = partition.judge(tracklet, source, others)
+            if change is None or change.gain <= _LEAST_GAIN:
+                continue
+            target = next_id if change.target is None else change.target
+            next_id = max(next_id, target + 1)
+            partition.apply(change, target)
+            changes += 1
+            changed_at[source] = changed_at[target] = changes
+            owner |= dict.fromkeys(change.moved, target)
+        if changes == start:
+            break
+    return owner
+
+
+def _others(tracklet: Tracklet, owner: Owners, before: Earlier) -> list[int]:
+    return sorted({owner[key] for key in before[tracklet.key]} - {owner[tracklet.key]})
+
+
+def _members(people: People, global_id: int) -> list[Tracklet]:
+    identity = people.identities.get(global_id)
+    return [] if identity is None else list(identity.members.values())
+
+
+def earlier_ones(ordered: Sequence[Tracklet], evidence: Evidence, topology: Topology) -> Earlier:
+    """For each of ``ordered`` (by start) those before it that may be the same person."""
+    at: dict[str, list[tuple[float, int]]] = defaultdict(list)
+    alike = Lookalikes()
+    found: Earlier = {}
+    for number, tracklet in enumerate(ordered):
+        near = [ordered[name] for name in _near(tracklet, at, topology)]
+        possible = evidence.likeliest(tracklet, near, _LIKELIEST)
+        if not topology.knows(tracklet.camera_id):
+            names = alike.most(tracklet.exemplars, _ALIKE)
+            possible += [ordered[name].key for name in sorted(names)]
+        found[tracklet.key] = possible
+        insort(at[tracklet.camera_id], (tracklet.end, number))
+        alike.put(number, tracklet.exemplars)
+    return found
+
+
+def _near(
+    tracklet: Tracklet, at: Mapping[str, list[tuple[float, int]]], topology: Topology
+) -> list[int]:
+    """Those who were seen where a way leads from, not too long ago."""
+    if topology.knows(tracklet.camera_id):
+        ways = topology.passages.get(tracklet.camera_id, {})
+        longest = {camera_id: passage.longest_s for camera_id, passage in ways.items()}
+    else:
+        longest = {tracklet.camera_id: _RECENT_S}
+    near: list[int] = []
+    for camera_id, longest_s in sorted(longest.items()):
+        seen = at.get(camera_id, [])
+        first = bisect_left(seen, (tracklet.start - longest_s, -1))
+        near += [number for _, number in seen[first:]]
+    return near
+
+
+def renamed(owner: Owners, online: Mapping[TrackletKey, int], next_id: int) -> Owners:
+    """``owner`` with people under the ids of ``online``: each that of whom they share most with.
+
+    People who share with nobody that is left take ``next_id`` and those after it.
+    """
+    shared = Counter((online[key], found) for key, found in owner.items())
+    ids: dict[int, int] = {}
+    given: set[int] = set()
+    for (before, found), _ in sorted(shared.items(), key=lambda item: (-item[1], item[0])):
+        if found not in ids and before not in given:
+            ids[found] = before
+            given.add(before)
+    for found in sorted({*owner.values()} - ids.keys()):
+        ids[found], next_id = next_id, next_id + 1
+    return {key: ids[found] for key, found in owner.items()}

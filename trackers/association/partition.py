@@ -1,0 +1,189 @@
+"""Tracklets parted into people, and what a change of the parting would gain.
+
+A person is worth the sum of what their tracklets say: each of the one before it (the way, the
+place), and all of each other (looks). Alone nobody says anything, so a tracklet that nobody speaks
+for is a person of its own. What many pairs say of looks is not independent: it counts the less the
+more they are.
+"""
+
+import math
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from trackers.association.evidence import Evidence
+from trackers.association.motion import comparable
+from trackers.tracklet import Tracklet, TrackletKey
+
+# How much two pairs of looks of one person have in common.
+_SHARED = 0.3
+# What cannot be, and was decided, as log-odds.
+_HOPELESS = -6.0
+
+Members = list[Tracklet]
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """``members`` in order of their start; ``looks`` is the sum over all pairs of them."""
+
+    members: Members
+    looks: float
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """``moved`` go from one person to another, or become a new one (None).
+
+    ``gain`` is by how much the new parting is better, as log-odds; ``whole`` says that nobody is
+    left where they came from.
+    """
+
+    moved: tuple[TrackletKey, ...]
+    source: int
+    target: int | None
+    gain: float
+    whole: bool
+
+
+class Partition:
+    """People by global id; ``load`` gives the tracklets of one when they are first asked for."""
+
+    def __init__(self, evidence: Evidence, load: Callable[[int], Iterable[Tracklet]]) -> None:
+        self._evidence = evidence
+        self._load = load
+        self._groups: dict[int, Group] = {}
+
+    def group(self, global_id: int) -> Group:
+        """A person as they are now."""
+        if global_id not in self._groups:
+            members = sorted(self._load(global_id), key=_order)
+            self._groups[global_id] = self._worth(members, self._all_looks(members))
+        return self._groups[global_id]
+
+    def judge(self, tracklet: Tracklet, source: int, others: Sequence[int]) -> Change | None:
+        """The best change for ``tracklet``, or for it and all after it, if one gains anything.
+
+        ``source`` is whose it is now, ``others`` whose it may be.
+        """
+        home = self.group(source)
+        at = _place(home.members, tracklet)
+        blocks = [[tracklet]] if at + 1 == len(home.members) else [[tracklet], home.members[at:]]
+        best: Change | None = None
+        for block in blocks:
+            change = self._best_of(block, source, others)
+            if change is not None and (best is None or change.gain > best.gain):
+                best = change
+        return best
+
+    def margin(self, tracklet: Tracklet, source: int, others: Sequence[int]) -> float:
+        """Log-odds that ``tracklet`` is ``source`` rather than the best of ``others``, or new."""
+        group = self.group(source)
+        rest = self._without(group, [tracklet])
+        fitting = [other for other in others if self._fits(self.group(other).members, [tracklet])]
+        found = [self._with(self.group(other), [tracklet], 0.0) for other in fitting]
+        gains = [g.value - self.group(o).value for g, o in zip(found, fitting, strict=True) if g]
+        alternatives = [*gains, 0.0] if rest.members else gains
+        return group.value - rest.value - max(alternatives, default=-math.inf)
+
+    def apply(self, change: Change, target: int) -> None:
+        """Make the change; a new person becomes ``target``."""
+        source = self.group(change.source)
+        block = [t for t in source.members if t.key in change.moved]
+        inner = self._all_looks(block)
+        rest = self._without(source, block)
+        joined = self._with(self._groups.get(target, _NOBODY), block, inner)
+        assert joined is not None
+        self._groups[change.source], self._groups[target] = rest, joined
+
+    def _best_of(self, block: Members, source: int, others: Sequence[int]) -> Change | None:
+        home = self._groups[source]
+        inner = self._all_looks(block)
+        rest = self._without(home, block)
+        alone = self._worth(block, inner).value
+        stay = home.value - rest.value
+        best, target = alone, None
+        fitting = [other for other in others if self._fits(self.group(other).members, block)]
+        # All at once is faster than one by one.
+        members = [member for other in fitting for member in self._groups[other].members]
+        for tracklet in block:
+            self._evidence.looks(tracklet, members)
+        for other in fitting:
+            group = self._groups[other]
+            joined = self._with(group, block, inner)
+            if joined is not None and joined.value - group.value > best:
+                best, target = joined.value - group.value, other
+        whole = not rest.members
+        if target is None and whole:
+            return None
+        keys = tuple(t.key for t in block)
+        return Change(keys, source, target, best - stay, whole) if best > stay else None
+
+    def _fits(self, members: Members, block: Members) -> bool:
+        """Whether the first of ``block`` can come where it would; most cannot."""
+        at = _place(members, block[0])
+        way = self._evidence.way
+        if at and way(members[at - 1], block[0]) == -math.inf:
+            return False
+        alone = at == len(members) or len(block) > 1
+        return alone or way(block[0], members[at]) > -math.inf
+
+    def _with(self, group: Group, block: Members, inner: float) -> Group | None:
+        """The group with ``block``; None when that is impossible."""
+        members = _merged(group.members, block)
+        chain, possible = self._chain(members)
+        if not possible or not self._may_be_one(group.members, block):
+            return None
+        across = sum(self._evidence.looks(tracklet, group.members) for tracklet in block)
+        looks = group.looks + inner + across
+        return Group(members, looks, chain + weight(len(members)) * looks)
+
+    def _without(self, group: Group, block: Members) -> Group:
+        keys = {tracklet.key for tracklet in block}
+        rest = [tracklet for tracklet in group.members if tracklet.key not in keys]
+        if not rest:
+            return _NOBODY
+        across = sum(self._evidence.looks(tracklet, rest) for tracklet in block)
+        return self._worth(rest, group.looks - across - self._all_looks(block))
+
+    def _may_be_one(self, members: Members, block: Members) -> bool:
+        return all(self._evidence.possible(a, b) for b in block for a in members)
+
+    def _worth(self, members: Members, looks: float) -> Group:
+        return Group(members, looks, self._chain(members)[0] + weight(len(members)) * looks)
+
+    def _chain(self, members: Members) -> tuple[float, bool]:
+        """What each says of the one before it, and of the one before it there; whether all can."""
+        said = [self._evidence.way(earlier, later) for earlier, later in pairwise(members)]
+        for number, later in enumerate(members):
+            before = reversed(members[:number])
+            there = next((earlier for earlier in before if comparable(earlier, later)), None)
+            if there is not None:
+                said.append(self._evidence.place(there, later))
+        # What was decided although it is hopeless now is not torn apart at any price.
+        return sum([max(log_odds, _HOPELESS) for log_odds in said]), -math.inf not in said
+
+    def _all_looks(self, members: Members) -> float:
+        return sum(self._evidence.looks(t, members[n + 1 :]) for n, t in enumerate(members))
+
+
+def weight(members: int) -> float:
+    """What the looks of a pair count in a group of so many."""
+    return 1 / (1 + _SHARED * max(members - 2, 0))
+
+
+_NOBODY = Group([], 0.0, 0.0)
+
+
+def _order(tracklet: Tracklet) -> tuple[float, TrackletKey]:
+    return tracklet.start, tracklet.key
+
+
+def _place(members: Members, tracklet: Tracklet) -> int:
+    return bisect_left(members, _order(tracklet), key=_order)
+
+
+def _merged(a: Members, b: Members) -> Members:
+    return sorted([*a, *b], key=_order)

@@ -1,0 +1,91 @@
+"""Everybody who is known: whose each tracklet is, and where people were seen."""
+
+from collections.abc import Iterable, Mapping
+
+from trackers.association.candidates import Candidates
+from trackers.association.decision import CONFIRMED, PROBABLE
+from trackers.association.identity import Identity
+from trackers.association.presence import Presence
+from trackers.association.topology import Topology
+from trackers.tracklet import Tracklet, TrackletKey
+
+
+class People:
+    """Identities by global id, and all that has to follow when a tracklet becomes somebody's."""
+
+    def __init__(self, topology: Topology) -> None:
+        self.identities: dict[int, Identity] = {}
+        self._topology = topology
+        self.candidates = Candidates(topology)
+        self.presence = Presence()
+        self.next_global_id = 1
+        self._owner: dict[TrackletKey, int] = {}
+        self._confirmed: set[TrackletKey] = set()
+
+    def owner(self, key: TrackletKey) -> int | None:
+        """The global id of a track, None when it has none."""
+        return self._owner.get(key)
+
+    def state(self, key: TrackletKey) -> str:
+        """Whether it is confirmed who a track is."""
+        return CONFIRMED if key in self._confirmed else PROBABLE
+
+    def confirm(self, key: TrackletKey) -> None:
+        """From now on it is confirmed, until the track becomes somebody else's."""
+        self._confirmed.add(key)
+
+    def tracklet(self, key: TrackletKey) -> Tracklet | None:
+        """The last known revision of a track that is somebody's."""
+        owner = self._owner.get(key)
+        return None if owner is None else self.identities[owner].members[key]
+
+    def join(self, tracklet: Tracklet, global_id: int) -> None:
+        """A tracklet becomes a person's, who may be new."""
+        self._owner[tracklet.key] = global_id
+        self.next_global_id = max(self.next_global_id, global_id + 1)
+        self.identities.setdefault(global_id, Identity(global_id))
+        self.see(tracklet)
+
+    def see(self, tracklet: Tracklet) -> None:
+        """Take a newer revision of a tracklet that is somebody's."""
+        global_id = self._owner[tracklet.key]
+        self.identities[global_id].see(tracklet)
+        self.candidates.see(global_id, tracklet)
+        self.presence.see(global_id, tracklet)
+
+    def regroup(self, owner: Mapping[TrackletKey, int]) -> None:
+        """The tracklets of ``owner`` become those people's, and are no longer confirmed."""
+        before = {self._owner[key] for key in owner}
+        touched = sorted({*before, *owner.values()} & self.identities.keys())
+        members: list[Tracklet] = []
+        for global_id in touched:
+            members += self.identities.pop(global_id).members.values()
+            self.candidates.forget(global_id)
+        self._confirmed -= owner.keys()
+        for tracklet in sorted(members, key=lambda t: (t.end, t.key)):
+            self.join(tracklet, owner.get(tracklet.key, self._owner[tracklet.key]))
+
+    def has_ways(self, global_id: int) -> bool:
+        """Whether the ways to and from every camera that saw this person are known."""
+        return all(self._topology.knows(name) for name in self.identities[global_id].cameras)
+
+    def without_ways(self) -> list[int]:
+        """The others, in order."""
+        return sorted(global_id for global_id in self.identities if not self.has_ways(global_id))
+
+    def forget(self, global_ids: Iterable[int]) -> list[TrackletKey]:
+        """Leave people out; returns their tracks."""
+        gone: list[TrackletKey] = []
+        for global_id in global_ids:
+            gone += self.identities.pop(global_id).members
+            self.candidates.forget(global_id)
+        for key in gone:
+            del self._owner[key]
+            self.presence.forget(key)
+        self._confirmed -= {*gone}
+        return gone
+
+    def fade(self, before: float) -> list[TrackletKey]:
+        """Let go of looks and paths older than this moment, seconds UTC; returns whose."""
+        old = [i for i in self.identities.values() if i.fades_after < before]
+        return [key for identity in old for key in identity.fade(before)]

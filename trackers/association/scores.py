@@ -1,0 +1,74 @@
+"""How likely a tracklet shows each of some people, as the association decides second by second."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from trackers.association.appearance import (
+    AMONG_FEW,
+    AMONG_MANY,
+    Strangers,
+    appearance_evidence,
+)
+from trackers.association.candidates import Candidates
+from trackers.association.decision import Rules
+from trackers.association.identity import Identity
+from trackers.association.similarities import similarities
+from trackers.association.topology import Topology
+from trackers.tracklet import Tracklet
+
+
+@dataclass(slots=True)
+class Scores:
+    """Scores by the rules, the ways that are known, and where people were seen last."""
+
+    rules: Rules
+    topology: Topology
+    candidates: Candidates
+    strangers: Strangers
+
+    def of(
+        self,
+        tracklet: Tracklet,
+        identities: Sequence[Identity],
+        people: int,
+    ) -> list[float]:
+        """Log-odds that ``tracklet`` shows the person of each; -inf when it is impossible.
+
+        ``people`` is how many are known on the site.
+        """
+        places = [self._place_and_way(tracklet, identity) for identity in identities]
+        possible = [i for i, place in zip(identities, places, strict=True) if place > -math.inf]
+        looks = iter(self._looks(tracklet, possible))
+        prior = self._prior(tracklet, people)
+        return [prior + place + next(looks) if place > -math.inf else place for place in places]
+
+    def _place_and_way(self, tracklet: Tracklet, identity: Identity) -> float:
+        way = self.candidates.way(tracklet, identity)
+        if way == -math.inf:
+            return way
+        return way + identity.place_evidence(tracklet, self.rules.limits)
+
+    def _prior(self, tracklet: Tracklet, people: int) -> float:
+        """The more people are known, the more likely one of them looks like a stranger.
+
+        Where it is known who can come, it is known how likely a stranger is beside them.
+        """
+        known_ways = self.topology.knows(tracklet.camera_id)
+        return 0.0 if known_ways else -math.log(1 + people)
+
+    def _looks(self, tracklet: Tracklet, identities: Sequence[Identity]) -> list[float]:
+        """Log-odds from appearance; what the same camera and the others say is averaged."""
+        calibration = self.rules.calibration
+        lines = calibration.same_camera, calibration.other_cameras
+        shift = self.strangers.shift(calibration.strangers)
+        known_ways = self.topology.knows(tracklet.camera_id)
+        trust = AMONG_FEW if known_ways else AMONG_MANY
+        galleries = [g for identity in identities for g in identity.galleries(tracklet.camera_id)]
+        cosines = iter(similarities(tracklet.exemplars, tracklet.qualities, galleries))
+        looks = []
+        for _ in identities:
+            evidence = [appearance_evidence(next(cosines), line, shift, trust) for line in lines]
+            said = [log_odds for log_odds in evidence if log_odds is not None]
+            looks.append(sum(said) / len(said) if said else 0.0)
+        return looks
