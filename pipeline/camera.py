@@ -15,6 +15,7 @@ from pipeline.bus.messages import (
     tracklet_message,
 )
 from pipeline.config import SiteConfig, TrackerConfig
+from pipeline.config_privacy import Blur
 from pipeline.crops import Crop, crop_of, qualities
 from pipeline.errors import UserError, unknown_name
 from pipeline.frame import Frame
@@ -72,8 +73,8 @@ class Camera:
         self._now = -math.inf
         self.timestamp = -math.inf
 
-    def see(self, frame: AnyFrame, detections: Detections) -> None:
-        """Track the detections of the next frame and choose crops."""
+    def see(self, frame: AnyFrame, detections: Detections) -> Detections:
+        """Track the detections of the next frame and choose crops; returns the tracked ones."""
         image = frame.image if isinstance(frame, Frame) else None
         tracked = self._tracker.update(detections, image, frame.timestamp)
         tracked = self._log.add(tracked, frame.timestamp)
@@ -86,6 +87,7 @@ class Camera:
         self._due += self._choice.take_finished(frame.timestamp)
         self._offer(tracked, image, frame.timestamp)
         self._end_overdue(frame.timestamp)
+        return tracked
 
     @property
     def reached(self) -> float:
@@ -112,8 +114,9 @@ class Camera:
         """The embedding ``(D,)`` of a crop that `take_due` gave."""
         exemplar = Exemplar(chosen.timestamp, chosen.quality, embedding)
         self._log.add_exemplar(chosen.track_id, exemplar)
-        if self._thumbnails is not None and chosen.crop.image is not None:
-            self._thumbnails.offer(chosen.track_id, chosen.quality, chosen.crop.image)
+        crop = chosen.crop
+        if self._thumbnails is not None and crop.image is not None:
+            self._thumbnails.offer(chosen.track_id, chosen.quality, crop.image, crop.people)
 
     def close_tracks(self) -> None:
         """Close the tracks that have ended, once all their crops are embedded."""
@@ -237,6 +240,8 @@ def _observations(camera_id: str, rows: list[_Rows]) -> ObservationsMessage:
     )
 
 
-def thumbnails_of(folder: Path | None, camera_id: str) -> Thumbnails | None:
+def thumbnails_of(
+    folder: Path | None, camera_id: str, blur: Blur, after: int = 0
+) -> Thumbnails | None:
     """Where thumbnails of this camera go, None when they are not to be kept."""
-    return None if folder is None else Thumbnails(folder, camera_id)
+    return None if folder is None else Thumbnails(folder, camera_id, blur, after)

@@ -6,7 +6,10 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field, field_validator, model_validator
 
+from pipeline.config_api import ApiConfig
+from pipeline.config_privacy import PrivacyConfig, RetentionConfig
 from pipeline.config_section import Matrix, Name, Option, Score, Seconds, Section
+from pipeline.config_service import ServiceConfig
 
 
 class Calibration(Section):
@@ -140,13 +143,15 @@ class Similarity(Section):
 
 
 class AssociationConfig(Section):
-    """How tracklets become people. Times are seconds of event time.
+    """How tracklets become people. Times are seconds of event time, ``node_silent_s`` of a clock on
+    the wall: after that nobody waits for the live cameras of a node from which nothing comes.
 
     ``similarity`` says what the cosines of one's own embeddings are worth; None takes what is known
     of the ReID network.
     """
 
     interval_s: Seconds = 1.0
+    node_silent_s: Seconds = 10.0
     evidence_s: Annotated[float, Field(ge=0)] = 1.5
     min_exemplars: Annotated[int, Field(ge=1)] = 2
     min_confidence: Score = 0.5
@@ -154,6 +159,14 @@ class AssociationConfig(Section):
     max_speed: Annotated[float, Field(gt=0, description="metres a second")] = 3.0
     max_ground_distance: Annotated[float, Field(gt=0, description="metres")] = 1.5
     similarity: Similarity | None = None
+
+    @model_validator(mode="after")
+    def _silence_is_long(self) -> "AssociationConfig":
+        if self.node_silent_s < 2 * self.interval_s:
+            raise ValueError(
+                "node_silent_s must be at least 2 * interval_s: a node at work is heard that often"
+            )
+        return self
 
 
 class Way(Section):
@@ -203,6 +216,10 @@ class SiteConfig(Section):
     reid: ReidConfig = ReidConfig()
     association: AssociationConfig = AssociationConfig()
     recording: RecordingConfig = RecordingConfig()
+    retention: RetentionConfig = RetentionConfig()
+    privacy: PrivacyConfig = PrivacyConfig()
+    service: ServiceConfig = ServiceConfig()
+    api: ApiConfig = ApiConfig()
 
     @model_validator(mode="after")
     def _people_outlast_their_tracks(self) -> "SiteConfig":

@@ -78,19 +78,26 @@ def _first_fault(error: ValidationError, origin: str) -> str:
         message = "expected keys and values"
     else:
         message = fault["msg"].removeprefix("Value error, ").replace("Input should be", "expected")
-    return f"{origin}: {key}: {message}{_got(fault['input'])}"
+    # What was given as a token is a secret, however wrong.
+    got = "" if fault["loc"][-1] == "token" else _got(fault["input"])
+    return f"{origin}: {key}: {message}{got}"
 
 
 def _shown_key(key: object) -> str:
     """A key for a message: on one line, and not when it is an address."""
-    return "***" if "://" in str(key) else " ".join(str(key).split())
+    return "***" if _may_be_address(key) else " ".join(str(key).split())
+
+
+def _may_be_address(value: object) -> bool:
+    """Whether there may be a password in ``value``, also where an address has a slip in it."""
+    return "://" in str(value) or "@" in str(value)
 
 
 def _got(value: object) -> str:
     if isinstance(value, dict):
         return ""
     # An address may hold a password.
-    hidden = isinstance(value, list) or "://" in str(value)
+    hidden = isinstance(value, list) or _may_be_address(value)
     return f", got a {type(value).__name__}" if hidden else f", got {value!r}"
 
 

@@ -74,10 +74,14 @@ class Continued:
                     sent = replace(sent, track_id=max(sent.track_id, message.track_id))
                 case CameraMessage(camera=camera):
                     sent = replace(
-                        sent, frames=camera.frames, dropped=camera.dropped, start=camera.start
+                        sent,
+                        frames=camera.frames,
+                        dropped=camera.dropped,
+                        start=camera.start,
+                        record=camera,
                     )
                 case WatermarkMessage():
                     sent = replace(sent, at=message.timestamp)
         self._sent = replace(sent, open=list(unfinished.values()))
-        names = ("frames", "dropped", "frame_index", "track_id", "start", "at", "open")
+        names = ("frames", "dropped", "frame_index", "track_id", "start", "at", "open", "record")
         return {name: getattr(self._sent, name) for name in names}

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.blur import people_within
 from trackers.crop_quality import crop_quality, geometry_quality
 from trackers.detections import Detections
 
@@ -12,10 +13,14 @@ from trackers.detections import Detections
 @dataclass(frozen=True, slots=True, eq=False)
 class Crop:
     """A person cut out of a frame, ``(H, W, 3)`` uint8 BGR, or an embedding that is known already,
-    ``(D,)`` float32; or both."""
+    ``(D,)`` float32; or both.
+
+    ``people`` is ``(N, 4)`` xyxy pixels of the crop: everybody of the frame, the person among them.
+    """
 
     image: NDArray[np.uint8] | None
     embedding: NDArray[np.float32] | None
+    people: NDArray[np.float32]
 
 
 def cut(image: NDArray[np.uint8], box: NDArray[np.float32]) -> NDArray[np.uint8]:
@@ -32,7 +37,7 @@ def crop_of(detections: Detections, row: int, image: NDArray[np.uint8] | None) -
     """The crop of one detection, with pixels of its own."""
     embedding = None if detections.embeddings is None else detections.embeddings[row]
     pixels = None if image is None else cut(image, detections.boxes[row]).copy()
-    return Crop(pixels, embedding)
+    return Crop(pixels, embedding, people_within(detections.boxes, detections.boxes[row]))
 
 
 def qualities(

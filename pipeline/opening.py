@@ -1,5 +1,7 @@
 """Opening what a run is made of: sources, models, streams, association. Nothing runs yet."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,7 +15,7 @@ from pipeline.embedding import (
     unknown_calibration,
 )
 from pipeline.errors import UserError
-from pipeline.node import Detects, Embeds
+from pipeline.perception import Detects, Embeds
 from pipeline.sources import Source, open_source
 from pipeline.sources.kinds import kind_of
 from pipeline.sources.recorded import RecordedSource
@@ -25,19 +27,31 @@ from trackers.association.topology import Topology, topology_of
 from trackers.single_camera import needs_image
 
 
-def open_sources(config: SiteConfig) -> list[Source]:
+def open_sources(config: SiteConfig, *, more_may_come: bool = False) -> list[Source]:
     """Open every source, so that a wrong one is known before anything starts.
 
     A live camera that cannot be reached is no reason not to start, unless there is nothing else
     and only a person can mend it.
     """
-    if not config.cameras:
+    if not config.cameras and not more_may_come:
         raise UserError("no source: give at least one video, folder, URL or detections file")
     sources = [open_source(camera_id, camera) for camera_id, camera in config.cameras.items()]
     if any(source.live for source in sources):
         from pipeline.sources.probing import probe
 
         probe(sources)
+    return sources
+
+
+def open_live_sources(config: SiteConfig, names: Sequence[str]) -> list[Source]:
+    """Open cameras for a site that runs; who does not answer is only told.
+
+    Raises UserError for an address that cannot be a camera's.
+    """
+    from pipeline.sources.probing import call
+
+    sources = [open_source(name, config.cameras[name]) for name in names]
+    call(sources)
     return sources
 
 
@@ -60,7 +74,7 @@ def open_models(config: SiteConfig, sources: list[Source]) -> tuple[Detects | No
         for source in sources
         if isinstance(source, RecordedSource) and (embeddings := _embeddings(source)) is not None
     }
-    if all(isinstance(source, RecordedSource) for source in sources):
+    if sources and all(isinstance(source, RecordedSource) for source in sources):
         _check_lengths(lengths)
         return None, None
     # Recorded detections need neither ultralytics nor its start-up time.
@@ -110,7 +124,9 @@ def _calibration(config: SiteConfig) -> Calibration:
         return calibration_of(config.association.similarity)
     known = similarity_calibration(config.reid)
     sources = [camera.source for camera in config.cameras.values()]
-    recorded = all(source is not None and kind_of(source) == "recorded" for source in sources)
+    recorded = bool(sources) and all(
+        source is not None and kind_of(source) == "recorded" for source in sources
+    )
     return unknown_calibration() if recorded else known
 
 

@@ -1,4 +1,4 @@
-"""The parts of a run: node, associator and recorder, each able to be a process of its own.
+"""The associator and the recorder, each in a thread of a run or in a process of its own.
 
 Each survives the loss of Redis, and a part that was killed and starts again goes on where it was.
 """
@@ -6,10 +6,11 @@ Each survives the loss of Redis, and a part that was killed and starts again goe
 import logging
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing
 from functools import partial
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from pipeline.bus.keys import OBSERVATIONS, RECORDER
 from pipeline.bus.lease import Lease
@@ -20,43 +21,57 @@ from pipeline.errors import UserError
 from pipeline.progress import Tally
 from pipeline.recorder import Recorder
 from pipeline.run_directory.durable import only_writer
-from pipeline.run_directory.preparing import prepare
 from pipeline.run_directory.progress import Progress, read_progress, write_progress
-from pipeline.run_directory.reader import RunDirectory
-from pipeline.stopping import Stop
+from pipeline.service.watch import Watch
+from pipeline.site_changes import live_cameras
+from pipeline.sources.redact import redact
 
 _STANDBY_POLL_S = 0.5
-# A part that was killed while it ended has this long to come back and end again.
-_GOODBYE_S = 10.0
-_GOODBYE_POLL_S = 0.05
 
 _log = logging.getLogger(__name__)
 
 
-def associate(config: SiteConfig, url: str, site: str, stop: threading.Event, tally: Tally) -> None:
+def associate(
+    config: SiteConfig,
+    url: str,
+    site: str,
+    stop: threading.Event,
+    tally: Tally,
+    watch: Watch | None = None,
+) -> None:
     """Link the tracklets of a site until every camera has ended, or ``stop`` is set.
 
     While another associator does so it stands by.
     """
-    patience = Patience(stop, time.monotonic)
+    watch = watch or Watch(config)
+    patience = Patience(stop, time.monotonic, partial(watch.waited, "associator"))
     with (
+        watch.at_work("associator"),
         patience.insist(partial(Bus, url, site)) as bus,
         closing(patience.insist(partial(Lease, url, site))) as lease,
     ):
         run = patience.insist(bus.run)
-        work = partial(_associate_in_turn, config, bus, lease, run, stop, tally)
+        work = partial(_associate_in_turn, config, bus, lease, run, stop, tally, watch)
         patience.survive(work, bus.probe)
 
 
 def _associate_in_turn(
-    config: SiteConfig, bus: Bus, lease: Lease, run: str, stop: threading.Event, tally: Tally
+    config: SiteConfig,
+    bus: Bus,
+    lease: Lease,
+    run: str,
+    stop: threading.Event,
+    tally: Tally,
+    watch: Watch,
 ) -> None:
     # The libraries behind the networks load in seconds: only who needs them waits for them.
     from pipeline.associator import AssociatorService
     from pipeline.opening import association_of
+    from pipeline.silence import Silence
 
     told, association = False, association_of(config)
     while not stop.is_set() and bus.run() == run:
+        watch.step("associator")
         term = lease.acquire()
         if term is None:
             if not told:
@@ -65,10 +80,16 @@ def _associate_in_turn(
             stop.wait(_STANDBY_POLL_S)
             continue
         service = AssociatorService(
-            bus, association, config.cameras, on_decision=tally.on_decision, term=term
+            bus,
+            association,
+            config.cameras,
+            on_decision=tally.on_decision,
+            term=term,
+            watch=watch,
+            silence=Silence(live_cameras(config), config.association.node_silent_s, time.monotonic),
         )
         try:
-            with lease.kept():
+            with lease.kept(), watch.deciding():
                 service.run(stop)
             return
         except FencedError:
@@ -80,25 +101,38 @@ def _associate_in_turn(
                 raise
 
 
-def record(url: str, site: str, config: SiteConfig, out: Path, stop: threading.Event) -> None:
+def record(
+    url: str,
+    site: str,
+    config: SiteConfig,
+    out: Path,
+    stop: threading.Event,
+    watch: Watch | None = None,
+) -> None:
     """Write what happens into ``out`` until all has ended, or ``stop`` is set.
 
     Raises UserError when the run is recorded elsewhere, or ``out`` holds another one.
     """
-    patience = Patience(stop, time.monotonic)
-    with patience.insist(partial(Bus, url, site)) as bus, only_writer(out):
-        patience.insist(partial(_begin, bus, out))
+    watch = watch or Watch(config)
+    patience = Patience(stop, time.monotonic, partial(watch.waited, "recorder"))
+    with (
+        watch.at_work("recorder"),
+        patience.insist(partial(Bus, url, site)) as bus,
+        only_writer(out),
+    ):
+        patience.insist(partial(_begin, bus, url, out))
 
         def work() -> None:
-            Recorder(bus, out, config.recording.segment_s, time.monotonic).run(stop)
+            segment_s, retention = config.recording.segment_s, config.retention
+            Recorder(bus, out, segment_s, time.monotonic, watch, retention).run(stop)
 
         patience.survive(work, bus.ping)
     if not stop.is_set():
         progress = read_progress(out)
-        write_progress(out, Progress(progress.run, progress.taken, finished=True))
+        write_progress(out, replace(progress, finished=True))
 
 
-def _begin(bus: Bus, out: Path) -> None:
+def _begin(bus: Bus, url: str, out: Path) -> None:
     run, progress = bus.run(), read_progress(out)
     if not progress.run:
         if bus.has_been_read(RECORDER, OBSERVATIONS):
@@ -106,85 +140,14 @@ def _begin(bus: Bus, out: Path) -> None:
                 f"site {bus.site} is recorded into another folder already: give --out that one, "
                 "or use another site"
             )
-        write_progress(out, Progress(run))
+        # Who looks into the folder finds the site, where that takes no password.
+        known = url if redact(url) == url else ""
+        write_progress(out, Progress(run, site=bus.site, redis=known))
     elif progress.run != run:
         raise UserError(f"{out} holds another run of site {bus.site}: give --out a new folder")
-
-
-def run_node(config: SiteConfig, stop: Stop, tally: Tally) -> None:
-    """A node as a process of its own: frames in, observations and tracklets to ``config.redis``."""
-    from pipeline.node import Node
-    from pipeline.opening import check_settings, open_models, open_sources
-
-    sources = open_sources(config)
-    check_settings(config, sources)
-    detector, embedder = open_models(config, sources)
-    with _at_work(config, f"node:{','.join(sorted(config.cameras))}", stop) as bus:
-        node = Node(
-            config,
-            sources,
-            bus,
-            detector=detector,
-            embedder=embedder,
-            on_frames=tally.on_frames,
-            give_up=stop.all,
-        )
-        node.run(stop.input)
-
-
-def run_associator(config: SiteConfig, stop: Stop, tally: Tally) -> None:
-    """The associator as a process of its own, until every camera of ``config`` has ended."""
-    with _at_work(config, "associator", stop):
-        assert config.redis is not None
-        associate(config, config.redis, config.site, stop.input, tally)
-
-
-def run_recorder(config: SiteConfig, out: Path, stop: Stop) -> RunDirectory:
-    """The recorder as a process of its own; ``out`` is new, or that of a recorder that died."""
-    prepare(out, config, resume=True)
-    url = _address(config)
-    patience = Patience(stop.input, time.monotonic)
-    with patience.insist(partial(Bus, url, config.site)) as bus:
-        if not read_progress(out).finished:
-            patience.insist(partial(open_site, bus))
-            record(url, config.site, config, out, stop.input)
-        progress = read_progress(out)
-        # Another run may have begun since; all of ours is recorded.
-        if progress.finished and patience.insist(bus.run) == progress.run:
-            patience.insist(partial(_see_off, bus, stop.input))
-            patience.insist(bus.delete_site)
-    return RunDirectory(out)
 
 
 def open_site(bus: Bus) -> None:
     """Make what the site needs in Redis, and tell what is wrong with that."""
     bus.declare()
     bus.warn_of_risks()
-
-
-def _address(config: SiteConfig) -> str:
-    if config.redis is None:
-        raise UserError("no Redis: give --redis URL or set redis in the configuration")
-    return config.redis
-
-
-@contextmanager
-def _at_work(config: SiteConfig, part: str, stop: Stop) -> Iterator[Bus]:
-    """The streams of the site, which are kept until this part is done."""
-    patience = Patience(stop.input, time.monotonic)
-    with patience.insist(partial(Bus, _address(config), config.site)) as bus:
-        patience.insist(partial(open_site, bus))
-        patience.insist(partial(bus.enter, part))
-        try:
-            yield bus
-        finally:
-            with suppress(UserError):
-                bus.leave(part)
-
-
-def _see_off(bus: Bus, stop: threading.Event) -> None:
-    """Wait until every part knows that the run is over: who comes late would begin a new one."""
-    deadline = time.monotonic() + _GOODBYE_S
-    while bus.parts() and time.monotonic() < deadline:
-        if stop.wait(_GOODBYE_POLL_S):
-            return

@@ -5,13 +5,14 @@ because it was sent twice or delivered twice, is recognised by sender and number
 done are in the folder's recorder.json, and each segment names those that are in it already.
 """
 
+import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
-import numpy as np
 import pyarrow as pa
 
 from pipeline.bus.entries import Delivery
@@ -19,19 +20,25 @@ from pipeline.bus.keys import IDENTITIES, OBSERVATIONS, RECORDER, TRACKLETS
 from pipeline.bus.messages import (
     CameraMessage,
     EndMessage,
+    ForgetMessage,
     IdentityMessage,
+    Message,
     ObservationsMessage,
     TrackletMessage,
-    tracklet_of,
-    unpack,
 )
 from pipeline.bus.order import InOrder, Numbers, advance, sender_of
 from pipeline.bus.streams import Bus
+from pipeline.config_privacy import RetentionConfig
+from pipeline.derived import Removed, told
 from pipeline.errors import UserError
-from pipeline.run_directory import schema
+from pipeline.forget_live import forget_recorded
+from pipeline.forgotten import Forgotten
+from pipeline.recorded_rows import observations_table, rows_of
+from pipeline.retention import Retention, RunClock
 from pipeline.run_directory.cameras import read_cameras, write_cameras
 from pipeline.run_directory.progress import read_progress, write_progress
 from pipeline.run_directory.segments import last_position, next_number, write_segment
+from pipeline.service.watch import Watch
 
 _BLOCK_S = 0.2
 # Once no more will come: is there anything left?
@@ -39,6 +46,8 @@ _DRAIN_S = 0.001
 _STREAMS = (OBSERVATIONS, TRACKLETS, IDENTITIES)
 # A segment is closed early when this many messages wait, so that memory stays bounded.
 _MOST_MESSAGES = 5_000
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -52,14 +61,23 @@ class _Folder:
 class Recorder:
     """Writes what happens into ``folder`` until no identity will come and all is recorded.
 
-    ``clock`` gives seconds that only move forward; a segment is closed every ``segment_s``.
+    ``clock`` gives seconds that only move forward; a segment is closed every ``segment_s``. What
+    is older than ``retention`` allows is removed. Somebody who is to be forgotten is removed at
+    that point of the stream, and what still comes of them is not recorded.
     Raises UserError when ``folder`` holds a damaged part of a run.
     """
 
     def __init__(
-        self, bus: Bus, folder: Path, segment_s: float, clock: Callable[[], float]
+        self,
+        bus: Bus,
+        folder: Path,
+        segment_s: float,
+        clock: Callable[[], float],
+        watch: Watch | None = None,
+        retention: RetentionConfig | None = None,
     ) -> None:
         self._bus = bus
+        self._watch = watch or Watch()
         self._folder = folder
         self._segment_s = segment_s
         self._clock = clock
@@ -69,7 +87,10 @@ class Recorder:
         # On disk, or nothing to write: to be acknowledged.
         self._receipts: list[Delivery] = []
         self._progress = read_progress(folder)
+        self._forgotten = Forgotten(self._progress.forgotten)
         self._order = InOrder(self._progress.taken)
+        self._retention = Retention(folder, retention or RetentionConfig())
+        self._now = RunClock(clock)
         self._folders: dict[Path, _Folder] = {}
 
     def run(self, stop: threading.Event, consumer: str = "1") -> None:
@@ -84,10 +105,12 @@ class Recorder:
         finally:
             # Even without Redis: should it come back, what is on disk is recognised.
             self.close_segments()
+        self._expire(self._retention.remove)
 
     def _work(self, stop: threading.Event, consumer: str) -> None:
         closed_at = self._clock()
         while not stop.is_set():
+            self._watch.step("recorder")
             block_s = _DRAIN_S if self._identities_ended else _BLOCK_S
             fresh = self._bus.read(RECORDER, consumer, _STREAMS, block_s)
             # The end is sent after all the rest, but streams are read side by side.
@@ -97,6 +120,7 @@ class Recorder:
             overdue = self._clock() - closed_at >= self._segment_s
             if overdue or len(self._open) >= _MOST_MESSAGES:
                 self.close_segments()
+                self._expire(self._retention.remove_when_due)
                 closed_at = self._clock()
 
     def close_segments(self) -> None:
@@ -120,9 +144,32 @@ class Recorder:
             ) from error
         # If Redis is lost now, what is on disk must not be written once more.
         self._open, self._receipts = [], [*self._receipts, *done]
+        self._watch.recorded += len(done)
         self._bus.commit(RECORDER, self._receipts)
         self._receipts = []
         self._bus.trim()
+
+    def _expire(self, remove: Callable[[float], Removed]) -> None:
+        """Remove what was kept for long enough, after all that is in it was noted as done."""
+        with _fault_named(self._folder, "What is too old is still in it"):
+            removed = remove(self._now.now(self._cameras.values()))
+        if removed:
+            _log.info("retention: removed %s", told(removed))
+
+    def _forget(self, delivery: Delivery, asked: ForgetMessage) -> None:
+        """Remove a person, in the order in which it was asked: before it comes what is theirs."""
+        self.close_segments()
+        with _fault_named(self._folder, f"Identity {asked.global_id} is not forgotten"):
+            answer, parts = forget_recorded(self._folder, asked)
+        self._forgotten.clear(asked.at)
+        self._forgotten.add(parts)
+        self._progress.forgotten = self._forgotten.parts
+        self._open.append((delivery, None))
+        self.close_segments()
+        tracks = {part.key for part in parts}
+        self._bus.answer_forgotten(asked.global_id, msgspec.json.encode(answer), tracks)
+        if answer.removed:
+            _log.info("forgot a person: removed %s", told(Removed(answer.removed)))
 
     def _take(self, deliveries: list[Delivery]) -> None:
         ready, repeated = self._order.take(deliveries)
@@ -132,10 +179,35 @@ class Recorder:
                 # Never acknowledged: a recorder that starts again must hear of it again.
                 self._identities_ended = True
                 continue
-            self._open.append(_with_table(delivery))
+            if isinstance(delivery.message, ForgetMessage):
+                self._forget(delivery, delivery.message)
+                continue
+            self._open.append(self._with_table(delivery))
             if isinstance(delivery.message, CameraMessage):
                 camera = delivery.message.camera
                 self._cameras[camera.camera_id] = camera
+
+    def _with_table(self, delivery: Delivery) -> tuple[Delivery, pa.Table | None]:
+        """The rows of a message; one that makes none is put aside."""
+        try:
+            return delivery, self._left_of(delivery.message)
+        except (pa.ArrowException, ValueError, OverflowError) as error:
+            return delivery.faulty(str(error)), None
+
+    def _left_of(self, message: Message | None) -> pa.Table | None:
+        """The rows of a message without what is forgotten."""
+        match message:
+            case ObservationsMessage():
+                rows = observations_table(message)
+                return self._forgotten.observations(message.camera_id, rows)
+            case TrackletMessage(closed=True):
+                left = self._forgotten.tracklet(message)
+                if left is not message and message.thumbnail is not None:
+                    # It may show what is forgotten.
+                    (self._folder / message.thumbnail).unlink(missing_ok=True)
+                return rows_of(left)
+            case _:
+                return rows_of(message)
 
     def _by_folder(self) -> dict[Path, list[tuple[Delivery, pa.Table]]]:
         folders: dict[Path, list[tuple[Delivery, pa.Table]]] = {}
@@ -183,58 +255,12 @@ def _numbers(position: str, folder: Path) -> Numbers:
         ) from error
 
 
-def _with_table(delivery: Delivery) -> tuple[Delivery, pa.Table | None]:
-    """The rows of a message; one that makes none is put aside."""
+@contextmanager
+def _fault_named(folder: Path, consequence: str) -> Iterator[None]:
     try:
-        return delivery, _table(delivery)
-    except (pa.ArrowException, ValueError, OverflowError) as error:
-        return delivery.faulty(str(error)), None
-
-
-def _table(delivery: Delivery) -> pa.Table | None:
-    match delivery.message:
-        case ObservationsMessage() as message:
-            return _observations(message)
-        case TrackletMessage(closed=True) as message:
-            return pa.Table.from_pylist([_tracklet(message)], schema.TRACKLETS)
-        case IdentityMessage() as message:
-            return pa.Table.from_pylist([msgspec.to_builtins(message)], schema.IDENTITIES)
-        case _:
-            return None
-
-
-def _observations(message: ObservationsMessage) -> pa.Table:
-    boxes = unpack(message.boxes)
-    columns = {
-        "frame_index": unpack(message.frame_index),
-        "timestamp": unpack(message.timestamp),
-        "track_id": unpack(message.track_id),
-        **{name: boxes[:, i] for i, name in enumerate(("x1", "y1", "x2", "y2"))},
-        "score": unpack(message.scores),
-    }
-    ground = None if message.ground is None else unpack(message.ground)
-    for i, name in enumerate(("ground_x", "ground_y")):
-        values = np.full(len(boxes), np.nan) if ground is None else ground[:, i]
-        columns[name] = pa.array(values, mask=~np.isfinite(values))
-    return pa.table(columns, schema=schema.OBSERVATIONS)
-
-
-def _tracklet(message: TrackletMessage) -> dict[str, object]:
-    tracklet = tracklet_of(message)
-    return {
-        "camera_id": tracklet.camera_id,
-        "track_id": tracklet.track_id,
-        "start": tracklet.start,
-        "end": tracklet.end,
-        "n": tracklet.count,
-        "embedding": _mean_exemplar(tracklet.exemplars, tracklet.qualities),
-        "quality": float(tracklet.qualities.max(initial=0.0)),
-        "thumbnail": message.thumbnail,
-    }
-
-
-def _mean_exemplar(exemplars: np.ndarray, qualities: np.ndarray) -> list[float] | None:
-    if not len(exemplars):
-        return None
-    mean = np.average(exemplars, axis=0, weights=np.maximum(qualities, 1e-3))
-    return [float(value) for value in mean / max(np.linalg.norm(mean), 1e-12)]
+        yield
+    except OSError as error:
+        raise UserError(
+            f"cannot write to {folder}: {error.strerror or error}. {consequence}; free some space "
+            "and start the recorder again"
+        ) from error

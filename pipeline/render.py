@@ -1,13 +1,16 @@
 """Pictures of a run: the videos again, with a box and a global id on every person."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from math import ceil, sqrt
 from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from pipeline.blur import blurred
+from pipeline.blur_gaps import boxes_to_blur
 from pipeline.colours import colour_of
 from pipeline.config import CameraConfig
 from pipeline.config_file import check_config
@@ -39,7 +42,7 @@ def render_videos(run: RunDirectory) -> list[Path]:
     live stream, recorded detections), and when the videos cannot be written.
     """
     cameras = _readable_cameras(run)
-    clock, people = _clock(run), _people(run)
+    clock, people, hide = _clock(run), _people(run), _hiding(run)
     folder = run.path / "video"
     paths = []
     try:
@@ -47,7 +50,7 @@ def render_videos(run: RunDirectory) -> list[Path]:
         for camera_id, config in sorted(cameras.items()):
             path = folder / f"{camera_id}.mp4"
             frames = _frames(camera_id, config)
-            if write_video(path, ((f.timestamp, _drawn(f, people, clock)) for f in frames)):
+            if write_video(path, ((f.timestamp, _drawn(hide(f), people, clock)) for f in frames)):
                 paths.append(path)
     except OSError as error:
         raise UserError(
@@ -63,12 +66,12 @@ def mosaic(run: RunDirectory, moment: float) -> Image:
     Each camera shows its last frame up to that moment, or its first when it starts later. Raises
     UserError when a source cannot be read again.
     """
-    clock, people = _clock(run), _people(run)
+    clock, people, hide = _clock(run), _people(run), _hiding(run)
     frames = [
         _frame_at(camera_id, config, moment)
         for camera_id, config in sorted(_readable_cameras(run).items())
     ]
-    return _tiled([_drawn(frame, people, clock) for frame in frames])
+    return _tiled([_drawn(hide(frame), people, clock) for frame in frames])
 
 
 def draw_people(image: Image, people: People) -> None:
@@ -81,6 +84,37 @@ def draw_people(image: Image, people: People) -> None:
     for global_id, (x1, y1, _, _) in sorted(people, key=lambda person: person[1][3]):
         text = "no id" if global_id is None else f"id {global_id}"
         _write(image, text, (x1 - thickness // 2, y1), colour_of(global_id))
+
+
+def cover_people(image: Image, boxes: ArrayLike, labelled: Iterable[ArrayLike]) -> Image:
+    """``image``, drawn on before, with the bodies in ``boxes`` ``(N, 4)`` blurred.
+
+    The lines and labels of those in ``labelled`` are painted over.
+    """
+    covered = blurred(image, boxes, "bodies").copy()
+    thickness = _thickness(covered)
+    for box in labelled:
+        x1, y1, x2, y2 = map(float, np.asarray(box))
+        corners = (round(x1), round(y1)), (round(x2), round(y2))
+        cv2.rectangle(covered, *corners, _BLACK, thickness)
+        # Wider than any number, and at the same corner.
+        _write(covered, "forgotten", (x1 - thickness // 2, y1), _BLACK)
+    return covered
+
+
+def _hiding(run: RunDirectory) -> Callable[[Frame], Frame]:
+    """How a frame is shown: with everybody blurred when the site wants that."""
+    how = check_config(run.config(), str(run.path / "config.yaml")).privacy.blur
+    if how == "none":
+        return lambda frame: frame
+    fps = {camera.camera_id: camera.fps for camera in run.cameras()}
+    boxes, nobody = boxes_to_blur(run.observations(), fps), np.zeros((0, 4))
+
+    def hide(frame: Frame) -> Frame:
+        here = boxes.get((frame.camera_id, frame.index), nobody)
+        return replace(frame, image=blurred(frame.image, here, how))
+
+    return hide
 
 
 def _readable_cameras(run: RunDirectory) -> dict[str, CameraConfig]:

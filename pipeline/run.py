@@ -9,14 +9,19 @@ from pathlib import Path
 from pipeline import parts
 from pipeline.bus.server import EmbeddedServer
 from pipeline.bus.streams import Bus
+from pipeline.changes import Changes, opened
 from pipeline.config import SiteConfig
 from pipeline.errors import UserError
 from pipeline.node import Node
 from pipeline.opening import check_settings, open_models, open_sources
 from pipeline.progress import Tally
+from pipeline.reload import Reload, SiteFile, reloading
 from pipeline.render import check_readable
-from pipeline.run_directory.preparing import prepare
+from pipeline.run_directory.preparing import keep_current, prepare
 from pipeline.run_directory.reader import RunDirectory
+from pipeline.service.counted import counted
+from pipeline.service.watch import Watch
+from pipeline.site_changes import Difference
 from pipeline.stopping import Stop
 
 _REDIS_RESTARTS = 5
@@ -28,25 +33,32 @@ def run_site(
     *,
     stop: Stop | None = None,
     tally: Tally | None = None,
+    watch: Watch | None = None,
+    file: SiteFile | None = None,
 ) -> RunDirectory:
     """Follow the people of all cameras of ``config`` and write the run directory ``out``.
 
     Returns when every source has ended or ``stop`` says so; everything up to then can be read.
+    Live cameras come and go with ``file``, where ``config`` came from; without any it waits.
     Raises UserError for bad input, before anything is written where that can be known.
     """
     stop = stop or Stop()
     tally = tally or Tally(list(config.cameras))
     if config.recording.video:
         check_readable(config.cameras)
-    sources = open_sources(config)
-    check_settings(config, sources)
-    detector, embedder = open_models(config, sources)
+    watch = watch or Watch(config)
+    with watch.loading():
+        sources = open_sources(config, more_may_come=file is not None)
+        check_settings(config, sources)
+        detector, embedder = counted(*open_models(config, sources), watch)
     prepare(out, config)
     with _redis(config, out, stop) as url:
         # Runs that share a Redis must not share streams.
         site = f"{config.site}.{uuid.uuid4().hex[:12]}"
         with Bus(url, site) as bus, _own_site(bus):
             parts.open_site(bus)
+            watch.reached(bus)
+            changes = Changes("run") if file else None
             node = Node(
                 config,
                 sources,
@@ -56,10 +68,39 @@ def run_site(
                 thumbnails=out / "thumbnails" if config.recording.thumbnails else None,
                 on_frames=tally.on_frames,
                 give_up=stop.all,
+                watch=watch,
+                changes=changes,
             )
-            with _services(config, url, site, out, stop, tally):
+            with (
+                _services(config, url, site, out, stop, tally, watch),
+                watch.at_work("node"),
+                _following(file, config, changes, out, stop),
+            ):
                 node.run(stop.input)
     return RunDirectory(out)
+
+
+@contextmanager
+def _following(
+    file: SiteFile | None, config: SiteConfig, changes: Changes | None, out: Path, stop: Stop
+) -> Iterator[None]:
+    """What changes in ``file`` changes in the node and in ``out``."""
+    if file is None or changes is None:
+        yield
+        return
+
+    def check(wanted: SiteConfig) -> None:
+        if config.recording.video:
+            check_readable(wanted.cameras)
+        check_settings(wanted, [])
+
+    def apply(found: Difference) -> None:
+        change = opened(found)
+        keep_current(out, found.config)
+        changes.put(change)
+
+    with reloading(Reload(file, config, check, apply), stop.reload):
+        yield
 
 
 @contextmanager
@@ -96,15 +137,15 @@ def _redis(config: SiteConfig, out: Path, stop: Stop) -> Iterator[str]:
 
 @contextmanager
 def _services(
-    config: SiteConfig, url: str, site: str, out: Path, stop: Stop, tally: Tally
+    config: SiteConfig, url: str, site: str, out: Path, stop: Stop, tally: Tally, watch: Watch
 ) -> Iterator[None]:
     """Associator and recorder beside the block; when it is done, they finish what it sent."""
 
     def associate() -> None:
-        parts.associate(config, url, site, stop.all, tally)
+        parts.associate(config, url, site, stop.all, tally, watch)
 
     def record() -> None:
-        parts.record(url, site, config, out, stop.all)
+        parts.record(url, site, config, out, stop.all, watch)
 
     workers = [_Worker(work, stop) for work in (associate, record)]
     for worker in workers:

@@ -23,11 +23,23 @@ class Schedule:
     """Merges the cameras' frames into batches of at most ``batch`` frames, earliest first."""
 
     def __init__(self, readers: Iterable[DecodeAhead], batch: int) -> None:
-        readers = list(readers)
-        self._recorded = {r.source.camera_id: r for r in readers if not r.source.live}
-        self._live = deque(r for r in readers if r.source.live)
+        self._recorded: dict[str, DecodeAhead] = {}
+        self._live: deque[DecodeAhead] = deque()
         self._heads: dict[str, AnyFrame] = {}
         self._batch = batch
+        for reader in readers:
+            self.add(reader)
+
+    def add(self, reader: DecodeAhead) -> None:
+        """One camera more; a recording only before the first batch."""
+        if reader.source.live:
+            self._live.append(reader)
+        else:
+            self._recorded[reader.source.camera_id] = reader
+
+    def remove(self, camera_id: str) -> None:
+        """A live camera less, if it has not ended."""
+        self._live = deque(r for r in self._live if r.source.camera_id != camera_id)
 
     def next_batch(self, stop: threading.Event) -> list[AnyFrame] | None:
         """The next frames; none when the live cameras, the only ones left, have none now.

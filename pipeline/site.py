@@ -2,7 +2,7 @@
 
 from pipeline.config import CameraConfig, SiteConfig
 from pipeline.config_file import check_config
-from pipeline.errors import UserError
+from pipeline.errors import UserError, unknown_name
 from pipeline.sources.names import resolve_sources
 
 
@@ -25,6 +25,26 @@ def with_options(config: SiteConfig, sources: list[str], options: dict[str, obje
                 f"camera {name} has no source: give {name}=SOURCE or set it in the file"
             )
     return merged
+
+
+def with_cameras_only(config: SiteConfig, names: list[str]) -> SiteConfig:
+    """``config`` with these cameras alone, and the ways between them.
+
+    Raises UserError for a camera that is not there, and when there is none.
+    """
+    for name in names:
+        if name not in config.cameras:
+            raise unknown_name("camera", name, config.cameras)
+    if not names:
+        raise UserError("no camera is named: expected names with a comma between: gate,hall")
+    return cameras_of(config, names)
+
+
+def cameras_of(config: SiteConfig, names: list[str]) -> SiteConfig:
+    """``config`` with the cameras ``names`` alone, and the ways between them."""
+    cameras = {name: config.cameras[name] for name in config.cameras if name in names}
+    ways = [way for way in config.ways if set(way.between) <= cameras.keys()]
+    return config.model_copy(update={"cameras": cameras, "ways": ways})
 
 
 def _override(values: dict[str, object], options: dict[str, object]) -> None:

@@ -1,4 +1,4 @@
-"""How a run is stopped: by a signal, cleanly; by a second one, at once."""
+"""How a run hears of signals: stopped cleanly, by a second one at once, or to read its file."""
 
 import signal
 import threading
@@ -8,11 +8,12 @@ from types import FrameType
 
 
 class Stop:
-    """Two signals: no more input, finish what there is; and leave everything at once."""
+    """No more ``input``, finish what there is; leave ``all`` at once; ``reload`` the file."""
 
     def __init__(self) -> None:
         self.input = threading.Event()
         self.all = threading.Event()
+        self.reload = threading.Event()
         self.signal: int | None = None
 
     def on_signal(self, number: int, frame: FrameType | None) -> None:
@@ -22,14 +23,23 @@ class Stop:
         self.signal = number
         self.input.set()
 
+    def on_hangup(self, number: int, frame: FrameType | None) -> None:
+        """The site's file is to be read again."""
+        self.reload.set()
+
 
 @contextmanager
-def signals(stop: Stop) -> Iterator[None]:
-    """SIGINT and SIGTERM end a run cleanly while the block runs. For the main thread only."""
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(number, stop.on_signal) for number in numbers]
+def signals(stop: Stop, *, reloads: bool = False) -> Iterator[None]:
+    """SIGINT and SIGTERM end a run cleanly while the block runs; SIGHUP ``reloads`` its file.
+
+    For the main thread only.
+    """
+    handlers = {signal.SIGINT: stop.on_signal, signal.SIGTERM: stop.on_signal}
+    if reloads:
+        handlers[signal.SIGHUP] = stop.on_hangup
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     try:
         yield
     finally:
-        for number, handler in zip(numbers, before, strict=True):
+        for number, handler in before.items():
             signal.signal(number, handler)

@@ -20,6 +20,10 @@ HOMES = {
     "ultralytics": ("pipeline/detector/",),
     "typer": ("pipeline/cli/",),
     "jinja2": ("pipeline/report/",),
+    "fastapi": ("pipeline/api/",),
+    "starlette": ("pipeline/api/",),
+    "uvicorn": ("pipeline/api/",),
+    "prometheus_client": ("pipeline/service/",),
     "pydantic": ("pipeline/config", "pipeline/weights/"),
 }
 

@@ -6,7 +6,7 @@ from operator import itemgetter
 
 from pipeline.bus.entries import Delivery
 from pipeline.bus.keys import ASSOCIATOR, IDENTITIES
-from pipeline.bus.messages import CameraMessage, Message
+from pipeline.bus.messages import CameraMessage, Message, NodeMessage
 from pipeline.bus.outbox import Outbox
 from pipeline.bus.streams import Bus
 
@@ -26,9 +26,11 @@ def send(bus: Bus, stream: str, messages: Iterable[Message]) -> None:
 
 
 def camera_of(message: Message) -> str:
-    """The camera that sends this."""
+    """The camera, or the node, that sends this."""
     if isinstance(message, CameraMessage):
         return message.camera.camera_id
+    if isinstance(message, NodeMessage):
+        return f"node:{message.node}"
     return str(getattr(message, "camera_id"))  # noqa: B009
 
 

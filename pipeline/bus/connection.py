@@ -1,9 +1,11 @@
 """The edge to Redis: how a connection is made, and what its errors become."""
 
 import logging
-from collections.abc import Callable
+import os
+import ssl
+from collections.abc import Callable, Mapping
 from functools import wraps
-from typing import Concatenate, ParamSpec, Protocol, TypeVar
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 import redis
@@ -11,6 +13,8 @@ from redis.backoff import NoBackoff
 from redis.exceptions import ClusterDownError, MasterDownError
 from redis.retry import Retry
 
+from pipeline.bus import cluster
+from pipeline.bus.keys import run_key
 from pipeline.errors import UserError
 from pipeline.sources.redact import redact
 
@@ -35,16 +39,18 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-def connect(url: str) -> redis.Redis:
+def connect(url: str, site: str) -> redis.Redis:
     """A client of the Redis at ``url`` that has answered.
 
-    Raises UserError when there is none, BusLostError when there may soon be one; a password never
-    appears in the message.
+    Of a Redis Cluster it is the master that holds the keys of ``site``, also when another node
+    becomes that. Raises UserError when there is none, BusLostError when there may soon be one; a
+    password never appears in the message.
     """
     if not _is_clear(url):
         raise UserError(
-            "cannot read the address of Redis: expected redis://[:PASSWORD@]HOST[:PORT]/DB, "
-            "with special characters of the password as %40 for @, %2F for / and %23 for #"
+            "cannot read the address of Redis: expected redis://[USER:PASSWORD@]HOST[:PORT]/DB, or "
+            "rediss:// for TLS, with special characters of the password as %40 for @, %2F for / "
+            "and %23 for #"
         )
     try:
         client = redis.Redis.from_url(
@@ -55,14 +61,43 @@ def connect(url: str) -> redis.Redis:
             # message twice, or lose those that the first one read.
             retry=Retry(NoBackoff(), 0),
         )
+        _check_files(client.connection_pool.connection_kwargs)
         client.ping()
+        if "path" not in client.connection_pool.connection_kwargs and _is_cluster(client):
+            with client as any_node:
+                client = cluster.follow(any_node.connection_pool, run_key(site))
+            client.ping()
     except (redis.RedisError, ValueError, TypeError) as error:
-        kind = BusLostError if _may_come_back(error) else UserError
+        kind = BusLostError if _may_come_back(error) and not _is_distrust(error) else UserError
         raise kind(
             f"cannot use Redis at {redact(url)}: {_one_line(error)}. "
             "Expected a running Redis 6.2 or newer; leave --redis out to use the embedded one"
         ) from None
     return client
+
+
+def _is_cluster(client: redis.Redis) -> bool:
+    return bool(client.info("cluster").get("cluster_enabled"))
+
+
+def _check_files(settings: Mapping[str, Any]) -> None:
+    """Raise UserError for a file of TLS that is not there: Redis would not say which."""
+    for name in ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile"):
+        path = settings.get(name)
+        if path is not None and not os.access(path, os.R_OK):
+            raise UserError(
+                f"cannot read {path}, which {name} in the address of Redis names: expected a PEM "
+                "file"
+            )
+
+
+def _is_distrust(error: BaseException) -> bool:
+    """Whether one of the two ends does not accept the other: only a person can mend that."""
+    cause = error.__cause__ or error.__context__
+    if cause is None:
+        return False
+    broken_off = isinstance(cause, ssl.SSLEOFError | ssl.SSLZeroReturnError)
+    return (isinstance(cause, ssl.SSLError) and not broken_off) or _is_distrust(cause)
 
 
 def _may_come_back(error: Exception) -> bool:

@@ -4,7 +4,7 @@ Each sender numbers its messages on a stream from 1 without a gap, so that a rea
 repeated one and one that comes too early, whatever they say.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -65,6 +65,20 @@ def delivery(stream: str, entry_id: bytes, found: dict[bytes, bytes]) -> Deliver
         return Delivery(stream, place, sender, number, _message(found))
     except (msgspec.DecodeError, ValueError) as error:
         return Delivery(stream, place, sender, number, None, str(error))
+
+
+def deliveries(answer: Any, names: Mapping[str, str]) -> list[Delivery]:
+    """What the answer to XREAD or XREADGROUP delivers; ``names`` are the streams by key."""
+    return [
+        delivery(names[key.decode()], *entry) for key, batch in _pairs(answer) for entry in batch
+    ]
+
+
+def _pairs(answer: Any) -> Iterable[tuple[bytes, Any]]:
+    # redis-py gives a list of pairs over RESP2 and a mapping over RESP3.
+    if isinstance(answer, dict):
+        return [(key, batch) for key, batches in answer.items() for batch in batches]
+    return answer or []
 
 
 def by_stream(deliveries: Iterable[Delivery]) -> dict[str, list[str]]:

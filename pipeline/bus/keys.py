@@ -40,6 +40,11 @@ def term_key(site: str) -> str:
     return _key(site, "term")
 
 
+def claim_key(site: str, camera_id: str) -> str:
+    """The key that names the node which follows a camera; it expires when that one is silent."""
+    return _key(site, f"node:{camera_id}")
+
+
 def sent_key(site: str, camera_id: str) -> str:
     """The key of what is known of the messages that a camera has sent."""
     return _key(site, f"sent:{camera_id}")
@@ -58,6 +63,26 @@ def parts_key(site: str) -> str:
 def run_key(site: str) -> str:
     """The key of the name that the present run of the site was given."""
     return _key(site, "run")
+
+
+def wanted_key(site: str, camera_id: str, kind: str) -> str:
+    """A key that is there while somebody looks at a camera."""
+    return _key(site, f"wanted:{kind}:{camera_id}")
+
+
+def picture_key(site: str, camera_id: str, kind: str) -> str:
+    """The key of a camera's latest picture, for who looks at it."""
+    return _key(site, f"picture:{kind}:{camera_id}")
+
+
+def forget_key(site: str) -> str:
+    """The key of the set of people who are to be forgotten."""
+    return _key(site, "forget")
+
+
+def forgot_key(site: str, global_id: int) -> str:
+    """The key of what was removed of somebody who was forgotten; it expires."""
+    return _key(site, f"forgot:{global_id}")
 
 
 def probe_key(site: str) -> str:

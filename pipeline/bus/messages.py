@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.run_directory.schema import Camera
+from trackers.ground import View
 from trackers.tracklet import Tracklet
 
 #: The version of the layout below; a message of another version is not read.
@@ -128,11 +129,43 @@ class WatermarkMessage(msgspec.Struct, tag="watermark", frozen=True):
         _check_finite(self.timestamp)
 
 
+class ViewOfGround(msgspec.Struct, frozen=True):
+    """How a camera sees the ground, see `trackers.ground.View`; ``projection`` is ``(3, 4)``.
+
+    Raises ValueError for another shape.
+    """
+
+    projection: Array
+    sees_height: bool
+
+    def __post_init__(self) -> None:
+        if self.projection.shape != (3, 4):
+            raise ValueError(f"expected a projection (3, 4), got {self.projection.shape}")
+        _check_finite(unpack(self.projection))
+
+
+class JoinMessage(msgspec.Struct, tag="join", frozen=True):
+    """From here on this live camera takes part, also when it had ended before.
+
+    ``view`` is how it sees the ground, None without calibration.
+    """
+
+    camera_id: _CameraId
+    view: ViewOfGround | None = None
+
+
+class NodeMessage(msgspec.Struct, tag="node", frozen=True):
+    """A node that may bring a camera at any time is at work, or, not ``open``, it is no longer."""
+
+    node: str
+    open: bool
+
+
 class IdentityMessage(msgspec.Struct, tag="identity", frozen=True):
     """From now on this track is that person. ``at`` is event time, seconds UTC.
 
     It is about the part of the track from ``since`` on (seconds UTC, None for its start) until the
-    ``since`` of another message.
+    ``since`` of another message. ``state`` is probable or confirmed.
     """
 
     camera_id: str
@@ -143,6 +176,18 @@ class IdentityMessage(msgspec.Struct, tag="identity", frozen=True):
     reason: str
     at: float
     since: float | None = None
+    state: str = "probable"
+
+
+class ForgetMessage(msgspec.Struct, tag="forget", frozen=True):
+    """This person is to be forgotten, with all that was seen of them up to ``at``, seconds UTC.
+
+    ``tracks`` are cameras and track ids that the associator knew to be theirs.
+    """
+
+    global_id: int
+    at: float
+    tracks: list[tuple[str, int]]
 
 
 class EndMessage(msgspec.Struct, tag="end", frozen=True):
@@ -156,7 +201,10 @@ Message = (
     | CameraMessage
     | TrackletMessage
     | WatermarkMessage
+    | JoinMessage
+    | NodeMessage
     | IdentityMessage
+    | ForgetMessage
     | EndMessage
 )
 
@@ -217,3 +265,13 @@ def tracklet_of(message: TrackletMessage) -> Tracklet:
         path=unpack(message.path),
         ground=None if message.ground is None else unpack(message.ground),
     )
+
+
+def view_message(view: View) -> ViewOfGround:
+    """``view`` in its wire form."""
+    return ViewOfGround(pack(view.projection), view.sees_height)
+
+
+def view_of_message(message: ViewOfGround) -> View:
+    """The view in a message."""
+    return View(unpack(message.projection), message.sees_height)

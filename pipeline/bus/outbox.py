@@ -13,6 +13,7 @@ from pipeline.bus.entries import Outgoing
 from pipeline.bus.messages import Message, TrackletMessage
 from pipeline.bus.streams import Bus
 from pipeline.errors import UserError
+from pipeline.run_directory.schema import Camera
 
 
 class Sent(msgspec.Struct, frozen=True):
@@ -21,7 +22,8 @@ class Sent(msgspec.Struct, frozen=True):
     ``node`` counts the nodes that a live camera had. The next of them goes on after ``frames``
     frames, those that were ``dropped``, ``frame_index`` and ``track_id``, ends the tracks in
     ``open``, and sends nothing that belongs to ``at`` or before; ``start`` is the first timestamp,
-    seconds UTC.
+    seconds UTC, and ``record`` what was last told of the camera. ``cameras`` are those of a
+    node that may bring more, each with its ``node``.
     """
 
     batches: int = 0
@@ -35,6 +37,8 @@ class Sent(msgspec.Struct, frozen=True):
     start: float | None = None
     at: float = 0.0
     open: list[TrackletMessage] = []
+    record: Camera | None = None
+    cameras: dict[str, int] = {}
 
 
 class Outbox:
@@ -47,6 +51,7 @@ class Outbox:
     def __init__(self, bus: Bus, camera_id: str, *, live: bool) -> None:
         self._bus = bus
         self._camera_id = camera_id
+        self._live = live
         self._stored = bus.sent(camera_id)
         if live:
             self._take_over()
@@ -100,7 +105,8 @@ class Outbox:
                 f"camera {self._camera_id} shows something else than before the node was started "
                 "again. Expected the same recording and settings; start a new run for new ones"
             )
-        if before.ended or before.batches >= after.batches:
+        # A live camera may come back after its end.
+        if before.batches >= after.batches or (before.ended and not self._live):
             return True
         if before.batches < after.batches - 1:
             raise UserError(
@@ -108,6 +114,11 @@ class Outbox:
                 "one with `appendonly yes` and `appendfsync always`; start the run again"
             )
         return False
+
+
+def sent_by(bus: Bus, camera_id: str) -> Sent:
+    """How far a camera is now."""
+    return _sent(bus.sent(camera_id))
 
 
 def _sent(stored: bytes | None) -> Sent:

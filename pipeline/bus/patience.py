@@ -21,13 +21,19 @@ class Patience:
     """Does things again until Redis lets them be done; ``waits`` counts how often it did not.
 
     ``clock`` gives seconds that only move forward. Once ``stop`` is set, waiting ends with the
-    BusLostError.
+    BusLostError. ``on_wait`` is told before each try but the first.
     """
 
-    def __init__(self, stop: threading.Event, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        stop: threading.Event,
+        clock: Callable[[], float],
+        on_wait: Callable[[], None] = lambda: None,
+    ) -> None:
         self.waits = 0
         self._stop = stop
         self._clock = clock
+        self._on_wait = on_wait
 
     def insist(self, work: Callable[[], T]) -> T:
         """What ``work`` returns; when Redis is lost it is done again as it is."""
@@ -48,6 +54,7 @@ class Patience:
         self.waits += 1
         since, pause_s, told = self._clock(), _FIRST_WAIT_S, False
         while not self._stop.wait(pause_s):
+            self._on_wait()
             try:
                 result = work()
             except BusLostError as error:

@@ -28,6 +28,16 @@ def trim(client: redis.Redis, site: str) -> None:
         client.xtrim(stream_key(site, stream), minid=_entry_id(min(floors)), approximate=False)
 
 
+def pending(client: redis.Redis, site: str) -> dict[tuple[str, str], int]:
+    """What was delivered and not acknowledged, by stream and group."""
+    found: dict[tuple[str, str], int] = {}
+    for stream, groups in GROUPS.items():
+        infos: Any = client.xinfo_groups(stream_key(site, stream))
+        counts = {info["name"].decode(): int(info["pending"]) for info in infos}
+        found |= {(stream, group): counts.get(group, 0) for group in groups}
+    return found
+
+
 def has_room(client: redis.Redis, site: str) -> bool:
     """Whether a producer may go on; makes room where it can."""
     if any(int(client.xlen(stream_key(site, stream))) > _MAX_LENGTH for stream in GROUPS):

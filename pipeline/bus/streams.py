@@ -8,13 +8,14 @@ from typing import Any
 
 import redis
 
-from pipeline.bus import entries, room
+from pipeline.bus import entries, forgetting, pictures, room, tail
 from pipeline.bus.connection import connect, translated, warn_of_risks
 from pipeline.bus.entries import Delivery, Outgoing
 from pipeline.bus.keys import (
     GROUPS,
     cameras_key,
     dead_letter_key,
+    forget_key,
     lease_key,
     parts_key,
     probe_key,
@@ -24,7 +25,9 @@ from pipeline.bus.keys import (
     stream_key,
     term_key,
 )
+from pipeline.bus.pictures import Kind, Picture
 from pipeline.sources.redact import redact
+from trackers.tracklet import TrackletKey
 
 _FULL_POLL_S = 0.05
 _DEAD_LETTERS = 1000
@@ -44,7 +47,7 @@ class Bus:
     def __init__(self, url: str, site: str) -> None:
         self.place = redact(url)
         self.site = site
-        self._redis = connect(url)
+        self._redis = connect(url, site)
 
     def __enter__(self) -> "Bus":
         return self
@@ -55,6 +58,10 @@ class Bus:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection."""
         self._redis.close()
 
     @translated
@@ -115,10 +122,15 @@ class Bus:
                 return False
         return True
 
-    def wait_for_room(self, stop: threading.Event) -> None:
-        """Wait while the readers are far behind or the memory is short, unless ``stop`` is set."""
+    def wait_for_room(
+        self, stop: threading.Event, on_wait: Callable[[], None] = lambda: None
+    ) -> None:
+        """Wait while the readers are far behind or the memory is short, unless ``stop`` is set.
+
+        ``on_wait`` is told whenever there was no room.
+        """
         while not self._has_room() and not stop.wait(_FULL_POLL_S):
-            pass
+            on_wait()
 
     @translated
     def claim(self, group: str, consumer: str, stream: str) -> list[Delivery]:
@@ -158,11 +170,40 @@ class Bus:
             (answer,) = self._in_term(
                 term, lambda pipe: pipe.xreadgroup(group, consumer, positions, count)
             )
-        return [
-            entries.delivery(names[key.decode()], *entry)
-            for key, batch in _pairs(answer)
-            for entry in batch
-        ]
+        return entries.deliveries(answer, names)
+
+    @translated
+    def read_along(
+        self, after: Mapping[str, str], block_s: float, count: int = 1000
+    ) -> list[Delivery]:
+        """What came after the entry ids ``after``, by stream; nothing after ``block_s`` seconds.
+
+        At most ``count`` a stream. It is in no group: it holds up nobody, and what all groups have
+        acknowledged before it was read is missed.
+        """
+        return tail.read_along(self._redis, self.site, after, block_s, count)
+
+    @translated
+    def want_picture(self, camera_id: str, kind: Kind) -> None:
+        """Say that somebody looks at a camera, for the next seconds."""
+        pictures.want(self._redis, self.site, camera_id, kind)
+
+    @translated
+    def wanted_pictures(self, camera_ids: Iterable[str]) -> set[tuple[str, Kind]]:
+        """Which of these cameras somebody looks at, and how."""
+        return pictures.wanted(self._redis, self.site, camera_ids)
+
+    @translated
+    def show_picture(self, camera_id: str, kind: Kind, picture: Picture) -> None:
+        """Put a picture where those who look find it, for the next seconds."""
+        pictures.show(self._redis, self.site, camera_id, kind, picture)
+
+    @translated
+    def shown_picture(
+        self, camera_id: str, kind: Kind, known: float | None = None
+    ) -> Picture | None:
+        """The picture that is shown, None when there is none or it is the one of ``known``."""
+        return pictures.shown(self._redis, self.site, camera_id, kind, known)
 
     @translated
     def commit(
@@ -173,11 +214,14 @@ class Bus:
         output: Sequence[Outgoing] = (),
         state: Mapping[str, bytes] | None = None,
         forget: Iterable[str] = (),
+        taken_up: Sequence[int] = (),
         term: int | None = None,
     ) -> None:
         """State, output and acknowledgement in one MULTI: all of it happens, or none.
 
-        What has a fault is put aside with it. Acknowledgements alone are taken by a full Redis too.
+        ``forget`` are fields of the state, ``taken_up`` the people of `asked_to_forget` who are no
+        longer in it. What has a fault is put aside. Acknowledgements alone are taken by a full
+        Redis too.
         Raises FencedError when a term later than ``term`` has begun.
         """
         done, forgotten = list(done), list(forget)
@@ -188,6 +232,8 @@ class Bus:
                 pipe.hset(state_key(self.site), mapping=state)
             if forgotten:
                 pipe.hdel(state_key(self.site), *forgotten)
+            if taken_up:
+                pipe.srem(forget_key(self.site), *taken_up)
             for message in output:
                 pipe.xadd(self._key(message.stream), entries.fields(message))
             for letter in dead:
@@ -201,6 +247,28 @@ class Bus:
             pipe = self._redis.pipeline(transaction=False)
             fill(pipe)
             pipe.execute()
+
+    @translated
+    def ask_to_forget(self, global_id: int) -> None:
+        """Ask the site to forget somebody, see `forgetting`."""
+        forgetting.ask(self._redis, self.site, global_id)
+
+    @translated
+    def asked_to_forget(self) -> list[int]:
+        """Who is to be forgotten and was not yet taken up."""
+        return forgetting.asked(self._redis, self.site)
+
+    @translated
+    def answer_forgotten(self, global_id: int, said: bytes, tracks: set[TrackletKey]) -> None:
+        """Drop what was put aside of these tracks, then say what was removed of somebody."""
+        forgetting.drop_dead_letters(self._redis, self.site, tracks)
+        forgetting.rewrite_file(self._redis)
+        forgetting.answer(self._redis, self.site, global_id, said)
+
+    @translated
+    def forgotten(self, global_id: int) -> bytes | None:
+        """What the recorder removed of somebody, None while it has not said so."""
+        return forgetting.answered(self._redis, self.site, global_id)
 
     @translated
     def state(self) -> dict[str, bytes]:
@@ -217,6 +285,16 @@ class Bus:
     def lengths(self) -> dict[str, int]:
         """Entries in each stream, by its short name."""
         return {stream: int(self._redis.xlen(self._key(stream))) for stream in GROUPS}
+
+    @translated
+    def pending(self) -> dict[tuple[str, str], int]:
+        """What was delivered and not acknowledged, by stream and group."""
+        return room.pending(self._redis, self.site)
+
+    @translated
+    def dead_letters(self) -> int:
+        """Messages that could not be used and were put aside."""
+        return int(self._redis.xlen(dead_letter_key(self.site)))
 
     @translated
     def memory(self) -> int:
@@ -265,7 +343,7 @@ class Bus:
                 key(self.site)
                 for key in (
                     *(dead_letter_key, state_key, lease_key, term_key),
-                    *(cameras_key, parts_key, run_key),
+                    *(cameras_key, parts_key, run_key, forget_key),
                 )
             ),
         )
@@ -296,10 +374,3 @@ class Bus:
     @translated
     def _has_room(self) -> bool:
         return room.has_room(self._redis, self.site)
-
-
-def _pairs(answer: Any) -> Iterable[tuple[bytes, Any]]:
-    # redis-py gives a list of pairs over RESP2 and a mapping over RESP3.
-    if isinstance(answer, dict):
-        return [(key, batch) for key, batches in answer.items() for batch in batches]
-    return answer or []

@@ -1,19 +1,21 @@
 """The command `fusetrack` and how it fails: one line on stderr and exit code 2."""
 
 import importlib.metadata
-import logging
 import sys
 from typing import Annotated
 
 import typer
 
+from pipeline import logs
 from pipeline.cli.calibrate import calibrate
 from pipeline.cli.output import fail
 from pipeline.cli.parts import associate, node, record
+from pipeline.cli.privacy import forget
 from pipeline.cli.reid import reid
 from pipeline.cli.reid_files import explain_model, export_model
 from pipeline.cli.results import evaluate, export, report, summary
 from pipeline.cli.run import run
+from pipeline.cli.serve import serve
 from pipeline.cli.system import doctor
 from pipeline.cli.weights import weights
 from pipeline.errors import UserError
@@ -49,6 +51,8 @@ app.command()(summary)
 app.command()(node)
 app.command()(associate)
 app.command()(record)
+app.command()(serve)
+app.command()(forget)
 app.command()(calibrate)
 app.command()(doctor)
 app.add_typer(weights, name="weights")
@@ -59,9 +63,13 @@ reid.command("export")(export_model)
 
 def main() -> None:
     """Run the command line. A UserError becomes one line; any other error is a fault of ours."""
-    logging.basicConfig(format="fusetrack: %(message)s", level=logging.WARNING)
+    logs.begin()
     try:
         app()
     except UserError as error:
         fail(str(error))
         sys.exit(2)
+    # The outermost place: whoever reads the log should hear of it too.
+    except Exception as error:  # noqa: BLE001
+        logs.write_fault(error)
+        sys.exit(1)

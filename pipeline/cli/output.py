@@ -1,9 +1,12 @@
 """How the command line talks: results on stdout, everything else on stderr."""
 
+import logging
 import sys
 
 from rich.console import Console
 from rich.table import Table
+
+from pipeline import logs
 
 
 def console() -> Console:
@@ -25,9 +28,12 @@ def table_of(*columns: str, title: str | None = None) -> Table:
 
 def say(text: str) -> None:
     """One line for a person, on stderr."""
+    if logs.are_json():
+        sys.stderr.write(logs.line(logging.INFO, text) + "\n")
+        return
     Console(stderr=True, highlight=False, emoji=False, soft_wrap=True).print(text, markup=False)
 
 
 def fail(message: str) -> None:
     """The one line of an error, on stderr, whatever it contains."""
-    sys.stderr.write(f"fusetrack: {' '.join(message.split())}\n")
+    sys.stderr.write(logs.line(logging.ERROR, " ".join(message.split())) + "\n")

@@ -9,6 +9,15 @@ from typing import Annotated
 import typer
 
 from pipeline.cli.output import fail, say
+from pipeline.cli.service import (
+    LogFormatOption,
+    LogLevelOption,
+    MetricsOption,
+    NoWatchOption,
+    begin_log,
+    loaded,
+    service_options,
+)
 from pipeline.config import SiteConfig
 from pipeline.config_file import load_config
 from pipeline.progress import Mode, Tally, counted, shown, write_event
@@ -38,9 +47,14 @@ def run(
     save_thumbnails: Annotated[bool, typer.Option(help="Keep one picture a track.")] = False,
     json_events: Annotated[bool, typer.Option("--json", help="JSON events on stdout.")] = False,
     quiet: Annotated[bool, typer.Option(help="Say nothing but errors.")] = False,
+    metrics: MetricsOption = None,
+    log_format: LogFormatOption = None,
+    log_level: LogLevelOption = None,
+    no_watch: NoWatchOption = False,
 ) -> None:
     """Follow the people of all SOURCES and write the run directory."""
     from pipeline.run import run_site
+    from pipeline.service.opening import watched
     from pipeline.stopping import Stop, signals
 
     overrides = {
@@ -48,17 +62,24 @@ def run(
         "tracker": {"name": tracker},
         "reid": {"model": reid},
         "recording": {"video": save_video or None, "thumbnails": save_thumbnails or None},
+        "service": service_options(metrics, log_format, log_level),
     }
-    site = with_options(
-        load_config(config) if config else SiteConfig(),
-        sources or [],
-        {**overrides, "device": device, "redis": redis},
-    )
+
+    def load() -> SiteConfig:
+        base = load_config(config) if config else SiteConfig()
+        return with_options(base, sources or [], {**overrides, "device": device, "redis": redis})
+
+    site, file = loaded(config, load, no_watch=no_watch)
+    begin_log(site, "run")
     folder = out or Path("runs") / datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-    mode = _mode(json_events, quiet)
+    mode = _mode(json_events, quiet or site.service.log_format == "json")
     stop, tally = Stop(), Tally(list(site.cameras))
-    with signals(stop), shown(tally, mode):
-        result = run_site(site, folder, stop=stop, tally=tally)
+    with (
+        signals(stop, reloads=file is not None),
+        shown(tally, mode),
+        watched(site, "run", tally) as watch,
+    ):
+        result = run_site(site, folder, stop=stop, tally=tally, watch=watch, file=file)
     if site.recording.video:
         _write_videos(result, stopped=stop.signal is not None)
     faults = _tell_result(result, tally, mode, quiet)

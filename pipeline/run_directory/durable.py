@@ -38,9 +38,13 @@ def make_folder(folder: Path) -> None:
     sync_folder(folder.parent)
 
 
+class BusyError(UserError):
+    """Somebody else writes into the folder."""
+
+
 @contextmanager
 def only_writer(folder: Path) -> Iterator[None]:
-    """Nobody else writes into ``folder`` during the block; raises UserError when somebody does."""
+    """Nobody else writes into ``folder`` during the block; raises BusyError when somebody does."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         _lock(descriptor, folder)
@@ -53,7 +57,7 @@ def _lock(descriptor: int, folder: Path) -> None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
-        raise UserError(
+        raise BusyError(
             f"another recorder writes into {folder}. Expected one; end it, or give --out a new "
             "folder"
         ) from error

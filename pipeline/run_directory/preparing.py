@@ -1,6 +1,7 @@
 """A new run directory, with the configuration of its run."""
 
 import glob
+import itertools
 import os
 from pathlib import Path
 
@@ -8,6 +9,8 @@ import yaml
 
 from pipeline.config import SiteConfig
 from pipeline.errors import UserError
+from pipeline.run_directory.durable import replacing
+from pipeline.site_changes import is_live
 from pipeline.sources.kinds import exists, is_glob, kind_of
 from pipeline.sources.redact import redact
 
@@ -15,22 +18,51 @@ from pipeline.sources.redact import redact
 def prepare(out: Path, config: SiteConfig, *, resume: bool = False) -> None:
     """Make the run directory and write the resolved configuration, without any password.
 
-    With ``resume`` it may hold an earlier part of a run with the same configuration.
+    With ``resume`` it may hold an earlier part of a run with the same configuration, except for the
+    cameras of a live site: these come and go, see `keep_current`.
     """
     try:
         out.mkdir(parents=True, exist_ok=True)
-        text = yaml.safe_dump(_public(config), sort_keys=False)
-        if any(out.iterdir()) and not _is_same(out / "config.yaml", text, resume=resume):
+        if any(out.iterdir()) and not (resume and _is_same(out / "config.yaml", config)):
             raise UserError(f"{out} is not empty: give --out a new folder")
-        (out / "config.yaml").write_text(text)
+        _write(out, config)
     except OSError as error:
         raise UserError(
             f"cannot write to {out}: {error.strerror}. Give --out a folder that can be written"
         ) from error
 
 
-def _is_same(path: Path, text: str, *, resume: bool) -> bool:
-    return resume and path.is_file() and path.read_text() == text
+def keep_current(out: Path, config: SiteConfig) -> None:
+    """The site of the run directory is as ``config`` now; what it was becomes config.N.yaml.
+
+    Raises UserError when that cannot be written.
+    """
+    try:
+        _write(out, config)
+    except OSError as error:
+        raise UserError(f"cannot write the configuration to {out}: {error.strerror}") from error
+
+
+def _write(out: Path, config: SiteConfig) -> None:
+    path, text = out / "config.yaml", yaml.safe_dump(_public(config), sort_keys=False)
+    if path.is_file():
+        if path.read_text() == text:
+            return
+        number = next(n for n in itertools.count(1) if not (out / f"config.{n}.yaml").exists())
+        os.link(path, out / f"config.{number}.yaml")
+    with replacing(path) as file:
+        file.write(text.encode())
+
+
+def _is_same(path: Path, config: SiteConfig) -> bool:
+    if not path.is_file():
+        return False
+    before, now = yaml.safe_load(path.read_text()), _public(config)
+    if is_live(config):
+        for values in (before, now):
+            values.pop("cameras", None)
+            values.pop("ways", None)
+    return bool(before == now)
 
 
 def _public(config: SiteConfig) -> dict[str, object]:
@@ -39,6 +71,9 @@ def _public(config: SiteConfig) -> dict[str, object]:
         camera["source"] = _public_source(camera["source"])
     if values["redis"]:
         values["redis"] = redact(values["redis"])
+    values["api"]["token"] = None
+    # How a process is watched is no part of the run: one that starts again may do it otherwise.
+    values.pop("service")
     return dict(values)
 
 
@@ -46,6 +81,8 @@ def _public_source(source: str | None) -> str | None:
     """A local source by its whole path, so that it is found again from elsewhere."""
     if source is None or kind_of(source) in ("url", "webcam"):
         return source and redact(source)
+    if redact(source) != source and not exists(Path(source)):
+        return redact(source)
     if is_glob(source):
         # The folder we are in is no pattern, even when its name looks like one.
         return os.path.join(glob.escape(os.getcwd()), source)

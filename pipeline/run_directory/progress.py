@@ -5,17 +5,25 @@ from pathlib import Path
 import msgspec
 
 from pipeline.errors import UserError
+from pipeline.forgotten import Part
 from pipeline.run_directory.durable import replacing
 
 _NAME = "recorder.json"
 
 
 class Progress(msgspec.Struct):
-    """Which run of the site it is, the last message of each sender, and whether that is all."""
+    """Which run of the site it is, the last message of each sender, and whether that is all.
+
+    ``site`` and ``redis`` say where it runs, the address as far as it holds no password;
+    ``forgotten`` are parts of tracks of which nothing is recorded any more.
+    """
 
     run: str = ""
     taken: dict[str, int] = {}
     finished: bool = False
+    site: str = ""
+    redis: str = ""
+    forgotten: list[Part] = []
 
 
 def read_progress(folder: Path) -> Progress:

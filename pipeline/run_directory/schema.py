@@ -35,7 +35,8 @@ TRACKLETS = pa.schema(
 
 #: The event log. The last event of a track says whose it is; ``at`` is event time, seconds UTC. A
 #: track may show one person after another: an event is about the part that begins at ``since``,
-#: seconds UTC, and ends at the next ``since`` of that track; null stands for its start.
+#: seconds UTC, and ends at the next ``since`` of that track; null stands for its start. The
+#: ``state`` is probable or confirmed; a track without an event is unknown.
 IDENTITIES = pa.schema(
     [
         ("camera_id", pa.string()),
@@ -46,6 +47,7 @@ IDENTITIES = pa.schema(
         ("reason", pa.string()),
         ("at", pa.float64()),
         ("since", pa.float64()),
+        ("state", pa.string()),
     ]
 )
 
@@ -56,9 +58,9 @@ class Camera(msgspec.Struct, frozen=True):
     ``source`` carries no password; ``width`` and ``height`` are pixels after rotation;
     ``timestamp_origin`` says where the first timestamp comes from (config, container, epoch,
     rtcp, arrival or recorded).
-    ``state`` is running, complete or partial, and ``detail`` the reason for partial, or what a
-    live camera is while it gives no frames. ``dropped`` frames of a live camera came too late or
-    were too many.
+    ``state`` is running, complete, partial or removed, and ``detail`` the reason for partial, or
+    what a live camera is while it gives no frames. ``dropped`` frames of a live camera came too
+    late or were too many. ``removed`` is when it was taken from a running site, seconds UTC.
     """
 
     camera_id: str
@@ -73,3 +75,4 @@ class Camera(msgspec.Struct, frozen=True):
     state: str
     detail: str = ""
     dropped: int = 0
+    removed: float | None = None

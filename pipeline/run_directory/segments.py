@@ -46,10 +46,16 @@ def last_position(folder: Path) -> str | None:
     Raises UserError when the last segment cannot be read.
     """
     closed = segments(folder)
-    if not closed:
-        return None
-    with _damage_named(closed[-1]):
-        metadata = pq.read_schema(closed[-1]).metadata or {}
+    return position_of(closed[-1]) if closed else None
+
+
+def position_of(path: Path) -> str | None:
+    """The ``position`` of a segment, None when it has none.
+
+    Raises UserError when it cannot be read.
+    """
+    with _damage_named(path):
+        metadata = pq.read_schema(path).metadata or {}
     position = metadata.get(_POSITION)
     return position.decode() if position else None
 
@@ -62,11 +68,20 @@ def read_segments(folder: Path, schema: pa.Schema) -> pa.Table:
     return pa.concat_tables([schema.empty_table(), *_read_all(folder, schema)])
 
 
+def read_segment(path: Path, schema: pa.Schema) -> pa.Table:
+    """The rows of one segment. Raises UserError when it cannot be read."""
+    with _damage_named(path):
+        return pq.read_table(path, partitioning=None).cast(schema)
+
+
 def _read_all(folder: Path, schema: pa.Schema) -> Iterator[pa.Table]:
     for path in segments(folder):
-        with _damage_named(path):
-            table = pq.read_table(path, partitioning=None).cast(schema)
-        yield table
+        try:
+            yield read_segment(path, schema)
+        except UserError:
+            # Its time was up since we looked.
+            if path.exists():
+                raise
 
 
 @contextmanager

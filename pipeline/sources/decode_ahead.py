@@ -69,7 +69,8 @@ class DecodeAhead:
         """
         close_all([self])
 
-    def _tell_to_stop(self) -> None:
+    def tell_to_stop(self) -> None:
+        """Have the thread end soon, without waiting for it."""
         life = life_of(self.source)
         if life is not None:
             life.closing.set()
@@ -134,7 +135,7 @@ def close_all(readers: Iterable[DecodeAhead]) -> None:
     """Close all, as fast as one: many silent cameras must not add up."""
     readers = list(readers)
     for reader in readers:
-        reader._tell_to_stop()
+        reader.tell_to_stop()
     live_until = time.monotonic() + _LIVE_JOIN_S
     for reader in readers:
         reader._join(live_until)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pipeline.errors import UserError
 from pipeline.sources.kinds import exists
+from pipeline.sources.redact import redact
 
 
 def readable_file(source: str) -> Path:
@@ -26,6 +27,11 @@ def readable_file(source: str) -> Path:
 def no_such_file(path: Path) -> UserError:
     """The error for a missing file, with the nearest name in its folder when there is one."""
     folder = path.parent
+    shown = redact(str(path))
+    if shown != str(path):
+        return UserError(
+            f"no such file: {shown}. If it is a camera, write it as rtsp://USER:PASSWORD@HOST/PATH"
+        )
     if not os.path.isdir(folder):
         return UserError(f"no such file: {path} (there is no folder {folder})")
     near = get_close_matches(path.name, _names_in(folder), n=1, cutoff=0.6)

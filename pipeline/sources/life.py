@@ -92,13 +92,13 @@ class Life:
 
     def tell(self, text: str) -> None:
         """Warn in the log, with the camera's name."""
-        _LOG.warning("camera %s: %s", self.camera_id, text)
+        _LOG.warning("camera %s: %s", self.camera_id, text, extra={"camera": self.camera_id})
 
     def _tell_live(self, lost_s: float) -> None:
         if self._told:
             self.tell(f"live again after {lost_s:.1f} s")
         else:
-            _LOG.info("camera %s: live", self.camera_id)
+            _LOG.info("camera %s: live", self.camera_id, extra={"camera": self.camera_id})
         self._told = False
 
 

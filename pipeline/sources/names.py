@@ -73,7 +73,7 @@ def _globbed(pattern: str) -> list[Camera]:
     )
     pictures = [path for path in matches if is_picture(path)]
     if not matches:
-        raise UserError(f"no file matches {pattern!r}. Expected videos or pictures")
+        raise UserError(f"no file matches {redact(pattern)!r}. Expected videos or pictures")
     if not pictures:
         return [camera for path in matches for camera in _single(str(path))]
     if len(pictures) < len(matches):

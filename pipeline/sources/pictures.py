@@ -16,6 +16,7 @@ from pipeline.errors import UserError
 from pipeline.frame import Frame
 from pipeline.sources.files import readable_file
 from pipeline.sources.kinds import PICTURE_SUFFIXES, is_glob, is_picture
+from pipeline.sources.redact import redact
 from pipeline.sources.timeline import start_of
 
 _DEFAULT_FPS = 25.0
@@ -78,7 +79,7 @@ def picture_paths(source: str) -> list[Path]:
         found = [readable_file(source)]
     if not found:
         known = ", ".join(sorted(PICTURE_SUFFIXES))
-        raise UserError(f"{source}: no pictures there. Expected files that end in {known}")
+        raise UserError(f"{redact(source)}: no pictures there. Expected files that end in {known}")
     return sorted(found, key=_natural)
 
 

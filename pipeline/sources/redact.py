@@ -13,15 +13,19 @@ _PARAMETER = re.compile(
     rf"(?<![a-z])({_SECRET})=.*?(?=&|;|_(?:{_SECRET}|channel|stream|subtype)=|$)",
     re.IGNORECASE | re.DOTALL,
 )
+# What a slip makes of an address: `rtsp:/bob:secret@host/1`, or no scheme at all.
+_BROKEN_ADDRESS = re.compile(r"((?:[A-Za-z][A-Za-z0-9+.-]*:?/{1,2})?)[^/.:@][^/:@]*:.*@")
 
 
 def redact(source: str) -> str:
     """``source`` without user and password; a secret parameter's value becomes ``***``.
 
-    Paths and webcam indices come back unchanged.
+    So does the login of what may be an address with a slip in it. Other paths and webcam indices
+    come back unchanged.
     """
     if not is_url(source):
-        return source
+        found = _BROKEN_ADDRESS.match(source)
+        return f"{found[1]}***@{source[found.end() :]}" if found else source
     scheme, rest = source.split("://", 1)
     return f"{scheme}://" + _PARAMETER.sub(r"\1=***", _without_login(rest))
 

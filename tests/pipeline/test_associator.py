@@ -26,15 +26,16 @@ from pipeline.bus.lease import Lease
 from pipeline.bus.messages import EndMessage, IdentityMessage, Message
 from pipeline.bus.streams import Bus, FencedError
 from trackers.association.appearance import Calibration, Line
-from trackers.association.association import Association, Rules
+from trackers.association.association import Rules
+from trackers.association.ground_association import GroundAssociation
 from trackers.association.motion import Limits
 
 RED, BLUE = (1.0, 0.0), (0.0, 1.0)
 CAMERAS = ["gate", "yard"]
 
 
-def association(gallery_s: float = 600.0) -> Association:
-    return Association(
+def association(gallery_s: float = 600.0) -> GroundAssociation:
+    return GroundAssociation(
         Rules(
             evidence_s=1.5,
             min_exemplars=1,
@@ -43,7 +44,8 @@ def association(gallery_s: float = 600.0) -> Association:
             limits=Limits(3.0, 1.5),
             # What is learnt while running is part of the state too.
             calibration=Calibration(Line(4.0, 0.5), Line(4.0, 0.5), strangers=0.4),
-        )
+        ),
+        {},
     )
 
 

@@ -126,7 +126,7 @@ def test_the_crop_of_a_track_that_ends_is_due_before_it_is_closed() -> None:
 
 
 def test_a_track_that_showed_nobody_well_ends_without_a_crop(tmp_path: Path) -> None:
-    camera = opened(thumbnails_of(tmp_path / "thumbnails", "a"), reid={"min_quality": 0.99})
+    camera = opened(thumbnails_of(tmp_path / "thumbnails", "a", "none"), reid={"min_quality": 0.99})
     see(camera, 0.0, BOX)
     camera.end()
     assert embed(camera) == []
@@ -137,7 +137,7 @@ def test_a_track_that_showed_nobody_well_ends_without_a_crop(tmp_path: Path) -> 
 
 
 def test_what_belongs_to_closed_tracks_is_let_go(tmp_path: Path) -> None:
-    thumbnails = thumbnails_of(tmp_path / "thumbnails", "a")
+    thumbnails = thumbnails_of(tmp_path / "thumbnails", "a", "none")
     camera = opened(thumbnails, tracker={"buffer_s": 0.2})
     for person in range(12):
         for step in (0.0, 0.1, 0.2, 0.9):

@@ -211,6 +211,9 @@ def test_one_camera_may_take_over_what_another_says(tmp_path: Path) -> None:
         "redis: redis://joe:s3cret@host\nredis: redis://joe:s3cret@host\n",
         "redis: [redis://joe:s3cret@host",
         "redis: !x redis://joe:s3cret@host",
+        "cameras: {a: 'joe:s3cret@host/1'}",
+        "cameras: {'joe:s3cret@host/1': {}}",
+        "service: {metrics: 'joe:s3cret@host'}",
     ],
 )
 def test_a_password_is_never_shown(tmp_path: Path, text: str) -> None:

@@ -5,7 +5,7 @@ import random
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
@@ -27,6 +27,7 @@ from builders import (
 )
 from buses import FeedingBus, KilledError, MortalBus, Sent, send
 from polars.testing import assert_frame_equal
+from recordings import new_run, ticking
 
 from pipeline import recorder
 from pipeline.bus.connection import BusLostError
@@ -68,17 +69,6 @@ STORY: list[Sent] = [
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
     return new_run(tmp_path / "run")
-
-
-def new_run(folder: Path) -> Path:
-    folder.mkdir()
-    (folder / "config.yaml").write_text("site: test\n")
-    return folder
-
-
-def ticking() -> Callable[[], float]:
-    """A clock that is a second further whenever somebody looks."""
-    return map(float, count()).__next__
 
 
 def record(bus: Bus, folder: Path, segment_s: float = 2.0) -> None:

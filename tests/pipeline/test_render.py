@@ -198,3 +198,31 @@ def test_a_mosaic_before_the_start_shows_the_first_frame(tmp_path: Path) -> None
     sheet = mosaic(run, -5.0)
     scale = 480 / HEIGHT
     assert near(sheet[8 + round(120 * scale), 8 + round(40 * scale)], colour_of(3), 40)
+
+
+@pytest.mark.parametrize("how", ["none", "faces", "bodies"])
+def test_people_are_blurred_also_where_the_detector_missed_them(tmp_path: Path, how: str) -> None:
+    rng = np.random.default_rng(1)
+    pixels = rng.integers(0, 256, (HEIGHT // 3, WIDTH // 3, 3), np.uint8)
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    sharp = np.repeat(np.repeat(pixels, 3, 0), 3, 1)
+    for number in range(3):
+        cv2.imwrite(str(folder / f"{number}.png"), sharp)
+    # Nobody found them in the picture in the middle.
+    standing = (70.0, 60.0, 115.0, 180.0)
+    rows: list[Observation] = [("a", 0, 1, standing), ("a", 2, 1, standing)]
+    run = run_on(tmp_path / "run", {"a": str(folder)}, rows)
+    config = {**run.config(), "privacy": {"blur": how}}
+    (run.path / "config.yaml").write_text(yaml.safe_dump(config))
+    (path,) = render_videos(run)
+    head, legs = (slice(66, 90), slice(75, 110)), (slice(130, 174), slice(75, 110))
+    beside = slice(20, 60), slice(200, 290)
+    for _, image in read(path):
+        likeness = [
+            float(np.corrcoef(image[part].ravel(), sharp[part].ravel())[0, 1])
+            for part in (head, legs, beside)
+        ]
+        assert (likeness[0] < 0.5) == (how != "none")
+        assert (likeness[1] < 0.5) == (how == "bodies")
+        assert likeness[2] > 0.8

@@ -158,3 +158,18 @@ def test_stop_is_heard_while_only_silent_live_cameras_are_left(opened: Opened) -
     assert plan.next_batch(stop) is None
     assert schedule._LIVE_WAIT_S <= 0.1
     live.may_come.set()
+
+
+def test_live_cameras_come_and_go() -> None:
+    plan, stop = Schedule([], 2), threading.Event()
+    assert plan.next_batch(stop) is None
+    one, other = ready(1.0, 2.0, 3.0), ready(1.0, 2.0)
+    plan.add(one)
+    plan.add(other)
+    assert not plan.ended("live2")
+    assert [f.camera_id for f in plan.next_batch(stop) or []] == ["live3", "live2"]
+    plan.remove("live2")
+    plan.remove("live2")
+    assert plan.ended("live2")
+    assert [f.camera_id for f in plan.next_batch(stop) or []] == ["live3", "live3"]
+    assert plan.next_batch(stop) is None

@@ -6,7 +6,7 @@ from command_line import recorded_walk
 from pipeline.config import SiteConfig
 from pipeline.config_file import check_config
 from pipeline.errors import UserError
-from pipeline.site import with_options
+from pipeline.site import with_cameras_only, with_options
 
 FILE = {
     "site": "hall",
@@ -87,3 +87,17 @@ def test_a_camera_without_a_source_is_named(video: Path) -> None:
         with_options(config, [], {})
     with pytest.raises(UserError, match="camera yard has no source"):
         with_options(config, [f"door={video}"], {})
+
+
+def test_a_node_has_the_cameras_that_are_named_and_the_ways_between_them() -> None:
+    names = ("gate", "hall", "yard")
+    ways = [{"between": pair, "seconds": 4} for pair in (("gate", "hall"), ("hall", "yard"))]
+    cameras = {name: {"source": f"{name}.mp4"} for name in names}
+    config = check_config({"cameras": cameras, "ways": ways}, "the test")
+    part = with_cameras_only(config, ["hall", "gate"])
+    assert list(part.cameras) == ["gate", "hall"]
+    assert [way.between for way in part.ways] == [("gate", "hall")]
+    with pytest.raises(UserError, match=r"unknown camera 'hal'\. Did you mean 'hall'"):
+        with_cameras_only(config, ["hal"])
+    with pytest.raises(UserError, match="no camera is named"):
+        with_cameras_only(config, [])

@@ -27,6 +27,17 @@ def test_the_last_signal_is_the_one_that_is_told() -> None:
     assert stop.all.is_set()
 
 
+def test_a_hangup_asks_for_the_file_where_there_is_one() -> None:
+    before = signal.getsignal(signal.SIGHUP)
+    stop = Stop()
+    with signals(stop):
+        assert signal.getsignal(signal.SIGHUP) == before
+    with signals(stop, reloads=True):
+        signal.raise_signal(signal.SIGHUP)
+    assert signal.getsignal(signal.SIGHUP) == before
+    assert (stop.reload.is_set(), stop.input.is_set(), stop.signal) == (True, False, None)
+
+
 @pytest.mark.parametrize("fails", [False, True])
 def test_afterwards_signals_mean_what_they_meant(fails: bool) -> None:
     before = [signal.getsignal(number) for number in BOTH]

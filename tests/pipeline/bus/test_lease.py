@@ -5,9 +5,10 @@ from contextlib import ExitStack, closing
 import pytest
 import redis
 
-from pipeline.bus import lease as module
+from pipeline.bus import hold as module
+from pipeline.bus.hold import LEASE_S
 from pipeline.bus.keys import lease_key
-from pipeline.bus.lease import LEASE_S, Lease
+from pipeline.bus.lease import Lease
 
 Opens = Callable[[], Lease]
 

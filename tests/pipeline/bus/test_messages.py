@@ -16,14 +16,20 @@ from builders import (
 from pipeline.bus.messages import (
     Array,
     EndMessage,
+    JoinMessage,
     Message,
+    NodeMessage,
+    ViewOfGround,
     decode,
     encode,
     pack,
     tracklet_message,
     tracklet_of,
     unpack,
+    view_message,
+    view_of_message,
 )
+from trackers.ground import View
 
 
 def plain(value: object) -> Any:
@@ -37,6 +43,8 @@ EVERY_KIND: list[Message] = [
     watermark("gate", 2.0, ended=True),
     identity_sent("gate", 1, 7, 2.0),
     EndMessage(2.0),
+    JoinMessage("gate"),
+    NodeMessage("here", open=True),
 ]
 
 
@@ -88,6 +96,19 @@ def test_columns_of_different_length_are_refused() -> None:
     for name in ("scores", "timestamp", "boxes", "ground"):
         with pytest.raises(msgspec.ValidationError, match="columns of gate differ in length"):
             decode(msgspec.msgpack.encode({**raw, name: short}))
+
+
+def test_a_view_of_the_ground_comes_back_and_must_be_one() -> None:
+    view = View(np.arange(12.0).reshape(3, 4), sees_height=False)
+    joined = decode(encode(JoinMessage("gate", view_message(view))))
+    assert isinstance(joined, JoinMessage)
+    assert joined.view is not None
+    back = view_of_message(joined.view)
+    np.testing.assert_array_equal(back.projection, view.projection)
+    assert not back.sees_height
+    for wrong, said in ((np.zeros((3, 3)), "a projection"), (np.full((3, 4), np.nan), "finite")):
+        with pytest.raises(ValueError, match=said):
+            ViewOfGround(pack(wrong), sees_height=True)
 
 
 def test_a_tracklet_that_ends_before_its_start_is_refused() -> None:

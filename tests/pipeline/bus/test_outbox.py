@@ -7,7 +7,7 @@ from pipeline.bus.connection import BusLostError
 from pipeline.bus.entries import Outgoing
 from pipeline.bus.keys import OBSERVATIONS, RECORDER, TRACKLETS
 from pipeline.bus.messages import Message
-from pipeline.bus.outbox import Outbox, Sent
+from pipeline.bus.outbox import Outbox, Sent, sent_by
 from pipeline.bus.streams import Bus
 from pipeline.errors import UserError
 
@@ -112,6 +112,17 @@ def test_a_live_camera_goes_on_where_it_was(bus: Bus) -> None:
     assert (again.known.track_id, again.known.frames, again.known.node) == (1, 10, 2)
     again.send(SECOND)
     assert got(bus) == numbered(FIRST, SECOND)
+
+
+def test_a_live_camera_may_come_back_after_its_end(bus: Bus) -> None:
+    outbox = Outbox(bus, "gate", live=True)
+    outbox.send(FIRST, ended=False)
+    outbox.send(THIRD, ended=True)
+    again = Outbox(bus, "gate", live=True)
+    assert again.known.ended
+    again.send(SECOND, ended=False)
+    assert got(bus) == numbered(FIRST, THIRD, SECOND)
+    assert not sent_by(bus, "gate").ended
 
 
 def test_a_second_node_of_a_live_camera_puts_the_first_out(bus: Bus) -> None:

@@ -6,7 +6,7 @@ import yaml
 from pipeline.config import SiteConfig
 from pipeline.config_file import check_config, load_config
 from pipeline.errors import UserError
-from pipeline.run_directory.preparing import prepare
+from pipeline.run_directory.preparing import keep_current, prepare
 from pipeline.run_directory.reader import RunDirectory
 
 
@@ -87,6 +87,31 @@ def test_the_run_before_is_refused_unless_resumed_with_the_same_configuration(
         prepare(tmp_path, config(device="cpu"), resume=True)
     prepare(tmp_path, config(), resume=True)
     assert load_config(tmp_path / "config.yaml") == config()
+
+
+def test_a_recorder_may_come_back_to_other_live_cameras(tmp_path: Path) -> None:
+    prepare(tmp_path, config())
+    prepare(tmp_path, config("rtsp://camera/2"), resume=True)
+    assert source_in(tmp_path) == "rtsp://camera/2"
+    assert load_config(tmp_path / "config.1.yaml") == config()
+    with pytest.raises(UserError, match="not empty"):
+        prepare(tmp_path, config("film.mp4"), resume=True)
+
+
+def test_the_configuration_is_kept_current_and_what_it_was_is_kept(tmp_path: Path) -> None:
+    prepare(tmp_path, config())
+    for number in (2, 3, 3):
+        keep_current(tmp_path, config(f"rtsp://me:s3cret@camera/{number}"))
+    assert source_in(tmp_path) == "rtsp://camera/3"
+    files = sorted(path.name for path in tmp_path.iterdir())
+    assert files == ["config.1.yaml", "config.2.yaml", "config.yaml"]
+    assert load_config(tmp_path / "config.1.yaml") == config()
+    assert all("s3cret" not in path.read_text() for path in tmp_path.iterdir())
+
+
+def test_a_configuration_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"cannot write the configuration to .*/gone: No such"):
+        keep_current(tmp_path / "gone", config())
 
 
 def test_a_place_that_cannot_be_a_folder_is_named(tmp_path: Path) -> None:

@@ -1,0 +1,222 @@
+"""The addresses of the live API and what they answer."""
+
+import math
+import threading
+from typing import Annotated, Any
+
+from fastapi import Depends, FastAPI, HTTPException, Path, Query, Request, Response, WebSocket
+from fastapi.responses import JSONResponse, StreamingResponse
+from fastapi.security import HTTPBearer
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+
+from pipeline.api import history
+from pipeline.api.access import Access
+from pipeline.api.answers import (
+    CameraAnswer,
+    CamerasAnswer,
+    HealthAnswer,
+    IdentityAnswer,
+    PathAnswer,
+    PeopleAnswer,
+    Problem,
+)
+from pipeline.api.follower import Follower
+from pipeline.api.site import Site
+from pipeline.api.socket import send_events
+from pipeline.api.viewing import BOUNDARY, Viewer
+from pipeline.bus.pictures import Kind
+from pipeline.bus.streams import Bus
+from pipeline.errors import UserError
+
+_MOST_ID = 2**63 - 1
+
+# What pages on this computer call it; a name that an attacker's page has turned here is another.
+_LOCAL_NAMES = ["localhost", "127.0.0.1", "[::1]", "::1"]
+
+_Count = Annotated[int, Query(ge=1, le=1000, description="At most so many.")]
+_Points = Annotated[int, Query(ge=1, le=10_000, description="About so many points.")]
+_GlobalId = Annotated[int, Path(ge=1, le=_MOST_ID)]
+_Moment = Annotated[float | None, Query(allow_inf_nan=False, description="Seconds UTC.")]
+_Boxes = Annotated[bool, Query(description="Draw the boxes and ids of the tracks.")]
+_Last = Annotated[
+    float, Query(gt=0, le=86_400, description="Seen within so many seconds before now.")
+]
+
+_REFUSED: dict[int | str, dict[str, Any]] = {
+    401: {"model": Problem, "description": "The token is missing or wrong."},
+    503: {"model": Problem, "description": "Redis or the run directory cannot be read now."},
+}
+_UNKNOWN: dict[int | str, dict[str, Any]] = {404: {"model": Problem, "description": "Unknown."}}
+_NO_PICTURE: dict[int | str, dict[str, Any]] = {
+    404: {"model": Problem, "description": "No such camera, or it shows nothing now."}
+}
+
+
+def make_app(
+    site: Site,
+    follower: Follower,
+    bus: Bus,
+    *,
+    token: str | None,
+    local: bool,
+    stop: threading.Event,
+) -> FastAPI:
+    """The application: what ``site`` knows, and pictures over ``bus`` until ``stop`` is set.
+
+    It asks for ``token``, None for none. When it is ``local`` and asks for none, it answers only to
+    the names of this computer.
+    """
+    # The pages that FastAPI makes of its schema load scripts from elsewhere.
+    app = FastAPI(
+        title="fusetrack",
+        summary="People, cameras and pictures of a site, live.",
+        docs_url=None,
+        redoc_url=None,
+        responses=_REFUSED,
+    )
+    if local and token is None:
+        app.add_middleware(TrustedHostMiddleware, allowed_hosts=_LOCAL_NAMES, www_redirect=False)
+    app.add_middleware(Access, token=token)
+    app.add_exception_handler(UserError, _not_now)
+    _add_health(app, follower)
+    # `Access` has asked already; this is for the schema.
+    shown = [Depends(HTTPBearer(auto_error=False))] if token is not None else []
+    _add_cameras(app, site, shown)
+    _add_identities(app, site, shown)
+    _add_pictures(app, site, bus, stop, shown)
+
+    @app.websocket("/events")
+    async def events(socket: WebSocket, after: str | None = None) -> None:
+        await send_events(socket, site.events, after, stop)
+
+    return app
+
+
+async def _not_now(request: Request, error: Exception) -> JSONResponse:
+    return JSONResponse({"detail": " ".join(str(error).split())}, status_code=503)
+
+
+def _add_health(app: FastAPI, follower: Follower) -> None:
+    @app.get("/healthz")
+    def healthz() -> HealthAnswer:
+        """Whether the API lives, and whether it hears of the site; needs no token."""
+        return HealthAnswer("ok" if follower.reachable else "no redis")
+
+
+def _add_cameras(app: FastAPI, site: Site, shown: list[Any]) -> None:
+    @app.get("/cameras", dependencies=shown)
+    def cameras() -> CamerasAnswer:
+        """Every camera and its state."""
+        return CamerasAnswer(site.name, site.cameras())
+
+    @app.get("/cameras/{camera_id}", dependencies=shown, responses=_UNKNOWN)
+    def camera(camera_id: str) -> CameraAnswer:
+        """One camera and its state."""
+        return _camera(site, camera_id)
+
+
+def _add_identities(app: FastAPI, site: Site, shown: list[Any]) -> None:
+    @app.get("/identities", dependencies=shown)
+    def identities(
+        last_s: _Last = 10.0,
+        after: Annotated[int, Query(ge=0, le=_MOST_ID, description="A page before it.")] = 0,
+        limit: _Count = 100,
+    ) -> PeopleAnswer:
+        """Who is there now, by global id."""
+        now = site.now()
+        found = [] if now is None else site.people_since(now - last_s)
+        rest = [person for person in found if person.global_id > after]
+        page = rest[:limit]
+        following = page[-1].global_id if len(rest) > limit else None
+        return PeopleAnswer(now, page, following)
+
+    @app.get("/identities/{global_id}", dependencies=shown, responses=_UNKNOWN)
+    def identity(global_id: _GlobalId) -> IdentityAnswer:
+        """All tracks of somebody: since the run began, or as far as memory goes."""
+        stays = history.stays_of(global_id, site.memory(), site.archive)
+        _check_known(global_id, site, known=not stays.is_empty())
+        return history.identity_answer(global_id, stays)
+
+    @app.get("/identities/{global_id}/path", dependencies=shown, responses=_UNKNOWN)
+    def path(
+        global_id: _GlobalId,
+        since: _Moment = None,
+        until: _Moment = None,
+        limit: _Points = 1000,
+    ) -> PathAnswer:
+        """Where somebody was, over all cameras, oldest first."""
+        memory, archive = site.memory(), site.archive
+        stays = history.stays_of(global_id, memory, archive)
+        _check_known(global_id, site, known=not stays.is_empty())
+        start = -math.inf if since is None else since
+        end = math.inf if until is None else until
+        return history.path_answer(global_id, stays, memory, archive, start, end, limit)
+
+
+def _add_pictures(
+    app: FastAPI, site: Site, bus: Bus, stop: threading.Event, shown: list[Any]
+) -> None:
+    jpeg: dict[int | str, dict[str, Any]] = {200: {"content": {"image/jpeg": {}}}, **_NO_PICTURE}
+
+    @app.get(
+        "/cameras/{camera_id}/snapshot.jpg",
+        dependencies=shown,
+        responses=jpeg,
+        response_class=Response,
+    )
+    async def snapshot(camera_id: str, boxes: _Boxes = False) -> Response:
+        """The latest picture of a camera, whole. `X-Timestamp` is its time, seconds UTC."""
+        _camera(site, camera_id)
+        picture = await Viewer(bus, camera_id, _kind("full", boxes), stop).next()
+        if picture is None:
+            raise _no_picture(site, camera_id)
+        headers = {"X-Timestamp": repr(picture.timestamp)}
+        return Response(picture.jpeg, media_type="image/jpeg", headers=headers)
+
+    stream = f"multipart/x-mixed-replace; boundary={BOUNDARY}"
+    mjpeg: dict[int | str, dict[str, Any]] = {200: {"content": {stream: {}}}, **_NO_PICTURE}
+
+    @app.get(
+        "/cameras/{camera_id}/preview.mjpeg",
+        dependencies=shown,
+        responses=mjpeg,
+        response_class=StreamingResponse,
+    )
+    async def preview(camera_id: str, boxes: _Boxes = False) -> StreamingResponse:
+        """Small pictures of a camera, for as long as it shows something."""
+        _camera(site, camera_id)
+        viewer = Viewer(bus, camera_id, _kind("small", boxes), stop)
+        picture = await viewer.next()
+        if picture is None:
+            raise _no_picture(site, camera_id)
+        return StreamingResponse(viewer.stream(picture), media_type=stream)
+
+
+def _kind(size: str, boxes: bool) -> Kind:
+    if size == "full":
+        return "full-boxes" if boxes else "full"
+    return "small-boxes" if boxes else "small"
+
+
+def _camera(site: Site, camera_id: str) -> CameraAnswer:
+    cameras = {camera.id: camera for camera in site.cameras()}
+    if camera_id not in cameras:
+        known = ", ".join(cameras) or "none"
+        raise HTTPException(404, f"unknown camera {camera_id!r}. Known: {known}")
+    return cameras[camera_id]
+
+
+def _check_known(global_id: int, site: Site, *, known: bool) -> None:
+    if not known:
+        where = "in memory (there is no --out RUN)" if site.archive is None else "of this run"
+        raise HTTPException(404, f"unknown identity {global_id}: no track {where} is its")
+
+
+def _no_picture(site: Site, camera_id: str) -> HTTPException:
+    camera = _camera(site, camera_id)
+    state = f"{camera.state}: {camera.reason}" if camera.reason else camera.state
+    return HTTPException(
+        404,
+        f"camera {camera_id} shows no picture now. It is {state}. Expected a camera at work that "
+        "has pictures, and api.pictures: true where its node is",
+    )

@@ -1,0 +1,146 @@
+"""The live API as a process: its socket, its thread that reads along, its end."""
+
+import ipaddress
+import logging
+import socket
+import threading
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from types import FrameType
+
+import uvicorn
+
+from pipeline.api.access import VARIABLE, token_of
+from pipeline.api.app import make_app
+from pipeline.api.archive import Archive
+from pipeline.api.follower import Follower
+from pipeline.api.site import Site
+from pipeline.bus.patience import Patience
+from pipeline.bus.streams import Bus
+from pipeline.config import SiteConfig
+from pipeline.config_service import host_and_port
+from pipeline.errors import UserError
+from pipeline.run_directory.progress import Progress, read_progress
+from pipeline.stopping import Stop
+
+# Who still listens has this long to hear that we go.
+_GOODBYE_S = 3
+
+
+class Server(uvicorn.Server):
+    """uvicorn, which also sets ``stop`` when it ends, so that endless answers end too."""
+
+    def __init__(self, config: uvicorn.Config, stop: threading.Event) -> None:
+        super().__init__(config)
+        self._stop_event = stop
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Take a signal."""
+        self._stop_event.set()
+        super().handle_exit(sig, frame)
+
+    def end(self) -> None:
+        """End without a signal."""
+        self._stop_event.set()
+        self.should_exit = True
+
+
+def serve(
+    config: SiteConfig,
+    out: Path | None,
+    stop: Stop,
+    on_ready: Callable[[str], None] = lambda address: None,
+) -> None:
+    """Serve the site of ``config`` until a signal; ``on_ready`` is told where.
+
+    ``out`` is the run directory of its recorder, on this machine. Raises UserError when it may not
+    listen there without a token, the address is taken, or Redis refuses us.
+    """
+    host, port = host_and_port(config.api.listen)
+    token, local = token_of(config.api), is_local(host)
+    if token is None and not local:
+        raise UserError(
+            f"api.listen is {config.api.listen}, which others can reach, and there is no token: "
+            f"set api.token in the site file or {VARIABLE}, such as to the output of "
+            "`openssl rand -hex 24`, or listen on 127.0.0.1"
+        )
+    url, name = followed(config, out)
+    patience = Patience(stop.input, time.monotonic)
+    with (
+        listening(host, port) as listener,
+        patience.insist(partial(Bus, url, name)) as bus,
+    ):
+        archive = None if out is None else Archive(out)
+        site = Site(config, archive, time.monotonic, time.time)
+        follower, ending = Follower(bus, site), threading.Event()
+        app = make_app(site, follower, bus, token=token, local=local, stop=ending)
+        server = Server(settings(app), ending)
+        follow = partial(follower.run, ending, server.end)
+        thread = threading.Thread(target=follow, name="follower", daemon=True)
+        thread.start()
+        on_ready(_shown(listener))
+        server.run([listener])
+        ending.set()
+        thread.join()
+
+
+def followed(config: SiteConfig, out: Path | None) -> tuple[str, str]:
+    """The Redis of the site, and the site's name in it.
+
+    `fusetrack run` gives each run a name of its own and may start a Redis for it: its run directory
+    ``out`` says so. Raises UserError when no Redis is known.
+    """
+    progress = Progress() if out is None else read_progress(out)
+    if progress.finished:
+        progress = Progress()
+    url = config.redis or progress.redis
+    if not url:
+        raise UserError(
+            "no Redis: give --redis URL, set redis in the configuration, or give --out the "
+            "directory of a `fusetrack run` that goes on"
+        )
+    return url, progress.site or config.site
+
+
+def settings(app: object) -> uvicorn.Config:
+    """How uvicorn runs ``app``: an address with a token in it comes into no log."""
+    return uvicorn.Config(
+        app,  # type: ignore[arg-type]
+        http="h11",
+        ws="websockets-sansio",
+        lifespan="off",
+        log_config=None,
+        log_level=logging.WARNING,
+        access_log=False,
+        server_header=False,
+        # A listener sends nothing but what keeps the connection.
+        ws_max_size=4096,
+        timeout_graceful_shutdown=_GOODBYE_S,
+    )
+
+
+def is_local(host: str) -> bool:
+    """Whether only this computer can reach what listens on ``host``."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def listening(host: str, port: int) -> socket.socket:
+    """A socket that listens there, on any free port for 0. Raises UserError when it cannot."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family)
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UserError(
+            f"cannot listen on {host}:{port}: {reason}. Give --listen another HOST:PORT"
+        ) from error
+
+
+def _shown(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

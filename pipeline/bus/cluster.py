@@ -1,0 +1,93 @@
+"""A site in a Redis Cluster: connections to the master of its slot, whoever that is by now.
+
+All keys of a site are in one slot, so plain connections to one master serve it: transactions and
+blocking reads are what they are everywhere.
+"""
+
+from typing import Any
+
+import redis
+from redis.connection import Connection, ConnectionPool, SSLConnection
+from redis.crc import key_slot
+from redis.exceptions import AskError, ClusterDownError, TryAgainError
+
+#: Host and port.
+Node = tuple[str, int]
+
+
+def follow(pool: ConnectionPool, key: str) -> redis.Redis:
+    """A client of the master that holds ``key``; ``pool`` connects to any node of the cluster."""
+    secure = issubclass(pool.connection_class, SSLConnection)
+    settings = dict(pool.connection_kwargs)
+    master = _Master(SSLConnection if secure else Connection, settings, key_slot(key.encode()))
+    kind = _SecureConnectionToMaster if secure else _ConnectionToMaster
+    return redis.Redis.from_pool(ConnectionPool(kind, master=master, **settings))
+
+
+class _Master:
+    """Finds the master of a slot, asking any node that is known and answers."""
+
+    def __init__(self, kind: type[Connection], settings: dict[str, Any], slot: int) -> None:
+        self._kind = kind
+        self._settings = settings
+        self._slot = slot
+        first = settings.get("host", "localhost"), int(settings.get("port", 6379))
+        self._nodes: list[Node] = [first]
+
+    def find(self) -> Node:
+        """Where it is now. Raises a ConnectionError or a TimeoutError when nobody answers."""
+        failure: redis.RedisError | None = None
+        for node in list(self._nodes):
+            try:
+                return self._as_told_by(node)
+            except (redis.ConnectionError, redis.TimeoutError) as error:
+                failure = error
+        assert failure is not None
+        raise failure
+
+    def _as_told_by(self, asked: Node) -> Node:
+        holders: list[Node] = []
+        others: list[Node] = []
+        for first, last, *nodes in self._slots(asked):
+            # A node that does not know its own name is where it was asked.
+            places = [((host or b"").decode() or asked[0], int(port)) for host, port, *_ in nodes]
+            (holders if first <= self._slot <= last else others).extend(places)
+        if not holders:
+            raise ClusterDownError("nobody holds the slot of this site")
+        self._nodes = list(dict.fromkeys([*holders, *others, *self._nodes]))
+        return holders[0]
+
+    def _slots(self, asked: Node) -> Any:
+        host, port = asked
+        connection: Any = self._kind(**{**self._settings, "host": host, "port": port})
+        try:
+            connection.connect()
+            connection.send_command("CLUSTER", "SLOTS")
+            return connection.read_response()
+        finally:
+            connection.disconnect()
+
+
+class _ConnectionToMaster(Connection):
+    """Looks for the master whenever it connects, and leaves one that is it no more."""
+
+    def __init__(self, *, master: _Master, **settings: Any) -> None:
+        self._master = master
+        super().__init__(**settings)  # type: ignore[no-untyped-call]
+
+    def connect(self) -> None:
+        if self._sock is None:
+            self.host, self.port = self._master.find()
+        super().connect()  # type: ignore[no-untyped-call]
+
+    def read_response(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return super().read_response(*args, **kwargs)
+        except (AskError, TryAgainError, ClusterDownError) as error:
+            self.disconnect()  # type: ignore[no-untyped-call]
+            # Nothing was done, and the same is possible as soon as there is a master again.
+            raise redis.ConnectionError(f"the cluster is changing: {error}") from error
+
+
+class _SecureConnectionToMaster(_ConnectionToMaster, SSLConnection):
+    """The same with TLS."""

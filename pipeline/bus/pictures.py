@@ -1,0 +1,65 @@
+"""Pictures of a camera for who looks at it, under keys that expire in seconds.
+
+Who looks says so and says it again while it looks; the node that has the camera then shows the
+latest picture. What nobody looks at is neither encoded nor sent.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import product
+from typing import Any, Literal, TypeAlias
+
+import redis
+
+from pipeline.bus.keys import picture_key, wanted_key
+
+#: The whole picture or a small one, plain or with the boxes of the tracks.
+Kind: TypeAlias = Literal["full", "full-boxes", "small", "small-boxes"]
+KINDS: tuple[Kind, ...] = ("full", "full-boxes", "small", "small-boxes")
+
+# A node looks once a second for what is wanted.
+_WANTED_MS = 5_000
+_SHOWN_MS = 3_000
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A JPEG of the frame with this ``timestamp``, seconds UTC."""
+
+    timestamp: float
+    jpeg: bytes
+
+
+def want(client: redis.Redis, site: str, camera_id: str, kind: Kind) -> None:
+    """Say that somebody looks at the camera, for the next seconds."""
+    client.set(wanted_key(site, camera_id, kind), "", px=_WANTED_MS)
+
+
+def wanted(client: redis.Redis, site: str, camera_ids: Iterable[str]) -> set[tuple[str, Kind]]:
+    """Which of these cameras somebody looks at, and how."""
+    pairs = list(product(camera_ids, KINDS))
+    if not pairs:
+        return set()
+    found: Any = client.mget([wanted_key(site, *pair) for pair in pairs])
+    return {pair for pair, value in zip(pairs, found, strict=True) if value is not None}
+
+
+def show(client: redis.Redis, site: str, camera_id: str, kind: Kind, picture: Picture) -> None:
+    """Put a picture where those who look find it, for the next seconds."""
+    key = picture_key(site, camera_id, kind)
+    with client.pipeline(transaction=True) as pipe:
+        pipe.hset(key, mapping={"timestamp": repr(picture.timestamp), "jpeg": picture.jpeg})
+        pipe.pexpire(key, _SHOWN_MS)
+        pipe.execute()
+
+
+def shown(
+    client: redis.Redis, site: str, camera_id: str, kind: Kind, known: float | None
+) -> Picture | None:
+    """The picture that is shown, None when there is none or it is the one of ``known``."""
+    key = picture_key(site, camera_id, kind)
+    timestamp: Any = client.hget(key, "timestamp")
+    if timestamp is None or float(timestamp) == known:
+        return None
+    found: Any = client.hmget(key, ["timestamp", "jpeg"])
+    return None if None in found else Picture(float(found[0]), found[1])

@@ -1,0 +1,56 @@
+"""What is to change in a running node: put by who reads the site's file, taken by the node."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from queue import Empty, SimpleQueue
+from threading import Event
+
+from pipeline.config import SiteConfig
+from pipeline.opening import open_live_sources
+from pipeline.site_changes import Difference
+from pipeline.sources import Source
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Cameras to close and sources to open, at ``moment``, seconds UTC.
+
+    One that is changed is both. ``config`` is the site as it is then; ``done`` is set by the node.
+    """
+
+    config: SiteConfig
+    closed: tuple[str, ...]
+    opened: tuple[Source, ...]
+    moment: float
+    done: Event = field(default_factory=Event)
+
+
+def opened(found: Difference, clock: Callable[[], float] = time.time) -> Change:
+    """The change that makes ``found`` true, its cameras called once; ``clock`` gives seconds UTC.
+
+    Raises UserError for an address that cannot be a camera's.
+    """
+    sources = open_live_sources(found.config, found.opened)
+    return Change(found.config, found.closed, tuple(sources), clock())
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """The changes that wait for the node ``name``, which is the same when it starts again."""
+
+    name: str
+    _waiting: SimpleQueue[Change] = field(default_factory=SimpleQueue)
+
+    def put(self, change: Change) -> None:
+        """Have the node do this, as soon as it has time."""
+        self._waiting.put(change)
+
+    def take(self) -> list[Change]:
+        """What came since this was last asked, oldest first."""
+        changes = []
+        while True:
+            try:
+                changes.append(self._waiting.get_nowait())
+            except Empty:
+                return changes

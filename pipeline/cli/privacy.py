@@ -1,0 +1,67 @@
+"""`fusetrack forget`: remove a person, or what is too old, and say what was removed."""
+
+import json
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipeline.cli.output import say
+from pipeline.cli.results import RunArgument
+from pipeline.config_file import check_config, load_config
+from pipeline.config_privacy import RetentionConfig
+from pipeline.errors import UserError
+from pipeline.run_directory.reader import RunDirectory
+
+
+def forget(
+    run: RunArgument,
+    identity: Annotated[
+        int | None, typer.Option(help="The global id of the person.", show_default=False)
+    ] = None,
+    expired: Annotated[
+        bool, typer.Option("--expired", help="Remove what is older than retention allows.")
+    ] = False,
+    config: Annotated[
+        Path | None, typer.Option(help="Site configuration (YAML): retention, Redis and site.")
+    ] = None,
+    redis: Annotated[
+        str | None,
+        typer.Option(envvar="FUSETRACK_REDIS", help="Redis URL of the site that is at work."),
+    ] = None,
+    site: Annotated[str | None, typer.Option(help="The site's name there.")] = None,
+    timeout: Annotated[float, typer.Option(help="Wait this long for a site, seconds.")] = 30.0,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="JSON on stdout.")] = False,
+) -> None:
+    """Remove a person from a run and from the site at work, or what a run keeps too long."""
+    from pipeline.derived import told
+    from pipeline.forget_run import Outcome, Site, forget_person, remove_expired, would_forget
+
+    if (identity is None) != expired:
+        raise UserError("say whom or what to remove: expected one of --identity ID and --expired")
+    given = load_config(config) if config else None
+    if identity is None:
+        if dry_run:
+            raise UserError("--dry-run goes with --identity ID: leave it out with --expired")
+        retention = given.retention if given else _own_retention(run)
+        outcome: Outcome = remove_expired(run, retention, time.time)
+    elif dry_run:
+        outcome = would_forget(run, identity)
+    else:
+        url = redis or (given.redis if given else None)
+        outcome = forget_person(run, identity, Site(url, site, timeout))
+    if as_json:
+        told_json = {"run": str(run), "identity": identity, "dry_run": dry_run}
+        removed = dict(sorted(outcome.removed.items()))
+        typer.echo(json.dumps({**told_json, "removed": removed, "notes": outcome.notes}))
+        return
+    what = "what is too old" if identity is None else f"identity {identity}"
+    typer.echo(f"{'would remove' if dry_run else 'removed'} {what}: {told(outcome.removed)}")
+    for note in outcome.notes:
+        say(note)
+
+
+def _own_retention(run: Path) -> RetentionConfig:
+    return check_config(RunDirectory(run).config(), str(run / "config.yaml")).retention

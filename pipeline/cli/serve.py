@@ -1,0 +1,43 @@
+"""`fusetrack serve`: the live API of a site, a process of its own beside the others."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipeline.cli.output import say
+from pipeline.cli.parts import ConfigOption, RedisOption
+from pipeline.cli.service import LogFormatOption, LogLevelOption, begin_log, service_options
+from pipeline.config_file import load_config
+from pipeline.site import with_options
+
+
+def serve(
+    config: ConfigOption,
+    out: Annotated[
+        Path | None, typer.Option(help="Run directory of the recorder, for the whole past.")
+    ] = None,
+    listen: Annotated[
+        str | None, typer.Option(metavar="HOST:PORT", help="Where to listen.", show_default=False)
+    ] = None,
+    redis: RedisOption = None,
+    log_format: LogFormatOption = None,
+    log_level: LogLevelOption = None,
+) -> None:
+    """Serve cameras, people, events and pictures of a site over HTTP."""
+    from pipeline.api.server import serve as serve_site
+    from pipeline.stopping import Stop, signals
+
+    options: dict[str, object] = {
+        "redis": redis,
+        "api": {"listen": listen},
+        "service": service_options(None, log_format, log_level),
+    }
+    site = with_options(load_config(config), [], options)
+    begin_log(site, "api")
+    stop = Stop()
+    with signals(stop):
+        serve_site(site, out, stop, lambda address: say(f"listening on {address}"))
+    if stop.signal is not None:
+        sys.exit(128 + stop.signal)

@@ -1,0 +1,69 @@
+"""What a message becomes in the tables of the run directory."""
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+
+from pipeline.bus.messages import (
+    IdentityMessage,
+    Message,
+    ObservationsMessage,
+    TrackletMessage,
+    tracklet_of,
+    unpack,
+)
+from pipeline.run_directory import schema
+
+
+def rows_of(message: Message | None) -> pa.Table | None:
+    """The rows of a message, None when it makes none.
+
+    Raises ArrowException, ValueError or OverflowError when they do not fit their table.
+    """
+    match message:
+        case ObservationsMessage():
+            return observations_table(message)
+        case TrackletMessage(closed=True):
+            return pa.Table.from_pylist([_tracklet(message)], schema.TRACKLETS)
+        case IdentityMessage():
+            return pa.Table.from_pylist([msgspec.to_builtins(message)], schema.IDENTITIES)
+        case _:
+            return None
+
+
+def observations_table(message: ObservationsMessage) -> pa.Table:
+    """The rows of a message, by `schema.OBSERVATIONS`."""
+    boxes = unpack(message.boxes)
+    columns = {
+        "frame_index": unpack(message.frame_index),
+        "timestamp": unpack(message.timestamp),
+        "track_id": unpack(message.track_id),
+        **{name: boxes[:, i] for i, name in enumerate(("x1", "y1", "x2", "y2"))},
+        "score": unpack(message.scores),
+    }
+    ground = None if message.ground is None else unpack(message.ground)
+    for i, name in enumerate(("ground_x", "ground_y")):
+        values = np.full(len(boxes), np.nan) if ground is None else ground[:, i]
+        columns[name] = pa.array(values, mask=~np.isfinite(values))
+    return pa.table(columns, schema=schema.OBSERVATIONS)
+
+
+def _tracklet(message: TrackletMessage) -> dict[str, object]:
+    tracklet = tracklet_of(message)
+    return {
+        "camera_id": tracklet.camera_id,
+        "track_id": tracklet.track_id,
+        "start": tracklet.start,
+        "end": tracklet.end,
+        "n": tracklet.count,
+        "embedding": _mean_exemplar(tracklet.exemplars, tracklet.qualities),
+        "quality": float(tracklet.qualities.max(initial=0.0)),
+        "thumbnail": message.thumbnail,
+    }
+
+
+def _mean_exemplar(exemplars: np.ndarray, qualities: np.ndarray) -> list[float] | None:
+    if not len(exemplars):
+        return None
+    mean = np.average(exemplars, axis=0, weights=np.maximum(qualities, 1e-3))
+    return [float(value) for value in mean / max(np.linalg.norm(mean), 1e-12)]

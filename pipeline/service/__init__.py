@@ -1,0 +1,1 @@
+"""How a working process is watched from outside: metrics, health, and the page that serves them."""

@@ -1,0 +1,85 @@
+"""A live API over a real Redis and a real socket, for its tests.
+
+It reads along when it is told to, so that nothing has to be waited for.
+"""
+
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+import httpx
+from buses import send
+from websockets.sync.client import ClientConnection, connect
+
+from pipeline.api.app import make_app
+from pipeline.api.archive import Archive
+from pipeline.api.follower import Follower
+from pipeline.api.server import Server, listening, settings
+from pipeline.api.site import Site
+from pipeline.bus.messages import Message
+from pipeline.bus.streams import Bus
+from pipeline.config_file import check_config
+
+TOKEN = "a-token-of-the-tests"
+
+
+class Clock:
+    """A clock that stands until it is set."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class LiveApi:
+    """An API that listens on a port of its own; ``http`` asks it, without a token."""
+
+    def __init__(
+        self,
+        bus: Bus,
+        *,
+        out: Path | None = None,
+        token: str | None = None,
+        gallery_s: float = 600.0,
+        cameras: Sequence[str] = ("gate", "hall"),
+    ) -> None:
+        source = "rtsp://user:pass-word@10.0.0.7/1"
+        values: dict[str, object] = {
+            "site": bus.site,
+            "cameras": {name: {"source": source} for name in cameras},
+            "association": {"gallery_s": gallery_s},
+        }
+        self.bus = bus
+        self.monotonic, self.clock = Clock(), Clock()
+        archive = None if out is None else Archive(out)
+        config = check_config(values, "the test")
+        self.site = Site(config, archive, self.monotonic, self.clock)
+        self.follower = Follower(bus, self.site)
+        self.stop = threading.Event()
+        app = make_app(self.site, self.follower, bus, token=token, local=True, stop=self.stop)
+        self._socket = listening("127.0.0.1", 0)
+        self._server = Server(settings(app), self.stop)
+        self._thread = threading.Thread(target=self._server.run, args=[[self._socket]])
+        self._thread.start()
+        self.place = "{}:{}".format(*self._socket.getsockname())
+        self.http = httpx.Client(base_url=f"http://{self.place}", timeout=20)
+
+    def hear(self, stream: str, *messages: Message) -> None:
+        """Messages are sent, and the API reads what there is."""
+        send(self.bus, stream, messages)
+        self.follower.step()
+
+    def events(self, query: str = "", **headers: str) -> ClientConnection:
+        """A listener to the events."""
+        address = f"ws://{self.place}/events{query}"
+        return connect(address, additional_headers=headers, open_timeout=20)
+
+    def close(self) -> None:
+        """End it, as its process would."""
+        self.http.close()
+        self._server.end()
+        self._thread.join()
+        self._socket.close()
+        self.bus.__exit__(None, None, None)

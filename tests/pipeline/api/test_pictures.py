@@ -1,0 +1,128 @@
+"""Snapshots and previews of a real node that plays a real video; only its detector is a fake."""
+
+import threading
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+
+import cv2
+import httpx
+import numpy as np
+import pytest
+from fakes import ColourDetector
+from live_api import LiveApi
+from videos import make_video
+
+from pipeline.bus.streams import Bus
+from pipeline.config import CameraConfig
+from pipeline.config_file import check_config
+from pipeline.frame import Frame
+from pipeline.node import Node
+from pipeline.sources import open_source
+
+SIZE = (160, 120)
+
+
+class Endless:
+    """A video that begins again at its end, ten frames a second, until ``stop`` is set."""
+
+    live = False
+    fps = 10.0
+    timestamp_origin = "epoch"
+    fault = ""
+
+    def __init__(self, camera_id: str, path: Path, stop: threading.Event) -> None:
+        self.camera_id = camera_id
+        self.width, self.height = SIZE
+        self._path = path
+        self._stop = stop
+
+    def frames(self) -> Iterator[Frame]:
+        index = count()
+        while True:
+            source = open_source(self.camera_id, CameraConfig(source=str(self._path)))
+            for frame in source.frames():
+                if self._stop.wait(0.1):
+                    return
+                assert isinstance(frame, Frame)
+                number = next(index)
+                yield Frame(self.camera_id, number, number / 10, frame.image)
+
+
+@pytest.fixture
+def shown(api: LiveApi, redis_url: str, tmp_path: Path) -> Iterator[LiveApi]:
+    """An API beside a node that follows the camera gate; nobody follows hall."""
+    video = make_video(tmp_path / "gate.mp4", 10, size=SIZE)
+    config = check_config({"cameras": {"gate": {"source": str(video)}}}, "the test")
+    stop = threading.Event()
+    with Bus(redis_url, api.bus.site) as bus:
+        source = Endless("gate", video, stop)
+        node = Node(config, [source], bus, detector=ColourDetector(), embedder=None)
+        thread = threading.Thread(target=node.run, args=[stop])
+        thread.start()
+        yield api
+        stop.set()
+        thread.join()
+
+
+def decoded(jpeg: bytes) -> np.ndarray:
+    return np.asarray(cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR))
+
+
+def test_a_snapshot_is_a_jpeg_of_the_size_of_the_camera(shown: LiveApi) -> None:
+    answer = shown.http.get("/cameras/gate/snapshot.jpg")
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["Content-Type"] == "image/jpeg"
+    assert float(answer.headers["X-Timestamp"]) >= 0
+    assert decoded(answer.content).shape == (SIZE[1], SIZE[0], 3)
+    assert shown.http.get("/cameras/gate/snapshot.jpg?boxes=true").status_code == 200
+
+
+def test_a_preview_is_one_picture_after_the_other(shown: LiveApi) -> None:
+    times = []
+    with shown.http.stream("GET", "/cameras/gate/preview.mjpeg") as answer:
+        kind = answer.headers["Content-Type"]
+        assert kind == "multipart/x-mixed-replace; boundary=picture"
+        parts = pictures(answer)
+        for _ in range(3):
+            timestamp, jpeg = next(parts)
+            times.append(timestamp)
+            assert decoded(jpeg).shape == (SIZE[1], SIZE[0], 3)
+    assert times == sorted(set(times))
+
+
+def pictures(answer: httpx.Response) -> Iterator[tuple[float, bytes]]:
+    """Timestamp and JPEG of each part."""
+    buffer = b""
+    for chunk in answer.iter_raw():
+        buffer += chunk
+        while (head_end := buffer.find(b"\r\n\r\n")) >= 0:
+            lines = buffer[:head_end].decode().split("\r\n")
+            assert lines[0] == "--picture"
+            head = dict(line.split(": ") for line in lines[1:])
+            end = head_end + 4 + int(head["Content-Length"])
+            if len(buffer) < end + 2:
+                break
+            yield float(head["X-Timestamp"]), buffer[head_end + 4 : end]
+            buffer = buffer[end + 2 :]
+
+
+def test_a_camera_without_a_node_shows_nothing(
+    api: LiveApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.api.viewing._FIRST_S", 0.2)
+    for name in ("snapshot.jpg", "preview.mjpeg"):
+        answer = api.http.get(f"/cameras/hall/{name}")
+        assert answer.status_code == 404
+        expected = "camera hall shows no picture now. It is waiting: nothing was heard of it yet"
+        assert expected in answer.json()["detail"]
+
+
+def test_a_preview_ends_with_the_process(shown: LiveApi, open_api: Callable[..., LiveApi]) -> None:
+    other = open_api()
+    with other.http.stream("GET", "/cameras/gate/preview.mjpeg") as answer:
+        parts = pictures(answer)
+        next(parts)
+        other.stop.set()
+        # What was under way still comes.
+        assert len(list(parts)) <= 2

@@ -1,0 +1,191 @@
+"""`fusetrack serve` as a process, beside a real node, associator and recorder."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from command_line import recorded_walk
+from live_api import TOKEN
+from websockets.sync.client import connect
+
+from pipeline.api.server import followed
+from pipeline.cli import main as cli
+from pipeline.config_file import check_config
+from pipeline.run_directory.preparing import prepare
+from pipeline.run_directory.progress import Progress, write_progress
+
+
+@pytest.fixture
+def site_file(tmp_path: Path, site: str) -> Path:
+    """A site of two recorded cameras, and one whose address has a password."""
+    recorded_walk(tmp_path / "walk.parquet", frames=120)
+    (tmp_path / "site.yaml").write_text(
+        f"site: {site}\n"
+        "recording: {segment_s: 0.1}\n"
+        "cameras:\n"
+        f"  cam0: {{source: {tmp_path}/walk.parquet}}\n"
+        f"  cam1: {{source: {tmp_path}/walk.parquet}}\n"
+    )
+    return tmp_path / "site.yaml"
+
+
+def start(
+    *arguments: object, stdout: int | None = None, **environment: str
+) -> subprocess.Popen[str]:
+    """`fusetrack ARGUMENTS` in the background."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "pipeline", *map(str, arguments)],
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **environment},
+    )
+
+
+@contextmanager
+def serving(*arguments: object, **environment: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """`fusetrack serve` and where it listens; ended by SIGTERM."""
+    given = ("serve", "--listen", "127.0.0.1:0", *arguments)
+    with start(*given, **environment) as process:
+        assert process.stderr is not None
+        said = process.stderr.readline()
+        assert "listening on http://" in said, said + process.stderr.read()
+        try:
+            yield process, said.split()[-1]
+        finally:
+            process.send_signal(signal.SIGTERM)
+
+
+@contextmanager
+def running(*arguments: object) -> Iterator[None]:
+    """`fusetrack ARGUMENTS` beside the block; must end well by itself after it."""
+    with start(*arguments) as process:
+        try:
+            yield
+            _, said = process.communicate(timeout=60)
+            assert process.returncode == 0, said
+        finally:
+            process.kill()
+
+
+def heard(address: str, given: tuple[object, ...], out: Path) -> list[dict[str, Any]]:
+    """The events of a whole run, as a listener gets them while it goes on."""
+    events: list[dict[str, Any]] = []
+    with (
+        connect(f"{address.replace('http', 'ws')}/events?token={TOKEN}") as listener,
+        running("node", *given),
+        running("associate", *given),
+        running("record", *given, "--out", out),
+    ):
+        while not events or events[-1]["type"] != "end":
+            events.append(json.loads(listener.recv(timeout=60)))
+    return events
+
+
+@pytest.mark.slow
+def test_a_run_is_followed_from_its_first_event_to_its_past(
+    site_file: Path, redis_url: str, tmp_path: Path
+) -> None:
+    given = ("--config", site_file, "--redis", redis_url)
+    shown = {"Authorization": f"Bearer {TOKEN}"}
+    out = tmp_path / "run"
+    log = ("--log-level", "debug")
+    with serving(*given, "--out", out, *log, FUSETRACK_API_TOKEN=TOKEN) as (process, address):
+        events = heard(address, given, out)
+        identities = {e["global_id"] for e in events if e["type"] == "identity"}
+        assert identities
+        told = [(e["camera_id"], e["state"]) for e in events if e["type"] == "camera"]
+        assert ("cam0", "running") in told
+        with httpx.Client(base_url=address, headers=shown, timeout=30) as http:
+            cameras = {c["id"]: c["state"] for c in http.get("/cameras").json()["cameras"]}
+            assert cameras == {"cam0": "complete", "cam1": "complete"}
+            there = {p["global_id"] for p in http.get("/identities").json()["identities"]}
+            assert there
+            assert there <= identities
+            points = []
+            for person in identities:
+                points += http.get(f"/identities/{person}/path?limit=10000").json()["points"]
+            assert len(points) == 2 * 120
+            assert httpx.get(f"{address}/cameras?token={TOKEN}").status_code == 401
+        process.send_signal(signal.SIGTERM)
+        _, said = process.communicate(timeout=30)
+    assert process.returncode == 128 + signal.SIGTERM
+    assert TOKEN not in said
+    assert "Traceback" not in said
+    assert TOKEN not in "".join(path.read_text() for path in out.glob("*.yaml"))
+
+
+def fails(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *given: object
+) -> str:
+    """What `fusetrack serve ARGUMENTS` says when it ends with 2."""
+    monkeypatch.setattr("sys.argv", ["fusetrack", "serve", *map(str, given)])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    return said
+
+
+def test_beyond_this_computer_there_must_be_a_token(
+    site_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("FUSETRACK_API_TOKEN", raising=False)
+    said = fails(monkeypatch, capsys, "--config", site_file, "--listen", "0.0.0.0:8710")
+    assert "there is no token: set api.token in the site file or FUSETRACK_API_TOKEN" in said
+
+
+def test_without_redis_it_says_how_to_name_one(
+    site_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("FUSETRACK_REDIS", raising=False)
+    assert "give --redis URL" in fails(monkeypatch, capsys, "--config", site_file)
+
+
+def test_a_token_in_the_site_file_comes_into_no_run_directory(tmp_path: Path) -> None:
+    prepare(tmp_path / "run", check_config({"api": {"token": TOKEN}}, "the test"))
+    assert TOKEN not in (tmp_path / "run" / "config.yaml").read_text()
+
+
+def frames(address: str) -> int:
+    """How many frames of all cameras the API knows of."""
+    cameras = httpx.get(f"{address}/cameras", timeout=30).json()["cameras"]
+    return sum(camera["frames"] for camera in cameras)
+
+
+@pytest.mark.slow
+def test_a_run_on_one_machine_is_followed_by_its_directory(site_file: Path, tmp_path: Path) -> None:
+    recorded_walk(tmp_path / "walk.parquet", frames=100_000)
+    out = tmp_path / "run"
+    given = ("--config", site_file, "--out", out)
+    with start("run", *given, "--json", stdout=subprocess.PIPE) as run:
+        assert run.stdout is not None
+        try:
+            while not (out / "cameras.json").is_file():
+                assert run.stdout.readline()
+            with serving(*given) as (_, address):
+                first = frames(address)
+                # More than what the run directory said when it began.
+                while frames(address) <= first:
+                    assert run.stdout.readline()
+        finally:
+            run.kill()
+
+
+def test_what_to_follow_is_in_the_run_directory_while_the_run_goes_on(tmp_path: Path) -> None:
+    config = check_config({"site": "shop", "redis": "redis://there"}, "the test")
+    assert followed(config, None) == ("redis://there", "shop")
+    assert followed(config, tmp_path) == ("redis://there", "shop")
+    write_progress(tmp_path, Progress("run", site="shop.1234"))
+    assert followed(config, tmp_path) == ("redis://there", "shop.1234")
+    write_progress(tmp_path, Progress("run", finished=True, site="shop.1234"))
+    assert followed(config, tmp_path) == ("redis://there", "shop")

@@ -1,0 +1,67 @@
+import logging
+
+import pytest
+
+from pipeline.silence import Silence
+
+
+class Watch:
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Watch:
+    return Watch()
+
+
+def test_a_live_camera_is_silent_from_the_threshold_on(clock: Watch) -> None:
+    silence = Silence(["gate", "yard"], 10.0, clock)
+    clock.now = 109.0
+    silence.heard("yard")
+    clock.now = 109.9
+    silence.look(["gate", "yard"])
+    assert silence.cameras == set()
+    clock.now = 110.0
+    silence.look(["gate", "yard"])
+    assert silence.cameras == {"gate"}
+
+
+def test_recordings_may_take_their_time(clock: Watch) -> None:
+    silence = Silence(["gate"], 10.0, clock)
+    clock.now = 1000.0
+    silence.look(["gate", "tape"])
+    assert silence.cameras == {"gate"}
+    silence.look(["tape"])
+    assert silence.cameras == set()
+
+
+def test_when_nobody_moves_on_nobody_is_left_out(clock: Watch) -> None:
+    silence = Silence(["gate", "yard"], 10.0, clock)
+    clock.now = 200.0
+    silence.look(["gate", "yard"])
+    assert silence.cameras == set()
+    silence.look([])
+    assert silence.cameras == set()
+
+
+def test_it_is_told_once_and_also_that_it_is_over(
+    clock: Watch, caplog: pytest.LogCaptureFixture
+) -> None:
+    silence = Silence(["gate", "hall"], 10.0, clock)
+    silence.joined("yard")
+    with caplog.at_level(logging.WARNING):
+        for clock.now in (110.0, 111.0):
+            silence.heard("yard")
+            silence.look(["gate", "hall", "yard"])
+        silence.heard("gate")
+        silence.heard("gate")
+    assert caplog.messages == [
+        "nothing came of camera gate, hall for 10 s: is its node at work? Going on without it",
+        "camera gate: its node is heard again",
+    ]
+    silence.look(["gate", "hall", "yard"])
+    assert silence.cameras == {"hall"}
+    assert silence.live() == ["gate", "hall", "yard"]
