@@ -1,0 +1,1 @@
+"""What `./scripts/bench soak` is made of: cameras, faults, what is watched, figures, picture."""

@@ -1,0 +1,159 @@
+"""One soak: start cameras and run, disturb, watch, stop, and read what was recorded."""
+
+import subprocess
+import sys
+import time
+from collections import deque
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from pipeline.run_directory.reader import RunDirectory
+
+from . import site
+from .faults import plan
+from .record import Fault, Heard, Sample, Track
+from .site import Cameras
+from .watch import Watch
+
+_START_S, _END_S = 180.0, 90.0
+_SAMPLE_S, _TICK_S = 1.0, 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Soak:
+    """All that one soak found.
+
+    ``warm_s`` is when the memory should be at its level, ``status`` the run's exit code, ``leaks``
+    names the files in which a password stands.
+    """
+
+    seconds: float
+    warm_s: float
+    heard: Heard
+    samples: list[Sample]
+    faults: list[Fault]
+    recorded: list[Track]
+    frames: dict[str, int]
+    dropped: dict[str, int]
+    status: int
+    log: str
+    leaks: list[str]
+
+
+def soak(folder: Path, seconds: float, seed: int) -> Soak:
+    """Run, disturb and watch for ``seconds``; exits with a line when the run does not start."""
+    with ExitStack() as stack:
+        cameras = site.serve(folder, stack)
+        config = site.write_settings(folder / "site.yaml", cameras)
+        log, out = folder / "log", folder / "run"
+        began = time.time()
+        process = _started(config, out, log)
+        stack.callback(process.kill)
+        watch = Watch(out, process.pid, began)
+        watch.start()
+        ready = _wait_until_live(watch, process, log)
+        faults = plan(seconds, list(cameras), site.LOCKED, seed, site.BUFFER_S)
+        coming = deque(replace(f, at=f.at + ready, until=f.until + ready) for f in faults)
+        samples, done = _follow(
+            watch, process, Disturbance(cameras, watch, config), coming, ready + seconds
+        )
+        process.terminate()
+        status = process.wait(_END_S)
+        watch.done.set()
+        watch.join()
+    found = RunDirectory(out)
+    return Soak(
+        seconds=seconds,
+        warm_s=ready + min(0.6 * seconds, 600.0),
+        heard=watch.heard,
+        samples=samples,
+        faults=done,
+        recorded=list(found.tracklets().select("camera_id", "track_id").iter_rows()),
+        frames={camera.camera_id: camera.frames for camera in found.cameras()},
+        dropped={camera.camera_id: camera.dropped for camera in found.cameras()},
+        status=status,
+        log=log.read_text(),
+        leaks=[str(path.relative_to(folder)) for path in (log, *out.rglob("*")) if _leaks(path)],
+    )
+
+
+class Disturbance:
+    """Makes a fault begin and end. The site file is ``config``."""
+
+    def __init__(self, cameras: dict[str, Cameras], watch: Watch, config: Path) -> None:
+        self._cameras = cameras
+        self._watch = watch
+        self._config = config
+        self._password, self._next_password = site.PASSWORDS
+
+    def begin(self, fault: Fault) -> None:
+        """From now on it is wrong."""
+        if fault.kind == "redis":
+            self._watch.redis_process().kill()
+        elif fault.kind == "stopped":
+            self._cameras[fault.camera].pause()
+        else:
+            self._cameras[fault.camera].kill()
+        if fault.kind == "password":
+            self._password, self._next_password = self._next_password, self._password
+            self._cameras[fault.camera].start(self._password)
+
+    def end(self, fault: Fault) -> None:
+        """From now on it is right again; Redis was started again by the run."""
+        if fault.kind == "stopped":
+            self._cameras[fault.camera].go_on()
+        elif fault.kind == "password":
+            # The run looks after its file.
+            site.write_settings(self._config, self._cameras, self._password)
+        elif fault.kind in ("killed", "gone"):
+            locked = fault.camera == site.LOCKED
+            self._cameras[fault.camera].start(self._password if locked else "")
+
+
+def _started(config: Path, out: Path, log: Path) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "pipeline", "run", "--quiet"]
+    with log.open("wb") as stderr:
+        return subprocess.Popen(
+            [*command, "--config", str(config), "--out", str(out)], stderr=stderr
+        )
+
+
+def _wait_until_live(watch: Watch, process: subprocess.Popen[bytes], log: Path) -> float:
+    """Wait for frames of every camera; returns the moment, as all moments are told."""
+    deadline = time.monotonic() + _START_S
+    while {seen.camera for seen in watch.heard.cameras} != set(site.CLIPS):
+        if process.poll() is not None or time.monotonic() > deadline:
+            sys.exit(f"bench soak: the run did not start:\n{log.read_text()}")
+        time.sleep(_TICK_S)
+    return time.time() - watch.began
+
+
+def _follow(
+    watch: Watch,
+    process: subprocess.Popen[bytes],
+    disturbance: Disturbance,
+    coming: deque[Fault],
+    until: float,
+) -> tuple[list[Sample], list[Fault]]:
+    """Disturb and take samples until that moment; the faults come back with their true times."""
+    samples, done = list[Sample](), list[Fault]()
+    now: Fault | None = None
+    while (moment := time.time() - watch.began) < until and process.poll() is None:
+        if not samples or moment - samples[-1].at >= _SAMPLE_S:
+            samples.append(watch.sample())
+        if now is None and coming and moment >= coming[0].at:
+            planned = coming.popleft()
+            now = replace(planned, at=moment, until=moment + planned.until - planned.at)
+            disturbance.begin(now)
+        elif now is not None and moment >= now.until:
+            disturbance.end(now)
+            done.append(replace(now, until=time.time() - watch.began))
+            now = None
+        time.sleep(_TICK_S)
+    return samples, done
+
+
+def _leaks(path: Path) -> bool:
+    words = [word.encode() for word in site.PASSWORDS]
+    return path.is_file() and any(word in path.read_bytes() for word in words)

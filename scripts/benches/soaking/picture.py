@@ -1,0 +1,54 @@
+"""The curves of a soak as a picture."""
+
+from pathlib import Path
+
+from .drive import Soak
+from .figures import Outcome
+
+_COLOURS = {
+    **{"killed": "tab:orange", "stopped": "tab:purple", "gone": "tab:red"},
+    **{"password": "tab:brown", "redis": "black"},
+}
+
+
+def draw(found: Soak, outcomes: list[Outcome], path: Path) -> None:
+    """Memory, delay and stream lengths over the minutes, with the faults as bands."""
+    import matplotlib as mpl
+
+    mpl.use("agg")
+    from matplotlib import pyplot
+
+    figure, (memory, delay, entries) = pyplot.subplots(3, 1, figsize=(10, 8), sharex=True)
+    minutes = [sample.at / 60 for sample in found.samples]
+    memory.plot(minutes, [sample.rss_mb for sample in found.samples], label="all")
+    memory.plot(minutes, [sample.private_mb for sample in found.samples], label="without files")
+    memory.axvline(found.warm_s / 60, color="grey", linestyle=":", label="end of warm-up")
+    memory.set_title("memory of the run, MB", fontsize=10)
+    named = found.heard.named
+    delay.plot([n.moment / 60 for n in named], [n.at - n.moment for n in named], ".", markersize=3)
+    delay.set_title("capture to identity, s", fontsize=10)
+    held = [sample for sample in found.samples if sample.entries]
+    for stream in held[0].entries if held else ():
+        counts = [sample.entries[stream] for sample in held]
+        entries.plot([sample.at / 60 for sample in held], counts, label=stream)
+    entries.set_title("entries in the streams", fontsize=10)
+    entries.set_xlabel("minutes")
+    for axis in (delay, entries):
+        axis.set_ylim(bottom=0)
+    for axis in (memory, delay, entries):
+        _bands(axis, outcomes, name=axis is delay)
+        axis.grid(alpha=0.3)
+        axis.legend(fontsize=8, loc="lower right" if axis is memory else "upper left")
+    figure.tight_layout()
+    figure.savefig(path, dpi=90)
+
+
+def _bands(axis: object, outcomes: list[Outcome], *, name: bool) -> None:
+    told = set[str]()
+    for o in outcomes:
+        kind = o.fault.kind
+        label = kind if name and kind not in told else None
+        told.add(kind)
+        end = max(o.fault.until + min(o.back, 60), o.fault.at + 1)
+        colour = _COLOURS[kind]
+        axis.axvspan(o.fault.at / 60, end / 60, alpha=0.2, color=colour, label=label)  # type: ignore[attr-defined]
