@@ -94,9 +94,9 @@ class Partition:
         block = [t for t in source.members if t.key in change.moved]
         inner = self._all_looks(block)
         rest = self._without(source, block)
-        joined = self._with(self._groups.get(target, _NOBODY), block, inner)
-        assert joined is not None
-        self._groups[change.source], self._groups[target] = rest, joined
+        joined = self._with(self._groups[target], block, inner) if change.target else None
+        self._groups[change.source] = rest
+        self._groups[target] = joined or self._worth(block, inner)
 
     def _best_of(self, block: Members, source: int, others: Sequence[int]) -> Change | None:
         home = self._groups[source]
