@@ -291,8 +291,7 @@ def test_the_chart_watches_and_confines_every_container() -> None:
         assert pod["securityContext"]["runAsNonRoot"]
         for container in pod["containers"]:
             assert container["livenessProbe"]["httpGet"]["path"] == "/healthz"
-            ready = "/healthz" if container["name"] == "serve" else "/readyz"
-            assert container["readinessProbe"]["httpGet"]["path"] == ready
+            assert container["readinessProbe"]["httpGet"]["path"] == "/readyz"
             assert container["securityContext"]["readOnlyRootFilesystem"]
     limits = [c["resources"].get("limits") for pod in found for c in pod["containers"]]
     assert limits.count({"nvidia.com/gpu": 1}) == 1

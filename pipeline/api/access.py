@@ -16,7 +16,7 @@ VARIABLE = "FUSETRACK_API_TOKEN"
 
 _SHORTEST = 16
 # Supervisors ask for it, and it says nothing of the site.
-_OPEN = ("/healthz",)
+_OPEN = ("/healthz", "/readyz")
 # Asked for by browsers, which can give no header there: a WebSocket and the src of a picture.
 _WITHOUT_HEADER = (".jpg", ".mjpeg", "/events")
 

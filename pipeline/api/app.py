@@ -46,6 +46,9 @@ _REFUSED: dict[int | str, dict[str, Any]] = {
     401: {"model": Problem, "description": "The token is missing or wrong."},
     503: {"model": Problem, "description": "Redis or the run directory cannot be read now."},
 }
+_NOT_READY: dict[int | str, dict[str, Any]] = {
+    503: {"model": HealthAnswer, "description": "Nothing is heard of the site now."}
+}
 _UNKNOWN: dict[int | str, dict[str, Any]] = {404: {"model": Problem, "description": "Unknown."}}
 _NO_PICTURE: dict[int | str, dict[str, Any]] = {
     404: {"model": Problem, "description": "No such camera, or it shows nothing now."}
@@ -97,10 +100,19 @@ async def _not_now(request: Request, error: Exception) -> JSONResponse:
 
 
 def _add_health(app: FastAPI, follower: Follower) -> None:
+    def health() -> HealthAnswer:
+        return HealthAnswer("ok" if follower.reachable else "no redis")
+
     @app.get("/healthz")
     def healthz() -> HealthAnswer:
         """Whether the API lives, and whether it hears of the site; needs no token."""
-        return HealthAnswer("ok" if follower.reachable else "no redis")
+        return health()
+
+    @app.get("/readyz", responses=_NOT_READY)
+    def readyz(response: Response) -> HealthAnswer:
+        """The same, with 503 while it hears nothing of the site; needs no token."""
+        response.status_code = 200 if follower.reachable else 503
+        return health()
 
 
 def _add_cameras(app: FastAPI, site: Site, shown: list[Any]) -> None:
