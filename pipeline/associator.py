@@ -32,7 +32,7 @@ from pipeline.bus.messages import (
 )
 from pipeline.bus.order import InOrder, Numbers, advance
 from pipeline.bus.streams import Bus
-from pipeline.forgotten import Forgotten, Part
+from pipeline.privacy.forgotten import Forgotten, Part
 from pipeline.service.watch import Watch
 from pipeline.silence import Silence
 from trackers.association.appearance import Strangers

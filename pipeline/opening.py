@@ -5,17 +5,17 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.camera import LINK, open_tracker, tracker_name, view_of
 from pipeline.config import SiteConfig, TrackerConfig
 from pipeline.devices import resolve_device
-from pipeline.embedding import (
+from pipeline.errors import UserError
+from pipeline.node.camera import LINK, open_tracker, tracker_name, view_of
+from pipeline.node.perception import Detects, Embeds
+from pipeline.reid.embedding import (
     calibration_of,
     open_embedder,
     similarity_calibration,
     unknown_calibration,
 )
-from pipeline.errors import UserError
-from pipeline.perception import Detects, Embeds
 from pipeline.sources import Source, open_source
 from pipeline.sources.kinds import kind_of
 from pipeline.sources.recorded import RecordedSource

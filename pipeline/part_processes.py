@@ -48,8 +48,8 @@ def run_node(
 
     Live cameras come and go with ``file``, where ``config`` came from.
     """
-    from pipeline.changes import Changes, opened
-    from pipeline.node import Node
+    from pipeline.node.changes import Changes, opened
+    from pipeline.node.node import Node
     from pipeline.opening import check_settings, open_models, open_sources
     from pipeline.service.counted import counted
 

@@ -29,12 +29,12 @@ from pipeline.bus.messages import (
 from pipeline.bus.order import InOrder, Numbers, advance, sender_of
 from pipeline.bus.streams import Bus
 from pipeline.config_privacy import RetentionConfig
-from pipeline.derived import Removed, told
 from pipeline.errors import UserError
-from pipeline.forget_live import forget_recorded
-from pipeline.forgotten import Forgotten
+from pipeline.privacy.derived import Removed, told
+from pipeline.privacy.forget_live import forget_recorded
+from pipeline.privacy.forgotten import Forgotten
+from pipeline.privacy.retention import Retention, RunClock
 from pipeline.recorded_rows import observations_table, rows_of
-from pipeline.retention import Retention, RunClock
 from pipeline.run_directory.cameras import read_cameras, write_cameras
 from pipeline.run_directory.progress import read_progress, write_progress
 from pipeline.run_directory.segments import last_position, next_number, write_segment

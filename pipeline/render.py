@@ -9,13 +9,13 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pipeline.blur import blurred
-from pipeline.blur_gaps import boxes_to_blur
 from pipeline.colours import colour_of
 from pipeline.config import CameraConfig
 from pipeline.config_file import check_config
 from pipeline.errors import UserError
 from pipeline.frame import Frame
+from pipeline.privacy.blur import blurred
+from pipeline.privacy.blur_gaps import boxes_to_blur
 from pipeline.report.clock import Clock
 from pipeline.run_directory.reader import RunDirectory
 from pipeline.sources import open_source

@@ -9,10 +9,10 @@ from pathlib import Path
 from pipeline import parts
 from pipeline.bus.server import EmbeddedServer
 from pipeline.bus.streams import Bus
-from pipeline.changes import Changes, opened
 from pipeline.config import SiteConfig
 from pipeline.errors import UserError
-from pipeline.node import Node
+from pipeline.node.changes import Changes, opened
+from pipeline.node.node import Node
 from pipeline.opening import check_settings, open_models, open_sources
 from pipeline.progress import Tally
 from pipeline.reload import Reload, SiteFile, reloading

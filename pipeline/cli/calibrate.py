@@ -25,9 +25,9 @@ def calibrate(
 
     The homography goes to stdout, as YAML for the site file; the errors of the points to stderr.
     """
-    from pipeline.camera import view_of
     from pipeline.ground_fit import LEAST, as_yaml, fit_homography, read_pairs
     from pipeline.ground_picture import check_name, draw_ground, first_picture, write_picture
+    from pipeline.node.camera import view_of
     from trackers.ground import ground_to_image
 
     config = load_config(site)

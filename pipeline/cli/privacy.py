@@ -36,8 +36,14 @@ def forget(
     as_json: Annotated[bool, typer.Option("--json", help="JSON on stdout.")] = False,
 ) -> None:
     """Remove a person from a run and from the site at work, or what a run keeps too long."""
-    from pipeline.derived import told
-    from pipeline.forget_run import Outcome, Site, forget_person, remove_expired, would_forget
+    from pipeline.privacy.derived import told
+    from pipeline.privacy.forget_run import (
+        Outcome,
+        Site,
+        forget_person,
+        remove_expired,
+        would_forget,
+    )
 
     if (identity is None) != expired:
         raise UserError("say whom or what to remove: expected one of --identity ID and --expired")

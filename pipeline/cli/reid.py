@@ -33,7 +33,7 @@ def summary(
     classes: Annotated[int, typer.Option(min=1, help="Identities to train on.")] = 751,
 ) -> None:
     """Print the parts of the model and how many parameters each has."""
-    from pipeline.reid_training import parameter_counts
+    from pipeline.reid.training import parameter_counts
 
     with _user_errors():
         counts = parameter_counts(width, mscsa, classes)
@@ -67,7 +67,7 @@ def train(
     """Train a model by RECIPE. Ctrl-C stops it so that --resume goes on without loss."""
     from pipeline.config_reid import load_recipe
     from pipeline.devices import resolve_device
-    from pipeline.reid_training import encoders_of, starting_weights, taught
+    from pipeline.reid.training import encoders_of, starting_weights, taught
     from pipeline.stopping import Stop, signals
     from reid_model.training.run import train as run_training
 
@@ -108,7 +108,7 @@ def evaluate(
     device: Device = "auto",
 ) -> None:
     """Measure how well MODEL finds people again: CMC ranks and mean average precision."""
-    from pipeline.reid_models import evaluate_model, open_model
+    from pipeline.reid.models import evaluate_model, open_model
 
     reid_set = _read(set_name, data)
     embedder = open_model(model, device)
@@ -130,7 +130,7 @@ def embed(
     device: Device = "auto",
 ) -> None:
     """Write the embedding of every picture in FOLDER: path, embedding."""
-    from pipeline.reid_models import embed_folder, open_model
+    from pipeline.reid.models import embed_folder, open_model
 
     embedder = open_model(model, device)
     with _bar("embedding") as tell:

@@ -27,7 +27,7 @@ def explain_model(
 
     Hot is what makes the embedding large; with --to, what makes it like that person's.
     """
-    from pipeline.explain_sheet import write_sheet
+    from pipeline.reid.explain_sheet import write_sheet
 
     if stage not in (3, 4):
         raise UserError(f"--stage must be 3 or 4, got {stage}")
@@ -47,7 +47,7 @@ def export_model(
 
     The file is read again and must give PyTorch's vectors (cosine 0.999), else it is not kept.
     """
-    from pipeline.reid_export import export_file
+    from pipeline.reid.export import export_file
 
     cosine = export_file(model, how, out)
     say(f"{how}: the least cosine to PyTorch's vectors is {cosine:.6f}")

@@ -5,7 +5,7 @@ from pathlib import Path
 import msgspec
 
 from pipeline.errors import UserError
-from pipeline.forgotten import Part
+from pipeline.privacy.forgotten import Part
 from pipeline.run_directory.durable import replacing
 
 _NAME = "recorder.json"

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.perception import Detects, Embeds
+from pipeline.node.perception import Detects, Embeds
 from pipeline.service.watch import Watch
 from trackers.detections import Detections
 

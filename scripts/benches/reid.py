@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 from pipeline.config import ReidConfig
-from pipeline.embedding import open_embedder
+from pipeline.reid.embedding import open_embedder
 from reid_model.data import READERS, ReidImage, ReidSet
 from reid_model.embedder import Embedder
 from reid_model.evaluation import evaluate

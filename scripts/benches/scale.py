@@ -29,8 +29,8 @@ from rich.console import Console
 from rich.table import Table
 
 from pipeline.config import ReidConfig, SiteConfig
-from pipeline.embedding import similarity_calibration
 from pipeline.opening import association_of
+from pipeline.reid.embedding import similarity_calibration
 from pipeline.simulation.clustering import Clustering
 from pipeline.simulation.people import people_of_a_day
 from pipeline.simulation.replay import Links, idf1_of, replay

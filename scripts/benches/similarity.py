@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from pipeline.config import ReidConfig
-from pipeline.embedding import open_embedder
+from pipeline.reid.embedding import open_embedder
 from reid_model.similarity import fit_line
 
 Vectors = NDArray[np.float32]

@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from pipeline.config import ReidConfig
-from pipeline.embedding import open_embedder
+from pipeline.reid.embedding import open_embedder
 from pipeline.simulation.looks import Looks
 
 MODEL = "person-reidentification-retail-0286"

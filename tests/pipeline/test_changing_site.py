@@ -28,10 +28,10 @@ from pipeline.bus.messages import (
     unpack,
 )
 from pipeline.bus.streams import Bus
-from pipeline.changes import Changes, opened
 from pipeline.config import SiteConfig
 from pipeline.config_file import load_config
-from pipeline.node import Node
+from pipeline.node.changes import Changes, opened
+from pipeline.node.node import Node
 from pipeline.opening import association_of, check_settings, open_sources
 from pipeline.reload import Reload, SiteFile
 from pipeline.run_directory.schema import Camera

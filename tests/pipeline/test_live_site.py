@@ -25,9 +25,9 @@ from pipeline.bus.streams import Bus
 from pipeline.config import LiveConfig, SiteConfig
 from pipeline.config_file import check_config
 from pipeline.frame import Frame
-from pipeline.node import Node
+from pipeline.node.node import Node
+from pipeline.node.schedule import Schedule
 from pipeline.run_directory.schema import Camera
-from pipeline.schedule import Schedule
 from pipeline.sources import Source, open_source
 from pipeline.sources.decode_ahead import DecodeAhead, close_all
 from pipeline.sources.life import Life

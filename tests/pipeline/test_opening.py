@@ -6,9 +6,9 @@ import pytest
 from command_line import recorded_walk
 
 from pipeline.config_file import check_config
-from pipeline.embedding import similarity_calibration, unknown_calibration
 from pipeline.errors import UserError
 from pipeline.opening import association_of
+from pipeline.reid.embedding import similarity_calibration, unknown_calibration
 from trackers.association.appearance import Calibration, Line
 
 

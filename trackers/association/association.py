@@ -2,8 +2,8 @@
 
 A tracklet waits until there is evidence, then joins the identity that explains it best, or starts
 a new one. Nobody is twice in one camera at one time; in one moment each identity takes at most one
-tracklet of a camera. A decision is judged again when the tracklet is over, and corrected where that
-is clearly better; when a recording is finished, all are judged together.
+tracklet of a camera. A decision that was not clear is judged again when the tracklet is over, and
+corrected where that is clearly better; when a recording is finished, all are judged together.
 """
 
 import math
@@ -13,7 +13,7 @@ import numpy as np
 
 from trackers.association.appearance import Strangers, similarity
 from trackers.association.assignment import assign, best_other, moments
-from trackers.association.corrections import corrections
+from trackers.association.corrections import SURE, Judged, corrections
 from trackers.association.decision import (
     CONFIRMED,
     PROBABLE,
@@ -54,6 +54,8 @@ class Association:
         self._evidence = Evidence(rules, self.topology)
         self._unknown: list[TrackletKey] = []
         self._over: list[TrackletKey] = []
+        # Of tracks that are decided and not over yet.
+        self._margins: dict[TrackletKey, float] = {}
 
     @property
     def identities(self) -> dict[int, Identity]:
@@ -86,6 +88,10 @@ class Association:
         """The global id of a track, None while it is not decided or after it was forgotten."""
         return self.people.owner(key)
 
+    def margin(self, key: TrackletKey) -> float | None:
+        """By how much a track was rather its person's when that was decided; None once over."""
+        return self._margins.get(key)
+
     def tracklet(self, key: TrackletKey) -> Tracklet | None:
         """The last known revision of a track, None when it is unknown or forgotten."""
         return self.waiting.get(key) or self.people.tracklet(key)
@@ -104,7 +110,13 @@ class Association:
         self.people.see(tracklet)
         self._note(tracklet)
 
-    def restore(self, tracklet: Tracklet, global_id: int | None, state: str = PROBABLE) -> None:
+    def restore(
+        self,
+        tracklet: Tracklet,
+        global_id: int | None,
+        state: str = PROBABLE,
+        margin: float | None = None,
+    ) -> None:
         """Put back a tracklet as it was before a restart, in any order."""
         self.has_looks = self.has_looks or len(tracklet.exemplars) > 0
         self.ways.restore(tracklet)
@@ -114,6 +126,8 @@ class Association:
             self.people.join(tracklet, global_id)
             if state == CONFIRMED:
                 self.people.confirm(tracklet.key)
+            if margin is not None:
+                self._margins[tracklet.key] = margin
 
     def memory(self) -> dict[str, Any]:
         """What a restart needs beside the tracklets, as numbers, text, lists and dicts."""
@@ -130,8 +144,7 @@ class Association:
         """Decide on every tracklet that has evidence at the moment ``at``, seconds UTC."""
         self.ways.learn(at, self.strangers)
         ready = [t for t in self.waiting.values() if self._has_evidence(t, at)]
-        decisions = self._decide_on(ready)
-        return [*decisions, *self._refine(at)] if self.rules.refine_s else decisions
+        return [*self._decide_on(ready), *self._refine(at)]
 
     def finish(self) -> list[Decision]:
         """Decide on all that still waits, then look for the best solution over all tracklets."""
@@ -164,6 +177,7 @@ class Association:
         gone = self.people.forget(global_ids)
         for key in gone:
             self._evidence.forget(key)
+            self._margins.pop(key, None)
         return gone
 
     def _has_evidence(self, tracklet: Tracklet, at: float) -> bool:
@@ -197,15 +211,18 @@ class Association:
             if column is None and not self._may_be_new(tracklet):
                 self._unknown.append(tracklet.key)
                 continue
+            other = best_other(scores, row, taken)
             if column is None:
-                decision = self._new_person(tracklet, best_other(scores, row, taken))
+                decision, margin = self._new_person(tracklet, other), -other
             else:
                 known, score = identities[column].global_id, float(scores[row, column])
                 decision = Decision(
                     tracklet.key, known, probability(score), "assigned", "known person"
                 )
+                margin = score - max(other, 0.0)
             self._learn_strangers(tracklet)
             self.people.join(tracklet, decision.global_id)
+            self._margins[tracklet.key] = margin
             self._note(tracklet)
             decisions.append(decision)
         return decisions
@@ -225,7 +242,7 @@ class Association:
 
     def _note(self, tracklet: Tracklet) -> None:
         """What is over can be judged as a whole."""
-        if tracklet.closed:
+        if tracklet.closed and self.rules.refine_s:
             self._over.append(tracklet.key)
 
     def _learn_strangers(self, tracklet: Tracklet) -> None:
@@ -239,15 +256,20 @@ class Association:
     def _refine(self, at: float) -> list[Decision]:
         """Correct and confirm what was decided on the tracklets that are over since the last."""
         over, self._over = sorted({*self._over}), []
+        margins = {key: self._margins.pop(key, -math.inf) for key in over}
         found = [t for key in over if (t := self.people.tracklet(key)) is not None]
         due = [t for t in found if t.end >= at - self.rules.refine_s and len(t.path)]
-        if not due:
-            return []
-        tied = [t for t in due if self.people.has_ways(self._person_of(t))]
-        free = [t for t in due if not self.people.has_ways(self._person_of(t))]
-        self._evidence.begin(self.strangers, len(self.identities))
-        judged = refine(sorted(tied, key=lambda t: (t.start, t.key)), self.people, self._evidence)
+        judged = Judged({}, {t.key: margins[t.key] for t in due if margins[t.key] >= SURE})
+        doubtful = [t for t in due if margins[t.key] < SURE]
+        tied = [t for t in doubtful if self.people.has_ways(self._person_of(t))]
+        free = [t for t in doubtful if not self.people.has_ways(self._person_of(t))]
         judged.margins.update(margins_without_ways(free, self.people, self._scores))
+        if tied:
+            self._evidence.begin(self.strangers, len(self.identities))
+            tied.sort(key=lambda t: (t.start, t.key))
+            changes = refine(tied, self.people, self._evidence, self._scores)
+            judged.owner.update(changes.owner)
+            judged.margins.update(changes.margins)
         return corrections(self.people, judged)
 
     def _person_of(self, tracklet: Tracklet) -> int:

@@ -78,9 +78,12 @@ class Evidence:
         possible = [other for other in earlier if self.way(other, later) > -math.inf]
         if len(possible) <= most:
             return [other.key for other in possible]
-        self.looks(later, possible)
-        said = self._said[later.key]
-        log_odds = {other.key: self.way(other, later) + said[other.key] for other in possible}
+        # There are many: none of this is kept.
+        cosines = mutual_similarities(later, possible)
+        log_odds = {
+            other.key: self.way(other, later) + self._worth(later, other, cosine)
+            for other, cosine in zip(possible, cosines, strict=True)
+        }
         return sorted(log_odds, key=lambda key: (-log_odds[key], key))[:most]
 
     def place(self, earlier: Tracklet, later: Tracklet) -> float:
@@ -113,13 +116,17 @@ class Evidence:
 
     def _say(self, tracklet: Tracklet, others: list[Tracklet], said: dict[Key, float]) -> None:
         self._compare(tracklet, others)
-        known, line_of = self._cosines[tracklet.key], self._rules.calibration
+        known, key = self._cosines[tracklet.key], tracklet.key
         for other in others:
-            same = tracklet.camera_id == other.camera_id
-            line = line_of.same_camera if same else line_of.other_cameras
-            log_odds = appearance_evidence(known[other.key], line, self._shift, AMONG_MANY) or 0.0
+            log_odds = self._worth(tracklet, other, known[other.key])
             said[other.key] = log_odds
-            self._said.setdefault(other.key, {})[tracklet.key] = log_odds
+            self._said.setdefault(other.key, {})[key] = log_odds
+
+    def _worth(self, a: Tracklet, b: Tracklet, cosine: float | None) -> float:
+        """Log-odds from the cosine of two looks; nothing to see says 0."""
+        lines = self._rules.calibration
+        line = lines.same_camera if a.camera_id == b.camera_id else lines.other_cameras
+        return appearance_evidence(cosine, line, self._shift, AMONG_MANY) or 0.0
 
     def _compare(self, tracklet: Tracklet, others: list[Tracklet]) -> None:
         known = self._cosines.setdefault(tracklet.key, {})
@@ -138,25 +145,30 @@ def mutual_similarities(tracklet: Tracklet, others: list[Tracklet]) -> list[floa
     some = [number for number, other in enumerate(others) if len(other.exemplars)]
     if not some or not len(tracklet.exemplars):
         return found
-    rows = len(tracklet.exemplars)
     firsts = np.cumsum([0, *(len(others[number].exemplars) for number in some[:-1])])
     cosines = np.concatenate([_cosines(tracklet, others[number]) for number in some], axis=1)
-    forth = np.maximum.reduceat(cosines, firsts, axis=1).T * _shares(tracklet)
-    back = cosines.max(axis=0) * np.concatenate([_shares(others[number]) for number in some])
-    sums = np.add.reduceat(forth.ravel(), rows * np.arange(len(some)))
-    for number, mean in zip(
-        some, ((sums + np.add.reduceat(back, firsts)) / 2).tolist(), strict=True
-    ):
+    rows, weights = len(tracklet.exemplars), np.tile(_weights(tracklet), len(some))
+    forth = np.maximum.reduceat(cosines, firsts, axis=1).T.ravel()
+    forth_mean = _means(forth, weights, rows * np.arange(len(some)))
+    back_weights = np.concatenate([_weights(others[number]) for number in some])
+    back_mean = _means(cosines.max(axis=0), back_weights, firsts)
+    for number, mean in zip(some, ((forth_mean + back_mean) / 2).tolist(), strict=True):
         found[number] = mean
     return found
+
+
+def _weights(tracklet: Tracklet) -> NDArray[np.float32]:
+    return np.maximum(tracklet.qualities, np.float32(1e-3))
+
+
+def _means(
+    values: NDArray[np.float32], weights: NDArray[np.float32], firsts: NDArray[np.intp]
+) -> NDArray[np.float32]:
+    """Weighted means of the pieces that begin at ``firsts``."""
+    return np.asarray(np.add.reduceat(values * weights, firsts) / np.add.reduceat(weights, firsts))
 
 
 def _cosines(rows: Tracklet, columns: Tracklet) -> NDArray[np.float32]:
     if rows.key < columns.key:
         return np.asarray(rows.exemplars @ columns.exemplars.T)
     return np.asarray((columns.exemplars @ rows.exemplars.T).T)
-
-
-def _shares(tracklet: Tracklet) -> NDArray[np.float32]:
-    weights = np.maximum(tracklet.qualities, 1e-3)
-    return np.asarray(weights / weights.sum(), np.float32)

@@ -66,10 +66,16 @@ class GroundAssociation(Association):
         self._tracklets[tracklet.key] = tracklet
         self._take_points(tracklet, -math.inf if known is None else known.path[-1, 0])
 
-    def restore(self, tracklet: Tracklet, global_id: int | None, state: str = PROBABLE) -> None:
+    def restore(
+        self,
+        tracklet: Tracklet,
+        global_id: int | None,
+        state: str = PROBABLE,
+        margin: float | None = None,
+    ) -> None:
         """Put back a tracklet or a walk as it was before a restart, after `following` and `log`."""
         if not self._is_on_the_ground(tracklet):
-            super().restore(tracklet, global_id, state)
+            super().restore(tracklet, global_id, state, margin)
             return
         self.has_looks = self.has_looks or len(tracklet.exemplars) > 0
         self._tracklets[tracklet.key] = tracklet

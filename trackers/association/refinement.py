@@ -1,4 +1,4 @@
-"""Second thoughts: tracklets are judged again once they are over, by all that is known then.
+"""Second thoughts: doubtful tracklets are judged again once they are over, by all that is known then.
 
 A tracklet whose looks and place speak clearly for another person goes there, with those that came
 after it or without; a person whose tracklets are those of two becomes two; one who was given a new
@@ -19,10 +19,12 @@ from trackers.tracklet import Tracklet, TrackletKey
 #: Another person must be this much likelier, as log-odds, so that ids do not go to and fro.
 _CLEARLY = 1.0
 # Of a person the last so many tracklets are looked at.
-_LATEST = 32
+_LATEST = 8
+# Of all whom a tracklet may show, as many are looked at who fit it best.
+_RIVALS = 3
 
 
-def refine(due: Sequence[Tracklet], people: People, evidence: Evidence) -> Judged:
+def refine(due: Sequence[Tracklet], people: People, evidence: Evidence, scores: Scores) -> Judged:
     """Judge each of ``due``, in order, against those whom it may show."""
     partition = Partition(evidence, lambda global_id: latest(people.identities.get(global_id)))
     changed: dict[TrackletKey, int] = {}
@@ -33,7 +35,7 @@ def refine(due: Sequence[Tracklet], people: People, evidence: Evidence) -> Judge
         assert source is not None
         if not may_be_judged(tracklet, partition.group(source).members):
             continue
-        others = [i for i in people.candidates.of([tracklet]) if i != source and people.has_ways(i)]
+        others = _rivals(tracklet, source, people, scores)
         change = partition.judge(tracklet, source, others)
         if change is not None and change.gain > _CLEARLY:
             target = next_id if change.target is None else change.target
@@ -43,6 +45,16 @@ def refine(due: Sequence[Tracklet], people: People, evidence: Evidence) -> Judge
             source, others = target, sorted({*others, source} - {target})
         margins[tracklet.key] = partition.margin(tracklet, source, others)
     return Judged(changed, margins)
+
+
+def _rivals(tracklet: Tracklet, source: int, people: People, scores: Scores) -> list[int]:
+    """Who but ``source`` fits best, by global id."""
+    near = [i for i in people.candidates.of([tracklet]) if i != source and people.has_ways(i)]
+    if len(near) <= _RIVALS:
+        return near
+    found = scores.of(tracklet, [people.identities[i] for i in near], len(people.identities))
+    best = sorted(zip(found, near, strict=True), key=lambda pair: (-pair[0], pair[1]))
+    return sorted(global_id for _, global_id in best[:_RIVALS])
 
 
 def margins_without_ways(

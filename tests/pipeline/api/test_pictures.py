@@ -17,7 +17,7 @@ from pipeline.bus.streams import Bus
 from pipeline.config import CameraConfig
 from pipeline.config_file import check_config
 from pipeline.frame import Frame
-from pipeline.node import Node
+from pipeline.node.node import Node
 from pipeline.sources import open_source
 
 SIZE = (160, 120)

@@ -16,9 +16,9 @@ from command_line import Outcome
 from reid_toys import toy_model, toy_text_encoder, write_toy_set
 from safetensors.torch import save_file
 
-from pipeline import reid_training
 from pipeline.cli import main as cli
 from pipeline.cli import reid as cli_reid
+from pipeline.reid import training
 from reid_model.data.folder import read_folder
 from reid_model.training.model_file import save_model
 from reid_model.training.parts import build_encoder, new_model
@@ -98,8 +98,8 @@ def test_a_training_starts_from_imagenet(
     # Random numbers, at a sixteenth of the real width.
     write_keras(tmp_path, keras_weights(4))
     path = tmp_path / "model.json"
-    monkeypatch.setattr(reid_training, "weights_path", lambda name, kind: path)
-    monkeypatch.setattr(reid_training, "_STEM_BATCHES", 2)
+    monkeypatch.setattr(training, "weights_path", lambda name, kind: path)
+    monkeypatch.setattr(training, "_STEM_BATCHES", 2)
     out = tmp_path / "out"
     train = ("train", recipe, "--data", toys, "--out", out, "--workers", 0, "--imagenet")
     assert fused(*train).code == 0
@@ -230,7 +230,7 @@ def test_clip_weights_are_where_a_training_starts(
     fused: Command, toys: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # The text encoder's own size is fixed, and takes minutes here.
-    monkeypatch.setattr("pipeline.reid_training.ClipText", toy_text_encoder)
+    monkeypatch.setattr("pipeline.reid.training.ClipText", toy_text_encoder)
     visual = build_encoder(toy_model()).state_dict()
     clip = {f"visual.{name}": value for name, value in visual.items()}
     save_file({**clip, **toy_text_encoder().state_dict()}, tmp_path / "clip.safetensors")

@@ -19,7 +19,7 @@ from pipeline.bus.streams import Bus
 from pipeline.config import LiveConfig, SiteConfig
 from pipeline.config_file import check_config
 from pipeline.frame import Frame
-from pipeline.node import Node
+from pipeline.node.node import Node
 from pipeline.paths import config_folder
 from pipeline.progress import Tally
 from pipeline.service.counted import counted

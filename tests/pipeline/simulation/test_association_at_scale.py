@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 
 from pipeline.config import ReidConfig, SiteConfig
-from pipeline.embedding import similarity_calibration
 from pipeline.opening import association_of
+from pipeline.reid.embedding import similarity_calibration
 from pipeline.simulation.people import Tracks, people_of_a_day
 from pipeline.simulation.replay import idf1_of, replay
 from pipeline.simulation.site_graph import SiteGraph, make_site

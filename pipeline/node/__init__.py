@@ -1,0 +1,1 @@
+"""A node: frames of N cameras in, observations and tracklets out."""

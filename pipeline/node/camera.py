@@ -1,0 +1,247 @@
+"""One camera inside a node: tracker, track log, chosen crops, and what there is to send."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.bus.messages import (
+    Message,
+    ObservationsMessage,
+    WatermarkMessage,
+    pack,
+    tracklet_message,
+)
+from pipeline.config import SiteConfig, TrackerConfig
+from pipeline.config_privacy import Blur
+from pipeline.errors import UserError, unknown_name
+from pipeline.frame import Frame
+from pipeline.node.crops import Crop, crop_of, qualities
+from pipeline.node.schedule import AnyFrame
+from pipeline.node.thumbnails import Thumbnails
+from pipeline.sources import Source
+from trackers.crop_choice import Chosen, CropChoice
+from trackers.detections import Detections
+from trackers.ground import View, ground_to_image, view_of_homography
+from trackers.link_tracker import LinkTracker
+from trackers.single_camera import DEFAULT_TRACKER, TRACKER_NAMES, SingleCameraTracker
+from trackers.track_log import Exemplar, TrackLog
+from trackers.tracklet import Tracklet
+
+# A track is closed a little later than its tracker gives it up.
+_CLOSE_AFTER = 1.2
+_DEFAULT_FPS = 25.0
+#: The tracker that is not boxmot's, and the choice by frames a second.
+LINK, AUTO = "link", "auto"
+# With fewer frames a second the boxes of one person hardly overlap.
+_FEW_FPS = 8.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Rows:
+    frame_index: int
+    timestamp: float
+    tracked: Detections
+    ground: NDArray[np.float64] | None
+
+
+class Camera:
+    """Follows the people of one camera and collects what node and associator need to know."""
+
+    def __init__(self, source: Source, config: SiteConfig, thumbnails: Thumbnails | None) -> None:
+        camera_id = self.camera_id = source.camera_id
+        self.frames = 0
+        self._interval_s = config.association.interval_s
+        self._thumbnails = thumbnails
+        self._size = source.height, source.width
+        self._tracker = open_tracker(config.tracker, source.fps or _DEFAULT_FPS)
+        view = view_of(config, camera_id)
+        self._log = TrackLog(
+            camera_id,
+            close_after_s=config.tracker.buffer_s * _CLOSE_AFTER,
+            exemplars=config.reid.exemplars,
+            homography=None if view is None else ground_to_image(view.projection),
+        )
+        self._choice: CropChoice[Crop] = CropChoice(config.reid.spacing_s, config.reid.min_quality)
+        self._due: list[Chosen[Crop]] = []
+        self._closing: list[int] = []
+        self._closed: list[Tracklet] = []
+        self._rows: list[_Rows] = []
+        self._period: int | None = None
+        self._now = -math.inf
+        self.timestamp = -math.inf
+
+    def see(self, frame: AnyFrame, detections: Detections) -> Detections:
+        """Track the detections of the next frame and choose crops; returns the tracked ones."""
+        image = frame.image if isinstance(frame, Frame) else None
+        tracked = self._tracker.update(detections, image, frame.timestamp)
+        tracked = self._log.add(tracked, frame.timestamp)
+        self.frames += 1
+        self.timestamp = frame.timestamp
+        self._reach(frame.timestamp)
+        if len(tracked):
+            ground = self._log.ground(tracked.boxes)
+            self._rows.append(_Rows(frame.index, frame.timestamp, tracked, ground))
+        self._due += self._choice.take_finished(frame.timestamp)
+        self._offer(tracked, image, frame.timestamp)
+        self._end_overdue(frame.timestamp)
+        return tracked
+
+    @property
+    def reached(self) -> float:
+        """No further frame is before this moment, seconds UTC."""
+        return self._now
+
+    def pass_time(self, timestamp: float) -> None:
+        """The next frame of this camera is not before ``timestamp``, seconds UTC."""
+        self._reach(timestamp)
+        self._due += self._choice.take_finished(timestamp)
+        self._end_overdue(timestamp)
+
+    def end(self) -> None:
+        """The camera has ended: every open track ends with it."""
+        for track_id in self._log.open_ids():
+            self._end_track(track_id)
+
+    def take_due(self) -> list[Chosen[Crop]]:
+        """The crops whose time has come, to be embedded and given to `keep`."""
+        due, self._due = self._due, []
+        return due
+
+    def keep(self, chosen: Chosen[Crop], embedding: NDArray[np.float32]) -> None:
+        """The embedding ``(D,)`` of a crop that `take_due` gave."""
+        exemplar = Exemplar(chosen.timestamp, chosen.quality, embedding)
+        self._log.add_exemplar(chosen.track_id, exemplar)
+        crop = chosen.crop
+        if self._thumbnails is not None and crop.image is not None:
+            self._thumbnails.offer(chosen.track_id, chosen.quality, crop.image, crop.people)
+
+    def close_tracks(self) -> None:
+        """Close the tracks that have ended, once all their crops are embedded."""
+        self._closed += [self._log.close(track_id) for track_id in self._closing]
+        self._closing.clear()
+
+    def take_messages(self, *, ended: bool) -> tuple[list[Message], list[Message]]:
+        """Observations and tracklets to send, at the end of a period of event time or for good."""
+        if not ended and (self._period is None or self._period_of(self._now) <= self._period):
+            return [], []
+        # The end comes after every period, even one that ends with the last frame.
+        at = math.nextafter(self._now, math.inf) if ended else self._next_period()
+        tracklets = self._take_closed(at)
+        tracklets += [tracklet_message(t, at) for t in self._log.snapshot()]
+        tracklets.append(WatermarkMessage(self.camera_id, at, ended))
+        return self._take_observations(), tracklets
+
+    def _take_closed(self, at: float) -> list[Message]:
+        closed, self._closed = self._closed, []
+        return [tracklet_message(t, at, self._thumbnail_of(t.track_id)) for t in closed]
+
+    def _take_observations(self) -> list[Message]:
+        rows, self._rows = self._rows, []
+        return [_observations(self.camera_id, rows)] if rows else []
+
+    def _thumbnail_of(self, track_id: int) -> str | None:
+        return None if self._thumbnails is None else self._thumbnails.write(track_id)
+
+    def _period_of(self, timestamp: float) -> int:
+        return int(np.floor(timestamp / self._interval_s))
+
+    def _next_period(self) -> float:
+        """Go on to the period of now; returns its beginning, seconds UTC."""
+        self._period = self._period_of(self._now)
+        return self._period * self._interval_s
+
+    def _reach(self, timestamp: float) -> None:
+        self._now = timestamp
+        if self._period is None:
+            self._period = self._period_of(timestamp)
+
+    def _end_overdue(self, timestamp: float) -> None:
+        for track_id in self._log.overdue(timestamp):
+            self._end_track(track_id)
+
+    def _end_track(self, track_id: int) -> None:
+        if track_id in self._closing:
+            return
+        last = self._choice.close(track_id)
+        if last is not None:
+            self._due.append(last)
+        self._closing.append(track_id)
+
+    def _offer(
+        self, tracked: Detections, image: NDArray[np.uint8] | None, timestamp: float
+    ) -> None:
+        if not len(tracked) or (image is None and tracked.embeddings is None):
+            return
+        assert tracked.track_ids is not None
+        scores = qualities(tracked, image, self._size)
+        scored = zip(map(int, tracked.track_ids), map(float, scores), strict=True)
+        for row, (track_id, quality) in enumerate(scored):
+            if self._choice.wants(track_id, quality):
+                crop = crop_of(tracked, row, image)
+                self._choice.offer(track_id, timestamp, quality, crop)
+
+
+def tracker_name(config: TrackerConfig, fps: float) -> str:
+    """The tracker to take for ``fps``: the one that is named, or for auto the one that suits.
+
+    Options are those of boxmot's default tracker, so they choose it.
+    """
+    if config.name != AUTO:
+        return config.name
+    return LINK if 0 < fps < _FEW_FPS and not config.options else DEFAULT_TRACKER
+
+
+def open_tracker(config: TrackerConfig, fps: float) -> SingleCameraTracker | LinkTracker:
+    """The single-camera tracker of ``config``. Raises UserError for a wrong name or option."""
+    name = tracker_name(config, fps)
+    if name == LINK:
+        if config.options:
+            raise UserError(f"tracker {LINK} has no options, got {', '.join(config.options)}")
+        return LinkTracker(buffer_s=config.buffer_s)
+    if name not in TRACKER_NAMES:
+        raise unknown_name("tracker", name, [AUTO, LINK, *TRACKER_NAMES])
+    try:
+        return SingleCameraTracker(
+            name,
+            buffer_s=config.buffer_s,
+            fps=fps,
+            use_embeddings=config.embeddings,
+            options=config.options,
+        )
+    except ValueError as error:
+        raise UserError(f"tracker: {error}") from error
+
+
+def view_of(config: SiteConfig, camera_id: str) -> View | None:
+    """How a camera sees the ground, None when it is not calibrated."""
+    calibration = config.cameras[camera_id].calibration
+    if calibration is None:
+        return None
+    if calibration.homography is not None:
+        return view_of_homography(np.array(calibration.homography, np.float64))
+    return View(np.array(calibration.projection, np.float64))
+
+
+def _observations(camera_id: str, rows: list[_Rows]) -> ObservationsMessage:
+    counts = [len(row.tracked) for row in rows]
+    grounds = [row.ground for row in rows if row.ground is not None]
+    track_ids = [row.tracked.track_ids for row in rows if row.tracked.track_ids is not None]
+    return ObservationsMessage(
+        camera_id=camera_id,
+        frame_index=pack(np.repeat(np.array([r.frame_index for r in rows], np.int64), counts)),
+        timestamp=pack(np.repeat(np.array([r.timestamp for r in rows], np.float64), counts)),
+        track_id=pack(np.concatenate(track_ids)),
+        boxes=pack(np.concatenate([row.tracked.boxes for row in rows])),
+        scores=pack(np.concatenate([row.tracked.scores for row in rows])),
+        ground=pack(np.concatenate(grounds)) if grounds else None,
+    )
+
+
+def thumbnails_of(
+    folder: Path | None, camera_id: str, blur: Blur, after: int = 0
+) -> Thumbnails | None:
+    """Where thumbnails of this camera go, None when they are not to be kept."""
+    return None if folder is None else Thumbnails(folder, camera_id, blur, after)

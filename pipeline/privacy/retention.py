@@ -1,0 +1,210 @@
+"""Removing what has been kept for as long as the site allows.
+
+Ages are counted on the clock of the run, that of its frames: the same recording loses the same
+rows whenever and however fast it is followed. Where a run stands still, because its cameras are
+silent or because it is over, the clock on the wall goes on for it.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from pipeline.config_privacy import RetentionConfig
+from pipeline.privacy.derived import Removed, remove_derived
+from pipeline.run_directory import schema
+from pipeline.run_directory.cameras import read_cameras
+from pipeline.run_directory.rewriting import remove_all, rewrite
+from pipeline.run_directory.schema import Camera
+from pipeline.run_directory.segments import segments
+
+# How old something may become beyond its time, as a part of that, and in seconds at the most.
+_LATE, _MOST_LATE_S = 0.05, 600.0
+_LIVE = ("rtcp", "arrival")
+
+Times = NDArray[np.float64]
+
+
+class Retention:
+    """Removes from the run directory ``folder`` what is older than ``config`` allows."""
+
+    def __init__(self, folder: Path, config: RetentionConfig) -> None:
+        self._folder = folder
+        self._config = config
+        # When a segment is to be looked at again. Most are looked at twice in their life.
+        self._due: dict[Path, float] = {}
+        self._next = -np.inf
+
+    def remove_when_due(self, now: float) -> Removed:
+        """`remove`, when enough has grown old since the last time; else nothing."""
+        shortest = self._config.shortest_s
+        if shortest is None or now < self._next:
+            return Counter()
+        self._next = now + min(_LATE * shortest, _MOST_LATE_S)
+        return self.remove(now)
+
+    def remove(self, now: float) -> Removed:
+        """Remove what is too old at ``now``, seconds of the run's clock; returns how much it was.
+
+        Again after a crash in the middle it removes the rest. What was made of the tables, page
+        and exports, goes when anything of these did. Raises OSError, and UserError for a damaged
+        segment.
+        """
+        config = self._config
+        removed: Removed = Counter()
+        if config.observations_s is not None:
+            for folder in sorted((self._folder / "observations").glob("camera=*")):
+                count = self._rows(
+                    folder, schema.OBSERVATIONS, "timestamp", now - config.observations_s
+                )
+                removed["observations"] += count
+        if config.identities_s is not None:
+            folder = self._folder / "identities"
+            count = self._rows(folder, schema.IDENTITIES, "at", now - config.identities_s)
+            removed["identity events"] += count
+        removed += self._tracklets(now)
+        if config.video_s is not None:
+            removed["videos"] += self._videos(now - config.video_s)
+        removed = +removed
+        return removed + remove_derived(self._folder) if removed else removed
+
+    def _rows(self, folder: Path, columns: pa.Schema, time: str, oldest: float) -> int:
+        def change(table: pa.Table) -> pa.Table:
+            return _without(table, _times(table, time) < oldest)
+
+        def next_old(table: pa.Table) -> float:
+            return float(_times(table, time).min(initial=np.inf))
+
+        return self._sweep(folder, columns, change, next_old, oldest)
+
+    def _tracklets(self, now: float) -> Removed:
+        """Tracklets go with their thumbnails; a thumbnail may go earlier."""
+        rows_s = _seconds(self._config.tracklets_s)
+        pictures_s = min(_seconds(self._config.thumbnails_s), rows_s)
+        removed: Removed = Counter()
+        if np.isinf(pictures_s):
+            return removed
+
+        def change(table: pa.Table) -> pa.Table:
+            ends = _times(table, "end")
+            pictured = ~np.asarray(table["thumbnail"].is_null())
+            faded = pictured & (ends < now - pictures_s)
+            paths = [self._folder / path.as_py() for path in table["thumbnail"].filter(faded)]
+            # The files first: a row that names none is no harm, a file that none names is.
+            removed["thumbnails"] += remove_all(paths)
+            return _without(_without_pictures(table, faded), ends < now - rows_s)
+
+        def next_old(table: pa.Table) -> float:
+            ends = _times(table, "end")
+            pictured = ~np.asarray(table["thumbnail"].is_null())
+            return float(np.where(pictured, ends + pictures_s, ends + rows_s).min(initial=np.inf))
+
+        folder = self._folder / "tracklets"
+        removed["tracklets"] += self._sweep(folder, schema.TRACKLETS, change, next_old, now)
+        return removed
+
+    def _sweep(
+        self,
+        folder: Path,
+        columns: pa.Schema,
+        change: Callable[[pa.Table], pa.Table],
+        next_old: Callable[[pa.Table], float],
+        until: float,
+    ) -> int:
+        """Change the segments that have something older than ``until``; returns the rows gone.
+
+        ``next_old`` says of what is left when it is to be looked at again, in the unit of
+        ``until``.
+        """
+        count = 0
+        closed = segments(folder)
+        for path in closed:
+            if self._due.get(path, -np.inf) >= until:
+                continue
+            due: list[float] = []
+
+            def changed(table: pa.Table, due: list[float] = due) -> pa.Table:
+                left = change(table)
+                due.append(next_old(left))
+                return left
+
+            count += rewrite(path, columns, changed, last=path == closed[-1])
+            self._due[path] = due[-1]
+        here = set(closed)
+        for path in [p for p in self._due if p.parent == folder and p not in here]:
+            del self._due[path]
+        return count
+
+    def _videos(self, oldest: float) -> int:
+        ended = [c.camera_id for c in read_cameras(self._folder) if c.frames and c.end < oldest]
+        return remove_all(self._folder / "video" / f"{camera_id}.mp4" for camera_id in ended)
+
+
+class RunClock:
+    """The time in a run that is recorded: that of its latest frame.
+
+    While no live camera has a frame, ``clock`` (seconds that only move forward) goes on for them.
+    """
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._latest = -np.inf
+        self._reached = clock()
+
+    def now(self, cameras: Iterable[Camera]) -> float:
+        """Seconds UTC, -inf before the first frame."""
+        cameras = list(cameras)
+        latest = latest_frame(cameras)
+        if latest > self._latest:
+            self._latest, self._reached = latest, self._clock()
+        waited = self._clock() - self._reached if is_live(cameras) else 0.0
+        return self._latest + waited
+
+
+def time_in(folder: Path, wall: float) -> float:
+    """The time in a run that is over, when the clock on the wall shows ``wall``, seconds UTC.
+
+    It is that of the latest frame and what has gone by since it was recorded. -inf before the
+    first frame. Raises UserError when the run directory is damaged.
+    """
+    cameras = read_cameras(folder)
+    latest = latest_frame(cameras)
+    if latest == -np.inf:
+        return latest
+    since = max(wall - (folder / "cameras.json").stat().st_mtime, 0.0)
+    # A copy looks new; what live cameras saw is as old as it says.
+    return max(latest + since, wall if is_live(cameras) else -np.inf)
+
+
+def latest_frame(cameras: Iterable[Camera]) -> float:
+    """The time of the latest frame of all, seconds UTC, -inf when there is none."""
+    return max((camera.end for camera in cameras if camera.frames), default=-np.inf)
+
+
+def is_live(cameras: Iterable[Camera]) -> bool:
+    """Whether one of them shows what happens now."""
+    return any(camera.timestamp_origin in _LIVE for camera in cameras)
+
+
+def _seconds(given: float | None) -> float:
+    return np.inf if given is None else given
+
+
+def _times(table: pa.Table, column: str) -> Times:
+    return np.asarray(table[column].to_numpy(), np.float64)
+
+
+def _without(table: pa.Table, old: NDArray[np.bool_]) -> pa.Table:
+    return table.filter(pa.array(~old)) if old.any() else table
+
+
+def _without_pictures(table: pa.Table, faded: NDArray[np.bool_]) -> pa.Table:
+    if not faded.any():
+        return table
+    column = table.schema.get_field_index("thumbnail")
+    left = pc.if_else(pa.array(faded), pa.scalar(None, pa.string()), table["thumbnail"])
+    return table.set_column(column, table.schema.field(column), left)

@@ -1,0 +1,107 @@
+"""`fusetrack reid explain`: what models look at, drawn side by side, a row for each picture."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.errors import UserError
+from pipeline.reid.export import trained_network
+from reid_model.data.files import read_picture
+from reid_model.explain import Stage, heat_maps
+from reid_model.preprocess import resize_crops
+
+Picture = NDArray[np.uint8]
+
+#: Pixels: of a cell, of the line of titles, and between cells.
+CELL_HEIGHT, CELL_WIDTH, TITLE, GAP = 256, 128, 20, 4
+_HEAT = 0.5
+_FORMATS = (".png", ".jpg", ".jpeg", ".webp")
+
+
+def write_sheet(
+    models: Sequence[str], images: Sequence[Path], out: Path, to: Path | None, stage: Stage
+) -> None:
+    """Write ``out``: each image, and beside it each model's heat map of it.
+
+    ``to`` is the picture of a person to whom the images are compared. Raises UserError for a model
+    that is none of `fusetrack reid train`, a file that is no picture, and ``out`` that cannot be
+    written or is no picture's name.
+    """
+    if out.suffix.lower() not in _FORMATS:
+        raise UserError(f"{out} must end with one of {', '.join(_FORMATS)}")
+    crops = [_crop(image) for image in images]
+    reference = None if to is None else _crop(to)
+    columns = [_inputs(crops)] + [_explained(name, crops, reference, stage) for name in models]
+    drawn = sheet(
+        ["input", *(Path(name).stem for name in models)], list(zip(*columns, strict=True))
+    )
+    unfinished = out.with_name(f".unfinished-{out.name}")
+    try:
+        unfinished.write_bytes(cv2.imencode(out.suffix, drawn)[1].tobytes())
+        unfinished.replace(out)
+    except OSError as error:
+        raise UserError(f"cannot write {out}: {error.strerror or error}") from error
+
+
+def sheet(titles: Sequence[str], rows: Sequence[Sequence[Picture]]) -> Picture:
+    """Titles above columns of cells ``(CELL_HEIGHT, CELL_WIDTH, 3)`` uint8 BGR, on white."""
+    height = TITLE + len(rows) * (CELL_HEIGHT + GAP) + GAP
+    width = len(titles) * (CELL_WIDTH + GAP) + GAP
+    drawn = np.full((height, width, 3), 255, np.uint8)
+    for column, title in enumerate(titles):
+        left = GAP + column * (CELL_WIDTH + GAP)
+        _write(drawn[:TITLE, left : left + CELL_WIDTH], title)
+        for line, row in enumerate(rows):
+            top = TITLE + GAP + line * (CELL_HEIGHT + GAP)
+            drawn[top : top + CELL_HEIGHT, left : left + CELL_WIDTH] = row[column]
+    return drawn
+
+
+def heated(picture: Picture, heat: NDArray[np.float32]) -> Picture:
+    """A picture ``(H, W, 3)`` with heat ``(H, W)`` in 0..1 over it, from blue to red."""
+    colours = cv2.applyColorMap(np.round(heat * 255).astype(np.uint8), cv2.COLORMAP_JET)
+    return np.asarray(cv2.addWeighted(picture, 1 - _HEAT, colours, _HEAT, 0), np.uint8)
+
+
+def _explained(
+    name: str, crops: list[Picture], reference: Picture | None, stage: Stage
+) -> list[Picture]:
+    network, spec = trained_network(name)
+    pictures = resize_crops(crops, spec.height, spec.width)
+    wanted = None if reference is None else resize_crops([reference], spec.height, spec.width)[0]
+    # One at a time: a sheet of hundreds must fit into memory.
+    heats = [heat_maps(network, spec, picture[None], wanted, stage)[0] for picture in pictures]
+    return [
+        heated(cell, cv2.resize(heat, (CELL_WIDTH, CELL_HEIGHT)))
+        for cell, heat in zip(_inputs(crops), heats, strict=True)
+    ]
+
+
+def _inputs(crops: list[Picture]) -> list[Picture]:
+    return list(resize_crops(crops, CELL_HEIGHT, CELL_WIDTH))
+
+
+def _crop(path: Path) -> Picture:
+    try:
+        rgb = read_picture(path)
+    except ValueError as error:
+        raise UserError(str(error)) from error
+    crop: Picture = np.ascontiguousarray(rgb.permute(1, 2, 0).numpy()[:, :, ::-1])
+    return crop
+
+
+def _title(name: str) -> str:
+    """A model's name; a file's with its folder, as trainings call all of theirs the same."""
+    return "/".join(Path(name.removesuffix(".safetensors")).parts[-2:])
+
+
+def _write(strip: Picture, text: str) -> None:
+    """As much of the text as fits, in black; OpenCV draws ASCII only."""
+    font, scale = cv2.FONT_HERSHEY_SIMPLEX, 0.4
+    shown = text.encode("ascii", "replace").decode()
+    while cv2.getTextSize(shown, font, scale, 1)[0][0] > strip.shape[1]:
+        shown = shown[:-1]
+    cv2.putText(strip, shown, (0, TITLE - 6), font, scale, (0, 0, 0), 1, cv2.LINE_AA)

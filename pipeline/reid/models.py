@@ -1,0 +1,100 @@
+"""ReID models at work on pictures in files: embedding, evaluating, teaching."""
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+from numpy.typing import NDArray
+
+from pipeline.config import ReidConfig
+from pipeline.devices import resolve_device
+from pipeline.errors import UserError
+from pipeline.reid.embedding import open_embedder
+from reid_model.data.files import is_picture, read_picture
+from reid_model.data.reid_set import ReidSet
+from reid_model.embedder import Embedder
+from reid_model.evaluation import evaluate, evaluate_distances
+from reid_model.rerank import rerank
+from reid_model.training.measure import figures, people_of
+
+#: Called with the pictures done so far and their number.
+Tell = Callable[[int, int], None]
+
+_AT_ONCE = 256
+_SCHEMA = pa.schema([("path", pa.string()), ("embedding", pa.list_(pa.float32()))])
+
+
+def open_model(name_or_path: str, device: str = "auto", batch: int = 32) -> Embedder:
+    """The embedder of a name or path, on ``device``. Raises UserError as `open_embedder`."""
+    return open_embedder(ReidConfig(model=name_or_path, batch=batch), resolve_device(device))
+
+
+def evaluate_model(
+    embedder: Embedder, reid_set: ReidSet, tell: Tell, reranked: bool = False
+) -> dict[str, float]:
+    """Ranks and mean average precision on the queries and the gallery of a set.
+
+    Raises UserError for a set without them, and for files that are no pictures.
+    """
+    if not reid_set.query or not reid_set.gallery:
+        raise UserError(
+            f"{reid_set.name} has no queries and gallery, so nothing can be evaluated: "
+            "expected folders query/ and gallery/ beside train/"
+        )
+    images = reid_set.query + reid_set.gallery
+    vectors = np.concatenate(list(embeddings(embedder, [i.path for i in images], tell)))
+    identities, cameras = people_of(images)
+    count = len(reid_set.query)
+    query, gallery = vectors[:count], vectors[count:]
+    whose = (identities[:count], cameras[:count], identities[count:], cameras[count:])
+    if reranked:
+        return figures(evaluate_distances(rerank(query, gallery), *whose))
+    return figures(evaluate(query, *whose[:2], gallery, *whose[2:]))
+
+
+def embed_folder(embedder: Embedder, folder: Path, out: Path, tell: Tell) -> int:
+    """Write ``path`` (within ``folder``) and ``embedding`` of all pictures in it, at any depth.
+
+    Returns how many there are. Raises UserError when there are none, one cannot be read, or
+    ``out`` cannot be written; ``out`` is then as it was.
+    """
+    paths = sorted(path for path in folder.rglob("*") if is_picture(path))
+    if not paths:
+        raise UserError(f"no pictures in {folder}: expected files such as .jpg or .png")
+    unfinished = out.with_name(out.name + ".unfinished")
+    try:
+        with pq.ParquetWriter(unfinished, _SCHEMA) as writer:
+            done = 0
+            for vectors in embeddings(embedder, paths, tell):
+                names = [p.relative_to(folder).as_posix() for p in paths[done:][: len(vectors)]]
+                writer.write_table(pa.table([names, list(vectors)], schema=_SCHEMA))
+                done += len(vectors)
+        unfinished.replace(out)
+    except OSError as error:
+        raise UserError(f"cannot write {out}: {error.strerror or error}") from error
+    finally:
+        unfinished.unlink(missing_ok=True)
+    return len(paths)
+
+
+def embeddings(
+    embedder: Embedder, paths: Sequence[Path], tell: Tell
+) -> Iterator[NDArray[np.float32]]:
+    """Unit vectors ``(n, D)`` of picture files, some at a time. Raises UserError for a bad file."""
+    for start in range(0, len(paths), _AT_ONCE):
+        some = paths[start : start + _AT_ONCE]
+        try:
+            crops = [_bgr(read_picture(path)) for path in some]
+        except ValueError as error:
+            raise UserError(str(error)) from error
+        yield embedder.embed(crops)
+        tell(start + len(some), len(paths))
+
+
+def _bgr(image: torch.Tensor) -> NDArray[np.uint8]:
+    """RGB ``(3, H, W)`` uint8 as a crop ``(H, W, 3)``."""
+    crop: NDArray[np.uint8] = image.flip(0).permute(1, 2, 0).contiguous().numpy()
+    return crop

@@ -1,0 +1,98 @@
+"""What a training of a ReID network starts from: encoders with CLIP's weights, teachers, sizes."""
+
+from itertools import chain, count, islice
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from pipeline.errors import UserError
+from pipeline.reid.models import Tell, embeddings, open_model
+from pipeline.weights import weights_path
+from reid_model.clip_resnet import ClipResNet
+from reid_model.clip_text import ClipText
+from reid_model.clip_weights import fill_image_encoder, fill_text_encoder, load_clip
+from reid_model.data.dataset import EvaluationPictures
+from reid_model.data.reid_set import ReidSet
+from reid_model.keras_resnet import read_weights
+from reid_model.parameters import count_parameters
+from reid_model.training.batches import evaluation_transform, loader, random_batches
+from reid_model.training.parts import build_encoder, build_parts
+from reid_model.training.recipe import ModelRecipe, Recipe
+from reid_model.training.start import start_of
+from reid_model.warm_start import warm_start
+
+#: Of how many pictures a stem learns to stand in for ImageNet's: batches and their size.
+_STEM_BATCHES, _STEM_BATCH = 250, 32
+
+
+def encoders_of(
+    recipe: Recipe, clip: Path | None, imagenet: bool, reid_set: ReidSet
+) -> tuple[ClipResNet | None, ClipText | None]:
+    """Image and text encoder with the weights in the file ``clip``, or an image encoder that starts
+    from ImageNet's; with neither there are none.
+
+    Raises UserError when the recipe learns texts and there is no file, and for both at once;
+    ValueError as `load_clip` and for weights that do not fit.
+    """
+    if clip is not None and imagenet:
+        raise UserError("a training starts from --clip or from --imagenet, not from both")
+    if clip is None and recipe.model.texts:
+        raise UserError(
+            "this recipe learns texts, which needs CLIP's weights: give a local file with --clip, "
+            "or set model.texts and model.text_guidance to false in the recipe"
+        )
+    if clip is None:
+        return (_from_imagenet(recipe, reid_set) if imagenet else None), None
+    weights = load_clip(clip)
+    encoder = build_encoder(recipe.model)
+    fill_image_encoder(encoder, weights)
+    if not recipe.model.texts:
+        return encoder, None
+    text_encoder = ClipText(recipe.model.output_dim)
+    fill_text_encoder(text_encoder, weights)
+    return encoder, text_encoder
+
+
+def _from_imagenet(recipe: Recipe, reid_set: ReidSet) -> ClipResNet:
+    with torch.random.fork_rng():
+        torch.manual_seed(recipe.seed)
+        encoder = build_encoder(recipe.model)
+    weights = read_weights(weights_path("imagenet-resnet50", kind="imagenet").parent)
+    pictures = EvaluationPictures(reid_set.train, evaluation_transform(recipe.model.image_size))
+    epochs = (random_batches(len(pictures), _STEM_BATCH, recipe.seed, epoch) for epoch in count(1))
+    batches = list(islice(chain.from_iterable(epochs), _STEM_BATCHES))
+    warm_start(encoder, weights, loader(pictures, batches, workers=0))
+    return encoder
+
+
+def starting_weights(recipe: Recipe, start: Path | None) -> dict[str, torch.Tensor] | None:
+    """What a training before this one learned, if any. Raises ValueError as `start_of`."""
+    return None if start is None else start_of(start, recipe.model)
+
+
+def taught(recipe: Recipe, reid_set: ReidSet, device: str, tell: Tell) -> list[torch.Tensor]:
+    """What each network that the recipe names says of the training pictures: ``(N, E)``.
+
+    Raises UserError as `open_model`, and for files that are no pictures.
+    """
+    paths = [image.path for image in reid_set.train]
+    return [
+        torch.from_numpy(np.concatenate(list(embeddings(open_model(name, device), paths, tell))))
+        for name in recipe.teaching.teachers
+    ]
+
+
+def parameter_counts(width: int, mscsa_modules: int, classes: int) -> dict[str, tuple[int, bool]]:
+    """Parameters by part, and whether embedding a crop needs that part.
+
+    Raises ValueError for a model that cannot be built.
+    """
+    recipe = ModelRecipe(width=width, mscsa_modules=mscsa_modules)
+    # Counting needs no memory for the numbers themselves.
+    with torch.device("meta"):
+        text_encoder = ClipText()
+        parts = build_parts(recipe, classes, build_encoder(recipe), text_encoder)
+    deployed = count_parameters(parts.model.deploy())
+    everything = count_parameters(torch.nn.ModuleList([parts, text_encoder]))
+    return {part: (count, part in deployed) for part, count in everything.items()}

@@ -1,0 +1,230 @@
+"""One camera inside a node; its source is a fake, see `fakes`."""
+
+import gc
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fakes import BLUE, BOX, RED, Box, Clip, Recorded, found, scene
+
+from pipeline.bus.messages import ObservationsMessage, TrackletMessage, WatermarkMessage, unpack
+from pipeline.config import SiteConfig, TrackerConfig
+from pipeline.config_file import check_config
+from pipeline.errors import UserError
+from pipeline.frame import Frame
+from pipeline.node.camera import Camera, open_tracker, thumbnails_of, tracker_name
+from pipeline.node.crops import Crop
+from pipeline.node.thumbnails import Thumbnails
+from pipeline.sources import RecordedFrame
+from trackers.link_tracker import LinkTracker
+from trackers.single_camera import SingleCameraTracker
+
+LOOK = np.array([1, 0], np.float32)
+
+
+def config(**settings: object) -> SiteConfig:
+    return check_config({"cameras": {"a": {"source": "a.mp4"}}, **settings}, "the test")
+
+
+def opened(thumbnails: Thumbnails | None = None, **settings: object) -> Camera:
+    return Camera(Clip("a", []), config(**settings), thumbnails)
+
+
+def see(camera: Camera, time: float, *boxes: Box) -> None:
+    """Show the camera a frame with these people."""
+    frame = Frame("a", round(time * 10), time, scene(dict.fromkeys(boxes, RED)))
+    camera.see(frame, found(boxes))
+
+
+def embed(camera: Camera) -> list[tuple[int, float]]:
+    """What a node does after a batch; returns track and time of the crops that were due."""
+    due = camera.take_due()
+    for chosen in due:
+        camera.keep(chosen, LOOK)
+    camera.close_tracks()
+    return [(chosen.track_id, chosen.timestamp) for chosen in due]
+
+
+def test_before_its_period_is_over_there_is_nothing_to_send() -> None:
+    camera = opened(association={"interval_s": 0.5})
+    assert camera.take_messages(ended=False) == ([], [])
+    for time in (10.0, 10.4):
+        see(camera, time, BOX)
+        assert camera.take_messages(ended=False) == ([], [])
+    see(camera, 10.5, BOX)
+    (observations,), (tracklet, watermark) = camera.take_messages(ended=False)
+    assert isinstance(observations, ObservationsMessage)
+    assert list(unpack(observations.timestamp)) == [10.0, 10.4, 10.5]
+    assert isinstance(tracklet, TrackletMessage)
+    assert watermark == WatermarkMessage("a", 10.5)
+    assert camera.take_messages(ended=False) == ([], [])
+
+
+def test_periods_without_a_frame_are_told_as_one() -> None:
+    camera = opened()
+    see(camera, 0.0)
+    see(camera, 7.2)
+    assert camera.take_messages(ended=False) == ([], [WatermarkMessage("a", 7.0)])
+
+
+def test_observations_are_those_of_the_detector_under_the_track_s_id() -> None:
+    camera = opened()
+    other = (120, 30, 160, 150)
+    for time in (0.0, 0.1):
+        see(camera, time, BOX, other)
+    (message,), _ = camera.take_messages(ended=True)
+    assert isinstance(message, ObservationsMessage)
+    assert list(unpack(message.frame_index)) == [0, 0, 1, 1]
+    assert list(unpack(message.track_id)) == [1, 2, 1, 2]
+    assert unpack(message.boxes).tolist() == [list(BOX), list(other)] * 2
+    assert unpack(message.scores) == pytest.approx([0.9] * 4)
+    assert message.ground is None
+
+
+def test_who_comes_back_after_the_track_was_closed_is_a_new_track() -> None:
+    # The tracker keeps people for two seconds, at its usual rate; the log closes after 2.4.
+    camera = opened(tracker={"buffer_s": 2.0})
+    tracks = []
+    for time in (0.0, 0.1, *np.arange(0.2, 5.0, 0.1), 5.0, 5.1, 5.2):
+        here = time <= 0.1 or time >= 5.0
+        see(camera, float(time), *([BOX] if here else []))
+        embed(camera)
+        tracks += [m for m in camera.take_messages(ended=False)[1] if hasattr(m, "closed")]
+    camera.end()
+    embed(camera)
+    tracks += [m for m in camera.take_messages(ended=True)[1] if hasattr(m, "closed")]
+    closed = [(m.track_id, m.start, m.end, len(unpack(m.qualities))) for m in tracks if m.closed]
+    assert [row[0] for row in closed] == [1, 2]
+    assert closed[0] == (1, 0.0, 0.1, 1)
+    assert closed[1][1] >= 5.0
+
+
+def test_the_best_crop_of_a_spell_is_due_when_the_spell_is_over() -> None:
+    camera = opened(reid={"spacing_s": 0.5, "min_quality": 0.05})
+    cut_off: Box = (60, 20, 100, 160)
+    for time, box in ((0.0, cut_off), (0.1, BOX), (0.2, cut_off), (0.4, cut_off)):
+        see(camera, time, box)
+        assert embed(camera) == []
+    see(camera, 0.5, BOX)
+    assert embed(camera) == [(1, 0.1)]
+    camera.end()
+    assert embed(camera) == [(1, 0.5)]
+
+
+def test_the_crop_of_a_track_that_ends_is_due_before_it_is_closed() -> None:
+    camera = opened(tracker={"buffer_s": 0.2})
+    see(camera, 0.0, BOX)
+    see(camera, 0.1, BOX)
+    # Both in one batch: overdue, and still overdue.
+    see(camera, 0.5)
+    see(camera, 0.6)
+    assert embed(camera) == [(1, 0.0)]
+    _, (closed, _) = camera.take_messages(ended=True)
+    assert isinstance(closed, TrackletMessage)
+    assert (closed.closed, closed.count) == (True, 2)
+    np.testing.assert_array_equal(unpack(closed.exemplars), [LOOK])
+
+
+def test_a_track_that_showed_nobody_well_ends_without_a_crop(tmp_path: Path) -> None:
+    camera = opened(thumbnails_of(tmp_path / "thumbnails", "a", "none"), reid={"min_quality": 0.99})
+    see(camera, 0.0, BOX)
+    camera.end()
+    assert embed(camera) == []
+    _, (closed, _) = camera.take_messages(ended=True)
+    assert isinstance(closed, TrackletMessage)
+    assert (len(unpack(closed.qualities)), closed.thumbnail) == (0, None)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_belongs_to_closed_tracks_is_let_go(tmp_path: Path) -> None:
+    thumbnails = thumbnails_of(tmp_path / "thumbnails", "a", "none")
+    camera = opened(thumbnails, tracker={"buffer_s": 0.2})
+    for person in range(12):
+        for step in (0.0, 0.1, 0.2, 0.9):
+            see(camera, person * 2 + step, *([BOX] if step < 0.5 else []))
+            embed(camera)
+            camera.take_messages(ended=False)
+    assert sum(type(thing) is Crop for thing in gc.get_objects()) <= 2
+    assert len(list((tmp_path / "thumbnails" / "a").iterdir())) >= 10
+    assert thumbnails is not None
+    assert thumbnails.write(3) is None
+
+
+def test_a_crop_has_pixels_of_its_own() -> None:
+    camera = opened()
+    image = scene({BOX: BLUE})
+    camera.see(Frame("a", 0, 0.0, image), found([BOX]))
+    image[:] = 0
+    camera.end()
+    (chosen,) = camera.take_due()
+    assert chosen.crop.image is not None
+    assert (chosen.crop.image == BLUE).all()
+
+
+def test_recorded_detections_are_measured_against_their_camera() -> None:
+    camera = Camera(Recorded("a", []), config(), None)
+    embedding = np.array([[1, 0]], np.float32)
+    camera.see(RecordedFrame("a", 0, 0.0, found([BOX], embedding)), found([BOX], embedding))
+    camera.end()
+    (chosen,) = camera.take_due()
+    assert chosen.crop.image is None
+    assert chosen.quality == pytest.approx(120 / 128 * 0.9**0.5)
+
+
+def test_an_unknown_rate_is_taken_for_a_usual_one() -> None:
+    camera = Camera(Clip("a", [], fps=0.0), config(), None)
+    see(camera, 0.0, BOX)
+    assert camera.frames == 1
+
+
+def test_a_projection_is_a_homography_of_the_ground() -> None:
+    homography = [[1, 0, 0], [0, 100, 100], [0, 1, 0]]
+    projection = [[row[0], row[1], 9, row[2]] for row in homography]
+    grounds = []
+    for calibration in ({"homography": homography}, {"projection": projection}):
+        camera = opened(cameras={"a": {"source": "x", "calibration": calibration}})
+        see(camera, 0.0, BOX)
+        (message,), _ = camera.take_messages(ended=True)
+        assert isinstance(message, ObservationsMessage)
+        assert message.ground is not None
+        grounds.append(unpack(message.ground))
+    np.testing.assert_allclose(grounds[0], grounds[1])
+    assert np.isfinite(grounds[0]).all()
+
+
+@pytest.mark.parametrize(
+    ("tracker", "words"),
+    [
+        ({"name": "byetrack"}, r"unknown tracker 'byetrack'. Did you mean 'bytetrack'\?"),
+        ({"name": "sfsort", "embeddings": True}, "^tracker: tracker 'sfsort' takes no embeddings"),
+        ({"options": {"wrong": 1}}, "^tracker: tracker 'botsort' has no option 'wrong'"),
+    ],
+)
+def test_a_wrong_tracker_is_named(tracker: dict[str, object], words: str) -> None:
+    with pytest.raises(UserError, match=words):
+        open_tracker(TrackerConfig.model_validate(tracker), fps=10)
+
+
+@pytest.mark.parametrize(
+    ("tracker", "fps", "kind"),
+    [
+        ({}, 7.99, LinkTracker),
+        ({}, 8.0, SingleCameraTracker),
+        ({}, 0.0, SingleCameraTracker),
+        ({"options": {"match_thresh": 0.7}}, 4.0, SingleCameraTracker),
+        ({"name": "botsort"}, 4.0, SingleCameraTracker),
+        ({"name": "link"}, 25.0, LinkTracker),
+    ],
+)
+def test_auto_is_a_tracker_that_suits_the_rate(
+    tracker: dict[str, object], fps: float, kind: type
+) -> None:
+    config = TrackerConfig.model_validate(tracker)
+    assert tracker_name(config, fps) == ("link" if kind is LinkTracker else "botsort")
+    assert isinstance(open_tracker(config, fps=fps or 25.0), kind)
+
+
+def test_link_has_no_options() -> None:
+    config = TrackerConfig.model_validate({"name": "link", "options": {"match_thresh": 0.7}})
+    with pytest.raises(UserError, match="tracker link has no options, got match_thresh"):
+        open_tracker(config, fps=4)

@@ -1,0 +1,161 @@
+"""Pictures of a node for who looks, on a real Redis; the clock is the tests'."""
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+from fakes import BOX, RED, found, scene
+
+from pipeline.bus.pictures import KINDS, Kind, Picture
+from pipeline.bus.streams import Bus
+from pipeline.config_api import ApiConfig
+from pipeline.frame import Frame
+from pipeline.node.preview import Previews, Seen, encoded
+from pipeline.sources import RecordedFrame
+from trackers.detections import no_detections
+
+TRACKED = replace(found([BOX]), track_ids=np.array([3], np.int64))
+
+
+def frame(index: int, size: tuple[int, int] | None = None, camera_id: str = "gate") -> Frame:
+    image = scene({BOX: RED})
+    image = image if size is None else np.asarray(cv2.resize(image, size), np.uint8)
+    return Frame(camera_id, index, index / 10, image)
+
+
+def decoded(jpeg: bytes) -> np.ndarray:
+    return np.asarray(cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR))
+
+
+class Node:
+    """Previews of one camera, with a clock that stands until it is set."""
+
+    def __init__(self, bus: Bus, **settings: object) -> None:
+        self.now = 100.0
+        self.bus = bus
+        config = ApiConfig.model_validate(settings)
+        self.previews = Previews(bus, config, "none", lambda: self.now)
+
+    def see(self, index: int) -> None:
+        self.previews.offer(frame(index), found([BOX]), TRACKED)
+
+    def shown(self, kind: Kind = "small") -> float | None:
+        picture = self.bus.shown_picture("gate", kind)
+        return picture and picture.timestamp
+
+
+@pytest.fixture
+def node(redis_url: str, site: str) -> Node:
+    return Node(Bus(redis_url, site))
+
+
+def test_nothing_is_shown_while_nobody_looks(node: Node) -> None:
+    for index in range(3):
+        node.see(index)
+        node.previews.step()
+        node.now += 1
+    assert [node.shown(kind) for kind in KINDS] == [None] * 4
+
+
+def test_who_looks_sees_the_latest_frame_in_the_way_that_was_asked(node: Node) -> None:
+    node.see(0)
+    node.bus.want_picture("gate", "small")
+    node.previews.step()
+    node.see(1)
+    node.see(2)
+    node.previews.step()
+    assert [node.shown(kind) for kind in KINDS] == [None, None, 0.2, None]
+
+
+def test_a_node_asks_once_a_second_who_looks(node: Node) -> None:
+    node.see(0)
+    node.previews.step()
+    node.bus.want_picture("gate", "small")
+    node.now += 0.99
+    node.previews.step()
+    node.see(1)
+    node.previews.step()
+    assert node.shown() is None
+    node.now += 0.01
+    node.previews.step()
+    node.see(2)
+    node.previews.step()
+    assert node.shown() == 0.2
+
+
+@pytest.mark.parametrize(("kind", "every_s"), [("small", 0.25), ("full", 1.0)])
+def test_pictures_come_at_a_bounded_rate(
+    redis_url: str, site: str, kind: Kind, every_s: float
+) -> None:
+    node = Node(Bus(redis_url, site), preview_fps=4)
+    node.see(0)
+    node.bus.want_picture("gate", kind)
+    node.previews.step()
+    node.see(1)
+    node.previews.step()
+    node.see(2)
+    node.now += every_s - 0.01
+    node.previews.step()
+    assert node.shown(kind) == 0.1
+    node.now += 0.01
+    node.previews.step()
+    assert node.shown(kind) == 0.2
+
+
+def test_the_picture_of_a_camera_that_stands_still_is_not_sent_again(node: Node) -> None:
+    node.see(0)
+    node.bus.want_picture("gate", "small")
+    node.previews.step()
+    node.see(1)
+    node.previews.step()
+    node.bus.show_picture("gate", "small", Picture(9.0, b"ours"))
+    node.now += 0.9
+    node.previews.step()
+    assert node.shown() == 9.0
+
+
+def test_recorded_detections_have_no_pictures(node: Node) -> None:
+    node.bus.want_picture("gate", "small")
+    node.previews.offer(RecordedFrame("gate", 0, 0.0, found([BOX])), found([BOX]), TRACKED)
+    node.previews.step()
+    assert node.shown() is None
+
+
+def test_without_pictures_in_the_configuration_no_thread_looks(redis_url: str, site: str) -> None:
+    node = Node(Bus(redis_url, site), pictures=False)
+    node.previews.start()
+    node.previews.close()
+    assert not node.previews._thread.is_alive()
+    assert node.previews._thread.ident is None
+
+
+def test_a_whole_picture_has_the_size_of_the_camera_and_a_small_one_less() -> None:
+    seen = Seen(frame(0, (400, 200)), found([BOX]), TRACKED)
+    assert decoded(encoded(seen, "full", 100, "none")).shape == (200, 400, 3)
+    assert decoded(encoded(seen, "small", 100, "none")).shape == (50, 100, 3)
+    assert decoded(encoded(seen, "small", 400, "none")).shape == (200, 400, 3)
+
+
+def test_boxes_are_drawn_on_a_copy_and_only_when_asked() -> None:
+    seen = Seen(frame(0), found([BOX]), TRACKED)
+    before = seen.frame.image.copy()
+    plain = decoded(encoded(seen, "full", 960, "none"))
+    boxed = decoded(encoded(seen, "full-boxes", 960, "none"))
+    other = decoded(encoded(replace(seen, tracks_before=4), "full-boxes", 960, "none"))
+    assert np.array_equal(seen.frame.image, before)
+    edge = boxed[20:140, 100].astype(int) - plain[20:140, 100].astype(int)
+    assert np.abs(edge).mean() > 30
+    # Another track has another number and colour.
+    assert np.abs(boxed.astype(int) - other.astype(int)).max() > 30
+
+
+@pytest.mark.parametrize("tracked", [TRACKED, no_detections()], ids=["tracked", "only detected"])
+def test_everybody_is_blurred_before_a_picture_leaves(tracked: object) -> None:
+    image = scene({BOX: RED})
+    image[20:140:2, 60:100] = (0, 200, 0)  # A pattern that a blur takes away.
+    seen = Seen(Frame("gate", 0, 0.0, image), found([BOX]), tracked)  # type: ignore[arg-type]
+    inside = np.s_[40:120, 70:90]
+    sharp = decoded(encoded(seen, "full", 960, "none"))[inside].astype(float)
+    blurred = decoded(encoded(seen, "full", 960, "bodies"))[inside].astype(float)
+    assert sharp.std(axis=0).mean() > 4 * blurred.std(axis=0).mean()
