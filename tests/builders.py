@@ -73,6 +73,7 @@ def make_run(
             "kind": "assigned",
             "reason": "new person",
             "at": 1.0,
+            "state": "confirmed",
         }
         for key, gid in global_ids.items()
     ]

@@ -58,5 +58,5 @@ def _annotation(number: int, row: dict[str, Any]) -> dict[str, object]:
         "iscrowd": 0,
         "score": row["score"],
         **ids,
-        "attributes": {**ids, "confidence": row["confidence"]},
+        "attributes": {**ids, "confidence": row["confidence"], "state": row["state"]},
     }

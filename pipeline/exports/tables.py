@@ -1,9 +1,9 @@
 """csv, parquet and jsonl: the same table in three encodings.
 
 One row a person a frame: camera_id, frame_index, timestamp (seconds UTC), track_id, global_id,
-confidence (of the identity), x1, y1, x2, y2 (pixels), score (of the detection), then ground_x,
-ground_y (metres) when any row has them. Ordered by camera, frame and track. A track without an
-identity has an empty (csv) or null global_id and confidence.
+confidence and state (of the identity), x1, y1, x2, y2 (pixels), score (of the detection), then
+ground_x, ground_y (metres) when any row has them. Ordered by camera, frame and track. A track
+without an identity has an empty (csv) or null global_id and confidence, and the state unknown.
 """
 
 from io import BytesIO

@@ -12,6 +12,9 @@ from pipeline.run_directory.cameras import read_cameras
 from pipeline.run_directory.schema import IDENTITIES, OBSERVATIONS, TRACKLETS, Camera
 from pipeline.run_directory.segments import read_segments
 
+_WHO = ("global_id", "confidence", "state")
+_UNKNOWN = pl.lit("unknown")
+
 
 @dataclass(frozen=True, slots=True)
 class RunDirectory:
@@ -80,10 +83,11 @@ class RunDirectory:
     def trajectories(self) -> pl.DataFrame:
         """The result: observations joined with identities.
 
-        Columns: camera_id, frame_index, timestamp, track_id, global_id, confidence, x1, y1, x2,
-        y2, score, ground_x, ground_y; ordered by camera, frame and track. ``global_id`` and
-        ``confidence`` are null for a track that has no identity yet. Nobody is twice in a picture:
-        of two boxes with one identity only the surer one has it.
+        Columns: camera_id, frame_index, timestamp, track_id, global_id, confidence, state, x1, y1,
+        x2, y2, score, ground_x, ground_y; ordered by camera, frame and track. ``global_id`` and
+        ``confidence`` are null for a track that has no identity yet, and ``state`` is unknown; else
+        it is probable or confirmed. Nobody is twice in a picture: of two boxes with one identity
+        only the surer one has it.
         """
         joined = (
             self.observations()
@@ -97,14 +101,16 @@ class RunDirectory:
             )
         )
         rows = joined.select(
-            *("camera_id", "frame_index", "timestamp", "track_id", "global_id", "confidence"),
+            *("camera_id", "frame_index", "timestamp", "track_id"),
+            *_WHO,
             *("x1", "y1", "x2", "y2", "score", "ground_x", "ground_y"),
         ).sort("camera_id", "frame_index", "track_id")
         picture = ("camera_id", "frame_index", "global_id")
         surest = pl.col("score").rank("ordinal", descending=True).over(picture) == 1
-        return rows.with_columns(
-            pl.when(surest).then(pl.col(name)).alias(name) for name in ("global_id", "confidence")
-        )
+        known = rows.with_columns(pl.when(surest).then(pl.col(name)).alias(name) for name in _WHO)
+        is_known = pl.col("global_id").is_not_null()
+        state = pl.when(is_known).then(pl.col("state").fill_null("probable")).otherwise(_UNKNOWN)
+        return known.with_columns(state.alias("state"))
 
 
 def _observations_of(folder: Path) -> pl.DataFrame:

@@ -35,7 +35,10 @@ def test_a_box_is_corner_and_size(run: RunDirectory) -> None:
     assert first["bbox"] == [10.1, 20.2, 40.2, 70.2]
     assert first["area"] == pytest.approx(40.2 * 70.2)
     assert (first["iscrowd"], first["category_id"], first["score"]) == (0, 1, 0.8)
-    assert first["attributes"] == {"track_id": 1, "global_id": 7, "confidence": 0.9}
+    assert first["attributes"] == {
+        **{"track_id": 1, "global_id": 7},
+        **{"confidence": 0.9, "state": "confirmed"},
+    }
 
 
 def test_evaluated_against_itself_it_is_perfect(run: RunDirectory) -> None:

@@ -14,7 +14,8 @@ from pipeline.exports import export_run
 from pipeline.run_directory.reader import RunDirectory
 
 COLUMNS = [
-    *("camera_id", "frame_index", "timestamp", "track_id", "global_id", "confidence"),
+    *("camera_id", "frame_index", "timestamp", "track_id"),
+    *("global_id", "confidence", "state"),
     *("x1", "y1", "x2", "y2", "score"),
 ]
 
@@ -38,6 +39,7 @@ def test_pandas_reads_every_row(run: RunDirectory, format: str) -> None:
     assert (first["camera_id"], first["frame_index"], first["track_id"]) == ("gate", 0, 1)
     assert first[["x1", "y1", "x2", "y2"]].tolist() == pytest.approx([10.1, 20.2, 50.3, 90.4])
     assert first[["score", "confidence"]].tolist() == pytest.approx([0.8, 0.9])
+    assert sorted(set(table["state"])) == ["confirmed", "unknown"]
 
 
 @pytest.mark.parametrize("format", ["csv", "parquet", "jsonl"])
@@ -63,8 +65,8 @@ def test_numbers_survive_exactly(run: RunDirectory, format: str) -> None:
 def test_csv_is_plain(run: RunDirectory) -> None:
     lines = export_run(run, "csv").read_text().splitlines()
     assert lines[0] == ",".join(COLUMNS)
-    assert lines[1] == "gate,0,0.0,1,7,0.9,10.1,20.2,50.3,90.4,0.8"
-    assert lines[5] == "gate,3,0.3,3,,,600.0,20.0,700.0,90.0,0.8"
+    assert lines[1] == "gate,0,0.0,1,7,0.9,confirmed,10.1,20.2,50.3,90.4,0.8"
+    assert lines[5] == "gate,3,0.3,3,,,unknown,600.0,20.0,700.0,90.0,0.8"
 
 
 def test_a_run_without_people_has_the_columns(empty_run: RunDirectory) -> None:

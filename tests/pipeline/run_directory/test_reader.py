@@ -118,8 +118,10 @@ def test_a_track_without_an_identity_stays_in_the_result(tmp_path: Path) -> None
     result = run.trajectories()
     assert result.select("track_id", "global_id").rows() == [(1, None), (2, 7)]
     assert result["confidence"].is_null().to_list() == [True, False]
+    assert result["state"].to_list() == ["unknown", "confirmed"]
     assert result.columns == [
-        *("camera_id", "frame_index", "timestamp", "track_id", "global_id", "confidence"),
+        *("camera_id", "frame_index", "timestamp", "track_id"),
+        *("global_id", "confidence", "state"),
         *("x1", "y1", "x2", "y2", "score", "ground_x", "ground_y"),
     ]
 
