@@ -45,6 +45,12 @@ def best_other(scores: NDArray[np.float64], row: int, taken: list[int | None]) -
     return float((scores[row] - rivals).max(initial=-math.inf))
 
 
+def likeliest(scores: NDArray[np.float64], columns: int) -> list[int]:
+    """The columns ``(M,)`` of the best ``scores`` that are possible at all, in their order."""
+    best = np.argsort(-scores, kind="stable")[:columns]
+    return sorted(int(column) for column in best if scores[column] > -math.inf)
+
+
 def moments(tracklets: list[Tracklet]) -> list[list[Tracklet]]:
     """Split tracklets of one camera, by start, so that those of a group are there together."""
     groups: list[list[Tracklet]] = []

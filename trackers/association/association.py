@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 
 from trackers.association.appearance import Strangers, similarity
-from trackers.association.assignment import assign, best_other, moments
+from trackers.association.assignment import assign, best_other, likeliest, moments
 from trackers.association.corrections import SURE, Judged, corrections
 from trackers.association.decision import (
     CONFIRMED,
     PROBABLE,
+    Clarity,
     Decision,
     Rules,
     log_odds,
@@ -34,6 +35,10 @@ from trackers.association.topology import Topology
 from trackers.tracklet import GROUND, Tracklet, TrackletKey
 
 __all__ = ["Association", "Decision", "Rules"]
+
+# Of all whom a tracklet may show, as many are kept in mind who fit it best, beside its own.
+_RIVALS = 3
+_UNCLEAR = Clarity(-math.inf, ())
 
 
 class Association:
@@ -55,7 +60,7 @@ class Association:
         self._unknown: list[TrackletKey] = []
         self._over: list[TrackletKey] = []
         # Of tracks that are decided and not over yet.
-        self._margins: dict[TrackletKey, float] = {}
+        self._clarity: dict[TrackletKey, Clarity] = {}
 
     @property
     def identities(self) -> dict[int, Identity]:
@@ -88,9 +93,9 @@ class Association:
         """The global id of a track, None while it is not decided or after it was forgotten."""
         return self.people.owner(key)
 
-    def margin(self, key: TrackletKey) -> float | None:
-        """By how much a track was rather its person's when that was decided; None once over."""
-        return self._margins.get(key)
+    def clarity(self, key: TrackletKey) -> Clarity | None:
+        """How clear it was whose a track is when that was decided; None once the track is over."""
+        return self._clarity.get(key)
 
     def tracklet(self, key: TrackletKey) -> Tracklet | None:
         """The last known revision of a track, None when it is unknown or forgotten."""
@@ -115,7 +120,7 @@ class Association:
         tracklet: Tracklet,
         global_id: int | None,
         state: str = PROBABLE,
-        margin: float | None = None,
+        clarity: Clarity | None = None,
     ) -> None:
         """Put back a tracklet as it was before a restart, in any order."""
         self.has_looks = self.has_looks or len(tracklet.exemplars) > 0
@@ -126,8 +131,8 @@ class Association:
             self.people.join(tracklet, global_id)
             if state == CONFIRMED:
                 self.people.confirm(tracklet.key)
-            if margin is not None:
-                self._margins[tracklet.key] = margin
+            if clarity is not None:
+                self._clarity[tracklet.key] = clarity
 
     def memory(self) -> dict[str, Any]:
         """What a restart needs beside the tracklets, as numbers, text, lists and dicts."""
@@ -177,7 +182,7 @@ class Association:
         gone = self.people.forget(global_ids)
         for key in gone:
             self._evidence.forget(key)
-            self._margins.pop(key, None)
+            self._clarity.pop(key, None)
         return gone
 
     def _has_evidence(self, tracklet: Tracklet, at: float) -> bool:
@@ -222,7 +227,8 @@ class Association:
                 margin = score - max(other, 0.0)
             self._learn_strangers(tracklet)
             self.people.join(tracklet, decision.global_id)
-            self._margins[tracklet.key] = margin
+            rivals = [identities[i].global_id for i in likeliest(scores[row], _RIVALS + 1)]
+            self._clarity[tracklet.key] = Clarity(margin, tuple(rivals))
             self._note(tracklet)
             decisions.append(decision)
         return decisions
@@ -256,10 +262,11 @@ class Association:
     def _refine(self, at: float) -> list[Decision]:
         """Correct and confirm what was decided on the tracklets that are over since the last."""
         over, self._over = sorted({*self._over}), []
-        margins = {key: self._margins.pop(key, -math.inf) for key in over}
+        clarity = {key: self._clarity.pop(key, _UNCLEAR) for key in over}
         found = [t for key in over if (t := self.people.tracklet(key)) is not None]
         due = [t for t in found if t.end >= at - self.rules.refine_s and len(t.path)]
-        judged = Judged({}, {t.key: margins[t.key] for t in due if margins[t.key] >= SURE})
+        margins = {t.key: clarity[t.key].margin for t in due}
+        judged = Judged({}, {key: margin for key, margin in margins.items() if margin >= SURE})
         doubtful = [t for t in due if margins[t.key] < SURE]
         tied = [t for t in doubtful if self.people.has_ways(self._person_of(t))]
         free = [t for t in doubtful if not self.people.has_ways(self._person_of(t))]
@@ -267,7 +274,8 @@ class Association:
         if tied:
             self._evidence.begin(self.strangers, len(self.identities))
             tied.sort(key=lambda t: (t.start, t.key))
-            changes = refine(tied, self.people, self._evidence, self._scores)
+            rivals = {t.key: clarity[t.key].rivals for t in tied}
+            changes = refine(tied, rivals, self.people, self._evidence)
             judged.owner.update(changes.owner)
             judged.margins.update(changes.margins)
         return corrections(self.people, judged)

@@ -55,6 +55,15 @@ class Decision:
     state: str = PROBABLE
 
 
+@dataclass(frozen=True, slots=True)
+class Clarity:
+    """How clear a decision was: the log-odds of the person over anybody else, and who else, by
+    global id, fitted best."""
+
+    margin: float
+    rivals: tuple[int, ...]
+
+
 def probability(log_odds: float) -> float:
     """In 0..1."""
     if log_odds < -700:

@@ -27,7 +27,7 @@ _SEEN_BEFORE = 3.0
 
 
 class Evidence:
-    """Between closed tracklets nothing is worked out twice. Forget those that are of no more use.
+    """What was said of two closed tracklets' looks is kept; `forget` those that are of no more use.
 
     Call `begin` before each use: what was learnt since counts.
     """
@@ -37,24 +37,26 @@ class Evidence:
         self._topology = topology
         self._shift = 0.0
         self._new = 0.0
-        self._cosines: dict[Key, dict[Key, float | None]] = {}
+        self._said: dict[Key, dict[Key, float]] = {}
         self._ways: dict[tuple[Key, Key], float] = {}
         self._places: dict[tuple[Key, Key], float] = {}
-        self._said: dict[Key, dict[Key, float]] = {}
         self._least = log_odds(rules.min_confidence)
 
     def begin(self, strangers: Strangers, people: int) -> None:
         """``people`` is how many are known on the site."""
-        self._shift = strangers.shift(self._rules.calibration.strangers)
+        # Rounded, so that it hardly ever changes.
+        shift = round(strangers.shift(self._rules.calibration.strangers), 2)
+        if shift != self._shift:
+            self._said.clear()
+        self._shift = shift
         self._new = -math.log(1 + people)
-        self._said.clear()
         self._ways.clear()
         self._places.clear()
 
     def forget(self, key: Key) -> None:
         """Leave a tracklet out."""
-        for other in self._cosines.pop(key, ()):
-            self._cosines[other].pop(key, None)
+        for other in self._said.pop(key, ()):
+            self._said[other].pop(key, None)
 
     def way(self, earlier: Tracklet, later: Tracklet) -> float:
         """Log-odds that who was ``earlier`` was next seen as ``later``; -inf when impossible.
@@ -115,11 +117,9 @@ class Evidence:
         return sum([said[other.key] for other in others])
 
     def _say(self, tracklet: Tracklet, others: list[Tracklet], said: dict[Key, float]) -> None:
-        self._compare(tracklet, others)
-        known, key = self._cosines[tracklet.key], tracklet.key
-        for other in others:
-            log_odds = self._worth(tracklet, other, known[other.key])
-            said[other.key] = log_odds
+        key = tracklet.key
+        for other, cosine in zip(others, mutual_similarities(tracklet, others), strict=True):
+            log_odds = said[other.key] = self._worth(tracklet, other, cosine)
             self._said.setdefault(other.key, {})[key] = log_odds
 
     def _worth(self, a: Tracklet, b: Tracklet, cosine: float | None) -> float:
@@ -127,13 +127,6 @@ class Evidence:
         lines = self._rules.calibration
         line = lines.same_camera if a.camera_id == b.camera_id else lines.other_cameras
         return appearance_evidence(cosine, line, self._shift, AMONG_MANY) or 0.0
-
-    def _compare(self, tracklet: Tracklet, others: list[Tracklet]) -> None:
-        known = self._cosines.setdefault(tracklet.key, {})
-        missing = [other for other in others if other.key not in known]
-        for other, cosine in zip(missing, mutual_similarities(tracklet, missing), strict=True):
-            known[other.key] = cosine
-            self._cosines.setdefault(other.key, {})[tracklet.key] = cosine
 
 
 def mutual_similarities(tracklet: Tracklet, others: list[Tracklet]) -> list[float | None]:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from trackers.association.association import Association, Decision, Rules
-from trackers.association.decision import PROBABLE
+from trackers.association.decision import PROBABLE, Clarity
 from trackers.association.following import Following, Point
 from trackers.association.memory import (
     following_memory,
@@ -71,11 +71,11 @@ class GroundAssociation(Association):
         tracklet: Tracklet,
         global_id: int | None,
         state: str = PROBABLE,
-        margin: float | None = None,
+        clarity: Clarity | None = None,
     ) -> None:
         """Put back a tracklet or a walk as it was before a restart, after `following` and `log`."""
         if not self._is_on_the_ground(tracklet):
-            super().restore(tracklet, global_id, state, margin)
+            super().restore(tracklet, global_id, state, clarity)
             return
         self.has_looks = self.has_looks or len(tracklet.exemplars) > 0
         self._tracklets[tracklet.key] = tracklet

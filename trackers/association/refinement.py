@@ -1,4 +1,4 @@
-"""Second thoughts: doubtful tracklets are judged again once they are over, by all that is known then.
+"""Second thoughts: doubtful tracklets are judged again once they are over.
 
 A tracklet whose looks and place speak clearly for another person goes there, with those that came
 after it or without; a person whose tracklets are those of two becomes two; one who was given a new
@@ -6,7 +6,7 @@ id gets back the one that was lost. What is clearly right is confirmed.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from trackers.association.corrections import Judged
 from trackers.association.evidence import Evidence
@@ -20,12 +20,15 @@ from trackers.tracklet import Tracklet, TrackletKey
 _CLEARLY = 1.0
 # Of a person the last so many tracklets are looked at.
 _LATEST = 8
-# Of all whom a tracklet may show, as many are looked at who fit it best.
-_RIVALS = 3
 
 
-def refine(due: Sequence[Tracklet], people: People, evidence: Evidence, scores: Scores) -> Judged:
-    """Judge each of ``due``, in order, against those whom it may show."""
+def refine(
+    due: Sequence[Tracklet],
+    rivals: Mapping[TrackletKey, Iterable[int]],
+    people: People,
+    evidence: Evidence,
+) -> Judged:
+    """Judge each of ``due``, in order, against the people who are its ``rivals``."""
     partition = Partition(evidence, lambda global_id: latest(people.identities.get(global_id)))
     changed: dict[TrackletKey, int] = {}
     margins: dict[TrackletKey, float] = {}
@@ -35,7 +38,7 @@ def refine(due: Sequence[Tracklet], people: People, evidence: Evidence, scores: 
         assert source is not None
         if not may_be_judged(tracklet, partition.group(source).members):
             continue
-        others = _rivals(tracklet, source, people, scores)
+        others = sorted(_with_ways(rivals[tracklet.key], people) - {source})
         change = partition.judge(tracklet, source, others)
         if change is not None and change.gain > _CLEARLY:
             target = next_id if change.target is None else change.target
@@ -47,14 +50,8 @@ def refine(due: Sequence[Tracklet], people: People, evidence: Evidence, scores: 
     return Judged(changed, margins)
 
 
-def _rivals(tracklet: Tracklet, source: int, people: People, scores: Scores) -> list[int]:
-    """Who but ``source`` fits best, by global id."""
-    near = [i for i in people.candidates.of([tracklet]) if i != source and people.has_ways(i)]
-    if len(near) <= _RIVALS:
-        return near
-    found = scores.of(tracklet, [people.identities[i] for i in near], len(people.identities))
-    best = sorted(zip(found, near, strict=True), key=lambda pair: (-pair[0], pair[1]))
-    return sorted(global_id for _, global_id in best[:_RIVALS])
+def _with_ways(global_ids: Iterable[int], people: People) -> set[int]:
+    return {i for i in global_ids if i in people.identities and people.has_ways(i)}
 
 
 def margins_without_ways(
