@@ -37,11 +37,14 @@ from pipeline.service.watch import Watch
 from pipeline.silence import Silence
 from trackers.association.appearance import Strangers
 from trackers.association.association import Decision
+from trackers.association.decision import Clarity
 from trackers.association.ground_association import GroundAssociation
 from trackers.tracklet import GROUND, TrackletKey
 
 _POLL_S = 0.05
 _META = "meta"
+# No name of a track: those have a camera and one colon.
+_WAYS = "ways::"
 
 
 class _Meta(msgspec.Struct):
@@ -72,6 +75,7 @@ class _Stored(msgspec.Struct):
     tracklet: TrackletMessage
     global_id: int | None
     state: str
+    clarity: Clarity | None = None
 
 
 class _Held(NamedTuple):
@@ -331,8 +335,11 @@ class AssociatorService:
             tracklet = self._association.tracklet(key)
             if tracklet is not None:
                 owner, standing = self._association.owner(key), self._association.state(key)
-                stored = _Stored(tracklet_message(tracklet, at), owner, standing)
+                clarity = self._association.clarity(key)
+                stored = _Stored(tracklet_message(tracklet, at), owner, standing, clarity)
                 state[_field(key)] = msgspec.msgpack.encode(stored)
+        for camera_id, memory in self._association.ways.take_changed().items():
+            state[f"{_WAYS}{camera_id}"] = msgspec.msgpack.encode(memory)
         meta = _Meta(
             self._association.next_global_id,
             self._watermarks,
@@ -374,10 +381,13 @@ class AssociatorService:
         self._taken, self._told, self._dimension = meta.taken, meta.told, meta.dimension
         self._order = InOrder(meta.taken)
         self._association.remember(msgspec.msgpack.decode(meta.ground))
+        for name in sorted(name for name in state if name.startswith(_WAYS)):
+            learnt = msgspec.msgpack.decode(state.pop(name))
+            self._association.ways.remember(name.removeprefix(_WAYS), learnt)
         for _, data in sorted(state.items()):
             stored = msgspec.msgpack.decode(data, type=_Stored)
             tracklet = tracklet_of(stored.tracklet)
-            self._association.restore(tracklet, stored.global_id, stored.state)
+            self._association.restore(tracklet, stored.global_id, stored.state, stored.clarity)
         self._association.next_global_id = meta.next_global_id
         self._association.strangers = meta.strangers
         self._association.has_looks = meta.has_looks

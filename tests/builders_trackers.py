@@ -1,12 +1,17 @@
 """Tiny hand-made tracklets for the tests of the association."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from trackers.association.appearance import Calibration, Line
+from trackers.association.decision import Rules
+from trackers.association.motion import Limits
+from trackers.association.people import People
+from trackers.association.topology import Topology
 from trackers.tracklet import Tracklet
 
 
@@ -68,3 +73,28 @@ def make_calibration(slope: float, midpoint: float) -> Calibration:
     # Evidence is worth half of what a line says.
     line = Line(2 * slope, midpoint)
     return Calibration(line, line)
+
+
+def make_rules(topology: Topology | None = None, **changed: Any) -> Rules:
+    """Rules of which only what matters to a test has to be said."""
+    usual: dict[str, Any] = {
+        "evidence_s": 1.5,
+        "min_exemplars": 1,
+        "min_confidence": 0.5,
+        "gallery_s": 600.0,
+        "limits": Limits(max_speed=3.0, max_ground_distance=1.5),
+        "calibration": make_calibration(6.0, 0.5),
+        "topology": topology or Topology(),
+    }
+    return Rules(**{**usual, **changed})
+
+
+def make_people(
+    members: Mapping[int, Sequence[Tracklet]], topology: Topology | None = None
+) -> People:
+    """People by global id, with their tracklets."""
+    people = People(topology or Topology())
+    for global_id, tracklets in members.items():
+        for tracklet in tracklets:
+            people.join(tracklet, global_id)
+    return people

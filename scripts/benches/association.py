@@ -117,8 +117,10 @@ def has_looks(recording: Recording) -> bool:
 
 def ablations(recording: Recording) -> Iterator[tuple[str, dict[str, float]]]:
     """What each part is worth: the figures without it."""
-    yield "without splits", measure(recording, left_out=("split",))
-    yield "without refinement", measure(recording, left_out=("split", "merged"))
+    # What is confirmed is said again, also of what was split off.
+    splits = ("split", "confirmed")
+    yield "without splits", measure(recording, left_out=splits)
+    yield "without refinement", measure(recording, left_out=(*splits, "merged", "reassigned"))
     if has_looks(recording):
         yield "without space", measure(recording, calibrated=False)
         one = {"reid": {"exemplars": 1}}

@@ -13,7 +13,6 @@ import numpy as np
 
 from trackers.association.appearance import Strangers, similarity
 from trackers.association.assignment import assign, best_other, likeliest, moments
-from trackers.association.corrections import SURE, Judged, corrections
 from trackers.association.decision import (
     CONFIRMED,
     PROBABLE,
@@ -23,22 +22,18 @@ from trackers.association.decision import (
     log_odds,
     probability,
 )
-from trackers.association.evidence import Evidence
-from trackers.association.global_solution import solve
 from trackers.association.identity import Identity
 from trackers.association.learnt_ways import LearntWays
-from trackers.association.merging import merge_people
 from trackers.association.people import People
-from trackers.association.refinement import margins_without_ways, refine
 from trackers.association.scores import Scores
+from trackers.association.second_thoughts import SecondThoughts
 from trackers.association.topology import Topology
 from trackers.tracklet import GROUND, Tracklet, TrackletKey
 
 __all__ = ["Association", "Decision", "Rules"]
 
 # Of all whom a tracklet may show, as many are kept in mind who fit it best, beside its own.
-_RIVALS = 3
-_UNCLEAR = Clarity(-math.inf, ())
+_RIVALS = 2
 
 
 class Association:
@@ -56,11 +51,8 @@ class Association:
         self.people = People(self.topology)
         self.ways = LearntWays(self.topology, rules.calibration, rules.gallery_s)
         self._scores = Scores(rules, self.topology, self.people.candidates, Strangers())
-        self._evidence = Evidence(rules, self.topology)
+        self._again = SecondThoughts(rules, self.topology, self.people, self._scores)
         self._unknown: list[TrackletKey] = []
-        self._over: list[TrackletKey] = []
-        # Of tracks that are decided and not over yet.
-        self._clarity: dict[TrackletKey, Clarity] = {}
 
     @property
     def identities(self) -> dict[int, Identity]:
@@ -95,7 +87,7 @@ class Association:
 
     def clarity(self, key: TrackletKey) -> Clarity | None:
         """How clear it was whose a track is when that was decided; None once the track is over."""
-        return self._clarity.get(key)
+        return self._again.clarity(key)
 
     def tracklet(self, key: TrackletKey) -> Tracklet | None:
         """The last known revision of a track, None when it is unknown or forgotten."""
@@ -111,9 +103,8 @@ class Association:
         if self.people.owner(tracklet.key) is None:
             self.waiting[tracklet.key] = tracklet
             return
-        self._evidence.forget(tracklet.key)
         self.people.see(tracklet)
-        self._note(tracklet)
+        self._again.see(tracklet)
 
     def restore(
         self,
@@ -132,14 +123,15 @@ class Association:
             if state == CONFIRMED:
                 self.people.confirm(tracklet.key)
             if clarity is not None:
-                self._clarity[tracklet.key] = clarity
+                self._again.decided(tracklet.key, clarity)
 
     def memory(self) -> dict[str, Any]:
         """What a restart needs beside the tracklets, as numbers, text, lists and dicts."""
-        return {}
+        return {"needed": self.ways.needed}
 
     def remember(self, memory: dict[str, Any]) -> None:
         """Take back what `memory` gave, before any tracklet is restored."""
+        self.ways.needed = memory["needed"]
 
     def take_changed(self) -> list[TrackletKey]:
         """The tracklets that were made here and have changed since this was last asked."""
@@ -149,12 +141,12 @@ class Association:
         """Decide on every tracklet that has evidence at the moment ``at``, seconds UTC."""
         self.ways.learn(at, self.strangers)
         ready = [t for t in self.waiting.values() if self._has_evidence(t, at)]
-        return [*self._decide_on(ready), *self._refine(at)]
+        return [*self._decide_on(ready), *self._again.refine(at)]
 
     def finish(self) -> list[Decision]:
         """Decide on all that still waits, then look for the best solution over all tracklets."""
         decisions = self._decide_on(list(self.waiting.values()))
-        return [*decisions, *self._refine(-math.inf), *self._solve()]
+        return [*decisions, *self._again.refine(-math.inf), *self._again.solve()]
 
     def forget(self, at: float) -> list[TrackletKey]:
         """Drop what is of no more use; returns the tracks.
@@ -176,13 +168,13 @@ class Association:
 
         A track that goes on is decided again, as somebody new.
         """
-        return self._drop([global_id] if global_id in self.identities else [])
+        gone = self._drop([global_id] if global_id in self.identities else [])
+        self.ways.forget(gone)
+        return gone
 
     def _drop(self, global_ids: list[int]) -> list[TrackletKey]:
         gone = self.people.forget(global_ids)
-        for key in gone:
-            self._evidence.forget(key)
-            self._clarity.pop(key, None)
+        self._again.forget(gone)
         return gone
 
     def _has_evidence(self, tracklet: Tracklet, at: float) -> bool:
@@ -228,8 +220,8 @@ class Association:
             self._learn_strangers(tracklet)
             self.people.join(tracklet, decision.global_id)
             rivals = [identities[i].global_id for i in likeliest(scores[row], _RIVALS + 1)]
-            self._clarity[tracklet.key] = Clarity(margin, tuple(rivals))
-            self._note(tracklet)
+            self._again.decided(tracklet.key, Clarity(margin, tuple(rivals)))
+            self._again.see(tracklet)
             decisions.append(decision)
         return decisions
 
@@ -246,11 +238,6 @@ class Association:
         confidence = 1 - probability(best_other)
         return Decision(tracklet.key, self.next_global_id, confidence, "assigned", "new person")
 
-    def _note(self, tracklet: Tracklet) -> None:
-        """What is over can be judged as a whole."""
-        if tracklet.closed and self.rules.refine_s:
-            self._over.append(tracklet.key)
-
     def _learn_strangers(self, tracklet: Tracklet) -> None:
         """Compare with the people who are decided and were there at the same time."""
         for global_id, key in self.people.presence.beside(tracklet):
@@ -259,44 +246,9 @@ class Association:
             if cosine is not None:
                 self.strangers.see(cosine)
 
-    def _refine(self, at: float) -> list[Decision]:
-        """Correct and confirm what was decided on the tracklets that are over since the last."""
-        over, self._over = sorted({*self._over}), []
-        clarity = {key: self._clarity.pop(key, _UNCLEAR) for key in over}
-        found = [t for key in over if (t := self.people.tracklet(key)) is not None]
-        due = [t for t in found if t.end >= at - self.rules.refine_s and len(t.path)]
-        margins = {t.key: clarity[t.key].margin for t in due}
-        judged = Judged({}, {key: margin for key, margin in margins.items() if margin >= SURE})
-        doubtful = [t for t in due if margins[t.key] < SURE]
-        tied = [t for t in doubtful if self.people.has_ways(self._person_of(t))]
-        free = [t for t in doubtful if not self.people.has_ways(self._person_of(t))]
-        judged.margins.update(margins_without_ways(free, self.people, self._scores))
-        if tied:
-            self._evidence.begin(self.strangers, len(self.identities))
-            tied.sort(key=lambda t: (t.start, t.key))
-            rivals = {t.key: clarity[t.key].rivals for t in tied}
-            changes = refine(tied, rivals, self.people, self._evidence)
-            judged.owner.update(changes.owner)
-            judged.margins.update(changes.margins)
-        return corrections(self.people, judged)
-
-    def _person_of(self, tracklet: Tracklet) -> int:
-        owner = self.people.owner(tracklet.key)
-        assert owner is not None
-        return owner
-
-    def _solve(self) -> list[Decision]:
-        """The best solution over all tracklets, in place of the online one."""
-        merged = merge_people(self.people, self._scores, self.rules.min_confidence)
-        decisions = corrections(self.people, merged)
-        self._evidence.begin(self.strangers, len(self.identities))
-        solved = solve(self.people, self._evidence, self.topology)
-        return [*decisions, *corrections(self.people, solved)]
-
     def _fade(self) -> None:
         """Let go of old looks and paths, by the time of the tracklets, so that it is repeatable."""
         ends = [tracklet.end for tracklet in self.waiting.values()]
         ends += [identity.last_seen for identity in self.identities.values()]
         before = max(ends, default=-math.inf) - self.rules.gallery_s
-        for key in self.people.fade(before):
-            self._evidence.forget(key)
+        self._again.forget(self.people.fade(before))

@@ -95,6 +95,8 @@ class Candidates:
         """Those of whom it is not known whether they can come to where ``tracklet`` is."""
         knows = self._topology.knows
         here = knows(tracklet.camera_id)
+        if here and self._topology.knows_all(self._at):
+            return set()
         places = [people for place, people in self._at.items() if not (here and knows(place))]
         anywhere = set().union(*places)
         if len(anywhere) <= _MANY:

@@ -6,8 +6,8 @@ from trackers.association.decision import CONFIRMED, Decision, log_odds, probabi
 from trackers.association.people import People
 from trackers.tracklet import TrackletKey
 
-#: From this probability on it is confirmed who a tracklet shows,
-SURE = log_odds(0.9)
+# From this probability on it is confirmed who a tracklet shows,
+_SURE = log_odds(0.9)
 # when so many crops show it, or the person has more than one tracklet.
 _ENOUGH_EXEMPLARS = 4
 
@@ -24,7 +24,7 @@ class Judged:
 def corrections(people: People, judged: Judged) -> list[Decision]:
     """Let ``people`` take what was judged; the decisions, by key."""
     before = {key: people.owner(key) for key in judged.owner}
-    known = set(people.identities)
+    known = {g for g in judged.owner.values() if g in people.identities}
     changed = {key: g for key, g in judged.owner.items() if g != before[key]}
     people.regroup(changed)
     decisions = []
@@ -63,4 +63,4 @@ def _is_sure(people: People, key: TrackletKey, margin: float | None) -> bool:
     assert tracklet is not None
     members = len(people.identities[global_id].members)
     seen_enough = members > 1 or len(tracklet.exemplars) >= _ENOUGH_EXEMPLARS
-    return margin is not None and margin >= SURE and seen_enough
+    return margin is not None and margin >= _SURE and seen_enough

@@ -63,28 +63,30 @@ class Evidence:
 
         One that has faded says nothing.
         """
-        if not len(earlier.path) or not len(later.path):
-            return 0.0
         pair = earlier.key, later.key
         found = self._ways.get(pair)
         if found is None:
-            gap_s = later.start - earlier.end
-            way = self._topology.evidence(earlier.camera_id, later.camera_id, gap_s)
-            known_ways = self._topology.knows(later.camera_id)
-            found = way + (_SEEN_BEFORE if known_ways else self._new) - self._least
-            self._ways[pair] = found
+            found = self._ways[pair] = self._way(earlier, later)
         return found
+
+    def _way(self, earlier: Tracklet, later: Tracklet) -> float:
+        if not len(earlier.path) or not len(later.path):
+            return 0.0
+        gap_s = later.start - earlier.end
+        way = self._topology.evidence(earlier.camera_id, later.camera_id, gap_s)
+        known_ways = self._topology.knows(later.camera_id)
+        return way + (_SEEN_BEFORE if known_ways else self._new) - self._least
 
     def likeliest(self, later: Tracklet, earlier: Sequence[Tracklet], most: int) -> list[Key]:
         """The ``most`` of ``earlier`` who, by way and looks, were next seen as ``later``."""
-        possible = [other for other in earlier if self.way(other, later) > -math.inf]
-        if len(possible) <= most:
-            return [other.key for other in possible]
         # There are many: none of this is kept.
-        cosines = mutual_similarities(later, possible)
+        ways = [(other, way) for other in earlier if (way := self._way(other, later)) > -math.inf]
+        if len(ways) <= most:
+            return [other.key for other, _ in ways]
+        cosines = mutual_similarities(later, [other for other, _ in ways])
         log_odds = {
-            other.key: self.way(other, later) + self._worth(later, other, cosine)
-            for other, cosine in zip(possible, cosines, strict=True)
+            other.key: way + self._worth(later, other, cosine)
+            for (other, way), cosine in zip(ways, cosines, strict=True)
         }
         return sorted(log_odds, key=lambda key: (-log_odds[key], key))[:most]
 

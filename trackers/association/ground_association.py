@@ -84,6 +84,7 @@ class GroundAssociation(Association):
     def memory(self) -> dict[str, Any]:
         """The walkers and the parts of tracks that are theirs."""
         return {
+            **super().memory(),
             "next_moment": self._next_moment,
             "following": following_memory(self.following),
             "log": log_memory(self.log),
@@ -91,6 +92,7 @@ class GroundAssociation(Association):
 
     def remember(self, memory: dict[str, Any]) -> None:
         """Take back what `memory` gave, before any tracklet is restored."""
+        super().remember(memory)
         self._next_moment = memory["next_moment"]
         remember_following(self.following, memory["following"])
         self.log = remembered_log(memory["log"])

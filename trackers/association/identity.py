@@ -51,7 +51,7 @@ class Identity:
             self._cameras.add(tracklet.camera_id)
         self.last_seen = max(self.last_seen, tracklet.end)
         self.fades_after = min(self.fades_after, tracklet.end)
-        if known is None or not np.array_equal(known.exemplar_times, tracklet.exemplar_times):
+        if known is None or known.exemplar_times.tobytes() != tracklet.exemplar_times.tobytes():
             self._galleries.clear()
 
     def galleries(self, camera_id: str) -> Galleries:
@@ -60,10 +60,9 @@ class Identity:
         name = camera_id if camera_id in self._cameras else ""
         if name not in self._galleries:
             members = self.members.values()
-            self._galleries[name] = (
-                _best_exemplars([m for m in members if m.camera_id == camera_id]),
-                _best_exemplars([m for m in members if m.camera_id != camera_id]),
-            )
+            here = [m for m in members if m.camera_id == camera_id] if name else []
+            others = [m for m in members if m.camera_id != camera_id] if name else [*members]
+            self._galleries[name] = _best_exemplars(here), _best_exemplars(others)
         return self._galleries[name]
 
     def place_evidence(self, tracklet: Tracklet, limits: Limits) -> float:
@@ -115,10 +114,10 @@ def _best_exemplars(members: list[Tracklet]) -> NDArray[np.float32]:
         return np.zeros((0, 0), np.float32)
     if len(seen) == 1 and len(seen[0].exemplars) <= _GALLERY_SIZE:
         return seen[0].exemplars
-    qualities = np.concatenate([member.qualities for member in seen])
     exemplars = np.concatenate([member.exemplars for member in seen])
-    if len(qualities) <= _GALLERY_SIZE:
+    if len(exemplars) <= _GALLERY_SIZE:
         return exemplars
+    qualities = np.concatenate([member.qualities for member in seen])
     return exemplars[np.argsort(-qualities, kind="stable")[:_GALLERY_SIZE]]
 
 

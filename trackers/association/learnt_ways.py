@@ -6,6 +6,7 @@ worked out from these, and from those who came the other way, every few people.
 
 import math
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 from trackers.association.appearance import Calibration, Strangers
 from trackers.association.links import KEPT_S, Link, Links
 from trackers.association.topology import PACE_SPREAD, TOUCH_S, Passage, Topology, broken_track
-from trackers.tracklet import GROUND, Tracklet
+from trackers.tracklet import GROUND, Tracklet, TrackletKey
 
 #: A camera is known when as many were seen again who left it or came to it.
 KNOWN_AFTER = 20
@@ -65,20 +66,25 @@ class LearntWays:
         self._arrivals: Counter[str] = Counter()
         self._closed: list[Tracklet] = []
         self._changed: set[str] = set()
-        # When somebody was last seen where the ways are not given.
-        self._needed = -math.inf
+        self._kept_s = min(kept_s, KEPT_S)
+        #: When somebody was last seen where the ways are not given; it outlives a restart.
+        self.needed = -math.inf
 
     def take(self, tracklet: Tracklet) -> None:
         """Take a tracklet that was closed just now."""
         if _tells(tracklet):
             self._closed.append(tracklet)
-            self._need(tracklet)
+            if not self._topology.is_given(tracklet.camera_id):
+                self.needed = max(self.needed, tracklet.end)
 
     def restore(self, tracklet: Tracklet) -> None:
         """Put back a tracklet; one that was closed was learnt from before the restart."""
         if _tells(tracklet):
             self._links.add([tracklet], -math.inf)
-            self._need(tracklet)
+
+    def forget(self, keys: Collection[TrackletKey]) -> None:
+        """Let go of the looks of tracklets."""
+        self._links.drop(keys)
 
     def learn(self, at: float, strangers: Strangers) -> None:
         """Learn from what was taken, at the moment ``at``, seconds UTC.
@@ -86,7 +92,7 @@ class LearntWays:
         ``strangers`` tells how alike people are here who are two for sure.
         """
         closed, self._closed = sorted(self._closed, key=lambda t: t.key), []
-        if self._needed < at - KEPT_S:
+        if self.needed < at - self._kept_s:
             self._links.add(closed, at)
             return
         for link in self._links.of(closed, at, strangers.most_alike(_STRANGE)):
@@ -115,10 +121,6 @@ class LearntWays:
         self._arrivals.update(later for later, _ in camera.departures)
         if camera.ways is not None:
             self._topology.learn(camera_id, camera.ways)
-
-    def _need(self, tracklet: Tracklet) -> None:
-        if not self._topology.is_given(tracklet.camera_id):
-            self._needed = max(self._needed, tracklet.end)
 
     def _work_out(self, camera_id: str) -> None:
         """The ways from a camera, when it is known and enough is new."""

@@ -4,6 +4,7 @@ It knows nothing of ways or identities, so that what is learnt from it cannot co
 """
 
 import math
+from collections.abc import Collection
 from typing import NamedTuple
 
 import numpy as np
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from trackers.association.appearance import AMONG_FEW, TRUST_PAIRS, Calibration, similarity
 from trackers.association.lookalikes import mean_look
 from trackers.association.motion import overlap_in_time
-from trackers.tracklet import Tracklet
+from trackers.tracklet import Tracklet, TrackletKey
 
 #: Who was not seen for longer is not looked for.
 WINDOW_S = 180.0
@@ -39,7 +40,7 @@ class Link(NamedTuple):
 
 
 class Links:
-    """Finds links between closed tracklets; give it all of them, in order of time.
+    """Finds links between closed tracklets; give it all of them, in any order.
 
     Those that ended more than ``kept_s`` ago are out of the question.
     """
@@ -80,16 +81,23 @@ class Links:
             found += self._of_one(tracklet, cosines[number, : first + number], at, strange)
         return found
 
+    def drop(self, keys: Collection[TrackletKey]) -> None:
+        """Leave tracklets out."""
+        self._keep([row for row, t in enumerate(self._tracklets) if t.key not in keys], 0)
+
     def _make_room(self, more: int, dimension: int, at: float) -> int:
         """Drop what is out of the question, and double the room; the number of rows left."""
-        kept = np.flatnonzero(self._ends[: len(self._tracklets)] >= at - self._kept_s)
-        self._tracklets = [self._tracklets[row] for row in kept]
-        looks = np.zeros((2 * (len(kept) + more), dimension), np.float32)
+        recent = np.flatnonzero(self._ends[: len(self._tracklets)] >= at - self._kept_s)
+        self._keep(recent.tolist(), more, dimension)
+        return len(recent)
+
+    def _keep(self, rows: list[int], more: int, dimension: int | None = None) -> None:
+        looks = np.zeros((2 * (len(rows) + more), dimension or self._looks.shape[1]), np.float32)
         ends = np.zeros(len(looks))
-        if len(kept):
-            looks[: len(kept)], ends[: len(kept)] = self._looks[kept], self._ends[kept]
+        if rows:
+            looks[: len(rows)], ends[: len(rows)] = self._looks[rows], self._ends[rows]
+        self._tracklets = [self._tracklets[row] for row in rows]
         self._looks, self._ends = looks, ends
-        return len(kept)
 
     def _of_one(
         self, tracklet: Tracklet, cosines: NDArray[np.float32], at: float, strange: float
@@ -99,7 +107,7 @@ class Links:
         there = np.flatnonzero(self._ends[: len(cosines)] >= earliest)
         few = min(_CLOSELY, len(there))
         shift = self._shift(cosines[there])
-        rows = there[np.argpartition(-cosines[there], few - 1)[:few]] if few else there
+        rows = self._most_alike(there, cosines[there], few)
         strangers = math.log(max(len(there), _FEWEST))
         alike = [
             (self._evidence(tracklet, other, shift, strange) - strangers, other)
@@ -114,6 +122,21 @@ class Links:
         if before:
             links.append(_link(max(before, key=lambda other: (other.end, other.key)), tracklet))
         return sorted(links)
+
+    def _most_alike(
+        self, there: NDArray[np.intp], cosines: NDArray[np.float32], few: int
+    ) -> list[int]:
+        """Of equals the latest, so that it does not matter who was added first."""
+        if not few:
+            return []
+        least = np.partition(cosines, len(cosines) - few)[len(cosines) - few]
+        alike = [
+            (-cosine, -self._ends[row], self._tracklets[row].key, row)
+            for row, cosine in zip(
+                there[cosines >= least].tolist(), cosines[cosines >= least].tolist(), strict=True
+            )
+        ]
+        return [row for *_, row in sorted(alike)[:few]]
 
     def _shift(self, cosines: NDArray[np.float32]) -> float:
         """How much more alike than strangers should be a tracklet is to all others, on average."""

@@ -55,8 +55,8 @@ class People:
 
     def regroup(self, owner: Mapping[TrackletKey, int]) -> None:
         """The tracklets of ``owner`` become those people's, and are no longer confirmed."""
-        before = {self._owner[key] for key in owner}
-        touched = sorted({*before, *owner.values()} & self.identities.keys())
+        ids = {*(self._owner[key] for key in owner), *owner.values()}
+        touched = sorted(global_id for global_id in ids if global_id in self.identities)
         members: list[Tracklet] = []
         for global_id in touched:
             members += self.identities.pop(global_id).members.values()

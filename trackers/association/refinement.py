@@ -19,7 +19,7 @@ from trackers.tracklet import Tracklet, TrackletKey
 #: Another person must be this much likelier, as log-odds, so that ids do not go to and fro.
 _CLEARLY = 1.0
 # Of a person the last so many tracklets are looked at.
-_LATEST = 8
+_LATEST = 4
 
 
 def refine(
@@ -36,9 +36,15 @@ def refine(
     for tracklet in due:
         source = changed.get(tracklet.key) or people.owner(tracklet.key)
         assert source is not None
-        if not may_be_judged(tracklet, partition.group(source).members):
+        members = partition.group(source).members
+        if not may_be_judged(tracklet, members):
             continue
-        others = sorted(_with_ways(rivals[tracklet.key], people) - {source})
+        moving = members[members.index(tracklet) :]
+        others = [
+            global_id
+            for global_id in sorted({*rivals[tracklet.key]} - {source})
+            if _may_take(people, global_id, moving, evidence)
+        ]
         change = partition.judge(tracklet, source, others)
         if change is not None and change.gain > _CLEARLY:
             target = next_id if change.target is None else change.target
@@ -50,8 +56,19 @@ def refine(
     return Judged(changed, margins)
 
 
-def _with_ways(global_ids: Iterable[int], people: People) -> set[int]:
-    return {i for i in global_ids if i in people.identities and people.has_ways(i)}
+def _may_take(
+    people: People, global_id: int, tracklets: Sequence[Tracklet], evidence: Evidence
+) -> bool:
+    """Whether no tracklet of a person, not the oldest either, breaks a hard rule with these."""
+    if global_id not in people.identities or not people.has_ways(global_id):
+        return False
+    members = people.identities[global_id].members.values()
+    return all(
+        evidence.possible(member, tracklet)
+        for tracklet in tracklets
+        for member in members
+        if member.end >= tracklet.start
+    )
 
 
 def margins_without_ways(

@@ -4,12 +4,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from trackers.association.appearance import (
-    AMONG_FEW,
-    AMONG_MANY,
-    Strangers,
-    appearance_evidence,
-)
+import numpy as np
+
+from trackers.association.appearance import AMONG_FEW, AMONG_MANY, Strangers
 from trackers.association.candidates import Candidates
 from trackers.association.decision import Rules
 from trackers.association.identity import Identity
@@ -61,14 +58,16 @@ class Scores:
         """Log-odds from appearance; what the same camera and the others say is averaged."""
         calibration = self.rules.calibration
         lines = calibration.same_camera, calibration.other_cameras
+        slopes = np.array([line.slope for line in lines])
         shift = self.strangers.shift(calibration.strangers)
         known_ways = self.topology.knows(tracklet.camera_id)
         trust = AMONG_FEW if known_ways else AMONG_MANY
         galleries = [g for identity in identities for g in identity.galleries(tracklet.camera_id)]
-        cosines = iter(similarities(tracklet.exemplars, tracklet.qualities, galleries))
-        looks = []
-        for _ in identities:
-            evidence = [appearance_evidence(next(cosines), line, shift, trust) for line in lines]
-            said = [log_odds for log_odds in evidence if log_odds is not None]
-            looks.append(sum(said) / len(said) if said else 0.0)
-        return looks
+        found = similarities(tracklet.exemplars, tracklet.qualities, galleries)
+        cosines = np.array(found, np.float64).reshape(len(identities), len(lines))
+        # The same as `appearance_evidence`, of all at once; nothing to compare is NaN.
+        evidence = cosines - shift - np.array([line.midpoint for line in lines])
+        bounded = np.clip(trust.share * slopes * evidence, -trust.most, trust.most)
+        said = np.isfinite(bounded)
+        total = np.where(said, bounded, 0.0).sum(axis=1)
+        return list((total / np.maximum(said.sum(axis=1), 1)).tolist())

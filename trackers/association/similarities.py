@@ -1,6 +1,7 @@
 """One set of exemplars against many galleries, in one multiplication."""
 
 from collections.abc import Sequence
+from itertools import accumulate
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,7 @@ def similarities(
         return found
     # The cosines are joined, not the galleries: these are large to copy.
     cosines = np.concatenate([query @ galleries[number].T for number in some], axis=1)
-    firsts = np.cumsum([0, *(sizes[number] for number in some[:-1])])
+    firsts = [0, *accumulate(sizes[number] for number in some[:-1])]
     best = np.maximum.reduceat(cosines, firsts, axis=1)
     weights = np.maximum(query_weights, 1e-3)
     for number, cosine in zip(some, (weights / weights.sum()) @ best, strict=True):

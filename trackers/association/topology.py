@@ -4,7 +4,7 @@ Ways are given in the site file, or learnt while running (`learnt_ways`).
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from trackers.association.motion import overlap_in_time
@@ -106,6 +106,10 @@ class Topology:
     def knows(self, camera_id: str) -> bool:
         """Whether the ways to and from this camera are known."""
         return camera_id in self._known
+
+    def knows_all(self, camera_ids: Iterable[str]) -> bool:
+        """Whether the ways to and from each of these are known."""
+        return self._known.issuperset(camera_ids)
 
     def evidence(self, earlier: str, later: str, gap_s: float) -> float:
         """Log-odds that who left ``earlier`` is who came to ``later`` ``gap_s`` after that.

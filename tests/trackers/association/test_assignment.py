@@ -1,10 +1,11 @@
+import math
 from itertools import product
 
 import numpy as np
 import pytest
 from builders_trackers import make_tracklet
 
-from trackers.association.assignment import assign, best_other, moments
+from trackers.association.assignment import assign, best_other, likeliest, moments
 
 
 def _total(scores, taken, alone):
@@ -76,3 +77,9 @@ def test_moments_are_groups_that_are_all_there_together():
     assert moments([a, make_tracklet(2, 3)])[0][0] is a
     assert len(moments([a, make_tracklet(2, 3)])) == 1
     assert moments([]) == []
+
+
+def test_the_likeliest_columns_in_order_and_never_impossible_ones():
+    assert likeliest(np.array([]), 2) == []
+    assert likeliest(np.array([-math.inf, 1.0, -math.inf]), 2) == [1]
+    assert likeliest(np.array([3.0, 1.0, 3.0, 2.0, 3.0]), 2) == [0, 2]

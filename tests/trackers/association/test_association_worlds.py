@@ -8,6 +8,7 @@ from builders_trackers import make_calibration, make_tracklet
 
 from trackers.association.association import Association, Rules
 from trackers.association.motion import Limits
+from trackers.association.topology import topology_of
 
 RULES = Rules(
     evidence_s=1.5,
@@ -21,7 +22,11 @@ SEEDS = range(60)
 END = 60
 CLOSE_AFTER_S = 2.0
 FORGETFUL = replace(RULES, gallery_s=6.0)
-BOTH = pytest.mark.parametrize("rules", [RULES, FORGETFUL], ids=["remembers", "forgets"])
+# People go from camera to camera in no time, so that many are judged again.
+WITH_WAYS = replace(RULES, topology=topology_of({("a", "b"): 0.0, ("b", "c"): 2.0}))
+ALL = pytest.mark.parametrize(
+    "rules", [RULES, FORGETFUL, WITH_WAYS], ids=["remembers", "forgets", "with ways"]
+)
 
 
 def _world(seed):
@@ -84,10 +89,16 @@ def _run(revisions, *, rules=RULES, shuffle=None, restart_at=None):
 def _restarted(association):
     """A new one that knows what the old one knew, in some other order."""
     fresh = Association(association.rules)
+    fresh.remember(association.memory())
     keys = [*association.waiting]
     keys += [key for identity in association.identities.values() for key in identity.members]
     for key in sorted(keys, reverse=True):
-        fresh.restore(association.tracklet(key), association.owner(key), association.state(key))
+        fresh.restore(
+            association.tracklet(key),
+            association.owner(key),
+            association.state(key),
+            association.clarity(key),
+        )
     fresh.next_global_id = association.next_global_id
     return fresh
 
@@ -102,7 +113,7 @@ def _people(revisions, decisions):
     return people
 
 
-@BOTH
+@ALL
 @pytest.mark.parametrize("seed", SEEDS)
 def test_nobody_is_twice_in_one_camera_at_one_time(seed, rules):
     revisions = _world(seed)
@@ -121,7 +132,7 @@ def test_every_tracklet_is_assigned_once(seed):
     assert sorted(assigned) == sorted({tracklet.key for _, tracklet in revisions})
 
 
-@BOTH
+@ALL
 @pytest.mark.parametrize("seed", SEEDS)
 def test_the_order_of_arrival_changes_nothing(seed, rules):
     revisions = _world(seed)
@@ -129,7 +140,7 @@ def test_the_order_of_arrival_changes_nothing(seed, rules):
     assert shuffled == _run(revisions, rules=rules)
 
 
-@BOTH
+@ALL
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_restart_changes_nothing(seed, rules):
     revisions = _world(seed)
@@ -143,3 +154,5 @@ def test_the_worlds_are_worth_it():
     runs = [_run(_world(seed)) for seed in SEEDS]
     assert sum(d.reason == "known person" for run in runs for d in run) > 100
     assert sum(d.kind == "merged" for run in runs for d in run) > 20
+    with_ways = [_run(_world(seed), rules=WITH_WAYS) for seed in SEEDS]
+    assert sum(d.kind in ("reassigned", "split") for run in with_ways for d in run) > 20

@@ -167,7 +167,8 @@ def _run(*, restart_at=None, backwards=False):
             fresh = GroundAssociation(RULES, VIEWS)
             fresh.remember(memory)
             for tracklet, owner in stored.values():
-                fresh.restore(tracklet, owner, association.state(tracklet.key))
+                key = tracklet.key
+                fresh.restore(tracklet, owner, association.state(key), association.clarity(key))
             fresh.next_global_id = association.next_global_id
             association = fresh
         tracks = _world(association, at)

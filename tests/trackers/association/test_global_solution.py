@@ -1,0 +1,93 @@
+"""One solution over all tracklets: never worth less than the ids it begins with."""
+
+import numpy as np
+import pytest
+from builders_trackers import make_people, make_rules, make_tracklet
+
+from trackers.association.appearance import Strangers
+from trackers.association.evidence import Evidence
+from trackers.association.global_solution import earlier_ones, improve, renamed, solve
+from trackers.association.partition import Partition
+from trackers.association.topology import Topology, topology_of
+
+WAYS = topology_of({("a", "b"): 10.0, ("b", "c"): 10.0})
+
+
+def seen(camera_id, track_id, start, *looks):
+    return make_tracklet(start, start + 5, camera_id=camera_id, track_id=track_id, looks=looks)
+
+
+def evidence_of(topology, people):
+    evidence = Evidence(make_rules(topology), topology)
+    evidence.begin(Strangers(), people)
+    return evidence
+
+
+def solved(members, topology=WAYS):
+    return solve(make_people(members, topology), evidence_of(topology, len(members)), topology)
+
+
+def test_nobody():
+    judged = solved({})
+    assert (judged.owner, judged.margins) == ({}, {})
+
+
+def test_one_who_was_two_becomes_one_under_the_older_id():
+    judged = solved({1: [seen("a", 1, 0, 0)], 2: [seen("b", 2, 15, 0)]})
+    assert judged.owner == {("b", 2): 1}
+    assert judged.margins[("b", 2)] > 0
+
+
+def test_two_who_were_one_are_parted():
+    mine = [seen("a", 1, 0, 0), seen("a", 2, 7, 0)]
+    others = [seen("b", 3, 22, 90), seen("c", 4, 37, 90)]
+    assert solved({1: [*mine, *others]}).owner == {("b", 3): 2, ("c", 4): 2}
+
+
+def test_whose_ways_are_not_known_are_left_alone():
+    judged = solved({1: [seen("a", 1, 0, 0)], 2: [seen("x", 2, 15, 0)]})
+    assert judged.owner == {}
+    assert ("x", 2) not in judged.margins
+
+
+@pytest.mark.parametrize("topology", [WAYS, Topology()], ids=["ways", "no ways"])
+@pytest.mark.parametrize("seed", range(6))
+def test_bettering_never_makes_the_whole_worth_less(seed, topology):
+    rng = np.random.default_rng(seed)
+    tracklets = [
+        seen(str(rng.choice(["a", "b", "c"])), n, 4.0 * n, *rng.uniform(0, 90, 2))
+        for n in range(20)
+    ]
+    online = {t.key: int(rng.integers(1, 8)) for t in tracklets}
+
+    def worth(owner):
+        groups = {g: [t for t in tracklets if owner[t.key] == g] for g in {*owner.values()}}
+        fresh = Partition(evidence_of(topology, 7), lambda g: groups[g])
+        return sum(fresh.group(g).value for g in groups)
+
+    evidence = evidence_of(topology, 7)
+    before = earlier_ones(tracklets, evidence, topology)
+    partition = Partition(evidence, lambda g: [t for t in tracklets if online[t.key] == g])
+    better = improve(tracklets, online, before, partition, 8)
+    assert worth(better) > worth(online)
+    again = Partition(evidence, lambda g: [t for t in tracklets if better[t.key] == g])
+    assert improve(tracklets, better, before, again, 50) == better
+
+
+def test_earlier_ones_are_where_a_way_leads_from():
+    ordered = [seen("a", 1, 0, 0), seen("c", 2, 1, 0), seen("b", 3, 15, 0), seen("b", 4, 400, 0)]
+    before = earlier_ones(ordered, evidence_of(WAYS, 4), WAYS)
+    assert before == {
+        ("a", 1): [],
+        ("c", 2): [],
+        ("b", 3): [("a", 1), ("c", 2)],
+        ("b", 4): [],
+    }
+
+
+def test_people_keep_the_id_of_whom_they_share_most_with():
+    online = {("a", 1): 1, ("a", 2): 1, ("a", 3): 1, ("a", 4): 2}
+    found = {("a", 1): 7, ("a", 2): 7, ("a", 3): 8, ("a", 4): 8}
+    assert renamed(found, online, 5) == {("a", 1): 1, ("a", 2): 1, ("a", 3): 2, ("a", 4): 2}
+    assert renamed({("a", 1): 7, ("a", 2): 8}, online, 5) == {("a", 1): 1, ("a", 2): 5}
+    assert renamed({}, {}, 5) == {}
