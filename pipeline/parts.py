@@ -65,9 +65,9 @@ def _associate_in_turn(
     watch: Watch,
 ) -> None:
     # The libraries behind the networks load in seconds: only who needs them waits for them.
-    from pipeline.associator import AssociatorService
+    from pipeline.associator.service import AssociatorService
+    from pipeline.associator.silence import Silence
     from pipeline.opening import association_of
-    from pipeline.silence import Silence
 
     told, association = False, association_of(config)
     while not stop.is_set() and bus.run() == run:

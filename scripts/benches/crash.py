@@ -24,7 +24,7 @@ import numpy as np
 import polars as pl
 import redis
 
-from pipeline.associator import progress_of
+from pipeline.associator.state import progress_of
 from pipeline.bus.outbox import Outbox
 from pipeline.bus.server import EmbeddedServer
 from pipeline.bus.streams import Bus

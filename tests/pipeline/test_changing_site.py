@@ -15,7 +15,7 @@ from fakes import BOX, found
 from numpy.typing import NDArray
 from rtsp_cameras import Cameras, clip_mount, h264_clip, why_no_server
 
-from pipeline.associator import AssociatorService
+from pipeline.associator.service import AssociatorService
 from pipeline.bus.keys import OBSERVATIONS, RECORDER, TRACKLETS
 from pipeline.bus.messages import (
     CameraMessage,

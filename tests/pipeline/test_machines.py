@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing
@@ -17,17 +18,23 @@ from builders import watermark
 from buses import send
 from machines import Machine, Machines, by_lines, by_namespaces
 
-from pipeline.associator import progress_of
+from pipeline.associator.state import progress_of
 from pipeline.bus.claims import Claims
 from pipeline.bus.hold import LEASE_S
 from pipeline.bus.keys import TRACKLETS, claim_key, term_key
 from pipeline.bus.outbox import sent_by
 from pipeline.bus.streams import Bus
+from pipeline.config import SiteConfig
 from pipeline.config_file import load_config
 from pipeline.errors import UserError
 from pipeline.exports import export_run
-from pipeline.run import run_site
+from pipeline.node.node import Node
+from pipeline.opening import open_sources
+from pipeline.parts import associate, open_site, record
+from pipeline.progress import Tally
+from pipeline.run_directory.preparing import prepare
 from pipeline.run_directory.reader import RunDirectory
+from pipeline.site import cameras_of
 
 ROOT = Path(__file__).parents[2]
 ENDS_WITHIN_S = 110
@@ -117,14 +124,33 @@ def parts(tmp_path: Path) -> Iterator[Parts]:
     made.end()
 
 
+def undisturbed(config: SiteConfig, url: str, site: str, out: Path) -> RunDirectory:
+    """A node for each camera, one after the other, then an associator and a recorder."""
+    stop, tally = threading.Event(), Tally(CAMERAS)
+    prepare(out, config)
+    with Bus(url, site) as bus:
+        open_site(bus)
+        for name in CAMERAS:
+            own = cameras_of(config, [name])
+            Node(own, open_sources(own), bus, detector=None, embedder=None).run(stop)
+        associate(config, url, site, stop, tally)
+        record(url, site, config, out, stop)
+    return RunDirectory(out)
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("opens", [by_lines, by_namespaces], ids=["lines", "namespaces"])
 def test_machines_that_are_cut_off_lose_nothing(
-    tmp_path: Path, parts: Parts, opens: Opens, record_property: Callable[[str, object], None]
+    tmp_path: Path,
+    parts: Parts,
+    opens: Opens,
+    redis_url: str,
+    site: str,
+    record_property: Callable[[str, object], None],
 ) -> None:
     """First a node, for longer than a claim lasts; then the associator that decides."""
-    calm = run_site(load_config(parts.config), tmp_path / "calm")
+    calm = undisturbed(load_config(parts.config), redis_url, site, tmp_path / "calm")
     with (
         opens(tmp_path / "redis", documented_rights(), 5) as found,
         found.redis.client() as client,

@@ -22,7 +22,7 @@ from fakes import (
     Recorded,
 )
 
-from pipeline.associator import AssociatorService
+from pipeline.associator.service import AssociatorService
 from pipeline.bus.keys import IDENTITIES, OBSERVATIONS, RECORDER, TRACKLETS
 from pipeline.bus.messages import (
     CameraMessage,

@@ -13,7 +13,7 @@ from builders import camera_sent, observations_sent, tracklet_sent, watermark
 from buses import send
 from msgspec.structs import replace
 
-from pipeline.associator import AssociatorService
+from pipeline.associator.service import AssociatorService
 from pipeline.bus.entries import Delivery
 from pipeline.bus.keys import ASSOCIATOR, OBSERVATIONS, TRACKLETS, dead_letter_key
 from pipeline.bus.messages import ForgetMessage, Message, TrackletMessage, pack

@@ -9,7 +9,7 @@ import pytest
 from builders import tracklet_sent, watermark
 from buses import FeedingBus, KilledError, MortalBus, Sent, send
 
-from pipeline.associator import AssociatorService
+from pipeline.associator.service import AssociatorService
 from pipeline.bus.keys import ASSOCIATOR, IDENTITIES, RECORDER, TRACKLETS
 from pipeline.bus.messages import (
     EndMessage,

@@ -2,7 +2,7 @@ import logging
 
 import pytest
 
-from pipeline.silence import Silence
+from pipeline.associator.silence import Silence
 
 
 class Watch:

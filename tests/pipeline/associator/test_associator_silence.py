@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from builders import tracklet_sent, watermark
 from buses import FeedingBus, Sent
 
-from pipeline.associator import AssociatorService
+from pipeline.associator.service import AssociatorService
+from pipeline.associator.silence import Silence
 from pipeline.bus.keys import ASSOCIATOR, IDENTITIES, RECORDER, TRACKLETS
 from pipeline.bus.messages import EndMessage, IdentityMessage, Message
 from pipeline.config import SiteConfig
 from pipeline.opening import association_of
-from pipeline.silence import Silence
 
 CAMERAS = ["gate", "yard"]
 SILENT_S = 10.0

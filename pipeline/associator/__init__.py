@@ -1,0 +1,1 @@
+"""The association service: tracklets of all cameras in, identities out."""

@@ -1,0 +1,258 @@
+"""The association service: reads tracklets, decides in event time, writes identities.
+
+The watermark over the cameras says up to which moment everything is known. Only then is a moment
+decided, so the same input gives the same ids whatever the order of arrival. State, output and
+acknowledgement are committed together; what is not decided yet stays unacknowledged and is
+delivered again after a restart. Each message counts once, in the order of its camera.
+"""
+
+import math
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from itertools import groupby
+from typing import NamedTuple
+
+from pipeline.associator import state
+from pipeline.associator.attendees import Attendees
+from pipeline.associator.silence import Silence
+from pipeline.bus.entries import Delivery, Outgoing
+from pipeline.bus.keys import ASSOCIATOR, IDENTITIES, TRACKLETS
+from pipeline.bus.messages import (
+    EndMessage,
+    ForgetMessage,
+    IdentityMessage,
+    JoinMessage,
+    Message,
+    NodeMessage,
+    TrackletMessage,
+    WatermarkMessage,
+    tracklet_of,
+    view_of_message,
+)
+from pipeline.bus.order import InOrder, advance
+from pipeline.bus.streams import Bus
+from pipeline.privacy.forgotten import Forgotten, Part
+from pipeline.service.watch import Watch
+from trackers.association.association import Decision
+from trackers.association.ground_association import GroundAssociation
+from trackers.tracklet import GROUND, TrackletKey
+
+_POLL_S = 0.05
+
+
+class _Held(NamedTuple):
+    """A message that waits for the moment of event time to which it belongs."""
+
+    at: float
+    delivery: Delivery
+
+
+class AssociatorService:
+    """Decides on the tracklets of ``camera_ids``, and of those that join, until all have ended.
+
+    Nobody waits for a camera of which nothing comes (see `Silence`); what comes late counts at the
+    last moment that was decided.
+
+    ``on_decision(camera_id, track_id, global_id)`` is told about every decision. ``term`` is that
+    of our `Lease`; without one nobody else may be at work. Raises FencedError when somebody else
+    has taken over.
+    """
+
+    def __init__(
+        self,
+        bus: Bus,
+        association: GroundAssociation,
+        camera_ids: Iterable[str],
+        *,
+        on_decision: Callable[[str, int, int], None] = lambda camera_id, track_id, global_id: None,
+        term: int | None = None,
+        watch: Watch | None = None,
+        silence: Silence | None = None,
+    ) -> None:
+        self._bus = bus
+        self._association = association
+        self._attendees = Attendees(camera_ids, silence or Silence([], math.inf, lambda: 0.0))
+        self._meta = state.Meta(self._attendees.known())
+        self._forgotten = Forgotten([])
+        self._order = InOrder({})
+        self._on_decision = on_decision
+        self._term = term
+        self._watch = watch or Watch()
+        self._held: list[_Held] = []
+        # Nothing to decide on: what cannot be used or is about a node, and what came again.
+        self._aside: list[_Held] = []
+        self._repeated: list[Delivery] = []
+
+    def run(self, stop: threading.Event, consumer: str = "1") -> None:
+        """Work until every camera has ended, or ``stop`` is set."""
+        self._restore()
+        self._take(self._bus.claim(ASSOCIATOR, consumer, TRACKLETS))
+        while not (self._meta.finished or stop.is_set()):
+            self._watch.step("associator")
+            self._decide_complete_moments()
+            self._forget_who_is_asked_for()
+            if self._attendees.all_ended():
+                self._finish()
+                return
+            fresh = self._bus.read(ASSOCIATOR, consumer, [TRACKLETS], _POLL_S, term=self._term)
+            self._take(fresh)
+            if not fresh:
+                self._attendees.look()
+                stop.wait(_POLL_S)
+
+    def _take(self, deliveries: list[Delivery]) -> None:
+        ready, repeated = self._order.take(deliveries)
+        self._repeated += repeated
+        for delivery in map(self._checked, ready):
+            held = _Held(self._attendees.hear(delivery), delivery)
+            aside = delivery.fault or isinstance(delivery.message, NodeMessage)
+            (self._aside if aside else self._held).append(held)
+
+    def _checked(self, delivery: Delivery) -> Delivery:
+        """``delivery`` with a fault when it is nothing to decide on.
+
+        Embeddings of two networks cannot be compared; those of the first message count.
+        """
+        if delivery.fault or isinstance(
+            delivery.message, WatermarkMessage | JoinMessage | NodeMessage
+        ):
+            return delivery
+        if not isinstance(delivery.message, TrackletMessage):
+            return delivery.faulty("expected a tracklet or a watermark")
+        exemplars, dimension = delivery.message.exemplars.shape
+        if not exemplars:
+            return delivery
+        self._meta.dimension = self._meta.dimension or dimension
+        if dimension == self._meta.dimension:
+            return delivery
+        return delivery.faulty(
+            f"expected embeddings of {self._meta.dimension} numbers like the first, got {dimension}"
+        )
+
+    def _decide_complete_moments(self) -> None:
+        complete = self._attendees.complete_until()
+        ready = sorted((h for h in self._held if h.at <= complete), key=_moment_of)
+        self._held = [held for held in self._held if held.at > complete]
+        for at, done in groupby(ready, key=_moment_of):
+            self._decide(at, [held.delivery for held in done])
+
+    def _decide(self, at: float, done: list[Delivery]) -> None:
+        self._observe(at, done)
+        self._attendees.note_decided(at, done)
+        decisions = self._association.decide(at)
+        forgotten = self._association.forget(at)
+        self._commit(at, done, decisions, forgotten=forgotten)
+
+    def _finish(self) -> None:
+        at = self._attendees.last_told(default=0.0)
+        self._meta.finished = True
+        self._commit(at, [], self._association.finish(), output=[EndMessage(at)])
+
+    def _observe(self, at: float, done: list[Delivery]) -> None:
+        """Give the tracklets of a moment to the association, in an order of their own."""
+        for delivery in done:
+            if isinstance(delivery.message, JoinMessage):
+                self._see(delivery.message)
+        # Of what comes later than that, people and tracks are forgotten.
+        oldest = at - self._association.rules.gallery_s
+        tracklets = [d.message for d in done if isinstance(d.message, TrackletMessage)]
+        left = [self._forgotten.tracklet(message) for message in tracklets]
+        messages = [message for message in left if message and message.at >= oldest]
+        for message in sorted(messages, key=lambda m: (m.camera_id, m.track_id, m.revision)):
+            self._association.observe(tracklet_of(message))
+
+    def _see(self, joining: JoinMessage) -> None:
+        if joining.view is not None:
+            self._meta.views[joining.camera_id] = joining.view
+            self._association.see_ground(joining.camera_id, view_of_message(joining.view))
+
+    def _forget_who_is_asked_for(self) -> None:
+        """Drop people who are to be forgotten, up to the last moment that any camera told of."""
+        for global_id in self._bus.asked_to_forget():
+            at = self._attendees.last_told(default=0.0)
+            gone = self._association.remove(global_id)
+            tracks = [key for key in gone if key[0] != GROUND]
+            self._forgotten.clear(at)
+            before = math.nextafter(at, math.inf)
+            self._forgotten.add(Part(*key, before=before) for key in tracks)
+            self._commit(
+                self._attendees.decided,
+                [],
+                [],
+                output=[ForgetMessage(global_id, at, tracks)],
+                forgotten=gone,
+                taken_up=[global_id],
+            )
+
+    def _commit(
+        self,
+        at: float,
+        done: list[Delivery],
+        decisions: list[Decision],
+        *,
+        output: Iterable[Message] = (),
+        forgotten: Iterable[TrackletKey] = (),
+        taken_up: Sequence[int] = (),
+    ) -> None:
+        said = [*(_identity(decision, at) for decision in decisions), *output]
+        done = [*done, *(held.delivery for held in self._aside if held.at <= at)]
+        advance(self._meta.taken, done)
+        tracklets = [d.message for d in done if isinstance(d.message, TrackletMessage)]
+        changed = {(m.camera_id, m.track_id) for m in tracklets} | {d.key for d in decisions}
+        told = self._meta.told
+        self._meta.told += len(said)
+        self._bus.commit(
+            ASSOCIATOR,
+            [*done, *self._repeated],
+            output=[
+                Outgoing(IDENTITIES, ASSOCIATOR, told + number, message)
+                for number, message in enumerate(said, start=1)
+            ],
+            state=self._state(changed, at),
+            forget=[state.field_of(key) for key in forgotten],
+            taken_up=taken_up,
+            term=self._term,
+        )
+        self._aside = [held for held in self._aside if held.at > at]
+        self._repeated = []
+        self._watch.decided(at, tracklets, decisions)
+        for decision in decisions:
+            self._on_decision(*decision.key, decision.global_id)
+
+    def _state(self, changed: Iterable[TrackletKey], at: float) -> state.Fields:
+        self._meta.attendees = self._attendees.known()
+        self._meta.forgotten = self._forgotten.parts
+        return state.encoded(self._meta, self._association, changed, at)
+
+    def _restore(self) -> None:
+        fields = self._bus.state()
+        meta = state.decoded(fields)
+        if meta is None:
+            return
+        self._meta = meta
+        # Who takes part is what was decided with, whatever the configuration says now.
+        self._attendees.restore(meta.attendees)
+        self._forgotten = Forgotten(meta.forgotten)
+        self._order = InOrder(meta.taken)
+        for camera_id, view in meta.views.items():
+            self._association.see_ground(camera_id, view_of_message(view))
+        state.restore(self._association, fields)
+
+
+def _moment_of(held: _Held) -> float:
+    return held.at
+
+
+def _identity(decision: Decision, at: float) -> IdentityMessage:
+    camera_id, track_id = decision.key
+    return IdentityMessage(
+        camera_id=camera_id,
+        track_id=track_id,
+        global_id=decision.global_id,
+        confidence=decision.confidence,
+        kind=decision.kind,
+        reason=decision.reason,
+        at=at,
+        since=decision.since,
+        state=decision.state,
+    )
