@@ -117,7 +117,7 @@ class ReidConfig(Section):
     """
 
     model: str = "fused-compact"
-    batch: Annotated[int, Field(ge=1, le=1024)] = 32
+    batch: Annotated[int, Field(ge=1, le=1024)] = 16
     min_quality: Score = 0.2
     spacing_s: Seconds = 0.5
     exemplars: Annotated[int, Field(ge=1, le=64)] = 8

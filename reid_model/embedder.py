@@ -42,8 +42,7 @@ class Embedder:
         self._spec = spec
         self.batch = batch
         self.device = device
-        black = self._raw(np.zeros((1, spec.height, spec.width, 3), np.uint8))
-        self.dimension: int = black.shape[1]
+        self.dimension = self._reserve()
 
     def embed(self, crops: list[NDArray[np.uint8]]) -> NDArray[np.float32]:
         """The unit vectors of BGR crops ``(h, w, 3)`` of any size: ``(N, D)``, in their order.
@@ -66,6 +65,17 @@ class Embedder:
             done += len(part)
         lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
         return np.asarray(vectors / np.maximum(lengths, _TINY), np.float32)
+
+    def _reserve(self) -> int:
+        """Embed the largest batch once, so that memory does not grow after hours; returns D."""
+        while True:
+            black = np.zeros((self.batch, self._spec.height, self._spec.width, 3), np.uint8)
+            try:
+                return self._raw(black).shape[1]
+            except MemoryError:
+                if self.batch == 1:
+                    raise
+                self.batch //= 2
 
     def _raw(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
         vectors = self._forward(pictures)
@@ -126,12 +136,32 @@ def openvino_embedder(
     except RuntimeError as error:
         raise ValueError(f"{name} does not take pictures of {spec.height}x{spec.width}") from error
 
-    def forward(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
-        with _memory_errors():
-            vectors: NDArray[np.float32] = compiled(pictures)[0]
-        return vectors.reshape(len(pictures), -1)
+    sizes = batch_sizes(batch)
 
-    return Embedder(forward, spec, "cpu", batch)
+    def forward(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+        count = len(pictures)
+        whole = np.zeros((min(s for s in sizes if s >= count), *pictures.shape[1:]), np.uint8)
+        whole[:count] = pictures
+        with _memory_errors():
+            vectors: NDArray[np.float32] = compiled(whole)[0]
+        return vectors.reshape(len(whole), -1)[:count]
+
+    embedder = Embedder(forward, spec, "cpu", batch)
+    for size in (s for s in sizes if s < embedder.batch):
+        forward(np.zeros((size, spec.height, spec.width, 3), np.uint8))
+    return embedder
+
+
+def batch_sizes(most: int) -> list[int]:
+    """The sizes to which batches are filled up with black: 1, 2, 3, 4, 6, 8, 12, ... to ``most``.
+
+    OpenVINO keeps memory for every size that it has seen. A few, all seen at the start, keep it
+    from growing for hours.
+    """
+    sizes = [1, 2, 3]
+    while sizes[-1] < most:
+        sizes.append(2 * sizes[-2])
+    return [*(size for size in sizes if size < most), most]
 
 
 def with_preprocessing(network: Any, spec: EmbedderSpec) -> Any:

@@ -9,7 +9,13 @@ import pytest
 import torch
 
 from reid_model.deep_sort_net import DeepSortNet, load_deep_sort
-from reid_model.embedder import Embedder, EmbedderSpec, load_embedder, torch_embedder
+from reid_model.embedder import (
+    Embedder,
+    EmbedderSpec,
+    batch_sizes,
+    load_embedder,
+    torch_embedder,
+)
 from reid_model.openvino_runtime import import_openvino
 from reid_model.preprocess import normalise, resize_crops
 
@@ -98,15 +104,23 @@ def test_a_batch_beyond_memory_is_split() -> None:
     embedder = Embedder(network, TINY, "cpu", batch=8)
     crops = some_crops(9)
     expected = Embedder(Counting(most=9), TINY, "cpu", batch=9).embed(crops)
+    # It finds out at the start, and does not try again what failed.
+    assert (embedder.batch, network.sizes) == (2, [2])
     np.testing.assert_array_equal(embedder.embed(crops), expected)
-    assert network.sizes == [1, 2, 2, 2, 2, 1]
-    # It does not try again what failed.
-    assert embedder.batch == 2
+    assert network.sizes == [2, 2, 2, 2, 2, 1]
     network.most = 1
     np.testing.assert_array_equal(embedder.embed(crops[:2]), expected[:2])
     network.most = 0
     with pytest.raises(MemoryError):
         embedder.embed(crops[:1])
+
+
+@pytest.mark.parametrize(
+    ("most", "sizes"),
+    [(1, [1]), (2, [1, 2]), (5, [1, 2, 3, 4, 5]), (16, [1, 2, 3, 4, 6, 8, 12, 16])],
+)
+def test_batches_have_few_sizes(most: int, sizes: list[int]) -> None:
+    assert batch_sizes(most) == sizes
 
 
 @pytest.mark.parametrize(
