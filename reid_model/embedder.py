@@ -71,7 +71,7 @@ class Embedder:
         while True:
             black = np.zeros((self.batch, self._spec.height, self._spec.width, 3), np.uint8)
             try:
-                return self._raw(black).shape[1]
+                return int(self._raw(black).shape[1])
             except MemoryError:
                 if self.batch == 1:
                     raise
