@@ -48,7 +48,7 @@ def table(found: Soak, outcomes: list[Outcome]) -> dict[str, object]:
         "capture to identity, s, calm: p50, p95, n": delay_row(calm),
         "capture to identity, s, all: p50, p95, most": [*delay_row(every)[:2], worst(every)],
         "first seen to identity, s: p50, p95": delay_row(waits)[:2],
-        "identities": len(heard.named),
+        "identity events": len(heard.named),
         "tracks begun, ended, recorded": [
             *(len(heard.begun), len(heard.ended), len(found.recorded)),
         ],
