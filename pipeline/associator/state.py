@@ -95,7 +95,7 @@ def restore(association: GroundAssociation, fields: Fields) -> None:
         if name.startswith(_WAYS):
             association.ways.remember(name.removeprefix(_WAYS), msgspec.msgpack.decode(data))
     for name, data in sorted(fields.items()):
-        if name != _META and not name.startswith(_WAYS):
+        if _is_tracklet(name):
             kept = msgspec.msgpack.decode(data, type=_Stored)
             tracklet = tracklet_of(kept.tracklet)
             association.restore(tracklet, kept.global_id, kept.state, kept.clarity)
@@ -107,6 +107,11 @@ def restore(association: GroundAssociation, fields: Fields) -> None:
 def field_of(key: TrackletKey) -> str:
     """Where a tracklet is kept."""
     return f"{key[0]}:{key[1]}"
+
+
+def tracklets_in(fields: Fields) -> int:
+    """How many tracklets are kept."""
+    return sum(map(_is_tracklet, fields))
 
 
 def progress_of(bus: Bus) -> int:
@@ -129,3 +134,7 @@ def _tracklets(association: GroundAssociation, keys: Iterable[TrackletKey], at: 
         for key, tracklet in found
         if tracklet is not None
     }
+
+
+def _is_tracklet(name: str) -> bool:
+    return name != _META and not name.startswith(_WAYS)

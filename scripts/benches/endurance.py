@@ -22,6 +22,7 @@ import psutil
 import redis
 from numpy.typing import NDArray
 
+from pipeline.associator.state import tracklets_in
 from pipeline.bus.keys import OBSERVATIONS, TRACKLETS
 from pipeline.bus.messages import (
     CameraMessage,
@@ -158,7 +159,7 @@ def sample(client: redis.Redis, bus: Bus, parts: dict[str, psutil.Process]) -> d
         "redis_mb": memory["used_memory"] / MB,
         "aof_mb": disk["aof_current_size"] / MB,
         **{f"{name}_entries": count for name, count in bus.lengths().items()},
-        "gallery_tracklets": max(len(bus.state()) - 1, 0),
+        "gallery_tracklets": tracklets_in(bus.state()),
     }
 
 

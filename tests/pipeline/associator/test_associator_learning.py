@@ -10,6 +10,7 @@ from builders import tracklet_sent, watermark
 from buses import send
 
 from pipeline.associator.service import AssociatorService
+from pipeline.associator.state import tracklets_in
 from pipeline.bus.keys import IDENTITIES, RECORDER, TRACKLETS, state_key
 from pipeline.bus.messages import IdentityMessage, Message, TrackletMessage, WatermarkMessage
 from pipeline.bus.streams import Bus
@@ -139,3 +140,10 @@ def test_only_what_was_learnt_anew_is_written(redis_url: str, site: str) -> None
     work(redis_url, site, told[1], end=False)
     with Bus(redis_url, site) as bus:
         assert not [name for name in bus.state() if name.startswith("ways::")]
+
+
+def test_ways_are_no_tracklets(redis_url: str, site: str) -> None:
+    interrupted(redis_url, site)
+    with Bus(redis_url, site) as bus:
+        assert 0 < tracklets_in(bus.state()) <= 2 * BEFORE
+    assert tracklets_in({}) == 0
