@@ -32,6 +32,8 @@ RUN useradd --system --uid 10001 --no-create-home fusetrack \
 ENV PATH=/opt/fusetrack/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     HOME=/tmp \
+    MALLOC_ARENA_MAX=2 \
+    MALLOC_MMAP_THRESHOLD_=131072 \
     FUSETRACK_CACHE=/opt/fusetrack/cache \
     HEALTH_URL=http://127.0.0.1:9100/healthz
 USER 10001

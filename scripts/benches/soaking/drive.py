@@ -1,5 +1,6 @@
 """One soak: start cameras and run, disturb, watch, stop, and read what was recorded."""
 
+import os
 import subprocess
 import sys
 import time
@@ -111,11 +112,17 @@ class Disturbance:
             self._cameras[fault.camera].start(self._password if locked else "")
 
 
+# As in the files for deployment: pictures of many threads leave no holes behind.
+_MEMORY = {"MALLOC_ARENA_MAX": "2", "MALLOC_MMAP_THRESHOLD_": "131072"}
+
+
 def _started(config: Path, out: Path, log: Path) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "pipeline", "run", "--quiet"]
     with log.open("wb") as stderr:
         return subprocess.Popen(
-            [*command, "--config", str(config), "--out", str(out)], stderr=stderr
+            [*command, "--config", str(config), "--out", str(out)],
+            env={**_MEMORY, **os.environ},
+            stderr=stderr,
         )
 
 
