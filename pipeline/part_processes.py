@@ -19,7 +19,7 @@ from pipeline.config import SiteConfig
 from pipeline.errors import UserError
 from pipeline.parts import associate, open_site, record
 from pipeline.progress import Tally
-from pipeline.reload import Reload, SiteFile, reloading
+from pipeline.reload import SiteFile, following
 from pipeline.run_directory.preparing import keep_current, prepare
 from pipeline.run_directory.progress import read_progress
 from pipeline.run_directory.reader import RunDirectory
@@ -83,7 +83,7 @@ def run_node(
             changes=changes,
         )
         check = partial(check_settings, sources=[])
-        with watch.at_work("node"), _following(file, config, stop, check, apply):
+        with watch.at_work("node"), following(file, config, stop.reload, check, apply):
             node.run(stop.input)
 
 
@@ -101,10 +101,10 @@ def run_associator(
     watch = watch or Watch(config)
     with (
         _at_work(config, "associator", stop, watch),
-        _following(
+        following(
             file,
             config,
-            stop,
+            stop.reload,
             check=lambda wanted: None,
             apply=lambda found: watch.knows(found.config),
         ),
@@ -136,7 +136,7 @@ def run_recorder(
         if not read_progress(out).finished:
             patience.insist(partial(open_site, bus))
             patience.insist(partial(watch.reached, bus))
-            with _following(file, config, stop, check=lambda wanted: None, apply=apply):
+            with following(file, config, stop.reload, check=lambda wanted: None, apply=apply):
                 record(url, config.site, config, out, stop.input, watch)
         progress = read_progress(out)
         # Another run may have begun since; all of ours is recorded.
@@ -188,22 +188,6 @@ def _claim(claim: Callable[[], dict[str, str]], stop: Stop) -> None:
                 f"camera {camera_id} is followed by a node on {host} already. Expected one "
                 "node a camera: name others with --cameras, or stop that node"
             )
-
-
-@contextmanager
-def _following(
-    file: SiteFile | None,
-    config: SiteConfig,
-    stop: Stop,
-    check: Callable[[SiteConfig], None],
-    apply: Callable[[Difference], None],
-) -> Iterator[None]:
-    """See `Reload`; without a ``file`` nothing is followed."""
-    if file is None:
-        yield
-        return
-    with reloading(Reload(file, config, check, apply), stop.reload):
-        yield
 
 
 def _see_off(bus: Bus, stop: threading.Event) -> None:

@@ -92,6 +92,22 @@ class Reload:
 
 
 @contextmanager
+def following(
+    file: SiteFile | None,
+    config: SiteConfig,
+    asked: threading.Event,
+    check: Callable[[SiteConfig], None],
+    apply: Callable[[Difference], None],
+) -> Iterator[None]:
+    """See `Reload` and `reloading`; without a ``file`` nothing is followed."""
+    if file is None:
+        yield
+        return
+    with reloading(Reload(file, config, check, apply), asked):
+        yield
+
+
+@contextmanager
 def reloading(reload: Reload, asked: threading.Event) -> Iterator[None]:
     """Follow the file while the block runs; setting ``asked`` has it read at once."""
     done = threading.Event()

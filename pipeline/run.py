@@ -15,7 +15,7 @@ from pipeline.node.changes import Changes, opened
 from pipeline.node.node import Node
 from pipeline.opening import check_settings, open_models, open_sources
 from pipeline.progress import Tally
-from pipeline.reload import Reload, SiteFile, reloading
+from pipeline.reload import SiteFile, following
 from pipeline.render import check_readable
 from pipeline.run_directory.preparing import keep_current, prepare
 from pipeline.run_directory.reader import RunDirectory
@@ -85,9 +85,6 @@ def _following(
     file: SiteFile | None, config: SiteConfig, changes: Changes | None, out: Path, stop: Stop
 ) -> Iterator[None]:
     """What changes in ``file`` changes in the node and in ``out``."""
-    if file is None or changes is None:
-        yield
-        return
 
     def check(wanted: SiteConfig) -> None:
         if config.recording.video:
@@ -95,11 +92,12 @@ def _following(
         check_settings(wanted, [])
 
     def apply(found: Difference) -> None:
+        assert changes is not None
         change = opened(found)
         keep_current(out, found.config)
         changes.put(change)
 
-    with reloading(Reload(file, config, check, apply), stop.reload):
+    with following(file, config, stop.reload, check, apply):
         yield
 
 
