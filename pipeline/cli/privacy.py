@@ -24,7 +24,7 @@ def forget(
         bool, typer.Option("--expired", help="Remove what is older than retention allows.")
     ] = False,
     config: Annotated[
-        Path | None, typer.Option(help="Site configuration (YAML): retention, Redis and site.")
+        Path | None, typer.Option(help="Site configuration (YAML): retention and Redis.")
     ] = None,
     redis: Annotated[
         str | None,
