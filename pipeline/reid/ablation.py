@@ -1,8 +1,9 @@
 """The ablation of the fused ReID model: one training again and again, with parts left out.
 
 CLIP's weights would tie pictures and texts to each other. A pair of our own stands in for them: an
-image encoder that the baseline's recipe trains from ImageNet's weights, and a small text encoder
-that learns from written descriptions what it sees. Every variant sets out from this pair.
+image encoder that the baseline's recipe trains, from a model that knows people or from ImageNet's
+weights, and a small text encoder that learns from written descriptions what it sees. Every variant
+sets out from this pair.
 """
 
 import json
@@ -10,7 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pipeline.reid.training import encoders_of, starting_weights
 from reid_model.clip_resnet import ClipResNet
@@ -42,7 +43,8 @@ VARIANTS: dict[str, dict[str, Any]] = {
 @dataclass(frozen=True, slots=True)
 class Ablation:
     """What all variants share. ``out`` gets a folder for each training, in which a later run goes
-    on. ``say`` gets a line now and then.
+    on. ``say`` gets a line now and then. ``start`` is where the pair's image encoder sets out: a
+    `save_model` file, of which the trunk is taken, ImageNet's weights, or None for random ones.
     """
 
     recipe: Recipe
@@ -54,7 +56,7 @@ class Ablation:
     say: Callable[[str], None]
     stop: Callable[[], bool]
     text_recipe: TextRecipe = field(default_factory=TextRecipe)
-    imagenet: bool = True
+    start: Path | Literal["imagenet"] | None = "imagenet"
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,11 +119,13 @@ def first_identities(reid_set: ReidSet, count: int | None) -> ReidSet:
 
 def _train_pair(ablation: Ablation, folder: Path) -> None:
     recipe = variant(ablation.recipe, "baseline")
-    encoder = None
-    if ablation.imagenet and not (folder / "checkpoints").is_dir():
+    encoder, start = None, None
+    if isinstance(ablation.start, Path):
+        start = ablation.start
+    elif ablation.start == "imagenet" and not (folder / "checkpoints").is_dir():
         ablation.say("pair: from ImageNet's weights")
         encoder = encoders_of(recipe, None, True, ablation.reid_set)[0]
-    _train(ablation, folder, recipe, encoder=encoder)
+    _train(ablation, folder, recipe, encoder=encoder, start=start)
 
 
 def _text_encoder(ablation: Ablation, model: Path) -> ClipText:

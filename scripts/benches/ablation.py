@@ -1,8 +1,9 @@
 """The paper's claims at our scale: what texts, TGI and MSCSA each add on Market-1501.
 
-Reads FUSETRACK_DATA/reid (market1501/, cuhk01/, cuhk03/, captions/) and ImageNet's ResNet-50
-(fusetrack weights pull imagenet-resnet50). Every training lies in a folder of --out, where the same
-command goes on after a stop. The budget is that of the recipe ablation, but for what options say.
+Reads FUSETRACK_DATA/reid (market1501/, cuhk01/, cuhk03/, captions/). All variants set out from one
+pair of encoders; its image encoder begins as the trunk of the network that comes with fusetrack, or
+as --start says. Every training lies in a folder of --out, where the same command goes on after a
+stop. The budget is that of the recipe ablation, but for what options say.
 """
 
 import argparse
@@ -30,11 +31,13 @@ from pipeline.reid.ablation import (
 )
 from pipeline.reid.ablation_claims import Claim, Figure, Row, claims_of, rows_of
 from pipeline.stopping import Stop, signals
+from pipeline.weights import weights_path
 from reid_model.data import READERS
 from reid_model.data.captions import read_captions
 from reid_model.training.job import Stopped
 from reid_model.training.recipe import Recipe
 
+START = "fused-compact"
 SETS = ("market1501", "cuhk01", "cuhk03")
 
 
@@ -66,6 +69,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     add = parser.add_argument
     add("--out", type=Path, required=True, help="folder for the trainings")
+    add("--start", default=START, help="of the pair: a model of ours, or imagenet; %(default)s")
     add("--width", type=int, help="channels of the stem; 64 is RN50")
     add("--image-size", type=_size, metavar="HxW", help="in pixels, such as 128x64")
     add("--epochs", type=int, help="of stage 2, the image encoder")
@@ -101,6 +105,7 @@ def _ablation(options: argparse.Namespace, stop: Stop) -> Ablation:
         workers=options.workers,
         say=lambda line: print(line, file=sys.stderr, flush=True),
         stop=stop.input.is_set,
+        start="imagenet" if options.start == "imagenet" else weights_path(options.start, "reid"),
     )
 
 

@@ -68,7 +68,7 @@ def ablation(
         say=(said if said is not None else []).append,
         stop=stop,
         text_recipe=TEXT,
-        imagenet=False,
+        start=None,
     )
     return replace(whole, **changes)  # type: ignore[arg-type]
 
@@ -93,6 +93,22 @@ def test_what_is_trained_once_is_only_read_later(toys: ReidSet, tmp_path: Path) 
     again: list[str] = []
     assert run_ablation(ablation(toys, tmp_path, again), ["both", "baseline"], [1, 2]) == first
     assert again == []
+
+
+def test_the_pair_sets_out_from_the_trunk_of_a_model(toys: ReidSet, tmp_path: Path) -> None:
+    run_ablation(ablation(toys, tmp_path / "first"), ["mscsa"], [1])
+    start = tmp_path / "first/seed-1/mscsa/model.safetensors"
+    still = replace(RECIPE, stage2=replace(RECIPE.stage2, learning_rate=0.0))
+    run_ablation(ablation(toys, tmp_path / "second", recipe=still, start=start), [], [])
+    before, after = (
+        load_model(path)[0].trunk for path in (start, tmp_path / "second/pair/model.safetensors")
+    )
+    assert len(before.mscsa) == 3
+    assert len(after.mscsa) == 0
+    learned = dict(before.named_parameters())
+    kept = {name: value for name, value in after.named_parameters() if "encoder." in name}
+    assert len(kept) > 20
+    assert all(torch.equal(value, learned[name]) for name, value in kept.items())
 
 
 def test_a_stopped_ablation_goes_on_where_it_was(toys: ReidSet, tmp_path: Path) -> None:
