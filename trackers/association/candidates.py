@@ -97,11 +97,11 @@ class Candidates:
         here = knows(tracklet.camera_id)
         if here and self._topology.knows_all(self._at):
             return set()
-        places = [people for place, people in self._at.items() if not (here and knows(place))]
-        anywhere = set().union(*places)
-        if len(anywhere) <= _MANY:
-            return anywhere
-        return anywhere.intersection(self._looks.most(tracklet.exemplars, _MANY))
+        places = [place for place in self._at if not (here and knows(place))]
+        if sum(len(self._at[place]) for place in places) <= _MANY:
+            return {global_id for place in places for global_id in self._at[place]}
+        alike = self._looks.most(tracklet.exemplars, _MANY)
+        return {i for i in alike if not (here and knows(self._last[i].camera_id))}
 
 
 def _left_between(tracklet: Tracklet, passage: Passage | None) -> tuple[float, float]:

@@ -1,4 +1,4 @@
-"""The ways between cameras, learnt while running from who was surely seen again where, and when.
+"""The ways between cameras, learnt while running from who was seen again where, and when.
 
 Each camera remembers the last people who were seen again after they left it. The ways from it are
 worked out from these, and from those who came the other way, every few people.
@@ -17,7 +17,7 @@ from trackers.association.topology import PACE_SPREAD, TOUCH_S, Passage, Topolog
 from trackers.tracklet import GROUND, Tracklet, TrackletKey
 
 #: A camera is known when as many were seen again who left it or came to it.
-KNOWN_AFTER = 20
+KNOWN_AFTER = 10
 #: Older ones are forgotten: a door is closed, a corridor is opened.
 REMEMBERED = 200
 # The ways from a camera are worked out anew after as many.

@@ -23,9 +23,9 @@ KEPT_S = WINDOW_S + 60.0
 _FEWEST = 50
 # The looks that are compared closely.
 _CLOSELY = 8
-# Log-odds among all who are there: that the most alike is surely the same person, and who else
-# is then taken for them.
-_SURE, _LIKELY = 0.0, -2.0
+# Who is taken for the same person, as log-odds among all who are there. Most of so few are others,
+# but these are spread over all cameras and gaps, and who they are is on the ways that people take.
+_LIKELY = -5.0
 
 
 class Link(NamedTuple):
@@ -114,8 +114,6 @@ class Links:
             for other in (self._tracklets[row] for row in rows)
             if not (other.camera_id == tracklet.camera_id and overlap_in_time(other, tracklet))
         ]
-        if max((evidence for evidence, _ in alike), default=-math.inf) <= _SURE:
-            return []
         same = [other for evidence, other in alike if evidence > _LIKELY]
         before = [other for other in same if other.start <= tracklet.start]
         links = [_link(tracklet, other) for other in same if other.start > tracklet.start]

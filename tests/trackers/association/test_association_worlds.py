@@ -90,6 +90,9 @@ def _restarted(association):
     """A new one that knows what the old one knew, in some other order."""
     fresh = Association(association.rules)
     fresh.remember(association.memory())
+    fresh.strangers = association.strangers
+    for camera_id, memory in association.ways.take_changed().items():
+        fresh.ways.remember(camera_id, memory)
     keys = [*association.waiting]
     keys += [key for identity in association.identities.values() for key in identity.members]
     for key in sorted(keys, reverse=True):

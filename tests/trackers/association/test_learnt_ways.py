@@ -87,7 +87,7 @@ def test_what_is_old_is_forgotten():
 
 def test_after_a_restart_it_goes_on_as_if_nothing_had_been():
     links = [Link("a", "b", 9.0 + n % 3) for n in range(33)]
-    links += [Link("b", "a", 11.0), Link("b", "c", -4.0)] * 11
+    links += [Link("b", "a", 11.0), Link("b", "c", -4.0)] * (KNOWN_AFTER - 1)
     calm, first, second = Topology(), Topology(), Topology()
     undisturbed = learning(calm, *links)
     stored = {}

@@ -35,6 +35,12 @@ def test_who_looks_different_was_not():
     assert links_of(seen("a", 0, 5), seen("b", 9, 12, look=90)) == []
 
 
+@pytest.mark.parametrize(("look", "found"), [(62.3, 1), (62.4, 0)])
+def test_who_may_well_be_the_same_was_seen_again(look, found):
+    """Where fifty others may come, log-odds of -5 are at 62.37 degrees."""
+    assert len(links_of(seen("a", 0, 5), seen("b", 9, 12, look=look))) == found
+
+
 def test_both_cameras_may_see_somebody_at_one_time():
     assert links_of(seen("a", 0, 5), seen("b", 3, 12)) == [Link("a", "b", -2.0)]
 
