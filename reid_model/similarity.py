@@ -2,12 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from reid_model.data.reid_set import ReidImage
+
+# So many pairs of two people say all there is to say.
+_STRANGERS = 1_000_000
+_BLOCK = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,29 +35,52 @@ class SimilarityFit:
     strangers: float | None
 
 
-def fit_similarity(vectors: NDArray[np.float32], images: Sequence[ReidImage]) -> SimilarityFit:
-    """Fit the lines on unit vectors ``(N, D)`` of ``images``, all pairs of them within a folder.
+class _Pairs(NamedTuple):
+    """Cosines of pictures of one person ``(n,)``, and of two ``(m,)``."""
 
-    Pairs of two folders are left out: pictures of two data sets are told apart too easily.
+    same: NDArray[np.float32]
+    strangers: NDArray[np.float32]
+
+
+def fit_similarity(vectors: NDArray[np.float32], images: Sequence[ReidImage]) -> SimilarityFit:
+    """Fit the lines on unit vectors ``(N, D)`` of ``images``, on pairs of them within a folder.
+
+    Pairs of two folders are left out: pictures of two data sets are told apart too easily. Pairs
+    of one person are taken all; of those of two people, where they are millions, every so many.
     """
+    one_camera, other_cameras = _pairs(vectors, images)
+    strangers = other_cameras.strangers
+    return SimilarityFit(
+        same_camera=_line(one_camera),
+        other_cameras=_line(other_cameras),
+        strangers=round(float(strangers.mean()), 3) if len(strangers) else None,
+    )
+
+
+def _pairs(vectors: NDArray[np.float32], images: Sequence[ReidImage]) -> tuple[_Pairs, _Pairs]:
+    """The cosines of pairs within a camera, and between two, a block of rows after the other."""
     identities = np.array([image.identity for image in images])
     cameras = np.array([image.camera for image in images])
     folders = np.unique([str(image.path.parent) for image in images], return_inverse=True)[1]
-    cosines = vectors @ vectors.T
-    pairs = (folders[:, None] == folders) & np.triu(np.ones(cosines.shape, bool), 1)
-    one_person = identities[:, None] == identities
-    one_camera = cameras[:, None] == cameras
+    every = max(1, len(images) * (len(images) - 1) // 2 // _STRANGERS)
+    found = [[np.zeros(0, np.float32)] for _ in range(4)]
+    for start in range(0, len(images), _BLOCK):
+        rows = slice(start, start + _BLOCK)
+        cosines = vectors[rows] @ vectors[start:].T
+        pairs = np.triu(folders[rows, None] == folders[start:], 1)
+        one_person = identities[rows, None] == identities[start:]
+        one_camera = cameras[rows, None] == cameras[start:]
+        found[0].append(cosines[pairs & one_camera & one_person])
+        found[1].append(cosines[pairs & one_camera & ~one_person][::every])
+        found[2].append(cosines[pairs & ~one_camera & one_person])
+        found[3].append(cosines[pairs & ~one_camera & ~one_person][::every])
+    a, b, c, d = (np.concatenate(some) for some in found)
+    return _Pairs(a, b), _Pairs(c, d)
 
-    def line(which: NDArray[np.bool_]) -> SimilarityLine | None:
-        same, strangers = cosines[which & one_person], cosines[which & ~one_person]
-        return fit_line(same, strangers) if len(same) and len(strangers) else None
 
-    strangers = cosines[pairs & ~one_camera & ~one_person]
-    return SimilarityFit(
-        same_camera=line(pairs & one_camera),
-        other_cameras=line(pairs & ~one_camera),
-        strangers=round(float(strangers.mean()), 3) if len(strangers) else None,
-    )
+def _line(pairs: _Pairs) -> SimilarityLine | None:
+    both = len(pairs.same) and len(pairs.strangers)
+    return fit_line(pairs.same, pairs.strangers) if both else None
 
 
 def fit_line(same: NDArray[np.float32], strangers: NDArray[np.float32]) -> SimilarityLine:

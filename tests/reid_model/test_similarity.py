@@ -45,3 +45,36 @@ def test_what_was_not_seen_is_not_guessed() -> None:
     alone = images((1, 1, "a"), (2, 2, "a"))
     found = fit_similarity(vectors(0, 60), alone)
     assert found == SimilarityFit(None, None, 0.5)
+
+
+def many() -> tuple[np.ndarray, list[ReidImage]]:
+    """40 people, 10 pictures each by three cameras."""
+    random = np.random.default_rng(3)
+    angles = np.repeat(random.uniform(0, 360, 40), 10) + random.normal(0, 15, 400)
+    people = [(n // 10, int(random.integers(3)), "a") for n in range(400)]
+    return vectors(*angles), images(*people)
+
+
+@pytest.mark.parametrize("block", [1, 7, 400, 401])
+def test_it_does_not_matter_how_many_are_compared_at_once(
+    block: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = fit_similarity(*many())
+    monkeypatch.setattr("reid_model.similarity._BLOCK", block)
+    assert fit_similarity(*many()) == whole
+
+
+def test_every_so_many_strangers_say_as_much_as_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = fit_similarity(*many())
+    monkeypatch.setattr("reid_model.similarity._STRANGERS", 4_000)
+    some = fit_similarity(*many())
+    assert some != whole
+    for one, other in (
+        (some.same_camera, whole.same_camera),
+        (some.other_cameras, whole.other_cameras),
+    ):
+        assert one is not None
+        assert other is not None
+        assert one.slope == pytest.approx(other.slope, rel=0.1)
+        assert one.midpoint == pytest.approx(other.midpoint, abs=0.02)
+    assert some.strangers == pytest.approx(whole.strangers, abs=0.05)
