@@ -1,10 +1,16 @@
 """Which moment each camera of a node has reached, also without a frame of it."""
 
-from collections.abc import Iterable
+import math
+from collections.abc import Callable, Container, Iterable, Sequence
+from typing import NamedTuple
 
 from pipeline.node.channel import Channel
 from pipeline.node.schedule import AnyFrame
 from pipeline.sources.life import life_of
+from trackers.detections import Detections
+
+#: A frame, and the people in it.
+Seen = tuple[AnyFrame, Detections]
 
 
 def is_in_time(frame: AnyFrame, channel: Channel) -> bool:
@@ -16,13 +22,47 @@ def is_in_time(frame: AnyFrame, channel: Channel) -> bool:
     return in_time
 
 
-def pass_time(moment: float, others: Iterable[Channel]) -> set[str]:
-    """Tell the recorded cameras without a frame in a batch how late that is; returns them.
+class Part(NamedTuple):
+    """Frames of a batch with the people in them, from the ``moment`` on at which a period begins.
+
+    The cameras in ``over`` end with it.
+    """
+
+    moment: float
+    seen: list[Seen]
+    over: list[str]
+
+
+def parts_of(
+    batch: Sequence[Seen], interval_s: float, live: Container[str], ended: Callable[[str], bool]
+) -> list[Part]:
+    """``batch`` cut where a period of recorded time begins, and after a camera's last frame.
+
+    What is sent then does not depend on how the frames came in batches. The moment is -inf where
+    no recorded camera has a frame.
+    """
+    last = {frame.camera_id: number for number, (frame, _) in enumerate(batch)}
+    last = {camera_id: number for camera_id, number in last.items() if ended(camera_id)}
+    parts = [Part(-math.inf, [], [])]
+    for number, (frame, detections) in enumerate(batch):
+        moment = parts[-1].moment
+        if frame.camera_id not in live:
+            moment = max(moment, math.floor(frame.timestamp / interval_s) * interval_s)
+        if moment > parts[-1].moment or parts[-1].over:
+            parts.append(Part(moment, [], []))
+        parts[-1].seen.append((frame, detections))
+        if last.get(frame.camera_id) == number:
+            parts[-1].over.append(frame.camera_id)
+    return parts
+
+
+def pass_time(moment: float, running: Iterable[Channel]) -> set[str]:
+    """Tell the recorded cameras that have not reached ``moment`` how late it is; returns them.
 
     Recordings are read in order of time over all cameras, so none of theirs is earlier. A camera
     that starts hours later than another must not hold it up.
     """
-    waiting = [channel for channel in others if not channel.source.live]
+    waiting = [c for c in running if not c.source.live and c.camera.reached < moment]
     for channel in waiting:
         channel.camera.pass_time(moment)
     return {channel.camera_id for channel in waiting}

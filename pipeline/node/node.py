@@ -6,7 +6,7 @@ One detector call and one embedder call serve the frames and crops of all camera
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from pipeline.node.attendance import Attendance
 from pipeline.node.camera import Camera, thumbnails_of, view_of
 from pipeline.node.changes import Change, Changes
 from pipeline.node.channel import Channel
-from pipeline.node.event_time import is_in_time, pass_live_time, pass_time
+from pipeline.node.event_time import is_in_time, parts_of, pass_live_time, pass_time
 from pipeline.node.perception import Detects as Detects
 from pipeline.node.perception import Embeds as Embeds
 from pipeline.node.perception import Perception
@@ -28,6 +28,7 @@ from pipeline.service.watch import Watch
 from pipeline.sources import Source
 from pipeline.sources.decode_ahead import DecodeAhead, close_all
 from pipeline.sources.redact import redact
+from trackers.detections import Detections
 
 _log = logging.getLogger(__name__)
 
@@ -93,10 +94,9 @@ class Node:
             self._start(channels, stop)
             while (batch := self._next_batch(stop)) is not None:
                 self._watch.step("node")
-                self._process(batch, self._running, stop)
+                self._process(batch, stop)
                 for camera_id in sorted(filter(self._schedule.ended, self._running)):
-                    self._end(self._running.pop(camera_id), stop, whole=True)
-                    self._waits = self._waits and bool(self._running)
+                    self._has_ended(camera_id, stop)
                 for change in self._changes.take() if self._changes else []:
                     self._apply(change, stop)
             for camera_id, channel in sorted(self._running.items()):
@@ -161,24 +161,38 @@ class Node:
             watch=self._watch,
         )
 
-    def _process(
-        self, batch: list[AnyFrame], running: dict[str, Channel], stop: threading.Event
-    ) -> None:
+    def _process(self, batch: list[AnyFrame], stop: threading.Event) -> None:
+        running = self._running
         batch = [frame for frame in batch if is_in_time(frame, running[frame.camera_id])]
-        for frame, detections in zip(batch, self._perception.detect(batch), strict=True):
-            channel = running[frame.camera_id]
-            tracked = channel.see(frame, detections)
-            self._previews.offer(frame, detections, tracked, channel.tracks_before)
-        seen = {frame.camera_id for frame in batch}
-        recorded = [f.timestamp for f in batch if not running[f.camera_id].source.live]
-        others = [channel for camera_id, channel in running.items() if camera_id not in seen]
-        passed = pass_time(max(recorded), others) if recorded else set()
-        touched = sorted(seen | passed | pass_live_time(running.values()))
-        self._perception.embed([running[camera_id].camera for camera_id in touched])
-        for camera_id in touched:
-            running[camera_id].send(stop)
-        for camera_id in sorted(seen):
-            self._on_frames(camera_id, running[camera_id].camera.frames)
+        seen = {frame.camera_id: running[frame.camera_id] for frame in batch}
+        found = list(zip(batch, self._perception.detect(batch), strict=True))
+        live = {camera_id for camera_id, channel in seen.items() if channel.source.live}
+        interval_s = self._config.association.interval_s
+        for part in parts_of(found, interval_s, live, self._schedule.ended):
+            self._send(pass_time(part.moment, running.values()), stop)
+            for frame, detections in part.seen:
+                self._see(frame, detections)
+            for camera_id in part.over:
+                self._has_ended(camera_id, stop)
+        self._send((seen.keys() & running.keys()) | pass_live_time(running.values()), stop)
+        for camera_id, channel in sorted(seen.items()):
+            self._on_frames(camera_id, channel.camera.frames)
+
+    def _see(self, frame: AnyFrame, detections: Detections) -> None:
+        channel = self._running[frame.camera_id]
+        tracked = channel.see(frame, detections)
+        self._previews.offer(frame, detections, tracked, channel.tracks_before)
+
+    def _send(self, camera_ids: Collection[str], stop: threading.Event) -> None:
+        """Embed the crops of these cameras that are due, and send what is."""
+        touched = [self._running[camera_id] for camera_id in sorted(camera_ids)]
+        self._perception.embed([channel.camera for channel in touched])
+        for channel in touched:
+            channel.send(stop)
+
+    def _has_ended(self, camera_id: str, stop: threading.Event) -> None:
+        self._end(self._running.pop(camera_id), stop, whole=True)
+        self._waits = self._waits and bool(self._running)
 
     def _end(self, channel: Channel, stop: threading.Event, *, whole: bool) -> None:
         channel.camera.end()

@@ -1,7 +1,7 @@
 """The order of work in a node: frames of all cameras, by time, in batches.
 
 For recordings the order depends only on the timestamps, never on how fast a file decodes, so that
-the same input gives the same batches and the same result. Live cameras are never waited for, and
+the same input gives the same batches. Live cameras are never waited for, and
 take turns: when there is too much to do, each loses as many frames as the others.
 """
 
@@ -85,12 +85,19 @@ class Schedule:
 
     def _earliest(self) -> list[AnyFrame]:
         for camera_id in sorted(self._recorded.keys() - self._heads.keys()):
-            frame = self._recorded[camera_id].get()
-            if frame is None:
-                del self._recorded[camera_id]
-            else:
-                self._heads[camera_id] = frame
+            self._go_on(camera_id)
         if not self._heads:
             return []
         first = min(self._heads.values(), key=lambda f: (f.timestamp, f.camera_id))
-        return [self._heads.pop(first.camera_id)]
+        del self._heads[first.camera_id]
+        # With a camera's last frame it is known that it was the last.
+        self._go_on(first.camera_id)
+        return [first]
+
+    def _go_on(self, camera_id: str) -> None:
+        """Read the next frame of a recording, if it has one."""
+        frame = self._recorded[camera_id].get()
+        if frame is None:
+            del self._recorded[camera_id]
+        else:
+            self._heads[camera_id] = frame

@@ -160,6 +160,29 @@ def test_the_order_of_sources_changes_nothing(redis_url: str, site: str) -> None
     assert [encode(m) for m in one.all] == [encode(m) for m in other.all]
 
 
+@pytest.mark.parametrize("batch", [2, 7, 100])
+def test_how_many_frames_are_looked_at_at_once_changes_nothing(
+    redis_url: str, site: str, batch: int
+) -> None:
+    def sources() -> list[Source]:
+        def passing(time: float) -> dict[tuple[int, int, int, int], tuple[int, int, int]]:
+            return {LEFT: RED} if time % 2.5 < 0.9 else {}
+
+        return [
+            Clip("a", times(48), passing),
+            Clip("b", times(61, fps=25, start=0.3), {LEFT: BLUE, RIGHT: GREEN}, fps=25.0),
+            Clip("short", times(4, start=1.8), {RIGHT: RED}),
+            Recorded("recorded", times(20, start=0.95), embedding=(0.6, 0.8)),
+        ]
+
+    one, other = (
+        Site(redis_url, f"{site}{size}").run(*sources(), detector={"batch": size})
+        for size in (1, batch)
+    )
+    assert len(one.all) > 40
+    assert told(one) == told(other)
+
+
 def test_one_embedder_call_serves_the_crops_of_all_cameras(node: Site) -> None:
     node.run(
         Clip("a", times(11)),
@@ -202,11 +225,11 @@ def test_news_leave_once_at_the_border_of_a_period_and_at_the_end(node: Site) ->
         (pytest.approx(2.4), True),
     ]
     assert sent.watermarks[-1].timestamp > 2.4
-    # The frame that crosses the border goes with the period before it.
+    # The frame on the border belongs to the period that begins there.
     assert [list(unpack(m.frame_index)) for m in sent.observations] == [
-        list(range(11)),
-        list(range(11, 21)),
-        list(range(21, 25)),
+        list(range(10)),
+        list(range(10, 20)),
+        list(range(20, 25)),
     ]
     revisions = [(m.track_id, m.revision, m.closed, m.at) for m in sent.tracklets]
     end = sent.watermarks[-1].timestamp
