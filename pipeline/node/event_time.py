@@ -38,17 +38,17 @@ def parts_of(
 ) -> list[Part]:
     """``batch`` cut where a period of recorded time begins, and after a camera's last frame.
 
-    What is sent then does not depend on how the frames came in batches. The moment is -inf where
-    no recorded camera has a frame.
+    What is sent then does not depend on how the frames came in batches. The moment is -inf before
+    the first frame of a recording.
     """
     last = {frame.camera_id: number for number, (frame, _) in enumerate(batch)}
     last = {camera_id: number for camera_id, number in last.items() if ended(camera_id)}
-    parts = [Part(-math.inf, [], [])]
+    parts: list[Part] = []
+    moment = -math.inf
     for number, (frame, detections) in enumerate(batch):
-        moment = parts[-1].moment
         if frame.camera_id not in live:
             moment = max(moment, math.floor(frame.timestamp / interval_s) * interval_s)
-        if moment > parts[-1].moment or parts[-1].over:
+        if not parts or moment > parts[-1].moment or parts[-1].over:
             parts.append(Part(moment, [], []))
         parts[-1].seen.append((frame, detections))
         if last.get(frame.camera_id) == number:
