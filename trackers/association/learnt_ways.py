@@ -17,7 +17,7 @@ from trackers.association.topology import PACE_SPREAD, TOUCH_S, Passage, Topolog
 from trackers.tracklet import GROUND, Tracklet, TrackletKey
 
 #: A camera is known when as many were seen again who left it or came to it.
-KNOWN_AFTER = 10
+KNOWN_AFTER = 20
 #: Older ones are forgotten: a door is closed, a corridor is opened.
 REMEMBERED = 200
 # The ways from a camera are worked out anew after as many.

@@ -19,13 +19,12 @@ from trackers.tracklet import Tracklet, TrackletKey
 WINDOW_S = 180.0
 #: A track up to a minute long is compared with all that it can follow.
 KEPT_S = WINDOW_S + 60.0
-# Among fewer strangers, looks must still tell a person from so many.
-_FEWEST = 50
 # The looks that are compared closely.
 _CLOSELY = 8
-# Who is taken for the same person, as log-odds among all who are there. Most of so few are others,
-# but these are spread over all cameras and gaps, and who they are is on the ways that people take.
-_LIKELY = -5.0
+# Log-odds of one person over two: of the most alike, and of who else is then taken for them. That is
+# sure among fifty strangers. Among thousands many a link is wrong, but these are spread over all
+# cameras and gaps, and the others are on the ways that people take.
+_SURE, _LIKELY = 3.9, 1.9
 
 
 class Link(NamedTuple):
@@ -108,12 +107,13 @@ class Links:
         few = min(_CLOSELY, len(there))
         shift = self._shift(cosines[there])
         rows = self._most_alike(there, cosines[there], few)
-        strangers = math.log(max(len(there), _FEWEST))
         alike = [
-            (self._evidence(tracklet, other, shift, strange) - strangers, other)
+            (self._evidence(tracklet, other, shift, strange), other)
             for other in (self._tracklets[row] for row in rows)
             if not (other.camera_id == tracklet.camera_id and overlap_in_time(other, tracklet))
         ]
+        if max((evidence for evidence, _ in alike), default=-math.inf) <= _SURE:
+            return []
         same = [other for evidence, other in alike if evidence > _LIKELY]
         before = [other for other in same if other.start <= tracklet.start]
         links = [_link(tracklet, other) for other in same if other.start > tracklet.start]

@@ -35,10 +35,19 @@ def test_who_looks_different_was_not():
     assert links_of(seen("a", 0, 5), seen("b", 9, 12, look=90)) == []
 
 
-@pytest.mark.parametrize(("look", "found"), [(62.3, 1), (62.4, 0)])
-def test_who_may_well_be_the_same_was_seen_again(look, found):
-    """Where fifty others may come, log-odds of -5 are at 62.37 degrees."""
+@pytest.mark.parametrize(("look", "found"), [(50.9, 1), (51.0, 0)])
+def test_who_is_surely_the_same_was_seen_again(look, found):
+    """Log-odds of 3.9 are at 50.95 degrees."""
     assert len(links_of(seen("a", 0, 5), seen("b", 9, 12, look=look))) == found
+
+
+@pytest.mark.parametrize(("look", "camera_id"), [(55.7, "b"), (55.8, "a")])
+def test_beside_them_who_is_likely_the_same(look, camera_id):
+    """Log-odds of 1.9 are at 55.73 degrees."""
+    before = seen("a", 0, 5), seen("b", 9, 12, look=look)
+    assert links_of(*before, seen("c", 20, 22)) == [
+        Link(camera_id, "c", pytest.approx(8 if camera_id == "b" else 15))
+    ]
 
 
 def test_both_cameras_may_see_somebody_at_one_time():
