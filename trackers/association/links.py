@@ -21,7 +21,7 @@ WINDOW_S = 180.0
 KEPT_S = WINDOW_S + 60.0
 # The looks that are compared closely.
 _CLOSELY = 8
-# Log-odds of one person over two: of the most alike, and of who else is then taken for them. That is
+# Log-odds of one person over two: of the most alike, and of who else is then taken for them. It is
 # sure among fifty strangers. Among thousands many a link is wrong, but these are spread over all
 # cameras and gaps, and the others are on the ways that people take.
 _SURE, _LIKELY = 3.9, 1.9
