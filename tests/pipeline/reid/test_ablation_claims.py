@@ -32,7 +32,7 @@ def test_the_papers_own_figures_bear_the_papers_claims_out() -> None:
         "both": 0.661,
         "mscsa-1": 0.640,
         "mscsa-2": 0.645,
-        "mscsa-4": 0.650,
+        "mscsa-4": 0.648,
     }
     assert paper.keys() == VARIANTS.keys()
     rows = rows_of({name: [outcome(value)] for name, value in paper.items()})
@@ -63,6 +63,10 @@ def test_a_lead_within_the_spread_says_nothing(ahead: float, verdict: str) -> No
     assert claim(claims_of(found), "MSCSA helps").verdict == verdict
 
 
-def test_without_spreads_only_a_tie_is_too_close() -> None:
-    rows = rows_of({"clip-reid": [outcome(0.5)], "mscsa": [outcome(0.5)]})
-    assert claim(claims_of(rows), "MSCSA helps").verdict == "too close to tell"
+@pytest.mark.parametrize(
+    ("ahead", "verdict"),
+    [(0.503, "too close to tell"), (0.5031, "holds"), (0.4969, "does not hold")],
+)
+def test_without_spreads_little_is_too_close(ahead: float, verdict: str) -> None:
+    rows = rows_of({"clip-reid": [outcome(0.5)], "mscsa": [outcome(ahead)]})
+    assert claim(claims_of(rows), "MSCSA helps").verdict == verdict
