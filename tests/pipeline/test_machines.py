@@ -186,8 +186,6 @@ def test_machines_that_are_cut_off_lose_nothing(
         first.way.mend(drop=False)
         parts.until(lambda: all(p.poll() == 0 for p in parts.started.values()))
         assert client.keys() == []
-    # Whose line broke meanwhile finds the other one at work.
-    assert re.search("has taken over|stands by", parts.said("associator 1"))
     assert not any("s3cret" in parts.said(name) for name in parts.started)
     assert takeover_s < LEASE_S + 2
     record_property("takeover_s", takeover_s)
