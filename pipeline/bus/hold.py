@@ -7,7 +7,8 @@ from typing import Any
 
 import redis
 
-from pipeline.bus.connection import BusLostError, connect, translated
+from pipeline.bus.connection import connect, translated
+from pipeline.errors import UserError
 from pipeline.sources.redact import redact
 
 #: Who is silent for this long is replaced.
@@ -69,10 +70,11 @@ class Hold:
 
         def beat() -> None:
             while not done.wait(_BEAT_S):
-                # Whether we still hold them is asked where it counts, with each commit.
+                # Whether we still hold them is asked where it counts, with each commit, which also
+                # tells of a Redis that fails.
                 try:
                     self._prolong()
-                except BusLostError:
+                except UserError:
                     continue
 
         beater = threading.Thread(target=beat, name="lease", daemon=True)
@@ -84,7 +86,7 @@ class Hold:
             beater.join()
             try:
                 self._give_back(self._keys)
-            except BusLostError:
+            except UserError:
                 pass  # they expire
 
     @translated

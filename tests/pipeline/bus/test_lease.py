@@ -9,6 +9,7 @@ from pipeline.bus import hold as module
 from pipeline.bus.hold import LEASE_S
 from pipeline.bus.keys import lease_key
 from pipeline.bus.lease import Lease
+from pipeline.errors import UserError
 
 Opens = Callable[[], Lease]
 
@@ -65,8 +66,10 @@ class Beating(Lease):
         self.beats = threading.Semaphore(0)
 
     def _prolong(self) -> None:
-        super()._prolong()
-        self.beats.release()
+        try:
+            super()._prolong()
+        finally:
+            self.beats.release()
 
 
 def test_the_lease_of_another_is_not_prolonged_and_not_given_back(
@@ -80,6 +83,23 @@ def test_the_lease_of_another_is_not_prolonged_and_not_given_back(
         with first.kept():
             client.pexpire(lease_key(site), 1000)
             for _ in range(3):
-                first.beats.acquire()
+                assert first.beats.acquire(timeout=5)
             assert client.pttl(lease_key(site)) <= 1000
         assert first.acquire() is None
+
+
+def test_a_redis_that_refuses_to_write_is_left_to_whoever_commits(
+    redis_url: str, site: str, client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_BEAT_S", 0.001)
+    with closing(Beating(redis_url, site)) as lease:
+        lease.acquire()
+        with ExitStack() as stack:
+            stack.callback(client.config_set, "min-replicas-to-write", 0)
+            with lease.kept():
+                client.config_set("min-replicas-to-write", 1)
+                with pytest.raises(UserError, match="NOREPLICAS"):
+                    lease.acquire()
+                for _ in range(3):
+                    assert lease.beats.acquire(timeout=5)
+        assert client.exists(lease_key(site))
