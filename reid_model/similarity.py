@@ -74,8 +74,8 @@ def _pairs(vectors: NDArray[np.float32], images: Sequence[ReidImage]) -> tuple[_
         found[1].append(cosines[pairs & one_camera & ~one_person][::every])
         found[2].append(cosines[pairs & ~one_camera & one_person])
         found[3].append(cosines[pairs & ~one_camera & ~one_person][::every])
-    a, b, c, d = (np.concatenate(some) for some in found)
-    return _Pairs(a, b), _Pairs(c, d)
+    here_same, here_strangers, same, strangers = (np.concatenate(some) for some in found)
+    return _Pairs(here_same, here_strangers), _Pairs(same, strangers)
 
 
 def _line(pairs: _Pairs) -> SimilarityLine | None:

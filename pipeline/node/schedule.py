@@ -1,8 +1,8 @@
 """The order of work in a node: frames of all cameras, by time, in batches.
 
 For recordings the order depends only on the timestamps, never on how fast a file decodes, so that
-the same input gives the same batches. Live cameras are never waited for, and
-take turns: when there is too much to do, each loses as many frames as the others.
+the same input gives the same batches. Live cameras are never waited for, and take turns: when there
+is too much to do, each loses as many frames as the others.
 """
 
 import threading

@@ -174,6 +174,8 @@ def test_machines_that_are_cut_off_lose_nothing(
         far.way.cut()
         parts.start("node A", near, "node", "--cameras", "gate")
         parts.until(lambda: sent("gate") > 300)
+        # There is more to decide until this is mended.
+        near.way.cut()
         parts.until(lambda: not client.exists(claim_key(SITE, "yard")))
         held = sent("yard")
         decided = progress_of(bus)
@@ -184,6 +186,10 @@ def test_machines_that_are_cut_off_lose_nothing(
         takeover_s = parts.until(lambda: term() == 2)
         parts.until(lambda: progress_of(bus) > decided + 200)
         first.way.mend(drop=False)
+        # Whose line broke meanwhile finds the other one at work.
+        parts.until(lambda: bool(re.search("has taken over|stands by", parts.said("associator 1"))))
+        assert not sent_by(bus, "gate").ended
+        near.way.mend(drop=True)
         parts.until(lambda: all(p.poll() == 0 for p in parts.started.values()))
         assert client.keys() == []
     assert not any("s3cret" in parts.said(name) for name in parts.started)
