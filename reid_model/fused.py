@@ -31,6 +31,7 @@ class FusedOptions:
     spatial: Spatial = "intended"
     scale: Scale = "one"
     embedding: Embedding = "before"
+    standardise: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,16 +63,25 @@ class FusedOutput:
 
 
 class Trunk(nn.Module):
-    """The encoder with an MSCSA after each of its first stages."""
+    """The encoder with an MSCSA after each of its first stages.
 
-    def __init__(self, encoder: ClipResNet, mscsa: list[MSCSA]) -> None:
+    ``standardise`` gives every channel of each picture a mean of 0 and a deviation of 1 before all
+    that, which takes away much of the light and of the camera. It is not in the paper.
+    """
+
+    def __init__(
+        self, encoder: ClipResNet, mscsa: list[MSCSA], *, standardise: bool = False
+    ) -> None:
         super().__init__()
+        self.standardise = standardise
         self.encoder = encoder
         self.mscsa = nn.ModuleList(mscsa)
 
     def forward(self, x: Tensor) -> Features:
         """Normalised RGB ``(B, 3, 256, 128)``. Raises ValueError for another size."""
         encoder = self.encoder
+        if self.standardise:
+            x = F.instance_norm(x)  # (B, 3, 256, 128)
         y = encoder.stem(x)  # (B, 64, 64, 32)
         y = self._aggregated(0, encoder.layer1(y), y)  # (B, 256, 64, 32)
         y = self._aggregated(1, encoder.layer2(y), y)  # (B, 512, 32, 16)
@@ -121,7 +131,8 @@ class FusedModel(nn.Module):
     """The whole model in training: trunk, necks and the classifiers of ``classes`` identities.
 
     All widths follow ``encoder``, which becomes part of the model. ``mscsa_modules`` is 0 to 4: 3
-    is the paper's, 4 its negative case. ``options`` says how it was built, but for the encoder.
+    is the paper's, 4 its negative case; ``standardise`` as in `Trunk`. ``options`` says how it was
+    built, but for the encoder.
     Raises ValueError for a count out of range, an unknown option, and two that exclude each other.
     """
 
@@ -135,13 +146,15 @@ class FusedModel(nn.Module):
         spatial: Spatial = "intended",
         scale: Scale = "one",
         embedding: Embedding = "before",
+        standardise: bool = False,
     ) -> None:
         super().__init__()
         self.options = FusedOptions(
-            classes, mscsa_modules, normalisation, spatial, scale, embedding
+            classes, mscsa_modules, normalisation, spatial, scale, embedding, standardise
         )
         _check(self.options)
-        self.trunk = Trunk(encoder, _mscsa(encoder.width, self.options))
+        mscsa = _mscsa(encoder.width, self.options)
+        self.trunk = Trunk(encoder, mscsa, standardise=standardise)
         image_width, projected_width = 32 * encoder.width, encoder.output_dim
         self.neck_img = _neck(image_width)
         self.neck_proj = _neck(projected_width)

@@ -67,7 +67,7 @@ def train(
     """Train a model by RECIPE. Ctrl-C stops it so that --resume goes on without loss."""
     from pipeline.config_reid import load_recipe
     from pipeline.devices import resolve_device
-    from pipeline.reid.training import encoders_of, starting_weights, taught
+    from pipeline.reid.training import encoders_of, starting_weights, teachers_of
     from pipeline.stopping import Stop, signals
     from reid_model.training.run import train as run_training
 
@@ -77,7 +77,7 @@ def train(
     with _user_errors(), signals(stop), _reported() as report:
         encoder, text_encoder = encoders_of(checked, clip, imagenet, reid_set)
         with _bar("teachers") as tell:
-            teachers = taught(checked, reid_set, device, tell)
+            teachers = teachers_of(checked, reid_set, device, tell)
         path = run_training(
             checked,
             reid_set,

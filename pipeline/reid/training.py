@@ -14,6 +14,7 @@ from reid_model.clip_text import ClipText
 from reid_model.clip_weights import fill_image_encoder, fill_text_encoder, load_clip
 from reid_model.data.dataset import EvaluationPictures
 from reid_model.data.reid_set import ReidSet
+from reid_model.embedder import Embedder
 from reid_model.keras_resnet import read_weights
 from reid_model.parameters import count_parameters
 from reid_model.training.batches import evaluation_transform, loader, random_batches
@@ -71,15 +72,20 @@ def starting_weights(recipe: Recipe, start: Path | None) -> dict[str, torch.Tens
     return None if start is None else start_of(start, recipe.model)
 
 
-def taught(recipe: Recipe, reid_set: ReidSet, device: str, tell: Tell) -> list[torch.Tensor]:
-    """What each network that the recipe names says of the training pictures: ``(N, E)``.
+def teachers_of(
+    recipe: Recipe, reid_set: ReidSet, device: str, tell: Tell
+) -> list[torch.Tensor] | list[Embedder]:
+    """What each network that the recipe names says of the training pictures, ``(N, E)``, or, for
+    those that always look, the networks.
 
     Raises UserError as `open_model`, and for files that are no pictures.
     """
+    models = [open_model(name, device) for name in recipe.teaching.teachers]
+    if recipe.teaching.look == "always":
+        return models
     paths = [image.path for image in reid_set.train]
     return [
-        torch.from_numpy(np.concatenate(list(embeddings(open_model(name, device), paths, tell))))
-        for name in recipe.teaching.teachers
+        torch.from_numpy(np.concatenate(list(embeddings(model, paths, tell)))) for model in models
     ]
 
 

@@ -13,7 +13,8 @@ _LOG_ASPECT = math.log(1 / 0.3)
 _TIGHTEST = 0.15  # of a side's length, cut off
 _SMALLEST = 0.25  # of the resolution
 _BRIGHTNESS = _CONTRAST = _SATURATION = (0.6, 1.4)
-_HUE = (-0.05, 0.05)  # of the colour circle: clothes must keep the name of their colour
+_WAIST = (0.25, 0.75)  # of the height: below begins somebody else
+_FAINTEST_OF_TWO = 0.5
 
 
 def chance(probability: float, generator: torch.Generator) -> bool:
@@ -71,12 +72,23 @@ def coarser(image: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     return out
 
 
-def recoloured(image: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """uint8 ``(3, H, W)`` in another light: brightness, contrast, saturation, a little hue."""
+def mixed(image: torch.Tensor, other: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """uint8 ``(3, H, W)`` with the lower part of ``other``, or all of it shining through."""
+    if chance(0.5, generator):
+        top = int(uniform(*_WAIST, generator) * image.shape[1])
+        return torch.cat([image[:, :top], other[:, top:]], dim=1)
+    share = uniform(0.0, _FAINTEST_OF_TWO, generator)
+    return torch.lerp(image.float(), other.float(), share).round().to(torch.uint8)
+
+
+def recoloured(image: torch.Tensor, generator: torch.Generator, hue: float) -> torch.Tensor:
+    """uint8 ``(3, H, W)`` in another light: brightness, contrast, saturation, and ``hue``, at most
+    that share of the colour circle: beyond 0.05 clothes lose the name of their colour.
+    """
     image = functional.adjust_brightness(image, uniform(*_BRIGHTNESS, generator))
     image = functional.adjust_contrast(image, uniform(*_CONTRAST, generator))
     image = functional.adjust_saturation(image, uniform(*_SATURATION, generator))
-    out: torch.Tensor = functional.adjust_hue(image, uniform(*_HUE, generator))
+    out: torch.Tensor = functional.adjust_hue(image, uniform(-hue, hue, generator))
     return out
 
 

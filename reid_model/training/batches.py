@@ -48,6 +48,8 @@ def train_transform(recipe: Recipe) -> TrainTransform:
         coarse=augment.coarse,
         recolour=augment.recolour,
         occlude=augment.occlude,
+        mix=augment.mix,
+        hue=augment.hue,
     )
 
 

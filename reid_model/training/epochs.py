@@ -94,14 +94,17 @@ def _stage1_steps(
 
 def _stage2_steps(job: Job, state: State, batches: list[list[int]]) -> Iterator[dict[str, Tensor]]:
     recipe = job.recipe
-    pictures = TrainingPictures(job.reid_set.train, train_transform(recipe))
+    training = TrainingPictures(job.reid_set.train, train_transform(recipe))
     left = batches[state.step :]
     keys = seeded(batches, recipe.seed, state.epoch)[state.step :]
-    read = zip(left, loader(pictures, keys, job.workers), strict=True)
+    read = zip(left, loader(training, keys, job.workers), strict=True)
     return stage2_epoch(
         state.parts,
         state.texts,
-        ((*some, [teacher[batch] for teacher in job.teachers]) for batch, some in read),
+        (
+            (pictures, labels, [teacher.says(batch, pictures) for teacher in job.teachers])
+            for batch, (pictures, labels) in read
+        ),
         recipe.stage2,
         recipe.teaching,
         state.descent,

@@ -7,11 +7,11 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
 from reid_model.clip_text import ClipText
 from reid_model.data.reid_set import ReidSet
 from reid_model.training.recipe import Recipe
+from reid_model.training.teachers import Teacher
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Job:
     out: Path
     device: str
     text_encoder: ClipText | None
-    teachers: tuple[Tensor, ...]
+    teachers: tuple[Teacher, ...]
     workers: int
     report: Callable[[Progress], None]
     stop: Callable[[], bool]

@@ -49,6 +49,7 @@ def new_model(recipe: ModelRecipe, classes: int, encoder: ClipResNet) -> FusedMo
         spatial=recipe.spatial,
         scale=recipe.scale,
         embedding=recipe.embedding,
+        standardise=recipe.standardise,
     )
 
 

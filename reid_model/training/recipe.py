@@ -16,6 +16,8 @@ from reid_model.text_guidance import Residual
 Mode = Literal["A", "B"]
 #: What the networks multiply in; parameters and losses are float32 throughout.
 Precision = Literal["float32", "bfloat16", "float16"]
+#: Teachers look ``once``, at the unchanged pictures, or ``always``, at each as it was changed.
+Look = Literal["once", "always"]
 #: How stage 2's learning rate falls: by ``decay`` at milestones, or by a cosine to its square.
 Fall = Literal["steps", "cosine"]
 
@@ -26,6 +28,7 @@ class ModelRecipe:
 
     ``image_size`` is height and width in pixels. ``texts`` False is the baseline: no prompts, no
     first stage and no comparison with texts. ``text_guidance`` adapts the texts to each picture.
+    ``standardise`` takes each picture's own mean and deviation out of it first.
     """
 
     width: int = 64
@@ -40,6 +43,7 @@ class ModelRecipe:
     texts: bool = True
     text_guidance: bool = True
     residual: Residual = "state"
+    standardise: bool = False
 
     def __post_init__(self) -> None:
         _at_least(1, output_dim=self.output_dim, layers=min(self.layers))
@@ -119,17 +123,17 @@ class Stage2Recipe:
             image_to_text=self.image_to_text,
         )
         _shares(smoothing=self.smoothing)
-        if self.fall not in get_args(Fall):
-            raise ValueError(f"fall must be steps or cosine, got {self.fall!r}")
+        _one_of(get_args(Fall), fall=self.fall)
         if list(self.milestones) != sorted(set(self.milestones)):
             raise ValueError(f"milestones must rise, got {self.milestones}")
 
 
 @dataclass(frozen=True, slots=True)
 class AugmentRecipe:
-    """How training pictures are changed: probabilities, and ``pad`` in pixels.
+    """How training pictures are changed: probabilities, ``pad`` in pixels, and ``hue``, how far
+    around the colour circle ``recolour`` may go.
 
-    The last four are 0 in the published recipe.
+    The published recipe has the first three alone. ``mix`` shows two people in one.
     """
 
     flip: float = 0.5
@@ -139,6 +143,8 @@ class AugmentRecipe:
     coarse: float = 0.0
     recolour: float = 0.0
     occlude: float = 0.0
+    mix: float = 0.0
+    hue: float = 0.05
 
     def __post_init__(self) -> None:
         _at_least(0, pad=self.pad)
@@ -149,12 +155,16 @@ class AugmentRecipe:
             coarse=self.coarse,
             recolour=self.recolour,
             occlude=self.occlude,
+            mix=self.mix,
         )
+        if not 0 <= self.hue <= 0.5:
+            raise ValueError(f"hue must be at most 0.5, half the circle, got {self.hue}")
 
 
 @dataclass(frozen=True, slots=True)
 class TeachingRecipe:
-    """Learning from other networks: who they are, and what each kind of likeness weighs.
+    """Learning from other networks: who they are, when they look at a picture, and what each kind
+    of likeness weighs.
 
     ``embedding`` is the cosine between a linear map of our embedding and theirs, ``similarity``
     compares the cosines of all pairs in a batch, ``neighbours`` those of near pairs, the more so
@@ -162,6 +172,7 @@ class TeachingRecipe:
     """
 
     teachers: tuple[str, ...] = ()
+    look: Look = "once"
     embedding: float = 1.0
     similarity: float = 10.0
     neighbours: float = 1.0
@@ -171,6 +182,7 @@ class TeachingRecipe:
         _at_least(
             0, embedding=self.embedding, similarity=self.similarity, neighbours=self.neighbours
         )
+        _one_of(get_args(Look), look=self.look)
         if self.temperature <= 0:
             raise ValueError(f"temperature must be above 0, got {self.temperature}")
 
@@ -193,9 +205,13 @@ class Recipe:
 
     def __post_init__(self) -> None:
         _at_least(0, seed=self.seed)
-        if self.precision not in get_args(Precision):
-            known: Sequence[str] = get_args(Precision)
-            raise ValueError(f"precision must be one of {', '.join(known)}, got {self.precision!r}")
+        _one_of(get_args(Precision), precision=self.precision)
+        named = self.model.texts or self.stage2.identity > 0 or self.stage2.triplet > 0
+        if self.augment.mix > 0 and (named or self.teaching.look != "always"):
+            raise ValueError(
+                "augment.mix makes pictures of nobody: learn from teachers alone, with "
+                "teaching.look always, stage2.identity and stage2.triplet 0 and model.texts false"
+            )
 
 
 def _at_least(least: float, **values: float) -> None:
@@ -208,3 +224,9 @@ def _shares(**values: float) -> None:
     for name, value in values.items():
         if not 0 <= value <= 1:
             raise ValueError(f"{name} must be within 0..1, got {value}")
+
+
+def _one_of(known: Sequence[str], **values: str) -> None:
+    for name, value in values.items():
+        if value not in known:
+            raise ValueError(f"{name} must be one of {', '.join(known)}, got {value!r}")

@@ -12,6 +12,7 @@ from torch import Tensor
 from reid_model.clip_resnet import ClipResNet
 from reid_model.clip_text import ClipText
 from reid_model.data.reid_set import ReidSet, class_labels
+from reid_model.embedder import Embedder
 from reid_model.parameters import count_parameters
 from reid_model.training.checkpoint import load_checkpoint
 from reid_model.training.epochs import batches_of, steps_of
@@ -23,6 +24,7 @@ from reid_model.training.optimiser import set_rate
 from reid_model.training.recipe import Recipe
 from reid_model.training.schedule import stage1_rate, stage2_rate
 from reid_model.training.state import State, begin, resumed, save, to_stage2
+from reid_model.training.teachers import teacher_of
 
 
 def train(
@@ -34,7 +36,7 @@ def train(
     encoder: ClipResNet | None = None,
     text_encoder: ClipText | None = None,
     start: dict[str, Tensor] | None = None,
-    teachers: Sequence[Tensor] = (),
+    teachers: Sequence[Tensor | Embedder] = (),
     workers: int = 0,
     resume: bool = False,
     report: Callable[[Progress], None] = lambda progress: None,
@@ -46,7 +48,8 @@ def train(
     ``encoder`` and ``text_encoder`` are where the training starts; the former is changed, and
     random when left out. ``start`` are weights of a `FusedEmbedder` that fits the recipe, instead
     of an encoder's. ``teachers`` belong to the names in the recipe, in their order: what each says
-    of the training pictures, embeddings ``(N, E)``.
+    of the unchanged training pictures, embeddings ``(N, E)``, or itself, to look at each picture as
+    it was changed.
 
     ``out`` gets ``model.safetensors`` with ``model.json`` (recipe, data, figures) beside it,
     ``curves.jsonl`` (a row an epoch) and ``checkpoints/``. With ``resume`` a training that was
@@ -62,11 +65,6 @@ def train(
         raise ValueError(
             f"the recipe names {len(recipe.teaching.teachers)} teachers, got {len(teachers)}"
         )
-    for teacher in teachers:
-        if len(teacher) != len(reid_set.train):
-            raise ValueError(
-                f"a teacher speaks of {len(teacher)} pictures, but there are {len(reid_set.train)}"
-            )
     labels = class_labels(reid_set.train)
     job = Job(
         recipe,
@@ -75,7 +73,7 @@ def train(
         out,
         device,
         text_encoder,
-        tuple(teachers),
+        tuple(teacher_of(given, len(reid_set.train)) for given in teachers),
         workers,
         report,
         stop,

@@ -29,7 +29,7 @@ def stage2_epoch(
     descent: Descent,
 ) -> Iterator[dict[str, Tensor]]:
     """Learn from each batch of pictures ``(B, 3, H, W)``, classes ``(B,)`` and what each teacher
-    says of the unchanged pictures ``(B, E)``; give its losses.
+    says of them ``(B, E)``; give its losses.
 
     ``texts`` are those of all classes ``(C, D)``; None is the baseline.
     """

@@ -55,7 +55,7 @@ def begin(job: Job, encoder: ClipResNet | None, start: dict[str, Tensor] | None 
 
 
 def _dimensions(job: Job) -> list[int]:
-    return [teacher.shape[1] for teacher in job.teachers]
+    return [teacher.dimension for teacher in job.teachers]
 
 
 def to_stage2(job: Job, state: State) -> None:

@@ -149,6 +149,19 @@ def test_no_pictures() -> None:
     assert trained().embed(pictures(0)).shape == (0, EMBEDDED)
 
 
+def test_a_standardised_picture_is_the_same_in_any_light() -> None:
+    light = torch.tensor([0.5, 1.7, 1.0])[:, None, None], torch.tensor([0.3, -1.0, 0.2])
+    other = pictures() * light[0] + light[1][:, None, None]
+    plain, model = trained(), trained(standardise=True)
+    model.load_state_dict(plain.state_dict())
+    with torch.inference_mode():
+        torch.testing.assert_close(model.embed(other), model.embed(pictures()), rtol=0, atol=1e-5)
+        assert (plain.embed(other) - plain.embed(pictures())).abs().max() > 1e-3
+        flat = model.embed(torch.full_like(pictures(), 0.7))
+        torch.testing.assert_close(flat, model.embed(torch.zeros_like(pictures())))
+        assert model.embed(pictures(0)).shape == (0, EMBEDDED)
+
+
 def test_options_rebuild_the_model_from_a_file() -> None:
     model = trained(mscsa_modules=2, spatial="literal", embedding="after")
     written = json.dumps(asdict(model.options))

@@ -148,14 +148,38 @@ def test_a_coarser_picture_has_less_detail() -> None:
 def test_other_colours_stay_near() -> None:
     red = torch.zeros((3, 8, 4), dtype=torch.uint8)
     red[0] = 150
-    found = [augment.recoloured(red, seeded(seed))[:, 0, 0] for seed in range(30)]
+    found = [augment.recoloured(red, seeded(seed), 0.05)[:, 0, 0] for seed in range(30)]
     assert len({tuple(colour.tolist()) for colour in found}) > 20
     assert all(int(colour.argmax()) == 0 for colour in found)
+    far = [augment.recoloured(red, seeded(seed), 0.5)[:, 0, 0] for seed in range(30)]
+    assert {int(colour.argmax()) for colour in far} == {0, 1, 2}
 
 
-def test_occlusion_needs_another_picture() -> None:
+def test_who_is_mixed_has_the_legs_of_somebody_else_or_lets_them_shine_through() -> None:
+    black, white = (torch.full((3, 40, 8), value, dtype=torch.uint8) for value in (0, 255))
+    halves, faint = set(), set()
+    for seed in range(60):
+        found = augment.mixed(black, white, seeded(seed))
+        assert (found.shape, found.dtype) == (black.shape, torch.uint8)
+        if found.unique().numel() == 2:
+            top = int((found[0, :, 0] == 0).sum())
+            assert not found[:, :top].any()
+            assert (found[:, top:] == 255).all()
+            halves.add(top)
+        else:
+            faint.add(int(found[0, 0, 0]))
+    assert len(halves) > 10
+    assert 10 <= min(halves) < max(halves) <= 30
+    assert len(faint) > 10
+    assert max(faint) <= 128
+
+
+@pytest.mark.parametrize("how", [{"occlude": 1.0}, {"mix": 1.0}])
+def test_some_changes_need_another_picture(how: dict[str, float]) -> None:
+    transform = TrainTransform(16, 8, **how)
     with pytest.raises(ValueError, match="second picture"):
-        EVERYTHING(some_picture(8, 4), seeded(0))
+        transform(some_picture(8, 4), seeded(0))
+    assert transform(some_picture(8, 4), seeded(0), lambda: some_picture(9, 5)).shape == (3, 16, 8)
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ def test_the_defaults_are_the_published_figures() -> None:
     assert recipe.seed == 1234
     augment = recipe.augment
     assert (augment.tight, augment.coarse, augment.recolour, augment.occlude) == (0, 0, 0, 0)
+    assert (augment.mix, recipe.model.standardise) == (0, False)
 
 
 @pytest.mark.parametrize(
@@ -40,7 +41,10 @@ def test_the_defaults_are_the_published_figures() -> None:
         (AugmentRecipe, {"pad": -1}, "pad must be at least 0"),
         (ModelRecipe, {"texts": False}, "text_guidance needs texts"),
         (ModelRecipe, {"layers": (3, 0, 6, 3)}, "layers must be at least 1"),
+        (AugmentRecipe, {"hue": 0.51}, "hue must be at most 0.5"),
         (TeachingRecipe, {"temperature": 0.0}, "temperature must be above 0"),
+        (TeachingRecipe, {"look": "never"}, "look must be one of once, always, got 'never'"),
+        (Stage2Recipe, {"fall": "wall"}, "fall must be one of steps, cosine, got 'wall'"),
         (Recipe, {"seed": -1}, "seed must be at least 0"),
         (Recipe, {"precision": "half"}, "precision must be one of float32, bfloat16, float16"),
     ],
@@ -48,3 +52,16 @@ def test_the_defaults_are_the_published_figures() -> None:
 def test_a_figure_out_of_range_is_refused(part: type, values: dict[str, object], said: str) -> None:
     with pytest.raises(ValueError, match=said):
         part(**values)
+
+
+def test_pictures_of_nobody_are_for_teachers_alone() -> None:
+    alone = {
+        "augment": AugmentRecipe(mix=0.1),
+        "model": ModelRecipe(texts=False, text_guidance=False),
+        "stage2": Stage2Recipe(identity=0, triplet=0),
+        "teaching": TeachingRecipe(("somebody",), look="always"),
+    }
+    Recipe(**alone)  # type: ignore[arg-type]
+    for part in ("model", "stage2", "teaching"):
+        with pytest.raises(ValueError, match=r"augment\.mix makes pictures of nobody"):
+            Recipe(**{name: value for name, value in alone.items() if name != part})  # type: ignore[arg-type]

@@ -6,8 +6,10 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from reid_toys import toy_model, toy_recipe, toy_text_encoder, write_toy_set
 from safetensors.torch import load_file
 from torch import Tensor
@@ -15,6 +17,7 @@ from torch import Tensor
 from reid_model.clip_text import ClipText
 from reid_model.data import ReidSet, class_labels
 from reid_model.data.folder import read_folder
+from reid_model.embedder import Embedder, EmbedderSpec
 from reid_model.training.checkpoint import load_checkpoint
 from reid_model.training.job import Progress
 from reid_model.training.recipe import (
@@ -279,6 +282,35 @@ def test_a_teacher_is_learned_from(toys: ReidSet, tmp_path: Path) -> None:
     trained(recipe, toys, tmp_path, report=told.append, teachers=[teacher])
     taught = [p.losses["teaching"] for p in told if p.what == "stage 2"]
     assert taught[-1] < 0.7 * taught[0]
+
+
+def test_a_teacher_who_looks_sees_what_the_student_sees(toys: ReidSet, tmp_path: Path) -> None:
+    seen: list[NDArray[np.uint8]] = []
+
+    def colours(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+        seen.append(pictures)
+        return pictures.mean(axis=(1, 2), dtype=np.float32)
+
+    spec = EmbedderSpec("onnx", 64, 32, "bgr", 1.0, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+    teacher = Embedder(colours, spec, "cpu", batch=64)
+    told: list[Progress] = []
+    recipe = replace(
+        plain(),
+        augment=AugmentRecipe(mix=0.5, occlude=0.2),
+        teaching=TeachingRecipe(("colours",), look="always"),
+        stage2=replace(plain().stage2, identity=0, triplet=0),
+    )
+    whole = trained(recipe, toys, tmp_path / "a", report=told.append, teachers=[teacher])
+    taught = [p.losses["teaching"] for p in told if p.what == "stage 2"]
+    assert taught[-1] < 0.7 * taught[0]
+    assert taught == pytest.approx([p.losses["loss"] for p in told if p.what == "stage 2"])
+    assert all(pictures.shape == (12, 64, 32, 3) for pictures in seen[1:])
+
+    kill = after_steps(21)
+    with pytest.raises(Killed):
+        trained(recipe, toys, tmp_path / "b", report=kill, teachers=[teacher], checkpoint_every_s=0)
+    again = trained(recipe, toys, tmp_path / "b", teachers=[teacher], resume=True)
+    assert same(whole, again)
 
 
 def test_a_training_is_not_overwritten_nor_mixed_with_another(

@@ -1,0 +1,37 @@
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from reid_model.data.transforms import IMAGENET
+from reid_model.embedder import Embedder, EmbedderSpec
+from reid_model.training.teachers import teacher_of
+
+
+def test_who_looked_once_says_the_same_whatever_became_of_the_picture() -> None:
+    said = torch.arange(12.0).reshape(4, 3)
+    teacher = teacher_of(said, 4)
+    assert teacher.dimension == 3
+    assert torch.equal(teacher.says([2, 0], torch.zeros(2, 3, 8, 4)), said[[2, 0]])
+    with pytest.raises(ValueError, match="a teacher speaks of 4 pictures, but there are 5"):
+        teacher_of(said, 5)
+
+
+def test_who_always_looks_gets_the_pixels_back() -> None:
+    shown = []
+
+    def forward(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+        shown.append(pictures)
+        return np.ones((len(pictures), 2), np.float32)
+
+    spec = EmbedderSpec("onnx", 8, 4, "bgr", 1.0, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+    teacher = teacher_of(Embedder(forward, spec, "cpu", batch=4), 100)
+    assert teacher.dimension == 2
+    random = torch.Generator().manual_seed(0)
+    rgb = torch.randint(256, (3, 3, 8, 4), generator=random, dtype=torch.uint8)
+    said = teacher.says([0, 1, 2], torch.stack([IMAGENET(picture) for picture in rgb]))
+    assert said.shape == (3, 2)
+    assert np.array_equal(shown[-1], rgb.flip(1).permute(0, 2, 3, 1).numpy())
+    # Noise may go beyond what a picture can hold.
+    teacher.says([0], torch.full((1, 3, 8, 4), 99.0))
+    assert (shown[-1] == 255).all()
