@@ -73,7 +73,11 @@ def coarser(image: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
 
 
 def mixed(image: torch.Tensor, other: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """uint8 ``(3, H, W)`` with the lower part of ``other``, or all of it shining through."""
+    """uint8 ``(3, H, W)`` with the lower part of ``other``, or all of it shining through.
+
+    ``other`` may have any size.
+    """
+    other = functional.resize(other, list(image.shape[1:]), antialias=True)
     if chance(0.5, generator):
         top = int(uniform(*_WAIST, generator) * image.shape[1])
         return torch.cat([image[:, :top], other[:, top:]], dim=1)

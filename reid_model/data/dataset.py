@@ -5,10 +5,13 @@ from collections.abc import Sequence
 import torch
 from torch.utils.data import Dataset
 
+from reid_model.data.augment import chance, mixed
 from reid_model.data.files import read_picture
 from reid_model.data.reid_set import ReidImage, class_labels
 from reid_model.data.transforms import EvaluationTransform, TrainTransform
 
+#: The class of a picture that shows two people in one.
+NOBODY = -1
 #: Index of a picture, and the seed of its changes.
 Key = tuple[int, int]
 
@@ -16,13 +19,18 @@ Key = tuple[int, int]
 class TrainingPictures(Dataset[tuple[torch.Tensor, int]]):
     """``(pixels (3, H, W), class)`` for a key ``(index, seed)``, the same in every process.
 
+    With the probability ``mix`` somebody else is mixed in, and the class is `NOBODY`.
+
     Made for ``DataLoader(pictures, batch_sampler=seeded(sampler.epoch(7), sampler.seed, 7))``.
     """
 
-    def __init__(self, images: Sequence[ReidImage], transform: TrainTransform) -> None:
+    def __init__(
+        self, images: Sequence[ReidImage], transform: TrainTransform, mix: float = 0.0
+    ) -> None:
         self.labels = class_labels(images)
         self._images = images
         self._transform = transform
+        self._mix = mix
 
     def __len__(self) -> int:
         return len(self._images)
@@ -31,13 +39,16 @@ class TrainingPictures(Dataset[tuple[torch.Tensor, int]]):
         """Raises ValueError when the file is no picture."""
         index, seed = key
         generator = torch.Generator().manual_seed(seed)
-        image = read_picture(self._images[index].path)
+        image, label = read_picture(self._images[index].path), int(self.labels[index])
 
         def other() -> torch.Tensor:
             index = int(torch.randint(len(self._images), (), generator=generator))
             return read_picture(self._images[index].path)
 
-        return self._transform(image, generator, other), int(self.labels[index])
+        # Nothing is drawn for nothing: the pictures of a recipe stay what they were.
+        if self._mix and chance(self._mix, generator):
+            image, label = mixed(image, other(), generator), NOBODY
+        return self._transform(image, generator, other), label
 
 
 class EvaluationPictures(Dataset[torch.Tensor]):

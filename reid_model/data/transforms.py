@@ -14,7 +14,6 @@ from reid_model.data.augment import (
     chance,
     coarser,
     erased,
-    mixed,
     occluded,
     recoloured,
     shifted,
@@ -60,8 +59,7 @@ class TrainTransform:
     Bicubic resize, mirroring, a border of ``pad`` black pixels and a random cut, normalising, and
     a box of noise: the published recipe. The probabilities that are 0 by default make a network
     sturdier against boxes that are too tight, coarse pictures, other cameras' colours, and people
-    behind something; ``mix`` makes people who do not exist. ``hue`` is how far colours may turn, of
-    the whole circle.
+    behind something. ``hue`` is how far colours may turn, of the whole circle.
     """
 
     height: int = 256
@@ -74,7 +72,6 @@ class TrainTransform:
     coarse: float = 0.0
     recolour: float = 0.0
     occlude: float = 0.0
-    mix: float = 0.0
     hue: float = 0.05
 
     def __call__(
@@ -85,17 +82,14 @@ class TrainTransform:
     ) -> torch.Tensor:
         """The same generator state gives the same result.
 
-        ``other`` reads a picture of somebody else, any size, that may stand in front or be mixed
-        in. Raises ValueError for what is no picture, and when ``occlude`` or ``mix`` is asked for
-        without ``other``.
+        ``other`` reads a picture of somebody else, any size, that may stand in front. Raises
+        ValueError for what is no picture, and when ``occlude`` is asked for without ``other``.
         """
         image = self._framed(image, generator)
         if chance(self.recolour, generator):
             image = recoloured(image, generator, self.hue)
-        if chance(self.mix, generator):
-            image = mixed(image, self._second(other), generator)
         if chance(self.occlude, generator):
-            image = occluded(image, self._second(other), generator)
+            image = occluded(image, self._in_front(other), generator)
         image = self.normalisation(image)
         return erased(image, generator) if chance(self.erase, generator) else image
 
@@ -110,9 +104,9 @@ class TrainTransform:
             image = image.flip(2)
         return shifted(image, self.pad, generator)
 
-    def _second(self, other: Callable[[], torch.Tensor] | None) -> torch.Tensor:
+    def _in_front(self, other: Callable[[], torch.Tensor] | None) -> torch.Tensor:
         if other is None:
-            raise ValueError("occlude and mix need a second picture")
+            raise ValueError("occlude needs a second picture to cut from")
         return _resized(other(), self.height, self.width, "bicubic")
 
 

@@ -48,7 +48,6 @@ def train_transform(recipe: Recipe) -> TrainTransform:
         coarse=augment.coarse,
         recolour=augment.recolour,
         occlude=augment.occlude,
-        mix=augment.mix,
         hue=augment.hue,
     )
 

@@ -94,7 +94,7 @@ def _stage1_steps(
 
 def _stage2_steps(job: Job, state: State, batches: list[list[int]]) -> Iterator[dict[str, Tensor]]:
     recipe = job.recipe
-    training = TrainingPictures(job.reid_set.train, train_transform(recipe))
+    training = TrainingPictures(job.reid_set.train, train_transform(recipe), recipe.augment.mix)
     left = batches[state.step :]
     keys = seeded(batches, recipe.seed, state.epoch)[state.step :]
     read = zip(left, loader(training, keys, job.workers), strict=True)

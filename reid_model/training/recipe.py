@@ -133,7 +133,8 @@ class AugmentRecipe:
     """How training pictures are changed: probabilities, ``pad`` in pixels, and ``hue``, how far
     around the colour circle ``recolour`` may go.
 
-    The published recipe has the first three alone. ``mix`` shows two people in one.
+    The published recipe has the first three alone. ``mix`` shows two people in one, who is nobody:
+    such a picture is judged by teachers only.
     """
 
     flip: float = 0.5
@@ -206,11 +207,10 @@ class Recipe:
     def __post_init__(self) -> None:
         _at_least(0, seed=self.seed)
         _one_of(get_args(Precision), precision=self.precision)
-        named = self.model.texts or self.stage2.identity > 0 or self.stage2.triplet > 0
-        if self.augment.mix > 0 and (named or self.teaching.look != "always"):
+        if self.augment.mix > 0 and self.teaching.look != "always":
             raise ValueError(
-                "augment.mix makes pictures of nobody: learn from teachers alone, with "
-                "teaching.look always, stage2.identity and stage2.triplet 0 and model.texts false"
+                "augment.mix makes pictures of nobody, which only teachers can judge: "
+                "set teaching.look to always, or mix to 0"
             )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import torch
 from torch import Tensor, nn
 
+from reid_model.data.dataset import NOBODY
 from reid_model.losses import (
     Stage2Weights,
     cosine_distillation,
@@ -29,7 +30,7 @@ def stage2_epoch(
     descent: Descent,
 ) -> Iterator[dict[str, Tensor]]:
     """Learn from each batch of pictures ``(B, 3, H, W)``, classes ``(B,)`` and what each teacher
-    says of them ``(B, E)``; give its losses.
+    says of them ``(B, E)``; give its losses. From a picture of `NOBODY` only teachers are learned.
 
     ``texts`` are those of all classes ``(C, D)``; None is the baseline.
     """
@@ -37,15 +38,16 @@ def stage2_epoch(
     weights = Stage2Weights(recipe.identity, recipe.triplet, recipe.image_to_text)
     for pictures, labels, theirs in batches:
         pictures, labels = placed(pictures, descent.device), labels.to(descent.device)
+        somebody = labels != NOBODY  # (B,)
         with descent.autocast():
             output = parts.model(pictures)
-            compared = _compared(parts, texts, output.y3, recipe.plain_texts)
+            compared = _compared(parts, texts, output.y3[somebody], recipe.plain_texts)
         loss = stage2_loss(
-            output.scores,
-            output.features,
-            output.f_proj,
+            [scores[somebody] for scores in output.scores],
+            [features[somebody] for features in output.features],
+            output.f_proj[somebody],
             compared,
-            labels,
+            labels[somebody],
             weights,
             smoothing=recipe.smoothing,
             margin=recipe.margin,

@@ -9,7 +9,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from reid_model.data import ReidImage
-from reid_model.data.dataset import EvaluationPictures, TrainingPictures, seeded
+from reid_model.data.dataset import NOBODY, EvaluationPictures, TrainingPictures, seeded
 from reid_model.data.files import read_picture
 from reid_model.data.sampler import PKSampler
 from reid_model.data.transforms import EvaluationTransform, TrainTransform
@@ -50,6 +50,20 @@ def test_files_that_are_no_pictures(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(content)
         with pytest.raises(ValueError, match=f"{name} cannot be read"):
             read_picture(tmp_path / name)
+
+
+def test_who_is_mixed_is_nobody(images: list[ReidImage]) -> None:
+    same, mixed = (
+        TrainingPictures(images, TrainTransform(16, 8, flip=0, pad=0, erase=0), mix=mix)
+        for mix in (0.0, 0.5)
+    )
+    found = [mixed[1, seed] for seed in range(60)]
+    assert 15 < sum(label == NOBODY for _, label in found) < 45
+    somebody = [pixels for pixels, label in found if label != NOBODY]
+    assert all(torch.equal(pixels, same[1, 0][0]) for pixels in somebody)
+    nobody = [pixels for pixels, label in found if label == NOBODY]
+    assert sum(torch.equal(pixels, same[1, 0][0]) for pixels in nobody) < len(nobody) / 2
+    assert all(torch.equal(mixed[1, seed][0], found[seed][0]) for seed in range(60))
 
 
 def test_training_pictures(images: list[ReidImage]) -> None:
