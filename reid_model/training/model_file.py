@@ -1,6 +1,6 @@
 """The trained embedder as a file: safetensors that say how to build the network they fit."""
 
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -37,10 +37,11 @@ def save_model(
 def load_model(path: Path) -> tuple[FusedEmbedder, ModelRecipe]:
     """The embedder in eval mode, and how it was built.
 
-    Raises ValueError when the file is missing, damaged, or not one of `save_model`.
+    Raises ValueError when the file is missing, damaged, not one of `save_model`, or one of a newer
+    fusetrack that knows more ways to build a model.
     """
     header, state = _read(path)
-    recipe = _recipe(header["model"])
+    recipe = _recipe(path, header["model"])
     embedder = new_model(recipe, 1, build_encoder(recipe)).deploy()
     try:
         embedder.load_state_dict(state)
@@ -68,6 +69,12 @@ def _read(path: Path) -> tuple[Any, dict[str, torch.Tensor]]:
     return read_weights_file(path, _FORMAT, "model of `fusetrack reid train`")
 
 
-def _recipe(values: dict[str, Any]) -> ModelRecipe:
+def _recipe(path: Path, values: dict[str, Any]) -> ModelRecipe:
+    unknown = sorted(values.keys() - {part.name for part in fields(ModelRecipe)})
+    if unknown:
+        raise ValueError(
+            f"{path} was written by a newer fusetrack: {', '.join(unknown)} is not known to this "
+            "one. Update fusetrack, or take another model"
+        )
     lists = {key: tuple(value) for key, value in values.items() if isinstance(value, list)}
     return ModelRecipe(**{**values, **lists})

@@ -1,3 +1,5 @@
+import json
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -68,6 +70,20 @@ def test_a_wrong_file_is_named(tmp_path: Path) -> None:
         load_model(path)
     save_file({"weight": torch.zeros(2)}, path)
     with pytest.raises(ValueError, match="no model of `fusetrack reid train`"):
+        load_model(path)
+
+
+def test_a_file_from_before_a_choice_was_there_and_one_from_after(tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    saved(path, toy_model())
+    values = asdict(toy_model())
+    older = {name: value for name, value in values.items() if name != "standardise"}
+    header = {"model": older, "similarity": None}
+    save_file(load_file(path), path, {"fusetrack-reid-1": json.dumps(header)})
+    assert load_model(path)[1] == toy_model()
+    header["model"] = {**values, "smell": True, "taste": 1}
+    save_file(load_file(path), path, {"fusetrack-reid-1": json.dumps(header)})
+    with pytest.raises(ValueError, match="newer fusetrack: smell, taste is not known"):
         load_model(path)
 
 
