@@ -18,10 +18,15 @@ def start_of(path: Path, recipe: ModelRecipe) -> dict[str, Tensor]:
     """The weights of a `save_model` file, or all that a training's folder has learned, for pictures
     of the recipe's size; names are those of `Parts`.
 
-    Raises ValueError when there is nothing to start from, as `load_model` and `load_checkpoint`.
+    Raises ValueError when there is nothing to start from, as `load_model` and `load_checkpoint`,
+    and for a model of standardised pictures when the recipe's are not.
     """
-    state, size = _learned(path) if path.is_dir() else _deployed(path)
-    old, new = (grid_of(one, 16, 16) for one in (size, recipe.image_size))
+    state, theirs = _learned(path) if path.is_dir() else _deployed(path)
+    if theirs.standardise and not recipe.standardise:
+        raise ValueError(
+            f"{path} knows standardised pictures only: set model.standardise to true in the recipe"
+        )
+    old, new = (grid_of(one.image_size, 16, 16) for one in (theirs, recipe))
     if old != new:
         state[_POSITIONS] = stretched(state[_POSITIONS], old, new)
     return state
@@ -47,15 +52,13 @@ def set_out_from(parts: Parts, start: dict[str, Tensor]) -> None:
     parts.load_state_dict(fitting, strict=False)
 
 
-def _deployed(path: Path) -> tuple[dict[str, Tensor], tuple[int, int]]:
+def _deployed(path: Path) -> tuple[dict[str, Tensor], ModelRecipe]:
     embedder, recipe = load_model(path)
-    state = {f"model.{name}": value for name, value in embedder.state_dict().items()}
-    return state, recipe.image_size
+    return {f"model.{name}": value for name, value in embedder.state_dict().items()}, recipe
 
 
-def _learned(folder: Path) -> tuple[dict[str, Tensor], tuple[int, int]]:
+def _learned(folder: Path) -> tuple[dict[str, Tensor], ModelRecipe]:
     content = load_checkpoint(folder / "checkpoints")
     if content is None:
         raise ValueError(f"{folder} holds no training to start from")
-    height, width = content["recipe"]["model"]["image_size"]
-    return content["parts"], (height, width)
+    return content["parts"], ModelRecipe(**content["recipe"]["model"])

@@ -14,6 +14,7 @@ from reid_model.training.job import Job
 from reid_model.training.optimiser import stage_optimiser
 from reid_model.training.parts import Parts, build_encoder, build_parts
 from reid_model.training.precision import Descent, new_scaler
+from reid_model.training.recipe import Recipe
 from reid_model.training.stage1 import class_texts
 from reid_model.training.start import set_out_from
 
@@ -126,7 +127,7 @@ def _descent(job: Job, parts: Parts, stage: int) -> Descent:
 
 
 def _check_same(job: Job, content: dict[str, Any]) -> None:
-    ours, theirs = asdict(job.recipe), content["recipe"]
+    ours, theirs = asdict(job.recipe), _completed(content["recipe"])
     changed = sorted(key for key in ours if ours[key] != theirs.get(key))
     if changed:
         raise ValueError(
@@ -138,6 +139,15 @@ def _check_same(job: Job, content: dict[str, Any]) -> None:
             f"{job.out} was trained on other pictures than those given now: "
             "resume with the same ones, or choose another folder"
         )
+
+
+def _completed(recipe: dict[str, Any]) -> dict[str, Any]:
+    """A recipe from before some choice was there, with what it meant all along."""
+    defaults = asdict(Recipe())
+    return {
+        name: {**defaults[name], **part} if isinstance(part, dict) else part
+        for name, part in recipe.items()
+    }
 
 
 def _random_state(device: str) -> list[Tensor]:

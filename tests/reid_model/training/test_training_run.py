@@ -18,7 +18,7 @@ from reid_model.clip_text import ClipText
 from reid_model.data import ReidSet, class_labels
 from reid_model.data.folder import read_folder
 from reid_model.embedder import Embedder, EmbedderSpec
-from reid_model.training.checkpoint import load_checkpoint
+from reid_model.training.checkpoint import load_checkpoint, save_checkpoint
 from reid_model.training.job import Progress
 from reid_model.training.recipe import (
     AugmentRecipe,
@@ -339,6 +339,17 @@ def test_a_training_is_not_overwritten_nor_mixed_with_another(
     fewer = replace(toys, train=toys.train[:-1])
     with pytest.raises(ValueError, match="on other pictures"):
         train(plain(), fewer, tmp_path, resume=True)
+
+
+def test_a_training_from_before_a_choice_was_there_goes_on(toys: ReidSet, tmp_path: Path) -> None:
+    whole = trained(plain(), toys, tmp_path / "whole")
+    with pytest.raises(Killed):
+        trained(plain(), toys, tmp_path / "out", report=after_steps(9), checkpoint_every_s=0)
+    content = load_checkpoint(tmp_path / "out" / "checkpoints")
+    assert content is not None
+    del content["recipe"]["model"]["standardise"], content["recipe"]["teaching"]["look"]
+    save_checkpoint(tmp_path / "out" / "checkpoints", content["steps"] + 1, content)
+    assert same(whole, trained(plain(), toys, tmp_path / "out", resume=True))
 
 
 def test_what_does_not_fit_is_refused(toys: ReidSet, tmp_path: Path) -> None:

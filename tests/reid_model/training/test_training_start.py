@@ -70,6 +70,11 @@ def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
     save_model(path, new_model(BEFORE, 6, build_encoder(BEFORE)).deploy(), BEFORE)
     with pytest.raises(ValueError, match=r"another architecture: model\.trunk\.encoder"):
         set_out_from(parts_of(replace(BEFORE, width=6, output_dim=16)), start_of(path, BEFORE))
+    bright = replace(BEFORE, standardise=True)
+    save_model(path, new_model(bright, 6, build_encoder(bright)).deploy(), bright)
+    with pytest.raises(ValueError, match=r"set model\.standardise to true"):
+        start_of(path, BEFORE)
+    assert start_of(path, bright)
     with pytest.raises(ValueError, match="holds no training to start from"):
         start_of(tmp_path, BEFORE)
     with pytest.raises(ValueError, match="does not exist"):
