@@ -13,7 +13,7 @@ from reid_model.export import FORMATS, export_model
 from reid_model.openvino_runtime import core
 from reid_model.trained_embedder import trained_spec
 
-RECIPE = toy_model(embedding="after")
+RECIPE = toy_model(embedding="after", standardise=True)
 NAMES = {"onnx": "model.onnx", "openvino": "model.xml", "torchscript": "model.pt"}
 
 

@@ -30,9 +30,10 @@ def saved(path: Path, recipe: ModelRecipe) -> FusedEmbedder:
         SMALL,
         LARGER,
         toy_model(embedding="after", normalisation="count"),
+        toy_model(embedding="after", standardise=True),
         toy_model(embedding="after", spatial="literal", scale="inverse_sqrt"),
     ],
-    ids=["small", "larger", "count", "literal"],
+    ids=["small", "larger", "count", "standardised", "literal"],
 )
 def test_openvino_agrees_with_torch(tmp_path: Path, recipe: ModelRecipe) -> None:
     path = tmp_path / "model.safetensors"
