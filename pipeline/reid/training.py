@@ -80,12 +80,13 @@ def teachers_of(
 
     Raises UserError as `open_model`, and for files that are no pictures.
     """
-    models = [open_model(name, device) for name in recipe.teaching.teachers]
+    names = recipe.teaching.teachers
     if recipe.teaching.look == "always":
-        return models
+        return [open_model(name, device) for name in names]
     paths = [image.path for image in reid_set.train]
     return [
-        torch.from_numpy(np.concatenate(list(embeddings(model, paths, tell)))) for model in models
+        torch.from_numpy(np.concatenate(list(embeddings(open_model(name, device), paths, tell))))
+        for name in names
     ]
 
 

@@ -33,6 +33,12 @@ class Normalisation:
         mean, std = torch.tensor(self.mean), torch.tensor(self.std)
         return (image.contiguous().float() / 255 - mean[:, None, None]) / std[:, None, None]
 
+    def undone(self, images: torch.Tensor) -> torch.Tensor:
+        """Normalised ``(..., 3, H, W)`` to uint8; what no picture can hold becomes 0 or 255."""
+        mean, std = torch.tensor(self.mean), torch.tensor(self.std)
+        values = (images * std[:, None, None] + mean[:, None, None]) * 255
+        return values.round().clamp(0, 255).to(torch.uint8)
+
 
 #: For the ResNet family and for CLIP's ViT.
 IMAGENET = Normalisation((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))

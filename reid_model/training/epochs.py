@@ -7,6 +7,7 @@ from torch import Tensor
 
 from reid_model.data.dataset import EvaluationPictures, TrainingPictures, seeded
 from reid_model.data.sampler import PKSampler
+from reid_model.training.answers import Answers
 from reid_model.training.batches import (
     evaluation_transform,
     loader,
@@ -20,6 +21,9 @@ from reid_model.training.stage1 import set_stage1_modes, stage1_epoch
 from reid_model.training.stage2 import stage2_epoch
 from reid_model.training.state import State
 
+#: The folder of what teachers said, in that of the training.
+ANSWERS = "answers"
+
 
 def batches_of(job: Job, state: State) -> list[list[int]]:
     """Which pictures meet in each batch of the state's epoch, done or not.
@@ -30,8 +34,14 @@ def batches_of(job: Job, state: State) -> list[list[int]]:
     if state.stage == 1:
         return random_batches(len(job.labels), job.recipe.stage1.batch, seed, state.epoch)
     recipe = job.recipe.stage2
-    every = PKSampler(job.labels, seed, recipe.identities, recipe.images).epoch(state.epoch)
+    every = PKSampler(job.labels, seed, recipe.identities, recipe.images).epoch(_shown(job, state))
     return every[: recipe.batches]
+
+
+def _shown(job: Job, state: State) -> int:
+    """The epoch of stage 2 whose pictures are shown: its own, or an earlier one's again."""
+    repeat = job.recipe.teaching.repeat
+    return (state.epoch - 1) % repeat + 1 if repeat else state.epoch
 
 
 def steps_of(job: Job, state: State, batches: list[list[int]]) -> Iterator[dict[str, Tensor]]:
@@ -95,17 +105,36 @@ def _stage1_steps(
 def _stage2_steps(job: Job, state: State, batches: list[list[int]]) -> Iterator[dict[str, Tensor]]:
     recipe = job.recipe
     training = TrainingPictures(job.reid_set.train, train_transform(recipe), recipe.augment.mix)
-    left = batches[state.step :]
-    keys = seeded(batches, recipe.seed, state.epoch)[state.step :]
-    read = zip(left, loader(training, keys, job.workers), strict=True)
+    keys = seeded(batches, recipe.seed, _shown(job, state))[state.step :]
     return stage2_epoch(
         state.parts,
         state.texts,
-        (
-            (pictures, labels, [teacher.says(batch, pictures) for teacher in job.teachers])
-            for batch, (pictures, labels) in read
-        ),
+        _taught(job, state, batches, loader(training, keys, job.workers)),
         recipe.stage2,
         recipe.teaching,
         state.descent,
     )
+
+
+def _taught(
+    job: Job,
+    state: State,
+    batches: list[list[int]],
+    read: Iterable[tuple[Tensor, Tensor]],
+) -> Iterator[tuple[Tensor, Tensor, list[Tensor]]]:
+    """The batches that are left, as ``read``, with what each teacher says of them."""
+    known = _answers(job, state, len(batches))
+    steps = range(state.step, len(batches))
+    for step, (pictures, labels) in zip(steps, read, strict=True):
+
+        def ask(step: int = step, pictures: Tensor = pictures) -> list[Tensor]:
+            return [teacher.says(batches[step], pictures) for teacher in job.teachers]
+
+        yield pictures, labels, ask() if known is None else known.to(step, ask)
+
+
+def _answers(job: Job, state: State, batches: int) -> Answers | None:
+    """Where what teachers say is kept, if the epoch's pictures come again."""
+    if not job.recipe.teaching.repeat:
+        return None
+    return Answers(job.out / ANSWERS, _shown(job, state), batches)

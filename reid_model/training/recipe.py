@@ -159,7 +159,7 @@ class AugmentRecipe:
             mix=self.mix,
         )
         if not 0 <= self.hue <= 0.5:
-            raise ValueError(f"hue must be at most 0.5, half the circle, got {self.hue}")
+            raise ValueError(f"hue must be within 0..0.5, half the circle, got {self.hue}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,10 +170,14 @@ class TeachingRecipe:
     ``embedding`` is the cosine between a linear map of our embedding and theirs, ``similarity``
     compares the cosines of all pairs in a batch, ``neighbours`` those of near pairs, the more so
     the lower ``temperature``. Each is averaged over the teachers.
+
+    After ``repeat`` epochs the same pictures come again, changed as they were, and what teachers
+    said of them is read from disk; 0 is never.
     """
 
     teachers: tuple[str, ...] = ()
     look: Look = "once"
+    repeat: int = 0
     embedding: float = 1.0
     similarity: float = 10.0
     neighbours: float = 1.0
@@ -181,9 +185,17 @@ class TeachingRecipe:
 
     def __post_init__(self) -> None:
         _at_least(
-            0, embedding=self.embedding, similarity=self.similarity, neighbours=self.neighbours
+            0,
+            repeat=self.repeat,
+            embedding=self.embedding,
+            similarity=self.similarity,
+            neighbours=self.neighbours,
         )
         _one_of(get_args(Look), look=self.look)
+        if self.repeat and self.look != "always":
+            raise ValueError(
+                "repeat keeps what teachers say of changed pictures: set look to always, or it to 0"
+            )
         if self.temperature <= 0:
             raise ValueError(f"temperature must be above 0, got {self.temperature}")
 

@@ -1,6 +1,7 @@
 """A whole training: from a recipe and pictures to a model on disk."""
 
 import math
+import shutil
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
@@ -15,7 +16,7 @@ from reid_model.data.reid_set import ReidSet, class_labels
 from reid_model.embedder import Embedder
 from reid_model.parameters import count_parameters
 from reid_model.training.checkpoint import load_checkpoint
-from reid_model.training.epochs import batches_of, steps_of
+from reid_model.training.epochs import ANSWERS, batches_of, steps_of
 from reid_model.training.files import write_json, write_lines
 from reid_model.training.job import Job, Progress, Stopped
 from reid_model.training.measure import measure
@@ -73,7 +74,7 @@ def train(
         out,
         device,
         text_encoder,
-        tuple(teacher_of(given, len(reid_set.train)) for given in teachers),
+        tuple(teacher_of(it, len(reid_set.train), recipe.teaching.look) for it in teachers),
         workers,
         report,
         stop,
@@ -93,11 +94,16 @@ def _state(
     job.out.mkdir(parents=True, exist_ok=True)
     if job.text_encoder is not None:
         job.text_encoder.to(job.device).requires_grad_(False).eval()
-    if resume:
-        return resumed(job, encoder) or begin(job, encoder, start)
+    if resume and (state := resumed(job, encoder)) is not None:
+        return state
     if load_checkpoint(job.out / "checkpoints") is not None:
         raise ValueError(f"{job.out} holds a training already: resume it, or choose another folder")
+    _forget_answers(job)
     return begin(job, encoder, start)
+
+
+def _forget_answers(job: Job) -> None:
+    shutil.rmtree(job.out / ANSWERS, ignore_errors=True)
 
 
 def _train(job: Job, state: State) -> Path:
@@ -203,4 +209,5 @@ def _finish(job: Job, state: State) -> Path:
         "recipe": asdict(recipe),
     }
     write_json(path.with_suffix(".json"), card)
+    _forget_answers(job)
     return path

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from reid_model.data.transforms import IMAGENET
 from reid_model.embedder import Embedder
+from reid_model.training.recipe import Look
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +27,15 @@ class Teacher:
     says: Callable[[list[int], Tensor], Tensor]
 
 
-def teacher_of(given: Tensor | Embedder, pictures: int) -> Teacher:
+def teacher_of(given: Tensor | Embedder, pictures: int, look: Look) -> Teacher:
     """The one who said ``(N, E)`` of the unchanged pictures, or who looks at each changed one.
 
-    Raises ValueError when there are not as many as the ``pictures`` of the set.
+    Raises ValueError when it is not who ``look`` asks for, or when there are not as many answers
+    as the ``pictures`` of the set.
     """
+    if isinstance(given, Embedder) != (look == "always"):
+        wanted = {"always": "the network itself", "once": "what it says of the unchanged pictures"}
+        raise ValueError(f"a teacher that looks {look} must be given as {wanted[look]}")
     if isinstance(given, Embedder):
         return Teacher(given.dimension, lambda places, seen: _embedded(given, seen))
     if len(given) != pictures:
@@ -40,11 +44,5 @@ def teacher_of(given: Tensor | Embedder, pictures: int) -> Teacher:
 
 
 def _embedded(embedder: Embedder, seen: Tensor) -> Tensor:
-    return torch.from_numpy(embedder.embed(list(_as_crops(seen))))
-
-
-def _as_crops(seen: Tensor) -> NDArray[np.uint8]:
-    """Normalised RGB ``(B, 3, H, W)`` as BGR pictures ``(B, H, W, 3)``, uint8."""
-    mean, std = (torch.tensor(of)[:, None, None] for of in (IMAGENET.mean, IMAGENET.std))
-    pixels = ((seen * std + mean) * 255).round().clamp(0, 255).to(torch.uint8)
-    return np.ascontiguousarray(pixels.flip(1).permute(0, 2, 3, 1).numpy())
+    bgr = IMAGENET.undone(seen).flip(1).permute(0, 2, 3, 1)  # (B, H, W, 3)
+    return torch.from_numpy(embedder.embed(list(np.ascontiguousarray(bgr.numpy()))))

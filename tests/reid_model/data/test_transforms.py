@@ -54,6 +54,14 @@ def test_normalisation() -> None:
     assert found[:, 0, 0].tolist() == pytest.approx([1, -1, -0.6])
 
 
+def test_normalising_is_undone_to_the_pixel() -> None:
+    every = torch.arange(256, dtype=torch.uint8).repeat(3, 1).reshape(3, 16, 16)
+    both = torch.stack([IMAGENET(every), IMAGENET(every.flip(1))])
+    assert torch.equal(IMAGENET.undone(both), torch.stack([every, every.flip(1)]))
+    beyond = IMAGENET.undone(torch.tensor([-99.0, 99.0]).expand(3, 1, 2))
+    assert torch.equal(beyond, torch.tensor([0, 255], dtype=torch.uint8).expand(3, 1, 2))
+
+
 def test_the_generator_decides_everything() -> None:
     picture, other = some_picture(100, 40), some_picture(90, 60, seed=1)
     results = [EVERYTHING(picture, seeded(seed), lambda: other) for seed in (5, 5, 6)]

@@ -1,6 +1,7 @@
 """Whole trainings of a tiny network on a tiny set."""
 
 import json
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cache
@@ -314,6 +315,58 @@ def test_a_teacher_who_looks_sees_what_the_student_sees(toys: ReidSet, tmp_path:
         trained(recipe, toys, tmp_path / "b", report=kill, teachers=[teacher], checkpoint_every_s=0)
     again = trained(recipe, toys, tmp_path / "b", teachers=[teacher], resume=True)
     assert same(whole, again)
+
+
+def repeating(epochs: int, repeat: int) -> Recipe:
+    """A teacher looks, and pictures come again after ``repeat`` epochs."""
+    return replace(
+        plain(),
+        stage2=replace(plain().stage2, epochs=epochs),
+        augment=AugmentRecipe(mix=0.3),
+        teaching=TeachingRecipe(("colours",), look="always", repeat=repeat),
+    )
+
+
+def test_pictures_come_again_without_their_teacher_being_asked(
+    toys: ReidSet, tmp_path: Path
+) -> None:
+    def asked(epochs: int, repeat: int) -> int:
+        seen: list[NDArray[np.uint8]] = []
+        out = tmp_path / f"{epochs} epochs, {repeat}"
+        trained(repeating(epochs, repeat), toys, out, teachers=[colour_teacher(seen)])
+        assert not (out / "answers").exists()
+        return len(seen)
+
+    assert asked(2, 0) == asked(2, 2) == asked(5, 2) < asked(5, 0)
+
+
+@pytest.mark.parametrize("steps", [1, 4, 8])
+def test_a_stopped_training_whose_pictures_come_again_loses_nothing(
+    toys: ReidSet, tmp_path: Path, steps: int
+) -> None:
+    def taught(out: str, **how: object) -> dict[str, Tensor]:
+        teachers = [colour_teacher([])]
+        return trained(repeating(5, 2), toys, tmp_path / out, teachers=teachers, **how)
+
+    with pytest.raises(Killed):
+        taught("stopped", report=after_steps(steps), checkpoint_every_s=0)
+    assert same(taught("stopped", resume=True), taught("whole"))
+
+
+def test_what_teachers_said_in_another_training_is_forgotten(toys: ReidSet, tmp_path: Path) -> None:
+    with pytest.raises(Killed):
+        trained(
+            repeating(5, 2),
+            toys,
+            tmp_path,
+            teachers=[colour_teacher([])],
+            report=after_steps(8),
+            checkpoint_every_s=math.inf,
+        )
+    assert list((tmp_path / "answers").iterdir())
+    seen: list[NDArray[np.uint8]] = []
+    trained(repeating(1, 1), toys, tmp_path, teachers=[colour_teacher(seen)], resume=True)
+    assert len(seen) > 1
 
 
 def test_from_pictures_of_nobody_only_teachers_are_learned(toys: ReidSet, tmp_path: Path) -> None:
