@@ -13,6 +13,9 @@ from reid_model.data.reid_set import ReidImage
 # So many pairs of two people say all there is to say.
 _STRANGERS = 1_000_000
 _BLOCK = 512
+#: So much more alike people are before cameras that the training did not see. On PETS 2009 the bare
+#: fit links strangers; 0.015 mends half of that, and from 0.03 to 0.05 nothing changes.
+_ELSEWHERE = 0.03
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,7 @@ class _Pairs(NamedTuple):
 def fit_similarity(vectors: NDArray[np.float32], images: Sequence[ReidImage]) -> SimilarityFit:
     """Fit the lines on unit vectors ``(N, D)`` of ``images``, on pairs of them within a folder.
 
+    The midpoints are raised, for the network will work before other cameras than it was fitted on.
     Pairs of two folders are left out: pictures of two data sets are told apart too easily. Pairs
     of one person are taken all; of those of two people, where they are millions, every so many.
     """
@@ -79,8 +83,10 @@ def _pairs(vectors: NDArray[np.float32], images: Sequence[ReidImage]) -> tuple[_
 
 
 def _line(pairs: _Pairs) -> SimilarityLine | None:
-    both = len(pairs.same) and len(pairs.strangers)
-    return fit_line(pairs.same, pairs.strangers) if both else None
+    if not (len(pairs.same) and len(pairs.strangers)):
+        return None
+    line = fit_line(pairs.same, pairs.strangers)
+    return SimilarityLine(line.slope, round(line.midpoint + _ELSEWHERE, 3))
 
 
 def fit_line(same: NDArray[np.float32], strangers: NDArray[np.float32]) -> SimilarityLine:

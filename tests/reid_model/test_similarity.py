@@ -47,6 +47,18 @@ def test_what_was_not_seen_is_not_guessed() -> None:
     assert found == SimilarityFit(None, None, 0.5)
 
 
+def test_before_other_cameras_people_are_more_alike_than_in_the_fit() -> None:
+    pictures, people = many()
+    found = fit_similarity(pictures, people)
+    assert found.other_cameras is not None
+    pairs = [(a, b) for a in range(400) for b in range(a) if people[a].camera != people[b].camera]
+    cosines = np.array([pictures[a] @ pictures[b] for a, b in pairs], np.float32)
+    one_person = np.array([people[a].identity == people[b].identity for a, b in pairs])
+    bare = fit_line(cosines[one_person], cosines[~one_person])
+    assert found.other_cameras.slope == pytest.approx(bare.slope, abs=0.1)
+    assert found.other_cameras.midpoint == pytest.approx(bare.midpoint + 0.03, abs=0.002)
+
+
 def many() -> tuple[np.ndarray, list[ReidImage]]:
     """40 people, 10 pictures each by three cameras."""
     random = np.random.default_rng(3)
