@@ -103,7 +103,9 @@ def _state(
 
 
 def _forget_answers(job: Job) -> None:
-    shutil.rmtree(job.out / ANSWERS, ignore_errors=True)
+    # Answers that cannot be deleted would be taken for this training's: an error is better.
+    if (job.out / ANSWERS).exists():
+        shutil.rmtree(job.out / ANSWERS)
 
 
 def _train(job: Job, state: State) -> Path:
