@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline.config import SiteConfig
+from pipeline.config.schema import SiteConfig
 from pipeline.run_directory.reader import RunDirectory
 
 
@@ -15,13 +15,13 @@ def follow(
     A source is what the command line takes: a video, a folder of pictures, a glob, a URL, or
     recorded detections; ``NAME=SOURCE`` names its camera. Raises UserError for bad input.
     """
-    from pipeline.run import run_site
-    from pipeline.site import with_options
+    from pipeline.runtime.run import run_site
+    from pipeline.runtime.site_options import with_options
 
     site = with_options(config or SiteConfig(), [str(source) for source in sources], {})
     run = run_site(site, out)
     if site.recording.video:
-        from pipeline.render import render_videos
+        from pipeline.pictures.render import render_videos
 
         render_videos(run)
     return run

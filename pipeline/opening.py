@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.config import SiteConfig, TrackerConfig
+from pipeline.config.schema import SiteConfig, TrackerConfig
 from pipeline.devices import resolve_device
 from pipeline.errors import UserError
 from pipeline.node.camera import LINK, open_tracker, tracker_name, view_of
@@ -17,14 +17,14 @@ from pipeline.reid.embedding import (
     unknown_calibration,
 )
 from pipeline.sources import Source, open_source
-from pipeline.sources.kinds import kind_of
 from pipeline.sources.recorded import RecordedSource
+from pipeline.sources.source_kinds import kind_of
 from trackers.association.appearance import Calibration
 from trackers.association.association import Rules
 from trackers.association.ground_association import GroundAssociation
 from trackers.association.motion import Limits
 from trackers.association.topology import Topology, topology_of
-from trackers.single_camera import needs_image
+from trackers.single_camera.boxmot import needs_image
 
 
 def open_sources(config: SiteConfig, *, more_may_come: bool = False) -> list[Source]:

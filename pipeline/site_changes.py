@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from pipeline.config import CameraConfig, SiteConfig, Way
-from pipeline.sources.kinds import kind_of
+from pipeline.config.schema import CameraConfig, SiteConfig, Way
+from pipeline.sources.source_kinds import kind_of
 
 
 @dataclass(frozen=True, slots=True)

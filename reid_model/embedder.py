@@ -96,7 +96,7 @@ def load_embedder(path: Path, spec: EmbedderSpec, device: str, batch: int = 32) 
         raise ValueError(f"{path} does not exist")
     if spec.architecture != "deep_sort":
         return openvino_embedder(read_network(path), str(path), spec, batch)
-    from reid_model.deep_sort_net import load_deep_sort
+    from reid_model.networks.deep_sort_net import load_deep_sort
 
     net = load_deep_sort(path)
     if device != "cpu":

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from reid_model.fused import FusedEmbedder
+from reid_model.networks.fused import FusedEmbedder
 from reid_model.preprocess import EmbedderSpec, normalise
 
 #: A cosine from which on a picture is the reference: what is left of its gradient is rounding.

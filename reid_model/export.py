@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from reid_model.fused import FusedEmbedder
+from reid_model.networks.fused import FusedEmbedder
 from reid_model.openvino_runtime import convert_network, core, import_openvino, read_network
 from reid_model.preprocess import EmbedderSpec, normalise
 from reid_model.sample_pictures import sample_pictures

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from reid_model.data.transforms import IMAGENET
 from reid_model.embedder import Embedder, openvino_embedder, torch_embedder
-from reid_model.fused import FusedEmbedder
+from reid_model.networks.fused import FusedEmbedder
 from reid_model.openvino_runtime import convert_network
 from reid_model.preprocess import EmbedderSpec, normalise
 from reid_model.sample_pictures import sample_pictures

@@ -13,8 +13,8 @@ ROOT = Path(__file__).parent.parent
 MAY_IMPORT = {"trackers": set(), "reid_model": set(), "pipeline": {"trackers", "reid_model"}}
 
 HOMES = {
-    "av": ("pipeline/sources/", "pipeline/video.py", "pipeline/doctor.py"),
-    "boxmot": ("trackers/single_camera.py",),
+    "av": ("pipeline/sources/", "pipeline/pictures/video.py", "pipeline/runtime/doctor.py"),
+    "boxmot": ("trackers/single_camera/boxmot.py",),
     "redis": ("pipeline/bus/",),
     "trackeval": ("pipeline/evaluation/",),
     "ultralytics": ("pipeline/detector/",),
@@ -23,8 +23,8 @@ HOMES = {
     "fastapi": ("pipeline/api/",),
     "starlette": ("pipeline/api/",),
     "uvicorn": ("pipeline/api/",),
-    "prometheus_client": ("pipeline/service/",),
-    "pydantic": ("pipeline/config", "pipeline/weights/"),
+    "prometheus_client": ("pipeline/monitoring/", "pipeline/service/"),
+    "pydantic": ("pipeline/config", "pipeline/reid/recipe_file.py", "pipeline/weights/"),
 }
 
 

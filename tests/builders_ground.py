@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from trackers.association.following import Point
-from trackers.association.walkers import Sightings, sightings
-from trackers.ground import View
+from trackers.ground.following import Point
+from trackers.ground.kalman import Sightings, sightings
+from trackers.ground.view import View
 from trackers.tracklet import Tracklet
 
 Place = tuple[float, float]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from pipeline.bus.server import EmbeddedServer, find_server
+from pipeline.bus.embedded_redis import EmbeddedServer, find_server
 
 
 @pytest.fixture(scope="module")

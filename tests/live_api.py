@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import httpx
-from buses import send
 from websockets.sync.client import ClientConnection, connect
 
+from buses import send
 from pipeline.api.app import make_app
 from pipeline.api.archive import Archive
 from pipeline.api.follower import Follower
@@ -18,7 +18,7 @@ from pipeline.api.server import Server, listening, settings
 from pipeline.api.site import Site
 from pipeline.bus.messages import Message
 from pipeline.bus.streams import Bus
-from pipeline.config_file import check_config
+from pipeline.config.load import check_config
 
 TOKEN = "a-token-of-the-tests"
 

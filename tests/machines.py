@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 import pytest
+
 from cut_line import Line
 from redis_servers import Server, redis_server
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import redis
-from certificates import Signed
 
-from pipeline.bus.server import find_server
+from certificates import Signed
+from pipeline.bus.embedded_redis import find_server
 
 SLOTS = 16384
 _STARTS_WITHIN_S = 30.0

@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 import torch
 
-from reid_model.clip_text import ClipText
 from reid_model.data.transforms import EvaluationTransform
-from reid_model.fused import FusedEmbedder
+from reid_model.networks.clip_text import ClipText
+from reid_model.networks.fused import FusedEmbedder
 from reid_model.training.parts import build_encoder, new_model
 from reid_model.training.recipe import ModelRecipe, Recipe, Stage1Recipe, Stage2Recipe
 

@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Self
 
 import av
+
 from videos import picture
 
 FPS = 25

@@ -6,10 +6,10 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
-from pipeline.config import SiteConfig
-from pipeline.config_file import load_config
-from pipeline.config_reid import load_recipe
+from pipeline.config.load import load_config
+from pipeline.config.schema import SiteConfig
 from pipeline.paths import config_folder
+from pipeline.reid.recipe_file import load_recipe
 from pipeline.weights import load_manifest
 
 FILES = sorted(config_folder().rglob("*.y*ml"))

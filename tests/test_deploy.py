@@ -19,7 +19,7 @@ import typer
 import yaml
 
 from pipeline.cli.main import app
-from pipeline.config_file import load_config
+from pipeline.config.load import load_config
 
 ROOT = Path(__file__).parent.parent
 DEPLOY = ROOT / "scripts" / "deploy"

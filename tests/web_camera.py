@@ -8,6 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
 
 import cv2
+
 from videos import picture
 
 STEP_S = 0.1

@@ -10,8 +10,9 @@ from fastapi.security import HTTPBearer
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from pipeline.api import history
-from pipeline.api.access import Access
-from pipeline.api.answers import (
+from pipeline.api.auth import Access
+from pipeline.api.follower import Follower
+from pipeline.api.schemas import (
     CameraAnswer,
     CamerasAnswer,
     HealthAnswer,
@@ -20,7 +21,6 @@ from pipeline.api.answers import (
     PeopleAnswer,
     Problem,
 )
-from pipeline.api.follower import Follower
 from pipeline.api.site import Site
 from pipeline.api.socket import send_events
 from pipeline.api.viewing import BOUNDARY, Viewer

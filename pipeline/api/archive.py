@@ -15,7 +15,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.api.people import PARTS, TRACKS
+from pipeline.api.recent_people import PARTS, TRACKS
 from pipeline.errors import UserError
 from pipeline.run_directory.cameras import read_cameras
 from pipeline.run_directory.progress import read_progress

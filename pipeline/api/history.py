@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 import polars as pl
 
-from pipeline.api.answers import IdentityAnswer, PathAnswer, PointAnswer, StayAnswer
 from pipeline.api.archive import Archive, Segment
-from pipeline.api.people import Memory
+from pipeline.api.recent_people import Memory
+from pipeline.api.schemas import IdentityAnswer, PathAnswer, PointAnswer, StayAnswer
 
 _TRACK = ["camera_id", "track_id"]
 _PICTURE = ["camera_id", "frame_index"]

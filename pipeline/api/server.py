@@ -12,18 +12,18 @@ from types import FrameType
 
 import uvicorn
 
-from pipeline.api.access import VARIABLE, token_of
 from pipeline.api.app import make_app
 from pipeline.api.archive import Archive
+from pipeline.api.auth import VARIABLE, token_of
 from pipeline.api.follower import Follower
 from pipeline.api.site import Site
-from pipeline.bus.patience import Patience
+from pipeline.bus.retry import Patience
 from pipeline.bus.streams import Bus
-from pipeline.config import SiteConfig
+from pipeline.config.schema import SiteConfig
 from pipeline.config_service import host_and_port
 from pipeline.errors import UserError
 from pipeline.run_directory.progress import Progress, read_progress
-from pipeline.stopping import Stop
+from pipeline.runtime.stopping import Stop
 
 # Who still listens has this long to hear that we go.
 _GOODBYE_S = 3

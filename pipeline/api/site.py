@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 import msgspec
 
-from pipeline.api.answers import CameraAnswer, CameraState, PersonAnswer
 from pipeline.api.archive import Archive
-from pipeline.api.cameras import Cameras
+from pipeline.api.camera_states import Cameras
 from pipeline.api.events import Event, Events
-from pipeline.api.people import Memory, People
+from pipeline.api.recent_people import Memory, People
+from pipeline.api.schemas import CameraAnswer, CameraState, PersonAnswer
 from pipeline.bus.entries import Delivery
 from pipeline.bus.messages import (
     CameraMessage,
@@ -20,7 +20,7 @@ from pipeline.bus.messages import (
     ObservationsMessage,
 )
 from pipeline.bus.order import Numbers, sender_of
-from pipeline.config import SiteConfig
+from pipeline.config.schema import SiteConfig
 from pipeline.sources.redact import redact
 
 

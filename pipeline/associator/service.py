@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
-from pipeline.associator import state
-from pipeline.associator.attendees import Attendees
+from pipeline.associator import checkpoint as state
 from pipeline.associator.silence import Silence
+from pipeline.associator.watermarks import Attendees
 from pipeline.bus.entries import Delivery, Outgoing
 from pipeline.bus.keys import ASSOCIATOR, IDENTITIES, TRACKLETS
 from pipeline.bus.messages import (
@@ -31,8 +31,8 @@ from pipeline.bus.messages import (
 )
 from pipeline.bus.order import InOrder, advance
 from pipeline.bus.streams import Bus
-from pipeline.privacy.forgotten import Forgotten, Part
-from pipeline.service.watch import Watch
+from pipeline.monitoring.watch import Watch
+from pipeline.recorder.forgotten import Forgotten, Part
 from trackers.association.association import Decision
 from trackers.association.ground_association import GroundAssociation
 from trackers.tracklet import GROUND, TrackletKey

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.run_directory.schema import Camera
-from trackers.ground import View
+from trackers.ground.view import View
 from trackers.tracklet import Tracklet
 
 #: The version of the layout below; a message of another version is not read.
@@ -130,7 +130,7 @@ class WatermarkMessage(msgspec.Struct, tag="watermark", frozen=True):
 
 
 class ViewOfGround(msgspec.Struct, frozen=True):
-    """How a camera sees the ground, see `trackers.ground.View`; ``projection`` is ``(3, 4)``.
+    """How a camera sees the ground, see `trackers.ground.view.View`; ``projection`` is ``(3, 4)``.
 
     Raises ValueError for another shape.
     """

@@ -8,7 +8,8 @@ from typing import Any
 
 import redis
 
-from pipeline.bus import entries, forgetting, pictures, room, tail
+from pipeline.bus import backpressure as room
+from pipeline.bus import entries, forgetting, pictures, tail
 from pipeline.bus.connection import connect, translated, warn_of_risks
 from pipeline.bus.entries import Delivery, Outgoing
 from pipeline.bus.keys import (

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from pipeline.cli.output import say
-from pipeline.config_file import load_config
+from pipeline.config.load import load_config
 from pipeline.errors import UserError, unknown_name
 
 
@@ -25,10 +25,10 @@ def calibrate(
 
     The homography goes to stdout, as YAML for the site file; the errors of the points to stderr.
     """
-    from pipeline.ground_fit import LEAST, as_yaml, fit_homography, read_pairs
-    from pipeline.ground_picture import check_name, draw_ground, first_picture, write_picture
+    from pipeline.calibration.fit import LEAST, as_yaml, fit_homography, read_pairs
+    from pipeline.calibration.picture import check_name, draw_ground, first_picture, write_picture
     from pipeline.node.camera import view_of
-    from trackers.ground import ground_to_image
+    from trackers.ground.view import ground_to_image
 
     config = load_config(site)
     if camera not in config.cameras:

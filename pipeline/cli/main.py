@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-from pipeline import logs
 from pipeline.cli.calibrate import calibrate
 from pipeline.cli.output import fail
 from pipeline.cli.parts import associate, node, record
@@ -19,6 +18,7 @@ from pipeline.cli.serve import serve
 from pipeline.cli.system import doctor
 from pipeline.cli.weights import weights
 from pipeline.errors import UserError
+from pipeline.monitoring import logs
 
 app = typer.Typer(
     no_args_is_help=True,

@@ -6,7 +6,7 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
-from pipeline import logs
+from pipeline.monitoring import logs
 
 
 def console() -> Console:

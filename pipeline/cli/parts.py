@@ -16,11 +16,11 @@ from pipeline.cli.service import (
     loaded,
     service_options,
 )
-from pipeline.config import SiteConfig
-from pipeline.config_file import load_config
-from pipeline.progress import Tally, counted
-from pipeline.reload import SiteFile
-from pipeline.site import cameras_of, with_cameras_only, with_options
+from pipeline.config.load import load_config
+from pipeline.config.schema import SiteConfig
+from pipeline.monitoring.progress import Tally, counted
+from pipeline.runtime.reload import SiteFile
+from pipeline.runtime.site_options import cameras_of, with_cameras_only, with_options
 
 ConfigOption = Annotated[Path, typer.Option(help="Site configuration (YAML).")]
 RedisOption = Annotated[
@@ -40,9 +40,9 @@ def node(
     no_watch: NoWatchOption = False,
 ) -> None:
     """Follow the people of each camera and send what is seen to Redis."""
-    from pipeline.part_processes import run_node
+    from pipeline.runtime.processes import run_node
+    from pipeline.runtime.stopping import Stop, signals
     from pipeline.service.opening import watched
-    from pipeline.stopping import Stop, signals
 
     service = service_options(metrics, log_format, log_level)
     site, file = _site("node", config, redis, service, no_watch=no_watch, only=cameras)
@@ -63,9 +63,9 @@ def associate(
     no_watch: NoWatchOption = False,
 ) -> None:
     """Decide which tracks of all cameras are one person, until every camera has ended."""
-    from pipeline.part_processes import run_associator
+    from pipeline.runtime.processes import run_associator
+    from pipeline.runtime.stopping import Stop, signals
     from pipeline.service.opening import watched
-    from pipeline.stopping import Stop, signals
 
     service = service_options(metrics, log_format, log_level)
     site, file = _site("associator", config, redis, service, no_watch=no_watch)
@@ -86,9 +86,9 @@ def record(
     no_watch: NoWatchOption = False,
 ) -> None:
     """Write the run directory, until every camera has ended."""
-    from pipeline.part_processes import run_recorder
+    from pipeline.runtime.processes import run_recorder
+    from pipeline.runtime.stopping import Stop, signals
     from pipeline.service.opening import watched
-    from pipeline.stopping import Stop, signals
 
     service = service_options(metrics, log_format, log_level)
     site, file = _site("recorder", config, redis, service, no_watch=no_watch)

@@ -9,7 +9,7 @@ import typer
 
 from pipeline.cli.output import say
 from pipeline.cli.results import RunArgument
-from pipeline.config_file import check_config, load_config
+from pipeline.config.load import check_config, load_config
 from pipeline.config_privacy import RetentionConfig
 from pipeline.errors import UserError
 from pipeline.run_directory.reader import RunDirectory
@@ -37,7 +37,7 @@ def forget(
 ) -> None:
     """Remove a person from a run and from the site at work, or what a run keeps too long."""
     from pipeline.privacy.derived import told
-    from pipeline.privacy.forget_run import (
+    from pipeline.runtime.forget_request import (
         Outcome,
         Site,
         forget_person,

@@ -65,10 +65,10 @@ def train(
     workers: Annotated[int, typer.Option(min=0, help="Processes that read pictures.")] = 2,
 ) -> None:
     """Train a model by RECIPE. Ctrl-C stops it so that --resume goes on without loss."""
-    from pipeline.config_reid import load_recipe
     from pipeline.devices import resolve_device
+    from pipeline.reid.recipe_file import load_recipe
     from pipeline.reid.training import encoders_of, starting_weights, teachers_of
-    from pipeline.stopping import Stop, signals
+    from pipeline.runtime.stopping import Stop, signals
     from reid_model.training.run import train as run_training
 
     checked = load_recipe(recipe)

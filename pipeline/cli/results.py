@@ -76,7 +76,7 @@ def _camera_table(cameras: list[Camera]) -> Table:
 
 
 def _people_table(run: RunDirectory) -> Table:
-    from pipeline.report.clock import Clock
+    from pipeline.pictures.clock import Clock
     from pipeline.summary import people
 
     start = min((camera.start for camera in run.cameras() if camera.frames), default=0.0)

@@ -18,11 +18,11 @@ from pipeline.cli.service import (
     loaded,
     service_options,
 )
-from pipeline.config import SiteConfig
-from pipeline.config_file import load_config
-from pipeline.progress import Mode, Tally, counted, shown, write_event
+from pipeline.config.load import load_config
+from pipeline.config.schema import SiteConfig
+from pipeline.monitoring.progress import Mode, Tally, counted, shown, write_event
 from pipeline.run_directory.reader import RunDirectory
-from pipeline.site import with_options
+from pipeline.runtime.site_options import with_options
 
 
 def run(
@@ -53,9 +53,9 @@ def run(
     no_watch: NoWatchOption = False,
 ) -> None:
     """Follow the people of all SOURCES and write the run directory."""
-    from pipeline.run import run_site
+    from pipeline.runtime.run import run_site
+    from pipeline.runtime.stopping import Stop, signals
     from pipeline.service.opening import watched
-    from pipeline.stopping import Stop, signals
 
     overrides = {
         "detector": {"model": detector},
@@ -93,7 +93,7 @@ def _mode(json_events: bool, quiet: bool) -> Mode:
 
 
 def _write_videos(result: RunDirectory, *, stopped: bool) -> None:
-    from pipeline.render import render_videos
+    from pipeline.pictures.render import render_videos
 
     if stopped:
         fail("stopped, so no videos are written")

@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from pipeline import logs
-from pipeline.config import SiteConfig
-from pipeline.reload import SiteFile
+from pipeline.config.schema import SiteConfig
+from pipeline.monitoring import logs
+from pipeline.runtime.reload import SiteFile
 from pipeline.site_changes import is_live
 
 MetricsOption = Annotated[

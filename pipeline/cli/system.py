@@ -9,7 +9,7 @@ from pipeline.cli.output import console, table_of
 
 def doctor() -> None:
     """Check devices, codecs, Redis and weights; exit code 2 when the main job cannot run."""
-    from pipeline.doctor import checks
+    from pipeline.runtime.doctor import checks
 
     table = table_of("what", "state", "detail")
     found = checks()

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.config import DetectorConfig
+from pipeline.config.schema import DetectorConfig
 from pipeline.detector.openvino_network import OpenVinoNetwork, exported
 from pipeline.detector.people import Network, disagreement, find_people
 from pipeline.detector.torch_network import TorchNetwork

@@ -19,8 +19,8 @@ from typing import Any
 import msgspec
 import polars as pl
 
-from pipeline.config import Origin
-from pipeline.config_file import check_config
+from pipeline.config.load import check_config
+from pipeline.config.schema import Origin
 from pipeline.errors import UserError
 from pipeline.exports.rows import identified, read_rows
 from pipeline.run_directory.reader import RunDirectory

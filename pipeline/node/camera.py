@@ -14,20 +14,20 @@ from pipeline.bus.messages import (
     pack,
     tracklet_message,
 )
-from pipeline.config import SiteConfig, TrackerConfig
+from pipeline.config.schema import SiteConfig, TrackerConfig
 from pipeline.config_privacy import Blur
 from pipeline.errors import UserError, unknown_name
 from pipeline.frame import Frame
+from pipeline.node.batching import AnyFrame
 from pipeline.node.crops import Crop, crop_of, qualities
-from pipeline.node.schedule import AnyFrame
 from pipeline.node.thumbnails import Thumbnails
 from pipeline.sources import Source
-from trackers.crop_choice import Chosen, CropChoice
 from trackers.detections import Detections
-from trackers.ground import View, ground_to_image, view_of_homography
-from trackers.link_tracker import LinkTracker
-from trackers.single_camera import DEFAULT_TRACKER, TRACKER_NAMES, SingleCameraTracker
-from trackers.track_log import Exemplar, TrackLog
+from trackers.ground.view import View, ground_to_image, view_of_homography
+from trackers.single_camera.boxmot import DEFAULT_TRACKER, TRACKER_NAMES, SingleCameraTracker
+from trackers.single_camera.crops import Chosen, CropChoice
+from trackers.single_camera.link import LinkTracker
+from trackers.single_camera.track_log import Exemplar, TrackLog
 from trackers.tracklet import Tracklet
 
 # A track is closed a little later than its tracker gives it up.

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from threading import Event
 
-from pipeline.config import SiteConfig
+from pipeline.config.schema import SiteConfig
 from pipeline.opening import open_live_sources
 from pipeline.site_changes import Difference
 from pipeline.sources import Source

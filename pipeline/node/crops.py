@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.privacy.blur import people_within
+from pipeline.pictures.blur import people_within
 from trackers.crop_quality import crop_quality, geometry_quality
 from trackers.detections import Detections
 

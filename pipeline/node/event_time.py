@@ -4,9 +4,9 @@ import math
 from collections.abc import Callable, Container, Iterable, Sequence
 from typing import NamedTuple
 
-from pipeline.node.channel import Channel
-from pipeline.node.schedule import AnyFrame
-from pipeline.sources.life import life_of
+from pipeline.node.batching import AnyFrame
+from pipeline.node.camera_stream import Channel
+from pipeline.sources.camera_status import life_of
 from trackers.detections import Detections
 
 #: A frame, and the people in it.

@@ -11,20 +11,20 @@ from functools import partial
 from pathlib import Path
 
 from pipeline.bus.outbox import Outbox
-from pipeline.bus.patience import Patience
+from pipeline.bus.retry import Patience
 from pipeline.bus.streams import Bus
-from pipeline.config import SiteConfig
-from pipeline.node.attendance import Attendance
+from pipeline.config.schema import SiteConfig
+from pipeline.monitoring.watch import Watch
+from pipeline.node.batching import AnyFrame, Schedule
 from pipeline.node.camera import Camera, thumbnails_of, view_of
+from pipeline.node.camera_stream import Channel
 from pipeline.node.changes import Change, Changes
-from pipeline.node.channel import Channel
 from pipeline.node.event_time import is_in_time, parts_of, pass_live_time, pass_time
+from pipeline.node.node_presence import Attendance
 from pipeline.node.perception import Detects as Detects
 from pipeline.node.perception import Embeds as Embeds
 from pipeline.node.perception import Perception
 from pipeline.node.preview import Previews
-from pipeline.node.schedule import AnyFrame, Schedule
-from pipeline.service.watch import Watch
 from pipeline.sources import Source
 from pipeline.sources.decode_ahead import DecodeAhead, close_all
 from pipeline.sources.redact import redact

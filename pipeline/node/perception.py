@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.frame import Frame
+from pipeline.node.batching import AnyFrame
 from pipeline.node.camera import Camera
 from pipeline.node.crops import cut
-from pipeline.node.schedule import AnyFrame
 from trackers.detections import Detections
 
 

@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 
 from pipeline.bus.pictures import Kind, Picture
 from pipeline.bus.streams import Bus
-from pipeline.colours import colour_of
 from pipeline.config_api import ApiConfig
 from pipeline.config_privacy import Blur
 from pipeline.errors import UserError
 from pipeline.frame import Frame
-from pipeline.node.schedule import AnyFrame
-from pipeline.privacy.blur import blurred
+from pipeline.node.batching import AnyFrame
+from pipeline.pictures.blur import blurred
+from pipeline.pictures.colours import colour_of
 from trackers.detections import Detections
 
 Image = NDArray[np.uint8]

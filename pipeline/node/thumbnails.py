@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from pipeline.config_privacy import Blur
 from pipeline.errors import UserError
-from pipeline.privacy.blur import blurred
+from pipeline.pictures.blur import blurred
 
 _HEIGHT = 192
 _JPEG_QUALITY = 88

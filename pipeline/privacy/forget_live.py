@@ -13,8 +13,8 @@ from pipeline.bus.messages import ForgetMessage
 from pipeline.bus.streams import Bus
 from pipeline.errors import UserError
 from pipeline.privacy.derived import Removed
-from pipeline.privacy.forget import Person, find, forget
-from pipeline.privacy.forgotten import Part
+from pipeline.recorder.forget import Person, find, forget
+from pipeline.recorder.forgotten import Part
 from pipeline.run_directory.reader import RunDirectory
 from trackers.tracklet import TrackletKey
 

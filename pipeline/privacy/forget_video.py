@@ -5,15 +5,15 @@ from pathlib import Path
 
 import polars as pl
 
-from pipeline.config import CameraConfig
+from pipeline.config.schema import CameraConfig
 from pipeline.errors import UserError
 from pipeline.frame import Frame
+from pipeline.pictures.render import Image, cover_people
+from pipeline.pictures.video import write_video
 from pipeline.privacy.blur_gaps import Boxes, boxes_to_blur
-from pipeline.privacy.forgotten import Forgotten, Part
-from pipeline.render import Image, cover_people
+from pipeline.recorder.forgotten import Forgotten, Part
 from pipeline.run_directory.reader import RunDirectory
 from pipeline.sources import open_source
-from pipeline.video import write_video
 
 
 def videos_of(run: RunDirectory, parts: list[Part]) -> dict[str, Path]:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.config import ReidConfig, Similarity
+from pipeline.config.schema import ReidConfig, Similarity
 from pipeline.errors import UserError
 from pipeline.weights import known_by_hash, load_manifest, weights_path
 from pipeline.weights.manifest import Network, own_network

@@ -8,7 +8,7 @@ import yaml
 from pipeline.errors import UserError, unknown_name
 from pipeline.weights import weights_path
 from reid_model.export import FORMATS, export_model
-from reid_model.fused import FusedEmbedder
+from reid_model.networks.fused import FusedEmbedder
 from reid_model.preprocess import EmbedderSpec
 from reid_model.similarity import SimilarityFit
 from reid_model.trained_embedder import trained_spec

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import torch
 from numpy.typing import NDArray
 
-from pipeline.config import ReidConfig
+from pipeline.config.schema import ReidConfig
 from pipeline.devices import resolve_device
 from pipeline.errors import UserError
 from pipeline.reid.embedding import open_embedder

@@ -9,19 +9,19 @@ import torch
 from pipeline.errors import UserError
 from pipeline.reid.models import Tell, embeddings, open_model
 from pipeline.weights import weights_path
-from reid_model.clip_resnet import ClipResNet
-from reid_model.clip_text import ClipText
-from reid_model.clip_weights import fill_image_encoder, fill_text_encoder, load_clip
 from reid_model.data.dataset import EvaluationPictures
 from reid_model.data.reid_set import ReidSet
 from reid_model.embedder import Embedder
-from reid_model.keras_resnet import read_weights
-from reid_model.parameters import count_parameters
+from reid_model.networks.clip_resnet import ClipResNet
+from reid_model.networks.clip_text import ClipText
+from reid_model.networks.clip_weights import fill_image_encoder, fill_text_encoder, load_clip
+from reid_model.networks.parameters import count_parameters
 from reid_model.training.batches import evaluation_transform, loader, random_batches
+from reid_model.training.keras_resnet import read_weights
 from reid_model.training.parts import build_encoder, build_parts
 from reid_model.training.recipe import ModelRecipe, Recipe
 from reid_model.training.start import start_of
-from reid_model.warm_start import warm_start
+from reid_model.training.warm_start import warm_start
 
 #: Of how many pictures a stem learns to stand in for ImageNet's: batches and their size.
 _STEM_BATCHES, _STEM_BATCH = 250, 32

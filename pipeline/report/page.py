@@ -8,9 +8,9 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from pipeline.colours import css_colour
 from pipeline.errors import UserError
-from pipeline.report.clock import duration
+from pipeline.pictures.clock import duration
+from pipeline.pictures.colours import css_colour
 from pipeline.report.pictures import data_uri
 from pipeline.report.summary import Summary, summarise
 from pipeline.run_directory.reader import RunDirectory

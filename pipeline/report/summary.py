@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from pipeline.report.clock import Clock
+from pipeline.pictures.clock import Clock
 from pipeline.run_directory.reader import RunDirectory
 from pipeline.run_directory.schema import Camera
 

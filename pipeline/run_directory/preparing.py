@@ -7,12 +7,12 @@ from pathlib import Path
 
 import yaml
 
-from pipeline.config import SiteConfig
+from pipeline.config.schema import SiteConfig
 from pipeline.errors import UserError
 from pipeline.run_directory.durable import replacing
 from pipeline.site_changes import is_live
-from pipeline.sources.kinds import exists, is_glob, kind_of
 from pipeline.sources.redact import redact
+from pipeline.sources.source_kinds import exists, is_glob, kind_of
 
 
 def prepare(out: Path, config: SiteConfig, *, resume: bool = False) -> None:

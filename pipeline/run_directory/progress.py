@@ -5,7 +5,7 @@ from pathlib import Path
 import msgspec
 
 from pipeline.errors import UserError
-from pipeline.privacy.forgotten import Part
+from pipeline.recorder.forgotten import Part
 from pipeline.run_directory.durable import replacing
 
 _NAME = "recorder.json"

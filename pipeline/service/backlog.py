@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from pipeline.bus.streams import Bus
 from pipeline.errors import UserError
-from pipeline.service.watch import Watch
+from pipeline.monitoring.watch import Watch
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,11 @@ from typing import get_args
 
 from prometheus_client.metrics_core import Metric
 
+from pipeline.monitoring.watch import Watch
 from pipeline.service.counts import CameraCounts
 from pipeline.service.families import Families, Labels
-from pipeline.service.watch import Watch
+from pipeline.sources.camera_status import Life, State, life_of
 from pipeline.sources.decode_ahead import DecodeAhead
-from pipeline.sources.life import Life, State, life_of
 
 
 def of_cameras(watch: Watch, families: Families) -> Iterator[Metric]:

@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.monitoring.watch import Watch
 from pipeline.node.perception import Detects, Embeds
-from pipeline.service.watch import Watch
 from trackers.detections import Detections
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from pipeline.errors import UserError
-from pipeline.service.watch import Watch
+from pipeline.monitoring.watch import Watch
 
 
 def why_not_alive(watch: Watch, stalled_s: float) -> str:

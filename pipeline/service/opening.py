@@ -6,13 +6,13 @@ from contextlib import contextmanager
 from functools import partial
 from http import HTTPStatus
 
-from pipeline.config import SiteConfig
-from pipeline.progress import Tally
+from pipeline.config.schema import SiteConfig
+from pipeline.monitoring.progress import Tally
+from pipeline.monitoring.watch import Watch
+from pipeline.monitoring.web import Answer, Pages, plain, served
 from pipeline.service.asking import Asking
 from pipeline.service.backlog import Backlog, backlog_of
 from pipeline.service.health import why_not_alive, why_not_ready
-from pipeline.service.watch import Watch
-from pipeline.service.web import Answer, Pages, plain, served
 
 # Prometheus and Kubernetes give up on an answer after some seconds, or one.
 _REDIS_ANSWERS_S = 0.8
@@ -37,7 +37,7 @@ def watched(config: SiteConfig, part: str, tally: Tally) -> Iterator[Watch]:
 
 def _pages(config: SiteConfig, part: str, tally: Tally, watch: Watch) -> Pages:
     # Its library loads only when somebody may ask.
-    from pipeline.service.metrics import CONTENT_TYPE, Metrics
+    from pipeline.monitoring.metrics import CONTENT_TYPE, Metrics
 
     asking: Asking[Backlog] = Asking(partial(backlog_of, watch), _REDIS_ANSWERS_S)
     metrics = Metrics(config.site, part, watch, people=tally.people, ask_redis=asking.answer)

@@ -1,9 +1,9 @@
 """From what the user types to frames: video files, pictures, streams, recorded detections."""
 
-from pipeline.config import CameraConfig
+from pipeline.config.schema import CameraConfig
 from pipeline.errors import UserError
-from pipeline.sources.kinds import kind_of
 from pipeline.sources.source import RecordedFrame, Source
+from pipeline.sources.source_kinds import kind_of
 
 __all__ = ["RecordedFrame", "Source", "open_source"]
 

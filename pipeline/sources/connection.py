@@ -19,12 +19,12 @@ from av.error import (
 )
 from av.video.stream import VideoStream
 
-from pipeline.config import CameraConfig
+from pipeline.config.schema import CameraConfig
 from pipeline.errors import UserError
 from pipeline.sources.decoding import has_decoder, reason_of, video_stream
 from pipeline.sources.hardware import accelerator
-from pipeline.sources.kinds import is_url
 from pipeline.sources.redact import redact
+from pipeline.sources.source_kinds import is_url
 
 _PORTS = {"rtsp": 554, "rtsps": 322, "http": 80, "https": 443, "rtmp": 1935, "rtmps": 443}
 _SCHEMES = (*_PORTS, "srt", "udp", "rtp", "tcp")

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Self
 
 from pipeline.frame import Frame
-from pipeline.sources.life import life_of
+from pipeline.sources.camera_status import life_of
 from pipeline.sources.source import RecordedFrame, Source
 
 _JOIN_S = 2.0

@@ -5,8 +5,8 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from pipeline.errors import UserError
-from pipeline.sources.kinds import exists
 from pipeline.sources.redact import redact
+from pipeline.sources.source_kinds import exists
 
 
 def readable_file(source: str) -> Path:

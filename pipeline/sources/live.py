@@ -3,14 +3,14 @@
 import time
 from collections.abc import Callable, Iterator
 
-from pipeline.config import CameraConfig
+from pipeline.config.schema import CameraConfig
 from pipeline.frame import Frame
-from pipeline.sources.capture_clock import CaptureClock
+from pipeline.sources.camera_status import Life, waits
+from pipeline.sources.clock import CaptureClock
 from pipeline.sources.connection import Connection, NoConnection, address_of, connect
 from pipeline.sources.decoding import average_fps, to_image
 from pipeline.sources.hardware import tell_why_not
-from pipeline.sources.life import Life, waits
-from pipeline.sources.watching import Watching
+from pipeline.sources.live_reader import Watching
 
 # A stream that says nothing sensible of its frame rate has none that is known.
 _MOST_FPS = 240.0

@@ -11,12 +11,12 @@ import cv2.utils.logging as cv2_logging
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.config import CameraConfig
+from pipeline.config.schema import CameraConfig
 from pipeline.errors import UserError
 from pipeline.frame import Frame
 from pipeline.sources.files import readable_file
-from pipeline.sources.kinds import PICTURE_SUFFIXES, is_glob, is_picture
 from pipeline.sources.redact import redact
+from pipeline.sources.source_kinds import PICTURE_SUFFIXES, is_glob, is_picture
 from pipeline.sources.timeline import start_of
 
 _DEFAULT_FPS = 25.0

@@ -2,7 +2,7 @@
 
 import re
 
-from pipeline.sources.kinds import is_url
+from pipeline.sources.source_kinds import is_url
 
 _SECRET = (
     r"user(?:name)?|usr|login|pass(?:word|wd)?|pwd|(?:access_?|auth_?)?token|auth|"

@@ -22,7 +22,8 @@ class Source(Protocol):
     """One camera, opened.
 
     ``width`` and ``height`` are pixels after rotation (0 = unknown), ``fps`` is the average rate
-    (0 = unknown); those of a live camera may change. See also `pipeline.sources.life.life_of`.
+    (0 = unknown); those of a live camera may change. See also
+    `pipeline.sources.camera_status.life_of`.
     """
 
     camera_id: str

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 
-from pipeline.config import CameraConfig
+from pipeline.config.schema import CameraConfig
 
 #: A frame that claims the time of the one before it, or an earlier one, is moved this far past it.
 STEP_S = 0.001

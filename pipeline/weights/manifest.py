@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
-from pipeline.config import Similarity
-from pipeline.config_file import read_yaml
+from pipeline.config.load import read_yaml
+from pipeline.config.schema import Similarity
 from pipeline.config_section import Section
 from pipeline.errors import UserError
 from pipeline.paths import config_folder

@@ -13,10 +13,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from reid_model.clip_text import ClipText, end_positions, tokenize
 from reid_model.data.captions import Caption
 from reid_model.data.reid_set import ReidImage
 from reid_model.losses import stage1_loss
+from reid_model.networks.clip_text import ClipText, end_positions, tokenize
 from reid_model.training.batches import random_batches
 from reid_model.training.extract import extract
 from reid_model.training.job import Stopped

@@ -7,7 +7,6 @@ from torch import Tensor
 
 from reid_model.data.dataset import EvaluationPictures, TrainingPictures, seeded
 from reid_model.data.sampler import PKSampler
-from reid_model.training.answers import Answers
 from reid_model.training.batches import (
     evaluation_transform,
     loader,
@@ -20,6 +19,7 @@ from reid_model.training.precision import placed
 from reid_model.training.stage1 import set_stage1_modes, stage1_epoch
 from reid_model.training.stage2 import stage2_epoch
 from reid_model.training.state import State
+from reid_model.training.teacher_cache import Answers
 
 #: The folder of what teachers said, in that of the training.
 ANSWERS = "answers"

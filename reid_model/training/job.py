@@ -8,8 +8,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from reid_model.clip_text import ClipText
 from reid_model.data.reid_set import ReidSet
+from reid_model.networks.clip_text import ClipText
 from reid_model.training.recipe import Recipe
 from reid_model.training.teachers import Teacher
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from reid_model.fused import FusedEmbedder
+from reid_model.networks.fused import FusedEmbedder
 from reid_model.similarity import SimilarityFit, SimilarityLine
 from reid_model.training.parts import build_encoder, new_model
 from reid_model.training.recipe import ModelRecipe

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 from torch import nn
 
-from reid_model.clip_resnet import ClipResNet
-from reid_model.clip_text import ClipText
-from reid_model.fused import FusedModel
-from reid_model.prompts import PromptLearner
-from reid_model.text_guidance import TextGuidance
+from reid_model.networks.clip_resnet import ClipResNet
+from reid_model.networks.clip_text import ClipText
+from reid_model.networks.fused import FusedModel
+from reid_model.networks.prompts import PromptLearner
+from reid_model.networks.text_guidance import TextGuidance
 from reid_model.training.recipe import ModelRecipe
 
 

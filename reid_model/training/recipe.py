@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
-from reid_model.fused import Embedding
-from reid_model.mscsa import Normalisation, Scale, Spatial
-from reid_model.text_guidance import Residual
+from reid_model.networks.fused import Embedding
+from reid_model.networks.mscsa import Normalisation, Scale, Spatial
+from reid_model.networks.text_guidance import Residual
 
 #: Stage 1 learns the prompts alone, from features that are computed once (``A``), or the prompts
 #: and MSCSA together (``B``).

@@ -10,11 +10,11 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from reid_model.clip_resnet import ClipResNet
-from reid_model.clip_text import ClipText
 from reid_model.data.reid_set import ReidSet, class_labels
 from reid_model.embedder import Embedder
-from reid_model.parameters import count_parameters
+from reid_model.networks.clip_resnet import ClipResNet
+from reid_model.networks.clip_text import ClipText
+from reid_model.networks.parameters import count_parameters
 from reid_model.training.checkpoint import load_checkpoint
 from reid_model.training.epochs import ANSWERS, batches_of, steps_of
 from reid_model.training.files import write_json, write_lines

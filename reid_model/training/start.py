@@ -4,7 +4,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from reid_model.positional import grid_of, stretched
+from reid_model.networks.positional import grid_of, stretched
 from reid_model.training.checkpoint import load_checkpoint
 from reid_model.training.model_file import load_model
 from reid_model.training.parts import Parts

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from reid_model.clip_resnet import ClipResNet
+from reid_model.networks.clip_resnet import ClipResNet
 from reid_model.training.checkpoint import load_checkpoint, save_checkpoint
 from reid_model.training.job import Job
 from reid_model.training.optimiser import stage_optimiser

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from reid_model.clip_text import ClipText
+from reid_model.networks.clip_text import ClipText
 from reid_model.training.weights_file import read_weights_file, write_weights
 
 _FORMAT = "fusetrack-text-1"

@@ -19,18 +19,18 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from pipeline.config_reid import load_recipe
-from pipeline.devices import resolve_device
-from pipeline.errors import UserError
-from pipeline.reid.ablation import (
+from ablating.ablation import (
     VARIANTS,
     Ablation,
     first_identities,
     run_ablation,
     text_figures,
 )
-from pipeline.reid.ablation_claims import Claim, Figure, Row, claims_of, rows_of
-from pipeline.stopping import Stop, signals
+from ablating.claims import Claim, Figure, Row, claims_of, rows_of
+from pipeline.devices import resolve_device
+from pipeline.errors import UserError
+from pipeline.reid.recipe_file import load_recipe
+from pipeline.runtime.stopping import Stop, signals
 from pipeline.weights import weights_path
 from reid_model.data import READERS
 from reid_model.data.captions import read_captions

@@ -25,14 +25,14 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from pipeline.config import SiteConfig
-from pipeline.config_file import check_config
-from pipeline.evaluation.cmc import read_cmc
-from pipeline.evaluation.multi_camera import Recording
-from pipeline.evaluation.pets_views import read_pets_views
-from pipeline.evaluation.wildtrack_recording import read_wildtrack
-from pipeline.run import run_site
+from pipeline.config.load import check_config
+from pipeline.config.schema import SiteConfig
 from pipeline.run_directory.reader import RunDirectory
+from pipeline.runtime.run import run_site
+from recordings.cmc import read_cmc
+from recordings.multi_camera import Recording
+from recordings.pets_views import read_pets_views
+from recordings.wildtrack_recording import read_wildtrack
 
 RECORDINGS: dict[str, Callable[[Path], Recording]] = {
     "CMC1": lambda data: read_cmc(data / "cmc", "CMC1"),
@@ -107,7 +107,7 @@ def without_hard_rules() -> Iterator[None]:
         rows = np.arange(len(cost) if cost.shape[1] else 0)
         return rows, cost.argmin(axis=1) if len(rows) else rows
 
-    following = "trackers.association.following.linear_sum_assignment"
+    following = "trackers.ground.following.linear_sum_assignment"
     exclusive = "trackers.association.identity.exclusive"
     with patch(following, each_its_best), patch(exclusive, lambda a, b: False):
         yield

@@ -24,9 +24,9 @@ import numpy as np
 import polars as pl
 import redis
 
-from pipeline.associator.state import progress_of
+from pipeline.associator.checkpoint import progress_of
+from pipeline.bus.embedded_redis import EmbeddedServer
 from pipeline.bus.outbox import Outbox
-from pipeline.bus.server import EmbeddedServer
 from pipeline.bus.streams import Bus
 from pipeline.errors import UserError
 from pipeline.exports import export_run

@@ -22,7 +22,8 @@ import psutil
 import redis
 from numpy.typing import NDArray
 
-from pipeline.associator.state import tracklets_in
+from pipeline.associator.checkpoint import tracklets_in
+from pipeline.bus.embedded_redis import EmbeddedServer
 from pipeline.bus.keys import OBSERVATIONS, TRACKLETS
 from pipeline.bus.messages import (
     CameraMessage,
@@ -33,7 +34,6 @@ from pipeline.bus.messages import (
     tracklet_message,
 )
 from pipeline.bus.outbox import Outbox
-from pipeline.bus.server import EmbeddedServer
 from pipeline.bus.streams import Bus
 from pipeline.run_directory.reader import RunDirectory
 from pipeline.run_directory.schema import Camera

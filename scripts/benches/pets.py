@@ -16,12 +16,12 @@ import polars as pl
 from rich.console import Console
 from rich.table import Table
 
-from pipeline.config import SiteConfig
+from pipeline.config.schema import SiteConfig
 from pipeline.evaluation import evaluate_run
 from pipeline.evaluation.ground_truth import read_ground_truth
 from pipeline.evaluation.scores import Scores, score
-from pipeline.run import run_site
-from pipeline.site import with_options
+from pipeline.runtime.run import run_site
+from pipeline.runtime.site_options import with_options
 from pipeline.weights import weights_path
 
 CAMERA = "View_001_vtest"

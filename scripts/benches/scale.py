@@ -28,13 +28,13 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from pipeline.config import ReidConfig, SiteConfig
+from pipeline.config.schema import ReidConfig, SiteConfig
 from pipeline.opening import association_of
 from pipeline.reid.embedding import similarity_calibration
-from pipeline.simulation.clustering import Clustering
-from pipeline.simulation.people import people_of_a_day
-from pipeline.simulation.replay import Links, idf1_of, replay
-from pipeline.simulation.site_graph import SiteGraph, make_site
+from simulation.clustering import Clustering
+from simulation.people import people_of_a_day
+from simulation.replay import Links, idf1_of, replay
+from simulation.site_graph import SiteGraph, make_site
 from trackers.association.association import Association
 from trackers.association.topology import Topology, topology_of
 

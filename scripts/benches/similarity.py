@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from pipeline.config import ReidConfig
+from pipeline.config.schema import ReidConfig
 from pipeline.reid.embedding import open_embedder
 from reid_model.similarity import fit_line
 

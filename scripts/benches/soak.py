@@ -13,6 +13,7 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
+
 from soaking import figures
 from soaking.drive import soak
 from soaking.picture import draw

@@ -16,12 +16,12 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from pipeline.config import CameraConfig, SiteConfig
-from pipeline.config_file import load_config
+from pipeline.config.load import load_config
+from pipeline.config.schema import CameraConfig, SiteConfig
+from pipeline.monitoring.progress import Tally
 from pipeline.paths import config_folder
-from pipeline.progress import Tally
-from pipeline.run import run_site
-from pipeline.site import with_options
+from pipeline.runtime.run import run_site
+from pipeline.runtime.site_options import with_options
 from pipeline.sources import open_source
 from pipeline.weights import weights_path
 

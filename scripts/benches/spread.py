@@ -1,4 +1,4 @@
-"""How embeddings of one person, and of two, are spread: what `pipeline.simulation.looks` draws.
+"""How embeddings of one person, and of two, are spread: what `simulation.looks` draws.
 
 Crops of CUHK03 (FUSETRACK_DATA/reid/cuhk03/val), 100 people in two cameras, by a ReID model that
 may be named; beside it the same of as many simulated people.
@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from pipeline.config import ReidConfig
+from pipeline.config.schema import ReidConfig
 from pipeline.reid.embedding import open_embedder
-from pipeline.simulation.looks import Looks
+from simulation.looks import Looks
 
 MODEL = "person-reidentification-retail-0286"
 

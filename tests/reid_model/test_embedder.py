@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 
-from reid_model.deep_sort_net import DeepSortNet, load_deep_sort
 from reid_model.embedder import (
     Embedder,
     EmbedderSpec,
@@ -16,6 +15,7 @@ from reid_model.embedder import (
     load_embedder,
     torch_embedder,
 )
+from reid_model.networks.deep_sort_net import DeepSortNet, load_deep_sort
 from reid_model.openvino_runtime import import_openvino
 from reid_model.preprocess import normalise, resize_crops
 

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 import torch
-from reid_toys import toy_embedder, toy_model, toy_pictures
 from torch import Tensor, nn
 
 from reid_model.explain import Stage, heat_maps
-from reid_model.fused import FusedEmbedder
+from reid_model.networks.fused import FusedEmbedder
 from reid_model.preprocess import EmbedderSpec, normalise, resize_crops
 from reid_model.trained_embedder import trained_spec
+from reid_toys import toy_embedder, toy_model, toy_pictures
 
 SPEC = EmbedderSpec("openvino", 64, 32, "bgr", 1 / 255, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
 

@@ -6,12 +6,12 @@ import numpy as np
 import onnx
 import pytest
 import torch
-from reid_toys import toy_batch, toy_embedder, toy_model
 
 from reid_model import export
 from reid_model.export import FORMATS, export_model
 from reid_model.openvino_runtime import core
 from reid_model.trained_embedder import trained_spec
+from reid_toys import toy_batch, toy_embedder, toy_model
 
 RECIPE = toy_model(embedding="after", standardise=True)
 NAMES = {"onnx": "model.onnx", "openvino": "model.xml", "torchscript": "model.pt"}

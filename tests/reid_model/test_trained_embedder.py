@@ -5,13 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from reid_toys import toy_batch, toy_embedder, toy_model, toy_pictures
 
 from reid_model import trained_embedder
-from reid_model.fused import FusedEmbedder
+from reid_model.networks.fused import FusedEmbedder
 from reid_model.trained_embedder import least_cosine, open_trained
 from reid_model.training.model_file import load_model, save_model
 from reid_model.training.recipe import ModelRecipe
+from reid_toys import toy_batch, toy_embedder, toy_model, toy_pictures
 
 SMALL = toy_model(embedding="after")
 #: All three modules, at the real resolution.

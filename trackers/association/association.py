@@ -23,10 +23,10 @@ from trackers.association.decision import (
     probability,
 )
 from trackers.association.identity import Identity
-from trackers.association.learnt_ways import LearntWays
+from trackers.association.learned_topology import LearntWays
 from trackers.association.people import People
+from trackers.association.reassessment import SecondThoughts
 from trackers.association.scores import Scores
-from trackers.association.second_thoughts import SecondThoughts
 from trackers.association.topology import Topology
 from trackers.tracklet import GROUND, Tracklet, TrackletKey
 

@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterable, Iterator
 
 from trackers.association.identity import Identity
-from trackers.association.lookalikes import Lookalikes
+from trackers.association.nearest_embeddings import Lookalikes
 from trackers.association.topology import (
     Passage,
     Topology,

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from trackers.association.corrections import Judged
 from trackers.association.evidence import Evidence
-from trackers.association.lookalikes import Lookalikes
+from trackers.association.nearest_embeddings import Lookalikes
 from trackers.association.partition import Partition
 from trackers.association.people import People
 from trackers.association.topology import Topology

@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from trackers.association.following import Following, Walk
-from trackers.association.walk_log import Piece, Walked, WalkLog
-from trackers.association.walkers import Walkers, nobody
+from trackers.ground.following import Following, Walk
+from trackers.ground.kalman import Walkers, nobody
+from trackers.ground.walk_log import Piece, Walked, WalkLog
 
 Memory = dict[str, Any]
 

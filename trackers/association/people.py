@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Mapping
 
 from trackers.association.candidates import Candidates
+from trackers.association.co_occurrence import Presence
 from trackers.association.decision import CONFIRMED, PROBABLE
 from trackers.association.identity import Identity
-from trackers.association.presence import Presence
 from trackers.association.topology import Topology
 from trackers.tracklet import Tracklet, TrackletKey
 

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterator
 
 import pytest
-from live_api import LiveApi
 
+from live_api import LiveApi
 from pipeline.bus.streams import Bus
 
 

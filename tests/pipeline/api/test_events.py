@@ -4,11 +4,11 @@ import json
 from collections.abc import Callable
 
 import pytest
-from builders import camera_sent, identity_sent
-from live_api import LiveApi
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection
 
+from builders import camera_sent, identity_sent
+from live_api import LiveApi
 from pipeline.api.events import Events
 from pipeline.bus.keys import IDENTITIES, OBSERVATIONS
 from pipeline.bus.messages import EndMessage

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from builders import Observation, camera, identity_sent, make_run, observations_sent
-from live_api import LiveApi
 from msgspec.structs import replace
 
+from builders import Observation, camera, identity_sent, make_run, observations_sent
+from live_api import LiveApi
 from pipeline.bus.keys import IDENTITIES, OBSERVATIONS
 from pipeline.bus.messages import pack
 from pipeline.run_directory.progress import Progress, write_progress

@@ -9,16 +9,16 @@ import cv2
 import httpx
 import numpy as np
 import pytest
+
 from fakes import ColourDetector
 from live_api import LiveApi
-from videos import make_video
-
 from pipeline.bus.streams import Bus
-from pipeline.config import CameraConfig
-from pipeline.config_file import check_config
+from pipeline.config.load import check_config
+from pipeline.config.schema import CameraConfig
 from pipeline.frame import Frame
 from pipeline.node.node import Node
 from pipeline.sources import open_source
+from videos import make_video
 
 SIZE = (160, 120)
 

@@ -6,10 +6,10 @@ from pathlib import Path
 import hypothesis
 import pytest
 import schemathesis
-from builders import camera_sent, identity_sent, make_run, observations_sent
-from live_api import TOKEN, LiveApi
 from schemathesis.schemas import APIOperation
 
+from builders import camera_sent, identity_sent, make_run, observations_sent
+from live_api import TOKEN, LiveApi
 from pipeline.bus.keys import IDENTITIES, OBSERVATIONS
 from pipeline.run_directory.progress import Progress, write_progress
 

@@ -12,13 +12,13 @@ from typing import Any
 
 import httpx
 import pytest
-from command_line import recorded_walk
-from live_api import TOKEN
 from websockets.sync.client import connect
 
+from command_line import recorded_walk
+from live_api import TOKEN
 from pipeline.api.server import followed
 from pipeline.cli import main as cli
-from pipeline.config_file import check_config
+from pipeline.config.load import check_config
 from pipeline.run_directory.preparing import prepare
 from pipeline.run_directory.progress import Progress, write_progress
 

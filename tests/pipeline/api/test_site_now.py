@@ -5,11 +5,11 @@ from pathlib import Path
 
 import msgspec
 import pytest
+
 from builders import camera, camera_sent, identity_sent, make_run, observations_sent
 from buses import send
 from live_api import LiveApi
-
-from pipeline.api.cameras import SILENT_S
+from pipeline.api.camera_states import SILENT_S
 from pipeline.bus.keys import IDENTITIES, OBSERVATIONS, RECORDER
 from pipeline.bus.messages import CameraMessage, EndMessage, ForgetMessage
 from pipeline.run_directory.progress import Progress, write_progress

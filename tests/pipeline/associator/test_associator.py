@@ -8,9 +8,9 @@ import msgspec
 import numpy as np
 import pytest
 import redis
+
 from builders import identity_sent, tracklet_sent, watermark
 from buses import FeedingBus, KilledError, MortalBus, send
-
 from pipeline.associator import service
 from pipeline.associator.service import AssociatorService
 from pipeline.bus.keys import (

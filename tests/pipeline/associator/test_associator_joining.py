@@ -6,9 +6,9 @@ from itertools import count
 
 import numpy as np
 import pytest
+
 from builders import tracklet_sent, watermark
 from buses import FeedingBus, KilledError, MortalBus, Sent, send
-
 from pipeline.associator.service import AssociatorService
 from pipeline.bus.keys import ASSOCIATOR, IDENTITIES, RECORDER, TRACKLETS
 from pipeline.bus.messages import (
@@ -20,9 +20,9 @@ from pipeline.bus.messages import (
     view_message,
 )
 from pipeline.bus.streams import Bus
-from pipeline.config_file import check_config
+from pipeline.config.load import check_config
 from pipeline.opening import association_of
-from trackers.ground import view_of_homography
+from trackers.ground.view import view_of_homography
 
 RED, BLUE = (1.0, 0.0), (0.0, 1.0)
 

@@ -5,12 +5,11 @@ from collections.abc import Iterator
 
 from builders import tracklet_sent, watermark
 from buses import FeedingBus, Sent
-
 from pipeline.associator.service import AssociatorService
 from pipeline.associator.silence import Silence
 from pipeline.bus.keys import ASSOCIATOR, IDENTITIES, RECORDER, TRACKLETS
 from pipeline.bus.messages import EndMessage, IdentityMessage, Message
-from pipeline.config import SiteConfig
+from pipeline.config.schema import SiteConfig
 from pipeline.opening import association_of
 
 CAMERAS = ["gate", "yard"]

@@ -9,20 +9,20 @@ from pathlib import Path
 
 import pytest
 import redis
+from redis.crc import key_slot
+
 from builders import watermark
 from command_line import recorded_walk
-from redis.crc import key_slot
-from redis_servers import SLOTS, Server, redis_cluster, until
-
 from pipeline.bus.keys import ASSOCIATOR, TRACKLETS, run_key
 from pipeline.bus.lease import Lease
 from pipeline.bus.outbox import Outbox
-from pipeline.bus.patience import Patience
+from pipeline.bus.retry import Patience
 from pipeline.bus.streams import Bus
-from pipeline.config_file import check_config
+from pipeline.config.load import check_config
 from pipeline.errors import UserError
-from pipeline.run import run_site
-from pipeline.site import with_options
+from pipeline.runtime.run import run_site
+from pipeline.runtime.site_options import with_options
+from redis_servers import SLOTS, Server, redis_cluster, until
 
 # A replica gives up a failover after five seconds.
 _FAIL_OVER_S = 6.0

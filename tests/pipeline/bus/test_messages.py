@@ -4,6 +4,7 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
+
 from builders import (
     camera_sent,
     identity_sent,
@@ -12,7 +13,6 @@ from builders import (
     tracklet_sent,
     watermark,
 )
-
 from pipeline.bus.messages import (
     Array,
     EndMessage,
@@ -29,7 +29,7 @@ from pipeline.bus.messages import (
     view_message,
     view_of_message,
 )
-from trackers.ground import View
+from trackers.ground.view import View
 
 
 def plain(value: object) -> Any:

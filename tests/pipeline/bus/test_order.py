@@ -2,8 +2,8 @@ import logging
 import random
 
 import pytest
-from builders import watermark
 
+from builders import watermark
 from pipeline.bus import order
 from pipeline.bus.entries import Delivery
 from pipeline.bus.keys import OBSERVATIONS, TRACKLETS

@@ -1,8 +1,8 @@
 from collections.abc import Iterator
 
 import pytest
-from builders import camera_sent, tracklet_sent, watermark
 
+from builders import camera_sent, tracklet_sent, watermark
 from pipeline.bus.connection import BusLostError
 from pipeline.bus.entries import Outgoing
 from pipeline.bus.keys import OBSERVATIONS, RECORDER, TRACKLETS

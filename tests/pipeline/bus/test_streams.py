@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 import redis
+
 from builders import camera_sent, identity_sent, observations_sent, watermark
 from buses import send
-
-from pipeline.bus import room
+from pipeline.bus import backpressure as room
 from pipeline.bus.connection import BusLostError
+from pipeline.bus.embedded_redis import EmbeddedServer
 from pipeline.bus.entries import Delivery, Outgoing
 from pipeline.bus.keys import (
     ASSOCIATOR,
@@ -34,7 +35,6 @@ from pipeline.bus.keys import (
 )
 from pipeline.bus.lease import Lease
 from pipeline.bus.messages import encode
-from pipeline.bus.server import EmbeddedServer
 from pipeline.bus.streams import Bus, FencedError
 from pipeline.errors import UserError
 

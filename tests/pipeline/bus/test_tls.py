@@ -12,16 +12,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
 from builders import watermark
 from buses import send
 from certificates import Signed, authority, need_openssl, server_context, signed
 from cut_line import Line
-from redis_servers import redis_server, tls_options
-
 from pipeline.bus.connection import BusLostError
 from pipeline.bus.keys import ASSOCIATOR, TRACKLETS
 from pipeline.bus.streams import Bus
 from pipeline.errors import UserError
+from redis_servers import redis_server, tls_options
 
 
 @dataclass

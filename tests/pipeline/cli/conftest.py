@@ -5,8 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from command_line import Outcome
 
+from command_line import Outcome
 from pipeline.cli import main as cli
 from pipeline.errors import UserError
 from pipeline.weights import weights_path

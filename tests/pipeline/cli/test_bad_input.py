@@ -6,11 +6,11 @@ import av
 import cv2
 import numpy as np
 import pytest
-from command_line import Command, Outcome
-from videos import make_video
 
-from pipeline.bus import server
+from command_line import Command, Outcome
+from pipeline.bus import embedded_redis as server
 from pipeline.run_directory.reader import RunDirectory
+from videos import make_video
 
 
 def refused(outcome: Outcome, *words: str) -> None:

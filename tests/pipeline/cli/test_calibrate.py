@@ -6,10 +6,10 @@ import cv2
 import numpy as np
 import pytest
 import yaml
-from command_line import Command
-from videos import make_video
 
-from pipeline.ground_fit import to_picture
+from command_line import Command
+from pipeline.calibration.fit import to_picture
+from videos import make_video
 
 TRUE = np.array([[40.0, 0.0, 160.0], [0.0, -40.0, 200.0], [0.0, 0.05, 1.0]])
 GROUND = np.array([[-3.0, 0.0], [3.0, 0.0], [3.0, 4.0], [-3.0, 4.0], [1.0, 2.0]])

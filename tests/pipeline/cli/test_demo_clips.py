@@ -6,8 +6,8 @@ from pathlib import Path
 import av
 import polars as pl
 import pytest
-from command_line import Command
 
+from command_line import Command
 from pipeline.exports import FORMATS, export_run
 from pipeline.run_directory.reader import RunDirectory
 from pipeline.summary import people
@@ -21,9 +21,9 @@ def runs(
     demo_clips: list[Path], tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[RunDirectory, RunDirectory]:
     """The same clips twice, in one process after the other run has ended."""
-    from pipeline.config_file import load_config
-    from pipeline.run import run_site
-    from pipeline.site import with_options
+    from pipeline.config.load import load_config
+    from pipeline.runtime.run import run_site
+    from pipeline.runtime.site_options import with_options
 
     recording = {"thumbnails": True}
     config = with_options(

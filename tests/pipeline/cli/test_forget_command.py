@@ -6,9 +6,9 @@ from pathlib import Path
 import msgspec
 import pytest
 import yaml
+
 from builders import Observation, camera, make_run
 from command_line import Command
-
 from pipeline.run_directory.durable import only_writer
 from pipeline.run_directory.progress import Progress, write_progress
 from pipeline.run_directory.reader import RunDirectory

@@ -6,6 +6,7 @@ import sys
 from importlib.metadata import version
 
 import pytest
+
 from command_line import Command
 
 SCRIPT = """

@@ -9,9 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from command_line import recorded_walk
 
-from pipeline.bus.server import EmbeddedServer
+from command_line import recorded_walk
+from pipeline.bus.embedded_redis import EmbeddedServer
 from pipeline.exports import export_run
 from pipeline.run_directory.reader import RunDirectory
 

@@ -11,17 +11,17 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 import typer
-from builders_keras import keras_weights, write_keras
-from command_line import Outcome
-from reid_toys import toy_model, toy_text_encoder, write_toy_set
 from safetensors.torch import save_file
 
+from builders_keras import keras_weights, write_keras
+from command_line import Outcome
 from pipeline.cli import main as cli
 from pipeline.cli import reid as cli_reid
 from pipeline.reid import training
 from reid_model.data.folder import read_folder
 from reid_model.training.model_file import save_model
 from reid_model.training.parts import build_encoder, new_model
+from reid_toys import toy_model, toy_text_encoder, write_toy_set
 
 RECIPE = """
 data: folder

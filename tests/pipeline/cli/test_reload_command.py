@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 import yaml
-from rtsp_cameras import Cameras, clip_mount, h264_clip, why_no_server
 
 from pipeline.errors import UserError
 from pipeline.run_directory.reader import RunDirectory
 from pipeline.weights import weights_path
+from rtsp_cameras import Cameras, clip_mount, h264_clip, why_no_server
 
 pytestmark = [
     pytest.mark.slow,

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+
 from builders import camera, make_run
 from command_line import Command
 

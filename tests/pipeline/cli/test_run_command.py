@@ -11,12 +11,12 @@ from pathlib import Path
 
 import cv2
 import pytest
+
 from command_line import Command, recorded_walk
 from fakes import BOX, RED, ColourDetector, ColourEmbedder, scene
-
-from pipeline import run
-from pipeline.config_file import load_config
+from pipeline.config.load import load_config
 from pipeline.run_directory.reader import RunDirectory
+from pipeline.runtime import run
 
 
 @pytest.fixture
@@ -148,7 +148,7 @@ def test_a_signal_while_models_load_ends_it_cleanly(
 @pytest.mark.parametrize(
     ("command", "place"),
     [
-        (["doctor"], "pipeline.doctor.checks"),
+        (["doctor"], "pipeline.runtime.doctor.checks"),
         (["weights", "verify"], "pipeline.weights.verify"),
         (["export", "x", "--format", "csv"], "pipeline.exports.export_run"),
     ],

@@ -1,9 +1,9 @@
 from pathlib import Path
 
 import pytest
-from command_line import Command
 
-from pipeline.doctor import Check
+from command_line import Command
+from pipeline.runtime.doctor import Check
 from pipeline.weights import load_manifest
 
 
@@ -85,7 +85,7 @@ def test_doctor_is_2_only_without_what_is_needed(
     state: str,
 ) -> None:
     check = Check("a thing", works, needed, "/a/[place]")
-    monkeypatch.setattr("pipeline.doctor.checks", lambda: [check])
+    monkeypatch.setattr("pipeline.runtime.doctor.checks", lambda: [check])
     outcome = fusetrack("doctor")
     assert outcome.code == code
     assert [cell.strip() for cell in outcome.out.splitlines()[3].split("│")[1:-1]] == [

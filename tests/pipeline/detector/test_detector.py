@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.config import DetectorConfig
+from pipeline.config.schema import DetectorConfig
 from pipeline.detector import Detector
 from pipeline.detector import detector as detector_module
 from pipeline.detector.geometry import fit, fit_fixed
@@ -214,7 +214,7 @@ def refuse(*given, **named):
     print("called out:", given[:2])
     raise OSError("no network in this test")
 socket.getaddrinfo = socket.socket.connect = socket.socket.connect_ex = refuse
-from pipeline.config import DetectorConfig
+from pipeline.config.schema import DetectorConfig
 from pipeline.detector import Detector
 from pipeline.detector.yolo import people_picture
 detector = Detector(DetectorConfig(model=sys.argv[1], image_size=320), "cpu")

@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 
 import pytest
-from builders import Observation, camera, make_run
 
+from builders import Observation, camera, make_run
 from pipeline.errors import UserError
 from pipeline.evaluation import COLUMNS, evaluate_run, table_rows
 from pipeline.run_directory.reader import RunDirectory

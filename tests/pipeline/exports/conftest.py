@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import pytest
-from builders import camera, make_run
 
+from builders import camera, make_run
 from pipeline.run_directory.reader import RunDirectory
 
 

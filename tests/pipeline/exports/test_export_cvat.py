@@ -10,7 +10,6 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 from builders import camera, make_run
-
 from pipeline.exports import export_run
 from pipeline.run_directory.reader import RunDirectory
 

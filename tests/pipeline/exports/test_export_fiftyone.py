@@ -6,8 +6,8 @@ from typing import Any
 
 import msgspec
 import pytest
-from builders import camera, make_run
 
+from builders import camera, make_run
 from pipeline.errors import UserError
 from pipeline.exports import export_run
 from pipeline.run_directory.reader import RunDirectory

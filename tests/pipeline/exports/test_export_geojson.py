@@ -8,9 +8,9 @@ import pyarrow as pa
 import pyogrio
 import pytest
 import yaml
-from builders import camera, make_run
 from pyproj import Geod
 
+from builders import camera, make_run
 from pipeline.errors import UserError
 from pipeline.exports import export_run
 from pipeline.exports.geojson import GAP_S

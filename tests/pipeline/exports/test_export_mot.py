@@ -5,9 +5,9 @@ from pathlib import Path
 
 import motmetrics
 import pytest
-from builders import make_run
 from trackeval.datasets import MotChallenge2DBox
 
+from builders import make_run
 from pipeline.exports import export_run
 from pipeline.run_directory.reader import RunDirectory
 

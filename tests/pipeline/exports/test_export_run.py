@@ -4,8 +4,8 @@ import shutil
 from pathlib import Path
 
 import pytest
-from builders import camera, make_run
 
+from builders import camera, make_run
 from pipeline.errors import UserError
 from pipeline.exports import FORMATS, export_run
 from pipeline.run_directory.reader import RunDirectory

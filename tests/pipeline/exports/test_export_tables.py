@@ -7,9 +7,9 @@ import polars as pl
 import pyarrow.csv
 import pyarrow.parquet
 import pytest
-from builders import make_run
 from polars.testing import assert_frame_equal
 
+from builders import make_run
 from pipeline.exports import export_run
 from pipeline.run_directory.reader import RunDirectory
 

@@ -5,19 +5,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fakes import BLUE, BOX, RED, Box, Clip, Recorded, found, scene
 
+from fakes import BLUE, BOX, RED, Box, Clip, Recorded, found, scene
 from pipeline.bus.messages import ObservationsMessage, TrackletMessage, WatermarkMessage, unpack
-from pipeline.config import SiteConfig, TrackerConfig
-from pipeline.config_file import check_config
+from pipeline.config.load import check_config
+from pipeline.config.schema import SiteConfig, TrackerConfig
 from pipeline.errors import UserError
 from pipeline.frame import Frame
 from pipeline.node.camera import Camera, open_tracker, thumbnails_of, tracker_name
 from pipeline.node.crops import Crop
 from pipeline.node.thumbnails import Thumbnails
 from pipeline.sources import RecordedFrame
-from trackers.link_tracker import LinkTracker
-from trackers.single_camera import SingleCameraTracker
+from trackers.single_camera.boxmot import SingleCameraTracker
+from trackers.single_camera.link import LinkTracker
 
 LOOK = np.array([1, 0], np.float32)
 

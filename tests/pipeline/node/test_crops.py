@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
-from fakes import BOX, RED, found, scene
 
+from fakes import BOX, RED, found, scene
 from pipeline.node.crops import crop_of, cut, qualities
 
 IMAGE = np.arange(4 * 6 * 3, dtype=np.uint8).reshape(4, 6, 3)

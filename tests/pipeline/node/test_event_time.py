@@ -3,7 +3,6 @@
 import math
 
 from fakes import found
-
 from pipeline.node.event_time import Seen, parts_of
 from pipeline.sources.recorded import RecordedFrame
 

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import pytest
 import redis
+
 from buses import KilledError
 from fakes import (
     BLUE,
@@ -21,7 +22,6 @@ from fakes import (
     Image,
     Recorded,
 )
-
 from pipeline.associator.service import AssociatorService
 from pipeline.bus.keys import IDENTITIES, OBSERVATIONS, RECORDER, TRACKLETS
 from pipeline.bus.messages import (
@@ -34,8 +34,8 @@ from pipeline.bus.messages import (
     unpack,
 )
 from pipeline.bus.streams import Bus
-from pipeline.config import SiteConfig
-from pipeline.config_file import check_config
+from pipeline.config.load import check_config
+from pipeline.config.schema import SiteConfig
 from pipeline.frame import Frame
 from pipeline.node.node import Node
 from pipeline.opening import association_of

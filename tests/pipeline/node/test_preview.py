@@ -5,8 +5,8 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
-from fakes import BOX, RED, found, scene
 
+from fakes import BOX, RED, found, scene
 from pipeline.bus.pictures import KINDS, Kind, Picture
 from pipeline.bus.streams import Bus
 from pipeline.config_api import ApiConfig

@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from reid_toys import toy_model
 
-from pipeline.config import ReidConfig
+from pipeline.config.schema import ReidConfig
 from pipeline.errors import UserError
 from pipeline.reid.embedding import open_embedder, similarity_calibration, unknown_calibration
 from reid_model.openvino_runtime import import_openvino
 from reid_model.similarity import SimilarityFit, SimilarityLine
 from reid_model.training.model_file import save_model
 from reid_model.training.parts import build_encoder, new_model
+from reid_toys import toy_model
 from trackers.association.appearance import Line
 
 BESIDE = "input: {height: 2, width: 2, colour: bgr, scale: 1, mean: [0, 0, 0], std: [1, 1, 1]}\n"

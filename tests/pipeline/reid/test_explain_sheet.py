@@ -5,7 +5,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from reid_toys import toy_embedder, toy_model, toy_pictures
 
 from pipeline.errors import UserError
 from pipeline.reid.explain_sheet import (
@@ -18,6 +17,7 @@ from pipeline.reid.explain_sheet import (
     write_sheet,
 )
 from reid_model.training.model_file import save_model
+from reid_toys import toy_embedder, toy_model, toy_pictures
 
 
 @pytest.fixture(scope="module")

@@ -5,15 +5,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from reid_toys import toy_embedder, toy_model, toy_pictures
 
-from pipeline.config import ReidConfig
+from pipeline.config.schema import ReidConfig
 from pipeline.errors import UserError
 from pipeline.reid.embedding import open_embedder, similarity_calibration
 from pipeline.reid.export import export_file
 from reid_model.similarity import SimilarityFit, SimilarityLine
 from reid_model.trained_embedder import least_cosine
 from reid_model.training.model_file import save_model
+from reid_toys import toy_embedder, toy_model, toy_pictures
 from trackers.association.appearance import Line
 
 RECIPE = toy_model(embedding="after", mscsa_modules=0)

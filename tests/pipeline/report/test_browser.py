@@ -7,12 +7,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from builders import camera, make_run
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.select import Select
 
+from builders import camera, make_run
 from pipeline.report import write_report
 from pipeline.run_directory.reader import RunDirectory
 

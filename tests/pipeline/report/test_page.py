@@ -9,10 +9,10 @@ import cv2
 import msgspec
 import numpy as np
 import pytest
-from builders import camera, make_run
 
-from pipeline.colours import css_colour
+from builders import camera, make_run
 from pipeline.errors import UserError
+from pipeline.pictures.colours import css_colour
 from pipeline.report import write_report
 from pipeline.run_directory.reader import RunDirectory
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import msgspec
 import polars as pl
 import pytest
-from builders import camera, make_run
 
+from builders import camera, make_run
 from pipeline.report.summary import summarise
 from pipeline.run_directory.reader import RunDirectory
 

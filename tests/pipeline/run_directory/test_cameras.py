@@ -2,8 +2,8 @@ import os
 from pathlib import Path
 
 import pytest
-from builders import camera
 
+from builders import camera
 from pipeline.errors import UserError
 from pipeline.run_directory.cameras import read_cameras, write_cameras
 

@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pipeline.config import SiteConfig
-from pipeline.config_file import check_config, load_config
+from pipeline.config.load import check_config, load_config
+from pipeline.config.schema import SiteConfig
 from pipeline.errors import UserError
 from pipeline.run_directory.preparing import keep_current, prepare
 from pipeline.run_directory.reader import RunDirectory

@@ -4,8 +4,8 @@ from pathlib import Path
 import polars as pl
 import pyarrow as pa
 import pytest
-from builders import camera, make_run
 
+from builders import camera, make_run
 from pipeline.errors import UserError
 from pipeline.run_directory.reader import RunDirectory
 from pipeline.run_directory.schema import IDENTITIES

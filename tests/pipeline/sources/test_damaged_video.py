@@ -9,11 +9,11 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from videos import make_video, read_index
 
-from pipeline.config import CameraConfig
+from pipeline.config.schema import CameraConfig
 from pipeline.errors import UserError
 from pipeline.sources import Source, open_source
+from videos import make_video, read_index
 
 FRONT = {"movflags": "faststart"}
 FRAMES = 60

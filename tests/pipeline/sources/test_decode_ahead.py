@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from videos import make_video, read_index
 
-from pipeline.config import CameraConfig
+from pipeline.config.schema import CameraConfig
 from pipeline.frame import Frame
 from pipeline.sources import open_source
 from pipeline.sources.decode_ahead import DecodeAhead, close_all
+from videos import make_video, read_index
 
 
 class FakeSource:

@@ -3,12 +3,12 @@
 from pathlib import Path
 
 import pytest
-from videos import make_video, read_index
 
-from pipeline.config import CameraConfig
+from pipeline.config.schema import CameraConfig
 from pipeline.sources import open_source
 from pipeline.sources.hardware import accelerator, why_not
 from pipeline.sources.live import LiveSource
+from videos import make_video, read_index
 
 KINDS = ["cuda", "vaapi", "qsv"]
 

@@ -16,14 +16,14 @@ import av
 import cv2
 import numpy as np
 import pytest
-from videos import make_video, picture, read_index
 
-from pipeline.config import CameraConfig, LiveConfig
+from pipeline.config.schema import CameraConfig, LiveConfig
 from pipeline.errors import UserError
 from pipeline.sources import open_source
 from pipeline.sources.connection import address_of
 from pipeline.sources.live import LiveSource
 from pipeline.sources.probing import probe
+from videos import make_video, picture, read_index
 
 _MJPEG_FRAMES = 8
 _MJPEG_STEP_S = 0.05
@@ -257,7 +257,7 @@ def test_a_camera_without_a_source() -> None:
 def test_a_process_ends_while_a_camera_is_being_called() -> None:
     program = """
 import sys, time
-from pipeline.config import CameraConfig, LiveConfig
+from pipeline.config.schema import CameraConfig, LiveConfig
 from pipeline.sources import open_source
 from pipeline.sources.decode_ahead import DecodeAhead
 config = CameraConfig(source=sys.argv[1], live=LiveConfig(open_timeout_s=60))

@@ -6,11 +6,11 @@ import av
 import cv2
 import numpy as np
 import pytest
-from videos import picture, read_index
 
-from pipeline.config import CameraConfig
+from pipeline.config.schema import CameraConfig
 from pipeline.errors import UserError
 from pipeline.sources import Source, open_source
+from videos import picture, read_index
 
 
 def opened(source: Path | str, **values: object) -> Source:

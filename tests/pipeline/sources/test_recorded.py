@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.config import CameraConfig
+from pipeline.config.schema import CameraConfig
 from pipeline.errors import UserError
 from pipeline.sources import Source, open_source
 from pipeline.sources.recorded import RecordedSource, recorded_cameras

@@ -6,6 +6,11 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+
+from pipeline.config.schema import CameraConfig, LiveConfig
+from pipeline.frame import Frame
+from pipeline.sources.decode_ahead import DecodeAhead
+from pipeline.sources.live import LiveSource
 from rtsp_cameras import (
     AUDIO,
     CLIP,
@@ -20,11 +25,6 @@ from rtsp_cameras import (
     why_no_server,
 )
 from videos import make_video, read_index
-
-from pipeline.config import CameraConfig, LiveConfig
-from pipeline.frame import Frame
-from pipeline.sources.decode_ahead import DecodeAhead
-from pipeline.sources.live import LiveSource
 
 pytestmark = pytest.mark.skipif(bool(why_no_server()), reason=why_no_server())
 full_server = pytest.mark.skipif(bool(why_no_gstreamer()), reason=why_no_gstreamer())

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.config import CameraConfig
+from pipeline.config.schema import CameraConfig
 from pipeline.sources.timeline import RESET_S, STEP_S, Timeline, start_of
 
 CAMERA = CameraConfig(source="a.mp4")

@@ -6,10 +6,10 @@ import av
 import cv2
 import numpy as np
 import pytest
-from videos import make_video, picture, read_index
 
-from pipeline.config import CameraConfig
+from pipeline.config.schema import CameraConfig
 from pipeline.sources import Source, open_source
+from videos import make_video, picture, read_index
 
 BUSY = {"g": "5", "bf": "0"}
 

@@ -6,12 +6,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from reid_toys import write_toy_set
 from torch import Tensor
 
-from reid_model.clip_text import tokenize
 from reid_model.data.captions import Caption
 from reid_model.data.folder import read_folder
+from reid_model.networks.clip_text import tokenize
 from reid_model.training.captions import (
     TextRecipe,
     caption_features,
@@ -20,6 +19,7 @@ from reid_model.training.captions import (
     learn_captions,
 )
 from reid_model.training.job import Stopped
+from reid_toys import write_toy_set
 
 pytest.importorskip("open_clip")
 

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from reid_toys import toy_model
 from safetensors.torch import load_file, save_file
 
 from reid_model.similarity import SimilarityFit, SimilarityLine
@@ -15,6 +14,7 @@ from reid_model.training.model_file import (
 )
 from reid_model.training.parts import build_encoder, new_model
 from reid_model.training.recipe import ModelRecipe
+from reid_toys import toy_model
 
 
 def saved(path: Path, recipe: ModelRecipe) -> torch.Tensor:

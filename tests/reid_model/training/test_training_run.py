@@ -11,14 +11,13 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from reid_toys import toy_model, toy_recipe, toy_text_encoder, write_toy_set
 from safetensors.torch import load_file
 from torch import Tensor
 
-from reid_model.clip_text import ClipText
 from reid_model.data import ReidSet, class_labels
 from reid_model.data.folder import read_folder
 from reid_model.embedder import Embedder, EmbedderSpec
+from reid_model.networks.clip_text import ClipText
 from reid_model.training.checkpoint import load_checkpoint, save_checkpoint
 from reid_model.training.job import Progress
 from reid_model.training.recipe import (
@@ -29,6 +28,7 @@ from reid_model.training.recipe import (
     TeachingRecipe,
 )
 from reid_model.training.run import train
+from reid_toys import toy_model, toy_recipe, toy_text_encoder, write_toy_set
 
 
 class Killed(Exception):

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from reid_toys import toy_model, toy_recipe, write_toy_set
 
 from reid_model.data.folder import read_folder
 from reid_model.data.reid_set import ReidSet
@@ -14,6 +13,7 @@ from reid_model.training.parts import Parts, build_encoder, build_parts, new_mod
 from reid_model.training.recipe import ModelRecipe, Stage2Recipe
 from reid_model.training.run import train
 from reid_model.training.start import set_out_from, start_of
+from reid_toys import toy_model, toy_recipe, write_toy_set
 
 BEFORE = toy_model(texts=False, text_guidance=False, mscsa_modules=0)
 AFTER = toy_model(texts=False, text_guidance=False, mscsa_modules=2)

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from reid_toys import toy_text_encoder
 from safetensors.torch import save_file
 
 from reid_model.training.text_file import load_text, save_text
+from reid_toys import toy_text_encoder
 
 
 def test_it_is_read_as_it_was_written(tmp_path: Path) -> None:

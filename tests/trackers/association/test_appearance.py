@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
-from builders_trackers import look, make_tracklet
 
+from builders_trackers import look, make_tracklet
 from trackers.association.appearance import Line, Strangers, appearance_evidence, similarity
 
 LINE = Line(slope=10.0, midpoint=0.6)

@@ -3,8 +3,8 @@ from itertools import product
 
 import numpy as np
 import pytest
-from builders_trackers import make_tracklet
 
+from builders_trackers import make_tracklet
 from trackers.association.assignment import assign, best_other, likeliest, moments
 
 

@@ -3,8 +3,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from builders_trackers import make_calibration, make_tracklet
 
+from builders_trackers import make_calibration, make_tracklet
 from trackers.association.association import Association, Rules
 from trackers.association.motion import Limits
 

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from builders_trackers import make_calibration, make_tracklet
 
+from builders_trackers import make_calibration, make_tracklet
 from trackers.association.association import Association, Rules
 from trackers.association.motion import Limits
 from trackers.association.topology import topology_of

@@ -3,8 +3,8 @@
 import math
 
 import pytest
-from builders_trackers import make_calibration, make_tracklet
 
+from builders_trackers import make_calibration, make_tracklet
 from trackers.association.association import Association, Rules
 from trackers.association.candidates import Candidates
 from trackers.association.identity import Identity

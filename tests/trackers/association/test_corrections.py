@@ -1,8 +1,8 @@
 """What was judged again becomes decisions: of which kind, and confirmed from when on."""
 
 import pytest
-from builders_trackers import make_people, make_tracklet
 
+from builders_trackers import make_people, make_tracklet
 from trackers.association.corrections import Judged, corrections
 from trackers.association.decision import log_odds
 

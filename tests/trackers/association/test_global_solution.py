@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from builders_trackers import make_people, make_rules, make_tracklet
 
+from builders_trackers import make_people, make_rules, make_tracklet
 from trackers.association.appearance import Strangers
 from trackers.association.evidence import Evidence
 from trackers.association.global_solution import earlier_ones, improve, renamed, solve

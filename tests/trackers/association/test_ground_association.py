@@ -3,9 +3,9 @@ from dataclasses import replace
 
 import msgspec
 import pytest
+
 from builders_ground import VIEWS, track_at
 from builders_trackers import make_calibration, make_tracklet
-
 from trackers.association.association import Rules
 from trackers.association.ground_association import GroundAssociation
 from trackers.association.motion import Limits

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
-from builders_trackers import make_tracklet
 
+from builders_trackers import make_tracklet
 from trackers.association.identity import Identity
 from trackers.association.motion import Limits, motion_evidence
 

@@ -2,8 +2,8 @@ import math
 
 import numpy as np
 import pytest
-from builders_trackers import make_tracklet
 
+from builders_trackers import make_tracklet
 from trackers.association.motion import Limits, exclusive, motion_evidence, overlap_in_time
 
 LIMITS = Limits(max_speed=2.0, max_ground_distance=1.5)

@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 import pytest
-from builders_trackers import make_rules, make_tracklet
 
+from builders_trackers import make_rules, make_tracklet
 from trackers.association.appearance import Strangers
 from trackers.association.evidence import Evidence
 from trackers.association.partition import Partition, weight

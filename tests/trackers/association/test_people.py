@@ -1,7 +1,6 @@
 """Everybody who is known: what follows when a tracklet becomes somebody's, or nobody's."""
 
 from builders_trackers import make_people, make_tracklet
-
 from trackers.association.topology import topology_of
 
 A1, A2, B3 = ("a", 1), ("a", 2), ("b", 3)

@@ -1,8 +1,8 @@
 """Second thoughts on tracklets that are over."""
 
 import pytest
-from builders_trackers import make_people, make_rules, make_tracklet
 
+from builders_trackers import make_people, make_rules, make_tracklet
 from trackers.association.appearance import Strangers
 from trackers.association.association import Association
 from trackers.association.evidence import Evidence

@@ -3,8 +3,8 @@
 import math
 
 import pytest
-from builders_trackers import make_people, make_rules, make_tracklet
 
+from builders_trackers import make_people, make_rules, make_tracklet
 from trackers.association.appearance import (
     AMONG_FEW,
     AMONG_MANY,

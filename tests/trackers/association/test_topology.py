@@ -3,8 +3,8 @@
 import math
 
 import pytest
-from builders_trackers import make_tracklet
 
+from builders_trackers import make_tracklet
 from trackers.association.topology import (
     Passage,
     Topology,

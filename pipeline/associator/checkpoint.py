@@ -1,0 +1,140 @@
+"""What an associator keeps in Redis, so that it or another one can go on: fields of one hash.
+
+A tracklet has a field of its own, and so have the ways from each camera that were learnt: only what
+has changed is written. All else is in one field.
+"""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from pipeline.associator.watermarks import Known
+from pipeline.bus.messages import TrackletMessage, ViewOfGround, tracklet_message, tracklet_of
+from pipeline.bus.order import Numbers
+from pipeline.bus.streams import Bus
+from pipeline.recorder.forgotten import Part
+from trackers.association.appearance import Strangers
+from trackers.association.decision import Clarity
+from trackers.association.ground_association import GroundAssociation
+from trackers.tracklet import TrackletKey
+
+_META = "meta"
+# No name of a track: those have a camera and one colon.
+_WAYS = "ways::"
+
+Fields = dict[str, bytes]
+
+
+class Meta(msgspec.Struct):
+    """All that is neither a tracklet nor a way.
+
+    ``taken`` says which messages of each sender were dealt with, ``told`` how many were sent,
+    ``dimension`` the length of the embeddings, 0 before the first.
+    """
+
+    attendees: Known
+    views: dict[str, ViewOfGround] = {}
+    forgotten: list[Part] = []
+    taken: Numbers = {}
+    told: int = 0
+    dimension: int = 0
+    finished: bool = False
+
+
+class _Learnt(msgspec.Struct):
+    """What the association knows beside tracklets and ways."""
+
+    next_global_id: int
+    strangers: Strangers
+    has_looks: bool
+    memory: bytes
+
+
+class _Whole(msgspec.Struct):
+    meta: Meta
+    learnt: _Learnt
+
+
+class _Stored(msgspec.Struct):
+    tracklet: TrackletMessage
+    global_id: int | None
+    state: str
+    clarity: Clarity | None = None
+
+
+def encoded(
+    meta: Meta, association: GroundAssociation, changed: Iterable[TrackletKey], at: float
+) -> Fields:
+    """The fields to write at the moment ``at``, when ``changed`` tracklets are new or decided."""
+    learnt = _Learnt(
+        association.next_global_id,
+        association.strangers,
+        association.has_looks,
+        msgspec.msgpack.encode(association.memory()),
+    )
+    return {
+        **_tracklets(association, {*changed, *association.take_changed()}, at),
+        **{
+            f"{_WAYS}{camera_id}": msgspec.msgpack.encode(ways)
+            for camera_id, ways in association.ways.take_changed().items()
+        },
+        _META: msgspec.msgpack.encode(_Whole(meta, learnt)),
+    }
+
+
+def decoded(fields: Fields) -> Meta | None:
+    """What was kept beside the association; None when nothing was."""
+    return msgspec.msgpack.decode(fields[_META], type=_Whole).meta if _META in fields else None
+
+
+def restore(association: GroundAssociation, fields: Fields) -> None:
+    """Give a new association what was kept of the one before; the views of cameras it has."""
+    learnt = msgspec.msgpack.decode(fields[_META], type=_Whole).learnt
+    association.remember(msgspec.msgpack.decode(learnt.memory))
+    for name, data in sorted(fields.items()):
+        if name.startswith(_WAYS):
+            association.ways.remember(name.removeprefix(_WAYS), msgspec.msgpack.decode(data))
+    for name, data in sorted(fields.items()):
+        if _is_tracklet(name):
+            kept = msgspec.msgpack.decode(data, type=_Stored)
+            tracklet = tracklet_of(kept.tracklet)
+            association.restore(tracklet, kept.global_id, kept.state, kept.clarity)
+    association.next_global_id = learnt.next_global_id
+    association.strangers = learnt.strangers
+    association.has_looks = learnt.has_looks
+
+
+def field_of(key: TrackletKey) -> str:
+    """Where a tracklet is kept."""
+    return f"{key[0]}:{key[1]}"
+
+
+def tracklets_in(fields: Fields) -> int:
+    """How many tracklets are kept."""
+    return sum(map(_is_tracklet, fields))
+
+
+def progress_of(bus: Bus) -> int:
+    """How many messages were decided on in the present run of the site of ``bus``."""
+    meta = decoded(bus.state())
+    return 0 if meta is None else sum(meta.taken.values())
+
+
+def _tracklets(association: GroundAssociation, keys: Iterable[TrackletKey], at: float) -> Fields:
+    found = ((key, association.tracklet(key)) for key in keys)
+    return {
+        field_of(key): msgspec.msgpack.encode(
+            _Stored(
+                tracklet_message(tracklet, at),
+                association.owner(key),
+                association.state(key),
+                association.clarity(key),
+            )
+        )
+        for key, tracklet in found
+        if tracklet is not None
+    }
+
+
+def _is_tracklet(name: str) -> bool:
+    return name != _META and not name.startswith(_WAYS)

@@ -1,0 +1,1 @@
+"""Point pairs to the ground of a camera, and a picture to check it by eye."""

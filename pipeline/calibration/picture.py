@@ -1,0 +1,127 @@
+"""A camera's picture with the ground's grid on it: whether a calibration is right, by eye."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.calibration.fit import Pairs, to_picture
+from pipeline.config.schema import CameraConfig
+from pipeline.errors import UserError
+from pipeline.frame import Frame
+from pipeline.sources import open_source
+from pipeline.sources.live import LiveSource
+from trackers.ground.view import ground_points
+
+Picture = NDArray[np.uint8]
+Matrix = NDArray[np.float64]
+
+#: BGR.
+GRID, GIVEN, LANDED = (0, 220, 220), (0, 0, 255), (255, 120, 0)
+#: Metres: how far from the middle the grid goes, and how finely its lines are drawn.
+REACH, STEP = 25, 0.25
+_FORMATS = (".png", ".jpg", ".jpeg", ".webp")
+_FONT = cv2.FONT_HERSHEY_SIMPLEX
+_LABELS = 12
+
+
+def first_picture(camera_id: str, config: CameraConfig) -> Picture:
+    """The first frame of the camera's source, ``(H, W, 3)`` uint8 BGR.
+
+    Raises UserError when it has none: see `open_source`; a live camera that does not answer.
+    """
+    source = open_source(camera_id, config)
+    if isinstance(source, LiveSource) and (fault := source.probe()) is not None:
+        raise UserError(str(fault))
+    frame = next(iter(source.frames()), None)
+    if not isinstance(frame, Frame):
+        raise UserError(f"camera {camera_id}: its source has no picture. Expected a video, say")
+    return frame.image
+
+
+def draw_ground(image: Picture, homography: Matrix, pairs: Pairs | None) -> Picture:
+    """``image`` with a line for each metre of the ground, labelled; and the pairs.
+
+    ``homography`` is ``(3, 3)`` from ground metres to pixels. A circle is where a point was given,
+    a cross where its ground metres land. Raises UserError when no ground is in sight.
+    """
+    drawn = image.copy()
+    low, high = _extent(image, homography, pairs)
+    for axis in (0, 1):
+        lines = np.arange(low[axis], high[axis] + 1)
+        along = np.arange(low[1 - axis], high[1 - axis] + STEP / 2, STEP)
+        labelled = -(-len(lines) // _LABELS)
+        for metre in lines:
+            ground = np.empty((len(along), 2))
+            ground[:, axis], ground[:, 1 - axis] = metre, along
+            text = f"{'xy'[axis]}={metre}" if metre % labelled == 0 else ""
+            _draw_line(drawn, to_picture(ground, homography), text)
+    if pairs is not None:
+        _draw_pairs(drawn, pairs, homography)
+    return drawn
+
+
+def check_name(out: Path) -> None:
+    """Raise UserError when ``out`` is no picture's name."""
+    if out.suffix.lower() not in _FORMATS:
+        raise UserError(f"{out} must end with one of {', '.join(_FORMATS)}")
+
+
+def write_picture(out: Path, image: Picture) -> None:
+    """Write ``out``, whole or not at all. Raises UserError when it cannot be written."""
+    unfinished = out.with_name(f".unfinished-{out.name}")
+    try:
+        unfinished.write_bytes(cv2.imencode(out.suffix, image)[1].tobytes())
+        unfinished.replace(out)
+    except OSError as error:
+        raise UserError(f"cannot write {out}: {error.strerror or error}") from error
+
+
+def _extent(
+    image: Picture, homography: Matrix, pairs: Pairs | None
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Least and greatest whole metres of what the picture shows of the ground, within reach."""
+    height, width = image.shape[:2]
+    across, down = np.meshgrid(np.linspace(0, width, 33), np.linspace(0, height, 33))
+    seen = ground_points(np.column_stack([across.ravel(), down.ravel()]), homography)
+    seen = seen[~np.isnan(seen).any(axis=1)]
+    if not len(seen):
+        raise UserError("the picture shows no ground under this calibration")
+    # The last pixel is the lowest in the picture: near the camera.
+    middle = seen[-1] if pairs is None else pairs.ground.mean(axis=0)
+    near = np.clip(seen, middle - REACH, middle + REACH)
+    return np.floor(near.min(axis=0)).astype(int), np.ceil(near.max(axis=0)).astype(int)
+
+
+def _draw_line(drawn: Picture, pixels: Matrix, text: str) -> None:
+    height, width = drawn.shape[:2]
+    # Where a line comes near the camera's own height its pixels are too large for OpenCV.
+    near = (np.abs(pixels) < 10 * max(height, width)).all(axis=1)
+    for start, end, both in zip(pixels[:-1], pixels[1:], near[:-1] & near[1:], strict=True):
+        if both:
+            cv2.line(drawn, _whole(start), _whole(end), GRID, 1)
+    inside = near & (pixels >= 0).all(axis=1) & (pixels < (width, height)).all(axis=1)
+    if text and inside.any():
+        _write(drawn, text, pixels[np.argmax(inside)])
+
+
+def _draw_pairs(drawn: Picture, pairs: Pairs, homography: Matrix) -> None:
+    landed = to_picture(pairs.ground, homography)
+    for number, (given, lands) in enumerate(zip(pairs.picture, landed, strict=True), start=1):
+        cv2.circle(drawn, _whole(given), 7, GIVEN, 2, cv2.LINE_AA)
+        cv2.drawMarker(drawn, _whole(lands), LANDED, cv2.MARKER_TILTED_CROSS, 12, 2)
+        _write(drawn, str(number), given + 9)
+
+
+def _write(drawn: Picture, text: str, place: NDArray[np.float64]) -> None:
+    """Text beside ``place``, readable on any ground, moved to where it is whole."""
+    (width, height), _ = cv2.getTextSize(text, _FONT, 0.4, 1)
+    x = min(int(place[0]) + 2, drawn.shape[1] - width)
+    y = min(max(int(place[1]) - 2, height), drawn.shape[0] - 2)
+    cv2.putText(drawn, text, (x, y), _FONT, 0.4, (0, 0, 0), 3, cv2.LINE_AA)
+    cv2.putText(drawn, text, (x, y), _FONT, 0.4, (255, 255, 255), 1, cv2.LINE_AA)
+
+
+def _whole(point: NDArray[np.float64]) -> tuple[int, int]:
+    return round(float(point[0])), round(float(point[1]))

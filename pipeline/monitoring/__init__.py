@@ -1,0 +1,1 @@
+"""Metrics, health, progress and logs of what runs."""

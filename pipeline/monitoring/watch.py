@@ -1,0 +1,132 @@
+"""What a process knows of its own work; its parts write it, metrics and health read it."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+
+import numpy as np
+
+from pipeline.bus.messages import Message, ObservationsMessage, TrackletMessage, unpack
+from pipeline.bus.streams import Bus
+from pipeline.config.schema import SiteConfig
+from pipeline.monitoring.logs import add_about
+from pipeline.service.counts import BATCHES, CameraCounts, Histogram
+from pipeline.site_changes import live_cameras
+from pipeline.sources.decode_ahead import DecodeAhead
+from trackers.association.association import Decision
+
+
+class Watch:
+    """The work of one process.
+
+    ``waits_for`` says what it needs before it can begin, empty once it has it. ``steps`` is when
+    each loop that is at work made its last step, ``retries`` how often Redis was asked again,
+    ``decides`` whether it is the associator that decides, ``recorded`` how many messages are on
+    disk. Frames come from the ``readers``. ``now`` gives seconds UTC, ``ticks`` seconds that only
+    move forward.
+    """
+
+    def __init__(
+        self,
+        config: SiteConfig | None = None,
+        now: Callable[[], float] = time.time,
+        ticks: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.bus: Bus | None = None
+        self.waits_for = ""
+        self.steps: dict[str, float] = {}
+        self.retries = self.recorded = 0
+        self.decides = False
+        self.detector_batches = Histogram(BATCHES)
+        self.embedder_batches = Histogram(BATCHES)
+        self.cameras: dict[str, CameraCounts] = {}
+        self.readers: dict[str, DecodeAhead] = {}
+        self.ticks = ticks
+        self._now = now
+        self._live: set[str] = set()
+        if config is not None:
+            self.knows(config)
+
+    @contextmanager
+    def at_work(self, loop: str) -> Iterator[None]:
+        """While the block runs, ``loop`` is expected to make steps."""
+        self.step(loop)
+        try:
+            yield
+        finally:
+            self.steps.pop(loop, None)
+
+    @contextmanager
+    def loading(self) -> Iterator[None]:
+        """While the block runs, the process opens what it needs."""
+        self.waits_for = "sources and models are being opened"
+        yield
+        self.waits_for = ""
+
+    @contextmanager
+    def deciding(self) -> Iterator[None]:
+        """While the block runs, this process is the associator that decides."""
+        self.decides = True
+        try:
+            yield
+        finally:
+            self.decides = False
+
+    def reached(self, bus: Bus) -> None:
+        """``bus`` leads to the Redis of the run."""
+        add_about(run=bus.run())
+        self.bus = bus
+
+    def step(self, loop: str) -> None:
+        """``loop`` went round once more."""
+        self.steps[loop] = self.ticks()
+
+    def waited(self, loop: str) -> None:
+        """``loop`` asked a lost Redis once more."""
+        self.retries += 1
+        self.step(loop)
+
+    def knows(self, config: SiteConfig) -> None:
+        """The cameras of the site are those of ``config`` from now on."""
+        self._live = set(live_cameras(config))
+
+    def reads(self, reader: DecodeAhead) -> None:
+        """A camera is read from now on."""
+        source = reader.source
+        self.readers[source.camera_id] = reader
+        self._of(source.camera_id)
+        (self._live.add if source.live else self._live.discard)(source.camera_id)
+
+    def leaves(self, camera_id: str) -> None:
+        """A camera belongs to this process no longer."""
+        self.readers.pop(camera_id, None)
+        self.cameras.pop(camera_id, None)
+
+    def saw(self, camera_id: str, people: int) -> None:
+        """``people`` were found in the next frame."""
+        counts = self._of(camera_id)
+        counts.frames += 1
+        counts.detections += people
+
+    def sent(self, camera_id: str, messages: Iterable[Message]) -> None:
+        """These are in Redis now."""
+        counts, now = self._of(camera_id), self._now()
+        for message in messages:
+            if isinstance(message, TrackletMessage):
+                counts.tracklets += message.closed
+            if isinstance(message, ObservationsMessage) and camera_id in self._live:
+                for captured in np.unique(unpack(message.timestamp)):
+                    counts.to_sent_s.add(now - float(captured))
+
+    def decided(
+        self, at: float, tracklets: Iterable[TrackletMessage], decisions: Sequence[Decision]
+    ) -> None:
+        """Who ``tracklets``, known up to the moment ``at`` (seconds UTC), are is in Redis now."""
+        now = self._now()
+        for camera_id in sorted({tracklet.camera_id for tracklet in tracklets} & self._live):
+            self._of(camera_id).to_identity_s.add(now - at)
+        for decision in decisions:
+            self._of(decision.key[0]).decisions[decision.kind] += 1
+
+    def _of(self, camera_id: str) -> CameraCounts:
+        return self.cameras.setdefault(camera_id, CameraCounts())

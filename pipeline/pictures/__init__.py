@@ -1,0 +1,1 @@
+"""Pictures and video of a run: boxes, ids, colours, clocks and blurring."""

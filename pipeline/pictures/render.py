@@ -1,0 +1,227 @@
+"""Pictures of a run: the videos again, with a box and a global id on every person."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
+from math import ceil, sqrt
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from pipeline.config.load import check_config
+from pipeline.config.schema import CameraConfig
+from pipeline.errors import UserError
+from pipeline.frame import Frame
+from pipeline.pictures.blur import blurred
+from pipeline.pictures.clock import Clock
+from pipeline.pictures.colours import colour_of
+from pipeline.pictures.video import write_video
+from pipeline.privacy.blur_gaps import boxes_to_blur
+from pipeline.run_directory.reader import RunDirectory
+from pipeline.sources import open_source
+from pipeline.sources.source_kinds import kind_of
+
+Image = NDArray[np.uint8]
+#: Everybody in one frame: the global id, None without one, and the box in xyxy pixels.
+People = list[tuple[int | None, tuple[float, float, float, float]]]
+
+_FONT = cv2.FONT_HERSHEY_SIMPLEX
+_WHITE = (255, 255, 255)
+_BLACK = (0, 0, 0)
+_CELL_HEIGHT_PX = 480
+_GUTTER_PX = 8
+
+
+def render_videos(run: RunDirectory) -> list[Path]:
+    """Write RUN/video/<camera_id>.mp4 for every camera and return the paths, by camera.
+
+    The moments of the source are kept, so a variable frame rate stays one. Everybody has a box
+    and a label in the colour of the global id, grey without one; the camera and the time stand in
+    a corner. Raises UserError, before anything is written, when a source cannot be read again (a
+    live stream, recorded detections), and when the videos cannot be written.
+    """
+    cameras = _readable_cameras(run)
+    clock, people, hide = _clock(run), _people(run), _hiding(run)
+    folder = run.path / "video"
+    paths = []
+    try:
+        folder.mkdir(exist_ok=True)
+        for camera_id, config in sorted(cameras.items()):
+            path = folder / f"{camera_id}.mp4"
+            frames = _frames(camera_id, config)
+            if write_video(path, ((f.timestamp, _drawn(hide(f), people, clock)) for f in frames)):
+                paths.append(path)
+    except OSError as error:
+        raise UserError(
+            f"cannot write the videos of {folder}: {error.strerror or error}. "
+            "Expected a folder that can be written, with space left"
+        ) from error
+    return paths
+
+
+def mosaic(run: RunDirectory, moment: float) -> Image:
+    """All cameras side by side at ``moment`` (seconds UTC), boxes drawn: ``(H, W, 3)`` BGR.
+
+    Each camera shows its last frame up to that moment, or its first when it starts later. Raises
+    UserError when a source cannot be read again.
+    """
+    clock, people, hide = _clock(run), _people(run), _hiding(run)
+    frames = [
+        _frame_at(camera_id, config, moment)
+        for camera_id, config in sorted(_readable_cameras(run).items())
+    ]
+    return _tiled([_drawn(hide(frame), people, clock) for frame in frames])
+
+
+def draw_people(image: Image, people: People) -> None:
+    """Draw the box and the label of everybody onto ``image``, in place."""
+    thickness = _thickness(image)
+    for global_id, (x1, y1, x2, y2) in people:
+        corners = (round(x1), round(y1)), (round(x2), round(y2))
+        cv2.rectangle(image, *corners, colour_of(global_id), thickness)
+    # Labels after all boxes, so that no box runs through a label; the nearest person's on top.
+    for global_id, (x1, y1, _, _) in sorted(people, key=lambda person: person[1][3]):
+        text = "no id" if global_id is None else f"id {global_id}"
+        _write(image, text, (x1 - thickness // 2, y1), colour_of(global_id))
+
+
+def cover_people(image: Image, boxes: ArrayLike, labelled: Iterable[ArrayLike]) -> Image:
+    """``image``, drawn on before, with the bodies in ``boxes`` ``(N, 4)`` blurred.
+
+    The lines and labels of those in ``labelled`` are painted over.
+    """
+    covered = blurred(image, boxes, "bodies").copy()
+    thickness = _thickness(covered)
+    for box in labelled:
+        x1, y1, x2, y2 = map(float, np.asarray(box))
+        corners = (round(x1), round(y1)), (round(x2), round(y2))
+        cv2.rectangle(covered, *corners, _BLACK, thickness)
+        # Wider than any number, and at the same corner.
+        _write(covered, "forgotten", (x1 - thickness // 2, y1), _BLACK)
+    return covered
+
+
+def _hiding(run: RunDirectory) -> Callable[[Frame], Frame]:
+    """How a frame is shown: with everybody blurred when the site wants that."""
+    how = check_config(run.config(), str(run.path / "config.yaml")).privacy.blur
+    if how == "none":
+        return lambda frame: frame
+    fps = {camera.camera_id: camera.fps for camera in run.cameras()}
+    boxes, nobody = boxes_to_blur(run.observations(), fps), np.zeros((0, 4))
+
+    def hide(frame: Frame) -> Frame:
+        here = boxes.get((frame.camera_id, frame.index), nobody)
+        return replace(frame, image=blurred(frame.image, here, how))
+
+    return hide
+
+
+def _readable_cameras(run: RunDirectory) -> dict[str, CameraConfig]:
+    path = run.path / "config.yaml"
+    cameras = check_config(run.config(), str(path)).cameras
+    if not cameras:
+        raise UserError(
+            f"{path} names no camera. Expected cameras.<name>.source, a video file or a folder of "
+            "images to draw on"
+        )
+    check_readable(cameras)
+    return cameras
+
+
+def check_readable(cameras: Mapping[str, CameraConfig]) -> None:
+    """Raise UserError unless every source can be read again and has pictures to draw on."""
+    faults = {
+        "url": "is a live stream and cannot be read again",
+        "webcam": "is a live camera and cannot be read again",
+        "recorded": "holds recorded detections, no pictures",
+    }
+    for camera_id, config in cameras.items():
+        fault = faults.get(kind_of(config.source)) if config.source else "is not given"
+        if fault:
+            raise UserError(
+                f"camera {camera_id}: its source {fault}, so there is nothing to draw on. "
+                "Expected a video file or a folder of images"
+            )
+
+
+def _clock(run: RunDirectory) -> Clock:
+    starts = [camera.start for camera in run.cameras() if camera.frames]
+    start = min(starts, default=0.0)
+    return Clock(start, start)
+
+
+def _people(run: RunDirectory) -> dict[tuple[str, int], People]:
+    """Everybody by camera and frame index."""
+    people: dict[tuple[str, int], People] = {}
+    columns = ("camera_id", "frame_index", "global_id", "x1", "y1", "x2", "y2")
+    for camera_id, index, global_id, x1, y1, x2, y2 in run.trajectories()[columns].iter_rows():
+        people.setdefault((camera_id, index), []).append((global_id, (x1, y1, x2, y2)))
+    return people
+
+
+def _frames(camera_id: str, config: CameraConfig) -> Iterator[Frame]:
+    for frame in open_source(camera_id, config).frames():
+        if isinstance(frame, Frame):
+            yield frame
+
+
+def _frame_at(camera_id: str, config: CameraConfig, moment: float) -> Frame:
+    shown = None
+    for frame in _frames(camera_id, config):
+        if shown is not None and frame.timestamp > moment:
+            break
+        shown = frame
+    if shown is None:
+        raise UserError(f"camera {camera_id}: {config.source} has no frame. Expected at least one")
+    return shown
+
+
+def _drawn(frame: Frame, people: dict[tuple[str, int], People], clock: Clock) -> Image:
+    image = frame.image.copy()
+    draw_people(image, people.get((frame.camera_id, frame.index), []))
+    text = f"{frame.camera_id}  {clock.moment(frame.timestamp)}"
+    _write(image, text, (0, image.shape[0]), _BLACK)
+    return image
+
+
+def _thickness(image: Image) -> int:
+    return max(2, int(min(image.shape[:2]) / 300 + 0.5))
+
+
+def _write(
+    image: Image, text: str, corner: tuple[float, float], colour: tuple[int, int, int]
+) -> None:
+    """White text on a filled ground whose bottom left is ``corner``, moved into the picture."""
+    scale, stroke = max(min(image.shape[:2]) / 1300, 0.4), max(1, _thickness(image) // 2)
+    (width, height), below = cv2.getTextSize(text, _FONT, scale, stroke)
+    pad = max(2, below // 2)
+    width, height = width + 2 * pad, height + below + pad
+    left = round(max(min(corner[0], image.shape[1] - width), 0))
+    bottom = round(min(max(corner[1], height), image.shape[0] - 1))
+    ground = (left, bottom - height), (left + width, bottom)
+    cv2.rectangle(image, *ground, colour, cv2.FILLED)
+    place = (left + pad, bottom - below)
+    cv2.putText(image, text, place, _FONT, scale, _WHITE, stroke, cv2.LINE_AA)
+
+
+def _tiled(images: list[Image]) -> Image:
+    """Pictures in rows, scaled to one height, each in the middle of a cell of one size."""
+    scaled = [_scaled(image) for image in images]
+    columns = ceil(sqrt(len(scaled)))
+    width = max(image.shape[1] for image in scaled) + _GUTTER_PX
+    height = _CELL_HEIGHT_PX + _GUTTER_PX
+    rows = ceil(len(scaled) / columns)
+    sheet = np.full((rows * height + _GUTTER_PX, columns * width + _GUTTER_PX, 3), 255, np.uint8)
+    for number, image in enumerate(scaled):
+        row, column = divmod(number, columns)
+        top = _GUTTER_PX + row * height
+        left = _GUTTER_PX + column * width + (width - _GUTTER_PX - image.shape[1]) // 2
+        sheet[top : top + _CELL_HEIGHT_PX, left : left + image.shape[1]] = image
+    return sheet
+
+
+def _scaled(image: Image) -> Image:
+    width = max(1, round(image.shape[1] * _CELL_HEIGHT_PX / image.shape[0]))
+    size = (width, _CELL_HEIGHT_PX)
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)

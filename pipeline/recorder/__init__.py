@@ -1,0 +1,1 @@
+"""Streams into the run directory; retention and forgetting."""

@@ -1,0 +1,196 @@
+"""Removing a person from a run directory.
+
+What tells which tracks are theirs, the identity events, goes last: after a crash in the middle the
+same call removes the rest.
+"""
+
+import math
+import shutil
+from collections import Counter
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+
+from pipeline.errors import UserError
+from pipeline.privacy.derived import Removed, remove_derived
+from pipeline.recorder.forgotten import Forgotten, Part
+from pipeline.run_directory import schema
+from pipeline.run_directory.reader import RunDirectory
+from pipeline.run_directory.rewriting import remove_all, rewrite_all
+from trackers.tracklet import TrackletKey
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Whose tracks are whose: ``parts`` show the person alone.
+
+    ``shared`` are the tracks that show others too, with ``(first, last, count)`` of what is left
+    of them; None when nothing is.
+    """
+
+    global_id: int
+    parts: list[Part]
+    shared: dict[TrackletKey, tuple[float, float, int] | None] = field(default_factory=dict)
+
+
+def find(run: RunDirectory, global_id: int) -> Person:
+    """Everything that a run says of a person.
+
+    Raises UserError when it says nothing, and when the run directory is damaged.
+    """
+    identities = run.identities()
+    parts, shared = _parts(identities, global_id)
+    if not parts:
+        raise UserError(_unknown(run, identities, global_id))
+    return Person(global_id, parts, _left_of(run, parts, shared) if shared else {})
+
+
+def forget(run: RunDirectory, person: Person, *, dry: bool = False) -> Removed:
+    """Remove a person from the tables and pictures of a run; returns what was removed.
+
+    The caller is the only one who writes into the folder. Videos stay: see
+    `forget_video.cover_in_videos`. Of a track that shows others too it is not known whose its
+    embedding and thumbnail are, so it loses them. With ``dry`` nothing is changed. Raises OSError,
+    and UserError for a damaged segment.
+    """
+    gone = Forgotten(person.parts)
+    removed: Removed = Counter()
+    removed["thumbnails"] = remove_all(_thumbnails(run, person), dry=dry)
+    removed += _tracklets(run.path, person, dry=dry)
+    removed += remove_derived(run.path, dry=dry)
+    for folder in sorted((run.path / "observations").glob("camera=*")):
+        camera_id = folder.name.removeprefix("camera=")
+
+        def left(rows: pa.Table, camera_id: str = camera_id) -> pa.Table:
+            return gone.observations(camera_id, rows)
+
+        removed["observations"] += rewrite_all(folder, schema.OBSERVATIONS, left, dry=dry)
+    removed["identity events"] += _events(run.path, person, dry=dry)
+    return +removed
+
+
+def remove_leftovers(folder: Path, *, dry: bool = False) -> Removed:
+    """Remove what a run that was killed has left: half written files, and its own Redis.
+
+    Nobody may be at work in ``folder``. Raises OSError.
+    """
+    removed: Removed = Counter()
+    partial = [path for path in folder.rglob("*.partial*") if path.is_file()]
+    removed["half written files"] = remove_all(partial, dry=dry)
+    redis = folder / "redis"
+    if redis.is_dir():
+        removed["files of its Redis"] = sum(path.is_file() for path in redis.iterdir())
+        if not dry:
+            shutil.rmtree(redis)
+    return +removed
+
+
+def _parts(identities: pl.DataFrame, global_id: int) -> tuple[list[Part], set[TrackletKey]]:
+    """The parts that are theirs, and the tracks of these that others are in too."""
+    tracks = identities.partition_by("camera_id", "track_id", maintain_order=True)
+    parts: list[Part] = []
+    shared: set[TrackletKey] = set()
+    for track in tracks:
+        owners = track["global_id"].to_list()
+        if global_id not in owners:
+            continue
+        camera_id, track_id = track["camera_id"][0], track["track_id"][0]
+        begins = [*track["since"].to_list(), math.inf]
+        for owner, (first, before) in zip(owners, pairwise(begins), strict=True):
+            if owner == global_id:
+                parts.append(Part(camera_id, track_id, _finite(first), _finite(before)))
+        if set(owners) != {global_id} or math.isfinite(begins[0]):
+            shared.add((camera_id, track_id))
+    return parts, shared
+
+
+def _finite(moment: float) -> float | None:
+    return moment if math.isfinite(moment) else None
+
+
+def _left_of(
+    run: RunDirectory, parts: list[Part], shared: set[TrackletKey]
+) -> dict[TrackletKey, tuple[float, float, int] | None]:
+    """From when to when, and how often, shared tracks show somebody else."""
+    gone = Forgotten(parts)
+    left: dict[TrackletKey, tuple[float, float, int] | None] = dict.fromkeys(shared)
+    observations = run.observations()
+    for camera_id, track_id in shared:
+        its = (pl.col("camera_id") == camera_id) & (pl.col("track_id") == track_id)
+        rows = observations.filter(its).select("track_id", "timestamp").to_arrow()
+        times = np.asarray(gone.observations(camera_id, rows)["timestamp"].to_numpy())
+        if len(times):
+            left[camera_id, track_id] = float(times.min()), float(times.max()), len(times)
+    return left
+
+
+def _unknown(run: RunDirectory, identities: pl.DataFrame, global_id: int) -> str:
+    track = ["camera_id", "track_id"]
+    once = run.events().filter(pl.col("global_id") == global_id).select(track).unique()
+    others = identities.join(once, on=track, how="semi")["global_id"].unique().sort().to_list()
+    if others:
+        names = " and ".join(map(str, others))
+        return f"{run.path}: identity {global_id} was found to be {names}: give that as --identity"
+    return (
+        f"{run.path} knows no identity {global_id}: expected one that `fusetrack summary` shows; "
+        "one that was forgotten is not there any more"
+    )
+
+
+def _tracklets(folder: Path, person: Person, *, dry: bool) -> Removed:
+    whole = {part.key for part in person.parts} - person.shared.keys()
+    removed: Removed = Counter()
+
+    def left(rows: pa.Table) -> pa.Table:
+        table = rows.to_pylist()
+        keys = [(row["camera_id"], row["track_id"]) for row in table]
+        touched = [
+            row for row, key in zip(table, keys, strict=True) if key in whole | person.shared.keys()
+        ]
+        if not touched:
+            return rows
+        removed["embeddings"] += sum(row["embedding"] is not None for row in touched)
+        kept = [
+            _shared_row(row, person.shared[key]) if key in person.shared else row
+            for row, key in zip(table, keys, strict=True)
+            if key not in whole and person.shared.get(key, ()) is not None
+        ]
+        return pa.Table.from_pylist(kept, schema.TRACKLETS)
+
+    removed["tracklets"] += rewrite_all(folder / "tracklets", schema.TRACKLETS, left, dry=dry)
+    return removed
+
+
+def _shared_row(row: dict[str, object], left: tuple[float, float, int] | None) -> dict[str, object]:
+    assert left is not None
+    start, end, count = left
+    return {**row, "start": start, "end": end, "n": count, "embedding": None, "thumbnail": None}
+
+
+def _thumbnails(run: RunDirectory, person: Person) -> list[Path]:
+    """Their pictures, also those that no tracklet names because the run was killed before."""
+    keys = {part.key for part in person.parts}
+    named = run.tracklets().filter(pl.col("thumbnail").is_not_null())
+    rows = named.select("camera_id", "track_id", "thumbnail").iter_rows()
+    names = {name for camera_id, track_id, name in rows if (camera_id, track_id) in keys}
+    names |= {f"thumbnails/{camera_id}/{track_id}.jpg" for camera_id, track_id in keys}
+    return [run.path / name for name in sorted(names)]
+
+
+def _events(folder: Path, person: Person, *, dry: bool) -> int:
+    """Everything that was ever said of their parts, and under their number."""
+    theirs = {(*part.key, part.first) for part in person.parts}
+
+    def left(rows: pa.Table) -> pa.Table:
+        keep = [
+            row["global_id"] != person.global_id
+            and (row["camera_id"], row["track_id"], row["since"]) not in theirs
+            for row in rows.to_pylist()
+        ]
+        return rows if all(keep) else rows.filter(pa.array(keep))
+
+    return rewrite_all(folder / "identities", schema.IDENTITIES, left, dry=dry)

@@ -1,0 +1,1 @@
+"""Puts the parts together: runs, processes, workers, reloading, stopping."""

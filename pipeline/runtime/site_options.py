@@ -1,0 +1,57 @@
+"""One configuration out of the file's and what was given beside it."""
+
+from pipeline.config.load import check_config
+from pipeline.config.schema import CameraConfig, SiteConfig
+from pipeline.errors import UserError, unknown_name
+from pipeline.sources.source_names import resolve_sources
+
+
+def with_options(config: SiteConfig, sources: list[str], options: dict[str, object]) -> SiteConfig:
+    """``config`` with more sources and options; an option that is None is not set.
+
+    A source whose name is a camera of the configuration becomes that camera's source; any other
+    is a new camera. Raises UserError when a camera is left without a source.
+    """
+    values = config.model_dump(mode="python", exclude_unset=True)
+    cameras = values.setdefault("cameras", {})
+    for name, camera in resolve_sources(sources).items():
+        given = config.cameras.get(name, CameraConfig())
+        cameras[name] = {**given.model_dump(exclude_unset=True), "source": camera.source}
+    _override(values, options)
+    merged = check_config(values, "the command line")
+    for name, camera in merged.cameras.items():
+        if camera.source is None:
+            raise UserError(
+                f"camera {name} has no source: give {name}=SOURCE or set it in the file"
+            )
+    return merged
+
+
+def with_cameras_only(config: SiteConfig, names: list[str]) -> SiteConfig:
+    """``config`` with these cameras alone, and the ways between them.
+
+    Raises UserError for a camera that is not there, and when there is none.
+    """
+    for name in names:
+        if name not in config.cameras:
+            raise unknown_name("camera", name, config.cameras)
+    if not names:
+        raise UserError("no camera is named: expected names with a comma between: gate,hall")
+    return cameras_of(config, names)
+
+
+def cameras_of(config: SiteConfig, names: list[str]) -> SiteConfig:
+    """``config`` with the cameras ``names`` alone, and the ways between them."""
+    cameras = {name: config.cameras[name] for name in config.cameras if name in names}
+    ways = [way for way in config.ways if set(way.between) <= cameras.keys()]
+    return config.model_copy(update={"cameras": cameras, "ways": ways})
+
+
+def _override(values: dict[str, object], options: dict[str, object]) -> None:
+    for key, option in options.items():
+        if isinstance(option, dict):
+            section = values.setdefault(key, {})
+            assert isinstance(section, dict)
+            _override(section, option)
+        elif option is not None:
+            values[key] = option

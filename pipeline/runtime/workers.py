@@ -1,0 +1,153 @@
+"""The associator and the recorder, each in a thread of a run or in a process of its own.
+
+Each survives the loss of Redis, and a part that was killed and starts again goes on where it was.
+"""
+
+import logging
+import threading
+import time
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from pipeline.bus.keys import OBSERVATIONS, RECORDER
+from pipeline.bus.lease import Lease
+from pipeline.bus.retry import Patience
+from pipeline.bus.streams import Bus, FencedError
+from pipeline.config.schema import SiteConfig
+from pipeline.errors import UserError
+from pipeline.monitoring.progress import Tally
+from pipeline.monitoring.watch import Watch
+from pipeline.recorder.recorder import Recorder
+from pipeline.run_directory.durable import only_writer
+from pipeline.run_directory.progress import Progress, read_progress, write_progress
+from pipeline.site_changes import live_cameras
+from pipeline.sources.redact import redact
+
+_STANDBY_POLL_S = 0.5
+
+_log = logging.getLogger(__name__)
+
+
+def associate(
+    config: SiteConfig,
+    url: str,
+    site: str,
+    stop: threading.Event,
+    tally: Tally,
+    watch: Watch | None = None,
+) -> None:
+    """Link the tracklets of a site until every camera has ended, or ``stop`` is set.
+
+    While another associator does so it stands by.
+    """
+    watch = watch or Watch(config)
+    patience = Patience(stop, time.monotonic, partial(watch.waited, "associator"))
+    with (
+        watch.at_work("associator"),
+        patience.insist(partial(Bus, url, site)) as bus,
+        closing(patience.insist(partial(Lease, url, site))) as lease,
+    ):
+        run = patience.insist(bus.run)
+        work = partial(_associate_in_turn, config, bus, lease, run, stop, tally, watch)
+        patience.survive(work, bus.probe)
+
+
+def _associate_in_turn(
+    config: SiteConfig,
+    bus: Bus,
+    lease: Lease,
+    run: str,
+    stop: threading.Event,
+    tally: Tally,
+    watch: Watch,
+) -> None:
+    # The libraries behind the networks load in seconds: only who needs them waits for them.
+    from pipeline.associator.service import AssociatorService
+    from pipeline.associator.silence import Silence
+    from pipeline.opening import association_of
+
+    told, association = False, association_of(config)
+    while not stop.is_set() and bus.run() == run:
+        watch.step("associator")
+        term = lease.acquire()
+        if term is None:
+            if not told:
+                _log.warning("another associator is at work; this one stands by")
+            told = True
+            stop.wait(_STANDBY_POLL_S)
+            continue
+        service = AssociatorService(
+            bus,
+            association,
+            config.cameras,
+            on_decision=tally.on_decision,
+            term=term,
+            watch=watch,
+            silence=Silence(live_cameras(config), config.association.node_silent_s, time.monotonic),
+        )
+        try:
+            with lease.kept(), watch.deciding():
+                service.run(stop)
+            return
+        except FencedError:
+            _log.warning("another associator has taken over")
+            association = association_of(config)
+        except UserError:
+            # While we took over all may have ended, and the streams with it.
+            if bus.run() == run:
+                raise
+
+
+def record(
+    url: str,
+    site: str,
+    config: SiteConfig,
+    out: Path,
+    stop: threading.Event,
+    watch: Watch | None = None,
+) -> None:
+    """Write what happens into ``out`` until all has ended, or ``stop`` is set.
+
+    Raises UserError when the run is recorded elsewhere, or ``out`` holds another one.
+    """
+    watch = watch or Watch(config)
+    patience = Patience(stop, time.monotonic, partial(watch.waited, "recorder"))
+    with (
+        watch.at_work("recorder"),
+        patience.insist(partial(Bus, url, site)) as bus,
+        only_writer(out),
+    ):
+        patience.insist(partial(_begin, bus, url, out))
+
+        def work() -> None:
+            segment_s, retention = config.recording.segment_s, config.retention
+            Recorder(bus, out, segment_s, time.monotonic, watch, retention).run(stop)
+
+        patience.survive(work, bus.ping)
+    if not stop.is_set():
+        progress = read_progress(out)
+        write_progress(out, replace(progress, finished=True))
+
+
+def _begin(bus: Bus, url: str, out: Path) -> None:
+    run, progress = bus.run(), read_progress(out)
+    if not progress.run:
+        if bus.has_been_read(RECORDER, OBSERVATIONS):
+            raise UserError(
+                f"site {bus.site} is recorded into another folder already: give --out that one, "
+                "or use another site"
+            )
+        # Who looks into the folder finds the site, where that takes no password.
+        known = url if redact(url) == url else ""
+        write_progress(out, Progress(run, site=bus.site, redis=known))
+    elif progress.run != run:
+        raise UserError(f"{out} holds another run of site {bus.site}: give --out a new folder")
+
+
+def open_site(bus: Bus) -> None:
+    """Make what the site needs in Redis, and tell what is wrong with that."""
+    bus.declare()
+    bus.warn_of_risks()

@@ -1,0 +1,122 @@
+"""The sources a user typed, as named cameras."""
+
+import glob
+import os
+import re
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from pipeline.config.schema import CameraConfig
+from pipeline.errors import UserError
+from pipeline.sources.camera_names import clean_name
+from pipeline.sources.files import no_such_file
+from pipeline.sources.redact import redact
+from pipeline.sources.source_kinds import exists, is_glob, is_picture, kind_of
+
+_NAMED = re.compile(r"([A-Za-z0-9_.-]+)=(.+)", re.DOTALL)
+
+#: A camera: its name and its source.
+Camera = tuple[str, str]
+
+
+def resolve_sources(arguments: list[str]) -> dict[str, CameraConfig]:
+    """The cameras that the arguments name, in order.
+
+    An argument is ``[NAME=]SOURCE``. SOURCE is a video file, a folder of pictures, a pattern (one
+    camera for each video, one for each folder of pictures), an address, a webcam index, or a
+    ``.parquet`` file of recorded detections (one camera for each ``camera_id``). Without NAME a
+    camera is called after its file, folder or host. What exists under the whole argument is a
+    SOURCE, even with ``=`` in it. Raises UserError for a missing file, a pattern that matches
+    nothing, and two cameras with one name.
+    """
+    cameras: dict[str, str] = {}
+    for argument in arguments:
+        for name, source in _cameras(*_split(argument)):
+            if name in cameras:
+                raise _same_name(name, cameras[name], source)
+            cameras[name] = source
+    return {name: CameraConfig(source=source) for name, source in cameras.items()}
+
+
+def _split(argument: str) -> tuple[str | None, str]:
+    found = _NAMED.fullmatch(argument)
+    if found is None or exists(Path(argument)):
+        return None, argument
+    return found[1], found[2]
+
+
+def _cameras(name: str | None, source: str) -> list[Camera]:
+    cameras = _globbed(source) if is_glob_of_files(source) else _single(source)
+    if name is None:
+        return cameras
+    if kind_of(source) == "recorded":
+        raise UserError(
+            f"{name}={source}: recorded detections carry the names of their cameras. "
+            "Leave out the name"
+        )
+    if len(cameras) > 1:
+        raise UserError(
+            f"{name}={source}: one name for {len(cameras)} cameras. Name each one, or leave out "
+            "the name"
+        )
+    return [(name, cameras[0][1])]
+
+
+def is_glob_of_files(source: str) -> bool:
+    """Whether ``source`` is a pattern to look up, not an address that has a ``?`` in it."""
+    return kind_of(source) == "pictures" and is_glob(source)
+
+
+def _globbed(pattern: str) -> list[Camera]:
+    matches = sorted(
+        path for match in glob.glob(pattern, recursive=True) if exists(path := Path(match))
+    )
+    pictures = [path for path in matches if is_picture(path)]
+    if not matches:
+        raise UserError(f"no file matches {redact(pattern)!r}. Expected videos or pictures")
+    if not pictures:
+        return [camera for path in matches for camera in _single(str(path))]
+    if len(pictures) < len(matches):
+        other = next(path for path in matches if path not in set(pictures))
+        raise UserError(
+            f"{pattern!r} matches pictures and other files, such as {other}. "
+            "Make the pattern narrower"
+        )
+    folders = dict.fromkeys(path.parent for path in pictures)
+    if len(folders) == 1:
+        return [(_name_of(pictures[0].parent), pattern)]
+    last = os.path.basename(pattern)
+    return [(_name_of(folder), os.path.join(glob.escape(str(folder)), last)) for folder in folders]
+
+
+def _single(source: str) -> list[Camera]:
+    kind = kind_of(source)
+    if kind == "webcam":
+        return [(f"webcam{int(source)}", source)]
+    if kind == "url":
+        return [(clean_name(_host(source)), source)]
+    path = Path(source)
+    if not exists(path):
+        raise no_such_file(path)
+    if kind == "recorded":
+        # Arrow loads only when it is needed.
+        from pipeline.sources.recorded import recorded_cameras
+
+        return [(clean_name(name), source) for name in recorded_cameras(source)]
+    return [(_name_of(path), source)]
+
+
+def _name_of(path: Path) -> str:
+    return clean_name(path.resolve().name if os.path.isdir(path) else path.stem)
+
+
+def _host(source: str) -> str:
+    authority = redact(source).split("://", 1)[1]
+    return urlsplit(f"//{authority}").hostname or "camera"
+
+
+def _same_name(name: str, first: str, second: str) -> UserError:
+    return UserError(
+        f"two cameras are called {name!r}: {redact(first)} and {redact(second)}. "
+        "Give one another name: NAME=SOURCE"
+    )

@@ -1,0 +1,1 @@
+"""The networks: image encoders, text encoders, aggregation and guidance."""

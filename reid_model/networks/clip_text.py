@@ -1,0 +1,114 @@
+"""CLIP's text encoder and tokenizer.
+
+CLIP-ReID (Li et al. 2023) feeds it learned vectors in place of words, so it takes token ids or
+embeddings. The mask is causal: what follows the end-of-text token changes nothing, and a prompt may
+be cut after it, which saves most of the work.
+"""
+
+from functools import cache
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from reid_model.networks.clip_transformer import Transformer
+
+#: Tokens of a text, start and end included, as CLIP was trained.
+CONTEXT = 77
+#: The tokenizer's words; the last two ids are the start and the end of a text.
+VOCABULARY = 49408
+
+
+class ClipText(nn.Module):
+    """The text encoder: ids or embeddings in, one vector a text out.
+
+    ``output_dim`` is that of the image encoder beside it: 1024 for RN50, 512 for ViT-B/16.
+    Parameters with 1024: 38,393,344, and 25,296,896 in ``token_embedding``. ``context`` is the
+    longest text in tokens. State-dict names are those of CLIP's; the perceptrons use QuickGELU.
+    ``ClipText(**text.sizes)`` has the sizes of ``text``.
+
+    Raises ValueError when the width does not split into the heads.
+    """
+
+    def __init__(
+        self,
+        output_dim: int = 1024,
+        width: int = 512,
+        layers: int = 12,
+        heads: int = 8,
+        context: int = CONTEXT,
+        vocabulary: int = VOCABULARY,
+    ) -> None:
+        super().__init__()
+        self.context, self.width, self.output_dim = context, width, output_dim
+        self.sizes = {
+            "output_dim": output_dim,
+            "width": width,
+            "layers": layers,
+            "heads": heads,
+            "context": context,
+            "vocabulary": vocabulary,
+        }
+        self.token_embedding = nn.Embedding(vocabulary, width)
+        self.positional_embedding = nn.Parameter(0.01 * torch.randn(context, width))
+        self.transformer = Transformer(width, layers, heads)
+        self.ln_final = nn.LayerNorm(width)
+        self.text_projection = nn.Parameter(width**-0.5 * torch.randn(width, output_dim))
+        nn.init.normal_(self.token_embedding.weight, std=0.02)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Token ids ``(B, L)`` int64, of `tokenize`, to texts ``(B, output_dim)``.
+
+        Raises ValueError when L is above ``context``.
+        """
+        return self.encode(self.token_embedding(tokens), end_positions(tokens))
+
+    def encode(self, embeddings: Tensor, ends: Tensor) -> Tensor:
+        """Token embeddings ``(B, L, width)``, without positions, to texts ``(B, output_dim)``.
+
+        ``ends`` ``(B,)`` int64 says where each text's end-of-text token is: the output is read
+        there. Nothing is normalised. Raises ValueError when L is above ``context``.
+        """
+        length = embeddings.shape[1]
+        if length > self.context:
+            raise ValueError(f"a text must have at most {self.context} tokens, got {length}")
+        states = embeddings + self.positional_embedding[:length]  # (B, L, 512)
+        states = self.transformer(states, causal=True)  # (B, L, 512)
+        rows = torch.arange(len(states), device=states.device)
+        ended: Tensor = self.ln_final(states[rows, ends])  # (B, 512)
+        return ended @ self.text_projection  # (B, 1024)
+
+
+def end_positions(tokens: Tensor) -> Tensor:
+    """Where the end-of-text token stands in each row of ids ``(B, L)``: ``(B,)`` int64.
+
+    It has the highest id, and its first occurrence counts.
+    """
+    return tokens.argmax(dim=1)
+
+
+def tokenize(texts: list[str], cut: bool = False) -> Tensor:
+    """Ids ``(B, 77)`` int64 of texts: start, words, end, and zeros, by CLIP's vocabulary.
+
+    With ``cut`` a text that is too long loses its end. Raises ValueError for such a text otherwise,
+    and when ``open_clip_torch`` is not installed.
+    """
+    tokenizer = _tokenizer()
+    for text in texts:
+        needed = len(tokenizer.encode(text)) + 2
+        if needed > CONTEXT and not cut:
+            raise ValueError(f"a text must have at most {CONTEXT} tokens, got {needed}: {text!r}")
+    ids: Tensor = tokenizer(texts, context_length=CONTEXT)
+    return ids
+
+
+@cache
+def _tokenizer() -> Any:
+    try:
+        from open_clip.tokenizer import SimpleTokenizer  # type: ignore[import-untyped]
+    except ImportError as error:
+        raise ValueError(
+            "texts are cut into tokens by open_clip_torch, which is not installed: "
+            "install fusetrack[train]"
+        ) from error
+    return SimpleTokenizer()

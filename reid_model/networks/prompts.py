@@ -1,0 +1,62 @@
+"""Learned prompts, one for each training identity (CLIP-ReID, Li et al. 2023).
+
+A prompt is "A photo of a [X][X][X][X] person." as 77 token embeddings, of which the four X are
+learned for each identity and the others stay CLIP's.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from reid_model.networks.clip_text import CONTEXT, VOCABULARY
+
+#: What CLIP's tokenizer makes of the prompt, from start to end of text.
+TEMPLATE = "A photo of a X X X X person."
+TEMPLATE_TOKENS = (49406, 320, 1125, 539, 320, 343, 343, 343, 343, 2533, 269, 49407)
+
+_FIRST, _COUNT = 5, 4  # the four X are tokens 5 to 8
+_END_OF_TEXT = len(TEMPLATE_TOKENS) - 1
+
+
+class PromptLearner(nn.Module):
+    """The prompts of ``classes`` identities; only ``context (classes, 4, width)`` is learned.
+
+    ``token_embedding`` is CLIP's table ``(49408, width)`` and is copied from, not kept.
+    Raises ValueError when it has another number of rows, or without classes.
+    """
+
+    prefix: Tensor
+    suffix: Tensor
+
+    def __init__(self, token_embedding: Tensor, classes: int) -> None:
+        super().__init__()
+        if token_embedding.ndim != 2 or len(token_embedding) != VOCABULARY:
+            raise ValueError(
+                f"the token embedding must be ({VOCABULARY}, width), "
+                f"got {tuple(token_embedding.shape)}"
+            )
+        if classes < 1:
+            raise ValueError(f"classes must be at least 1, got {classes}")
+        tokens = torch.zeros(1, CONTEXT, dtype=torch.long)
+        tokens[0, : len(TEMPLATE_TOKENS)] = torch.tensor(TEMPLATE_TOKENS)
+        fixed = token_embedding.detach().float()[tokens.to(token_embedding.device)]
+        self.register_buffer("prefix", fixed[:, :_FIRST].clone())  # (1, 5, width)
+        self.register_buffer("suffix", fixed[:, _FIRST + _COUNT :].clone())  # (1, 68, width)
+        self.context = nn.Parameter(torch.empty(classes, _COUNT, fixed.shape[2]))
+        nn.init.normal_(self.context, std=0.02)
+
+    def forward(self, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """The prompts of class indices ``(n,)`` int64: ``(n, 77, width)`` and end positions.
+
+        The positions ``(n,)`` int64 are where the text encoder reads its result. The text
+        encoder adds the positional embedding.
+        """
+        count = len(labels)
+        prompts = torch.cat(
+            [
+                self.prefix.expand(count, -1, -1),  # (n, 5, width)
+                self.context[labels],  # (n, 4, width)
+                self.suffix.expand(count, -1, -1),  # (n, 68, width)
+            ],
+            dim=1,
+        )
+        return prompts, torch.full_like(labels, _END_OF_TEXT)

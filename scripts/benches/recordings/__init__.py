@@ -1,0 +1,1 @@
+"""Recordings of several cameras, read for the benches."""

@@ -1,0 +1,157 @@
+"""Who may ask: tokens, other names of this computer, other origins, and what is logged."""
+
+import logging
+from collections.abc import Callable
+
+import httpx
+import pytest
+from websockets.exceptions import InvalidStatus
+
+from live_api import TOKEN, LiveApi
+from pipeline.api.auth import token_of
+from pipeline.api.server import is_local, listening
+from pipeline.config.load import check_config
+from pipeline.config_api import ApiConfig
+from pipeline.errors import UserError
+
+ASKED = ["/cameras", "/cameras/gate", "/identities", "/identities/1/path", "/openapi.json", "/none"]
+SHOWN = {"Authorization": f"Bearer {TOKEN}"}
+
+
+@pytest.fixture
+def guarded(open_api: Callable[..., LiveApi]) -> LiveApi:
+    """An API with a token."""
+    return open_api(token=TOKEN)
+
+
+@pytest.mark.parametrize("path", ASKED)
+@pytest.mark.parametrize(
+    "headers",
+    [{}, {"Authorization": f"Bearer {TOKEN}x"}, {"Authorization": f"Basic {TOKEN}"}],
+    ids=["none", "wrong", "other scheme"],
+)
+def test_nothing_is_told_without_the_token(
+    guarded: LiveApi, path: str, headers: dict[str, str]
+) -> None:
+    answer = guarded.http.get(path, headers=headers)
+    assert answer.status_code == 401
+    assert answer.headers["WWW-Authenticate"] == "Bearer"
+    assert "Bearer TOKEN" in answer.json()["detail"]
+
+
+def test_with_the_token_all_is_told(guarded: LiveApi) -> None:
+    answer = guarded.http.get("/cameras", headers=SHOWN)
+    assert answer.status_code == 200
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert "Access-Control-Allow-Origin" not in answer.headers
+
+
+def test_a_supervisor_needs_no_token(guarded: LiveApi) -> None:
+    assert guarded.http.get("/healthz").json() == {"status": "ok"}
+
+
+def test_a_token_in_the_query_is_for_pictures_and_events_only(guarded: LiveApi) -> None:
+    # 404: it was let in, and there is no such camera.
+    for path in ("/cameras/none/snapshot.jpg", "/cameras/none/preview.mjpeg"):
+        assert guarded.http.get(f"{path}?token={TOKEN}").status_code == 404
+        assert guarded.http.get(f"{path}?token=wrong").status_code == 401
+    assert guarded.http.get(f"/cameras?token={TOKEN}").status_code == 401
+    with guarded.events(f"?token={TOKEN}") as listener:
+        assert listener.ping().wait(20)
+    with guarded.events(**SHOWN) as listener:
+        assert listener.ping().wait(20)
+    with pytest.raises(InvalidStatus, match="403"):
+        guarded.events("?token=wrong")
+
+
+def test_the_token_comes_into_no_log(guarded: LiveApi, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    # What the tests' own client says of itself is not ours.
+    for name in ("httpx", "httpcore", "websockets.client"):
+        caplog.set_level(logging.CRITICAL, name)
+    with guarded.events(f"?token={TOKEN}") as listener:
+        assert listener.ping().wait(20)
+    with pytest.raises(InvalidStatus):
+        guarded.events(f"?token={TOKEN}-wrong")
+    guarded.http.get(f"/cameras/none/snapshot.jpg?token={TOKEN}")
+    guarded.http.get("/cameras", headers=SHOWN)
+    guarded.http.get(f"/cameras?token={TOKEN}")
+    assert TOKEN not in caplog.text
+
+
+@pytest.mark.parametrize("host", ["attacker.example", "attacker.example:8710", "127.0.0.1.evil"])
+def test_without_a_token_only_the_names_of_this_computer_are_answered(
+    api: LiveApi, host: str
+) -> None:
+    assert api.http.get("/cameras", headers={"Host": host}).status_code == 400
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1:8710", "[::1]:8710"])
+def test_the_names_of_this_computer_are_answered(api: LiveApi, host: str) -> None:
+    assert api.http.get("/cameras", headers={"Host": host}).status_code == 200
+
+
+def test_a_page_of_another_origin_opens_no_websocket(api: LiveApi) -> None:
+    with pytest.raises(InvalidStatus, match="403"):
+        api.events(Origin="http://attacker.example")
+    with api.events(Origin=f"http://{api.place}") as listener:
+        assert listener.ping().wait(20)
+
+
+def test_a_token_may_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("FUSETRACK_API_TOKEN", raising=False)
+    assert token_of(ApiConfig()) is None
+    assert token_of(ApiConfig.model_validate({"token": "of-the-site-file"})) == "of-the-site-file"
+    monkeypatch.setenv("FUSETRACK_API_TOKEN", "of-the-environment")
+    assert token_of(ApiConfig.model_validate({"token": "of-the-site-file"})) == "of-the-environment"
+
+
+@pytest.mark.parametrize("token", ["x" * 15, "with a space in it", "ümlaut-ümlaut-ümlaut"])
+def test_a_weak_token_is_refused_and_not_repeated(
+    monkeypatch: pytest.MonkeyPatch, token: str
+) -> None:
+    monkeypatch.setenv("FUSETRACK_API_TOKEN", token)
+    with pytest.raises(UserError, match="16 or more ASCII characters") as refused:
+        token_of(ApiConfig())
+    assert token not in str(refused.value)
+
+
+def test_a_token_of_the_right_length_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FUSETRACK_API_TOKEN", "x" * 16)
+    assert token_of(ApiConfig()) == "x" * 16
+
+
+def test_a_token_that_is_no_text_is_not_repeated() -> None:
+    with pytest.raises(UserError, match=r"api\.token") as refused:
+        check_config({"api": {"token": 1234567890123456}}, "site.yaml")
+    assert "1234567890123456" not in str(refused.value)
+
+
+@pytest.mark.parametrize("listen", ["8710", "127.0.0.1", "::1:8710x", "127.0.0.1:99999", ""])
+def test_a_wrong_address_is_refused(listen: str) -> None:
+    with pytest.raises(UserError, match=r"api\.listen: expected HOST:PORT"):
+        check_config({"api": {"listen": listen}}, "site.yaml")
+
+
+@pytest.mark.parametrize(
+    ("host", "local"),
+    [
+        *((host, True) for host in ("127.0.0.1", "127.8.8.8", "::1", "localhost")),
+        *((host, False) for host in ("0.0.0.0", "::", "10.0.0.1", "localhost.evil")),
+    ],
+)
+def test_what_others_can_reach_is_not_local(host: str, local: bool) -> None:
+    assert is_local(host) == local
+
+
+def test_an_address_that_is_taken_is_named() -> None:
+    with listening("127.0.0.1", 0) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(UserError, match=f"cannot listen on 127.0.0.1:{port}"):
+            listening("127.0.0.1", port)
+
+
+def test_another_method_is_refused(guarded: LiveApi) -> None:
+    for method in ("POST", "DELETE", "PUT", "OPTIONS"):
+        answer: httpx.Response = guarded.http.request(method, "/cameras", headers=SHOWN)
+        assert answer.status_code == 405

@@ -1,0 +1,89 @@
+import json
+import logging
+import subprocess
+import sys
+
+import pytest
+
+from pipeline.monitoring.logs import Lines, without_logins
+
+
+def record(message: str, **more: object) -> logging.LogRecord:
+    made = logging.LogRecord("some.library", logging.WARNING, "", 0, message, None, None)
+    made.created = 0.5
+    made.__dict__.update(more)
+    return made
+
+
+def test_text_is_for_people() -> None:
+    assert Lines().format(record("camera a: lost", camera="a")) == "fusetrack: camera a: lost"
+
+
+def test_a_line_of_json_says_when_what_and_about_whom() -> None:
+    lines = Lines()
+    lines.as_json, lines.about = True, {"part": "node", "site": "shop", "run": "7f"}
+    assert json.loads(lines.format(record('lost "it"\nagain', camera="gate"))) == {
+        "time": "1970-01-01T00:00:00.500+00:00",
+        "level": "warning",
+        "part": "node",
+        "site": "shop",
+        "run": "7f",
+        "camera": "gate",
+        "message": 'lost "it"\nagain',
+    }
+    assert "camera" not in json.loads(lines.format(record("Redis is back")))
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_no_line_holds_a_login_whoever_wrote_it(as_json: bool) -> None:
+    lines = Lines()
+    lines.as_json = as_json
+    try:
+        raise ValueError("no answer from redis://:s3cr3t@h:6379/0")
+    except ValueError:
+        line = lines.format(record("opening rtsp://bob:s3cr3t@h/1", exc_info=sys.exc_info()))
+    assert "s3cr3t" not in line
+    assert "rtsp://h/1" in line
+    assert "redis://h:6379/0" in line
+    assert "Traceback" in line
+    assert line.count("\n") == 0 or not as_json
+
+
+def test_only_addresses_are_changed() -> None:
+    text = "a: b@c, x://h/1, 5 s"
+    assert without_logins(text) == text
+    assert without_logins("'rtsp://u:p@h/1' and http://h/?token=x&n=1") == (
+        "'rtsp://h/1' and http://h/?token=***&n=1"
+    )
+
+
+def test_everything_on_stderr_is_json_when_asked_for() -> None:
+    program = """
+import logging, warnings
+from pipeline import logs
+from pipeline.cli import main
+from pipeline.cli.output import fail, say
+logs.begin()
+logging.getLogger("x").warning("as text")
+logs.follow_settings("json", "info", part="node")
+logging.getLogger("x").info("first", extra={"camera": "a"})
+logging.getLogger("x").debug("not shown")
+warnings.warn("second")
+say("third")
+fail("fourth")
+main.app = lambda: 1 / 0
+main.logs.begin = lambda: None
+main.main()
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False
+    )
+    first, *rest = ended.stderr.splitlines()
+    assert first == "fusetrack: as text"
+    lines = [json.loads(line) for line in rest]
+    assert [line["level"] for line in lines] == ["info", "warning", "info", "error", "critical"]
+    assert [line["part"] for line in lines] == ["node"] * 5
+    assert lines[0]["camera"] == "a"
+    assert "second" in lines[1]["message"]
+    assert "ZeroDivisionError" in lines[4]["traceback"]
+    assert ended.returncode == 1

@@ -1,0 +1,241 @@
+"""What /metrics says of a small run, asked over HTTP and read as Prometheus reads it."""
+
+import json
+import logging
+import re
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from fakes import Clip, ColourDetector, ColourEmbedder, Recorded
+from pipeline.bus.keys import ASSOCIATOR, RECORDER, TRACKLETS
+from pipeline.bus.streams import Bus
+from pipeline.config.load import check_config
+from pipeline.config.schema import LiveConfig, SiteConfig
+from pipeline.frame import Frame
+from pipeline.monitoring.progress import Tally
+from pipeline.monitoring.watch import Watch
+from pipeline.node.node import Node
+from pipeline.paths import config_folder
+from pipeline.runtime import workers as parts
+from pipeline.service.counted import counted
+from pipeline.service.opening import watched
+from pipeline.sources.camera_status import Life
+from pipeline.sources.decode_ahead import DecodeAhead
+from trackers.association.association import Decision
+
+Samples = dict[str, float]
+FRAMES = 40
+
+
+def samples(text: str) -> Samples:
+    """Every sample as ``name{label=value,...}`` without the label site, in the order of labels."""
+    found = {}
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            labels = {key: value for key, value in sample.labels.items() if key != "site"}
+            shown = ",".join(f"{key}={value}" for key, value in sorted(labels.items()))
+            found[f"{sample.name}{{{shown}}}" if shown else sample.name] = sample.value
+    return found
+
+
+class Asked:
+    """A process that is watched: its watch, and its pages."""
+
+    def __init__(self, watch: Watch, address: str) -> None:
+        self.watch = watch
+        self._address = address
+
+    def page(self, path: str) -> str:
+        with urllib.request.urlopen(f"http://{self._address}{path}", timeout=10) as answer:
+            return str(answer.read().decode())
+
+    def samples(self) -> Samples:
+        return samples(self.page("/metrics"))
+
+
+CONFIG = check_config(
+    {
+        "site": "shop",
+        "service": {"metrics": "127.0.0.1:0"},
+        "cameras": {"clip": {"source": "clip.mp4"}, "rows": {"source": "rows.parquet"}},
+    },
+    "the test",
+)
+
+
+@pytest.fixture
+def tally() -> Tally:
+    return Tally(list(CONFIG.cameras))
+
+
+@pytest.fixture
+def asked(tally: Tally, caplog: pytest.LogCaptureFixture) -> Iterator[Asked]:
+    with caplog.at_level(logging.INFO), watched(CONFIG, "run", tally) as watch:
+        address = re.search(r"metrics at http://(\S+)/metrics", caplog.text)
+        assert address is not None
+        yield Asked(watch, address[1])
+
+
+@pytest.fixture
+def bus(redis_url: str, site: str) -> Iterator[Bus]:
+    with Bus(redis_url, site) as opened:
+        yield opened
+
+
+def run(config: SiteConfig, bus: Bus, url: str, asked: Asked, tally: Tally, out: Path) -> None:
+    """A clip and recorded detections through node, associator and recorder."""
+    watch, stop = asked.watch, threading.Event()
+    times = [number / 10 for number in range(FRAMES)]
+    sources = [Clip("clip", times), Recorded("rows", times, embedding=[1.0, 0.0, 0.0])]
+    detector, embedder = counted(ColourDetector(), ColourEmbedder(), watch)
+    parts.open_site(bus)
+    watch.reached(bus)
+    node = Node(config, sources, bus, detector=detector, embedder=embedder, watch=watch)
+    node.run(stop)
+    parts.associate(config, url, bus.site, stop, tally, watch)
+    out.mkdir()
+    parts.record(url, bus.site, config, out, stop, watch)
+
+
+def test_a_run_in_numbers(
+    asked: Asked, bus: Bus, redis_url: str, tally: Tally, tmp_path: Path
+) -> None:
+    run(CONFIG, bus, redis_url, asked, tally, tmp_path / "run")
+    found = asked.samples()
+    for camera in ("clip", "rows"):
+        assert found[f"fusetrack_frames_total{{camera={camera}}}"] == FRAMES
+        assert found[f"fusetrack_detections_total{{camera={camera}}}"] == FRAMES
+        assert found[f"fusetrack_tracklets_total{{camera={camera}}}"] == 1
+        assert found[f"fusetrack_frames_dropped_total{{camera={camera},reason=buffer}}"] == 0
+        assert found[f"fusetrack_decisions_total{{camera={camera},kind=assigned}}"] >= 1
+        # Their times are not of today.
+        assert found[f"fusetrack_capture_to_sent_seconds_count{{camera={camera}}}"] == 0
+        assert found[f"fusetrack_capture_to_identity_seconds_count{{camera={camera}}}"] == 0
+    assert found["fusetrack_detector_batch_size_sum"] == FRAMES
+    assert (
+        found["fusetrack_detector_batch_size_bucket{le=4.0}"]
+        == (found["fusetrack_detector_batch_size_count"])
+    )
+    assert found["fusetrack_crops_embedded_total"] >= FRAMES / 10 / CONFIG.reid.spacing_s
+    assert found["fusetrack_people"] == 2
+    assert found["fusetrack_recorded_messages_total"] > 10
+    assert found["fusetrack_redis_up"] == 1
+    assert found["fusetrack_stream_length{stream=tracklets}"] == bus.lengths()[TRACKLETS]
+    for group in (ASSOCIATOR, RECORDER):
+        assert found[f"fusetrack_stream_pending{{group={group},stream=tracklets}}"] == 0
+    assert found["fusetrack_dead_messages"] == 0
+    assert found["fusetrack_redis_memory_bytes"] > 1e5
+    assert found["process_resident_memory_bytes"] > 1e7
+    (info,) = (name for name in found if name.startswith("fusetrack_info"))
+    assert f"part=run,run={bus.run()}," in info
+    assert asked.page("/readyz") == asked.page("/healthz") == "ok\n"
+
+
+def test_what_was_delivered_and_not_acknowledged_is_pending(asked: Asked, bus: Bus) -> None:
+    parts.open_site(bus)
+    asked.watch.reached(bus)
+    node = Node(CONFIG, [Recorded("rows", [0.0])], bus, detector=None, embedder=None)
+    node.run(threading.Event())
+    taken = bus.read(RECORDER, "1", [TRACKLETS], 0.01)
+    found = asked.samples()
+    assert found["fusetrack_stream_pending{group=recorder,stream=tracklets}"] == len(taken) > 0
+    assert found["fusetrack_stream_pending{group=associator,stream=tracklets}"] == 0
+
+
+def test_without_redis_the_rest_is_still_told(asked: Asked) -> None:
+    found = asked.samples()
+    assert found["fusetrack_redis_up"] == 0
+    assert not any(name.startswith("fusetrack_stream") for name in found)
+    with pytest.raises(urllib.error.HTTPError, match="503") as told:
+        asked.page("/readyz")
+    with told.value as answer:
+        assert answer.read() == b"Redis was not reached yet\n"
+
+
+class Silent:
+    """A live camera that sends nothing, until it is closed."""
+
+    live = True
+    width = height = 0
+    fps = 0.0
+    timestamp_origin = "arrival"
+    fault = ""
+
+    def __init__(self, camera_id: str) -> None:
+        self.camera_id = camera_id
+        self.life = Life(camera_id, LiveConfig(), lambda: 0.0)
+
+    def frames(self) -> Iterator[Frame]:
+        self.life.closing.wait()
+        yield from ()
+
+
+def test_a_live_camera_has_a_state_and_every_loss_has_its_reason(asked: Asked) -> None:
+    source = Silent("gate")
+    life = source.life
+    life.connections, life.late, life.dropped, life.damaged = 3, 4, 5, 6
+    life.lost("it is off")
+    with DecodeAhead(source, 2) as reader:
+        reader.dropped = 7
+        asked.watch.reads(reader)
+        found = asked.samples()
+        states = {
+            state: found[f"fusetrack_camera_state{{camera=gate,state={state}}}"]
+            for state in ("connecting", "live", "stalled", "lost")
+        }
+        assert states == {"connecting": 0, "live": 0, "stalled": 0, "lost": 1}
+        assert found["fusetrack_camera_reconnects_total{camera=gate}"] == 2
+        dropped = {
+            reason: found[f"fusetrack_frames_dropped_total{{camera=gate,reason={reason}}}"]
+            for reason in ("buffer", "late", "behind", "damaged")
+        }
+        assert dropped == {"buffer": 7, "late": 4, "behind": 5, "damaged": 6}
+        asked.watch.leaves("gate")
+        assert not any("camera=gate" in name for name in asked.samples())
+
+
+def test_delays_are_those_of_live_cameras() -> None:
+    from builders import observations_sent, tracklet_sent
+
+    config = check_config(
+        {"cameras": {"gate": {"source": "rtsp://h/1"}, "hall": {"source": "hall.mp4"}}}, "the test"
+    )
+    watch = Watch(config, now=lambda: 12.0)
+    for name in ("gate", "hall"):
+        # Two frames, at 10.0 and 11.0 s.
+        watch.sent(name, [observations_sent(name, [100, 110, 110], track_id=1)])
+    tracklets = [tracklet_sent(name, 1, 9.0, 10.0) for name in ("gate", "gate", "hall")]
+    watch.decided(10.0, tracklets, [Decision(("gate", 1), 5, 0.9, "merged", "")])
+    gate, hall = watch.cameras["gate"], watch.cameras["hall"]
+    assert (gate.to_sent_s.cumulative()[-1], gate.to_sent_s.total) == (2, 3.0)
+    assert (gate.to_identity_s.cumulative()[-1], gate.to_identity_s.total) == (1, 2.0)
+    assert gate.decisions == {"merged": 1}
+    assert hall.to_sent_s.cumulative()[-1] == 0
+
+
+def test_the_dashboard_shows_only_what_there_is(
+    asked: Asked, bus: Bus, redis_url: str, tally: Tally, tmp_path: Path
+) -> None:
+    run(CONFIG, bus, redis_url, asked, tally, tmp_path / "run")
+    text = asked.page("/metrics")
+    known = {name.partition("{")[0] for name in samples(text)}
+    known |= {
+        # Those of live cameras have no sample in this run.
+        f"{family.name}{'_total' if family.type == 'counter' else ''}"
+        for family in text_string_to_metric_families(text)
+    }
+    folder = config_folder().parent / "scripts" / "deploy"
+    panels = json.loads((folder / "grafana.json").read_text())["panels"]
+    shown = "\n".join(target["expr"] for panel in panels for target in panel["targets"])
+    named = set(re.findall(r"\b(?:fusetrack|process)_[a-z_]+", shown))
+    assert named - known == set()
+    # And nothing of ours is left out.
+    ours = {re.sub(r"_(bucket|count|sum)$", "", name) for name in known}
+    ours = {name for name in ours if name.startswith("fusetrack")}
+    assert {name for name in ours if not any(one.startswith(name) for one in named)} == set()

@@ -1,0 +1,295 @@
+"""After a person is forgotten nothing in the run directory holds anything of them."""
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import yaml
+
+from builders import Observation, camera, make_run
+from pipeline.config.schema import CameraConfig
+from pipeline.errors import UserError
+from pipeline.exports import FORMATS, export_run
+from pipeline.pictures.render import render_videos
+from pipeline.privacy.forget_video import cover_in_videos
+from pipeline.recorder.forget import find, forget, remove_leftovers
+from pipeline.recorder.forgotten import Part
+from pipeline.report import write_report
+from pipeline.run_directory import rewriting
+from pipeline.run_directory.reader import RunDirectory
+from pipeline.run_directory.schema import IDENTITIES, TRACKLETS
+from pipeline.run_directory.segments import write_segment
+from pipeline.sources.video_file import VideoFile
+from videos import make_video
+
+# Whose boxes these are can be told by their left edge.
+SEVEN: tuple[float, float, float, float] = (77.0, 20.0, 117.0, 90.0)
+OTHER: tuple[float, float, float, float] = (11.0, 20.0, 51.0, 90.0)
+#: Track 3 of the gate shows the other until 1 s and 7 from then on.
+ROWS: list[Observation] = [
+    *(("gate", frame, 1, SEVEN) for frame in range(10)),
+    *(("gate", frame, 2, OTHER) for frame in range(10, 20)),
+    *(("gate", frame, 3, OTHER if frame < 10 else SEVEN) for frame in range(20)),
+    *(("yard", frame, 1, SEVEN) for frame in range(5)),
+]
+LOOKS = {("gate", 1): 0.701, ("gate", 2): 0.202, ("gate", 3): 0.703, ("yard", 1): 0.704}
+OF_SEVEN = (0.701, 0.703, 0.704)
+
+
+def event(camera_id: str, track: int, owner: int, **more: object) -> dict[str, object]:
+    return {
+        **{"camera_id": camera_id, "track_id": track, "global_id": owner, "confidence": 0.9},
+        **{"kind": "assigned", "reason": "new person", "at": 1.0, "since": None},
+        **more,
+    }
+
+
+EVENTS = [
+    # Taken for 4, who was then found to be 7.
+    event("yard", 1, 4),
+    event("gate", 1, 7),
+    event("gate", 2, 7),
+    event("gate", 2, 2, kind="reassigned"),
+    event("gate", 3, 2),
+    event("gate", 3, 7, since=1.0, kind="split"),
+    event("yard", 1, 7, kind="merged", reason="same person as 4"),
+]
+
+
+def picture(key: tuple[str, int]) -> bytes:
+    return b"the face of %s %d" % (key[0].encode(), key[1])
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> RunDirectory:
+    """7 is track 1 of the gate and of the yard, and the second half of track 3 of the gate."""
+    folder = make_run(tmp_path / "run", ROWS, {}, cameras=[camera("gate", 20), camera("yard", 20)])
+    tracklets = []
+    for key, look in LOOKS.items():
+        path = folder / "thumbnails" / key[0] / f"{key[1]}.jpg"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(picture(key))
+        tracklets.append(
+            {
+                **{"camera_id": key[0], "track_id": key[1], "start": 0.0, "end": 1.9, "n": 20},
+                **{"embedding": [look, 0.5], "quality": 0.5},
+                "thumbnail": f"thumbnails/{key[0]}/{key[1]}.jpg",
+            }
+        )
+    for name, rows, columns in (
+        ("tracklets", tracklets, TRACKLETS),
+        ("identities", EVENTS, IDENTITIES),
+    ):
+        shutil.rmtree(folder / name)
+        for row in rows:
+            write_segment(folder / name, pa.Table.from_pylist([row], columns), "1-0")
+    return RunDirectory(folder)
+
+
+def numbers(value: object) -> Iterator[float]:
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        for part in value:
+            yield from numbers(part)
+    elif isinstance(value, float | int):
+        yield float(value)
+
+
+def traces(folder: Path) -> set[str]:
+    """What any file in ``folder`` still holds of 7, raw and unpacked."""
+    found = set()
+    for path in sorted(folder.rglob("*")):
+        if not path.is_file():
+            continue
+        data = path.read_bytes()
+        if any(picture(key) in data for key in (("gate", 1), ("gate", 3), ("yard", 1))):
+            found.add("picture")
+        if any(np.float32(look).tobytes() in data for look in OF_SEVEN):
+            found.add("embedding")
+        if path.suffix == ".parquet":
+            found |= traces_in(pq.read_table(path, partitioning=None).to_pylist())
+    return found
+
+
+def traces_in(rows: list[dict[str, Any]]) -> set[str]:
+    values = set(numbers(rows))
+    marks = {
+        "embedding": any(float(np.float32(look)) in values for look in OF_SEVEN),
+        "box": 77.0 in values,
+        "id": any(row.get("global_id") == 7 for row in rows),
+    }
+    return {mark for mark, is_there in marks.items() if is_there}
+
+
+def test_nothing_in_the_run_directory_is_theirs_any_more(run: RunDirectory) -> None:
+    write_report(run)
+    export_run(run, "csv")
+    assert traces(run.path) == {"picture", "embedding", "box", "id"}
+    removed = forget(run, find(run, 7))
+    assert traces(run.path) == set()
+    assert removed == {
+        "observations": 25,
+        "tracklets": 2,
+        "embeddings": 3,
+        "thumbnails": 3,
+        "identity events": 5,
+        "reports": 1,
+        "exports": 1,
+    }
+
+
+def test_no_export_has_their_id_or_their_boxes(run: RunDirectory, tmp_path: Path) -> None:
+    forget(run, find(run, 7))
+    assert set(run.trajectories()["global_id"]) == {2}
+    for format in sorted(FORMATS.keys() - {"geojson"}):
+        out = export_run(run, format, tmp_path / f"out-{format}")
+        files = [out] if out.is_file() else sorted(out.rglob("*"))
+        assert files
+        for path in files:
+            data = path.read_bytes()
+            assert b"77.0" not in data, (format, path)
+            assert b"yard,0" not in data, (format, path)
+    rows = export_run(run, "jsonl", tmp_path / "rows.jsonl").read_text().splitlines()
+    assert {json.loads(row)["global_id"] for row in rows} == {2}
+
+
+def test_everybody_else_is_as_before(run: RunDirectory) -> None:
+    before = run.trajectories()
+    forget(run, find(run, 7))
+    others = before.filter(before["global_id"] == 2)
+    assert run.trajectories().equals(others)
+    assert (run.path / "thumbnails" / "gate" / "2.jpg").read_bytes() == picture(("gate", 2))
+    tracklets = {row["track_id"]: row for row in run.tracklets().iter_rows(named=True)}
+    assert tracklets.keys() == {2, 3}
+    assert tracklets[2]["embedding"][0] == pytest.approx(0.202)
+    # Of the track of two it is not known whose its look is.
+    shared = tracklets[3]
+    assert (shared["embedding"], shared["thumbnail"]) == (None, None)
+    assert (shared["start"], shared["end"], shared["n"]) == (0.0, 0.9, 10)
+
+
+def test_forgetting_twice_or_somebody_unknown_is_said(run: RunDirectory) -> None:
+    forget(run, find(run, 7))
+    with pytest.raises(UserError, match="knows no identity 7: expected one that `fusetrack sum"):
+        find(run, 7)
+    with pytest.raises(UserError, match="knows no identity 99"):
+        find(run, 99)
+
+
+def test_who_was_found_to_be_somebody_else_is_named(run: RunDirectory) -> None:
+    with pytest.raises(UserError, match="identity 4 was found to be 7: give that"):
+        find(run, 4)
+
+
+def test_a_dry_run_counts_the_same_and_changes_nothing(run: RunDirectory) -> None:
+    write_report(run)
+    before = {path: path.read_bytes() for path in run.path.rglob("*") if path.is_file()}
+    planned = forget(run, find(run, 7), dry=True)
+    assert {path: path.read_bytes() for path in run.path.rglob("*") if path.is_file()} == before
+    assert planned == forget(run, find(run, 7))
+
+
+def test_the_parts_are_told_apart(run: RunDirectory) -> None:
+    person = find(run, 7)
+    assert person.parts == [Part("gate", 1), Part("gate", 3, 1.0), Part("yard", 1)]
+    assert person.shared == {("gate", 3): (0.0, 0.9, 10)}
+    assert find(run, 2).parts == [Part("gate", 2), Part("gate", 3, None, 1.0)]
+
+
+class CrashError(Exception):
+    """The machine went down."""
+
+
+@pytest.mark.parametrize("step", range(1, 16))
+def test_after_a_crash_in_the_middle_the_same_call_removes_the_rest(
+    run: RunDirectory, monkeypatch: pytest.MonkeyPatch, step: int
+) -> None:
+    steps = count(1)
+
+    def mortal(work: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arguments: Any) -> Any:
+            if next(steps) == step:
+                raise CrashError
+            return work(*arguments)
+
+        return call
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "rename", mortal(Path.rename))
+        patched.setattr(rewriting, "remove", mortal(rewriting.remove))
+        try:
+            forget(run, find(run, 7))
+        except CrashError:
+            died = True
+        else:
+            died = False
+    assert died == (step <= 14)
+    assert (run.trajectories()["global_id"] == 2).sum() == 20
+    try:
+        forget(run, find(run, 7))
+    except UserError:
+        # All was done when it died.
+        pass
+    assert traces(run.path) == set()
+    assert run.trajectories().height == 20
+
+
+def test_what_a_killed_run_left_is_removed(run: RunDirectory) -> None:
+    (run.path / "tracklets" / "part-00009.partial").write_bytes(picture(("gate", 1)))
+    (run.path / "redis").mkdir()
+    (run.path / "redis" / "appendonly.aof").write_bytes(np.float32(0.701).tobytes())
+    (run.path / "thumbnails" / "gate" / "1.jpg").unlink()
+    assert remove_leftovers(run.path, dry=True) == {
+        "half written files": 1,
+        "files of its Redis": 1,
+    }
+    assert remove_leftovers(run.path).total() == 2
+    assert forget(run, find(run, 7))["thumbnails"] == 2
+    assert traces(run.path) == set()
+    assert not remove_leftovers(run.path)
+
+
+def test_in_a_video_they_are_covered_and_everybody_else_is_as_before(
+    run: RunDirectory, tmp_path: Path
+) -> None:
+    sources = {}
+    for name in ("gate", "yard"):
+        rng = np.random.default_rng(1)
+        image = np.repeat(np.repeat(rng.integers(0, 256, (30, 40, 3), np.uint8), 4, 0), 4, 1)
+        sources[name] = make_video(tmp_path / f"{name}.mkv", [image] * 20, codec="ffv1")
+    config = {"site": "t", "cameras": {n: {"source": str(p)} for n, p in sources.items()}}
+    (run.path / "config.yaml").write_text(yaml.safe_dump(config))
+    (gate, _) = render_videos(run)
+    before = [f.image.astype(float) for f in VideoFile("g", str(gate), CameraConfig()).frames()]
+    assert cover_in_videos(run, find(run, 7).parts) == 2
+    after = [f.image.astype(float) for f in VideoFile("g", str(gate), CameraConfig()).frames()]
+    assert len(after) == len(before) == 20
+    inside = (slice(30, 85), slice(84, 112))
+    for index in range(20):
+        # Nobody knows them again, in every frame that shows them.
+        likeness = np.corrcoef(before[index][inside].ravel(), after[index][inside].ravel())[0, 1]
+        assert likeness < 0.5, index
+        assert np.abs(before[index][95:, :60] - after[index][95:, :60]).mean() < 6
+    assert list(run.path.rglob("*.partial*")) == []
+    for part in run.path.glob("video/*"):
+        assert part.suffix == ".mp4"
+
+
+def test_a_video_that_cannot_be_read_is_said(run: RunDirectory) -> None:
+    (run.path / "video").mkdir()
+    (run.path / "video" / "gate.mp4").write_bytes(b"no film")
+    with pytest.raises(UserError, match=r"gate\.mp4"):
+        cover_in_videos(run, find(run, 7).parts)
+    assert (run.path / "video" / "gate.mp4").read_bytes() == b"no film"
+
+
+def test_without_a_video_there_is_nothing_to_cover(run: RunDirectory) -> None:
+    assert cover_in_videos(run, find(run, 7).parts) == 0

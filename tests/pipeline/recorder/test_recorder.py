@@ -1,0 +1,516 @@
+import json
+import math
+import os
+import random
+import subprocess
+import sys
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import pytest
+import redis
+from polars.testing import assert_frame_equal
+
+from builders import (
+    camera_sent,
+    identity_sent,
+    observations_sent,
+    tracklet,
+    tracklet_sent,
+    watermark,
+)
+from buses import FeedingBus, KilledError, MortalBus, Sent, send
+from pipeline.bus.connection import BusLostError
+from pipeline.bus.embedded_redis import EmbeddedServer
+from pipeline.bus.entries import Delivery
+from pipeline.bus.keys import (
+    ASSOCIATOR,
+    IDENTITIES,
+    OBSERVATIONS,
+    RECORDER,
+    TRACKLETS,
+    dead_letter_key,
+    stream_key,
+)
+from pipeline.bus.messages import EndMessage, Message, pack, tracklet_message
+from pipeline.bus.retry import Patience
+from pipeline.bus.streams import Bus
+from pipeline.errors import UserError
+from pipeline.recorder import recorder
+from pipeline.recorder.recorder import Recorder
+from pipeline.run_directory.reader import RunDirectory
+from real_recordings import new_run, ticking
+
+ROOT = Path(recorder.__file__).parents[2]
+
+STORY: list[Sent] = [
+    (OBSERVATIONS, [observations_sent("gate", [0, 1], 1), camera_sent("gate", 2)]),
+    (TRACKLETS, [tracklet_sent("gate", 1, 0.0, 1.0), watermark("gate", 1.0)]),
+    (OBSERVATIONS, [observations_sent("yard.2-b", [5], 1), camera_sent("yard.2-b", 6)]),
+    (IDENTITIES, [identity_sent("gate", 1, 7, 1.0)]),
+    (OBSERVATIONS, [observations_sent("gate", [2, 4], 1), camera_sent("gate", 5)]),
+    (TRACKLETS, [tracklet_sent("gate", 1, 0.0, 2.0, closed=True), watermark("gate", 2.0)]),
+    (OBSERVATIONS, [camera_sent("gate", 5, "complete")]),
+    (OBSERVATIONS, [observations_sent("yard.2-b", [6], 2), camera_sent("yard.2-b", 7, "complete")]),
+    (TRACKLETS, [tracklet_sent("yard.2-b", 2, 0.6, 2.0, closed=True)]),
+    (IDENTITIES, [identity_sent("yard.2-b", 1, 8, 2.0), identity_sent("yard.2-b", 1, 7, 2.0)]),
+    (IDENTITIES, [EndMessage(2.0)]),
+]
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    return new_run(tmp_path / "run")
+
+
+def record(bus: Bus, folder: Path, segment_s: float = 2.0) -> None:
+    Recorder(bus, folder, segment_s, ticking()).run(threading.Event())
+
+
+def sent(url: str, site: str, story: Iterable[Sent]) -> None:
+    with Bus(url, site) as bus:
+        bus.declare()
+        for stream, messages in story:
+            send(bus, stream, messages)
+
+
+def tables(folder: Path) -> list[pl.DataFrame]:
+    directory = RunDirectory(folder)
+    return [directory.observations(), directory.tracklets(), directory.events()]
+
+
+def assert_same(folder: Path, other: Path) -> None:
+    for mine, theirs in zip(tables(folder), tables(other), strict=True):
+        assert_frame_equal(mine, theirs)
+    assert RunDirectory(folder).cameras() == RunDirectory(other).cameras()
+    assert list(folder.rglob("*.partial")) == []
+
+
+@pytest.fixture(scope="module")
+def undisturbed(redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = new_run(tmp_path_factory.mktemp("undisturbed") / "run")
+    with FeedingBus(redis_url, "undisturbed", STORY) as bus:
+        bus.declare()
+        record(bus, folder)
+    return folder
+
+
+def test_all_that_was_sent_is_in_the_tables(undisturbed: Path) -> None:
+    run = RunDirectory(undisturbed)
+    observations = run.observations()
+    assert observations.select("camera_id", "frame_index", "track_id").rows() == [
+        ("gate", 0, 1),
+        ("gate", 1, 1),
+        ("gate", 2, 1),
+        ("gate", 4, 1),
+        ("yard.2-b", 5, 1),
+        ("yard.2-b", 6, 2),
+    ]
+    assert observations.row(3, named=True) == {
+        "camera_id": "gate",
+        "frame_index": 4,
+        "timestamp": 0.4,
+        "track_id": 1,
+        "x1": 4.0,
+        "y1": 20.0,
+        "x2": 44.0,
+        "y2": 90.0,
+        "score": 0.75,
+        "ground_x": None,
+        "ground_y": None,
+    }
+    assert run.tracklets().select("camera_id", "track_id", "end", "embedding").rows() == [
+        ("gate", 1, 1.9, [1.0, 0.0]),
+        ("yard.2-b", 2, 1.9, [1.0, 0.0]),
+    ]
+    assert run.events()["global_id"].to_list() == [7, 8, 7]
+    assert [(c.camera_id, c.frames, c.state) for c in run.cameras()] == [
+        ("gate", 5, "complete"),
+        ("yard.2-b", 7, "complete"),
+    ]
+
+
+def test_segments_are_closed_by_the_clock(redis_url: str, site: str, run: Path) -> None:
+    with FeedingBus(redis_url, site, STORY) as bus:
+        bus.declare()
+        record(bus, run, segment_s=0.0)
+    assert len(list((run / "observations" / "camera=gate").glob("part-*.parquet"))) == 2
+    with FeedingBus(redis_url, f"{site}.slow", STORY) as bus:
+        bus.declare()
+        slow = new_run(run.parent / "slow")
+        record(bus, slow, segment_s=1e6)
+    assert len(list((slow / "observations" / "camera=gate").glob("part-*.parquet"))) == 1
+    assert_same(run, slow)
+
+
+def test_segments_are_closed_early_when_many_messages_wait(
+    redis_url: str, site: str, run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recorder, "_MOST_MESSAGES", 2)
+    with FeedingBus(redis_url, site, STORY) as bus:
+        bus.declare()
+        record(bus, run, segment_s=1e6)
+    assert len(list((run / "observations" / "camera=gate").glob("part-*.parquet"))) == 2
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 1000])
+def test_it_records_all_even_when_it_starts_after_the_end(
+    redis_url: str, site: str, run: Path, undisturbed: Path, at_once: int
+) -> None:
+    """The end and the first of many observations come in one read: the rest must not be left."""
+    sent(redis_url, site, STORY)
+    with FeedingBus(redis_url, site, [], count=at_once) as bus:
+        record(bus, run)
+    assert_same(run, undisturbed)
+
+
+class Mortal(Recorder):
+    """A recorder that, once its bus is dead, writes no more."""
+
+    def __init__(self, bus: MortalBus, folder: Path) -> None:
+        super().__init__(bus, folder, 2.0, ticking())
+        self.mortal = bus
+
+    def close_segments(self) -> None:
+        if not self.mortal.dead:
+            super().close_segments()
+
+
+@pytest.mark.parametrize("done", [False, True], ids=["before it is done", "after it is done"])
+def test_killed_anywhere_and_started_again_it_records_the_same(
+    redis_url: str,
+    site: str,
+    tmp_path: Path,
+    undisturbed: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    done: bool,
+) -> None:
+    """Before a commit is done: the segment is renamed into place, and not acknowledged."""
+    monkeypatch.setattr(os, "fsync", lambda descriptor: None)  # for speed: the power stays on
+    for last in count(1):
+        one, folder = f"{site}.{last}", new_run(tmp_path / str(last))
+        sent(redis_url, one, STORY)
+        with MortalBus(redis_url, one, last, done=done, count=1) as bus:
+            try:
+                Mortal(bus, folder).run(threading.Event())
+            except KilledError:
+                pass
+            else:
+                break
+        with Bus(redis_url, one) as again:
+            record(again, folder)
+        assert_same(folder, undisturbed)
+    assert last > 10
+
+
+@pytest.mark.parametrize("written", range(4))
+def test_killed_between_two_segments_it_records_the_same(
+    redis_url: str,
+    site: str,
+    run: Path,
+    undisturbed: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    written: int,
+) -> None:
+    """Observations are in place, identities are not yet."""
+    sent(redis_url, site, STORY)
+    whole, left = recorder.write_segment, iter(range(written))
+
+    def write(folder: Path, table: pa.Table, position: str, number: int) -> Path:
+        if next(left, None) is None:
+            raise KilledError
+        return whole(folder, table, position, number)
+
+    with monkeypatch.context() as patch, Bus(redis_url, site) as bus:
+        patch.setattr(recorder, "write_segment", write)
+        with pytest.raises(KilledError):
+            record(bus, run)
+    with Bus(redis_url, site) as bus:
+        record(bus, run)
+    assert_same(run, undisturbed)
+
+
+def test_once_finished_it_ends_again_and_changes_nothing(
+    redis_url: str, site: str, run: Path, undisturbed: Path
+) -> None:
+    sent(redis_url, site, STORY)
+    for _ in range(2):
+        with Bus(redis_url, site) as bus:
+            record(bus, run)
+        assert_same(run, undisturbed)
+
+
+def test_what_was_read_is_written_when_it_is_stopped(redis_url: str, site: str, run: Path) -> None:
+    stop = threading.Event()
+
+    class Stopping(Bus):
+        def read(self, *args: Any, **more: Any) -> list[Delivery]:
+            stop.set()
+            return super().read(*args, **more)
+
+    sent(redis_url, site, STORY[:1])
+    with Stopping(redis_url, site) as bus:
+        Recorder(bus, run, 1e6, ticking()).run(stop)
+        assert bus.claim(RECORDER, "1", OBSERVATIONS) == []
+    assert RunDirectory(run).observations().height == 2
+    assert [camera.state for camera in RunDirectory(run).cameras()] == ["running"]
+
+
+def test_what_was_read_is_written_when_redis_is_lost(tmp_path: Path, run: Path) -> None:
+    class Losing(FeedingBus):
+        def read(self, *args: Any, **more: Any) -> list[Delivery]:
+            got = super().read(*args, **more)
+            with redis.Redis.from_url(embedded.url) as client:
+                client.shutdown(nosave=True)
+            return got
+
+    with EmbeddedServer(tmp_path / "redis") as embedded:
+        with Losing(embedded.url, "site", STORY) as bus:
+            bus.declare()
+            with pytest.raises(UserError, match=r"^Redis at unix://.* failed: "):
+                record(bus, run, segment_s=1e6)
+    assert RunDirectory(run).observations()["frame_index"].to_list() == [0, 1]
+
+
+def test_a_folder_that_cannot_be_written_is_named_and_nothing_is_acknowledged(
+    redis_url: str, site: str, run: Path
+) -> None:
+    (run / "tracklets").write_text("a file")
+    sent(redis_url, site, STORY)
+    with Bus(redis_url, site) as bus:
+        with pytest.raises(UserError) as told:
+            record(bus, run)
+        assert str(told.value).startswith(f"cannot write to {run}: File exists. Everything up to")
+        assert len(bus.claim(RECORDER, "1", TRACKLETS)) == 5
+    assert RunDirectory(run).observations().height == 6
+
+
+FULL_DISK = """
+import json, sys, threading
+from itertools import count
+from pathlib import Path
+import numpy as np
+from builders import camera_sent, identity_sent, observations_sent
+from buses import FeedingBus
+from pipeline.bus.keys import IDENTITIES, OBSERVATIONS
+from pipeline.bus.messages import EndMessage, ObservationsMessage, pack
+from pipeline.errors import UserError
+from pipeline.recorder.recorder import Recorder
+from pipeline.run_directory.reader import RunDirectory
+
+run, url = Path(sys.argv[1]), sys.argv[2]
+(run / "config.yaml").write_text("site: test")
+noise, rows = np.random.default_rng(0), 20_000
+big = ObservationsMessage(
+    camera_id="gate",
+    frame_index=pack(np.arange(10, 10 + rows)),
+    timestamp=pack(noise.random(rows)),
+    track_id=pack(np.ones(rows, np.int64)),
+    boxes=pack(noise.random((rows, 4)).astype(np.float32)),
+    scores=pack(noise.random(rows).astype(np.float32)),
+)
+story = [
+    (OBSERVATIONS, [observations_sent("gate", [0, 1], 1), camera_sent("gate", 2)]),
+    (IDENTITIES, [identity_sent("gate", 1, 7, 1.0)]),
+    (OBSERVATIONS, [big, camera_sent("gate", 10 + rows)]),
+    (IDENTITIES, [EndMessage(1.0)]),
+]
+message = ""
+with FeedingBus(url, "full", story) as bus:
+    bus.declare()
+    try:
+        Recorder(bus, run, 0.0, count().__next__).run(threading.Event())
+    except UserError as error:
+        message = str(error)
+    pending = len(bus.claim("recorder", "2", OBSERVATIONS))
+directory = RunDirectory(run)
+print(json.dumps({
+    "message": message,
+    "pending": pending,
+    "frames": directory.observations()["frame_index"].to_list(),
+    "people": directory.identities()["global_id"].to_list(),
+    "cameras": [camera.frames for camera in directory.cameras()],
+    "partial": [str(path) for path in run.rglob("*.partial")],
+}))
+"""
+
+
+def test_a_full_disk_ends_it_with_all_before_readable(redis_url: str, tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = f"mount -t tmpfs -o size=128k tmpfs {disk}"
+    allowed = subprocess.run(["unshare", "-rm", "sh", "-c", mount], capture_output=True, text=True)
+    if allowed.returncode:
+        pytest.skip(f"a small disk cannot be mounted here: {allowed.stderr.strip()}")
+    program = tmp_path / "program.py"
+    program.write_text(FULL_DISK)
+    command = [sys.executable, str(program), str(disk), redis_url]
+    result = subprocess.run(
+        ["unshare", "-rm", "sh", "-c", f'{mount} && exec "$@"', "sh", *command],
+        env={"PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}", "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 0, result.stderr
+    told = json.loads(result.stdout)
+    assert told.pop("message") == (
+        f"cannot write to {disk}: No space left on device. Everything up to the last closed "
+        "segment can be read; 2 messages after it are not recorded"
+    )
+    assert told == {
+        "pending": 2,
+        "frames": [0, 1],
+        "people": [7],
+        "cameras": [2],
+        "partial": [],
+    }
+
+
+def recorded(url: str, site: str, run: Path, *story: Sent) -> RunDirectory:
+    sent(url, site, [*story, (IDENTITIES, [EndMessage(1.0)])])
+    with Bus(url, site) as bus:
+        record(bus, run)
+    return RunDirectory(run)
+
+
+def test_nobody_at_all_leaves_empty_tables(redis_url: str, site: str, run: Path) -> None:
+    directory = recorded(redis_url, site, run, (OBSERVATIONS, [camera_sent("gate", 9, "complete")]))
+    assert [table.height for table in tables(run)] == [0, 0, 0]
+    assert [camera.frames for camera in directory.cameras()] == [9]
+
+
+def test_ground_is_metres_or_empty(redis_url: str, site: str, run: Path) -> None:
+    message = msgspec.structs.replace(
+        observations_sent("gate", [0, 1], 1),
+        ground=pack(np.array([[1.5, -2.0], [math.nan, math.nan]])),
+    )
+    directory = recorded(redis_url, site, run, (OBSERVATIONS, [message]))
+    assert directory.observations().select("ground_x", "ground_y").rows() == [
+        (1.5, -2.0),
+        (None, None),
+    ]
+
+
+def tracklets() -> Iterator[Message]:
+    empty = tracklet("gate", 1, 0.0, 1.0, look=(), closed=True)
+    yield tracklet_message(empty, 1.0)
+    yield tracklet_message(tracklet("gate", 2, 0.0, 1.0, closed=False), 1.0)
+    two = tracklet("gate", 3, 0.0, 1.0, closed=True)
+    two = msgspec.structs.replace(
+        tracklet_message(two, 1.0, "thumbnails/gate/3.jpg"),
+        exemplars=pack(np.array([[1.0, 0.0], [0.0, 1.0]], np.float32)),
+        qualities=pack(np.array([0.75, 0.25], np.float32)),
+        exemplar_times=pack(np.array([0.0, 1.0])),
+    )
+    yield two
+
+
+def test_closed_tracks_have_the_mean_look_weighted_by_quality(
+    redis_url: str, site: str, run: Path
+) -> None:
+    directory = recorded(redis_url, site, run, (TRACKLETS, list(tracklets())))
+    nothing, both = directory.tracklets().iter_rows(named=True)
+    assert (nothing["track_id"], nothing["embedding"], nothing["quality"]) == (1, None, 0.0)
+    assert both["embedding"] == pytest.approx([3 / math.sqrt(10), 1 / math.sqrt(10)])
+    assert (both["quality"], both["thumbnail"]) == (0.75, "thumbnails/gate/3.jpg")
+
+
+@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("last", [5, 9, 1000])
+def test_repeated_and_shuffled_messages_change_nothing_also_when_killed(
+    redis_url: str,
+    site: str,
+    run: Path,
+    undisturbed: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    seed: int,
+    last: int,
+) -> None:
+    monkeypatch.setattr(os, "fsync", lambda descriptor: None)  # for speed: the power stays on
+    chance = random.Random(seed)
+    sent(redis_url, site, STORY)
+    with redis.Redis.from_url(redis_url) as client:
+        for stream in (OBSERVATIONS, TRACKLETS, IDENTITIES):
+            key = stream_key(site, stream)
+            *entries, end = [fields for _, fields in client.xrange(key)]
+            entries *= 2
+            chance.shuffle(entries)
+            client.delete(key)
+            for fields in (*entries, end):
+                client.xadd(key, fields)
+            client.xgroup_create(key, RECORDER, id="0")
+        client.xgroup_create(stream_key(site, TRACKLETS), ASSOCIATOR, id="0")
+    with MortalBus(redis_url, site, last, done=bool(seed % 2), count=2) as bus:
+        with suppress(KilledError):
+            Mortal(bus, run).run(threading.Event())
+    with Bus(redis_url, site) as bus:
+        record(bus, run)
+    for mine, theirs in zip(tables(run), tables(undisturbed), strict=True):
+        # Tracklets and events come from several senders, of which any may be first.
+        columns = mine.columns if mine.columns[-1] == "ground_y" else ["camera_id", "track_id"]
+        keys = [name for name in columns if mine.schema[name] != pl.List(pl.Float32)]
+        assert_frame_equal(
+            mine.sort(keys, maintain_order=True), theirs.sort(keys, maintain_order=True)
+        )
+    assert RunDirectory(run).cameras() == RunDirectory(undisturbed).cameras()
+
+
+def test_what_makes_no_row_is_put_aside_and_the_rest_goes_on(
+    redis_url: str, site: str, run: Path, undisturbed: Path
+) -> None:
+    nonsense = msgspec.structs.replace(
+        observations_sent("gate", [0, 1], 1), frame_index=pack(np.array([0.5, 1.5]))
+    )
+    sent(redis_url, site, [STORY[0], (OBSERVATIONS, [nonsense]), *STORY[1:]])
+    with Bus(redis_url, site) as bus:
+        record(bus, run)
+    with redis.Redis.from_url(redis_url) as client:
+        ((_, dead),) = client.xrange(dead_letter_key(site))
+    assert (dead[b"sender"], dead[b"group"]) == (b"gate", b"recorder")
+    assert b"truncate" in dead[b"reason"]
+    assert_same(run, undisturbed)
+
+
+def test_it_goes_on_recording_when_the_memory_of_redis_is_full(
+    redis_url: str, site: str, run: Path, undisturbed: Path
+) -> None:
+    """What it acknowledges is what makes room."""
+    sent(redis_url, site, STORY)
+    with redis.Redis.from_url(redis_url) as client, Bus(redis_url, site) as bus:
+        client.config_set("maxmemory", 1)
+        try:
+            record(bus, run)
+        finally:
+            client.config_set("maxmemory", 0)
+        assert bus.lengths() == {OBSERVATIONS: 0, TRACKLETS: 5, IDENTITIES: 1}
+    assert_same(run, undisturbed)
+
+
+@pytest.mark.parametrize("done", [False, True], ids=["before it is done", "after it is done"])
+def test_an_acknowledgement_that_is_lost_writes_nothing_twice(
+    redis_url: str, site: str, run: Path, undisturbed: Path, done: bool
+) -> None:
+    class Losing(FeedingBus):
+        lost = 0
+
+        def commit(self, *args: Any, **more: Any) -> None:
+            self.lost += 1
+            if done or self.lost % 2 == 0:
+                super().commit(*args, **more)
+            if self.lost % 2:
+                raise BusLostError("away")
+
+    with Losing(redis_url, site, STORY) as bus:
+        bus.declare()
+        patience = Patience(threading.Event(), ticking())
+        patience.survive(lambda: record(bus, run), bus.ping)
+        assert bus.lost > 2
+    assert_same(run, undisturbed)

@@ -1,0 +1,171 @@
+"""Parts that are killed, stopped and woken, as real processes around a real Redis."""
+
+import json
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+import redis
+
+from builders import tracklet_sent, watermark
+from buses import send
+from command_line import recorded_walk
+from pipeline.bus.keys import IDENTITIES, RECORDER, TRACKLETS, term_key
+from pipeline.bus.messages import EndMessage, Message
+from pipeline.bus.streams import Bus
+from pipeline.config.load import check_config
+from pipeline.exports import export_run
+from pipeline.monitoring.progress import Tally
+from pipeline.run_directory.reader import RunDirectory
+from pipeline.runtime import workers as parts
+
+ROOT = Path(parts.__file__).parents[2]
+ENDS_WITHIN_S = 100
+CAMERAS = {name: {"source": "none.mp4"} for name in ("gate", "yard")}
+
+
+@pytest.mark.slow
+def test_killed_again_and_again_the_rows_are_those_of_an_undisturbed_run() -> None:
+    command = [sys.executable, ROOT / "scripts" / "benches" / "crash.py"]
+    done = subprocess.run(
+        [*command, "--json", "--kills", "2", "--seconds", "60", "--seed", "7"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert found["kills"] == dict.fromkeys(("node", "associator", "recorder", "redis"), 2)
+    assert set(found["equal"].values()) == {True}
+    assert found["rows"] > 2000
+    assert found["people"] > 2
+
+
+def until(true: Callable[[], bool]) -> None:
+    """Wait for something that processes do."""
+    deadline = time.monotonic() + ENDS_WITHIN_S
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+@pytest.fixture
+def associator(tmp_path: Path, redis_url: str, site: str) -> Iterator[Callable[[], object]]:
+    """Starts `fusetrack associate`."""
+    config = tmp_path / "site.yaml"
+    config.write_text(json.dumps({"site": site, "redis": redis_url, "cameras": CAMERAS}))
+    started: list[subprocess.Popen[str]] = []
+
+    def start() -> subprocess.Popen[str]:
+        command = [sys.executable, "-m", "pipeline", "associate", "--config", str(config)]
+        process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def seen(first: float, last: float) -> list[Message]:
+    """Each second from ``first`` to ``last``, both cameras see a person of their own."""
+    told: list[Message] = []
+    for at in range(int(first), int(last) + 1):
+        for number, name in enumerate(CAMERAS):
+            look = (1.0, 0.0) if number else (0.0, 1.0)
+            person = at // 4 + 1
+            closed = at % 4 == 3
+            told.append(
+                tracklet_sent(name, person, person * 4 - 4, at + 0.5, look=look, closed=closed)
+            )
+            told.append(watermark(name, at + 0.5, ended=at == 15))
+    return told
+
+
+def identities(bus: Bus) -> list[Message | None]:
+    return [delivery.message for delivery in bus.read(RECORDER, "1", [IDENTITIES], 0.001)]
+
+
+@pytest.mark.slow
+def test_a_standby_takes_over_and_the_old_one_that_wakes_is_fenced_off(
+    redis_url: str, site: str, associator: Callable[[], subprocess.Popen[str]]
+) -> None:
+    with Bus(redis_url, f"{site}.calm") as bus:
+        bus.declare()
+        send(bus, TRACKLETS, seen(1, 15))
+        config = check_config({"cameras": CAMERAS}, "the test")
+        parts.associate(config, redis_url, bus.site, threading.Event(), Tally([]))
+        expected = identities(bus)
+    assert isinstance(expected[-1], EndMessage)
+    with Bus(redis_url, site) as bus, redis.Redis.from_url(redis_url) as client:
+
+        def term() -> int:
+            return int(client.get(term_key(site)) or 0)
+
+        bus.declare()
+        first = associator()
+        until(lambda: term() == 1)
+        second = associator()
+        assert second.stderr is not None
+        assert "another associator is at work; this one stands by" in second.stderr.readline()
+        send(bus, TRACKLETS, seen(1, 8))
+        until(lambda: bus.lengths()[IDENTITIES] > 0)
+        first.send_signal(signal.SIGSTOP)
+        began = time.monotonic()
+        send(bus, TRACKLETS, seen(9, 15))
+        until(lambda: term() == 2)
+        assert time.monotonic() - began < 5
+        assert second.wait(ENDS_WITHIN_S) == 0
+        first.send_signal(signal.SIGCONT)
+        _, said = first.communicate(timeout=ENDS_WITHIN_S)
+        assert first.returncode == 0
+        assert "another associator has taken over" in said
+        assert identities(bus) == expected
+
+
+@pytest.mark.slow
+def test_a_run_whose_redis_is_killed_goes_on_and_gives_the_same(tmp_path: Path) -> None:
+    source = recorded_walk(tmp_path / "walk.parquet", frames=4000)
+    config = tmp_path / "site.yaml"
+    config.write_text("recording: {segment_s: 0.2}\n")
+    options = ["run", str(source), "--config", config, "--json", "--out"]
+    command = [sys.executable, "-m", "pipeline", *options]
+    calm = subprocess.run([*command, tmp_path / "calm"], capture_output=True, check=True)
+    assert calm.returncode == 0
+    with subprocess.Popen(
+        [*command, tmp_path / "disturbed"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        for recorded in (500, 1000, 1500):
+            until(lambda least=recorded: frames(tmp_path / "disturbed") > least)  # type: ignore[misc]
+            until(lambda: len(servers(process.pid)) == 1)
+            servers(process.pid)[0].kill()
+        _, said = process.communicate(timeout=ENDS_WITHIN_S)
+        assert process.returncode == 0, said
+    assert said.count("the embedded Redis ended") == 3
+    one, other = (
+        export_run(RunDirectory(tmp_path / name), "csv", tmp_path / f"{name}.csv").read_bytes()
+        for name in ("calm", "disturbed")
+    )
+    assert one == other
+
+
+def servers(parent: int) -> list[psutil.Process]:
+    """The Redis servers that a process has started."""
+    children = psutil.Process(parent).children(recursive=True)
+    return [child for child in children if child.name() == "redis-server"]
+
+
+def frames(out: Path) -> int:
+    """How many frames are recorded so far."""
+    if not (out / "config.yaml").is_file():
+        return 0
+    return sum(camera.frames for camera in RunDirectory(out).cameras())

@@ -1,0 +1,153 @@
+"""Delay stays bounded when the machine is too slow for a stream, and is gone afterwards."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+import pytest
+
+from pipeline.config.schema import LiveConfig
+from pipeline.sources.camera_status import Life
+from pipeline.sources.clock import CaptureClock
+from pipeline.sources.connection import Connection
+from pipeline.sources.live_reader import Watching
+
+FPS, GOP = 25, 50
+UNIT = Fraction(1, 1000)
+
+
+@dataclass
+class Packet:
+    pts: int
+    stream_index: int = 0
+    size: int = 1
+    dts: int | None = None
+    is_corrupt: bool = False
+
+    @property
+    def is_keyframe(self) -> bool:
+        return self.pts % (GOP * 1000 // FPS) == 0
+
+    def has_sidedata(self, kind: str) -> bool:
+        return False
+
+
+@dataclass
+class Stream:
+    """A camera that took its frame number n at n / FPS, and a machine that decodes it."""
+
+    frames: int
+    decode_s: float = 0.001
+    held_up: tuple[float, float] = (0.0, 0.0)
+    longer: tuple[float, float] = (1e9, 0.0)
+    sound: bool = False
+    now: float = 0.0
+    decoded: list[int] = field(default_factory=list)
+    damaged: frozenset[int] = frozenset()
+    index: int = 0
+    time_base: Fraction = UNIT
+    thread_type: str = ""
+
+    @property
+    def codec_context(self) -> "Stream":
+        return self
+
+    def demux(self) -> Iterator[Packet]:
+        for number in range(self.frames):
+            taken = number / FPS + 0.01
+            start, end = self.held_up
+            came = end if start <= taken < end else taken
+            came += self.longer[1] if taken >= self.longer[0] else 0.0
+            self.now = max(self.now, came)
+            yield Packet(number * 1000 // FPS)
+        while self.sound:
+            self.now += 0.02
+            yield Packet(0, stream_index=1)
+
+    def decode(self, packet: Packet) -> list[Packet]:
+        self.now += self.decode_s
+        self.decoded.append(packet.pts)
+        packet.is_corrupt = packet.pts * FPS // 1000 in self.damaged
+        return [packet]
+
+    def flush_buffers(self) -> None:
+        """Nothing to forget."""
+
+
+def watch(stream: Stream, shown_s: float = 0.001, slow_until: float = 1e9) -> tuple[Life, Watching]:
+    """What becomes of the frames when showing one takes ``shown_s`` up to ``slow_until``."""
+    clock = lambda: stream.now  # noqa: E731
+    life = Life("a", LiveConfig(), clock)
+    connection = Connection(stream, stream, recorded=False, bursts=False, timed=True)  # type: ignore[arg-type]
+    watching = Watching(connection, CaptureClock("auto"), life, 5.0, clock)
+    for timestamp, frame in watching.frames():
+        shown.append((timestamp, stream.now - frame.pts / 1000))
+        stream.now += shown_s if stream.now < slow_until else 0.001
+    return life, watching
+
+
+shown: list[tuple[float, float]] = []
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_shown() -> None:
+    shown.clear()
+
+
+def test_a_machine_that_is_fast_enough_shows_everything() -> None:
+    life, watching = watch(Stream(200))
+    assert len(shown) == life.frames == 200
+    assert life.dropped == 0
+    assert (watching.ended, watching.broken) == ("the camera closed the stream", False)
+
+
+def test_too_slow_to_show_every_frame() -> None:
+    life, _ = watch(Stream(2000), shown_s=0.1)
+    assert 300 < len(shown) < 1000
+    assert max(delay for _, delay in shown) < 1.2
+    assert life.dropped == 2000 - len(shown)
+
+
+def test_too_slow_even_to_decode() -> None:
+    stream = Stream(4000, decode_s=0.06)
+    life, _ = watch(stream)
+    assert len(shown) > 500
+    assert max(delay for _, delay in shown) < 1.2
+    assert len(stream.decoded) < 4000
+    assert life.dropped == 4000 - len(shown)
+
+
+def test_once_the_machine_is_fast_again_there_is_no_delay() -> None:
+    watch(Stream(2000), shown_s=0.1, slow_until=40.0)
+    assert max(delay for timestamp, delay in shown if timestamp > 45) < 0.02
+
+
+def test_what_the_network_held_up_for_a_moment_is_shown() -> None:
+    life, _ = watch(Stream(500, held_up=(10.0, 10.9)))
+    assert len(shown) == 500
+    assert life.dropped == 0
+
+
+def test_what_it_held_up_for_long_is_not_shown_but_decoded() -> None:
+    stream = Stream(500, held_up=(10.0, 12.5))
+    life, _ = watch(stream)
+    assert len(stream.decoded) == 500
+    assert max(delay for _, delay in shown[1:]) < 2.6
+    assert life.dropped == pytest.approx(1.5 * FPS, abs=3)
+
+
+def test_a_way_that_has_become_longer_is_not_a_pile() -> None:
+    stream = Stream(500, longer=(10.0, 1.5))
+    life, _ = watch(stream)
+    assert life.dropped == 0
+
+
+def test_damaged_pictures_are_counted_and_not_shown() -> None:
+    life, _ = watch(Stream(100, damaged=frozenset({10, 11, 99})))
+    assert (len(shown), life.damaged, life.dropped) == (97, 3, 0)
+
+
+def test_sound_does_not_hide_that_the_picture_stands_still() -> None:
+    _, watching = watch(Stream(10, sound=True))
+    assert watching.broken
+    assert watching.ended == "no frame for 5.0 s"

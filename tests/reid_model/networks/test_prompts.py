@@ -1,0 +1,66 @@
+"""The prompt learner on a token embedding in which every vector says which token it is."""
+
+import pytest
+import torch
+
+from reid_model.networks.clip_text import CONTEXT, VOCABULARY, ClipText, end_positions
+from reid_model.networks.prompts import TEMPLATE, TEMPLATE_TOKENS, PromptLearner
+
+#: (VOCABULARY, 2): the token's id, and a constant
+TABLE = torch.stack([torch.arange(VOCABULARY), torch.full((VOCABULARY,), 7)], dim=1).float()
+
+
+def test_the_learned_tokens_are_five_to_eight_and_the_rest_is_the_phrase() -> None:
+    learner = PromptLearner(TABLE, classes=3)
+    labels = torch.tensor([2, 0, 2])
+    prompts, ends = learner(labels)
+    assert prompts.shape == (3, CONTEXT, 2)
+    assert torch.equal(prompts[:, 5:9], learner.context[labels])
+    fixed = torch.cat([prompts[:, :5], prompts[:, 9:]], dim=1)
+    assert fixed[:, :, 1].unique().tolist() == [7]
+    ids = [*TEMPLATE_TOKENS[:5], *TEMPLATE_TOKENS[9:], *[0] * 65]
+    assert fixed[:, :, 0].tolist() == [ids] * 3
+    assert ends.tolist() == [11, 11, 11]
+    assert fixed[0, 11 - 4, 0] == VOCABULARY - 1  # the end of text
+
+
+def test_sizes_and_start() -> None:
+    torch.manual_seed(0)
+    learner = PromptLearner(torch.zeros(VOCABULARY, 512), classes=50)
+    assert learner.prefix.shape == (1, 5, 512)
+    assert learner.suffix.shape == (1, 68, 512)
+    assert {name: p.shape for name, p in learner.named_parameters()} == {"context": (50, 4, 512)}
+    assert learner.context.std().item() == pytest.approx(0.02, rel=0.02)
+    assert learner.context.mean().item() == pytest.approx(0, abs=0.001)
+
+
+def test_only_the_identities_asked_for_learn_and_the_table_does_not() -> None:
+    table = TABLE.clone().requires_grad_()
+    learner = PromptLearner(table, classes=4)
+    text = ClipText(output_dim=3, width=2, layers=1, heads=1, vocabulary=1)
+    text.encode(*learner(torch.tensor([1, 3]))).square().sum().backward()
+    moved = learner.context.grad.abs().amax(dim=(1, 2)) > 0
+    assert moved.tolist() == [False, True, False, True]
+    assert table.grad is None
+
+
+def test_no_identities_asked_for() -> None:
+    prompts, ends = PromptLearner(TABLE, classes=1)(torch.zeros(0, dtype=torch.long))
+    assert (prompts.shape, ends.shape) == ((0, CONTEXT, 2), (0,))
+
+
+def test_the_phrase_is_what_the_tokenizer_makes_of_it() -> None:
+    pytest.importorskip("open_clip", reason="open_clip_torch is not installed")
+    from reid_model.networks.clip_text import tokenize
+
+    (tokens,) = tokenize([TEMPLATE])
+    assert tuple(tokens[: len(TEMPLATE_TOKENS)].tolist()) == TEMPLATE_TOKENS
+    assert tokens[len(TEMPLATE_TOKENS) :].tolist() == [0] * 65
+    assert end_positions(tokens[None]).tolist() == [11]
+
+
+def test_what_makes_no_sense_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"must be \(49408, width\), got \(5, 2\)"):
+        PromptLearner(torch.zeros(5, 2), classes=1)
+    with pytest.raises(ValueError, match="classes must be at least 1, got 0"):
+        PromptLearner(TABLE, classes=0)

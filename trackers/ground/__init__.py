@@ -1,0 +1,1 @@
+"""People on the ground of calibrated cameras: projection, motion, following."""

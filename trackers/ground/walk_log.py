@@ -1,0 +1,124 @@
+"""What walkers on the ground leave behind: which parts of which tracks are theirs, and their way.
+
+A walk becomes a tracklet of the ground, as if the ground were one camera that sees everything:
+nobody is in two places at one time.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trackers.ground.following import Step
+from trackers.tracklet import GROUND, Tracklet, TrackletKey
+
+_HEIGHT_M = 1.7
+_PATH_LENGTH = 512
+_EXEMPLARS = 16
+# The crop of an exemplar and the point of a path are of one frame.
+_ROUNDING_S = 1e-3
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """From ``since`` on (seconds UTC) the track shows this walker, until another piece begins.
+
+    ``first`` is the piece with which the track begins.
+    """
+
+    key: TrackletKey
+    since: float
+    first: bool
+
+
+@dataclass(slots=True)
+class Walked:
+    """One walk so far. ``path`` has time, x and y; ``told`` pieces were made decisions of."""
+
+    pieces: list[Piece] = field(default_factory=list)
+    path: list[tuple[float, float, float]] = field(default_factory=list)
+    count: int = 0
+    revision: int = 0
+    told: int = 0
+    confidence: float = 0.0
+
+
+@dataclass(slots=True)
+class WalkLog:
+    """All walks that are not forgotten, by number, and whom each track shows since when."""
+
+    walks: dict[int, Walked] = field(default_factory=dict)
+    shown: dict[TrackletKey, list[tuple[float, int]]] = field(default_factory=dict)
+
+    def add(self, step: Step, times: Mapping[TrackletKey, float]) -> None:
+        """Take what came of one moment; ``times`` says when exactly each track was seen."""
+        for key, number in step.seen.items():
+            walk = self.walks.setdefault(number, Walked())
+            walk.count += 1
+            shown = self.shown.setdefault(key, [])
+            if not shown or shown[-1][1] != number:
+                walk.pieces.append(Piece(key, times[key], first=not shown))
+                shown.append((times[key], number))
+        for number, (x, y) in step.places.items():
+            path = self.walks[number].path
+            path.append((step.time, x, y))
+            if len(path) > _PATH_LENGTH:
+                # The start says where somebody came from; the middle is thinned out.
+                del path[1:-1:2]
+
+    def drop(self, number: int) -> None:
+        """Forget a walk."""
+        for key in {piece.key for piece in self.walks.pop(number).pieces}:
+            others = [show for show in self.shown[key] if show[1] != number]
+            if others:
+                self.shown[key] = others
+            else:
+                del self.shown[key]
+
+    def tracklet(
+        self, number: int, tracklets: Mapping[TrackletKey, Tracklet], *, closed: bool
+    ) -> Tracklet:
+        """The next revision of a walk, with the best exemplars of the tracks it is made of."""
+        walk = self.walks[number]
+        walk.revision += 1
+        found = sorted(self._exemplars(number, tracklets), key=lambda e: (-e[0], e[1], e[2]))
+        best = sorted(found[:_EXEMPLARS], key=lambda e: (e[1], e[2]))
+        path = np.array(walk.path)
+        # In place of pixels: centimetres.
+        pixels = np.column_stack([path[:, 1:] * 100, np.full(len(path), _HEIGHT_M * 100)])
+        return Tracklet(
+            camera_id=GROUND,
+            track_id=number,
+            revision=walk.revision,
+            start=walk.path[0][0],
+            end=walk.path[-1][0],
+            count=walk.count,
+            closed=closed,
+            exemplars=np.array([e[3] for e in best], np.float32).reshape(
+                len(best), -1 if best else 0
+            ),
+            qualities=np.array([e[0] for e in best], np.float32),
+            exemplar_times=np.array([e[1] for e in best], np.float64),
+            path=np.column_stack([path[:, 0], pixels]),
+            ground=path[:, 1:].copy(),
+        )
+
+    def _exemplars(
+        self, number: int, tracklets: Mapping[TrackletKey, Tracklet]
+    ) -> Iterator[tuple[float, float, TrackletKey, NDArray[np.float32]]]:
+        """Quality, time, track and embedding of every exemplar of this walker."""
+        for key in sorted({piece.key for piece in self.walks[number].pieces}):
+            tracklet = tracklets.get(key)
+            if tracklet is None or not len(tracklet.exemplars):
+                continue
+            whose = self._whose(key, tracklet.exemplar_times)
+            for row in np.flatnonzero(whose == number):
+                quality = float(tracklet.qualities[row])
+                yield quality, float(tracklet.exemplar_times[row]), key, tracklet.exemplars[row]
+
+    def _whose(self, key: TrackletKey, times: NDArray[np.float64]) -> NDArray[np.int64]:
+        """The walk that a track shows at each of ``times``; before the first, the first."""
+        shown = self.shown[key]
+        at = np.searchsorted([since for since, _ in shown], times + _ROUNDING_S, side="right") - 1
+        return np.array([number for _, number in shown])[np.maximum(at, 0)]

@@ -1,0 +1,1 @@
+"""One camera: boxes to tracks, tracks to crops and tracklets."""

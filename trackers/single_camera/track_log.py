@@ -1,0 +1,165 @@
+"""The life of the tracks of one camera: from the first observation to the closed tracklet."""
+
+import math
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trackers.boxes import footpoints
+from trackers.detections import Detections
+from trackers.ground.view import ground_points
+from trackers.tracklet import Tracklet
+
+# A path is kept to tell where somebody was and where they were going, not every step.
+_PATH_STEP_S = 0.2
+# Timestamps are rounded: a frame that comes this little early is still a whole step later.
+_ROUNDING_S = 1e-3
+_PATH_LENGTH = 512
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Exemplar:
+    """One embedded crop: ``embedding`` is ``(D,)`` float32, ``quality`` in 0..1."""
+
+    timestamp: float
+    quality: float
+    embedding: NDArray[np.float32]
+
+
+@dataclass(slots=True)
+class _Track:
+    track_id: int
+    start: float
+    end: float
+    count: int = 0
+    revision: int = 0
+    changed: bool = True
+    path: list[tuple[float, float, float, float, float]] = field(default_factory=list)
+    last: tuple[float, float, float, float, float] = (0.0, 0.0, 0.0, 0.0, 0.0)
+    exemplars: list[Exemplar] = field(default_factory=list)
+
+
+class TrackLog:
+    """Collects what is seen of each track of one camera.
+
+    Track ids given out here count from 1 and are never used again, even when the tracker brings
+    back one of its own after it was closed here, or was overdue. More than ``close_after_s``
+    without an observation ends a track; the best ``exemplars`` are kept. ``homography``
+    ``(3, 3)`` from ground metres to pixels puts footpoints on the ground.
+    """
+
+    def __init__(
+        self,
+        camera_id: str,
+        *,
+        close_after_s: float,
+        exemplars: int,
+        homography: NDArray[np.float64] | None = None,
+    ) -> None:
+        self._camera_id = camera_id
+        self._close_after_s = close_after_s
+        self._exemplars = exemplars
+        self._homography = homography
+        self._ids: dict[int, int] = {}
+        self._open: dict[int, _Track] = {}
+        self._next_id = 1
+        self._previous = -math.inf
+
+    def add(self, tracked: Detections, timestamp: float) -> Detections:
+        """Take the tracks of one frame; returns them under the ids of this log."""
+        assert tracked.track_ids is not None
+        ids = np.array([self._id_of(int(t), timestamp) for t in tracked.track_ids], np.int64)
+        feet = footpoints(tracked.boxes)
+        heights = tracked.boxes[:, 3] - tracked.boxes[:, 1]
+        for track_id, foot, height, score in zip(ids, feet, heights, tracked.scores, strict=True):
+            step = timestamp, float(foot[0]), float(foot[1]), float(height), float(score)
+            _see(self._open[int(track_id)], step)
+        self._previous = timestamp
+        return replace(tracked, track_ids=ids)
+
+    def ground(self, boxes: NDArray[np.float32]) -> NDArray[np.float64] | None:
+        """``(N, 2)`` ground metres under ``(N, 4)`` boxes, None without calibration."""
+        if self._homography is None:
+            return None
+        return ground_points(footpoints(boxes).astype(np.float64), self._homography)
+
+    def add_exemplar(self, track_id: int, exemplar: Exemplar) -> None:
+        """Keep the exemplar with its track if it is among the best."""
+        track = self._open[track_id]
+        track.changed = True
+        track.exemplars.append(exemplar)
+        track.exemplars.sort(key=lambda e: (-e.quality, e.timestamp))
+        del track.exemplars[self._exemplars :]
+
+    def is_open(self, track_id: int) -> bool:
+        """Whether the track was seen and is not closed."""
+        return track_id in self._open
+
+    def overdue(self, timestamp: float) -> list[int]:
+        """The tracks that have not been seen for too long at ``timestamp``, by id."""
+        return [i for i in self.open_ids() if self._is_overdue(i, timestamp)]
+
+    def open_ids(self) -> list[int]:
+        """All open tracks, by id."""
+        return sorted(self._open)
+
+    def close(self, track_id: int) -> Tracklet:
+        """End a track: its last revision, closed."""
+        track = self._open.pop(track_id)
+        self._ids = {theirs: ours for theirs, ours in self._ids.items() if ours != track_id}
+        return self._tracklet(track, closed=True)
+
+    def snapshot(self) -> list[Tracklet]:
+        """The open tracks that have changed since the last snapshot, each as a new revision."""
+        changed = [self._open[i] for i in self.open_ids() if self._open[i].changed]
+        return [self._tracklet(track, closed=False) for track in changed]
+
+    def _id_of(self, tracker_id: int, timestamp: float) -> int:
+        track_id = self._ids.get(tracker_id)
+        # Who was overdue after the frame before is being closed and must not grow again.
+        if track_id is None or self._is_overdue(track_id, self._previous):
+            track_id = self._ids[tracker_id] = self._next_id
+            self._next_id += 1
+            self._open[track_id] = _Track(track_id, timestamp, timestamp)
+        return track_id
+
+    def _is_overdue(self, track_id: int, timestamp: float) -> bool:
+        return self._open[track_id].end < timestamp - self._close_after_s
+
+    def _tracklet(self, track: _Track, *, closed: bool) -> Tracklet:
+        track.revision += 1
+        track.changed = False
+        exemplars = sorted(track.exemplars, key=lambda e: e.timestamp)
+        path = track.path if track.path[-1][0] == track.last[0] else [*track.path, track.last]
+        steps = np.array(path, np.float64)
+        return Tracklet(
+            camera_id=self._camera_id,
+            track_id=track.track_id,
+            revision=track.revision,
+            start=track.start,
+            end=track.end,
+            count=track.count,
+            closed=closed,
+            exemplars=np.array([e.embedding for e in exemplars], np.float32).reshape(
+                len(exemplars), -1 if exemplars else 0
+            ),
+            qualities=np.array([e.quality for e in exemplars], np.float32),
+            exemplar_times=np.array([e.timestamp for e in exemplars], np.float64),
+            path=steps,
+            ground=None
+            if self._homography is None
+            else ground_points(steps[:, 1:3], self._homography),
+        )
+
+
+def _see(track: _Track, step: tuple[float, float, float, float, float]) -> None:
+    track.end = step[0]
+    track.count += 1
+    track.changed = True
+    track.last = step
+    if not track.path or step[0] - track.path[-1][0] >= _PATH_STEP_S - _ROUNDING_S:
+        track.path.append(step)
+    if len(track.path) > _PATH_LENGTH:
+        # The start says where somebody came from; the middle of a long stay is thinned out.
+        del track.path[1:-1:2]
