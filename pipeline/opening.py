@@ -37,7 +37,7 @@ def open_sources(config: SiteConfig, *, more_may_come: bool = False) -> list[Sou
         raise UserError("no source: give at least one video, folder, URL or detections file")
     sources = [open_source(camera_id, camera) for camera_id, camera in config.cameras.items()]
     if any(source.live for source in sources):
-        from pipeline.sources.probing import probe
+        from pipeline.sources.live import probe
 
         probe(sources)
     return sources
@@ -48,7 +48,7 @@ def open_live_sources(config: SiteConfig, names: Sequence[str]) -> list[Source]:
 
     Raises UserError for an address that cannot be a camera's.
     """
-    from pipeline.sources.probing import call
+    from pipeline.sources.live import call
 
     sources = [open_source(name, config.cameras[name]) for name in names]
     call(sources)

@@ -16,8 +16,7 @@ from numpy.typing import NDArray
 from reid_model.networks.fused import FusedEmbedder
 from reid_model.openvino_runtime import convert_network, core, import_openvino, read_network
 from reid_model.preprocess import EmbedderSpec, normalise
-from reid_model.sample_pictures import sample_pictures
-from reid_model.trained_embedder import SAME, least_cosine, torch_vectors
+from reid_model.trained_embedder import SAME, least_cosine, sample_pictures, torch_vectors
 
 #: Batches that a file is checked with; none is that of the trace.
 _BATCHES = (1, 7)

@@ -13,9 +13,8 @@ from websockets.sync.client import ClientConnection, connect
 from buses import send
 from pipeline.api.app import make_app
 from pipeline.api.archive import Archive
-from pipeline.api.follower import Follower
 from pipeline.api.server import Server, listening, settings
-from pipeline.api.site import Site
+from pipeline.api.site import Follower, Site
 from pipeline.bus.messages import Message
 from pipeline.bus.streams import Bus
 from pipeline.config.load import check_config

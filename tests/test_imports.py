@@ -71,7 +71,7 @@ def test_a_planted_fault_is_found(
     [
         ("pipeline/new.py", "import trackers\nfrom reid_model.embedder import x"),
         ("pipeline/bus/new.py", "import redis"),
-        ("trackers/new.py", "from trackers.boxes import x\nfrom . import y"),
+        ("trackers/new.py", "from trackers.detections import x\nfrom . import y"),
     ],
 )
 def test_what_is_allowed_is_no_fault(

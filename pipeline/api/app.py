@@ -9,9 +9,9 @@ from fastapi.responses import JSONResponse, StreamingResponse
 from fastapi.security import HTTPBearer
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
-from pipeline.api import history
+from pipeline.api.archive import identity_answer, path_answer, stays_of
 from pipeline.api.auth import Access
-from pipeline.api.follower import Follower
+from pipeline.api.events import send_events
 from pipeline.api.schemas import (
     CameraAnswer,
     CamerasAnswer,
@@ -21,9 +21,8 @@ from pipeline.api.schemas import (
     PeopleAnswer,
     Problem,
 )
-from pipeline.api.site import Site
-from pipeline.api.socket import send_events
-from pipeline.api.viewing import BOUNDARY, Viewer
+from pipeline.api.site import Follower, Site
+from pipeline.api.viewer import BOUNDARY, Viewer
 from pipeline.bus.pictures import Kind
 from pipeline.bus.streams import Bus
 from pipeline.errors import UserError
@@ -145,9 +144,9 @@ def _add_identities(app: FastAPI, site: Site, shown: list[Any]) -> None:
     @app.get("/identities/{global_id}", dependencies=shown, responses=_UNKNOWN)
     def identity(global_id: _GlobalId) -> IdentityAnswer:
         """All tracks of somebody: since the run began, or as far as memory goes."""
-        stays = history.stays_of(global_id, site.memory(), site.archive)
+        stays = stays_of(global_id, site.memory(), site.archive)
         _check_known(global_id, site, known=not stays.is_empty())
-        return history.identity_answer(global_id, stays)
+        return identity_answer(global_id, stays)
 
     @app.get("/identities/{global_id}/path", dependencies=shown, responses=_UNKNOWN)
     def path(
@@ -158,11 +157,11 @@ def _add_identities(app: FastAPI, site: Site, shown: list[Any]) -> None:
     ) -> PathAnswer:
         """Where somebody was, over all cameras, oldest first."""
         memory, archive = site.memory(), site.archive
-        stays = history.stays_of(global_id, memory, archive)
+        stays = stays_of(global_id, memory, archive)
         _check_known(global_id, site, known=not stays.is_empty())
         start = -math.inf if since is None else since
         end = math.inf if until is None else until
-        return history.path_answer(global_id, stays, memory, archive, start, end, limit)
+        return path_answer(global_id, stays, memory, archive, start, end, limit)
 
 
 def _add_pictures(

@@ -15,10 +15,10 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.api.recent_people import PARTS, TRACKS
+from pipeline.api.recent_people import PARTS, TRACKS, Memory
+from pipeline.api.schemas import IdentityAnswer, PathAnswer, PointAnswer, StayAnswer
 from pipeline.errors import UserError
-from pipeline.run_directory.cameras import read_cameras
-from pipeline.run_directory.progress import read_progress
+from pipeline.run_directory.progress import read_cameras, read_progress
 from pipeline.run_directory.schema import IDENTITIES, OBSERVATIONS, TRACKLETS, Camera
 from pipeline.run_directory.segments import segments
 
@@ -147,3 +147,133 @@ def _frame(table: pa.Table) -> pl.DataFrame:
     frame = pl.from_arrow(table)
     assert isinstance(frame, pl.DataFrame)
     return frame
+
+
+_TRACK = ["camera_id", "track_id"]
+_PICTURE = ["camera_id", "frame_index"]
+
+
+def stays_of(global_id: int, memory: Memory, archive: Archive | None) -> pl.DataFrame:
+    """The parts of tracks that show somebody, by time; none when nobody has this id.
+
+    Columns: camera_id, track_id, start, end (null where unknown), since, until (infinite at the
+    two ends of a track), confidence.
+    """
+    parts, tracks = [memory.parts], [memory.tracks]
+    if archive is not None:
+        # What was heard last counts, and memory has heard it first.
+        parts, tracks = [archive.parts(), *parts], [archive.tracks(), *tracks]
+    known = pl.concat(tracks).group_by(_TRACK).agg(pl.col("start").min(), pl.col("end").max())
+    return (
+        pl.concat(parts)
+        .unique([*_TRACK, "since"], keep="last", maintain_order=True)
+        .sort(*_TRACK, "since")
+        .with_columns(until=pl.col("since").shift(-1).over(_TRACK).fill_null(math.inf))
+        .filter(pl.col("global_id") == global_id)
+        .join(known, on=_TRACK, how="left")
+        .with_columns(
+            start=pl.when(pl.col("start").is_not_null()).then(pl.max_horizontal("start", "since")),
+            end=pl.when(pl.col("end").is_not_null()).then(pl.min_horizontal("end", "until")),
+        )
+        .sort("start", *_TRACK, nulls_last=True)
+    )
+
+
+def identity_answer(global_id: int, stays: pl.DataFrame) -> IdentityAnswer:
+    """What there is to say of somebody with these `stays_of`."""
+    columns = ("camera_id", "track_id", "start", "end", "confidence")
+    answers = [StayAnswer(*row) for row in stays.select(columns).iter_rows()]
+    first = [stay.start for stay in answers if stay.start is not None]
+    last = [stay.end for stay in answers if stay.end is not None]
+    return IdentityAnswer(global_id, min(first, default=None), max(last, default=None), answers)
+
+
+def path_answer(
+    global_id: int,
+    stays: pl.DataFrame,
+    memory: Memory,
+    archive: Archive | None,
+    since: float,
+    until: float,
+    limit: int,
+) -> PathAnswer:
+    """The first ``limit`` points of somebody between two moments, and where to go on.
+
+    Points of one moment are never parted, so there may be a few more.
+    """
+    found = _owned(pl.concat([_empty(), *_rows_of(stays, memory)]), stays, since, until)
+    pages = _archived(stays, archive, since, until) if archive is not None else iter(())
+    for start, rows in pages:
+        if len(found) > limit and start > _moment(found, limit):
+            break
+        found = _once([_owned(rows, stays, since, until), found])
+    following = None if len(found) <= limit else _after(found, _moment(found, limit - 1))
+    if following is not None:
+        found = found.filter(pl.col("timestamp") < following)
+    return PathAnswer(global_id, [_point(row) for row in found.iter_rows(named=True)], following)
+
+
+def _rows_of(stays: pl.DataFrame, memory: Memory) -> list[pl.DataFrame]:
+    columns = _empty().columns
+    return [rows.select(columns).join(stays, on=_TRACK, how="semi") for rows in memory.rows]
+
+
+def _archived(
+    stays: pl.DataFrame, archive: Archive, since: float, until: float
+) -> Iterator[tuple[float, pl.DataFrame]]:
+    """The rows of the segments that hold these stays, with their start, in order of it."""
+    pages: list[tuple[Segment, pl.Series]] = []
+    for (camera_id,), here in stays.group_by("camera_id"):
+        starts, ends = here["start"].fill_null(-math.inf), here["end"].fill_null(math.inf)
+        first, last = max(since, min(starts)), min(until, max(ends))
+        found = archive.segments(str(camera_id), first, last)
+        pages += [(segment, here["track_id"].unique()) for segment in found]
+    for segment, track_ids in sorted(pages, key=lambda page: page[0].start):
+        yield segment.start, segment.rows(track_ids).select(_empty().columns)
+
+
+def _owned(rows: pl.DataFrame, stays: pl.DataFrame, since: float, until: float) -> pl.DataFrame:
+    """The rows that show somebody, each with the confidence; once in every picture."""
+    within = pl.col("timestamp").is_between(since, until)
+    joined = rows.filter(within).join(
+        stays.select(*_TRACK, "since", "until", "confidence"), on=_TRACK
+    )
+    part = (pl.col("timestamp") >= pl.col("since")) & (pl.col("timestamp") < pl.col("until"))
+    return _once([joined.filter(part).drop("since", "until")])
+
+
+def _once(frames: list[pl.DataFrame]) -> pl.DataFrame:
+    """By time; of two boxes of somebody in one picture the surer one."""
+    rows = pl.concat(frames).sort("score", "track_id", descending=[True, False])
+    return rows.unique(_PICTURE, keep="first").sort("timestamp", "camera_id")
+
+
+def _moment(rows: pl.DataFrame, index: int) -> float:
+    return float(rows["timestamp"][index])
+
+
+def _after(rows: pl.DataFrame, moment: float) -> float | None:
+    later = rows.filter(pl.col("timestamp") > moment)
+    return None if later.is_empty() else _moment(later, 0)
+
+
+def _empty() -> pl.DataFrame:
+    floats = ("timestamp", "ground_x", "ground_y")
+    small = ("x1", "y1", "x2", "y2", "score")
+    return pl.DataFrame(
+        schema={
+            "camera_id": pl.String,
+            "frame_index": pl.Int64,
+            "track_id": pl.Int64,
+            **dict.fromkeys(floats, pl.Float64),
+            **dict.fromkeys(small, pl.Float32),
+        }
+    )
+
+
+def _point(row: dict[str, object]) -> PointAnswer:
+    x, y = row["ground_x"], row["ground_y"]
+    values = {key: row[key] for key in ("timestamp", "camera_id", "frame_index", "track_id")}
+    box = (row["x1"], row["y1"], row["x2"], row["y2"])
+    ground = None if x is None or y is None else (x, y)
+    return PointAnswer(**values, confidence=row["confidence"], box=box, ground=ground)  # type: ignore[arg-type]

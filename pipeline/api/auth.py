@@ -8,7 +8,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from pipeline.config_api import ApiConfig
+from pipeline.config.schema import ApiConfig
 from pipeline.errors import UserError
 
 #: Where the token may come from instead of the configuration.

@@ -15,12 +15,10 @@ import uvicorn
 from pipeline.api.app import make_app
 from pipeline.api.archive import Archive
 from pipeline.api.auth import VARIABLE, token_of
-from pipeline.api.follower import Follower
-from pipeline.api.site import Site
+from pipeline.api.site import Follower, Site
 from pipeline.bus.retry import Patience
 from pipeline.bus.streams import Bus
-from pipeline.config.schema import SiteConfig
-from pipeline.config_service import host_and_port
+from pipeline.config.schema import SiteConfig, host_and_port
 from pipeline.errors import UserError
 from pipeline.run_directory.progress import Progress, read_progress
 from pipeline.runtime.stopping import Stop

@@ -13,8 +13,7 @@ from itertools import groupby
 from typing import NamedTuple
 
 from pipeline.associator import checkpoint as state
-from pipeline.associator.silence import Silence
-from pipeline.associator.watermarks import Attendees
+from pipeline.associator.watermarks import Attendees, Silence
 from pipeline.bus.entries import Delivery, Outgoing
 from pipeline.bus.keys import ASSOCIATOR, IDENTITIES, TRACKLETS
 from pipeline.bus.messages import (

@@ -1,6 +1,8 @@
 """Names put on keys of a site: held by one at a time, and free again once that one is silent."""
 
+import socket
 import threading
+import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -8,6 +10,7 @@ from typing import Any
 import redis
 
 from pipeline.bus.connection import connect, translated
+from pipeline.bus.keys import claim_key, lease_key, term_key
 from pipeline.errors import UserError
 from pipeline.sources.redact import redact
 
@@ -126,3 +129,48 @@ class Hold:
 
 def _lease_ms() -> int:
     return int(LEASE_S * 1000)
+
+
+class Lease(Hold):
+    """The right to decide, held by at most one at a time.
+
+    Each time that somebody gets it a new term begins, and what an earlier one still sends is
+    refused (see `Bus.commit`). So one that was stopped and wakes up can do no harm.
+    """
+
+    def __init__(self, url: str, site: str) -> None:
+        super().__init__(url, site, [lease_key(site)], uuid.uuid4().hex)
+
+    @translated
+    def acquire(self) -> int | None:
+        """The number of our term, None while another one holds the lease."""
+        if self.take():
+            return None
+        term: Any = self._redis.incr(term_key(self._site))
+        return int(term)
+
+
+class Claims(Hold):
+    """The cameras of a node, so that no other node follows them too."""
+
+    def __init__(self, url: str, site: str, camera_ids: Sequence[str]) -> None:
+        name = f"{uuid.uuid4().hex} {socket.gethostname()}"
+        super().__init__(url, site, [], name)
+        self._wanted = list(camera_ids)
+
+    def claim(self) -> dict[str, str]:
+        """The cameras that other nodes follow and where these run; when there are none, all are
+        ours.
+        """
+        return self.claim_more(self._wanted)
+
+    def claim_more(self, camera_ids: Sequence[str]) -> dict[str, str]:
+        """As `claim`, for cameras that come later."""
+        cameras = {claim_key(self._site, camera_id): camera_id for camera_id in camera_ids}
+        return {
+            cameras[key]: name.split(" ", 1)[1] for key, name in self.add(list(cameras)).items()
+        }
+
+    def leave(self, camera_ids: Sequence[str]) -> None:
+        """These cameras are ours no longer."""
+        self.drop([claim_key(self._site, camera_id) for camera_id in camera_ids])

@@ -9,7 +9,8 @@ from typing import Any
 import redis
 
 from pipeline.bus import backpressure as room
-from pipeline.bus import entries, forgetting, pictures, tail
+from pipeline.bus import entries, forgetting, pictures
+from pipeline.bus import follow as tail
 from pipeline.bus.connection import connect, translated, warn_of_risks
 from pipeline.bus.entries import Delivery, Outgoing
 from pipeline.bus.keys import (

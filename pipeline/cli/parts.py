@@ -40,9 +40,9 @@ def node(
     no_watch: NoWatchOption = False,
 ) -> None:
     """Follow the people of each camera and send what is seen to Redis."""
+    from pipeline.monitoring.web import watched
     from pipeline.runtime.processes import run_node
     from pipeline.runtime.stopping import Stop, signals
-    from pipeline.service.opening import watched
 
     service = service_options(metrics, log_format, log_level)
     site, file = _site("node", config, redis, service, no_watch=no_watch, only=cameras)
@@ -63,9 +63,9 @@ def associate(
     no_watch: NoWatchOption = False,
 ) -> None:
     """Decide which tracks of all cameras are one person, until every camera has ended."""
+    from pipeline.monitoring.web import watched
     from pipeline.runtime.processes import run_associator
     from pipeline.runtime.stopping import Stop, signals
-    from pipeline.service.opening import watched
 
     service = service_options(metrics, log_format, log_level)
     site, file = _site("associator", config, redis, service, no_watch=no_watch)
@@ -86,9 +86,9 @@ def record(
     no_watch: NoWatchOption = False,
 ) -> None:
     """Write the run directory, until every camera has ended."""
+    from pipeline.monitoring.web import watched
     from pipeline.runtime.processes import run_recorder
     from pipeline.runtime.stopping import Stop, signals
-    from pipeline.service.opening import watched
 
     service = service_options(metrics, log_format, log_level)
     site, file = _site("recorder", config, redis, service, no_watch=no_watch)

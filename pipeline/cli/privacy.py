@@ -10,7 +10,7 @@ import typer
 from pipeline.cli.output import say
 from pipeline.cli.results import RunArgument
 from pipeline.config.load import check_config, load_config
-from pipeline.config_privacy import RetentionConfig
+from pipeline.config.schema import RetentionConfig
 from pipeline.errors import UserError
 from pipeline.run_directory.reader import RunDirectory
 
@@ -36,7 +36,7 @@ def forget(
     as_json: Annotated[bool, typer.Option("--json", help="JSON on stdout.")] = False,
 ) -> None:
     """Remove a person from a run and from the site at work, or what a run keeps too long."""
-    from pipeline.privacy.derived import told
+    from pipeline.run_directory.rewriting import told
     from pipeline.runtime.forget_request import (
         Outcome,
         Site,

@@ -77,7 +77,7 @@ def _camera_table(cameras: list[Camera]) -> Table:
 
 def _people_table(run: RunDirectory) -> Table:
     from pipeline.pictures.clock import Clock
-    from pipeline.summary import people
+    from pipeline.run_directory.reader import people
 
     start = min((camera.start for camera in run.cameras() if camera.frames), default=0.0)
     clock = Clock(start, start)

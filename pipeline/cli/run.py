@@ -53,9 +53,9 @@ def run(
     no_watch: NoWatchOption = False,
 ) -> None:
     """Follow the people of all SOURCES and write the run directory."""
+    from pipeline.monitoring.web import watched
     from pipeline.runtime.run import run_site
     from pipeline.runtime.stopping import Stop, signals
-    from pipeline.service.opening import watched
 
     overrides = {
         "detector": {"model": detector},

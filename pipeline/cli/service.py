@@ -8,8 +8,7 @@ import typer
 
 from pipeline.config.schema import SiteConfig
 from pipeline.monitoring import logs
-from pipeline.runtime.reload import SiteFile
-from pipeline.site_changes import is_live
+from pipeline.runtime.reload import SiteFile, is_live
 
 MetricsOption = Annotated[
     str | None,

@@ -1,15 +1,99 @@
 """The configuration of a site: YAML in, checked values out, unknown keys refused."""
 
+import re
 from datetime import datetime
 from typing import Annotated, Literal
 
 import numpy as np
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, SecretStr, field_validator, model_validator
 
-from pipeline.config_api import ApiConfig
-from pipeline.config_privacy import PrivacyConfig, RetentionConfig
-from pipeline.config_section import Matrix, Name, Option, Score, Seconds, Section
-from pipeline.config_service import ServiceConfig
+from pipeline.config.fields import Matrix, Name, Option, Score, Seconds, Section
+
+#: What of a person is made unrecognisable in a picture.
+Blur = Literal["none", "faces", "bodies"]
+
+
+class RetentionConfig(Section):
+    """How long what is recorded is kept, in seconds; None is for ever.
+
+    A tracklet goes with its embedding and its thumbnail, so a thumbnail is never kept longer than
+    ``tracklets_s``. Without its identity an observation is a box of nobody.
+    """
+
+    observations_s: Seconds | None = None
+    tracklets_s: Seconds | None = None
+    identities_s: Seconds | None = None
+    thumbnails_s: Seconds | None = None
+    video_s: Seconds | None = None
+
+    @property
+    def shortest_s(self) -> float | None:
+        """The shortest of all, None when everything is kept for ever."""
+        given = [seconds for _, seconds in self if seconds is not None]
+        return min(given, default=None)
+
+
+class PrivacyConfig(Section):
+    """What is blurred in every picture that is written: thumbnails, videos, previews."""
+
+    blur: Blur = "none"
+
+
+LogFormat = Literal["text", "json"]
+LogLevel = Literal["debug", "info", "warning", "error"]
+
+_ADDRESS = re.compile(r"(?P<host>\[[0-9A-Fa-f:.%]+\]|[^:/@\s]+):(?P<port>\d{1,5})")
+_MOST_PORT = 65_535
+
+
+def host_and_port(address: str) -> tuple[str, int]:
+    """Both parts of ``HOST:PORT``, an IPv6 host without its brackets.
+
+    Raises ValueError when it is none.
+    """
+    found = _ADDRESS.fullmatch(address)
+    if found is None or int(found["port"]) > _MOST_PORT:
+        raise ValueError("expected HOST:PORT, such as 127.0.0.1:9100")
+    return found["host"].strip("[]"), int(found["port"])
+
+
+def _check_address(address: str) -> str:
+    host_and_port(address)
+    return address
+
+
+class ServiceConfig(Section):
+    """How a process is watched from outside.
+
+    ``metrics`` is where /metrics, /healthz and /readyz are served; None serves nothing. A process
+    whose main loop makes no step for ``stalled_s`` is no longer healthy.
+    """
+
+    metrics: Annotated[str, AfterValidator(_check_address)] | None = None
+    stalled_s: Annotated[float, Field(gt=0)] = 60.0
+    log_format: LogFormat = "text"
+    log_level: LogLevel = "warning"
+
+
+class ApiConfig(Section):
+    """Where the live API listens, who may use it, and what it shows.
+
+    ``token`` may come from the environment instead; beyond this computer there must be one.
+    ``pictures`` is whether a node gives pictures of its cameras to who looks at them. A preview has
+    at most ``preview_px`` pixels on its longer side and ``preview_fps`` pictures a second.
+    """
+
+    listen: str = "127.0.0.1:8710"
+    token: SecretStr | None = None
+    pictures: bool = True
+    preview_px: Annotated[int, Field(ge=64, le=3840)] = 960
+    preview_fps: Annotated[float, Field(gt=0, le=25)] = 5.0
+
+    @field_validator("listen")
+    @classmethod
+    def _is_address(cls, value: str) -> str:
+        host_and_port(value)
+        return value
 
 
 class Calibration(Section):

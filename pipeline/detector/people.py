@@ -8,8 +8,7 @@ from numpy.typing import NDArray
 
 from pipeline.detector.geometry import Letterbox, fit, fit_fixed
 from pipeline.detector.yolo import Traits, suppress
-from trackers.boxes import iou
-from trackers.detections import Detections, valid_boxes
+from trackers.detections import Detections, iou, valid_boxes
 
 #: Two networks agree when each person whom one finds with this score ...
 _SURE = 0.4

@@ -10,7 +10,7 @@ import sys
 import traceback
 from datetime import UTC, datetime
 
-from pipeline.config_service import LogFormat, LogLevel
+from pipeline.config.schema import LogFormat, LogLevel
 from pipeline.sources.redact import redact
 
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"<>|]+")

@@ -2,17 +2,142 @@
 
 import importlib.metadata
 from collections.abc import Callable, Iterable, Iterator
+from typing import get_args
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, ProcessCollector
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.exposition import generate_latest
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from pipeline.errors import UserError
-from pipeline.monitoring.watch import Watch
-from pipeline.service.backlog import Backlog
-from pipeline.service.camera_metrics import of_cameras
-from pipeline.service.families import Families
+from pipeline.monitoring.watch import Backlog, CameraCounts, Histogram, Watch
+from pipeline.sources.camera_status import Life, State, life_of
+from pipeline.sources.decode_ahead import DecodeAhead
+
+#: Label names and values, all but the site.
+Labels = dict[str, str]
+
+_PREFIX = "fusetrack_"
+
+
+class Families:
+    """Makes the metrics of ``site``."""
+
+    def __init__(self, site: str) -> None:
+        self._site = {"site": site}
+
+    def gauge(self, name: str, text: str, rows: Iterable[tuple[Labels, float]]) -> Metric:
+        """What goes up and down."""
+        family = GaugeMetricFamily(_PREFIX + name, text)
+        for labels, value in rows:
+            family.add_sample(family.name, self._site | labels, value)
+        return family
+
+    def counter(self, name: str, text: str, rows: Iterable[tuple[Labels, float]]) -> Metric:
+        """What only grows while the process lives; it is called ``name`` with ``_total`` behind."""
+        family = CounterMetricFamily(_PREFIX + name, text)
+        for labels, value in rows:
+            family.add_sample(f"{family.name}_total", self._site | labels, value)
+        return family
+
+    def histogram(self, name: str, text: str, rows: Iterable[tuple[Labels, Histogram]]) -> Metric:
+        """How values are spread."""
+        family = HistogramMetricFamily(_PREFIX + name, text)
+        for labels, histogram in rows:
+            given = self._site | labels
+            counts = histogram.cumulative()
+            bounds = [*(str(float(bound)) for bound in histogram.bounds), "+Inf"]
+            for bound, count in zip(bounds, counts, strict=True):
+                family.add_sample(f"{family.name}_bucket", given | {"le": bound}, count)
+            family.add_sample(f"{family.name}_count", given, counts[-1])
+            family.add_sample(f"{family.name}_sum", given, histogram.total)
+        return family
+
+
+def of_cameras(watch: Watch, families: Families) -> Iterator[Metric]:
+    """What is known of every camera that this process has to do with."""
+    yield from _of_counts(sorted(watch.cameras.copy().items()), families)
+    readers = sorted(watch.readers.copy().items())
+    yield families.counter(
+        "frames_dropped",
+        "Frames that nobody looked at: pushed out of the buffer, late at the node, behind when "
+        "they arrived, or damaged",
+        [
+            ({"camera": camera_id, "reason": reason}, count)
+            for camera_id, reader in readers
+            for reason, count in _dropped(reader).items()
+        ],
+    )
+    lives = [(camera_id, life_of(reader.source)) for camera_id, reader in readers]
+    yield from _of_lives([(camera_id, life) for camera_id, life in lives if life], families)
+
+
+def _of_counts(cameras: list[tuple[str, CameraCounts]], families: Families) -> Iterator[Metric]:
+    named = [({"camera": camera_id}, counts) for camera_id, counts in cameras]
+    yield families.counter(
+        "frames", "Frames that were looked at", [(name, counts.frames) for name, counts in named]
+    )
+    yield families.counter(
+        "detections",
+        "People found, one for each frame they are in",
+        [(name, counts.detections) for name, counts in named],
+    )
+    yield families.counter(
+        "tracklets",
+        "Tracks that ended and were sent",
+        [(name, counts.tracklets) for name, counts in named],
+    )
+    yield families.counter(
+        "decisions",
+        "What the associator decided on tracks",
+        [
+            (name | {"kind": kind}, count)
+            for name, counts in named
+            for kind, count in sorted(counts.decisions.copy().items())
+        ],
+    )
+    yield families.histogram(
+        "capture_to_sent_seconds",
+        "From the capture of a live frame with people until they are in Redis",
+        [(name, counts.to_sent_s) for name, counts in named],
+    )
+    yield families.histogram(
+        "capture_to_identity_seconds",
+        "From a moment with people in front of a live camera until it is decided who they are",
+        [(name, counts.to_identity_s) for name, counts in named],
+    )
+
+
+def _of_lives(lives: list[tuple[str, Life]], families: Families) -> Iterator[Metric]:
+    named: list[tuple[Labels, Life]] = [({"camera": camera_id}, life) for camera_id, life in lives]
+    yield families.gauge(
+        "camera_state",
+        "1 for the state that a live camera is in",
+        [
+            (name | {"state": state}, int(life.phase().state == state))
+            for name, life in named
+            for state in get_args(State)
+        ],
+    )
+    yield families.counter(
+        "camera_reconnects",
+        "How often a live camera answered again after it was lost",
+        [(name, max(0, life.connections - 1)) for name, life in named],
+    )
+
+
+def _dropped(reader: DecodeAhead) -> dict[str, int]:
+    life = life_of(reader.source)
+    if life is None:
+        return {"buffer": reader.dropped}
+    return {
+        "buffer": reader.dropped,
+        "late": life.late,
+        "behind": life.dropped,
+        "damaged": life.damaged,
+    }
+
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 

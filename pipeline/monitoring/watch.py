@@ -1,19 +1,58 @@
 """What a process knows of its own work; its parts write it, metrics and health read it."""
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import accumulate
 
 import numpy as np
 
 from pipeline.bus.messages import Message, ObservationsMessage, TrackletMessage, unpack
 from pipeline.bus.streams import Bus
 from pipeline.config.schema import SiteConfig
+from pipeline.errors import UserError
 from pipeline.monitoring.logs import add_about
-from pipeline.service.counts import BATCHES, CameraCounts, Histogram
-from pipeline.site_changes import live_cameras
+from pipeline.runtime.reload import live_cameras
 from pipeline.sources.decode_ahead import DecodeAhead
 from trackers.association.association import Decision
+
+#: Seconds from the capture of a frame to what became of it.
+DELAYS_S = (0.1, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0)
+#: Pictures in one call of a network.
+BATCHES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+
+
+class Histogram:
+    """How many values were at most as large as each of ``bounds``, and what they add up to."""
+
+    def __init__(self, bounds: tuple[float, ...]) -> None:
+        self.bounds = bounds
+        self.total = 0.0
+        self._counts = [0] * (len(bounds) + 1)
+
+    def add(self, value: float) -> None:
+        """One more value."""
+        place = sum(value > bound for bound in self.bounds)
+        self._counts[place] += 1
+        self.total += value
+
+    def cumulative(self) -> list[int]:
+        """How many values were at most each bound; the last number is that of all."""
+        return list(accumulate(self._counts))
+
+
+@dataclass(eq=False, slots=True)
+class CameraCounts:
+    """One camera: what the node saw and sent, what the associator decided."""
+
+    frames: int = 0
+    detections: int = 0
+    tracklets: int = 0
+    decisions: Counter[str] = field(default_factory=Counter)
+    to_sent_s: Histogram = field(default_factory=lambda: Histogram(DELAYS_S))
+    to_identity_s: Histogram = field(default_factory=lambda: Histogram(DELAYS_S))
 
 
 class Watch:
@@ -130,3 +169,26 @@ class Watch:
 
     def _of(self, camera_id: str) -> CameraCounts:
         return self.cameras.setdefault(camera_id, CameraCounts())
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """The streams of a run by their short names, and what waits in them.
+
+    ``run`` is the name that the run has in Redis. ``pending`` is by stream and group: delivered and
+    not acknowledged. ``dead`` messages could not be used. ``memory`` is in bytes, of all of Redis.
+    """
+
+    run: str
+    lengths: dict[str, int]
+    pending: dict[tuple[str, str], int]
+    dead: int
+    memory: int
+
+
+def backlog_of(watch: Watch) -> Backlog:
+    """What waits in the Redis of ``watch``. Raises UserError when it does not answer."""
+    bus: Bus | None = watch.bus
+    if bus is None:
+        raise UserError("Redis was not reached yet")
+    return Backlog(bus.run(), bus.lengths(), bus.pending(), bus.dead_letters(), bus.memory())

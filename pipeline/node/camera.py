@@ -14,13 +14,11 @@ from pipeline.bus.messages import (
     pack,
     tracklet_message,
 )
-from pipeline.config.schema import SiteConfig, TrackerConfig
-from pipeline.config_privacy import Blur
+from pipeline.config.schema import Blur, SiteConfig, TrackerConfig
 from pipeline.errors import UserError, unknown_name
 from pipeline.frame import Frame
 from pipeline.node.batching import AnyFrame
-from pipeline.node.crops import Crop, crop_of, qualities
-from pipeline.node.thumbnails import Thumbnails
+from pipeline.node.crops import Crop, Thumbnails, crop_of, qualities
 from pipeline.sources import Source
 from trackers.detections import Detections
 from trackers.ground.view import View, ground_to_image, view_of_homography

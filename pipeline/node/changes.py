@@ -8,7 +8,7 @@ from threading import Event
 
 from pipeline.config.schema import SiteConfig
 from pipeline.opening import open_live_sources
-from pipeline.site_changes import Difference
+from pipeline.runtime.reload import Difference
 from pipeline.sources import Source
 
 

@@ -16,8 +16,7 @@ from numpy.typing import NDArray
 
 from pipeline.bus.pictures import Kind, Picture
 from pipeline.bus.streams import Bus
-from pipeline.config_api import ApiConfig
-from pipeline.config_privacy import Blur
+from pipeline.config.schema import ApiConfig, Blur
 from pipeline.errors import UserError
 from pipeline.frame import Frame
 from pipeline.node.batching import AnyFrame

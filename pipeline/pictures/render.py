@@ -13,11 +13,10 @@ from pipeline.config.load import check_config
 from pipeline.config.schema import CameraConfig
 from pipeline.errors import UserError
 from pipeline.frame import Frame
-from pipeline.pictures.blur import blurred
+from pipeline.pictures.blur import blurred, boxes_to_blur
 from pipeline.pictures.clock import Clock
 from pipeline.pictures.colours import colour_of
 from pipeline.pictures.video import write_video
-from pipeline.privacy.blur_gaps import boxes_to_blur
 from pipeline.run_directory.reader import RunDirectory
 from pipeline.sources import open_source
 from pipeline.sources.source_kinds import kind_of

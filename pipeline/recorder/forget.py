@@ -7,6 +7,7 @@ same call removes the rest.
 import math
 import shutil
 from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -15,12 +16,17 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
+from pipeline.config.schema import CameraConfig
 from pipeline.errors import UserError
-from pipeline.privacy.derived import Removed, remove_derived
+from pipeline.frame import Frame
+from pipeline.pictures.blur import Boxes, boxes_to_blur
+from pipeline.pictures.render import Image, cover_people
+from pipeline.pictures.video import write_video
 from pipeline.recorder.forgotten import Forgotten, Part
 from pipeline.run_directory import schema
 from pipeline.run_directory.reader import RunDirectory
-from pipeline.run_directory.rewriting import remove_all, rewrite_all
+from pipeline.run_directory.rewriting import Removed, remove_all, remove_derived, rewrite_all
+from pipeline.sources import open_source
 from trackers.tracklet import TrackletKey
 
 
@@ -194,3 +200,58 @@ def _events(folder: Path, person: Person, *, dry: bool) -> int:
         return rows if all(keep) else rows.filter(pa.array(keep))
 
     return rewrite_all(folder / "identities", schema.IDENTITIES, left, dry=dry)
+
+
+def videos_of(run: RunDirectory, parts: list[Part]) -> dict[str, Path]:
+    """The videos of the cameras that saw these parts of tracks, by camera."""
+    cameras = sorted({part.camera_id for part in parts})
+    paths = {camera_id: run.path / "video" / f"{camera_id}.mp4" for camera_id in cameras}
+    return {camera_id: path for camera_id, path in paths.items() if path.is_file()}
+
+
+def cover_in_videos(run: RunDirectory, parts: list[Part]) -> int:
+    """Blur the bodies that these parts show, and paint over their labels; returns the videos.
+
+    Before the observations are removed, which say where they are. Each video is written anew as a
+    whole. Raises UserError when one cannot be read or written: nothing is changed in it then.
+    """
+    videos = videos_of(run, parts)
+    if not videos:
+        return 0
+    seen = _observations(run, parts)
+    fps = {camera.camera_id: camera.fps for camera in run.cameras()}
+    hidden, labels = boxes_to_blur(seen, fps), boxes_to_blur(seen, fps, carried=False)
+    for camera_id, path in videos.items():
+        try:
+            write_video(path, _covered(camera_id, path, hidden, labels))
+        except OSError as error:
+            raise UserError(
+                f"cannot write {path}: {error.strerror or error}. The person is still in it"
+            ) from error
+    return len(videos)
+
+
+def _observations(run: RunDirectory, parts: list[Part]) -> pl.DataFrame:
+    gone = Forgotten(parts)
+    cameras = run.observations().partition_by("camera_id", as_dict=True)
+    empty = run.observations().clear()
+    theirs = [
+        rows.filter(pl.Series(gone.of_rows(str(camera_id), rows.to_arrow())))
+        for (camera_id,), rows in cameras.items()
+    ]
+    return pl.concat([empty, *theirs])
+
+
+def _covered(
+    camera_id: str,
+    path: Path,
+    hidden: Mapping[tuple[str, int], Boxes],
+    labels: Mapping[tuple[str, int], Boxes],
+) -> Iterator[tuple[float, Image]]:
+    for frame in open_source(camera_id, CameraConfig(source=str(path))).frames():
+        assert isinstance(frame, Frame)
+        key = camera_id, frame.index
+        image = frame.image
+        if key in hidden:
+            image = cover_people(image, hidden[key], labels.get(key, ()))
+        yield frame.timestamp, image

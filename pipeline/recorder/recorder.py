@@ -28,17 +28,21 @@ from pipeline.bus.messages import (
 )
 from pipeline.bus.order import InOrder, Numbers, advance, sender_of
 from pipeline.bus.streams import Bus
-from pipeline.config_privacy import RetentionConfig
+from pipeline.config.schema import RetentionConfig
 from pipeline.errors import UserError
 from pipeline.monitoring.watch import Watch
-from pipeline.privacy.derived import Removed, told
-from pipeline.privacy.forget_live import forget_recorded
 from pipeline.recorder.forgotten import Forgotten
 from pipeline.recorder.retention import Retention, RunClock
 from pipeline.recorder.rows import observations_table, rows_of
-from pipeline.run_directory.cameras import read_cameras, write_cameras
-from pipeline.run_directory.progress import read_progress, write_progress
+from pipeline.run_directory.progress import (
+    read_cameras,
+    read_progress,
+    write_cameras,
+    write_progress,
+)
+from pipeline.run_directory.rewriting import Removed, told
 from pipeline.run_directory.segments import last_position, next_number, write_segment
+from pipeline.runtime.forget_request import forget_recorded
 
 _BLOCK_S = 0.2
 # Once no more will come: is there anything left?

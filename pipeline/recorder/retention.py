@@ -14,11 +14,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from pipeline.config_privacy import RetentionConfig
-from pipeline.privacy.derived import Removed, remove_derived
+from pipeline.config.schema import RetentionConfig
 from pipeline.run_directory import schema
-from pipeline.run_directory.cameras import read_cameras
-from pipeline.run_directory.rewriting import remove_all, rewrite
+from pipeline.run_directory.progress import read_cameras
+from pipeline.run_directory.rewriting import Removed, remove_all, remove_derived, rewrite
 from pipeline.run_directory.schema import Camera
 from pipeline.run_directory.segments import segments
 

@@ -55,7 +55,7 @@ def similarity_calibration(config: ReidConfig) -> Calibration:
     network = _described(config.model)
     if network is not None:
         return calibration_of(network.similarity)
-    from reid_model.training.model_file import load_similarity
+    from reid_model.training.files import load_similarity
 
     try:
         fit = load_similarity(weights_path(config.model, kind="reid"))

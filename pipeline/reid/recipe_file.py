@@ -6,8 +6,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from pipeline.config.fields import Section
 from pipeline.config.load import read_yaml
-from pipeline.config_section import Section
 from pipeline.errors import UserError, unknown_name
 from pipeline.paths import config_folder
 from reid_model.data import READERS

@@ -20,8 +20,7 @@ from reid_model.training.batches import evaluation_transform, loader, random_bat
 from reid_model.training.keras_resnet import read_weights
 from reid_model.training.parts import build_encoder, build_parts
 from reid_model.training.recipe import ModelRecipe, Recipe
-from reid_model.training.start import start_of
-from reid_model.training.warm_start import warm_start
+from reid_model.training.warm_start import start_of, warm_start
 
 #: Of how many pictures a stem learns to stand in for ImageNet's: batches and their size.
 _STEM_BATCHES, _STEM_BATCH = 250, 32

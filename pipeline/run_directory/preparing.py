@@ -10,7 +10,7 @@ import yaml
 from pipeline.config.schema import SiteConfig
 from pipeline.errors import UserError
 from pipeline.run_directory.durable import replacing
-from pipeline.site_changes import is_live
+from pipeline.runtime.reload import is_live
 from pipeline.sources.redact import redact
 from pipeline.sources.source_kinds import exists, is_glob, kind_of
 

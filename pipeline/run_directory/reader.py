@@ -8,7 +8,7 @@ import polars as pl
 import yaml
 
 from pipeline.errors import UserError
-from pipeline.run_directory.cameras import read_cameras
+from pipeline.run_directory.progress import read_cameras
 from pipeline.run_directory.schema import IDENTITIES, OBSERVATIONS, TRACKLETS, Camera
 from pipeline.run_directory.segments import read_segments
 
@@ -122,3 +122,25 @@ def _frame(table: object) -> pl.DataFrame:
     frame = pl.from_arrow(table)
     assert isinstance(frame, pl.DataFrame)
     return frame
+
+
+def people(run: RunDirectory) -> pl.DataFrame:
+    """One row a person, by global id.
+
+    Columns: global_id, cameras (names, sorted), tracks, observations, first and last (seconds
+    UTC), confidence (mean over observations, as in the report).
+    """
+    seen = run.trajectories()
+    return (
+        seen.filter(pl.col("global_id").is_not_null())
+        .group_by("global_id")
+        .agg(
+            cameras=pl.col("camera_id").unique().sort(),
+            tracks=pl.struct("camera_id", "track_id").n_unique(),
+            observations=pl.len(),
+            first=pl.col("timestamp").min(),
+            last=pl.col("timestamp").max(),
+            confidence=pl.col("confidence").mean(),
+        )
+        .sort("global_id")
+    )

@@ -1,5 +1,6 @@
 """Taking rows out of closed segments. A crash leaves each of them as it was or as it is to be."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -52,3 +53,24 @@ def remove(path: Path) -> bool:
 def remove_all(paths: Iterable[Path], *, dry: bool = False) -> int:
     """Remove those of the files that are there; returns how many."""
     return sum(path.is_file() if dry else remove(path) for path in paths)
+
+
+#: What was removed: a word for the kind, and how many.
+Removed = Counter[str]
+
+
+def remove_derived(folder: Path, *, dry: bool = False) -> Removed:
+    """Remove the page and the exports in a run directory; both can be made again.
+
+    Raises OSError.
+    """
+    removed: Removed = Counter()
+    removed["reports"] = remove_all([folder / "report.html"], dry=dry)
+    exports = sorted(path for path in (folder / "export").rglob("*") if path.is_file())
+    removed["exports"] = remove_all(exports, dry=dry)
+    return +removed
+
+
+def told(removed: Removed) -> str:
+    """What was removed, in words."""
+    return ", ".join(f"{count} {what}" for what, count in sorted(removed.items())) or "nothing"

@@ -11,8 +11,7 @@ from contextlib import closing, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
-from pipeline.bus.claims import Claims
-from pipeline.bus.hold import LEASE_S
+from pipeline.bus.hold import LEASE_S, Claims
 from pipeline.bus.retry import Patience
 from pipeline.bus.streams import Bus
 from pipeline.config.schema import SiteConfig
@@ -22,10 +21,9 @@ from pipeline.monitoring.watch import Watch
 from pipeline.run_directory.preparing import keep_current, prepare
 from pipeline.run_directory.progress import read_progress
 from pipeline.run_directory.reader import RunDirectory
-from pipeline.runtime.reload import SiteFile, following
+from pipeline.runtime.reload import Difference, SiteFile, following
 from pipeline.runtime.stopping import Stop
 from pipeline.runtime.workers import associate, open_site, record
-from pipeline.site_changes import Difference
 
 # What a node that was killed held is free after a moment; who holds it for longer is at work.
 _CLAIM_S = LEASE_S + 1.0
@@ -50,8 +48,8 @@ def run_node(
     """
     from pipeline.node.changes import Changes, opened
     from pipeline.node.node import Node
+    from pipeline.node.perception import counted
     from pipeline.opening import check_settings, open_models, open_sources
-    from pipeline.service.counted import counted
 
     watch = watch or Watch(config)
     with watch.loading():

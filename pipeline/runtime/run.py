@@ -2,7 +2,7 @@
 
 import threading
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -14,15 +14,14 @@ from pipeline.monitoring.progress import Tally
 from pipeline.monitoring.watch import Watch
 from pipeline.node.changes import Changes, opened
 from pipeline.node.node import Node
+from pipeline.node.perception import counted
 from pipeline.opening import check_settings, open_models, open_sources
 from pipeline.pictures.render import check_readable
 from pipeline.run_directory.preparing import keep_current, prepare
 from pipeline.run_directory.reader import RunDirectory
 from pipeline.runtime import workers as parts
-from pipeline.runtime.reload import SiteFile, following
+from pipeline.runtime.reload import Difference, SiteFile, following
 from pipeline.runtime.stopping import Stop
-from pipeline.service.counted import counted
-from pipeline.site_changes import Difference
 
 _REDIS_RESTARTS = 5
 
@@ -178,3 +177,22 @@ class _Worker(threading.Thread):
             self.error = error
             self._signals.all.set()
             self._signals.input.set()
+
+
+def follow(
+    sources: Sequence[str | Path], out: Path, config: SiteConfig | None = None
+) -> RunDirectory:
+    """Follow the people of all ``sources`` and return the run directory ``out``.
+
+    A source is what the command line takes: a video, a folder of pictures, a glob, a URL, or
+    recorded detections; ``NAME=SOURCE`` names its camera. Raises UserError for bad input.
+    """
+    from pipeline.runtime.site_options import with_options
+
+    site = with_options(config or SiteConfig(), [str(source) for source in sources], {})
+    run = run_site(site, out)
+    if site.recording.video:
+        from pipeline.pictures.render import render_videos
+
+        render_videos(run)
+    return run

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
+from pipeline.bus.hold import Lease
 from pipeline.bus.keys import OBSERVATIONS, RECORDER
-from pipeline.bus.lease import Lease
 from pipeline.bus.retry import Patience
 from pipeline.bus.streams import Bus, FencedError
 from pipeline.config.schema import SiteConfig
@@ -23,7 +23,7 @@ from pipeline.monitoring.watch import Watch
 from pipeline.recorder.recorder import Recorder
 from pipeline.run_directory.durable import only_writer
 from pipeline.run_directory.progress import Progress, read_progress, write_progress
-from pipeline.site_changes import live_cameras
+from pipeline.runtime.reload import live_cameras
 from pipeline.sources.redact import redact
 
 _STANDBY_POLL_S = 0.5
@@ -66,7 +66,7 @@ def _associate_in_turn(
 ) -> None:
     # The libraries behind the networks load in seconds: only who needs them waits for them.
     from pipeline.associator.service import AssociatorService
-    from pipeline.associator.silence import Silence
+    from pipeline.associator.watermarks import Silence
     from pipeline.opening import association_of
 
     told, association = False, association_of(config)

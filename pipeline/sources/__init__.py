@@ -2,7 +2,7 @@
 
 from pipeline.config.schema import CameraConfig
 from pipeline.errors import UserError
-from pipeline.sources.source import RecordedFrame, Source
+from pipeline.sources.camera_status import RecordedFrame, Source
 from pipeline.sources.source_kinds import kind_of
 
 __all__ = ["RecordedFrame", "Source", "open_source"]

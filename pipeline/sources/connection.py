@@ -21,8 +21,7 @@ from av.video.stream import VideoStream
 
 from pipeline.config.schema import CameraConfig
 from pipeline.errors import UserError
-from pipeline.sources.decoding import has_decoder, reason_of, video_stream
-from pipeline.sources.hardware import accelerator
+from pipeline.sources.decoding import accelerator, has_decoder, reason_of, video_stream
 from pipeline.sources.redact import redact
 from pipeline.sources.source_kinds import is_url
 

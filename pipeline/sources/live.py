@@ -1,15 +1,16 @@
 """A camera that is watched as it happens: an RTSP or HTTP address, or a webcam."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 from pipeline.config.schema import CameraConfig
+from pipeline.errors import UserError
 from pipeline.frame import Frame
-from pipeline.sources.camera_status import Life, waits
+from pipeline.sources.camera_status import Life, Source, waits
 from pipeline.sources.clock import CaptureClock
 from pipeline.sources.connection import Connection, NoConnection, address_of, connect
-from pipeline.sources.decoding import average_fps, to_image
-from pipeline.sources.hardware import tell_why_not
+from pipeline.sources.decoding import average_fps, tell_why_not, to_image
 from pipeline.sources.live_reader import Watching
 
 # A stream that says nothing sensible of its frame rate has none that is known.
@@ -126,3 +127,30 @@ class LiveSource:
             f"its clock is {abs(off):.1f} s {'ahead' if off > 0 else 'behind'}, so frames have "
             "their time of arrival. Set the clock of the camera, or live.clock: camera"
         )
+
+
+# A camera that does not answer takes its time and nothing else.
+_AT_ONCE = 64
+
+
+def probe(sources: Sequence[Source]) -> None:
+    """Learn what the live cameras among ``sources`` send; who does not answer is only told.
+
+    Raises UserError when there is no source but cameras that a person must mend first: a wrong
+    password, host or path.
+    """
+    faults = call(sources)
+    mistakes = [str(fault) for fault in faults if fault.mistake]
+    if mistakes and len(mistakes) == len(sources):
+        raise UserError("; ".join(mistakes))
+
+
+def call(sources: Sequence[Source]) -> list[NoConnection]:
+    """Learn what the live cameras among ``sources`` send; returns why others did not answer."""
+    cameras = [source for source in sources if isinstance(source, LiveSource)]
+    with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="probe") as pool:
+        faults = list(pool.map(LiveSource.probe, cameras))
+    for camera, fault in zip(cameras, faults, strict=True):
+        if fault is not None:
+            camera.life.lost(str(fault))
+    return [fault for fault in faults if fault is not None]

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from pipeline.config.schema import CameraConfig
 from pipeline.errors import UserError
 from pipeline.frame import Frame
+from pipeline.sources.clock import start_of
 from pipeline.sources.files import readable_file
 from pipeline.sources.redact import redact
 from pipeline.sources.source_kinds import PICTURE_SUFFIXES, is_glob, is_picture
-from pipeline.sources.timeline import start_of
 
 _DEFAULT_FPS = 25.0
 _NAMES_SHOWN = 3

@@ -1,6 +1,6 @@
 """Recorded detections as a source: a Parquet file in place of pictures and detector."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -9,11 +9,121 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from pipeline.errors import UserError, unknown_name
-from pipeline.sources.camera_names import clean_name
+from pipeline.sources.camera_status import RecordedFrame
 from pipeline.sources.files import readable_file
-from pipeline.sources.recorded_check import check_order, check_rows, check_schema, unit_vectors
-from pipeline.sources.source import RecordedFrame
-from trackers.detections import Detections
+from pipeline.sources.source_kinds import clean_name
+from trackers.detections import Detections, valid_boxes
+
+_NUMBERS = ("timestamp", "x1", "y1", "x2", "y2", "score")
+_REQUIRED = ("camera_id", "frame_index", *_NUMBERS)
+
+
+def check_schema(path: Path, schema: pa.Schema) -> None:
+    """Raises UserError for a missing column or one of a wrong type."""
+    missing = [name for name in _REQUIRED if name not in schema.names]
+    if missing:
+        raise UserError(
+            f"{path}: no column {', '.join(missing)}. Recorded detections have "
+            f"{', '.join(_REQUIRED)} and may have embedding"
+        )
+    _expect(path, schema, "camera_id", "text", _is_text)
+    _expect(path, schema, "frame_index", "whole numbers", pa.types.is_integer)
+    for name in _NUMBERS:
+        _expect(path, schema, name, "numbers", _is_number)
+    if "embedding" in schema.names:
+        _expect(path, schema, "embedding", "lists of numbers", _is_vector)
+
+
+def check_rows(
+    path: Path, table: pa.Table, rows: NDArray[np.intp]
+) -> dict[str, NDArray[np.float64]]:
+    """The number columns of ``table`` as float64. ``rows`` says where each row stands in the file.
+
+    Raises UserError for a value that is missing or not finite, a score outside 0..1, a negative
+    frame index or a box without area.
+    """
+    names = ("frame_index", *_NUMBERS)
+    columns = {name: _finite(path, table, name, rows) for name in names}
+    _refuse(path, "frame_index", columns["frame_index"] < 0, rows, "is negative")
+    score = columns["score"]
+    _refuse(path, "score", (score < 0) | (score > 1), rows, "is not between 0 and 1")
+    boxes = np.stack([columns[name] for name in ("x1", "y1", "x2", "y2")], axis=1)
+    flat = ~valid_boxes(boxes.astype(np.float32))
+    _refuse(path, "x1, y1, x2, y2", flat, rows, "make a box without area")
+    return columns
+
+
+def check_order(
+    path: Path,
+    index: NDArray[np.int64],
+    timestamp: NDArray[np.float64],
+    rows: NDArray[np.intp],
+) -> None:
+    """Raises UserError unless one frame has one time and a later frame a later time.
+
+    The arrays are ``(N,)`` in order of ``index``.
+    """
+    frame_step, time_step = np.diff(index), np.diff(timestamp)
+    differs = (frame_step == 0) & (time_step != 0)
+    _refuse(path, "timestamp", differs, rows[1:], "differs within its frame")
+    back = (frame_step > 0) & (time_step <= 0)
+    _refuse(path, "timestamp", back, rows[1:], "is not later than in the frame before")
+
+
+def unit_vectors(path: Path, table: pa.Table, rows: NDArray[np.intp]) -> NDArray[np.float32] | None:
+    """The embedding column as ``(N, D)`` float32 of length 1, None when there is no such column.
+
+    Raises UserError for a missing vector, one of another length, or one without direction.
+    """
+    if "embedding" not in table.column_names:
+        return None
+    vectors = table.column("embedding").to_pylist()
+    size = len(vectors[0] or ())
+    odd = np.array([vector is None or len(vector) != size or not size for vector in vectors])
+    _refuse(path, "embedding", odd, rows, f"does not have {size or 'any'} numbers")
+    # A null inside a vector becomes NaN.
+    values = np.array(vectors, dtype=np.float64)
+    lengths = np.linalg.norm(values, axis=1)
+    _refuse(path, "embedding", ~(np.isfinite(lengths) & (lengths > 0)), rows, "has no direction")
+    return np.asarray(values / lengths[:, None], dtype=np.float32)
+
+
+def _finite(path: Path, table: pa.Table, name: str, rows: NDArray[np.intp]) -> NDArray[np.float64]:
+    values = table.column(name).cast(pa.float64()).to_numpy()
+    _refuse(path, name, ~np.isfinite(values), rows, "is missing or not a finite number")
+    return np.asarray(values, dtype=np.float64)
+
+
+def _refuse(
+    path: Path, column: str, wrong: NDArray[np.bool_], rows: NDArray[np.intp], fault: str
+) -> None:
+    if wrong.any():
+        row = rows[int(np.flatnonzero(wrong)[0])]
+        raise UserError(f"{path}: {column} {fault} in row {row} (the first is 0)")
+
+
+def _expect(
+    path: Path, schema: pa.Schema, name: str, expected: str, accepts: Callable[[pa.DataType], bool]
+) -> None:
+    kind = schema.field(name).type
+    if not accepts(kind):
+        raise UserError(f"{path}: column {name}: expected {expected}, got {kind}")
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    if pa.types.is_dictionary(kind):
+        return _is_text(kind.value_type)
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_floating(kind) or pa.types.is_integer(kind))
+
+
+def _is_vector(kind: pa.DataType) -> bool:
+    lists = pa.types.is_list(kind) or pa.types.is_large_list(kind)
+    return bool((lists or pa.types.is_fixed_size_list(kind)) and _is_number(kind.value_type))
+
 
 __all__ = ["RecordedFrame", "RecordedSource", "recorded_cameras"]
 

@@ -49,3 +49,8 @@ def exists(path: Path) -> bool:
         return True
     except (OSError, ValueError):
         return False
+
+
+def clean_name(text: str) -> str:
+    """``text`` with every character outside A-Z, a-z, 0-9, ``_``, ``.`` and ``-`` as ``_``."""
+    return re.sub(r"[^A-Za-z0-9_.-]", "_", text)

@@ -8,10 +8,9 @@ from urllib.parse import urlsplit
 
 from pipeline.config.schema import CameraConfig
 from pipeline.errors import UserError
-from pipeline.sources.camera_names import clean_name
 from pipeline.sources.files import no_such_file
 from pipeline.sources.redact import redact
-from pipeline.sources.source_kinds import exists, is_glob, is_picture, kind_of
+from pipeline.sources.source_kinds import clean_name, exists, is_glob, is_picture, kind_of
 
 _NAMED = re.compile(r"([A-Za-z0-9_.-]+)=(.+)", re.DOTALL)
 

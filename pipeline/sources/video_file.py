@@ -12,19 +12,19 @@ from av.video.stream import VideoStream
 from pipeline.config.schema import CameraConfig
 from pipeline.errors import UserError
 from pipeline.frame import Frame
+from pipeline.sources.clock import Timeline, start_of
 from pipeline.sources.decoding import (
     Decoder,
+    accelerator,
     average_fps,
     has_decoder,
     reason_of,
+    shortfall,
+    tell_why_not,
     to_image,
     video_stream,
 )
-from pipeline.sources.files import readable_file
-from pipeline.sources.hardware import accelerator, tell_why_not
-from pipeline.sources.mp4_index import lacks_index
-from pipeline.sources.shortfall import shortfall
-from pipeline.sources.timeline import Timeline, start_of
+from pipeline.sources.files import lacks_index, readable_file
 
 _DEFAULT_FPS = 25.0
 

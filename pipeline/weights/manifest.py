@@ -5,9 +5,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
+from pipeline.config.fields import Section
 from pipeline.config.load import read_yaml
 from pipeline.config.schema import Similarity
-from pipeline.config_section import Section
 from pipeline.errors import UserError
 from pipeline.paths import config_folder
 

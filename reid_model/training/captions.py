@@ -18,10 +18,10 @@ from reid_model.data.reid_set import ReidImage
 from reid_model.losses import stage1_loss
 from reid_model.networks.clip_text import ClipText, end_positions, tokenize
 from reid_model.training.batches import random_batches
-from reid_model.training.extract import extract
-from reid_model.training.job import Stopped
-from reid_model.training.precision import autocast
+from reid_model.training.measure import extract
+from reid_model.training.optimiser import autocast
 from reid_model.training.recipe import Precision
+from reid_model.training.state import Stopped
 
 #: Of the inverse temperature: where it starts, and what it never passes, as in CLIP.
 _FIRST_SCALE, _LARGEST_SCALE = 1 / 0.07, 100.0

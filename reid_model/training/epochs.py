@@ -13,12 +13,11 @@ from reid_model.training.batches import (
     random_batches,
     train_transform,
 )
-from reid_model.training.extract import extract
-from reid_model.training.job import Job
-from reid_model.training.precision import placed
+from reid_model.training.measure import extract
+from reid_model.training.optimiser import placed
 from reid_model.training.stage1 import set_stage1_modes, stage1_epoch
 from reid_model.training.stage2 import stage2_epoch
-from reid_model.training.state import State
+from reid_model.training.state import Job, State
 from reid_model.training.teacher_cache import Answers
 
 #: The folder of what teachers said, in that of the training.

@@ -2,8 +2,20 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from reid_model.networks.clip_text import ClipText
+from reid_model.networks.fused import FusedEmbedder
+from reid_model.similarity import SimilarityFit, SimilarityLine
+from reid_model.training.parts import build_encoder, new_model
+from reid_model.training.recipe import ModelRecipe
 
 
 def write_lines(path: Path, rows: Sequence[dict[str, Any]]) -> None:
@@ -20,3 +32,120 @@ def _write(path: Path, text: str) -> None:
     unfinished = path.with_name(path.name + ".unfinished")
     unfinished.write_text(text, encoding="utf-8")
     unfinished.replace(path)
+
+
+def write_weights(path: Path, state: dict[str, Tensor], format: str, header: Any) -> None:
+    """Write ``state`` and a ``header`` of what json knows, as a whole or not at all."""
+    unfinished = path.with_name(path.name + ".unfinished")
+    # One key: safetensors writes several of them in a random order.
+    save_file(state, unfinished, {format: json.dumps(header)})
+    unfinished.replace(path)
+
+
+def read_weights_file(path: Path, format: str, what: str) -> tuple[Any, dict[str, Tensor]]:
+    """Header and state of a file of `write_weights`.
+
+    Raises ValueError when the file is missing, damaged, or not ``what`` its ``format`` says.
+    """
+    if not path.is_file():
+        raise ValueError(f"{path} does not exist")
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            state = {name: file.get_tensor(name) for name in file.keys()}
+    except (SafetensorError, OSError) as error:
+        raise ValueError(f"{path} is damaged or no safetensors file") from error
+    if format not in metadata:
+        raise ValueError(f"{path} is no {what}")
+    return json.loads(metadata[format]), state
+
+
+_TEXT_FORMAT = "fusetrack-text-1"
+
+
+def save_text(path: Path, text: ClipText, figures: dict[str, float]) -> None:
+    """Write the encoder, and what was measured of it."""
+    state = {name: value.cpu().contiguous() for name, value in text.state_dict().items()}
+    write_weights(path, state, _TEXT_FORMAT, {"sizes": text.sizes, "figures": figures})
+
+
+def load_text(path: Path) -> tuple[ClipText, dict[str, float]]:
+    """The encoder in eval mode, and what was measured of it.
+
+    Raises ValueError when the file is missing, damaged, or not one of `save_text`.
+    """
+    header, state = read_weights_file(path, _TEXT_FORMAT, "text encoder of fusetrack")
+    text = ClipText(**header["sizes"])
+    try:
+        text.load_state_dict(state)
+    except RuntimeError as error:
+        raise ValueError(f"{path} does not hold the weights of the sizes it names") from error
+    return text.eval(), header["figures"]
+
+
+_MODEL_FORMAT = "fusetrack-reid-1"
+
+
+def save_model(
+    path: Path,
+    embedder: FusedEmbedder,
+    recipe: ModelRecipe,
+    similarity: SimilarityFit | None = None,
+    dtype: torch.dtype = torch.float32,
+) -> None:
+    """Write what turns crops into vectors, and what the cosines of those are worth, if known.
+
+    Half of float32's size is ``torch.float16``; `load_model` makes float32 of it again.
+    """
+    state = {
+        name: value.cpu().to(dtype if value.is_floating_point() else value.dtype).contiguous()
+        for name, value in embedder.state_dict().items()
+    }
+    known = None if similarity is None else asdict(similarity)
+    write_weights(path, state, _MODEL_FORMAT, {"model": asdict(recipe), "similarity": known})
+
+
+def load_model(path: Path) -> tuple[FusedEmbedder, ModelRecipe]:
+    """The embedder in eval mode, and how it was built.
+
+    Raises ValueError when the file is missing, damaged, not one of `save_model`, or one of a newer
+    fusetrack that knows more ways to build a model.
+    """
+    header, state = _read(path)
+    recipe = _recipe(path, header["model"])
+    embedder = new_model(recipe, 1, build_encoder(recipe)).deploy()
+    try:
+        embedder.load_state_dict(state)
+    except RuntimeError as error:
+        raise ValueError(f"{path} does not hold the weights of the model it names") from error
+    return embedder.eval(), recipe
+
+
+def load_similarity(path: Path) -> SimilarityFit | None:
+    """What the cosines of a model's vectors are worth; None where it was not fitted.
+
+    Raises ValueError as `load_model`.
+    """
+    found = _read(path)[0]["similarity"]
+    if found is None:
+        return None
+    lines = {
+        name: None if found[name] is None else SimilarityLine(**found[name])
+        for name in ("same_camera", "other_cameras")
+    }
+    return SimilarityFit(**lines, strangers=found["strangers"])
+
+
+def _read(path: Path) -> tuple[Any, dict[str, torch.Tensor]]:
+    return read_weights_file(path, _MODEL_FORMAT, "model of `fusetrack reid train`")
+
+
+def _recipe(path: Path, values: dict[str, Any]) -> ModelRecipe:
+    unknown = sorted(values.keys() - {part.name for part in fields(ModelRecipe)})
+    if unknown:
+        raise ValueError(
+            f"{path} was written by a newer fusetrack: {', '.join(unknown)} is not known to this "
+            "one. Update fusetrack, or take another model"
+        )
+    lists = {key: tuple(value) for key, value in values.items() if isinstance(value, list)}
+    return ModelRecipe(**{**values, **lists})

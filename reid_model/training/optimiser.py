@@ -1,11 +1,15 @@
 """What is trained in which stage, and how fast."""
 
+import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 
-from torch import nn
+import torch
+from torch import Tensor, nn
+from torch.amp.grad_scaler import GradScaler
 from torch.optim import Adam
 
-from reid_model.training.recipe import Mode, Recipe
+from reid_model.training.recipe import Mode, Precision, Recipe, Stage1Recipe, Stage2Recipe
 
 #: Batch normalisations whose shift stays zero (CLIP-ReID, Li et al. 2023).
 _NEVER = ("model.neck_img.bias", "model.neck_proj.bias")
@@ -50,3 +54,81 @@ def set_rate(optimiser: Adam, rate: float) -> None:
     """Every group learns at ``rate`` times its factor from now on."""
     for group in optimiser.param_groups:
         group["lr"] = rate * group["factor"]
+
+
+def stage1_rate(epoch: int, recipe: Stage1Recipe) -> float:
+    """The learning rate of an epoch: a line up from ``warm_up_rate``, then a cosine down.
+
+    The cosine runs over all epochs, those of the warm-up too, and ends at ``final_rate``.
+    """
+    if epoch < recipe.warm_up_epochs:
+        rise = recipe.learning_rate - recipe.warm_up_rate
+        return recipe.warm_up_rate + rise * epoch / recipe.warm_up_epochs
+    swing = 0.5 * (1 + math.cos(math.pi * epoch / recipe.epochs))
+    return recipe.final_rate + (recipe.learning_rate - recipe.final_rate) * swing
+
+
+def stage2_rate(epoch: int, recipe: Stage2Recipe) -> float:
+    """The learning rate of an epoch: a line up, then a step down at each milestone."""
+    return recipe.learning_rate * stage2_factor(epoch, recipe)
+
+
+def stage2_factor(epoch: int, recipe: Stage2Recipe) -> float:
+    """What the base learning rate is multiplied by: ``w0 (1 - e / 10) + e / 10`` before epoch 10,
+    and ``decay`` once for every milestone up to ``e``, or a cosine that ends at its square.
+    """
+    factor = _fallen(epoch, recipe)
+    if epoch < recipe.warm_up_epochs:
+        done = epoch / recipe.warm_up_epochs
+        factor *= recipe.warm_up_factor * (1 - done) + done
+    return factor
+
+
+def _fallen(epoch: int, recipe: Stage2Recipe) -> float:
+    if recipe.fall == "steps":
+        return recipe.decay ** sum(milestone <= epoch for milestone in recipe.milestones)
+    lowest = recipe.decay**2
+    return lowest + (1 - lowest) * 0.5 * (1 + math.cos(math.pi * epoch / recipe.epochs))
+
+
+@dataclass(frozen=True, slots=True)
+class Descent:
+    """An optimiser, and where and in what precision it works.
+
+    ``scaler`` keeps small gradients alive in float16 and does nothing otherwise.
+    """
+
+    optimiser: Adam
+    scaler: GradScaler
+    device: str
+    precision: Precision
+
+    def autocast(self) -> torch.autocast:
+        """The context in which networks run; losses are computed outside it."""
+        return autocast(self.device, self.precision)
+
+    def step(self, loss: Tensor) -> None:
+        """One step down the gradient of ``loss``."""
+        self.optimiser.zero_grad(set_to_none=True)
+        self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+        self.scaler.step(self.optimiser)
+        self.scaler.update()
+
+
+def autocast(device: str, precision: Precision) -> torch.autocast:
+    """The context in which networks multiply in ``precision``."""
+    dtype = torch.float16 if precision == "float16" else torch.bfloat16
+    return torch.autocast(torch.device(device).type, dtype=dtype, enabled=precision != "float32")
+
+
+def new_scaler(device: str, precision: Precision) -> GradScaler:
+    """A scaler of gradients. Raises ValueError for float16 on the CPU."""
+    kind = torch.device(device).type
+    if precision == "float16" and kind == "cpu":
+        raise ValueError("precision float16 needs a GPU: use bfloat16 or float32 on the CPU")
+    return GradScaler(kind, enabled=precision == "float16")
+
+
+def placed(pictures: Tensor, device: str) -> Tensor:
+    """Pictures ``(B, 3, H, W)`` on the device, channels last: convolutions are fastest so."""
+    return pictures.to(device, non_blocking=True, memory_format=torch.channels_last)

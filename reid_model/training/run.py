@@ -17,14 +17,11 @@ from reid_model.networks.clip_text import ClipText
 from reid_model.networks.parameters import count_parameters
 from reid_model.training.checkpoint import load_checkpoint
 from reid_model.training.epochs import ANSWERS, batches_of, steps_of
-from reid_model.training.files import write_json, write_lines
-from reid_model.training.job import Job, Progress, Stopped
+from reid_model.training.files import save_model, write_json, write_lines
 from reid_model.training.measure import measure
-from reid_model.training.model_file import save_model
-from reid_model.training.optimiser import set_rate
+from reid_model.training.optimiser import set_rate, stage1_rate, stage2_rate
 from reid_model.training.recipe import Recipe
-from reid_model.training.schedule import stage1_rate, stage2_rate
-from reid_model.training.state import State, begin, resumed, save, to_stage2
+from reid_model.training.state import Job, Progress, State, Stopped, begin, resumed, save, to_stage2
 from reid_model.training.teachers import teacher_of
 
 

@@ -12,8 +12,8 @@ from torch import Tensor
 from reid_model.losses import image_to_text_contrast, text_to_image_contrast
 from reid_model.networks.clip_text import ClipText
 from reid_model.networks.prompts import PromptLearner
+from reid_model.training.optimiser import Descent
 from reid_model.training.parts import Parts
-from reid_model.training.precision import Descent
 from reid_model.training.recipe import Mode
 
 _TEXTS_AT_ONCE = 256

@@ -34,8 +34,8 @@ from pipeline.runtime.stopping import Stop, signals
 from pipeline.weights import weights_path
 from reid_model.data import READERS
 from reid_model.data.captions import read_captions
-from reid_model.training.job import Stopped
 from reid_model.training.recipe import Recipe
+from reid_model.training.state import Stopped
 
 START = "fused-compact"
 SETS = ("market1501", "cuhk01", "cuhk03")

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from trackers.boxes import areas, footpoints, intersections, iou
+from trackers.detections import areas, footpoints, intersections, iou
 
 
 def boxes(*rows: tuple[float, float, float, float]) -> np.ndarray:

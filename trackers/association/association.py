@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 
 from trackers.association.appearance import Strangers, similarity
-from trackers.association.assignment import assign, best_other, likeliest, moments
 from trackers.association.decision import (
     CONFIRMED,
     PROBABLE,
@@ -22,11 +21,10 @@ from trackers.association.decision import (
     log_odds,
     probability,
 )
-from trackers.association.identity import Identity
 from trackers.association.learned_topology import LearntWays
-from trackers.association.people import People
+from trackers.association.people import Identity, People
 from trackers.association.reassessment import SecondThoughts
-from trackers.association.scores import Scores
+from trackers.association.scores import Scores, assign, best_other, likeliest, moments
 from trackers.association.topology import Topology
 from trackers.tracklet import GROUND, Tracklet, TrackletKey
 

@@ -6,8 +6,8 @@ The rest of the site need not be looked at, so a decision costs the same on a la
 import math
 from collections.abc import Iterable, Iterator
 
-from trackers.association.identity import Identity
-from trackers.association.nearest_embeddings import Lookalikes
+from trackers.association.appearance import Lookalikes
+from trackers.association.people import Identity
 from trackers.association.topology import (
     Passage,
     Topology,

@@ -9,10 +9,9 @@ from bisect import bisect_left, insort
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 
-from trackers.association.corrections import Judged
+from trackers.association.appearance import Lookalikes
 from trackers.association.evidence import Evidence
-from trackers.association.nearest_embeddings import Lookalikes
-from trackers.association.partition import Partition
+from trackers.association.partition import Judged, Partition
 from trackers.association.people import People
 from trackers.association.topology import Topology
 from trackers.tracklet import Tracklet, TrackletKey

@@ -14,15 +14,16 @@ import numpy as np
 
 from trackers.association.association import Association, Decision, Rules
 from trackers.association.decision import PROBABLE, Clarity
-from trackers.association.memory import (
+from trackers.ground.following import Following, Point
+from trackers.ground.view import View
+from trackers.ground.walk_log import (
+    Piece,
+    WalkLog,
     following_memory,
     log_memory,
     remember_following,
     remembered_log,
 )
-from trackers.ground.following import Following, Point
-from trackers.ground.view import View
-from trackers.ground.walk_log import Piece, WalkLog
 from trackers.tracklet import GROUND, Tracklet, TrackletKey
 
 # What cameras see within this time is one moment.

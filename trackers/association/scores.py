@@ -5,12 +5,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
 
-from trackers.association.appearance import AMONG_FEW, AMONG_MANY, Strangers
+from trackers.association.appearance import AMONG_FEW, AMONG_MANY, Strangers, similarities
 from trackers.association.candidates import Candidates
 from trackers.association.decision import Rules
-from trackers.association.identity import Identity
-from trackers.association.similarities import similarities
+from trackers.association.motion import overlap_in_time
+from trackers.association.people import Identity
 from trackers.association.topology import Topology
 from trackers.tracklet import Tracklet
 
@@ -71,3 +73,56 @@ class Scores:
         said = np.isfinite(bounded)
         total = np.where(said, bounded, 0.0).sum(axis=1)
         return list((total / np.maximum(said.sum(axis=1), 1)).tolist())
+
+
+_IMPOSSIBLE = -1e6
+
+
+def assign(scores: NDArray[np.float64], alone: float) -> list[int | None]:
+    """For each row the column it takes, or None when it stays alone.
+
+    ``scores`` is ``(N, M)``, higher is better, -inf is forbidden; ``alone`` is the score of
+    staying alone, which a pair must exceed. The sum of scores is the largest possible, and no
+    column is taken twice.
+    """
+    rows, columns = scores.shape
+    if not rows or not columns:
+        return [None] * rows
+    if rows == 1:
+        best = int(scores[0].argmax())
+        return [best if scores[0, best] > alone else None]
+    # Each row brings a column of its own that means alone.
+    padded = np.full((rows, columns + rows), _IMPOSSIBLE)
+    padded[:, :columns] = np.where(scores > alone, scores, _IMPOSSIBLE)
+    padded[np.arange(rows), columns + np.arange(rows)] = alone
+    _, taken = linear_sum_assignment(padded, maximize=True)
+    return [int(column) if column < columns else None for column in taken]
+
+
+def best_other(scores: NDArray[np.float64], row: int, taken: list[int | None]) -> float:
+    """Log-odds of the most likely person that the tracklet of ``row`` did not get.
+
+    A person who went to another tracklet is only as likely as this one is better than that.
+    """
+    rivals = np.zeros(scores.shape[1])
+    for rival, column in enumerate(taken):
+        if column is not None:
+            rivals[column] = scores[rival, column]
+    return float((scores[row] - rivals).max(initial=-math.inf))
+
+
+def likeliest(scores: NDArray[np.float64], columns: int) -> list[int]:
+    """The columns ``(M,)`` of the best ``scores`` that are possible at all, in their order."""
+    best = np.argsort(-scores, kind="stable")[:columns]
+    return sorted(int(column) for column in best if scores[column] > -math.inf)
+
+
+def moments(tracklets: list[Tracklet]) -> list[list[Tracklet]]:
+    """Split tracklets of one camera, by start, so that those of a group are there together."""
+    groups: list[list[Tracklet]] = []
+    for tracklet in tracklets:
+        if groups and all(overlap_in_time(tracklet, other) for other in groups[-1]):
+            groups[-1].append(tracklet)
+        else:
+            groups.append([tracklet])
+    return groups

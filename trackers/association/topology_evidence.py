@@ -10,9 +10,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from trackers.association.appearance import AMONG_FEW, TRUST_PAIRS, Calibration, similarity
+from trackers.association.appearance import (
+    AMONG_FEW,
+    TRUST_PAIRS,
+    Calibration,
+    mean_look,
+    similarity,
+)
 from trackers.association.motion import overlap_in_time
-from trackers.association.nearest_embeddings import mean_look
 from trackers.tracklet import Tracklet, TrackletKey
 
 #: Who was not seen for longer is not looked for.

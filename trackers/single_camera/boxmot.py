@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trackers.detections import Detections
-from trackers.tracker_settings import (
+from trackers.single_camera.settings import (
     DEFAULT_TRACKER,
     TAKE_EMBEDDINGS,
     TRACKER_NAMES,

@@ -6,8 +6,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from trackers.boxes import footpoints
-from trackers.detections import Detections
+from trackers.detections import Detections, footpoints
 from trackers.ground.view import ground_points
 from trackers.tracklet import Tracklet
 

@@ -19,12 +19,10 @@ from reid_model.data.reid_set import ReidSet, class_labels
 from reid_model.networks.clip_resnet import ClipResNet
 from reid_model.networks.clip_text import ClipText
 from reid_model.training.captions import TextRecipe, caption_features, learn_and_measure
-from reid_model.training.files import write_json
-from reid_model.training.job import Progress, Stopped
-from reid_model.training.model_file import load_model
+from reid_model.training.files import load_model, load_text, save_text, write_json
 from reid_model.training.recipe import Recipe
 from reid_model.training.run import train
-from reid_model.training.text_file import load_text, save_text
+from reid_model.training.state import Progress, Stopped
 
 #: Name -> what the recipe's model has. The number of MSCSA modules is varied without TGI, whose
 #: training is the dearest by far.

@@ -11,7 +11,7 @@ from live_api import TOKEN, LiveApi
 from pipeline.api.auth import token_of
 from pipeline.api.server import is_local, listening
 from pipeline.config.load import check_config
-from pipeline.config_api import ApiConfig
+from pipeline.config.schema import ApiConfig
 from pipeline.errors import UserError
 
 ASKED = ["/cameras", "/cameras/gate", "/identities", "/identities/1/path", "/openapi.json", "/none"]

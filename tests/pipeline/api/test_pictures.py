@@ -110,7 +110,7 @@ def pictures(answer: httpx.Response) -> Iterator[tuple[float, bytes]]:
 def test_a_camera_without_a_node_shows_nothing(
     api: LiveApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipeline.api.viewing._FIRST_S", 0.2)
+    monkeypatch.setattr("pipeline.api.viewer._FIRST_S", 0.2)
     for name in ("snapshot.jpg", "preview.mjpeg"):
         answer = api.http.get(f"/cameras/hall/{name}")
         assert answer.status_code == 404

@@ -13,6 +13,7 @@ from builders import identity_sent, tracklet_sent, watermark
 from buses import FeedingBus, KilledError, MortalBus, send
 from pipeline.associator import service
 from pipeline.associator.service import AssociatorService
+from pipeline.bus.hold import Lease
 from pipeline.bus.keys import (
     ASSOCIATOR,
     IDENTITIES,
@@ -22,7 +23,6 @@ from pipeline.bus.keys import (
     stream_key,
     term_key,
 )
-from pipeline.bus.lease import Lease
 from pipeline.bus.messages import EndMessage, IdentityMessage, Message
 from pipeline.bus.streams import Bus, FencedError
 from trackers.association.appearance import Calibration, Line

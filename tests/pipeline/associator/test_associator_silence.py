@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from builders import tracklet_sent, watermark
 from buses import FeedingBus, Sent
 from pipeline.associator.service import AssociatorService
-from pipeline.associator.silence import Silence
+from pipeline.associator.watermarks import Silence
 from pipeline.bus.keys import ASSOCIATOR, IDENTITIES, RECORDER, TRACKLETS
 from pipeline.bus.messages import EndMessage, IdentityMessage, Message
 from pipeline.config.schema import SiteConfig

@@ -2,7 +2,7 @@ import logging
 
 import pytest
 
-from pipeline.associator.silence import Silence
+from pipeline.associator.watermarks import Silence
 
 
 class Watch:

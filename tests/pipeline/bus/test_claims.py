@@ -5,8 +5,7 @@ from contextlib import ExitStack, closing
 import pytest
 import redis
 
-from pipeline.bus.claims import Claims
-from pipeline.bus.hold import LEASE_S
+from pipeline.bus.hold import LEASE_S, Claims
 from pipeline.bus.keys import claim_key
 
 Opens = Callable[..., Claims]

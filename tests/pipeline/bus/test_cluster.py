@@ -13,8 +13,8 @@ from redis.crc import key_slot
 
 from builders import watermark
 from command_line import recorded_walk
+from pipeline.bus.hold import Lease
 from pipeline.bus.keys import ASSOCIATOR, TRACKLETS, run_key
-from pipeline.bus.lease import Lease
 from pipeline.bus.outbox import Outbox
 from pipeline.bus.retry import Patience
 from pipeline.bus.streams import Bus

@@ -6,9 +6,8 @@ import pytest
 import redis
 
 from pipeline.bus import hold as module
-from pipeline.bus.hold import LEASE_S
+from pipeline.bus.hold import LEASE_S, Lease
 from pipeline.bus.keys import lease_key
-from pipeline.bus.lease import Lease
 from pipeline.errors import UserError
 
 Opens = Callable[[], Lease]

@@ -15,6 +15,7 @@ from pipeline.bus import backpressure as room
 from pipeline.bus.connection import BusLostError
 from pipeline.bus.embedded_redis import EmbeddedServer
 from pipeline.bus.entries import Delivery, Outgoing
+from pipeline.bus.hold import Lease
 from pipeline.bus.keys import (
     ASSOCIATOR,
     GROUPS,
@@ -33,7 +34,6 @@ from pipeline.bus.keys import (
     stream_key,
     term_key,
 )
-from pipeline.bus.lease import Lease
 from pipeline.bus.messages import encode
 from pipeline.bus.streams import Bus, FencedError
 from pipeline.errors import UserError

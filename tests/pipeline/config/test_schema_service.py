@@ -1,8 +1,7 @@
 import pytest
 
 from pipeline.config.load import check_config
-from pipeline.config.schema import SiteConfig
-from pipeline.config_service import host_and_port
+from pipeline.config.schema import SiteConfig, host_and_port
 from pipeline.errors import UserError
 
 

@@ -3,7 +3,7 @@ import threading
 import pytest
 
 from pipeline.errors import UserError
-from pipeline.service.asking import Asking
+from pipeline.monitoring.web import Asking
 
 _PATIENCE_S = 10.0
 

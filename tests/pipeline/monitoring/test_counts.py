@@ -1,4 +1,4 @@
-from pipeline.service.counts import Histogram
+from pipeline.monitoring.watch import Histogram
 
 
 def test_nothing_yet() -> None:

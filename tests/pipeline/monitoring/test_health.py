@@ -1,6 +1,6 @@
 from pipeline.errors import UserError
 from pipeline.monitoring.watch import Watch
-from pipeline.service.health import why_not_alive, why_not_ready
+from pipeline.monitoring.web import why_not_alive, why_not_ready
 
 
 class Clock:

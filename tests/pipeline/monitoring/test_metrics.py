@@ -20,11 +20,11 @@ from pipeline.config.schema import LiveConfig, SiteConfig
 from pipeline.frame import Frame
 from pipeline.monitoring.progress import Tally
 from pipeline.monitoring.watch import Watch
+from pipeline.monitoring.web import watched
 from pipeline.node.node import Node
+from pipeline.node.perception import counted
 from pipeline.paths import config_folder
 from pipeline.runtime import workers as parts
-from pipeline.service.counted import counted
-from pipeline.service.opening import watched
 from pipeline.sources.camera_status import Life
 from pipeline.sources.decode_ahead import DecodeAhead
 from trackers.association.association import Decision

@@ -13,8 +13,7 @@ from pipeline.config.schema import SiteConfig, TrackerConfig
 from pipeline.errors import UserError
 from pipeline.frame import Frame
 from pipeline.node.camera import Camera, open_tracker, thumbnails_of, tracker_name
-from pipeline.node.crops import Crop
-from pipeline.node.thumbnails import Thumbnails
+from pipeline.node.crops import Crop, Thumbnails
 from pipeline.sources import RecordedFrame
 from trackers.single_camera.boxmot import SingleCameraTracker
 from trackers.single_camera.link import LinkTracker

@@ -9,7 +9,7 @@ import pytest
 from fakes import BOX, RED, found, scene
 from pipeline.bus.pictures import KINDS, Kind, Picture
 from pipeline.bus.streams import Bus
-from pipeline.config_api import ApiConfig
+from pipeline.config.schema import ApiConfig
 from pipeline.frame import Frame
 from pipeline.node.preview import Previews, Seen, encoded
 from pipeline.sources import RecordedFrame

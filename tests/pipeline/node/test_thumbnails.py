@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from pipeline.errors import UserError
-from pipeline.node.thumbnails import Thumbnails
+from pipeline.node.crops import Thumbnails
 
 NOBODY = np.zeros((0, 4), np.float32)
 

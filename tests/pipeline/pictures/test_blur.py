@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pipeline.config_privacy import Blur
+from pipeline.config.schema import Blur
 from pipeline.pictures.blur import blurred, people_within, regions_of
 
 Image = NDArray[np.uint8]

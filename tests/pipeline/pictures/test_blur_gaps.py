@@ -3,7 +3,7 @@
 import numpy as np
 import polars as pl
 
-from pipeline.privacy.blur_gaps import boxes_to_blur
+from pipeline.pictures.blur import boxes_to_blur
 
 
 def rows(*found: tuple[int, int, float]) -> pl.DataFrame:

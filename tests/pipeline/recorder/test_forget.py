@@ -18,8 +18,7 @@ from pipeline.config.schema import CameraConfig
 from pipeline.errors import UserError
 from pipeline.exports import FORMATS, export_run
 from pipeline.pictures.render import render_videos
-from pipeline.privacy.forget_video import cover_in_videos
-from pipeline.recorder.forget import find, forget, remove_leftovers
+from pipeline.recorder.forget import cover_in_videos, find, forget, remove_leftovers
 from pipeline.recorder.forgotten import Part
 from pipeline.report import write_report
 from pipeline.run_directory import rewriting

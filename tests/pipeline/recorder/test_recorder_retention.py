@@ -10,7 +10,7 @@ from builders import camera_sent, observations_sent
 from buses import FeedingBus, Sent
 from pipeline.bus.keys import IDENTITIES, OBSERVATIONS
 from pipeline.bus.messages import EndMessage
-from pipeline.config_privacy import RetentionConfig
+from pipeline.config.schema import RetentionConfig
 from pipeline.recorder.recorder import Recorder
 from pipeline.run_directory.reader import RunDirectory
 from real_recordings import new_run, ticking

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 from builders import Observation, camera, make_run
-from pipeline.config_privacy import RetentionConfig
+from pipeline.config.schema import RetentionConfig
 from pipeline.recorder.retention import Retention, RunClock, time_in
 from pipeline.run_directory import rewriting, segments
 from pipeline.run_directory.reader import RunDirectory

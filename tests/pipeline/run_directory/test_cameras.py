@@ -5,7 +5,7 @@ import pytest
 
 from builders import camera
 from pipeline.errors import UserError
-from pipeline.run_directory.cameras import read_cameras, write_cameras
+from pipeline.run_directory.progress import read_cameras, write_cameras
 
 
 def test_cameras_come_back_by_name(tmp_path: Path) -> None:

@@ -3,8 +3,7 @@ from pathlib import Path
 import pytest
 
 from builders import camera, make_run
-from pipeline.run_directory.reader import RunDirectory
-from pipeline.summary import people
+from pipeline.run_directory.reader import RunDirectory, people
 
 BOX = (1.0, 2.0, 3.0, 4.0)
 

@@ -33,8 +33,7 @@ from pipeline.node.changes import Changes, opened
 from pipeline.node.node import Node
 from pipeline.opening import association_of, check_settings, open_sources
 from pipeline.run_directory.schema import Camera
-from pipeline.runtime.reload import Reload, SiteFile
-from pipeline.site_changes import Difference
+from pipeline.runtime.reload import Difference, Reload, SiteFile
 from rtsp_cameras import Cameras, clip_mount, h264_clip, why_no_server
 from trackers.detections import Detections
 

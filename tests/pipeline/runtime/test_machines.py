@@ -19,8 +19,7 @@ from builders import watermark
 from buses import send
 from machines import Machine, Machines, by_lines, by_namespaces
 from pipeline.associator.checkpoint import progress_of
-from pipeline.bus.claims import Claims
-from pipeline.bus.hold import LEASE_S
+from pipeline.bus.hold import LEASE_S, Claims
 from pipeline.bus.keys import TRACKLETS, claim_key, term_key
 from pipeline.bus.outbox import sent_by
 from pipeline.bus.streams import Bus

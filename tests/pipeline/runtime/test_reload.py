@@ -9,8 +9,7 @@ import pytest
 from pipeline.config.load import load_config
 from pipeline.config.schema import SiteConfig
 from pipeline.errors import UserError
-from pipeline.runtime.reload import Reload, SiteFile, reloading
-from pipeline.site_changes import Difference
+from pipeline.runtime.reload import Difference, Reload, SiteFile, reloading
 
 GATE = "cameras: {gate: {source: 'rtsp://bob:secret@h/1'}}\n"
 BOTH = "cameras: {gate: {source: 'rtsp://bob:secret@h/1'}, yard: {source: 'rtsp://h/2'}}\n"

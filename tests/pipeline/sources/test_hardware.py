@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.config.schema import CameraConfig
 from pipeline.sources import open_source
-from pipeline.sources.hardware import accelerator, why_not
+from pipeline.sources.decoding import accelerator, why_not
 from pipeline.sources.live import LiveSource
 from videos import make_video, read_index
 

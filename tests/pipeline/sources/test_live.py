@@ -21,8 +21,7 @@ from pipeline.config.schema import CameraConfig, LiveConfig
 from pipeline.errors import UserError
 from pipeline.sources import open_source
 from pipeline.sources.connection import address_of
-from pipeline.sources.live import LiveSource
-from pipeline.sources.probing import probe
+from pipeline.sources.live import LiveSource, probe
 from videos import make_video, picture, read_index
 
 _MJPEG_FRAMES = 8

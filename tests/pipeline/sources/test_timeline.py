@@ -3,7 +3,7 @@
 import pytest
 
 from pipeline.config.schema import CameraConfig
-from pipeline.sources.timeline import RESET_S, STEP_S, Timeline, start_of
+from pipeline.sources.clock import RESET_S, STEP_S, Timeline, start_of
 
 CAMERA = CameraConfig(source="a.mp4")
 

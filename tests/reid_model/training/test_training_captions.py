@@ -18,7 +18,7 @@ from reid_model.training.captions import (
     learn_and_measure,
     learn_captions,
 )
-from reid_model.training.job import Stopped
+from reid_model.training.state import Stopped
 from reid_toys import write_toy_set
 
 pytest.importorskip("open_clip")

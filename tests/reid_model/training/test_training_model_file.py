@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from reid_model.similarity import SimilarityFit, SimilarityLine
-from reid_model.training.model_file import (
+from reid_model.training.files import (
     load_model,
     load_similarity,
     save_model,

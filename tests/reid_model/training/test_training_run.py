@@ -19,7 +19,6 @@ from reid_model.data.folder import read_folder
 from reid_model.embedder import Embedder, EmbedderSpec
 from reid_model.networks.clip_text import ClipText
 from reid_model.training.checkpoint import load_checkpoint, save_checkpoint
-from reid_model.training.job import Progress
 from reid_model.training.recipe import (
     AugmentRecipe,
     Recipe,
@@ -28,6 +27,7 @@ from reid_model.training.recipe import (
     TeachingRecipe,
 )
 from reid_model.training.run import train
+from reid_model.training.state import Progress
 from reid_toys import toy_model, toy_recipe, toy_text_encoder, write_toy_set
 
 

@@ -2,8 +2,8 @@ import math
 
 import pytest
 
+from reid_model.training.optimiser import stage1_rate, stage2_factor, stage2_rate
 from reid_model.training.recipe import Stage1Recipe, Stage2Recipe
-from reid_model.training.schedule import stage1_rate, stage2_factor, stage2_rate
 
 
 @pytest.mark.parametrize(

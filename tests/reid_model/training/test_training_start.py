@@ -8,11 +8,11 @@ import torch
 
 from reid_model.data.folder import read_folder
 from reid_model.data.reid_set import ReidSet
-from reid_model.training.model_file import save_model
+from reid_model.training.files import save_model
 from reid_model.training.parts import Parts, build_encoder, build_parts, new_model
 from reid_model.training.recipe import ModelRecipe, Stage2Recipe
 from reid_model.training.run import train
-from reid_model.training.start import set_out_from, start_of
+from reid_model.training.warm_start import set_out_from, start_of
 from reid_toys import toy_model, toy_recipe, write_toy_set
 
 BEFORE = toy_model(texts=False, text_guidance=False, mscsa_modules=0)

@@ -6,8 +6,7 @@ import torch
 from builders_keras import keras_weights
 from reid_model.networks.clip_resnet import ClipResNet
 from reid_model.training.keras_resnet import stages
-from reid_model.training.narrowing import narrowed, strongest_of_stem
-from reid_model.training.warm_start import warm_start
+from reid_model.training.warm_start import narrowed, strongest_of_stem, warm_start
 
 LAYERS = (3, 4, 6, 3)
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from builders_trackers import make_tracklet
-from trackers.association.assignment import assign, best_other, likeliest, moments
+from trackers.association.scores import assign, best_other, likeliest, moments
 
 
 def _total(scores, taken, alone):

@@ -3,7 +3,7 @@
 import pytest
 
 from builders_trackers import make_tracklet
-from trackers.association.co_occurrence import Presence
+from trackers.association.people import Presence
 
 
 def test_nobody_was_there() -> None:

@@ -3,8 +3,8 @@
 import pytest
 
 from builders_trackers import make_people, make_tracklet
-from trackers.association.corrections import Judged, corrections
 from trackers.association.decision import log_odds
+from trackers.association.partition import Judged, corrections
 
 A1, A2 = ("a", 1), ("a", 2)
 SURE = log_odds(0.9)

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from builders_trackers import make_tracklet
-from trackers.association.identity import Identity
-from trackers.association.merging import merge_identities
+from trackers.association.people import Identity
+from trackers.association.reassessment import merge_identities
 
 
 def _identities(*sizes):

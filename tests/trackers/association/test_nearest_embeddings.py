@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from builders_trackers import look
-from trackers.association.nearest_embeddings import Lookalikes, mean_look
+from trackers.association.appearance import Lookalikes, mean_look
 
 
 def _rows(*degrees):

@@ -6,7 +6,7 @@ from builders_trackers import make_people, make_rules, make_tracklet
 from trackers.association.appearance import Strangers
 from trackers.association.association import Association
 from trackers.association.evidence import Evidence
-from trackers.association.refinement import latest, margins_without_ways, may_be_judged, refine
+from trackers.association.reassessment import latest, margins_without_ways, may_be_judged, refine
 from trackers.association.scores import Scores
 from trackers.association.topology import Topology, topology_of
 

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from trackers.association.appearance import similarity
-from trackers.association.similarities import similarities
+from trackers.association.appearance import similarities, similarity
 
 
 def vectors(count: int, seed: int) -> NDArray[np.float32]:

@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from trackers.crop_quality import (
+from trackers.single_camera.crops import (
     AT_BORDER,
     BLURRED,
     aspect_factor,
