@@ -21,8 +21,9 @@ from trackers.association.decision import (
     log_odds,
     probability,
 )
+from trackers.association.identity import Identity
 from trackers.association.learned_topology import LearntWays
-from trackers.association.people import Identity, People
+from trackers.association.people import People
 from trackers.association.reassessment import SecondThoughts
 from trackers.association.scores import Scores, assign, best_other, likeliest, moments
 from trackers.association.topology import Topology

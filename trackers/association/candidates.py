@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterable, Iterator
 
 from trackers.association.appearance import Lookalikes
-from trackers.association.people import Identity
+from trackers.association.identity import Identity
 from trackers.association.topology import (
     Passage,
     Topology,

@@ -8,8 +8,9 @@ from itertools import combinations
 from trackers.association.decision import Clarity, Decision, Rules, log_odds
 from trackers.association.evidence import Evidence
 from trackers.association.global_solution import solve
+from trackers.association.identity import Identity
 from trackers.association.partition import Judged, Partition, corrections
-from trackers.association.people import Identity, People
+from trackers.association.people import People
 from trackers.association.scores import Scores
 from trackers.association.topology import Topology
 from trackers.tracklet import Tracklet, TrackletKey

@@ -11,8 +11,8 @@ from scipy.optimize import linear_sum_assignment
 from trackers.association.appearance import AMONG_FEW, AMONG_MANY, Strangers, similarities
 from trackers.association.candidates import Candidates
 from trackers.association.decision import Rules
+from trackers.association.identity import Identity
 from trackers.association.motion import overlap_in_time
-from trackers.association.people import Identity
 from trackers.association.topology import Topology
 from trackers.tracklet import Tracklet
 

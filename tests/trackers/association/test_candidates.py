@@ -7,8 +7,8 @@ import pytest
 from builders_trackers import make_calibration, make_tracklet
 from trackers.association.association import Association, Rules
 from trackers.association.candidates import Candidates
+from trackers.association.identity import Identity
 from trackers.association.motion import Limits
-from trackers.association.people import Identity
 from trackers.association.topology import Topology, topology_of
 
 # Far apart but for b and c, which overlap.

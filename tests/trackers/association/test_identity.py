@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from builders_trackers import make_tracklet
+from trackers.association.identity import Identity
 from trackers.association.motion import Limits, motion_evidence
-from trackers.association.people import Identity
 
 LIMITS = Limits(max_speed=2.0, max_ground_distance=1.5)
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from builders_trackers import make_tracklet
-from trackers.association.people import Identity
+from trackers.association.identity import Identity
 from trackers.association.reassessment import merge_identities
 
 
