@@ -31,7 +31,8 @@ from pipeline.bus.messages import (
 from pipeline.bus.order import InOrder, advance
 from pipeline.bus.streams import Bus
 from pipeline.monitoring.watch import Watch
-from pipeline.recorder.forgotten import Forgotten, Part
+from pipeline.recorder.forgotten import Forgotten
+from pipeline.run_directory.schema import Part
 from trackers.association.association import Decision
 from trackers.association.ground_association import GroundAssociation
 from trackers.tracklet import GROUND, TrackletKey

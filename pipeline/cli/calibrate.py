@@ -27,7 +27,7 @@ def calibrate(
     """
     from pipeline.calibration.fit import LEAST, as_yaml, fit_homography, read_pairs
     from pipeline.calibration.picture import check_name, draw_ground, first_picture, write_picture
-    from pipeline.node.camera import view_of
+    from pipeline.config.views import view_of
     from trackers.ground.view import ground_to_image
 
     config = load_config(site)

@@ -8,7 +8,8 @@ import typer
 
 from pipeline.config.schema import SiteConfig
 from pipeline.monitoring import logs
-from pipeline.runtime.reload import SiteFile, is_live
+from pipeline.runtime.reload import SiteFile
+from pipeline.sources.source_kinds import is_live
 
 MetricsOption = Annotated[
     str | None,

@@ -14,8 +14,8 @@ from pipeline.bus.streams import Bus
 from pipeline.config.schema import SiteConfig
 from pipeline.errors import UserError
 from pipeline.monitoring.logs import add_about
-from pipeline.runtime.reload import live_cameras
 from pipeline.sources.decode_ahead import DecodeAhead
+from pipeline.sources.source_kinds import live_cameras
 from trackers.association.association import Decision
 
 #: Seconds from the capture of a frame to what became of it.

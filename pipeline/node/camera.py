@@ -14,27 +14,22 @@ from pipeline.bus.messages import (
     pack,
     tracklet_message,
 )
-from pipeline.config.schema import Blur, SiteConfig, TrackerConfig
-from pipeline.errors import UserError, unknown_name
+from pipeline.config.schema import Blur, SiteConfig
+from pipeline.config.views import view_of
 from pipeline.frame import Frame
 from pipeline.node.batching import AnyFrame
 from pipeline.node.crops import Crop, Thumbnails, crop_of, qualities
+from pipeline.node.open_tracker import open_tracker
 from pipeline.sources import Source
 from trackers.detections import Detections
-from trackers.ground.view import View, ground_to_image, view_of_homography
-from trackers.single_camera.boxmot import DEFAULT_TRACKER, TRACKER_NAMES, SingleCameraTracker
+from trackers.ground.view import ground_to_image
 from trackers.single_camera.crops import Chosen, CropChoice
-from trackers.single_camera.link import LinkTracker
 from trackers.single_camera.track_log import Exemplar, TrackLog
 from trackers.tracklet import Tracklet
 
 # A track is closed a little later than its tracker gives it up.
 _CLOSE_AFTER = 1.2
 _DEFAULT_FPS = 25.0
-#: The tracker that is not boxmot's, and the choice by frames a second.
-LINK, AUTO = "link", "auto"
-# With fewer frames a second the boxes of one person hardly overlap.
-_FEW_FPS = 8.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -180,47 +175,6 @@ class Camera:
             if self._choice.wants(track_id, quality):
                 crop = crop_of(tracked, row, image)
                 self._choice.offer(track_id, timestamp, quality, crop)
-
-
-def tracker_name(config: TrackerConfig, fps: float) -> str:
-    """The tracker to take for ``fps``: the one that is named, or for auto the one that suits.
-
-    Options are those of boxmot's default tracker, so they choose it.
-    """
-    if config.name != AUTO:
-        return config.name
-    return LINK if 0 < fps < _FEW_FPS and not config.options else DEFAULT_TRACKER
-
-
-def open_tracker(config: TrackerConfig, fps: float) -> SingleCameraTracker | LinkTracker:
-    """The single-camera tracker of ``config``. Raises UserError for a wrong name or option."""
-    name = tracker_name(config, fps)
-    if name == LINK:
-        if config.options:
-            raise UserError(f"tracker {LINK} has no options, got {', '.join(config.options)}")
-        return LinkTracker(buffer_s=config.buffer_s)
-    if name not in TRACKER_NAMES:
-        raise unknown_name("tracker", name, [AUTO, LINK, *TRACKER_NAMES])
-    try:
-        return SingleCameraTracker(
-            name,
-            buffer_s=config.buffer_s,
-            fps=fps,
-            use_embeddings=config.embeddings,
-            options=config.options,
-        )
-    except ValueError as error:
-        raise UserError(f"tracker: {error}") from error
-
-
-def view_of(config: SiteConfig, camera_id: str) -> View | None:
-    """How a camera sees the ground, None when it is not calibrated."""
-    calibration = config.cameras[camera_id].calibration
-    if calibration is None:
-        return None
-    if calibration.homography is not None:
-        return view_of_homography(np.array(calibration.homography, np.float64))
-    return View(np.array(calibration.projection, np.float64))
 
 
 def _observations(camera_id: str, rows: list[_Rows]) -> ObservationsMessage:

@@ -1,14 +1,10 @@
 """What is to change in a running node: put by who reads the site's file, taken by the node."""
 
-import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from threading import Event
 
 from pipeline.config.schema import SiteConfig
-from pipeline.opening import open_live_sources
-from pipeline.runtime.reload import Difference
 from pipeline.sources import Source
 
 
@@ -24,15 +20,6 @@ class Change:
     opened: tuple[Source, ...]
     moment: float
     done: Event = field(default_factory=Event)
-
-
-def opened(found: Difference, clock: Callable[[], float] = time.time) -> Change:
-    """The change that makes ``found`` true, its cameras called once; ``clock`` gives seconds UTC.
-
-    Raises UserError for an address that cannot be a camera's.
-    """
-    sources = open_live_sources(found.config, found.opened)
-    return Change(found.config, found.closed, tuple(sources), clock())
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,10 @@ from pipeline.bus.outbox import Outbox
 from pipeline.bus.retry import Patience
 from pipeline.bus.streams import Bus
 from pipeline.config.schema import SiteConfig
+from pipeline.config.views import view_of
 from pipeline.monitoring.watch import Watch
 from pipeline.node.batching import AnyFrame, Schedule
-from pipeline.node.camera import Camera, thumbnails_of, view_of
+from pipeline.node.camera import Camera, thumbnails_of
 from pipeline.node.camera_stream import Channel
 from pipeline.node.changes import Change, Changes
 from pipeline.node.event_time import is_in_time, parts_of, pass_live_time, pass_time

@@ -12,20 +12,23 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import polars as pl
 import pyarrow as pa
 
+from pipeline.bus.messages import ForgetMessage
 from pipeline.config.schema import CameraConfig
 from pipeline.errors import UserError
 from pipeline.frame import Frame
 from pipeline.pictures.blur import Boxes, boxes_to_blur
 from pipeline.pictures.render import Image, cover_people
 from pipeline.pictures.video import write_video
-from pipeline.recorder.forgotten import Forgotten, Part
+from pipeline.recorder.forgotten import Forgotten
 from pipeline.run_directory import schema
 from pipeline.run_directory.reader import RunDirectory
 from pipeline.run_directory.rewriting import Removed, remove_all, remove_derived, rewrite_all
+from pipeline.run_directory.schema import Part
 from pipeline.sources import open_source
 from trackers.tracklet import TrackletKey
 
@@ -255,3 +258,37 @@ def _covered(
         if key in hidden:
             image = cover_people(image, hidden[key], labels.get(key, ()))
         yield frame.timestamp, image
+
+
+class Answer(msgspec.Struct):
+    """What a recorder removed, or why it could not find anything."""
+
+    removed: dict[str, int] = {}
+    fault: str = ""
+
+
+def forget_recorded(folder: Path, asked: ForgetMessage) -> tuple[Answer, list[Part]]:
+    """What a recorder does when somebody is to be forgotten; all before ``asked`` is on disk.
+
+    Returns its answer, and the parts of tracks of which something may still come. Raises OSError,
+    and UserError for a damaged run directory.
+    """
+    run = RunDirectory(folder)
+    before = math.nextafter(asked.at, math.inf)
+    known = _tracks(run)
+    # Somebody took them out of the folder while nobody recorded.
+    unknown = [Part(*key, before=before) for key in asked.tracks if key not in known]
+    try:
+        person = find(run, asked.global_id)
+    except UserError as error:
+        if not unknown:
+            return Answer(fault=str(error)), []
+        person = Person(asked.global_id, [])
+    parts = [*(part.until(before) for part in person.parts), *unknown]
+    removed = forget(run, Person(person.global_id, [*person.parts, *unknown], person.shared))
+    return Answer(dict(removed)), parts
+
+
+def _tracks(run: RunDirectory) -> set[TrackletKey]:
+    rows = run.identities().select("camera_id", "track_id").unique().iter_rows()
+    return {(camera_id, track_id) for camera_id, track_id in rows}

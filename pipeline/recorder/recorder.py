@@ -31,6 +31,7 @@ from pipeline.bus.streams import Bus
 from pipeline.config.schema import RetentionConfig
 from pipeline.errors import UserError
 from pipeline.monitoring.watch import Watch
+from pipeline.recorder.forget import forget_recorded
 from pipeline.recorder.forgotten import Forgotten
 from pipeline.recorder.retention import Retention, RunClock
 from pipeline.recorder.rows import observations_table, rows_of
@@ -42,7 +43,6 @@ from pipeline.run_directory.progress import (
 )
 from pipeline.run_directory.rewriting import Removed, told
 from pipeline.run_directory.segments import last_position, next_number, write_segment
-from pipeline.runtime.forget_request import forget_recorded
 
 _BLOCK_S = 0.2
 # Once no more will come: is there anything left?

@@ -10,9 +10,8 @@ import yaml
 from pipeline.config.schema import SiteConfig
 from pipeline.errors import UserError
 from pipeline.run_directory.durable import replacing
-from pipeline.runtime.reload import is_live
 from pipeline.sources.redact import redact
-from pipeline.sources.source_kinds import exists, is_glob, kind_of
+from pipeline.sources.source_kinds import exists, is_glob, is_live, kind_of
 
 
 def prepare(out: Path, config: SiteConfig, *, resume: bool = False) -> None:

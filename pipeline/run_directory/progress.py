@@ -6,9 +6,8 @@ from pathlib import Path
 import msgspec
 
 from pipeline.errors import UserError
-from pipeline.recorder.forgotten import Part
 from pipeline.run_directory.durable import replacing
-from pipeline.run_directory.schema import Camera
+from pipeline.run_directory.schema import Camera, Part
 
 _NAME = "recorder.json"
 

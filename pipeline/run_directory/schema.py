@@ -1,7 +1,12 @@
 """Columns of the run directory's tables and the record of a camera."""
 
 import msgspec
+import numpy as np
 import pyarrow as pa
+from msgspec.structs import replace
+from numpy.typing import NDArray
+
+from trackers.tracklet import TrackletKey
 
 #: One row a person a frame. Boxes are xyxy pixels, timestamp is seconds UTC, ground is metres.
 OBSERVATIONS = pa.schema(
@@ -76,3 +81,32 @@ class Camera(msgspec.Struct, frozen=True):
     detail: str = ""
     dropped: int = 0
     removed: float | None = None
+
+
+Mask = NDArray[np.bool_]
+
+
+class Part(msgspec.Struct, frozen=True):
+    """What a track shows from ``first`` (None: its start) until just before ``before`` (None: its
+    end), seconds UTC.
+    """
+
+    camera_id: str
+    track_id: int
+    first: float | None = None
+    before: float | None = None
+
+    @property
+    def key(self) -> TrackletKey:
+        """Camera and track id."""
+        return self.camera_id, self.track_id
+
+    def until(self, before: float) -> "Part":
+        """This part as far as it is earlier than ``before``."""
+        return replace(self, before=before if self.before is None else min(self.before, before))
+
+    def covers(self, times: NDArray[np.float64]) -> Mask:
+        """Which of the times are in it."""
+        first = -np.inf if self.first is None else self.first
+        before = np.inf if self.before is None else self.before
+        return np.asarray((times >= first) & (times < before))

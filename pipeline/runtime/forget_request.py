@@ -1,6 +1,5 @@
 """Forgetting a person for good: in the run directory, and in the site where that is at work."""
 
-import math
 import threading
 import time
 from collections import Counter
@@ -12,11 +11,11 @@ from typing import TypeVar
 
 import msgspec
 
-from pipeline.bus.messages import ForgetMessage
 from pipeline.bus.streams import Bus
 from pipeline.config.schema import RetentionConfig
 from pipeline.errors import UserError
 from pipeline.recorder.forget import (
+    Answer,
     Person,
     cover_in_videos,
     find,
@@ -24,46 +23,15 @@ from pipeline.recorder.forget import (
     remove_leftovers,
     videos_of,
 )
-from pipeline.recorder.forgotten import Part
 from pipeline.recorder.retention import Retention, time_in
 from pipeline.run_directory.durable import BusyError, only_writer
 from pipeline.run_directory.progress import Progress, read_progress
 from pipeline.run_directory.reader import RunDirectory
 from pipeline.run_directory.rewriting import Removed
-from trackers.tracklet import TrackletKey
 
 _POLL_S = 0.1
 
 T = TypeVar("T")
-
-
-class Answer(msgspec.Struct):
-    """What a recorder removed, or why it could not find anything."""
-
-    removed: dict[str, int] = {}
-    fault: str = ""
-
-
-def forget_recorded(folder: Path, asked: ForgetMessage) -> tuple[Answer, list[Part]]:
-    """What a recorder does when somebody is to be forgotten; all before ``asked`` is on disk.
-
-    Returns its answer, and the parts of tracks of which something may still come. Raises OSError,
-    and UserError for a damaged run directory.
-    """
-    run = RunDirectory(folder)
-    before = math.nextafter(asked.at, math.inf)
-    known = _tracks(run)
-    # Somebody took them out of the folder while nobody recorded.
-    unknown = [Part(*key, before=before) for key in asked.tracks if key not in known]
-    try:
-        person = find(run, asked.global_id)
-    except UserError as error:
-        if not unknown:
-            return Answer(fault=str(error)), []
-        person = Person(asked.global_id, [])
-    parts = [*(part.until(before) for part in person.parts), *unknown]
-    removed = forget(run, Person(person.global_id, [*person.parts, *unknown], person.shared))
-    return Answer(dict(removed)), parts
 
 
 def ask_site(
@@ -112,11 +80,6 @@ def _silence(bus: Bus, global_id: int, timeout_s: float) -> str:
         f"identity {global_id} is not forgotten yet: it will be as soon as one is at work. "
         "Expected a site that runs; look at it and ask again"
     )
-
-
-def _tracks(run: RunDirectory) -> set[TrackletKey]:
-    rows = run.identities().select("camera_id", "track_id").unique().iter_rows()
-    return {(camera_id, track_id) for camera_id, track_id in rows}
 
 
 @dataclass(frozen=True, slots=True)

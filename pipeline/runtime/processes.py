@@ -46,10 +46,12 @@ def run_node(
 
     Live cameras come and go with ``file``, where ``config`` came from.
     """
-    from pipeline.node.changes import Changes, opened
+    from pipeline.node.changes import Changes
     from pipeline.node.node import Node
     from pipeline.node.perception import counted
-    from pipeline.opening import check_settings, open_models, open_sources
+    from pipeline.runtime.assemble import check_settings, open_models
+    from pipeline.runtime.reload import opened
+    from pipeline.sources.open import open_sources
 
     watch = watch or Watch(config)
     with watch.loading():

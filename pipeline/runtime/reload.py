@@ -3,6 +3,7 @@
 import hashlib
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,7 +11,9 @@ from pathlib import Path
 
 from pipeline.config.schema import CameraConfig, SiteConfig, Way
 from pipeline.errors import UserError
-from pipeline.sources.source_kinds import kind_of
+from pipeline.node.changes import Change
+from pipeline.sources.open import open_live_sources
+from pipeline.sources.source_kinds import _is_live
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,16 +44,6 @@ class Difference:
         return "; ".join(f"{kind} {', '.join(them)}" for kind, them in names.items() if them)
 
 
-def live_cameras(config: SiteConfig) -> list[str]:
-    """The cameras whose timestamps are about now, by what their sources look like."""
-    return [name for name, camera in config.cameras.items() if _is_live(camera)]
-
-
-def is_live(config: SiteConfig) -> bool:
-    """Whether cameras may come and go: any is live, or there is none yet."""
-    return not config.cameras or bool(live_cameras(config))
-
-
 def difference(now: SiteConfig, wanted: SiteConfig) -> Difference:
     """What to do to a site that runs as ``now`` for it to be as ``wanted``."""
     before, after = now.cameras, wanted.cameras
@@ -79,10 +72,6 @@ def _others(now: SiteConfig, wanted: SiteConfig, ways: list[Way]) -> list[str]:
 def _can_change(before: CameraConfig | None, after: CameraConfig | None) -> bool:
     """Recordings are played in one order of time from the start on: none can come or go."""
     return all(_is_live(camera) for camera in (before, after) if camera is not None)
-
-
-def _is_live(camera: CameraConfig) -> bool:
-    return camera.source is not None and kind_of(camera.source) in ("url", "webcam")
 
 
 _POLL_S = 1.0
@@ -206,3 +195,12 @@ def reloading(reload: Reload, asked: threading.Event) -> Iterator[None]:
         done.set()
         asked.set()
         thread.join()
+
+
+def opened(found: Difference, clock: Callable[[], float] = time.time) -> Change:
+    """The change that makes ``found`` true, its cameras called once; ``clock`` gives seconds UTC.
+
+    Raises UserError for an address that cannot be a camera's.
+    """
+    sources = open_live_sources(found.config, found.opened)
+    return Change(found.config, found.closed, tuple(sources), clock())

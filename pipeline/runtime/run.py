@@ -12,16 +12,17 @@ from pipeline.config.schema import SiteConfig
 from pipeline.errors import UserError
 from pipeline.monitoring.progress import Tally
 from pipeline.monitoring.watch import Watch
-from pipeline.node.changes import Changes, opened
+from pipeline.node.changes import Changes
 from pipeline.node.node import Node
 from pipeline.node.perception import counted
-from pipeline.opening import check_settings, open_models, open_sources
 from pipeline.pictures.render import check_readable
 from pipeline.run_directory.preparing import keep_current, prepare
 from pipeline.run_directory.reader import RunDirectory
 from pipeline.runtime import workers as parts
-from pipeline.runtime.reload import Difference, SiteFile, following
+from pipeline.runtime.assemble import check_settings, open_models
+from pipeline.runtime.reload import Difference, SiteFile, following, opened
 from pipeline.runtime.stopping import Stop
+from pipeline.sources.open import open_sources
 
 _REDIS_RESTARTS = 5
 

@@ -23,8 +23,8 @@ from pipeline.monitoring.watch import Watch
 from pipeline.recorder.recorder import Recorder
 from pipeline.run_directory.durable import only_writer
 from pipeline.run_directory.progress import Progress, read_progress, write_progress
-from pipeline.runtime.reload import live_cameras
 from pipeline.sources.redact import redact
+from pipeline.sources.source_kinds import live_cameras
 
 _STANDBY_POLL_S = 0.5
 
@@ -65,9 +65,9 @@ def _associate_in_turn(
     watch: Watch,
 ) -> None:
     # The libraries behind the networks load in seconds: only who needs them waits for them.
+    from pipeline.associator.open import association_of
     from pipeline.associator.service import AssociatorService
     from pipeline.associator.watermarks import Silence
-    from pipeline.opening import association_of
 
     told, association = False, association_of(config)
     while not stop.is_set() and bus.run() == run:

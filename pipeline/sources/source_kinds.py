@@ -6,6 +6,8 @@ import re
 from pathlib import Path
 from typing import Literal
 
+from pipeline.config.schema import CameraConfig, SiteConfig
+
 Kind = Literal["url", "webcam", "recorded", "pictures", "video"]
 
 PICTURE_SUFFIXES = frozenset(
@@ -54,3 +56,17 @@ def exists(path: Path) -> bool:
 def clean_name(text: str) -> str:
     """``text`` with every character outside A-Z, a-z, 0-9, ``_``, ``.`` and ``-`` as ``_``."""
     return re.sub(r"[^A-Za-z0-9_.-]", "_", text)
+
+
+def live_cameras(config: SiteConfig) -> list[str]:
+    """The cameras whose timestamps are about now, by what their sources look like."""
+    return [name for name, camera in config.cameras.items() if _is_live(camera)]
+
+
+def is_live(config: SiteConfig) -> bool:
+    """Whether cameras may come and go: any is live, or there is none yet."""
+    return not config.cameras or bool(live_cameras(config))
+
+
+def _is_live(camera: CameraConfig) -> bool:
+    return camera.source is not None and kind_of(camera.source) in ("url", "webcam")

@@ -28,8 +28,8 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from pipeline.associator.open import association_of
 from pipeline.config.schema import ReidConfig, SiteConfig
-from pipeline.opening import association_of
 from pipeline.reid.embedding import similarity_calibration
 from simulation.clustering import Clustering
 from simulation.people import people_of_a_day

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
+from pipeline.associator.open import association_of
 from pipeline.config.schema import ReidConfig, SiteConfig
-from pipeline.opening import association_of
 from pipeline.reid.embedding import similarity_calibration
 from simulation.people import Tracks, people_of_a_day
 from simulation.replay import idf1_of, replay

@@ -9,6 +9,7 @@ import pytest
 
 from builders import tracklet_sent, watermark
 from buses import FeedingBus, KilledError, MortalBus, Sent, send
+from pipeline.associator.open import association_of
 from pipeline.associator.service import AssociatorService
 from pipeline.bus.keys import ASSOCIATOR, IDENTITIES, RECORDER, TRACKLETS
 from pipeline.bus.messages import (
@@ -21,7 +22,6 @@ from pipeline.bus.messages import (
 )
 from pipeline.bus.streams import Bus
 from pipeline.config.load import check_config
-from pipeline.opening import association_of
 from trackers.ground.view import view_of_homography
 
 RED, BLUE = (1.0, 0.0), (0.0, 1.0)

@@ -22,6 +22,7 @@ from fakes import (
     Image,
     Recorded,
 )
+from pipeline.associator.open import association_of
 from pipeline.associator.service import AssociatorService
 from pipeline.bus.keys import IDENTITIES, OBSERVATIONS, RECORDER, TRACKLETS
 from pipeline.bus.messages import (
@@ -38,7 +39,6 @@ from pipeline.config.load import check_config
 from pipeline.config.schema import SiteConfig
 from pipeline.frame import Frame
 from pipeline.node.node import Node
-from pipeline.opening import association_of
 from pipeline.run_directory.schema import Camera
 from pipeline.sources import Source
 from trackers.detections import Detections

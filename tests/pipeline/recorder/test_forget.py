@@ -19,11 +19,10 @@ from pipeline.errors import UserError
 from pipeline.exports import FORMATS, export_run
 from pipeline.pictures.render import render_videos
 from pipeline.recorder.forget import cover_in_videos, find, forget, remove_leftovers
-from pipeline.recorder.forgotten import Part
 from pipeline.report import write_report
 from pipeline.run_directory import rewriting
 from pipeline.run_directory.reader import RunDirectory
-from pipeline.run_directory.schema import IDENTITIES, TRACKLETS
+from pipeline.run_directory.schema import IDENTITIES, TRACKLETS, Part
 from pipeline.run_directory.segments import write_segment
 from pipeline.sources.video_file import VideoFile
 from videos import make_video

@@ -6,8 +6,8 @@ import pytest
 
 from builders import tracklet
 from pipeline.bus.messages import TrackletMessage, tracklet_message, tracklet_of
-from pipeline.recorder.forgotten import Forgotten, Part
-from pipeline.run_directory.schema import OBSERVATIONS
+from pipeline.recorder.forgotten import Forgotten
+from pipeline.run_directory.schema import OBSERVATIONS, Part
 from trackers.tracklet import Tracklet
 
 

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from command_line import recorded_walk
+from pipeline.associator.open import association_of
 from pipeline.config.load import check_config
 from pipeline.errors import UserError
-from pipeline.opening import association_of
 from pipeline.reid.embedding import similarity_calibration, unknown_calibration
 from trackers.association.appearance import Calibration, Line
 

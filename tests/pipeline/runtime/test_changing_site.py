@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from buses import KilledError
 from fakes import BOX, found
+from pipeline.associator.open import association_of
 from pipeline.associator.service import AssociatorService
 from pipeline.bus.keys import OBSERVATIONS, RECORDER, TRACKLETS
 from pipeline.bus.messages import (
@@ -29,11 +30,12 @@ from pipeline.bus.messages import (
 from pipeline.bus.streams import Bus
 from pipeline.config.load import load_config
 from pipeline.config.schema import SiteConfig
-from pipeline.node.changes import Changes, opened
+from pipeline.node.changes import Changes
 from pipeline.node.node import Node
-from pipeline.opening import association_of, check_settings, open_sources
 from pipeline.run_directory.schema import Camera
-from pipeline.runtime.reload import Difference, Reload, SiteFile
+from pipeline.runtime.assemble import check_settings
+from pipeline.runtime.reload import Difference, Reload, SiteFile, opened
+from pipeline.sources.open import open_sources
 from rtsp_cameras import Cameras, clip_mount, h264_clip, why_no_server
 from trackers.detections import Detections
 

@@ -19,17 +19,12 @@ from pipeline.bus.keys import ASSOCIATOR, OBSERVATIONS, TRACKLETS, dead_letter_k
 from pipeline.bus.messages import ForgetMessage, Message, TrackletMessage, pack
 from pipeline.bus.streams import Bus
 from pipeline.errors import UserError
+from pipeline.recorder.forget import forget_recorded
 from pipeline.recorder.recorder import Recorder
 from pipeline.run_directory.durable import only_writer
 from pipeline.run_directory.progress import Progress, read_progress, write_progress
 from pipeline.run_directory.reader import RunDirectory
-from pipeline.runtime.forget_request import (
-    Site,
-    ask_associator,
-    ask_site,
-    forget_person,
-    forget_recorded,
-)
+from pipeline.runtime.forget_request import Site, ask_associator, ask_site, forget_person
 from trackers.association.appearance import Calibration, Line
 from trackers.association.association import Rules
 from trackers.association.ground_association import GroundAssociation

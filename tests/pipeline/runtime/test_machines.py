@@ -29,11 +29,11 @@ from pipeline.errors import UserError
 from pipeline.exports import export_run
 from pipeline.monitoring.progress import Tally
 from pipeline.node.node import Node
-from pipeline.opening import open_sources
 from pipeline.run_directory.preparing import prepare
 from pipeline.run_directory.reader import RunDirectory
 from pipeline.runtime.site_options import cameras_of
 from pipeline.runtime.workers import associate, open_site, record
+from pipeline.sources.open import open_sources
 
 ROOT = Path(__file__).parents[3]
 ENDS_WITHIN_S = 110

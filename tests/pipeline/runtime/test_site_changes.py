@@ -6,7 +6,8 @@ import pytest
 
 from pipeline.config.load import check_config
 from pipeline.config.schema import SiteConfig
-from pipeline.runtime.reload import difference, is_live
+from pipeline.runtime.reload import difference
+from pipeline.sources.source_kinds import is_live
 
 GATE, YARD, OLD = {"source": "rtsp://h/gate"}, {"source": "rtsp://h/yard"}, {"source": "old.mp4"}
 

@@ -1,0 +1,56 @@
+"""The association with the rules of a configuration."""
+
+from pipeline.config.schema import SiteConfig
+from pipeline.config.views import view_of
+from pipeline.errors import UserError
+from pipeline.reid.embedding import calibration_of, similarity_calibration, unknown_calibration
+from pipeline.sources.source_kinds import kind_of
+from trackers.association.appearance import Calibration
+from trackers.association.association import Rules
+from trackers.association.ground_association import GroundAssociation
+from trackers.association.motion import Limits
+from trackers.association.topology import Topology, topology_of
+
+
+def association_of(config: SiteConfig) -> GroundAssociation:
+    """The association with the rules of ``config``.
+
+    Raises UserError when a way leads to a camera that is not there.
+    """
+    rules = config.association
+    views = {camera_id: view_of(config, camera_id) for camera_id in config.cameras}
+    return GroundAssociation(
+        Rules(
+            evidence_s=rules.evidence_s,
+            min_exemplars=rules.min_exemplars,
+            min_confidence=rules.min_confidence,
+            gallery_s=rules.gallery_s,
+            limits=Limits(rules.max_speed, rules.max_ground_distance),
+            calibration=_calibration(config),
+            topology=_topology(config),
+        ),
+        {camera_id: view for camera_id, view in views.items() if view is not None},
+    )
+
+
+def _topology(config: SiteConfig) -> Topology:
+    for way in config.ways:
+        for camera_id in way.between:
+            if camera_id not in config.cameras:
+                raise UserError(
+                    f"ways lead to camera {camera_id}, which the site does not have: expected one "
+                    f"of {', '.join(config.cameras) or 'no cameras'}"
+                )
+    return topology_of({way.between: way.seconds for way in config.ways})
+
+
+def _calibration(config: SiteConfig) -> Calibration:
+    """What cosines are worth; recorded embeddings come from a network of the user's own."""
+    if config.association.similarity is not None:
+        return calibration_of(config.association.similarity)
+    known = similarity_calibration(config.reid)
+    sources = [camera.source for camera in config.cameras.values()]
+    recorded = bool(sources) and all(
+        source is not None and kind_of(source) == "recorded" for source in sources
+    )
+    return unknown_calibration() if recorded else known

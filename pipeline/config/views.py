@@ -1,0 +1,16 @@
+"""How each camera sees the ground, by its configuration."""
+
+import numpy as np
+
+from pipeline.config.schema import SiteConfig
+from trackers.ground.view import View, view_of_homography
+
+
+def view_of(config: SiteConfig, camera_id: str) -> View | None:
+    """How a camera sees the ground, None when it is not calibrated."""
+    calibration = config.cameras[camera_id].calibration
+    if calibration is None:
+        return None
+    if calibration.homography is not None:
+        return view_of_homography(np.array(calibration.homography, np.float64))
+    return View(np.array(calibration.projection, np.float64))
