@@ -13,7 +13,7 @@ from reid_model.embedder import Embedder, openvino_embedder, torch_embedder
 from reid_model.networks.fused import FusedEmbedder
 from reid_model.openvino_runtime import convert_network
 from reid_model.preprocess import EmbedderSpec, normalise
-from reid_model.training.files import load_model
+from reid_model.training.model_files import load_model
 from reid_model.training.recipe import ModelRecipe
 
 

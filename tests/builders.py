@@ -16,7 +16,7 @@ from pipeline.bus.messages import (
     pack,
     tracklet_message,
 )
-from pipeline.run_directory.schema import IDENTITIES, OBSERVATIONS, TRACKLETS, Camera
+from pipeline.run_directory.schema import IDENTITIES, OBSERVATIONS, TRACKLETS, CameraRecord
 from pipeline.run_directory.segments import write_segment
 from trackers.tracklet import Tracklet
 
@@ -24,9 +24,9 @@ from trackers.tracklet import Tracklet
 Observation = tuple[str, int, int, tuple[float, float, float, float]]
 
 
-def camera(camera_id: str, frames: int = 10, fps: float = 10.0, source: str = "") -> Camera:
+def camera(camera_id: str, frames: int = 10, fps: float = 10.0, source: str = "") -> CameraRecord:
     """A finished camera of 640 x 480."""
-    return Camera(
+    return CameraRecord(
         camera_id=camera_id,
         source=source or f"{camera_id}.mp4",
         width=640,
@@ -45,7 +45,7 @@ def make_run(
     observations: list[Observation],
     global_ids: dict[tuple[str, int], int],
     *,
-    cameras: list[Camera] | None = None,
+    cameras: list[CameraRecord] | None = None,
     ground: bool = False,
     thumbnails: dict[tuple[str, int], str] | None = None,
 ) -> Path:

@@ -14,7 +14,7 @@ from buses import send
 from pipeline.api.app import make_app
 from pipeline.api.archive import Archive
 from pipeline.api.server import Server, listening, settings
-from pipeline.api.site import Follower, Site
+from pipeline.api.site import Follower, LiveSite
 from pipeline.bus.messages import Message
 from pipeline.bus.streams import Bus
 from pipeline.config.load import check_config
@@ -54,7 +54,7 @@ class LiveApi:
         self.monotonic, self.clock = Clock(), Clock()
         archive = None if out is None else Archive(out)
         config = check_config(values, "the test")
-        self.site = Site(config, archive, self.monotonic, self.clock)
+        self.site = LiveSite(config, archive, self.monotonic, self.clock)
         self.follower = Follower(bus, self.site)
         self.stop = threading.Event()
         app = make_app(self.site, self.follower, bus, token=token, local=True, stop=self.stop)

@@ -9,7 +9,7 @@ import torch
 from reid_model.data.transforms import EvaluationTransform
 from reid_model.networks.clip_text import ClipText
 from reid_model.networks.fused import FusedEmbedder
-from reid_model.training.parts import build_encoder, new_model
+from reid_model.training.build import build_encoder, new_model
 from reid_model.training.recipe import ModelRecipe, Recipe, Stage1Recipe, Stage2Recipe
 
 #: Shirt and trousers of each identity, BGR.

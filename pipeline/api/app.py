@@ -21,9 +21,9 @@ from pipeline.api.schemas import (
     PeopleAnswer,
     Problem,
 )
-from pipeline.api.site import Follower, Site
+from pipeline.api.site import Follower, LiveSite
 from pipeline.api.viewer import BOUNDARY, Viewer
-from pipeline.bus.pictures import Kind
+from pipeline.bus.pictures import PictureKind
 from pipeline.bus.streams import Bus
 from pipeline.errors import UserError
 
@@ -55,7 +55,7 @@ _NO_PICTURE: dict[int | str, dict[str, Any]] = {
 
 
 def make_app(
-    site: Site,
+    site: LiveSite,
     follower: Follower,
     bus: Bus,
     *,
@@ -114,7 +114,7 @@ def _add_health(app: FastAPI, follower: Follower) -> None:
         return health()
 
 
-def _add_cameras(app: FastAPI, site: Site, shown: list[Any]) -> None:
+def _add_cameras(app: FastAPI, site: LiveSite, shown: list[Any]) -> None:
     @app.get("/cameras", dependencies=shown)
     def cameras() -> CamerasAnswer:
         """Every camera and its state."""
@@ -126,7 +126,7 @@ def _add_cameras(app: FastAPI, site: Site, shown: list[Any]) -> None:
         return _camera(site, camera_id)
 
 
-def _add_identities(app: FastAPI, site: Site, shown: list[Any]) -> None:
+def _add_identities(app: FastAPI, site: LiveSite, shown: list[Any]) -> None:
     @app.get("/identities", dependencies=shown)
     def identities(
         last_s: _Last = 10.0,
@@ -165,7 +165,7 @@ def _add_identities(app: FastAPI, site: Site, shown: list[Any]) -> None:
 
 
 def _add_pictures(
-    app: FastAPI, site: Site, bus: Bus, stop: threading.Event, shown: list[Any]
+    app: FastAPI, site: LiveSite, bus: Bus, stop: threading.Event, shown: list[Any]
 ) -> None:
     jpeg: dict[int | str, dict[str, Any]] = {200: {"content": {"image/jpeg": {}}}, **_NO_PICTURE}
 
@@ -203,13 +203,13 @@ def _add_pictures(
         return StreamingResponse(viewer.stream(picture), media_type=stream)
 
 
-def _kind(size: str, boxes: bool) -> Kind:
+def _kind(size: str, boxes: bool) -> PictureKind:
     if size == "full":
         return "full-boxes" if boxes else "full"
     return "small-boxes" if boxes else "small"
 
 
-def _camera(site: Site, camera_id: str) -> CameraAnswer:
+def _camera(site: LiveSite, camera_id: str) -> CameraAnswer:
     cameras = {camera.id: camera for camera in site.cameras()}
     if camera_id not in cameras:
         known = ", ".join(cameras) or "none"
@@ -217,13 +217,13 @@ def _camera(site: Site, camera_id: str) -> CameraAnswer:
     return cameras[camera_id]
 
 
-def _check_known(global_id: int, site: Site, *, known: bool) -> None:
+def _check_known(global_id: int, site: LiveSite, *, known: bool) -> None:
     if not known:
         where = "in memory (there is no --out RUN)" if site.archive is None else "of this run"
         raise HTTPException(404, f"unknown identity {global_id}: no track {where} is its")
 
 
-def _no_picture(site: Site, camera_id: str) -> HTTPException:
+def _no_picture(site: LiveSite, camera_id: str) -> HTTPException:
     camera = _camera(site, camera_id)
     state = f"{camera.state}: {camera.reason}" if camera.reason else camera.state
     return HTTPException(

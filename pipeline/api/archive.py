@@ -15,11 +15,11 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.api.recent_people import PARTS, TRACKS, Memory
+from pipeline.api.recent_people import PARTS, TRACKS, RecentRows
 from pipeline.api.schemas import IdentityAnswer, PathAnswer, PointAnswer, StayAnswer
 from pipeline.errors import UserError
 from pipeline.run_directory.progress import read_cameras, read_progress
-from pipeline.run_directory.schema import IDENTITIES, OBSERVATIONS, TRACKLETS, Camera
+from pipeline.run_directory.schema import IDENTITIES, OBSERVATIONS, TRACKLETS, CameraRecord
 from pipeline.run_directory.segments import segments
 
 #: A file by path, and when it was written (ns), so that another one of the same name is another.
@@ -54,7 +54,7 @@ class Archive:
         """The name of the run that it holds, empty while there is none."""
         return read_progress(self._folder).run
 
-    def cameras(self) -> list[Camera]:
+    def cameras(self) -> list[CameraRecord]:
         """What was last written of each camera."""
         return read_cameras(self._folder)
 
@@ -153,7 +153,7 @@ _TRACK = ["camera_id", "track_id"]
 _PICTURE = ["camera_id", "frame_index"]
 
 
-def stays_of(global_id: int, memory: Memory, archive: Archive | None) -> pl.DataFrame:
+def stays_of(global_id: int, memory: RecentRows, archive: Archive | None) -> pl.DataFrame:
     """The parts of tracks that show somebody, by time; none when nobody has this id.
 
     Columns: camera_id, track_id, start, end (null where unknown), since, until (infinite at the
@@ -191,7 +191,7 @@ def identity_answer(global_id: int, stays: pl.DataFrame) -> IdentityAnswer:
 def path_answer(
     global_id: int,
     stays: pl.DataFrame,
-    memory: Memory,
+    memory: RecentRows,
     archive: Archive | None,
     since: float,
     until: float,
@@ -213,7 +213,7 @@ def path_answer(
     return PathAnswer(global_id, [_point(row) for row in found.iter_rows(named=True)], following)
 
 
-def _rows_of(stays: pl.DataFrame, memory: Memory) -> list[pl.DataFrame]:
+def _rows_of(stays: pl.DataFrame, memory: RecentRows) -> list[pl.DataFrame]:
     columns = _empty().columns
     return [rows.select(columns).join(stays, on=_TRACK, how="semi") for rows in memory.rows]
 

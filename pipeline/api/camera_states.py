@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import get_args
 
 from pipeline.api.schemas import CameraAnswer, CameraState
-from pipeline.run_directory.schema import Camera
+from pipeline.run_directory.schema import CameraRecord
 
 #: A camera at work of which nothing is heard for so long is silent: its node may be gone.
 SILENT_S = 15.0
@@ -13,7 +13,7 @@ SILENT_S = 15.0
 
 @dataclass(frozen=True, slots=True)
 class _Heard:
-    camera: Camera
+    camera: CameraRecord
     state: CameraState
     reason: str
     since: float | None
@@ -29,7 +29,7 @@ class Cameras:
         self._sources = dict(sources)
         self._heard: dict[str, _Heard] = {}
 
-    def hear(self, camera: Camera, moment: float, at: float | None) -> None:
+    def hear(self, camera: CameraRecord, moment: float, at: float | None) -> None:
         """Take what a node says at ``at`` seconds UTC, None when nobody knows when it said so.
 
         ``moment`` is now, by a clock that only moves forward.
@@ -78,7 +78,7 @@ class Cameras:
         return answer
 
 
-def _state_of(camera: Camera) -> tuple[CameraState, str]:
+def _state_of(camera: CameraRecord) -> tuple[CameraState, str]:
     """A live camera at work has its state, and the reason after a colon, in ``detail``."""
     known: dict[str, CameraState] = {state: state for state in get_args(CameraState)}
     if camera.state != "running":

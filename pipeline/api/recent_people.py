@@ -34,7 +34,7 @@ TRACKS: Columns = {
 }
 
 
-class Memory(NamedTuple):
+class RecentRows(NamedTuple):
     """Parts and tracks, see `PARTS` and `TRACKS`, and observations, each of about a second."""
 
     parts: pl.DataFrame
@@ -43,7 +43,7 @@ class Memory(NamedTuple):
 
 
 @dataclass(slots=True)
-class _Track:
+class _RecentTrack:
     start: float
     end: float
     box: tuple[float, float, float, float] | None = None
@@ -57,13 +57,13 @@ class _Part:
     at: float
 
 
-class People:
+class RecentPeople:
     """The tracks of the last ``keep_s`` seconds of event time, whose they are, and their rows."""
 
     def __init__(self, keep_s: float) -> None:
         self.latest = -math.inf
         self._keep_s = keep_s
-        self._tracks: dict[TrackletKey, _Track] = {}
+        self._tracks: dict[TrackletKey, _RecentTrack] = {}
         self._parts: dict[TrackletKey, dict[float, _Part]] = {}
         self._rows: deque[pl.DataFrame] = deque()
         self._row_count = 0
@@ -99,7 +99,7 @@ class People:
     ) -> None:
         """A track was seen from ``start`` to ``end``, there in ``box`` and on that place."""
         self.reach(end)
-        known = self._tracks.setdefault((camera_id, track_id), _Track(start, -math.inf))
+        known = self._tracks.setdefault((camera_id, track_id), _RecentTrack(start, -math.inf))
         known.start = min(known.start, start)
         if end >= known.end:
             known.end, known.ground = end, ground
@@ -163,7 +163,7 @@ class People:
             found[part.global_id] = max(known, person, key=_how_sure)
         return [found[global_id] for global_id in sorted(found)]
 
-    def memory(self) -> Memory:
+    def memory(self) -> RecentRows:
         """All of it as tables."""
         parts = [
             (*key, since, part.global_id, part.confidence)
@@ -171,7 +171,7 @@ class People:
             for since, part in known.items()
         ]
         tracks = [(*key, track.start, track.end) for key, track in self._tracks.items()]
-        return Memory(
+        return RecentRows(
             pl.DataFrame(parts, PARTS, orient="row"),
             pl.DataFrame(tracks, TRACKS, orient="row"),
             tuple(self._rows),

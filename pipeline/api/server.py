@@ -15,12 +15,12 @@ import uvicorn
 from pipeline.api.app import make_app
 from pipeline.api.archive import Archive
 from pipeline.api.auth import VARIABLE, token_of
-from pipeline.api.site import Follower, Site
-from pipeline.bus.retry import Patience
+from pipeline.api.site import Follower, LiveSite
+from pipeline.bus.retry import Retry
 from pipeline.bus.streams import Bus
 from pipeline.config.schema import SiteConfig, host_and_port
 from pipeline.errors import UserError
-from pipeline.run_directory.progress import Progress, read_progress
+from pipeline.run_directory.progress import RecorderProgress, read_progress
 from pipeline.runtime.stopping import Stop
 
 # Who still listens has this long to hear that we go.
@@ -65,13 +65,13 @@ def serve(
             "`openssl rand -hex 24`, or listen on 127.0.0.1"
         )
     url, name = followed(config, out)
-    patience = Patience(stop.input, time.monotonic)
+    patience = Retry(stop.input, time.monotonic)
     with (
         listening(host, port) as listener,
         patience.insist(partial(Bus, url, name)) as bus,
     ):
         archive = None if out is None else Archive(out)
-        site = Site(config, archive, time.monotonic, time.time)
+        site = LiveSite(config, archive, time.monotonic, time.time)
         follower, ending = Follower(bus, site), threading.Event()
         app = make_app(site, follower, bus, token=token, local=local, stop=ending)
         server = Server(settings(app), ending)
@@ -90,9 +90,9 @@ def followed(config: SiteConfig, out: Path | None) -> tuple[str, str]:
     `fusetrack run` gives each run a name of its own and may start a Redis for it: its run directory
     ``out`` says so. Raises UserError when no Redis is known.
     """
-    progress = Progress() if out is None else read_progress(out)
+    progress = RecorderProgress() if out is None else read_progress(out)
     if progress.finished:
-        progress = Progress()
+        progress = RecorderProgress()
     url = config.redis or progress.redis
     if not url:
         raise UserError(

@@ -10,7 +10,7 @@ import msgspec
 from pipeline.api.archive import Archive
 from pipeline.api.camera_states import Cameras
 from pipeline.api.events import Event, Events
-from pipeline.api.recent_people import Memory, People
+from pipeline.api.recent_people import RecentPeople, RecentRows
 from pipeline.api.schemas import CameraAnswer, CameraState, PersonAnswer
 from pipeline.bus.connection import BusLostError
 from pipeline.bus.entries import Delivery
@@ -30,7 +30,7 @@ from pipeline.errors import UserError
 from pipeline.sources.redact import redact
 
 
-class Site:
+class LiveSite:
     """Cameras, people and events of the site of ``config``.
 
     One thread takes what is heard, any may ask. ``monotonic`` gives seconds that only move forward,
@@ -56,7 +56,7 @@ class Site:
         self._told: dict[str, tuple[CameraState, str]] = {}
         self._last_event = (0, 0)
         self._cameras = Cameras(self._sources)
-        self._people = People(self._keep_s)
+        self._people = RecentPeople(self._keep_s)
         self._numbers: Numbers = {}
 
     @property
@@ -72,7 +72,7 @@ class Site:
         if self.run and run != self.run:
             self.events.add({"type": "run", "run": run})
         self.run = run
-        cameras, people = Cameras(self._sources), People(self._keep_s)
+        cameras, people = Cameras(self._sources), RecentPeople(self._keep_s)
         if (archive := self.archive) is not None:
             written = archive.cameras()
             latest = max((camera.end for camera in written), default=-math.inf)
@@ -133,7 +133,7 @@ class Site:
         with self._lock:
             return self._people.current(moment)
 
-    def memory(self) -> Memory:
+    def memory(self) -> RecentRows:
         """What is remembered of the last minutes."""
         with self._lock:
             return self._people.memory()
@@ -182,7 +182,7 @@ class Follower:
     the streams, as when it starts.
     """
 
-    def __init__(self, bus: Bus, site: Site) -> None:
+    def __init__(self, bus: Bus, site: LiveSite) -> None:
         self.reachable = True
         self._bus = bus
         self._site = site

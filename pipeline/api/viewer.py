@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable
 import anyio
 import anyio.to_thread
 
-from pipeline.bus.pictures import Kind, Picture
+from pipeline.bus.pictures import Picture, PictureKind
 from pipeline.bus.streams import Bus
 from pipeline.errors import UserError
 
@@ -28,7 +28,7 @@ class Viewer:
         self,
         bus: Bus,
         camera_id: str,
-        kind: Kind,
+        kind: PictureKind,
         stop: threading.Event,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:

@@ -12,7 +12,7 @@ from pipeline.associator.watermarks import Known
 from pipeline.bus.messages import TrackletMessage, ViewOfGround, tracklet_message, tracklet_of
 from pipeline.bus.order import Numbers
 from pipeline.bus.streams import Bus
-from pipeline.run_directory.schema import Part
+from pipeline.run_directory.schema import TrackPart
 from trackers.association.appearance import Strangers
 from trackers.association.decision import Clarity
 from trackers.association.ground_association import GroundAssociation
@@ -34,7 +34,7 @@ class Meta(msgspec.Struct):
 
     attendees: Known
     views: dict[str, ViewOfGround] = {}
-    forgotten: list[Part] = []
+    forgotten: list[TrackPart] = []
     taken: Numbers = {}
     told: int = 0
     dimension: int = 0

@@ -12,7 +12,7 @@ from redis.crc import key_slot
 from redis.exceptions import AskError, ClusterDownError, TryAgainError
 
 #: Host and port.
-Node = tuple[str, int]
+HostPort = tuple[str, int]
 
 
 def follow(pool: ConnectionPool, key: str) -> redis.Redis:
@@ -32,9 +32,9 @@ class _Master:
         self._settings = settings
         self._slot = slot
         first = settings.get("host", "localhost"), int(settings.get("port", 6379))
-        self._nodes: list[Node] = [first]
+        self._nodes: list[HostPort] = [first]
 
-    def find(self) -> Node:
+    def find(self) -> HostPort:
         """Where it is now. Raises a ConnectionError or a TimeoutError when nobody answers."""
         failure: redis.RedisError | None = None
         for node in list(self._nodes):
@@ -45,9 +45,9 @@ class _Master:
         assert failure is not None
         raise failure
 
-    def _as_told_by(self, asked: Node) -> Node:
-        holders: list[Node] = []
-        others: list[Node] = []
+    def _as_told_by(self, asked: HostPort) -> HostPort:
+        holders: list[HostPort] = []
+        others: list[HostPort] = []
         for first, last, *nodes in self._slots(asked):
             # A node that does not know its own name is where it was asked.
             places = [((host or b"").decode() or asked[0], int(port)) for host, port, *_ in nodes]
@@ -57,7 +57,7 @@ class _Master:
         self._nodes = list(dict.fromkeys([*holders, *others, *self._nodes]))
         return holders[0]
 
-    def _slots(self, asked: Node) -> Any:
+    def _slots(self, asked: HostPort) -> Any:
         host, port = asked
         connection: Any = self._kind(**{**self._settings, "host": host, "port": port})
         try:

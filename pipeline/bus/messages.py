@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.run_directory.schema import Camera
+from pipeline.run_directory.schema import CameraRecord
 from trackers.ground.view import View
 from trackers.tracklet import Tracklet
 
@@ -80,7 +80,7 @@ class ObservationsMessage(msgspec.Struct, tag="observations", frozen=True):
 class CameraMessage(msgspec.Struct, tag="camera", frozen=True):
     """The state of a camera, as of now."""
 
-    camera: Camera
+    camera: CameraRecord
 
 
 class TrackletMessage(msgspec.Struct, tag="tracklet", frozen=True):

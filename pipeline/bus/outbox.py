@@ -13,7 +13,7 @@ from pipeline.bus.entries import Outgoing
 from pipeline.bus.messages import Message, TrackletMessage
 from pipeline.bus.streams import Bus
 from pipeline.errors import UserError
-from pipeline.run_directory.schema import Camera
+from pipeline.run_directory.schema import CameraRecord
 
 
 class Sent(msgspec.Struct, frozen=True):
@@ -37,7 +37,7 @@ class Sent(msgspec.Struct, frozen=True):
     start: float | None = None
     at: float = 0.0
     open: list[TrackletMessage] = []
-    record: Camera | None = None
+    record: CameraRecord | None = None
     cameras: dict[str, int] = {}
 
 

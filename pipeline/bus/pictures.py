@@ -14,8 +14,8 @@ import redis
 from pipeline.bus.keys import picture_key, wanted_key
 
 #: The whole picture or a small one, plain or with the boxes of the tracks.
-Kind: TypeAlias = Literal["full", "full-boxes", "small", "small-boxes"]
-KINDS: tuple[Kind, ...] = ("full", "full-boxes", "small", "small-boxes")
+PictureKind: TypeAlias = Literal["full", "full-boxes", "small", "small-boxes"]
+KINDS: tuple[PictureKind, ...] = ("full", "full-boxes", "small", "small-boxes")
 
 # A node looks once a second for what is wanted.
 _WANTED_MS = 5_000
@@ -30,12 +30,14 @@ class Picture:
     jpeg: bytes
 
 
-def want(client: redis.Redis, site: str, camera_id: str, kind: Kind) -> None:
+def want(client: redis.Redis, site: str, camera_id: str, kind: PictureKind) -> None:
     """Say that somebody looks at the camera, for the next seconds."""
     client.set(wanted_key(site, camera_id, kind), "", px=_WANTED_MS)
 
 
-def wanted(client: redis.Redis, site: str, camera_ids: Iterable[str]) -> set[tuple[str, Kind]]:
+def wanted(
+    client: redis.Redis, site: str, camera_ids: Iterable[str]
+) -> set[tuple[str, PictureKind]]:
     """Which of these cameras somebody looks at, and how."""
     pairs = list(product(camera_ids, KINDS))
     if not pairs:
@@ -44,7 +46,9 @@ def wanted(client: redis.Redis, site: str, camera_ids: Iterable[str]) -> set[tup
     return {pair for pair, value in zip(pairs, found, strict=True) if value is not None}
 
 
-def show(client: redis.Redis, site: str, camera_id: str, kind: Kind, picture: Picture) -> None:
+def show(
+    client: redis.Redis, site: str, camera_id: str, kind: PictureKind, picture: Picture
+) -> None:
     """Put a picture where those who look find it, for the next seconds."""
     key = picture_key(site, camera_id, kind)
     with client.pipeline(transaction=True) as pipe:
@@ -54,7 +58,7 @@ def show(client: redis.Redis, site: str, camera_id: str, kind: Kind, picture: Pi
 
 
 def shown(
-    client: redis.Redis, site: str, camera_id: str, kind: Kind, known: float | None
+    client: redis.Redis, site: str, camera_id: str, kind: PictureKind, known: float | None
 ) -> Picture | None:
     """The picture that is shown, None when there is none or it is the one of ``known``."""
     key = picture_key(site, camera_id, kind)

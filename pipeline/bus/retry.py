@@ -17,7 +17,7 @@ _log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
-class Patience:
+class Retry:
     """Does things again until Redis lets them be done; ``waits`` counts how often it did not.
 
     ``clock`` gives seconds that only move forward. Once ``stop`` is set, waiting ends with the

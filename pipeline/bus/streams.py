@@ -27,7 +27,7 @@ from pipeline.bus.keys import (
     stream_key,
     term_key,
 )
-from pipeline.bus.pictures import Kind, Picture
+from pipeline.bus.pictures import Picture, PictureKind
 from pipeline.sources.redact import redact
 from trackers.tracklet import TrackletKey
 
@@ -186,23 +186,23 @@ class Bus:
         return tail.read_along(self._redis, self.site, after, block_s, count)
 
     @translated
-    def want_picture(self, camera_id: str, kind: Kind) -> None:
+    def want_picture(self, camera_id: str, kind: PictureKind) -> None:
         """Say that somebody looks at a camera, for the next seconds."""
         pictures.want(self._redis, self.site, camera_id, kind)
 
     @translated
-    def wanted_pictures(self, camera_ids: Iterable[str]) -> set[tuple[str, Kind]]:
+    def wanted_pictures(self, camera_ids: Iterable[str]) -> set[tuple[str, PictureKind]]:
         """Which of these cameras somebody looks at, and how."""
         return pictures.wanted(self._redis, self.site, camera_ids)
 
     @translated
-    def show_picture(self, camera_id: str, kind: Kind, picture: Picture) -> None:
+    def show_picture(self, camera_id: str, kind: PictureKind, picture: Picture) -> None:
         """Put a picture where those who look find it, for the next seconds."""
         pictures.show(self._redis, self.site, camera_id, kind, picture)
 
     @translated
     def shown_picture(
-        self, camera_id: str, kind: Kind, known: float | None = None
+        self, camera_id: str, kind: PictureKind, known: float | None = None
     ) -> Picture | None:
         """The picture that is shown, None when there is none or it is the one of ``known``."""
         return pictures.shown(self._redis, self.site, camera_id, kind, known)

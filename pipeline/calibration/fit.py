@@ -22,7 +22,7 @@ _NEARLY_ON_A_LINE = 0.01
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Pairs:
+class PointPairs:
     """What somebody measured: ``picture`` ``(N, 2)`` pixels, ``ground`` ``(N, 2)`` metres."""
 
     picture: Points
@@ -41,7 +41,7 @@ class Fit:
     metres: Points
 
 
-def read_pairs(path: Path, camera_id: str) -> Pairs:
+def read_pairs(path: Path, camera_id: str) -> PointPairs:
     """The pairs of one camera out of ``cameras: {NAME: {points: [{picture, ground}, ...]}}``.
 
     Raises UserError that names the file, the key and what was expected.
@@ -57,10 +57,10 @@ def read_pairs(path: Path, camera_id: str) -> Pairs:
         raise UserError(f"{place}.points: expected a list of pairs")
     pairs = [_pair(pair, f"{place}.points.{number}") for number, pair in enumerate(points)]
     both = np.array(pairs, np.float64).reshape(-1, 2, 2)
-    return Pairs(both[:, 0], both[:, 1])
+    return PointPairs(both[:, 0], both[:, 1])
 
 
-def fit_homography(pairs: Pairs) -> Fit:
+def fit_homography(pairs: PointPairs) -> Fit:
     """The homography with the least squared distances in pixels over all pairs.
 
     Raises UserError for fewer than four pairs, for points that determine none, such as three on a
@@ -92,7 +92,7 @@ def fit_homography(pairs: Pairs) -> Fit:
     )
 
 
-def _least_squares(pairs: Pairs) -> NDArray[np.float64]:
+def _least_squares(pairs: PointPairs) -> NDArray[np.float64]:
     # OpenCV calculates with 32 bits: far from (0, 0) centimetres would be lost.
     middle = pairs.ground.mean(axis=0)
     found, _ = cv2.findHomography(pairs.ground - middle, pairs.picture, 0)
@@ -115,7 +115,7 @@ def as_yaml(camera_id: str, homography: NDArray[np.float64]) -> str:
     return yaml.safe_dump({"cameras": {camera_id: calibration}}, default_flow_style=None, width=200)
 
 
-def _spread(pairs: Pairs) -> float:
+def _spread(pairs: PointPairs) -> float:
     """How well the pairs determine a homography: 0 not at all.
 
     The second least singular value of the equations of the direct linear transformation (Hartley

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.calibration.fit import Pairs, to_picture
+from pipeline.calibration.fit import PointPairs, to_picture
 from pipeline.config.schema import CameraConfig
 from pipeline.errors import UserError
 from pipeline.frame import Frame
@@ -14,7 +14,7 @@ from pipeline.sources import open_source
 from pipeline.sources.live import LiveSource
 from trackers.ground.view import ground_points
 
-Picture = NDArray[np.uint8]
+Image = NDArray[np.uint8]
 Matrix = NDArray[np.float64]
 
 #: BGR.
@@ -26,7 +26,7 @@ _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _LABELS = 12
 
 
-def first_picture(camera_id: str, config: CameraConfig) -> Picture:
+def first_picture(camera_id: str, config: CameraConfig) -> Image:
     """The first frame of the camera's source, ``(H, W, 3)`` uint8 BGR.
 
     Raises UserError when it has none: see `open_source`; a live camera that does not answer.
@@ -40,7 +40,7 @@ def first_picture(camera_id: str, config: CameraConfig) -> Picture:
     return frame.image
 
 
-def draw_ground(image: Picture, homography: Matrix, pairs: Pairs | None) -> Picture:
+def draw_ground(image: Image, homography: Matrix, pairs: PointPairs | None) -> Image:
     """``image`` with a line for each metre of the ground, labelled; and the pairs.
 
     ``homography`` is ``(3, 3)`` from ground metres to pixels. A circle is where a point was given,
@@ -68,7 +68,7 @@ def check_name(out: Path) -> None:
         raise UserError(f"{out} must end with one of {', '.join(_FORMATS)}")
 
 
-def write_picture(out: Path, image: Picture) -> None:
+def write_picture(out: Path, image: Image) -> None:
     """Write ``out``, whole or not at all. Raises UserError when it cannot be written."""
     unfinished = out.with_name(f".unfinished-{out.name}")
     try:
@@ -79,7 +79,7 @@ def write_picture(out: Path, image: Picture) -> None:
 
 
 def _extent(
-    image: Picture, homography: Matrix, pairs: Pairs | None
+    image: Image, homography: Matrix, pairs: PointPairs | None
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Least and greatest whole metres of what the picture shows of the ground, within reach."""
     height, width = image.shape[:2]
@@ -94,7 +94,7 @@ def _extent(
     return np.floor(near.min(axis=0)).astype(int), np.ceil(near.max(axis=0)).astype(int)
 
 
-def _draw_line(drawn: Picture, pixels: Matrix, text: str) -> None:
+def _draw_line(drawn: Image, pixels: Matrix, text: str) -> None:
     height, width = drawn.shape[:2]
     # Where a line comes near the camera's own height its pixels are too large for OpenCV.
     near = (np.abs(pixels) < 10 * max(height, width)).all(axis=1)
@@ -106,7 +106,7 @@ def _draw_line(drawn: Picture, pixels: Matrix, text: str) -> None:
         _write(drawn, text, pixels[np.argmax(inside)])
 
 
-def _draw_pairs(drawn: Picture, pairs: Pairs, homography: Matrix) -> None:
+def _draw_pairs(drawn: Image, pairs: PointPairs, homography: Matrix) -> None:
     landed = to_picture(pairs.ground, homography)
     for number, (given, lands) in enumerate(zip(pairs.picture, landed, strict=True), start=1):
         cv2.circle(drawn, _whole(given), 7, GIVEN, 2, cv2.LINE_AA)
@@ -114,7 +114,7 @@ def _draw_pairs(drawn: Picture, pairs: Pairs, homography: Matrix) -> None:
         _write(drawn, str(number), given + 9)
 
 
-def _write(drawn: Picture, text: str, place: NDArray[np.float64]) -> None:
+def _write(drawn: Image, text: str, place: NDArray[np.float64]) -> None:
     """Text beside ``place``, readable on any ground, moved to where it is whole."""
     (width, height), _ = cv2.getTextSize(text, _FONT, 0.4, 1)
     x = min(int(place[0]) + 2, drawn.shape[1] - width)

@@ -24,7 +24,7 @@ def forget(
         bool, typer.Option("--expired", help="Remove what is older than retention allows.")
     ] = False,
     config: Annotated[
-        Path | None, typer.Option(help="Site configuration (YAML): retention and Redis.")
+        Path | None, typer.Option(help="SiteAddress configuration (YAML): retention and Redis.")
     ] = None,
     redis: Annotated[
         str | None,
@@ -39,7 +39,7 @@ def forget(
     from pipeline.run_directory.rewriting import told
     from pipeline.runtime.forget_request import (
         Outcome,
-        Site,
+        SiteAddress,
         forget_person,
         remove_expired,
         would_forget,
@@ -57,7 +57,7 @@ def forget(
         outcome = would_forget(run, identity)
     else:
         url = redis or (given.redis if given else None)
-        outcome = forget_person(run, identity, Site(url, site, timeout))
+        outcome = forget_person(run, identity, SiteAddress(url, site, timeout))
     if as_json:
         told_json = {"run": str(run), "identity": identity, "dry_run": dry_run}
         removed = dict(sorted(outcome.removed.items()))

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from reid_model.data import ReidSet
-    from reid_model.training.state import Progress as Step
+    from reid_model.training.state import TrainingProgress as Step
 
 reid = typer.Typer(help="Train and measure ReID networks.", no_args_is_help=True)
 

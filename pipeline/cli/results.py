@@ -9,7 +9,7 @@ from rich.table import Table
 
 from pipeline.cli.output import console, table_of
 from pipeline.run_directory.reader import RunDirectory
-from pipeline.run_directory.schema import Camera
+from pipeline.run_directory.schema import CameraRecord
 
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="A run directory.")]
 
@@ -67,7 +67,7 @@ def summary(run: RunArgument) -> None:
         typer.echo(path)
 
 
-def _camera_table(cameras: list[Camera]) -> Table:
+def _camera_table(cameras: list[CameraRecord]) -> Table:
     table = table_of("camera", "frames", "size", "state", title="cameras")
     for camera in cameras:
         size = f"{camera.width}x{camera.height}"

@@ -20,7 +20,7 @@ from pipeline.cli.service import (
 )
 from pipeline.config.load import load_config
 from pipeline.config.schema import SiteConfig
-from pipeline.monitoring.progress import Mode, Tally, counted, shown, write_event
+from pipeline.monitoring.progress import ProgressMode, Tally, counted, shown, write_event
 from pipeline.run_directory.reader import RunDirectory
 from pipeline.runtime.site_options import with_options
 
@@ -86,7 +86,7 @@ def run(
     sys.exit(_exit_code(stop.signal, faults))
 
 
-def _mode(json_events: bool, quiet: bool) -> Mode:
+def _mode(json_events: bool, quiet: bool) -> ProgressMode:
     if json_events:
         return "json"
     return "quiet" if quiet or not sys.stderr.isatty() else "table"
@@ -101,7 +101,7 @@ def _write_videos(result: RunDirectory, *, stopped: bool) -> None:
         render_videos(result)
 
 
-def _tell_result(result: RunDirectory, tally: Tally, mode: Mode, quiet: bool) -> list[str]:
+def _tell_result(result: RunDirectory, tally: Tally, mode: ProgressMode, quiet: bool) -> list[str]:
     """Say where the results are and what was not complete; returns the faults of the input."""
     faults = [
         f"{camera.camera_id}: {camera.detail}" for camera in result.cameras() if camera.detail

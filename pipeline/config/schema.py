@@ -96,7 +96,7 @@ class ApiConfig(Section):
         return value
 
 
-class Calibration(Section):
+class CameraCalibration(Section):
     """How a camera sees the ground: one of the two.
 
     ``projection`` is 3x4 from world metres to pixels; ``homography`` is 3x3 from ground metres to
@@ -107,7 +107,7 @@ class Calibration(Section):
     homography: Matrix | None = None
 
     @model_validator(mode="after")
-    def _one_matrix(self) -> "Calibration":
+    def _one_matrix(self) -> "CameraCalibration":
         if (self.projection is None) == (self.homography is None):
             raise ValueError("expected exactly one of projection and homography")
         name, columns = ("homography", [0, 1, 2]) if self.homography else ("projection", [0, 1, 3])
@@ -159,7 +159,7 @@ class CameraConfig(Section):
     fps: Annotated[float, Field(gt=0)] | None = None
     hwaccel: Literal["none", "cuda", "vaapi", "qsv"] = "none"
     live: LiveConfig = LiveConfig()
-    calibration: Calibration | None = None
+    calibration: CameraCalibration | None = None
 
     @field_validator("start")
     @classmethod
@@ -207,7 +207,7 @@ class ReidConfig(Section):
     exemplars: Annotated[int, Field(ge=1, le=64)] = 8
 
 
-class Line(Section):
+class ScoreLine(Section):
     """What a cosine says of two crops: log-odds ``slope * (cosine - midpoint)`` of one person."""
 
     slope: Annotated[float, Field(gt=0)]
@@ -221,8 +221,8 @@ class Similarity(Section):
     The default is that of a middling network; a fit on one's own people is better.
     """
 
-    same_camera: Line = Line(slope=25.0, midpoint=0.65)
-    other_cameras: Line = Line(slope=25.0, midpoint=0.5)
+    same_camera: ScoreLine = ScoreLine(slope=25.0, midpoint=0.65)
+    other_cameras: ScoreLine = ScoreLine(slope=25.0, midpoint=0.5)
     strangers: Annotated[float, Field(ge=-1, le=1)] | None = None
 
 
@@ -278,7 +278,7 @@ class RecordingConfig(Section):
     video: bool = False
 
 
-class Origin(Section):
+class GroundOrigin(Section):
     """Where the ground's (0, 0) lies on the earth, and where its y axis points."""
 
     longitude: Annotated[float, Field(ge=-180, le=180)]
@@ -294,7 +294,7 @@ class SiteConfig(Section):
     ways: list[Way] = Field(default_factory=list)
     device: str = "auto"
     redis: str | None = None
-    origin: Origin | None = None
+    origin: GroundOrigin | None = None
     detector: DetectorConfig = DetectorConfig()
     tracker: TrackerConfig = TrackerConfig()
     reid: ReidConfig = ReidConfig()

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from pipeline.config.schema import DetectorConfig
 from pipeline.detector.openvino_network import OpenVinoNetwork, exported
-from pipeline.detector.people import Network, disagreement, find_people
+from pipeline.detector.people import DetectorNetwork, disagreement, find_people
 from pipeline.detector.torch_network import TorchNetwork
 from pipeline.detector.yolo import export_openvino, load_checkpoint, people_picture
 from pipeline.errors import UserError
@@ -81,7 +81,7 @@ def _backend(path: Path, wanted: str, device: str) -> str:
     )
 
 
-def _open(path: Path, backend: str, device: str, config: DetectorConfig) -> Network:
+def _open(path: Path, backend: str, device: str, config: DetectorConfig) -> DetectorNetwork:
     if backend == "torch":
         return TorchNetwork(load_checkpoint(path), path, device)
     if backend == "tensorrt":
@@ -95,7 +95,7 @@ def _checked_export(path: Path, image_size: int, folder: Path) -> Path:
     """Export a checkpoint below ``folder``. Raises UserError when the export finds other people."""
     reference = TorchNetwork(load_checkpoint(path), path, "cpu")
     export = export_openvino(load_checkpoint(path), folder, image_size)
-    networks: list[Network] = [reference, OpenVinoNetwork(export, 1)]
+    networks: list[DetectorNetwork] = [reference, OpenVinoNetwork(export, 1)]
     picture = people_picture()
     one, other = (find_people(net, [picture], image_size, _CHECK_SCORE)[0] for net in networks)
     fault = disagreement(one, other)

@@ -18,7 +18,7 @@ _SAME_IOU = 0.9
 _SAME_SCORE = 0.05
 
 
-class Network(Protocol):
+class DetectorNetwork(Protocol):
     """Padded pictures in, raw outputs out.
 
     ``fixed`` is the (height, width) of a network that takes no other size.
@@ -34,7 +34,7 @@ class Network(Protocol):
 
 
 def find_people(
-    network: Network, images: list[NDArray[np.uint8]], image_size: int, min_score: float
+    network: DetectorNetwork, images: list[NDArray[np.uint8]], image_size: int, min_score: float
 ) -> list[Detections]:
     """The people in BGR pictures ``(H, W, 3)`` uint8 of any sizes, best score first."""
     boxes = [_letterbox(image, network, image_size) for image in images]
@@ -59,7 +59,7 @@ def _has_partner(box: NDArray[np.float32], score: np.float32, others: Detections
     return bool((close & (iou(box[None], others.boxes)[0] >= _SAME_IOU)).any())
 
 
-def _letterbox(image: NDArray[np.uint8], network: Network, size: int) -> Letterbox:
+def _letterbox(image: NDArray[np.uint8], network: DetectorNetwork, size: int) -> Letterbox:
     source = image.shape[0], image.shape[1]
     if network.fixed is not None:
         return fit_fixed(source, network.fixed)

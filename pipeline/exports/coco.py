@@ -13,7 +13,7 @@ import msgspec
 
 from pipeline.exports.rows import cameras_of, read_rows
 from pipeline.run_directory.reader import RunDirectory
-from pipeline.run_directory.schema import Camera
+from pipeline.run_directory.schema import CameraRecord
 
 
 def coco(run: RunDirectory) -> bytes:
@@ -35,7 +35,7 @@ def coco(run: RunDirectory) -> bytes:
     return msgspec.json.encode(document)
 
 
-def _image(row: dict[str, Any], camera: Camera) -> dict[str, object]:
+def _image(row: dict[str, Any], camera: CameraRecord) -> dict[str, object]:
     return {
         "id": row["image_id"],
         "file_name": f"{camera.camera_id}/{row['frame_index']:06d}.jpg",

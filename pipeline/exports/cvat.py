@@ -14,7 +14,7 @@ import polars as pl
 
 from pipeline.exports.rows import cameras_of, read_rows
 from pipeline.run_directory.reader import RunDirectory
-from pipeline.run_directory.schema import Camera
+from pipeline.run_directory.schema import CameraRecord
 
 
 def cvat(run: RunDirectory) -> dict[str, bytes]:
@@ -26,7 +26,7 @@ def cvat(run: RunDirectory) -> dict[str, bytes]:
     }
 
 
-def _document(camera: Camera, rows: pl.DataFrame) -> bytes:
+def _document(camera: CameraRecord, rows: pl.DataFrame) -> bytes:
     root = ET.Element("annotations")
     _text(root, "version", "1.1")
     _task(ET.SubElement(ET.SubElement(root, "meta"), "task"), camera)
@@ -37,7 +37,7 @@ def _document(camera: Camera, rows: pl.DataFrame) -> bytes:
     return document
 
 
-def _task(task: ET.Element, camera: Camera) -> None:
+def _task(task: ET.Element, camera: CameraRecord) -> None:
     _text(task, "name", camera.camera_id)
     _text(task, "size", str(camera.frames))
     _text(task, "mode", "interpolation")

@@ -16,7 +16,7 @@ import polars as pl
 from pipeline.errors import UserError
 from pipeline.exports.rows import cameras_of, read_rows
 from pipeline.run_directory.reader import RunDirectory
-from pipeline.run_directory.schema import Camera
+from pipeline.run_directory.schema import CameraRecord
 
 _FIELDS = "fiftyone.core.fields"
 _EMBEDDED = f"{_FIELDS}.EmbeddedDocumentField"
@@ -46,7 +46,7 @@ def fiftyone(run: RunDirectory) -> bytes:
     return msgspec.json.encode(document)
 
 
-def _sample(camera: Camera, rows: pl.DataFrame, run: RunDirectory) -> dict[str, object]:
+def _sample(camera: CameraRecord, rows: pl.DataFrame, run: RunDirectory) -> dict[str, object]:
     if not rows.is_empty() and not (camera.width and camera.height):
         raise UserError(
             f"{run.path} does not say how large the pictures of camera {camera.camera_id!r} are, "
@@ -70,7 +70,7 @@ def _sample(camera: Camera, rows: pl.DataFrame, run: RunDirectory) -> dict[str, 
     }
 
 
-def _frame(number: int, people: pl.DataFrame, camera: Camera) -> dict[str, object]:
+def _frame(number: int, people: pl.DataFrame, camera: CameraRecord) -> dict[str, object]:
     return {
         "frame_number": number,
         "people": {
@@ -80,7 +80,7 @@ def _frame(number: int, people: pl.DataFrame, camera: Camera) -> dict[str, objec
     }
 
 
-def _detection(row: dict[str, Any], camera: Camera) -> dict[str, object]:
+def _detection(row: dict[str, Any], camera: CameraRecord) -> dict[str, object]:
     return {
         "_cls": "Detection",
         "label": "person",
@@ -92,7 +92,7 @@ def _detection(row: dict[str, Any], camera: Camera) -> dict[str, object]:
     }
 
 
-def _relative(row: dict[str, Any], camera: Camera) -> list[float]:
+def _relative(row: dict[str, Any], camera: CameraRecord) -> list[float]:
     left, right = (min(max(row[x] / camera.width, 0.0), 1.0) for x in ("x1", "x2"))
     top, bottom = (min(max(row[y] / camera.height, 0.0), 1.0) for y in ("y1", "y2"))
     return [round(value, 9) for value in (left, top, right - left, bottom - top)]

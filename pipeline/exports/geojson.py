@@ -20,7 +20,7 @@ import msgspec
 import polars as pl
 
 from pipeline.config.load import check_config
-from pipeline.config.schema import Origin
+from pipeline.config.schema import GroundOrigin
 from pipeline.errors import UserError
 from pipeline.exports.rows import identified, read_rows
 from pipeline.run_directory.reader import RunDirectory
@@ -51,12 +51,12 @@ def geojson(run: RunDirectory) -> bytes:
     )
 
 
-def _origin(run: RunDirectory) -> Origin | None:
+def _origin(run: RunDirectory) -> GroundOrigin | None:
     values = {"origin": run.config().get("origin")}
     return check_config(values, str(run.path / "config.yaml")).origin
 
 
-def _features(people: pl.DataFrame, origin: Origin | None) -> list[dict[str, object]]:
+def _features(people: pl.DataFrame, origin: GroundOrigin | None) -> list[dict[str, object]]:
     x, y = _plane(origin)
     moments = (
         people.group_by("global_id", "timestamp", maintain_order=True)
@@ -80,7 +80,7 @@ def _features(people: pl.DataFrame, origin: Origin | None) -> list[dict[str, obj
     ]
 
 
-def _plane(origin: Origin | None) -> tuple[pl.Expr, pl.Expr]:
+def _plane(origin: GroundOrigin | None) -> tuple[pl.Expr, pl.Expr]:
     x, y = pl.col("ground_x"), pl.col("ground_y")
     if origin is None:
         return x.round(6), y.round(6)

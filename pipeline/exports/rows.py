@@ -6,7 +6,7 @@ import polars as pl
 import polars.selectors as cs
 
 from pipeline.run_directory.reader import RunDirectory
-from pipeline.run_directory.schema import Camera
+from pipeline.run_directory.schema import CameraRecord
 
 _LOG = logging.getLogger(__name__)
 
@@ -24,7 +24,7 @@ def read_rows(run: RunDirectory) -> pl.DataFrame:
     )
 
 
-def cameras_of(run: RunDirectory, rows: pl.DataFrame) -> list[Camera]:
+def cameras_of(run: RunDirectory, rows: pl.DataFrame) -> list[CameraRecord]:
     """The cameras by name; ``frames`` covers every frame that ``rows`` has.
 
     A killed run may have rows of a camera that it has not described yet: such a camera has no
@@ -39,8 +39,8 @@ def cameras_of(run: RunDirectory, rows: pl.DataFrame) -> list[Camera]:
     ]
 
 
-def _covering(camera: Camera | None, camera_id: str, frames: int) -> Camera:
-    return Camera(
+def _covering(camera: CameraRecord | None, camera_id: str, frames: int) -> CameraRecord:
+    return CameraRecord(
         camera_id=camera_id,
         source=camera.source if camera else "",
         width=camera.width if camera else 0,

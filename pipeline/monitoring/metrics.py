@@ -12,7 +12,7 @@ from prometheus_client.registry import Collector
 
 from pipeline.errors import UserError
 from pipeline.monitoring.watch import Backlog, CameraCounts, Histogram, Watch
-from pipeline.sources.camera_status import Life, State, life_of
+from pipeline.sources.camera_status import CameraState, Life, life_of
 from pipeline.sources.decode_ahead import DecodeAhead
 
 #: Label names and values, all but the site.
@@ -117,7 +117,7 @@ def _of_lives(lives: list[tuple[str, Life]], families: Families) -> Iterator[Met
         [
             (name | {"state": state}, int(life.phase().state == state))
             for name, life in named
-            for state in get_args(State)
+            for state in get_args(CameraState)
         ],
     )
     yield families.counter(

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-Mode = Literal["table", "json", "quiet"]
+ProgressMode = Literal["table", "json", "quiet"]
 
 _EVENT_EVERY_S = 1.0
 
@@ -90,7 +90,7 @@ class Tally:
 
 
 @contextmanager
-def shown(tally: Tally, mode: Mode, stream: TextIO | None = None) -> Iterator[None]:
+def shown(tally: Tally, mode: ProgressMode, stream: TextIO | None = None) -> Iterator[None]:
     """Show the tally while the block runs: a live table on stderr, or JSON lines on stdout."""
     if mode == "table":
         console = Console(stderr=True)

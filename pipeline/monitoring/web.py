@@ -26,7 +26,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class WebAnswer:
     """What a page says now."""
 
     body: bytes
@@ -34,12 +34,12 @@ class Answer:
     content_type: str = _PLAIN
 
 
-Pages = Mapping[str, Callable[[], Answer]]
+Pages = Mapping[str, Callable[[], WebAnswer]]
 
 
-def plain(text: str, status: HTTPStatus = HTTPStatus.OK) -> Answer:
+def plain(text: str, status: HTTPStatus = HTTPStatus.OK) -> WebAnswer:
     """One line of text."""
-    return Answer(f"{' '.join(text.split())}\n".encode(), status)
+    return WebAnswer(f"{' '.join(text.split())}\n".encode(), status)
 
 
 @contextmanager
@@ -203,11 +203,11 @@ def _pages(config: SiteConfig, part: str, tally: Tally, watch: Watch) -> Pages:
     asking: Asking[Backlog] = Asking(partial(backlog_of, watch), _REDIS_ANSWERS_S)
     metrics = Metrics(config.site, part, watch, people=tally.people, ask_redis=asking.answer)
     return {
-        "/metrics": lambda: Answer(metrics.page(), content_type=CONTENT_TYPE),
+        "/metrics": lambda: WebAnswer(metrics.page(), content_type=CONTENT_TYPE),
         "/healthz": lambda: _verdict(why_not_alive(watch, config.service.stalled_s)),
         "/readyz": lambda: _verdict(why_not_ready(watch, asking.answer)),
     }
 
 
-def _verdict(reason: str) -> Answer:
+def _verdict(reason: str) -> WebAnswer:
     return plain(reason, HTTPStatus.SERVICE_UNAVAILABLE) if reason else plain("ok")

@@ -7,13 +7,13 @@ from functools import partial
 from pipeline.bus.keys import OBSERVATIONS, TRACKLETS
 from pipeline.bus.messages import CameraMessage, JoinMessage, Message, view_message
 from pipeline.bus.outbox import Outbox
-from pipeline.bus.retry import Patience
+from pipeline.bus.retry import Retry
 from pipeline.bus.streams import Bus
 from pipeline.monitoring.watch import Watch
 from pipeline.node.batching import AnyFrame
 from pipeline.node.camera import Camera
 from pipeline.node.resume import Continued
-from pipeline.run_directory.schema import Camera as CameraRecord
+from pipeline.run_directory.schema import CameraRecord
 from pipeline.sources import Source
 from pipeline.sources.camera_status import life_of
 from pipeline.sources.decode_ahead import DecodeAhead
@@ -37,7 +37,7 @@ class Channel:
         camera: Camera,
         outbox: Outbox,
         bus: Bus,
-        patience: Patience,
+        patience: Retry,
         *,
         shown: str,
         view: View | None = None,

@@ -9,7 +9,7 @@ from pipeline.sources import Source
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class SiteChange:
     """Cameras to close and sources to open, at ``moment``, seconds UTC.
 
     One that is changed is both. ``config`` is the site as it is then; ``done`` is set by the node.
@@ -23,17 +23,17 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class Changes:
+class SiteChanges:
     """The changes that wait for the node ``name``, which is the same when it starts again."""
 
     name: str
-    _waiting: SimpleQueue[Change] = field(default_factory=SimpleQueue)
+    _waiting: SimpleQueue[SiteChange] = field(default_factory=SimpleQueue)
 
-    def put(self, change: Change) -> None:
+    def put(self, change: SiteChange) -> None:
         """Have the node do this, as soon as it has time."""
         self._waiting.put(change)
 
-    def take(self) -> list[Change]:
+    def take(self) -> list[SiteChange]:
         """What came since this was last asked, oldest first."""
         changes = []
         while True:

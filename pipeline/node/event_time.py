@@ -10,7 +10,7 @@ from pipeline.sources.camera_status import life_of
 from trackers.detections import Detections
 
 #: A frame, and the people in it.
-Seen = tuple[AnyFrame, Detections]
+FrameDetections = tuple[AnyFrame, Detections]
 
 
 def is_in_time(frame: AnyFrame, channel: Channel) -> bool:
@@ -22,20 +22,23 @@ def is_in_time(frame: AnyFrame, channel: Channel) -> bool:
     return in_time
 
 
-class Part(NamedTuple):
+class FramePart(NamedTuple):
     """Frames of a batch with the people in them, from the ``moment`` on at which a period begins.
 
     The cameras in ``over`` end with it.
     """
 
     moment: float
-    seen: list[Seen]
+    seen: list[FrameDetections]
     over: list[str]
 
 
 def parts_of(
-    batch: Sequence[Seen], interval_s: float, live: Container[str], ended: Callable[[str], bool]
-) -> list[Part]:
+    batch: Sequence[FrameDetections],
+    interval_s: float,
+    live: Container[str],
+    ended: Callable[[str], bool],
+) -> list[FramePart]:
     """``batch`` cut where a period of recorded time begins, and after a camera's last frame.
 
     What is sent then does not depend on how the frames came in batches. The moment is -inf before
@@ -43,13 +46,13 @@ def parts_of(
     """
     last = {frame.camera_id: number for number, (frame, _) in enumerate(batch)}
     last = {camera_id: number for camera_id, number in last.items() if ended(camera_id)}
-    parts: list[Part] = []
+    parts: list[FramePart] = []
     moment = -math.inf
     for number, (frame, detections) in enumerate(batch):
         if frame.camera_id not in live:
             moment = max(moment, math.floor(frame.timestamp / interval_s) * interval_s)
         if not parts or moment > parts[-1].moment or parts[-1].over:
-            parts.append(Part(moment, [], []))
+            parts.append(FramePart(moment, [], []))
         parts[-1].seen.append((frame, detections))
         if last.get(frame.camera_id) == number:
             parts[-1].over.append(frame.camera_id)

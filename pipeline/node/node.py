@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from pipeline.bus.outbox import Outbox
-from pipeline.bus.retry import Patience
+from pipeline.bus.retry import Retry
 from pipeline.bus.streams import Bus
 from pipeline.config.schema import SiteConfig
 from pipeline.config.views import view_of
@@ -19,7 +19,7 @@ from pipeline.monitoring.watch import Watch
 from pipeline.node.batching import AnyFrame, Schedule
 from pipeline.node.camera import Camera, thumbnails_of
 from pipeline.node.camera_stream import Channel
-from pipeline.node.changes import Change, Changes
+from pipeline.node.changes import SiteChange, SiteChanges
 from pipeline.node.event_time import is_in_time, parts_of, pass_live_time, pass_time
 from pipeline.node.node_presence import Attendance
 from pipeline.node.perception import Detects as Detects
@@ -63,7 +63,7 @@ class Node:
         on_frames: Callable[[str, int], None] = lambda camera_id, count: None,
         give_up: threading.Event | None = None,
         watch: Watch | None = None,
-        changes: Changes | None = None,
+        changes: SiteChanges | None = None,
     ) -> None:
         self._config = config
         self._bus = bus
@@ -73,7 +73,7 @@ class Node:
         self._previews = Previews(bus, config.api, config.privacy.blur)
         self._watch = watch or Watch()
         waited = partial(self._watch.waited, "node")
-        self._patience = Patience(give_up or threading.Event(), time.monotonic, waited)
+        self._patience = Retry(give_up or threading.Event(), time.monotonic, waited)
         self._changes = changes
         self._attendance = changes and Attendance(bus, self._patience, changes.name)
         # Without one that ended by itself there may be more to come.
@@ -122,7 +122,7 @@ class Node:
             self._readers[channel.camera_id] = channel.reader
             self._schedule.add(channel.reader)
 
-    def _apply(self, change: Change, stop: threading.Event) -> None:
+    def _apply(self, change: SiteChange, stop: threading.Event) -> None:
         """Close cameras and open others; the rest goes on."""
         for camera_id in change.closed:
             self._schedule.remove(camera_id)

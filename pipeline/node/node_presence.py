@@ -10,7 +10,7 @@ import msgspec
 from pipeline.bus.keys import OBSERVATIONS, TRACKLETS
 from pipeline.bus.messages import CameraMessage, Message, NodeMessage, WatermarkMessage
 from pipeline.bus.outbox import Outbox, sent_by
-from pipeline.bus.retry import Patience
+from pipeline.bus.retry import Retry
 from pipeline.bus.streams import Bus
 from pipeline.node.resume import Continued
 
@@ -23,7 +23,7 @@ class Attendance:
     """
 
     def __init__(
-        self, bus: Bus, patience: Patience, name: str, clock: Callable[[], float] = time.time
+        self, bus: Bus, patience: Retry, name: str, clock: Callable[[], float] = time.time
     ) -> None:
         self._bus = bus
         self._patience = patience

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.bus.pictures import Kind, Picture
+from pipeline.bus.pictures import Picture, PictureKind
 from pipeline.bus.streams import Bus
 from pipeline.config.schema import ApiConfig, Blur
 from pipeline.errors import UserError
@@ -38,7 +38,7 @@ _WHITE = (255, 255, 255)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Seen:
+class SeenFrame:
     """A frame, who was detected in it, and the tracks, whose ids begin after ``tracks_before``."""
 
     frame: Frame
@@ -65,10 +65,10 @@ class Previews:
         self._config = config
         self._blur = blur
         self._clock = clock
-        self._wanted: set[tuple[str, Kind]] = set()
-        self._latest: dict[str, Seen] = {}
+        self._wanted: set[tuple[str, PictureKind]] = set()
+        self._latest: dict[str, SeenFrame] = {}
         # When each picture was sent last, and of which frame.
-        self._sent: dict[tuple[str, Kind], tuple[float, int]] = {}
+        self._sent: dict[tuple[str, PictureKind], tuple[float, int]] = {}
         self._looked = -math.inf
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="previews", daemon=True)
@@ -92,7 +92,7 @@ class Previews:
             return
         self._camera_ids.add(frame.camera_id)
         if any(frame.camera_id == name for name, _ in self._wanted):
-            self._latest[frame.camera_id] = Seen(frame, detections, tracked, tracks_before)
+            self._latest[frame.camera_id] = SeenFrame(frame, detections, tracked, tracks_before)
 
     def step(self) -> float:
         """Show what is wanted and due; returns after how many seconds to do so again."""
@@ -112,7 +112,7 @@ class Previews:
         small = any(kind.startswith("small") for _, kind in self._wanted)
         return 0.5 / self._config.preview_fps if small else 0.25 * _LOOK_S
 
-    def _is_due(self, camera_id: str, kind: Kind, seen: Seen, now: float) -> bool:
+    def _is_due(self, camera_id: str, kind: PictureKind, seen: SeenFrame, now: float) -> bool:
         every_s = _FULL_EVERY_S if kind.startswith("full") else 1.0 / self._config.preview_fps
         when, index = self._sent.get((camera_id, kind), (-math.inf, -1))
         return seen.frame.index != index and now - when >= every_s
@@ -127,7 +127,7 @@ class Previews:
                 wait_s = _LOOK_S
 
 
-def encoded(seen: Seen, kind: Kind, preview_px: int, blur: Blur) -> bytes:
+def encoded(seen: SeenFrame, kind: PictureKind, preview_px: int, blur: Blur) -> bytes:
     """The JPEG of a frame: whole or small, with or without the boxes of the tracks.
 
     Every picture passes here before it leaves the node. Who was only detected is blurred too.
@@ -149,7 +149,7 @@ def _shrunk(image: Image, longest_px: int) -> tuple[Image, float]:
     return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8), scale
 
 
-def _with_boxes(image: Image, seen: Seen, scale: float) -> Image:
+def _with_boxes(image: Image, seen: SeenFrame, scale: float) -> Image:
     image = image.copy()
     if seen.tracked.track_ids is None:
         return image

@@ -23,7 +23,7 @@ from pipeline.sources.source_kinds import kind_of
 
 Image = NDArray[np.uint8]
 #: Everybody in one frame: the global id, None without one, and the box in xyxy pixels.
-People = list[tuple[int | None, tuple[float, float, float, float]]]
+LabelledBoxes = list[tuple[int | None, tuple[float, float, float, float]]]
 
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _WHITE = (255, 255, 255)
@@ -73,7 +73,7 @@ def mosaic(run: RunDirectory, moment: float) -> Image:
     return _tiled([_drawn(hide(frame), people, clock) for frame in frames])
 
 
-def draw_people(image: Image, people: People) -> None:
+def draw_people(image: Image, people: LabelledBoxes) -> None:
     """Draw the box and the label of everybody onto ``image``, in place."""
     thickness = _thickness(image)
     for global_id, (x1, y1, x2, y2) in people:
@@ -150,9 +150,9 @@ def _clock(run: RunDirectory) -> Clock:
     return Clock(start, start)
 
 
-def _people(run: RunDirectory) -> dict[tuple[str, int], People]:
+def _people(run: RunDirectory) -> dict[tuple[str, int], LabelledBoxes]:
     """Everybody by camera and frame index."""
-    people: dict[tuple[str, int], People] = {}
+    people: dict[tuple[str, int], LabelledBoxes] = {}
     columns = ("camera_id", "frame_index", "global_id", "x1", "y1", "x2", "y2")
     for camera_id, index, global_id, x1, y1, x2, y2 in run.trajectories()[columns].iter_rows():
         people.setdefault((camera_id, index), []).append((global_id, (x1, y1, x2, y2)))
@@ -176,7 +176,7 @@ def _frame_at(camera_id: str, config: CameraConfig, moment: float) -> Frame:
     return shown
 
 
-def _drawn(frame: Frame, people: dict[tuple[str, int], People], clock: Clock) -> Image:
+def _drawn(frame: Frame, people: dict[tuple[str, int], LabelledBoxes], clock: Clock) -> Image:
     image = frame.image.copy()
     draw_people(image, people.get((frame.camera_id, frame.index), []))
     text = f"{frame.camera_id}  {clock.moment(frame.timestamp)}"

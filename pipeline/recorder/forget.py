@@ -28,13 +28,13 @@ from pipeline.recorder.forgotten import Forgotten
 from pipeline.run_directory import schema
 from pipeline.run_directory.reader import RunDirectory
 from pipeline.run_directory.rewriting import Removed, remove_all, remove_derived, rewrite_all
-from pipeline.run_directory.schema import Part
+from pipeline.run_directory.schema import TrackPart
 from pipeline.sources import open_source
 from trackers.tracklet import TrackletKey
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
+class ForgottenPerson:
     """Whose tracks are whose: ``parts`` show the person alone.
 
     ``shared`` are the tracks that show others too, with ``(first, last, count)`` of what is left
@@ -42,11 +42,11 @@ class Person:
     """
 
     global_id: int
-    parts: list[Part]
+    parts: list[TrackPart]
     shared: dict[TrackletKey, tuple[float, float, int] | None] = field(default_factory=dict)
 
 
-def find(run: RunDirectory, global_id: int) -> Person:
+def find(run: RunDirectory, global_id: int) -> ForgottenPerson:
     """Everything that a run says of a person.
 
     Raises UserError when it says nothing, and when the run directory is damaged.
@@ -55,10 +55,10 @@ def find(run: RunDirectory, global_id: int) -> Person:
     parts, shared = _parts(identities, global_id)
     if not parts:
         raise UserError(_unknown(run, identities, global_id))
-    return Person(global_id, parts, _left_of(run, parts, shared) if shared else {})
+    return ForgottenPerson(global_id, parts, _left_of(run, parts, shared) if shared else {})
 
 
-def forget(run: RunDirectory, person: Person, *, dry: bool = False) -> Removed:
+def forget(run: RunDirectory, person: ForgottenPerson, *, dry: bool = False) -> Removed:
     """Remove a person from the tables and pictures of a run; returns what was removed.
 
     The caller is the only one who writes into the folder. Videos stay: see
@@ -98,10 +98,10 @@ def remove_leftovers(folder: Path, *, dry: bool = False) -> Removed:
     return +removed
 
 
-def _parts(identities: pl.DataFrame, global_id: int) -> tuple[list[Part], set[TrackletKey]]:
+def _parts(identities: pl.DataFrame, global_id: int) -> tuple[list[TrackPart], set[TrackletKey]]:
     """The parts that are theirs, and the tracks of these that others are in too."""
     tracks = identities.partition_by("camera_id", "track_id", maintain_order=True)
-    parts: list[Part] = []
+    parts: list[TrackPart] = []
     shared: set[TrackletKey] = set()
     for track in tracks:
         owners = track["global_id"].to_list()
@@ -111,7 +111,7 @@ def _parts(identities: pl.DataFrame, global_id: int) -> tuple[list[Part], set[Tr
         begins = [*track["since"].to_list(), math.inf]
         for owner, (first, before) in zip(owners, pairwise(begins), strict=True):
             if owner == global_id:
-                parts.append(Part(camera_id, track_id, _finite(first), _finite(before)))
+                parts.append(TrackPart(camera_id, track_id, _finite(first), _finite(before)))
         if set(owners) != {global_id} or math.isfinite(begins[0]):
             shared.add((camera_id, track_id))
     return parts, shared
@@ -122,7 +122,7 @@ def _finite(moment: float) -> float | None:
 
 
 def _left_of(
-    run: RunDirectory, parts: list[Part], shared: set[TrackletKey]
+    run: RunDirectory, parts: list[TrackPart], shared: set[TrackletKey]
 ) -> dict[TrackletKey, tuple[float, float, int] | None]:
     """From when to when, and how often, shared tracks show somebody else."""
     gone = Forgotten(parts)
@@ -150,7 +150,7 @@ def _unknown(run: RunDirectory, identities: pl.DataFrame, global_id: int) -> str
     )
 
 
-def _tracklets(folder: Path, person: Person, *, dry: bool) -> Removed:
+def _tracklets(folder: Path, person: ForgottenPerson, *, dry: bool) -> Removed:
     whole = {part.key for part in person.parts} - person.shared.keys()
     removed: Removed = Counter()
 
@@ -180,7 +180,7 @@ def _shared_row(row: dict[str, object], left: tuple[float, float, int] | None) -
     return {**row, "start": start, "end": end, "n": count, "embedding": None, "thumbnail": None}
 
 
-def _thumbnails(run: RunDirectory, person: Person) -> list[Path]:
+def _thumbnails(run: RunDirectory, person: ForgottenPerson) -> list[Path]:
     """Their pictures, also those that no tracklet names because the run was killed before."""
     keys = {part.key for part in person.parts}
     named = run.tracklets().filter(pl.col("thumbnail").is_not_null())
@@ -190,7 +190,7 @@ def _thumbnails(run: RunDirectory, person: Person) -> list[Path]:
     return [run.path / name for name in sorted(names)]
 
 
-def _events(folder: Path, person: Person, *, dry: bool) -> int:
+def _events(folder: Path, person: ForgottenPerson, *, dry: bool) -> int:
     """Everything that was ever said of their parts, and under their number."""
     theirs = {(*part.key, part.first) for part in person.parts}
 
@@ -205,14 +205,14 @@ def _events(folder: Path, person: Person, *, dry: bool) -> int:
     return rewrite_all(folder / "identities", schema.IDENTITIES, left, dry=dry)
 
 
-def videos_of(run: RunDirectory, parts: list[Part]) -> dict[str, Path]:
+def videos_of(run: RunDirectory, parts: list[TrackPart]) -> dict[str, Path]:
     """The videos of the cameras that saw these parts of tracks, by camera."""
     cameras = sorted({part.camera_id for part in parts})
     paths = {camera_id: run.path / "video" / f"{camera_id}.mp4" for camera_id in cameras}
     return {camera_id: path for camera_id, path in paths.items() if path.is_file()}
 
 
-def cover_in_videos(run: RunDirectory, parts: list[Part]) -> int:
+def cover_in_videos(run: RunDirectory, parts: list[TrackPart]) -> int:
     """Blur the bodies that these parts show, and paint over their labels; returns the videos.
 
     Before the observations are removed, which say where they are. Each video is written anew as a
@@ -234,7 +234,7 @@ def cover_in_videos(run: RunDirectory, parts: list[Part]) -> int:
     return len(videos)
 
 
-def _observations(run: RunDirectory, parts: list[Part]) -> pl.DataFrame:
+def _observations(run: RunDirectory, parts: list[TrackPart]) -> pl.DataFrame:
     gone = Forgotten(parts)
     cameras = run.observations().partition_by("camera_id", as_dict=True)
     empty = run.observations().clear()
@@ -260,14 +260,14 @@ def _covered(
         yield frame.timestamp, image
 
 
-class Answer(msgspec.Struct):
+class ForgetAnswer(msgspec.Struct):
     """What a recorder removed, or why it could not find anything."""
 
     removed: dict[str, int] = {}
     fault: str = ""
 
 
-def forget_recorded(folder: Path, asked: ForgetMessage) -> tuple[Answer, list[Part]]:
+def forget_recorded(folder: Path, asked: ForgetMessage) -> tuple[ForgetAnswer, list[TrackPart]]:
     """What a recorder does when somebody is to be forgotten; all before ``asked`` is on disk.
 
     Returns its answer, and the parts of tracks of which something may still come. Raises OSError,
@@ -277,16 +277,18 @@ def forget_recorded(folder: Path, asked: ForgetMessage) -> tuple[Answer, list[Pa
     before = math.nextafter(asked.at, math.inf)
     known = _tracks(run)
     # Somebody took them out of the folder while nobody recorded.
-    unknown = [Part(*key, before=before) for key in asked.tracks if key not in known]
+    unknown = [TrackPart(*key, before=before) for key in asked.tracks if key not in known]
     try:
         person = find(run, asked.global_id)
     except UserError as error:
         if not unknown:
-            return Answer(fault=str(error)), []
-        person = Person(asked.global_id, [])
+            return ForgetAnswer(fault=str(error)), []
+        person = ForgottenPerson(asked.global_id, [])
     parts = [*(part.until(before) for part in person.parts), *unknown]
-    removed = forget(run, Person(person.global_id, [*person.parts, *unknown], person.shared))
-    return Answer(dict(removed)), parts
+    removed = forget(
+        run, ForgottenPerson(person.global_id, [*person.parts, *unknown], person.shared)
+    )
+    return ForgetAnswer(dict(removed)), parts
 
 
 def _tracks(run: RunDirectory) -> set[TrackletKey]:

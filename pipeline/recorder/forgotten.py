@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from pipeline.bus.messages import TrackletMessage, pack, unpack
-from pipeline.run_directory.schema import Mask, Part
+from pipeline.run_directory.schema import Mask, TrackPart
 from trackers.tracklet import TrackletKey
 
 # No track is open for longer.
@@ -22,16 +22,16 @@ _REMEMBERED_S = 86_400.0
 class Forgotten:
     """The forgotten ``parts``, by track."""
 
-    def __init__(self, parts: Iterable[Part]) -> None:
-        self._parts: dict[TrackletKey, list[Part]] = {}
+    def __init__(self, parts: Iterable[TrackPart]) -> None:
+        self._parts: dict[TrackletKey, list[TrackPart]] = {}
         self.add(parts)
 
     @property
-    def parts(self) -> list[Part]:
+    def parts(self) -> list[TrackPart]:
         """All of them, for who starts again."""
         return [part for parts in self._parts.values() for part in parts]
 
-    def add(self, parts: Iterable[Part]) -> None:
+    def add(self, parts: Iterable[TrackPart]) -> None:
         """Forget these too."""
         for part in parts:
             self._parts.setdefault(part.key, []).append(part)

@@ -18,7 +18,7 @@ from pipeline.config.schema import RetentionConfig
 from pipeline.run_directory import schema
 from pipeline.run_directory.progress import read_cameras
 from pipeline.run_directory.rewriting import Removed, remove_all, remove_derived, rewrite
-from pipeline.run_directory.schema import Camera
+from pipeline.run_directory.schema import CameraRecord
 from pipeline.run_directory.segments import segments
 
 # How old something may become beyond its time, as a part of that, and in seconds at the most.
@@ -154,7 +154,7 @@ class RunClock:
         self._latest = -np.inf
         self._reached = clock()
 
-    def now(self, cameras: Iterable[Camera]) -> float:
+    def now(self, cameras: Iterable[CameraRecord]) -> float:
         """Seconds UTC, -inf before the first frame."""
         cameras = list(cameras)
         latest = latest_frame(cameras)
@@ -179,12 +179,12 @@ def time_in(folder: Path, wall: float) -> float:
     return max(latest + since, wall if is_live(cameras) else -np.inf)
 
 
-def latest_frame(cameras: Iterable[Camera]) -> float:
+def latest_frame(cameras: Iterable[CameraRecord]) -> float:
     """The time of the latest frame of all, seconds UTC, -inf when there is none."""
     return max((camera.end for camera in cameras if camera.frames), default=-np.inf)
 
 
-def is_live(cameras: Iterable[Camera]) -> bool:
+def is_live(cameras: Iterable[CameraRecord]) -> bool:
     """Whether one of them shows what happens now."""
     return any(camera.timestamp_origin in _LIVE for camera in cameras)
 

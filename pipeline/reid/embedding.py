@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from pipeline.config.schema import ReidConfig, Similarity
 from pipeline.errors import UserError
 from pipeline.weights import known_by_hash, load_manifest, weights_path
-from pipeline.weights.manifest import Network, own_network
+from pipeline.weights.manifest import ReidNetwork, own_network
 from reid_model.embedder import Embedder, load_embedder
 from reid_model.preprocess import EmbedderSpec
 from trackers.association.appearance import Calibration, Line
@@ -55,7 +55,7 @@ def similarity_calibration(config: ReidConfig) -> Calibration:
     network = _described(config.model)
     if network is not None:
         return calibration_of(network.similarity)
-    from reid_model.training.files import load_similarity
+    from reid_model.training.model_files import load_similarity
 
     try:
         fit = load_similarity(weights_path(config.model, kind="reid"))
@@ -91,7 +91,7 @@ def calibration_of(similarity: Similarity) -> Calibration:
     )
 
 
-def _described(name_or_path: str) -> Network | None:
+def _described(name_or_path: str) -> ReidNetwork | None:
     """What is known of a network beside its weights; None for a model that says it itself."""
     entry = load_manifest().get(name_or_path)
     if entry is not None and entry.kind == "reid":
@@ -100,7 +100,7 @@ def _described(name_or_path: str) -> Network | None:
     return None if trained else _network(name_or_path)
 
 
-def _network(name_or_path: str) -> Network:
+def _network(name_or_path: str) -> ReidNetwork:
     entry = load_manifest().get(name_or_path)
     if entry is not None and entry.network is not None:
         return entry.network
@@ -113,7 +113,7 @@ def _network(name_or_path: str) -> Network:
     return known[1].network
 
 
-def _spec(network: Network) -> EmbedderSpec:
+def _spec(network: ReidNetwork) -> EmbedderSpec:
     expected = network.input
     return EmbedderSpec(
         architecture=network.architecture,

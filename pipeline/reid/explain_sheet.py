@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from pipeline.errors import UserError
 from pipeline.reid.export import trained_network
-from reid_model.data.files import read_picture
+from reid_model.data.picture_files import read_picture
 from reid_model.explain import Stage, heat_maps
 from reid_model.preprocess import resize_crops
 
-Picture = NDArray[np.uint8]
+Image = NDArray[np.uint8]
 
 #: Pixels: of a cell, of the line of titles, and between cells.
 CELL_HEIGHT, CELL_WIDTH, TITLE, GAP = 256, 128, 20, 4
@@ -46,7 +46,7 @@ def write_sheet(
         raise UserError(f"cannot write {out}: {error.strerror or error}") from error
 
 
-def sheet(titles: Sequence[str], rows: Sequence[Sequence[Picture]]) -> Picture:
+def sheet(titles: Sequence[str], rows: Sequence[Sequence[Image]]) -> Image:
     """Titles above columns of cells ``(CELL_HEIGHT, CELL_WIDTH, 3)`` uint8 BGR, on white."""
     height = TITLE + len(rows) * (CELL_HEIGHT + GAP) + GAP
     width = len(titles) * (CELL_WIDTH + GAP) + GAP
@@ -60,15 +60,13 @@ def sheet(titles: Sequence[str], rows: Sequence[Sequence[Picture]]) -> Picture:
     return drawn
 
 
-def heated(picture: Picture, heat: NDArray[np.float32]) -> Picture:
+def heated(picture: Image, heat: NDArray[np.float32]) -> Image:
     """A picture ``(H, W, 3)`` with heat ``(H, W)`` in 0..1 over it, from blue to red."""
     colours = cv2.applyColorMap(np.round(heat * 255).astype(np.uint8), cv2.COLORMAP_JET)
     return np.asarray(cv2.addWeighted(picture, 1 - _HEAT, colours, _HEAT, 0), np.uint8)
 
 
-def _explained(
-    name: str, crops: list[Picture], reference: Picture | None, stage: Stage
-) -> list[Picture]:
+def _explained(name: str, crops: list[Image], reference: Image | None, stage: Stage) -> list[Image]:
     network, spec = trained_network(name)
     pictures = resize_crops(crops, spec.height, spec.width)
     wanted = None if reference is None else resize_crops([reference], spec.height, spec.width)[0]
@@ -80,16 +78,16 @@ def _explained(
     ]
 
 
-def _inputs(crops: list[Picture]) -> list[Picture]:
+def _inputs(crops: list[Image]) -> list[Image]:
     return list(resize_crops(crops, CELL_HEIGHT, CELL_WIDTH))
 
 
-def _crop(path: Path) -> Picture:
+def _crop(path: Path) -> Image:
     try:
         rgb = read_picture(path)
     except ValueError as error:
         raise UserError(str(error)) from error
-    crop: Picture = np.ascontiguousarray(rgb.permute(1, 2, 0).numpy()[:, :, ::-1])
+    crop: Image = np.ascontiguousarray(rgb.permute(1, 2, 0).numpy()[:, :, ::-1])
     return crop
 
 
@@ -98,7 +96,7 @@ def _title(name: str) -> str:
     return "/".join(Path(name.removesuffix(".safetensors")).parts[-2:])
 
 
-def _write(strip: Picture, text: str) -> None:
+def _write(strip: Image, text: str) -> None:
     """As much of the text as fits, in black; OpenCV draws ASCII only."""
     font, scale = cv2.FONT_HERSHEY_SIMPLEX, 0.4
     shown = text.encode("ascii", "replace").decode()

@@ -13,7 +13,7 @@ from pipeline.config.schema import ReidConfig
 from pipeline.devices import resolve_device
 from pipeline.errors import UserError
 from pipeline.reid.embedding import open_embedder
-from reid_model.data.files import is_picture, read_picture
+from reid_model.data.picture_files import is_picture, read_picture
 from reid_model.data.reid_set import ReidSet
 from reid_model.embedder import Embedder
 from reid_model.evaluation import evaluate, evaluate_distances

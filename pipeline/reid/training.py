@@ -17,8 +17,8 @@ from reid_model.networks.clip_text import ClipText
 from reid_model.networks.clip_weights import fill_image_encoder, fill_text_encoder, load_clip
 from reid_model.networks.parameters import count_parameters
 from reid_model.training.batches import evaluation_transform, loader, random_batches
+from reid_model.training.build import build_encoder, build_parts
 from reid_model.training.keras_resnet import read_weights
-from reid_model.training.parts import build_encoder, build_parts
 from reid_model.training.recipe import ModelRecipe, Recipe
 from reid_model.training.warm_start import start_of, warm_start
 

@@ -11,8 +11,8 @@ from markupsafe import Markup
 from pipeline.errors import UserError
 from pipeline.pictures.clock import duration
 from pipeline.pictures.colours import css_colour
-from pipeline.report.pictures import data_uri
 from pipeline.report.summary import Summary, summarise
+from pipeline.report.thumbnails import data_uri
 from pipeline.run_directory.reader import RunDirectory
 
 _HERE = Path(__file__).parent

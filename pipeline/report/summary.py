@@ -7,7 +7,7 @@ import polars as pl
 
 from pipeline.pictures.clock import Clock
 from pipeline.run_directory.reader import RunDirectory
-from pipeline.run_directory.schema import Camera
+from pipeline.run_directory.schema import CameraRecord
 
 _GAP_S = 1.0
 _GAP_FRAMES = 3
@@ -45,7 +45,7 @@ class Visit:
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
+class PersonSummary:
     """One global id. ``confidence`` is the mean over its observations, ``lowest`` its worst."""
 
     global_id: int
@@ -77,7 +77,7 @@ class CameraCount:
     """
 
     camera_id: str
-    camera: Camera | None
+    camera: CameraRecord | None
     people: int
     observations: int
     busiest: tuple[int, float] | None
@@ -92,7 +92,7 @@ class Summary:
     clock: Clock
     observations: int
     nameless: int
-    people: list[Person]
+    people: list[PersonSummary]
     cameras: list[CameraCount]
 
     @property
@@ -118,7 +118,7 @@ def summarise(run: RunDirectory) -> Summary:
     )
 
 
-def _span(trajectories: pl.DataFrame, cameras: Iterable[Camera]) -> tuple[float, float]:
+def _span(trajectories: pl.DataFrame, cameras: Iterable[CameraRecord]) -> tuple[float, float]:
     recorded = [camera for camera in cameras if camera.frames]
     starts = [camera.start for camera in recorded]
     ends = [camera.end for camera in recorded]
@@ -131,7 +131,7 @@ def _span(trajectories: pl.DataFrame, cameras: Iterable[Camera]) -> tuple[float,
     return min(starts, default=0.0), max(ends, default=0.0)
 
 
-def _gaps(clock: Clock, known: dict[str, Camera], camera_ids: list[str]) -> pl.DataFrame:
+def _gaps(clock: Clock, known: dict[str, CameraRecord], camera_ids: list[str]) -> pl.DataFrame:
     """How long a person may be out of sight of each camera before a new stay begins.
 
     A gap too short to see on the time line is no gap, which keeps a day of video drawable.
@@ -147,7 +147,7 @@ def _gaps(clock: Clock, known: dict[str, Camera], camera_ids: list[str]) -> pl.D
 
 def _people(
     seen: pl.DataFrame, pictures: dict[_Key, list[str]], gaps: pl.DataFrame
-) -> list[Person]:
+) -> list[PersonSummary]:
     stays = _stays(seen, gaps)
     limit = min(max(_PICTURES_A_PAGE // max(len(stays), 1), 1), _PICTURES_A_VISIT)
     visits: dict[int, list[Visit]] = {}
@@ -162,7 +162,7 @@ def _people(
         )
         visits.setdefault(global_id, []).append(visit)
     return [
-        Person(global_id, mean, lowest, visits[global_id])
+        PersonSummary(global_id, mean, lowest, visits[global_id])
         for global_id, mean, lowest in _confidences(seen)
     ]
 
@@ -213,7 +213,7 @@ def _pictures(run: RunDirectory) -> dict[_Key, list[str]]:
 
 
 def _count(
-    camera_id: str, camera: Camera | None, trajectories: pl.DataFrame, clock: Clock
+    camera_id: str, camera: CameraRecord | None, trajectories: pl.DataFrame, clock: Clock
 ) -> CameraCount:
     seen = trajectories.filter(pl.col("camera_id") == camera_id)
     frames = seen.group_by("frame_index").agg(pl.col("timestamp").first(), people=pl.len())

@@ -7,12 +7,12 @@ import msgspec
 
 from pipeline.errors import UserError
 from pipeline.run_directory.durable import replacing
-from pipeline.run_directory.schema import Camera, Part
+from pipeline.run_directory.schema import CameraRecord, TrackPart
 
 _NAME = "recorder.json"
 
 
-class Progress(msgspec.Struct):
+class RecorderProgress(msgspec.Struct):
     """Which run of the site it is, the last message of each sender, and whether that is all.
 
     ``site`` and ``redis`` say where it runs, the address as far as it holds no password;
@@ -24,16 +24,16 @@ class Progress(msgspec.Struct):
     finished: bool = False
     site: str = ""
     redis: str = ""
-    forgotten: list[Part] = []
+    forgotten: list[TrackPart] = []
 
 
-def read_progress(folder: Path) -> Progress:
+def read_progress(folder: Path) -> RecorderProgress:
     """How far the recorder of the run directory ``folder`` is; raises UserError when damaged."""
     path = folder / _NAME
     if not path.is_file():
-        return Progress()
+        return RecorderProgress()
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Progress)
+        return msgspec.json.decode(path.read_bytes(), type=RecorderProgress)
     except msgspec.DecodeError as error:
         raise UserError(
             f"{path} is damaged: {error}. Expected what fusetrack wrote; the rest of the run can "
@@ -41,7 +41,7 @@ def read_progress(folder: Path) -> Progress:
         ) from error
 
 
-def write_progress(folder: Path, progress: Progress) -> None:
+def write_progress(folder: Path, progress: RecorderProgress) -> None:
     """Note how far the recorder is. Raises OSError; then the file is as it was."""
     with replacing(folder / _NAME) as file:
         file.write(msgspec.json.encode(progress))
@@ -50,7 +50,7 @@ def write_progress(folder: Path, progress: Progress) -> None:
 _CAMERAS_FILE = "cameras.json"
 
 
-def read_cameras(folder: Path) -> list[Camera]:
+def read_cameras(folder: Path) -> list[CameraRecord]:
     """The cameras of the run directory ``folder`` by name; none before the first were written.
 
     Raises UserError when the file is damaged.
@@ -59,7 +59,7 @@ def read_cameras(folder: Path) -> list[Camera]:
     if not path.is_file():
         return []
     try:
-        return msgspec.json.decode(path.read_bytes(), type=list[Camera])
+        return msgspec.json.decode(path.read_bytes(), type=list[CameraRecord])
     except msgspec.DecodeError as error:
         raise UserError(
             f"{path} is damaged: {error}. Expected the list of cameras that fusetrack wrote; "
@@ -67,7 +67,7 @@ def read_cameras(folder: Path) -> list[Camera]:
         ) from error
 
 
-def write_cameras(folder: Path, cameras: Iterable[Camera]) -> None:
+def write_cameras(folder: Path, cameras: Iterable[CameraRecord]) -> None:
     """Write the cameras, sorted by name. Raises OSError; then the file is as it was."""
     ordered = sorted(cameras, key=lambda camera: camera.camera_id)
     with replacing(folder / _CAMERAS_FILE) as file:

@@ -9,7 +9,7 @@ import yaml
 
 from pipeline.errors import UserError
 from pipeline.run_directory.progress import read_cameras
-from pipeline.run_directory.schema import IDENTITIES, OBSERVATIONS, TRACKLETS, Camera
+from pipeline.run_directory.schema import IDENTITIES, OBSERVATIONS, TRACKLETS, CameraRecord
 from pipeline.run_directory.segments import read_segments
 
 _WHO = ("global_id", "confidence", "state")
@@ -43,7 +43,7 @@ class RunDirectory:
             raise UserError(f"{path} is damaged: expected the configuration that fusetrack wrote")
         return loaded
 
-    def cameras(self) -> list[Camera]:
+    def cameras(self) -> list[CameraRecord]:
         """The cameras by name; empty before the first segment was closed."""
         return read_cameras(self.path)
 

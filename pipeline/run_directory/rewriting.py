@@ -10,10 +10,10 @@ from pipeline.run_directory.durable import sync_folder
 from pipeline.run_directory.segments import position_of, read_segment, segments, write_segment
 
 #: What of the rows of a segment stays, in this order; the table itself when all of it does.
-Change = Callable[[pa.Table], pa.Table]
+RowFilter = Callable[[pa.Table], pa.Table]
 
 
-def rewrite_all(folder: Path, schema: pa.Schema, change: Change, *, dry: bool = False) -> int:
+def rewrite_all(folder: Path, schema: pa.Schema, change: RowFilter, *, dry: bool = False) -> int:
     """Change every segment of ``folder``; returns how many rows went.
 
     With ``dry`` they are only counted. Raises OSError, and UserError for a damaged segment; what
@@ -23,7 +23,9 @@ def rewrite_all(folder: Path, schema: pa.Schema, change: Change, *, dry: bool = 
     return sum(rewrite(path, schema, change, last=path == closed[-1], dry=dry) for path in closed)
 
 
-def rewrite(path: Path, schema: pa.Schema, change: Change, *, last: bool, dry: bool = False) -> int:
+def rewrite(
+    path: Path, schema: pa.Schema, change: RowFilter, *, last: bool, dry: bool = False
+) -> int:
     """Change one segment; returns how many rows went. One without rows goes as a whole.
 
     The ``last`` one stays, even without rows: it says how far the recorder is.

@@ -57,7 +57,7 @@ IDENTITIES = pa.schema(
 )
 
 
-class Camera(msgspec.Struct, frozen=True):
+class CameraRecord(msgspec.Struct, frozen=True):
     """What a run knows of one camera.
 
     ``source`` carries no password; ``width`` and ``height`` are pixels after rotation;
@@ -86,7 +86,7 @@ class Camera(msgspec.Struct, frozen=True):
 Mask = NDArray[np.bool_]
 
 
-class Part(msgspec.Struct, frozen=True):
+class TrackPart(msgspec.Struct, frozen=True):
     """What a track shows from ``first`` (None: its start) until just before ``before`` (None: its
     end), seconds UTC.
     """
@@ -101,7 +101,7 @@ class Part(msgspec.Struct, frozen=True):
         """Camera and track id."""
         return self.camera_id, self.track_id
 
-    def until(self, before: float) -> "Part":
+    def until(self, before: float) -> "TrackPart":
         """This part as far as it is earlier than ``before``."""
         return replace(self, before=before if self.before is None else min(self.before, before))
 

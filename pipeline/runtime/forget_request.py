@@ -15,8 +15,8 @@ from pipeline.bus.streams import Bus
 from pipeline.config.schema import RetentionConfig
 from pipeline.errors import UserError
 from pipeline.recorder.forget import (
-    Answer,
-    Person,
+    ForgetAnswer,
+    ForgottenPerson,
     cover_in_videos,
     find,
     forget,
@@ -25,7 +25,7 @@ from pipeline.recorder.forget import (
 )
 from pipeline.recorder.retention import Retention, time_in
 from pipeline.run_directory.durable import BusyError, only_writer
-from pipeline.run_directory.progress import Progress, read_progress
+from pipeline.run_directory.progress import RecorderProgress, read_progress
 from pipeline.run_directory.reader import RunDirectory
 from pipeline.run_directory.rewriting import Removed
 
@@ -49,7 +49,7 @@ def ask_site(
     said = _wait(lambda: bus.forgotten(global_id), timeout_s, clock)
     if said is None:
         raise UserError(_silence(bus, global_id, timeout_s))
-    answer = msgspec.json.decode(said, type=Answer)
+    answer = msgspec.json.decode(said, type=ForgetAnswer)
     if answer.fault:
         raise UserError(answer.fault)
     return Removed(answer.removed)
@@ -83,7 +83,7 @@ def _silence(bus: Bus, global_id: int, timeout_s: float) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Site:
+class SiteAddress:
     """Where a site can be asked; what is None is taken from the run directory.
 
     Nobody is waited for longer than ``timeout_s``.
@@ -102,7 +102,7 @@ class Outcome:
     notes: list[str] = field(default_factory=list)
 
 
-def forget_person(folder: Path, global_id: int, site: Site) -> Outcome:
+def forget_person(folder: Path, global_id: int, site: SiteAddress) -> Outcome:
     """Remove a person from the run directory ``folder``, and from the site that fills it.
 
     A recorder that is at work does it itself. Raises UserError when the run does not know them,
@@ -151,7 +151,7 @@ def remove_expired(folder: Path, retention: RetentionConfig, wall: Callable[[], 
         return Outcome(Retention(folder, retention).remove(time_in(folder, wall())))
 
 
-def _in_folder(run: RunDirectory, global_id: int, site: Site) -> Outcome:
+def _in_folder(run: RunDirectory, global_id: int, site: SiteAddress) -> Outcome:
     """Nobody records: all is done here, but for an associator that may be at work."""
     progress = read_progress(run.path)
     bus, notes = _site_at_work(progress, site)
@@ -169,14 +169,14 @@ def _in_folder(run: RunDirectory, global_id: int, site: Site) -> Outcome:
         return Outcome(removed, notes)
 
 
-def _remove(run: RunDirectory, person: Person) -> Removed:
+def _remove(run: RunDirectory, person: ForgottenPerson) -> Removed:
     # Where they are in the videos is in the tables.
     removed: Removed = Counter({"videos blurred": cover_in_videos(run, person.parts)})
     removed += forget(run, person)
     return +(removed + remove_leftovers(run.path))
 
 
-def _at_work(folder: Path, global_id: int, site: Site) -> Outcome:
+def _at_work(folder: Path, global_id: int, site: SiteAddress) -> Outcome:
     progress = read_progress(folder)
     url, name = site.redis or progress.redis, site.site or progress.site
     if not url or not name:
@@ -188,7 +188,7 @@ def _at_work(folder: Path, global_id: int, site: Site) -> Outcome:
         return Outcome(ask_site(bus, global_id, site.timeout_s))
 
 
-def _site_at_work(progress: Progress, site: Site) -> tuple[Bus | None, list[str]]:
+def _site_at_work(progress: RecorderProgress, site: SiteAddress) -> tuple[Bus | None, list[str]]:
     """The streams of the run where they are still there, and what cannot be known of them."""
     url, name = site.redis or progress.redis, site.site or progress.site
     if progress.finished or not progress.run:

@@ -11,8 +11,8 @@ from contextlib import closing, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
-from pipeline.bus.hold import LEASE_S, Claims
-from pipeline.bus.retry import Patience
+from pipeline.bus.lease import LEASE_S, CameraLease
+from pipeline.bus.retry import Retry
 from pipeline.bus.streams import Bus
 from pipeline.config.schema import SiteConfig
 from pipeline.errors import UserError
@@ -46,7 +46,7 @@ def run_node(
 
     Live cameras come and go with ``file``, where ``config`` came from.
     """
-    from pipeline.node.changes import Changes
+    from pipeline.node.changes import SiteChanges
     from pipeline.node.node import Node
     from pipeline.node.perception import counted
     from pipeline.runtime.assemble import check_settings, open_models
@@ -59,7 +59,7 @@ def run_node(
         check_settings(config, sources)
         detector, embedder = counted(*open_models(config, sources), watch)
     name = f"node:{','.join(sorted(config.cameras))}"
-    changes = Changes(f"{socket.gethostname()}:{file.path.absolute()}") if file else None
+    changes = SiteChanges(f"{socket.gethostname()}:{file.path.absolute()}") if file else None
     with _claimed(config, stop) as claims, _at_work(config, name, stop, watch) as bus:
 
         def apply(found: Difference) -> None:
@@ -131,7 +131,7 @@ def run_recorder(
     watch = watch or Watch(config)
     prepare(out, config, resume=True)
     url = _address(config)
-    patience = Patience(stop.input, time.monotonic)
+    patience = Retry(stop.input, time.monotonic)
     with patience.insist(partial(Bus, url, config.site)) as bus:
         if not read_progress(out).finished:
             patience.insist(partial(open_site, bus))
@@ -155,7 +155,7 @@ def _address(config: SiteConfig) -> str:
 @contextmanager
 def _at_work(config: SiteConfig, part: str, stop: Stop, watch: Watch) -> Iterator[Bus]:
     """The streams of the site, which are kept until this part is done."""
-    patience = Patience(stop.input, time.monotonic)
+    patience = Retry(stop.input, time.monotonic)
     with patience.insist(partial(Bus, _address(config), config.site)) as bus:
         patience.insist(partial(open_site, bus))
         patience.insist(partial(watch.reached, bus))
@@ -168,10 +168,10 @@ def _at_work(config: SiteConfig, part: str, stop: Stop, watch: Watch) -> Iterato
 
 
 @contextmanager
-def _claimed(config: SiteConfig, stop: Stop) -> Iterator[Claims]:
+def _claimed(config: SiteConfig, stop: Stop) -> Iterator[CameraLease]:
     """The cameras are ours during the block. Raises UserError when another node follows one."""
-    patience = Patience(stop.input, time.monotonic)
-    opened = partial(Claims, _address(config), config.site, list(config.cameras))
+    patience = Retry(stop.input, time.monotonic)
+    opened = partial(CameraLease, _address(config), config.site, list(config.cameras))
     with closing(patience.insist(opened)) as claims:
         _claim(partial(patience.insist, claims.claim), stop)
         with claims.kept():

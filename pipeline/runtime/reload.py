@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pipeline.config.schema import CameraConfig, SiteConfig, Way
 from pipeline.errors import UserError
-from pipeline.node.changes import Change
+from pipeline.node.changes import SiteChange
 from pipeline.sources.open import open_live_sources
 from pipeline.sources.source_kinds import _is_live
 
@@ -197,10 +197,10 @@ def reloading(reload: Reload, asked: threading.Event) -> Iterator[None]:
         thread.join()
 
 
-def opened(found: Difference, clock: Callable[[], float] = time.time) -> Change:
+def opened(found: Difference, clock: Callable[[], float] = time.time) -> SiteChange:
     """The change that makes ``found`` true, its cameras called once; ``clock`` gives seconds UTC.
 
     Raises UserError for an address that cannot be a camera's.
     """
     sources = open_live_sources(found.config, found.opened)
-    return Change(found.config, found.closed, tuple(sources), clock())
+    return SiteChange(found.config, found.closed, tuple(sources), clock())

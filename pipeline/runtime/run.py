@@ -12,7 +12,7 @@ from pipeline.config.schema import SiteConfig
 from pipeline.errors import UserError
 from pipeline.monitoring.progress import Tally
 from pipeline.monitoring.watch import Watch
-from pipeline.node.changes import Changes
+from pipeline.node.changes import SiteChanges
 from pipeline.node.node import Node
 from pipeline.node.perception import counted
 from pipeline.pictures.render import check_readable
@@ -58,7 +58,7 @@ def run_site(
         with Bus(url, site) as bus, _own_site(bus):
             parts.open_site(bus)
             watch.reached(bus)
-            changes = Changes("run") if file else None
+            changes = SiteChanges("run") if file else None
             node = Node(
                 config,
                 sources,
@@ -82,7 +82,7 @@ def run_site(
 
 @contextmanager
 def _following(
-    file: SiteFile | None, config: SiteConfig, changes: Changes | None, out: Path, stop: Stop
+    file: SiteFile | None, config: SiteConfig, changes: SiteChanges | None, out: Path, stop: Stop
 ) -> Iterator[None]:
     """What changes in ``file`` changes in the node and in ``out``."""
 

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from pipeline.bus.hold import Lease
 from pipeline.bus.keys import OBSERVATIONS, RECORDER
-from pipeline.bus.retry import Patience
+from pipeline.bus.lease import AssociatorLease
+from pipeline.bus.retry import Retry
 from pipeline.bus.streams import Bus, FencedError
 from pipeline.config.schema import SiteConfig
 from pipeline.errors import UserError
@@ -22,7 +22,7 @@ from pipeline.monitoring.progress import Tally
 from pipeline.monitoring.watch import Watch
 from pipeline.recorder.recorder import Recorder
 from pipeline.run_directory.durable import only_writer
-from pipeline.run_directory.progress import Progress, read_progress, write_progress
+from pipeline.run_directory.progress import RecorderProgress, read_progress, write_progress
 from pipeline.sources.redact import redact
 from pipeline.sources.source_kinds import live_cameras
 
@@ -44,11 +44,11 @@ def associate(
     While another associator does so it stands by.
     """
     watch = watch or Watch(config)
-    patience = Patience(stop, time.monotonic, partial(watch.waited, "associator"))
+    patience = Retry(stop, time.monotonic, partial(watch.waited, "associator"))
     with (
         watch.at_work("associator"),
         patience.insist(partial(Bus, url, site)) as bus,
-        closing(patience.insist(partial(Lease, url, site))) as lease,
+        closing(patience.insist(partial(AssociatorLease, url, site))) as lease,
     ):
         run = patience.insist(bus.run)
         work = partial(_associate_in_turn, config, bus, lease, run, stop, tally, watch)
@@ -58,15 +58,15 @@ def associate(
 def _associate_in_turn(
     config: SiteConfig,
     bus: Bus,
-    lease: Lease,
+    lease: AssociatorLease,
     run: str,
     stop: threading.Event,
     tally: Tally,
     watch: Watch,
 ) -> None:
     # The libraries behind the networks load in seconds: only who needs them waits for them.
+    from pipeline.associator.associator import AssociatorService
     from pipeline.associator.open import association_of
-    from pipeline.associator.service import AssociatorService
     from pipeline.associator.watermarks import Silence
 
     told, association = False, association_of(config)
@@ -114,7 +114,7 @@ def record(
     Raises UserError when the run is recorded elsewhere, or ``out`` holds another one.
     """
     watch = watch or Watch(config)
-    patience = Patience(stop, time.monotonic, partial(watch.waited, "recorder"))
+    patience = Retry(stop, time.monotonic, partial(watch.waited, "recorder"))
     with (
         watch.at_work("recorder"),
         patience.insist(partial(Bus, url, site)) as bus,
@@ -142,7 +142,7 @@ def _begin(bus: Bus, url: str, out: Path) -> None:
             )
         # Who looks into the folder finds the site, where that takes no password.
         known = url if redact(url) == url else ""
-        write_progress(out, Progress(run, site=bus.site, redis=known))
+        write_progress(out, RecorderProgress(run, site=bus.site, redis=known))
     elif progress.run != run:
         raise UserError(f"{out} holds another run of site {bus.site}: give --out a new folder")
 

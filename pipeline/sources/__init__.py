@@ -2,7 +2,7 @@
 
 from pipeline.config.schema import CameraConfig
 from pipeline.errors import UserError
-from pipeline.sources.camera_status import RecordedFrame, Source
+from pipeline.sources.source import RecordedFrame, Source
 from pipeline.sources.source_kinds import kind_of
 
 __all__ = ["RecordedFrame", "Source", "open_source"]
@@ -30,7 +30,7 @@ def open_source(camera_id: str, config: CameraConfig) -> Source:
 
         return RecordedSource(camera_id, source)
     if kind == "pictures":
-        from pipeline.sources.pictures import PictureSource
+        from pipeline.sources.picture_folder import PictureSource
 
         return PictureSource(camera_id, source, config)
     from pipeline.sources.video_file import VideoFile

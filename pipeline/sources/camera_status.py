@@ -5,16 +5,14 @@ The camera's own thread writes all but ``late``, any thread may read.
 
 import logging
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Event
-from typing import Literal, Protocol
+from typing import Literal
 
 from pipeline.config.schema import LiveConfig
-from pipeline.frame import Frame
-from trackers.detections import Detections
 
-State = Literal["connecting", "live", "stalled", "lost"]
+CameraState = Literal["connecting", "live", "stalled", "lost"]
 
 _LOG = logging.getLogger(__name__)
 
@@ -23,7 +21,7 @@ _LOG = logging.getLogger(__name__)
 class Phase:
     """A state with its reason (may be empty), since ``since``, seconds UTC."""
 
-    state: State
+    state: CameraState
     reason: str
     since: float
 
@@ -118,42 +116,3 @@ def life_of(source: object) -> Life | None:
     """The life of a live camera; None for every other source."""
     life = getattr(source, "life", None)
     return life if isinstance(life, Life) else None
-
-
-@dataclass(frozen=True, slots=True)
-class RecordedFrame:
-    """The detections of one frame. ``index`` and ``timestamp`` (seconds UTC) are as recorded."""
-
-    camera_id: str
-    index: int
-    timestamp: float
-    detections: Detections
-
-
-class Source(Protocol):
-    """One camera, opened.
-
-    ``width`` and ``height`` are pixels after rotation (0 = unknown), ``fps`` is the average rate
-    (0 = unknown); those of a live camera may change. See also
-    `pipeline.sources.camera_status.life_of`.
-    """
-
-    camera_id: str
-    live: bool
-    width: int
-    height: int
-    fps: float
-
-    @property
-    def timestamp_origin(self) -> str:
-        """What the timestamps are based on: config, container, epoch, rtcp, arrival, recorded."""
-        ...
-
-    @property
-    def fault(self) -> str:
-        """Empty until ``frames`` has ended, and then when all was read; else what was not."""
-        ...
-
-    def frames(self) -> Iterator[Frame] | Iterator[RecordedFrame]:
-        """Every frame in order, with strictly increasing index and timestamp."""
-        ...

@@ -65,7 +65,7 @@ class Timeline:
         return max(timestamp, previous + STEP_S)
 
 
-Origin = Literal["rtcp", "arrival"]
+TimestampOrigin = Literal["rtcp", "arrival"]
 
 # How much the clock of a camera may drift, seconds a second. Far above any real one's, and too
 # little to hide that frames pile up.
@@ -109,7 +109,7 @@ class CaptureClock:
     """
 
     def __init__(self, mode: Literal["auto", "camera", "arrival"]) -> None:
-        self.origin: Origin = "arrival"
+        self.origin: TimestampOrigin = "arrival"
         self.distrusted_s: float | None = None
         self.mode = mode
         self._previous: float | None = None

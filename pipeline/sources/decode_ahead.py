@@ -9,7 +9,8 @@ from types import TracebackType
 from typing import Self
 
 from pipeline.frame import Frame
-from pipeline.sources.camera_status import RecordedFrame, Source, life_of
+from pipeline.sources.camera_status import life_of
+from pipeline.sources.source import RecordedFrame, Source
 
 _JOIN_S = 2.0
 # A thread that waits for a silent camera is left to its timeout.

@@ -7,11 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pipeline.config.schema import CameraConfig
 from pipeline.errors import UserError
 from pipeline.frame import Frame
-from pipeline.sources.camera_status import Life, Source, waits
+from pipeline.sources.camera_status import Life, waits
 from pipeline.sources.clock import CaptureClock
 from pipeline.sources.connection import Connection, NoConnection, address_of, connect
 from pipeline.sources.decoding import average_fps, tell_why_not, to_image
 from pipeline.sources.live_reader import Watching
+from pipeline.sources.source import Source
 
 # A stream that says nothing sensible of its frame rate has none that is known.
 _MOST_FPS = 240.0

@@ -9,8 +9,8 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from pipeline.errors import UserError, unknown_name
-from pipeline.sources.camera_status import RecordedFrame
 from pipeline.sources.files import readable_file
+from pipeline.sources.source import RecordedFrame
 from pipeline.sources.source_kinds import clean_name
 from trackers.detections import Detections, valid_boxes
 

@@ -8,7 +8,7 @@ from typing import Literal
 
 from pipeline.config.schema import CameraConfig, SiteConfig
 
-Kind = Literal["url", "webcam", "recorded", "pictures", "video"]
+SourceKind = Literal["url", "webcam", "recorded", "pictures", "video"]
 
 PICTURE_SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
@@ -16,7 +16,7 @@ PICTURE_SUFFIXES = frozenset(
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
 
-def kind_of(source: str) -> Kind:
+def kind_of(source: str) -> SourceKind:
     """The kind of ``source``; a glob counts as pictures. Only folders are looked up on disk."""
     if source.isascii() and source.isdigit():
         return "webcam"

@@ -15,7 +15,7 @@ from pipeline.sources.source_kinds import clean_name, exists, is_glob, is_pictur
 _NAMED = re.compile(r"([A-Za-z0-9_.-]+)=(.+)", re.DOTALL)
 
 #: A camera: its name and its source.
-Camera = tuple[str, str]
+NamedSource = tuple[str, str]
 
 
 def resolve_sources(arguments: list[str]) -> dict[str, CameraConfig]:
@@ -44,7 +44,7 @@ def _split(argument: str) -> tuple[str | None, str]:
     return found[1], found[2]
 
 
-def _cameras(name: str | None, source: str) -> list[Camera]:
+def _cameras(name: str | None, source: str) -> list[NamedSource]:
     cameras = _globbed(source) if is_glob_of_files(source) else _single(source)
     if name is None:
         return cameras
@@ -66,7 +66,7 @@ def is_glob_of_files(source: str) -> bool:
     return kind_of(source) == "pictures" and is_glob(source)
 
 
-def _globbed(pattern: str) -> list[Camera]:
+def _globbed(pattern: str) -> list[NamedSource]:
     matches = sorted(
         path for match in glob.glob(pattern, recursive=True) if exists(path := Path(match))
     )
@@ -88,7 +88,7 @@ def _globbed(pattern: str) -> list[Camera]:
     return [(_name_of(folder), os.path.join(glob.escape(str(folder)), last)) for folder in folders]
 
 
-def _single(source: str) -> list[Camera]:
+def _single(source: str) -> list[NamedSource]:
     kind = kind_of(source)
     if kind == "webcam":
         return [(f"webcam{int(source)}", source)]

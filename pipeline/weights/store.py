@@ -8,9 +8,9 @@ from typing import Literal
 
 from pipeline.errors import UserError, unknown_name
 from pipeline.paths import cache_folder, packed_weights_folder
-from pipeline.weights.manifest import Kind, Weights, load_manifest
+from pipeline.weights.manifest import Weights, WeightsKind, load_manifest
 
-State = Literal["ok", "missing", "wrong hash"]
+WeightsState = Literal["ok", "missing", "wrong hash"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class FileState:
     name: str
     file: str
     path: Path
-    state: State
+    state: WeightsState
 
 
 def sha256_of(path: Path) -> str:
@@ -43,7 +43,7 @@ def local_folder() -> Path | None:
     return Path(chosen).expanduser() if chosen else None
 
 
-def weights_path(name_or_path: str, kind: Kind | None = None) -> Path:
+def weights_path(name_or_path: str, kind: WeightsKind | None = None) -> Path:
     """The file to open for a name of the manifest, or for the path of a file or folder.
 
     A name's files are verified; a path is returned as it is, for its reader to judge. ``kind``
@@ -112,7 +112,7 @@ def verify(
     return states
 
 
-def _state(path: Path, expected: str) -> State:
+def _state(path: Path, expected: str) -> WeightsState:
     if not path.is_file():
         return "missing"
     return "ok" if sha256_of(path) == expected else "wrong hash"
@@ -139,7 +139,7 @@ def _folders(name: str) -> list[Path]:
     return own + ([local, local / name] if local else [])
 
 
-def _of_kind(manifest: dict[str, Weights], kind: Kind | None) -> dict[str, Weights]:
+def _of_kind(manifest: dict[str, Weights], kind: WeightsKind | None) -> dict[str, Weights]:
     return {name: entry for name, entry in manifest.items() if kind in (None, entry.kind)}
 
 

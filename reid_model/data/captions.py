@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from reid_model.data.files import Source
+from reid_model.data.picture_files import DataSetInfo
 from reid_model.data.reid_set import ReidSet
 
-_CAPTIONS = Source(
+_CAPTIONS = DataSetInfo(
     "captions",
     "as CUHK-PEDES from its authors (Shuang Li and others, CVPR 2017), for research only, and has "
     "to be brought into this layout",

@@ -4,20 +4,20 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from reid_model.data.files import Source, matched, pictures
+from reid_model.data.picture_files import DataSetInfo, matched, pictures
 from reid_model.data.reid_set import ReidImage, ReidSet
 
 _OWNER = (
     "from the Multimedia Laboratory of the Chinese University of Hong Kong (Wei Li, Xiaogang Wang "
     "and others), for research only, and has to be brought into this layout"
 )
-_CUHK03 = Source(
+_CUHK03 = DataSetInfo(
     "CUHK03",
     _OWNER,
     "train/ and val/ in the folder, with pictures like 0012_07.webp: identity, then view, 00-04 "
     "from camera A and 05-09 from camera B",
 )
-_CUHK01 = Source(
+_CUHK01 = DataSetInfo(
     "CUHK01",
     _OWNER,
     "train/ in the folder, with pictures like 0012_3.webp: identity, then view, 1 and 2 from "
@@ -51,7 +51,7 @@ def read_cuhk01(root: Path) -> ReidSet:
 
 
 def _images(
-    folder: Path, pattern: re.Pattern[str], in_camera_a: Callable[[int], bool], source: Source
+    folder: Path, pattern: re.Pattern[str], in_camera_a: Callable[[int], bool], source: DataSetInfo
 ) -> tuple[ReidImage, ...]:
     found = ((path, matched(pattern, path, source)) for path in pictures(folder, source))
     return tuple(

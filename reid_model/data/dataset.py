@@ -6,7 +6,7 @@ import torch
 from torch.utils.data import Dataset
 
 from reid_model.data.augment import chance, mixed
-from reid_model.data.files import read_picture
+from reid_model.data.picture_files import read_picture
 from reid_model.data.reid_set import ReidImage, class_labels
 from reid_model.data.transforms import EvaluationTransform, TrainTransform
 

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from reid_model.data.files import Source, is_picture
+from reid_model.data.picture_files import DataSetInfo, is_picture
 from reid_model.data.reid_set import ReidImage, ReidSet
 
-_FOLDER = Source(
+_FOLDER = DataSetInfo(
     "folder of identities",
     "by making one yourself, from your own cameras",
     "one folder for each person, with pictures named CAMERA_anything.jpg or lying in a folder for "

@@ -3,22 +3,22 @@
 import re
 from pathlib import Path
 
-from reid_model.data.files import Source, matched, pictures
+from reid_model.data.picture_files import DataSetInfo, matched, pictures
 from reid_model.data.reid_set import ReidImage, ReidSet
 
 _FOLDERS = "bounding_box_train/, query/ and bounding_box_test/ in the folder, with pictures like"
 
-_MARKET1501 = Source(
+_MARKET1501 = DataSetInfo(
     "Market-1501",
     "from its authors (Liang Zheng and others, ICCV 2015), for research only",
     f"{_FOLDERS} 0002_c1s1_000451_03.jpg: identity, camera",
 )
-_DUKEMTMC_REID = Source(
+_DUKEMTMC_REID = DataSetInfo(
     "DukeMTMC-reID",
     "nowhere: Duke University withdrew DukeMTMC in 2019. This reader is for people who have it",
     f"{_FOLDERS} 0001_c2_f0046182.jpg: identity, camera",
 )
-_OCCLUDED_DUKE = Source(
+_OCCLUDED_DUKE = DataSetInfo(
     "Occluded-Duke",
     "by rearranging DukeMTMC-reID, which Duke University withdrew, with the lists of its authors "
     "(Jiaxu Miao and others, ICCV 2019). This reader is for people who have it",
@@ -48,7 +48,7 @@ def read_occluded_duke(root: Path) -> ReidSet:
     return _read("occluded-duke", root, _OCCLUDED_DUKE)
 
 
-def _read(name: str, root: Path, source: Source) -> ReidSet:
+def _read(name: str, root: Path, source: DataSetInfo) -> ReidSet:
     return ReidSet(
         name,
         train=_images(root / "bounding_box_train", source),
@@ -57,7 +57,7 @@ def _read(name: str, root: Path, source: Source) -> ReidSet:
     )
 
 
-def _images(folder: Path, source: Source) -> tuple[ReidImage, ...]:
+def _images(folder: Path, source: DataSetInfo) -> tuple[ReidImage, ...]:
     found = ((path, matched(_NAME, path, source)) for path in pictures(folder, source))
     images = (ReidImage(path, int(name[1]), int(name[2])) for path, name in found)
     return tuple(image for image in images if image.identity != _NOBODY)

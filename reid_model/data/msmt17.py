@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from reid_model.data.files import Source
+from reid_model.data.picture_files import DataSetInfo
 from reid_model.data.reid_set import ReidImage, ReidSet
 
-_MSMT17 = Source(
+_MSMT17 = DataSetInfo(
     "MSMT17",
     "from its authors (Longhui Wei and others, Peking University, CVPR 2018), for research only",
     "list_train.txt, list_val.txt, list_query.txt and list_gallery.txt in the folder, with lines "

@@ -20,7 +20,7 @@ from reid_model.networks.clip_text import ClipText, end_positions, tokenize
 from reid_model.training.batches import random_batches
 from reid_model.training.measure import extract
 from reid_model.training.optimiser import autocast
-from reid_model.training.recipe import Precision
+from reid_model.training.recipe import TrainingPrecision
 from reid_model.training.state import Stopped
 
 #: Of the inverse temperature: where it starts, and what it never passes, as in CLIP.
@@ -52,7 +52,7 @@ def caption_features(
     image_size: tuple[int, int],
     *,
     device: str = "cpu",
-    precision: Precision = "float32",
+    precision: TrainingPrecision = "float32",
     workers: int = 0,
 ) -> Tensor:
     """``(N, D)`` float32 on the CPU: the mean of what ``network`` sees in each caption's pictures.
@@ -74,7 +74,7 @@ def learn_and_measure(
     features: Tensor,
     *,
     device: str = "cpu",
-    precision: Precision = "float32",
+    precision: TrainingPrecision = "float32",
     report: Callable[[int, float], None] = lambda epoch, loss: None,
     stop: Callable[[], bool] = lambda: False,
 ) -> tuple[ClipText, dict[str, float]]:
@@ -110,7 +110,7 @@ def learn_captions(
     features: Tensor,
     *,
     device: str = "cpu",
-    precision: Precision = "float32",
+    precision: TrainingPrecision = "float32",
     report: Callable[[int, float], None] = lambda epoch, loss: None,
     stop: Callable[[], bool] = lambda: False,
 ) -> ClipText:
@@ -144,7 +144,12 @@ class _Learner:
     """A new text encoder with its temperature, and a step down its loss."""
 
     def __init__(
-        self, recipe: TextRecipe, output_dim: int, device: str, precision: Precision, steps: int
+        self,
+        recipe: TextRecipe,
+        output_dim: int,
+        device: str,
+        precision: TrainingPrecision,
+        steps: int,
     ) -> None:
         with torch.random.fork_rng():
             torch.manual_seed(recipe.seed)

@@ -17,14 +17,14 @@ from reid_model.training.measure import extract
 from reid_model.training.optimiser import placed
 from reid_model.training.stage1 import set_stage1_modes, stage1_epoch
 from reid_model.training.stage2 import stage2_epoch
-from reid_model.training.state import Job, State
+from reid_model.training.state import Job, TrainingState
 from reid_model.training.teacher_cache import Answers
 
 #: The folder of what teachers said, in that of the training.
 ANSWERS = "answers"
 
 
-def batches_of(job: Job, state: State) -> list[list[int]]:
+def batches_of(job: Job, state: TrainingState) -> list[list[int]]:
     """Which pictures meet in each batch of the state's epoch, done or not.
 
     Raises ValueError when stage 2 asks for more identities in a batch than there are.
@@ -37,13 +37,15 @@ def batches_of(job: Job, state: State) -> list[list[int]]:
     return every[: recipe.batches]
 
 
-def _shown(job: Job, state: State) -> int:
+def _shown(job: Job, state: TrainingState) -> int:
     """The epoch of stage 2 whose pictures are shown: its own, or an earlier one's again."""
     repeat = job.recipe.teaching.repeat
     return (state.epoch - 1) % repeat + 1 if repeat else state.epoch
 
 
-def steps_of(job: Job, state: State, batches: list[list[int]]) -> Iterator[dict[str, Tensor]]:
+def steps_of(
+    job: Job, state: TrainingState, batches: list[list[int]]
+) -> Iterator[dict[str, Tensor]]:
     """Learn from the batches that are left, and give the losses of each."""
     if state.stage == 2:
         return _stage2_steps(job, state, batches)
@@ -59,7 +61,7 @@ def _features_change(job: Job) -> bool:
 
 
 def _stage1_steps_from_features(
-    job: Job, state: State, batches: list[list[int]]
+    job: Job, state: TrainingState, batches: list[list[int]]
 ) -> Iterator[dict[str, Tensor]]:
     if state.features is None:
         state.features = extract(
@@ -76,7 +78,7 @@ def _stage1_steps_from_features(
 
 
 def _stage1_steps_from_pictures(
-    job: Job, state: State, batches: list[list[int]]
+    job: Job, state: TrainingState, batches: list[list[int]]
 ) -> Iterator[dict[str, Tensor]]:
     transform = evaluation_transform(job.recipe.model.image_size)
     pictures = EvaluationPictures(job.reid_set.train, transform)
@@ -91,7 +93,7 @@ def _stage1_steps_from_pictures(
 
 def _stage1_steps(
     job: Job,
-    state: State,
+    state: TrainingState,
     batches: Iterable[tuple[Tensor, Tensor]],
     features: Callable[[Tensor], Tensor],
 ) -> Iterator[dict[str, Tensor]]:
@@ -101,7 +103,9 @@ def _stage1_steps(
     return stage1_epoch(state.parts.prompts, job.text_encoder, features, batches, state.descent)
 
 
-def _stage2_steps(job: Job, state: State, batches: list[list[int]]) -> Iterator[dict[str, Tensor]]:
+def _stage2_steps(
+    job: Job, state: TrainingState, batches: list[list[int]]
+) -> Iterator[dict[str, Tensor]]:
     recipe = job.recipe
     training = TrainingPictures(job.reid_set.train, train_transform(recipe), recipe.augment.mix)
     keys = seeded(batches, recipe.seed, _shown(job, state))[state.step :]
@@ -117,7 +121,7 @@ def _stage2_steps(job: Job, state: State, batches: list[list[int]]) -> Iterator[
 
 def _taught(
     job: Job,
-    state: State,
+    state: TrainingState,
     batches: list[list[int]],
     read: Iterable[tuple[Tensor, Tensor]],
 ) -> Iterator[tuple[Tensor, Tensor, list[Tensor]]]:
@@ -132,7 +136,7 @@ def _taught(
         yield pictures, labels, ask() if known is None else known.to(step, ask)
 
 
-def _answers(job: Job, state: State, batches: int) -> Answers | None:
+def _answers(job: Job, state: TrainingState, batches: int) -> Answers | None:
     """Where what teachers say is kept, if the epoch's pictures come again."""
     if not job.recipe.teaching.repeat:
         return None

@@ -12,7 +12,7 @@ from reid_model.evaluation import Ranking, evaluate
 from reid_model.similarity import SimilarityFit, fit_similarity
 from reid_model.training.batches import evaluation_transform, loader
 from reid_model.training.optimiser import autocast, placed
-from reid_model.training.recipe import Precision
+from reid_model.training.recipe import TrainingPrecision
 
 _BATCH = 64
 
@@ -23,7 +23,7 @@ def extract(
     image_size: tuple[int, int],
     *,
     device: str = "cpu",
-    precision: Precision = "float32",
+    precision: TrainingPrecision = "float32",
     workers: int = 0,
     tell: Callable[[int, int], None] = lambda done, count: None,
 ) -> Tensor:

@@ -9,14 +9,20 @@ from torch import Tensor, nn
 from torch.amp.grad_scaler import GradScaler
 from torch.optim import Adam
 
-from reid_model.training.recipe import Mode, Precision, Recipe, Stage1Recipe, Stage2Recipe
+from reid_model.training.recipe import (
+    Recipe,
+    Stage1Mode,
+    Stage1Recipe,
+    Stage2Recipe,
+    TrainingPrecision,
+)
 
 #: Batch normalisations whose shift stays zero (CLIP-ReID, Li et al. 2023).
 _NEVER = ("model.neck_img.bias", "model.neck_proj.bias")
 
 
-def is_trained(name: str, stage: int, mode: Mode) -> bool:
-    """Whether the parameter ``name`` of `reid_model.training.parts.Parts` learns in this stage.
+def is_trained(name: str, stage: int, mode: Stage1Mode) -> bool:
+    """Whether the parameter ``name`` of `reid_model.training.build.Parts` learns in this stage.
 
     Stage 1: the prompts, and in mode B MSCSA. Stage 2: everything but the prompts.
     """
@@ -101,7 +107,7 @@ class Descent:
     optimiser: Adam
     scaler: GradScaler
     device: str
-    precision: Precision
+    precision: TrainingPrecision
 
     def autocast(self) -> torch.autocast:
         """The context in which networks run; losses are computed outside it."""
@@ -115,13 +121,13 @@ class Descent:
         self.scaler.update()
 
 
-def autocast(device: str, precision: Precision) -> torch.autocast:
+def autocast(device: str, precision: TrainingPrecision) -> torch.autocast:
     """The context in which networks multiply in ``precision``."""
     dtype = torch.float16 if precision == "float16" else torch.bfloat16
     return torch.autocast(torch.device(device).type, dtype=dtype, enabled=precision != "float32")
 
 
-def new_scaler(device: str, precision: Precision) -> GradScaler:
+def new_scaler(device: str, precision: TrainingPrecision) -> GradScaler:
     """A scaler of gradients. Raises ValueError for float16 on the CPU."""
     kind = torch.device(device).type
     if precision == "float16" and kind == "cpu":

@@ -13,9 +13,9 @@ from reid_model.networks.text_guidance import Residual
 
 #: Stage 1 learns the prompts alone, from features that are computed once (``A``), or the prompts
 #: and MSCSA together (``B``).
-Mode = Literal["A", "B"]
+Stage1Mode = Literal["A", "B"]
 #: What the networks multiply in; parameters and losses are float32 throughout.
-Precision = Literal["float32", "bfloat16", "float16"]
+TrainingPrecision = Literal["float32", "bfloat16", "float16"]
 #: Teachers look ``once``, at the unchanged pictures, or ``always``, at each as it was changed.
 Look = Literal["once", "always"]
 #: How stage 2's learning rate falls: by ``decay`` at milestones, or by a cosine to its square.
@@ -55,7 +55,7 @@ class ModelRecipe:
 class Stage1Recipe:
     """How the prompts are learned: Adam, and a cosine down to ``final_rate`` after a warm-up."""
 
-    mode: Mode = "B"
+    mode: Stage1Mode = "B"
     epochs: int = 60
     batch: int = 64
     learning_rate: float = 3.5e-4
@@ -209,7 +209,7 @@ class Recipe:
 
     data: str = "folder"
     seed: int = 1234
-    precision: Precision = "bfloat16"
+    precision: TrainingPrecision = "bfloat16"
     model: ModelRecipe = field(default_factory=ModelRecipe)
     stage1: Stage1Recipe = field(default_factory=Stage1Recipe)
     stage2: Stage2Recipe = field(default_factory=Stage2Recipe)
@@ -218,7 +218,7 @@ class Recipe:
 
     def __post_init__(self) -> None:
         _at_least(0, seed=self.seed)
-        _one_of(get_args(Precision), precision=self.precision)
+        _one_of(get_args(TrainingPrecision), precision=self.precision)
         if self.augment.mix > 0 and self.teaching.look != "always":
             raise ValueError(
                 "augment.mix makes pictures of nobody, which only teachers can judge: "

@@ -17,11 +17,20 @@ from reid_model.networks.clip_text import ClipText
 from reid_model.networks.parameters import count_parameters
 from reid_model.training.checkpoint import load_checkpoint
 from reid_model.training.epochs import ANSWERS, batches_of, steps_of
-from reid_model.training.files import save_model, write_json, write_lines
 from reid_model.training.measure import measure
+from reid_model.training.model_files import save_model, write_json, write_lines
 from reid_model.training.optimiser import set_rate, stage1_rate, stage2_rate
 from reid_model.training.recipe import Recipe
-from reid_model.training.state import Job, Progress, State, Stopped, begin, resumed, save, to_stage2
+from reid_model.training.state import (
+    Job,
+    Stopped,
+    TrainingProgress,
+    TrainingState,
+    begin,
+    resumed,
+    save,
+    to_stage2,
+)
 from reid_model.training.teachers import teacher_of
 
 
@@ -37,7 +46,7 @@ def train(
     teachers: Sequence[Tensor | Embedder] = (),
     workers: int = 0,
     resume: bool = False,
-    report: Callable[[Progress], None] = lambda progress: None,
+    report: Callable[[TrainingProgress], None] = lambda progress: None,
     stop: Callable[[], bool] = lambda: False,
     checkpoint_every_s: float = 300.0,
 ) -> Path | None:
@@ -87,7 +96,7 @@ def train(
 
 def _state(
     job: Job, encoder: ClipResNet | None, start: dict[str, Tensor] | None, resume: bool
-) -> State:
+) -> TrainingState:
     job.out.mkdir(parents=True, exist_ok=True)
     if job.text_encoder is not None:
         job.text_encoder.to(job.device).requires_grad_(False).eval()
@@ -105,7 +114,7 @@ def _forget_answers(job: Job) -> None:
         shutil.rmtree(job.out / ANSWERS)
 
 
-def _train(job: Job, state: State) -> Path:
+def _train(job: Job, state: TrainingState) -> Path:
     if state.stage == 1:
         _stage(job, state)
         to_stage2(job, state)
@@ -115,7 +124,7 @@ def _train(job: Job, state: State) -> Path:
     return _finish(job, state)
 
 
-def _stage(job: Job, state: State) -> None:
+def _stage(job: Job, state: TrainingState) -> None:
     """The epochs of a stage that are still to do."""
     while state.epoch <= job.epochs(state.stage):
         rate = _rate(job, state)
@@ -129,7 +138,7 @@ def _stage(job: Job, state: State) -> None:
         write_lines(job.out / "curves.jsonl", state.history)
 
 
-def _epoch(job: Job, state: State, rate: float) -> None:
+def _epoch(job: Job, state: TrainingState, rate: float) -> None:
     """The batches of an epoch that are still to do."""
     batches = batches_of(job, state)
     started, pictures = time.perf_counter(), 0
@@ -137,7 +146,7 @@ def _epoch(job: Job, state: State, rate: float) -> None:
         values = _counted(state, losses)
         pictures += len(batches[state.step - 1])
         job.report(
-            Progress(
+            TrainingProgress(
                 "stage 1" if state.stage == 1 else "stage 2",
                 state.step,
                 len(batches),
@@ -151,7 +160,7 @@ def _epoch(job: Job, state: State, rate: float) -> None:
         _keep(job, state)
 
 
-def _counted(state: State, losses: dict[str, Tensor]) -> dict[str, float]:
+def _counted(state: TrainingState, losses: dict[str, Tensor]) -> dict[str, float]:
     """The losses of a step as numbers, added to those of its epoch."""
     # All at once: a GPU is waited for every time.
     values = dict(zip(losses, torch.stack(list(losses.values())).tolist(), strict=True))
@@ -167,7 +176,7 @@ def _counted(state: State, losses: dict[str, Tensor]) -> dict[str, float]:
     return values
 
 
-def _keep(job: Job, state: State) -> None:
+def _keep(job: Job, state: TrainingState) -> None:
     """Write a checkpoint when it is time, and stop when that is wished."""
     stop = job.stop()
     if stop or time.perf_counter() - state.saved_at >= job.checkpoint_every_s:
@@ -176,13 +185,13 @@ def _keep(job: Job, state: State) -> None:
         raise Stopped
 
 
-def _rate(job: Job, state: State) -> float:
+def _rate(job: Job, state: TrainingState) -> float:
     if state.stage == 1:
         return stage1_rate(state.epoch, job.recipe.stage1)
     return stage2_rate(state.epoch, job.recipe.stage2)
 
 
-def _finish(job: Job, state: State) -> Path:
+def _finish(job: Job, state: TrainingState) -> Path:
     """Measure the model where the set has queries, and write it with its card."""
     parts, recipe = state.parts.eval(), job.recipe
     embedder = parts.model.deploy()

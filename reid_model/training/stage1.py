@@ -12,9 +12,9 @@ from torch import Tensor
 from reid_model.losses import image_to_text_contrast, text_to_image_contrast
 from reid_model.networks.clip_text import ClipText
 from reid_model.networks.prompts import PromptLearner
+from reid_model.training.build import Parts
 from reid_model.training.optimiser import Descent
-from reid_model.training.parts import Parts
-from reid_model.training.recipe import Mode
+from reid_model.training.recipe import Stage1Mode
 
 _TEXTS_AT_ONCE = 256
 
@@ -48,7 +48,7 @@ def stage1_epoch(
         }
 
 
-def set_stage1_modes(parts: Parts, mode: Mode) -> None:
+def set_stage1_modes(parts: Parts, mode: Stage1Mode) -> None:
     """Everything judges as it will be used; in mode B only MSCSA is in training."""
     parts.eval()
     parts.model.trunk.mscsa.train(mode == "B")

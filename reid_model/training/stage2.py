@@ -16,8 +16,8 @@ from reid_model.losses import (
     similarity_distillation,
     stage2_loss,
 )
+from reid_model.training.build import Parts
 from reid_model.training.optimiser import Descent, placed
-from reid_model.training.parts import Parts
 from reid_model.training.recipe import Stage2Recipe, TeachingRecipe
 
 

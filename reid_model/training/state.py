@@ -15,9 +15,9 @@ from torch import Tensor
 from reid_model.data.reid_set import ReidSet
 from reid_model.networks.clip_resnet import ClipResNet
 from reid_model.networks.clip_text import ClipText
+from reid_model.training.build import Parts, build_encoder, build_parts
 from reid_model.training.checkpoint import load_checkpoint, save_checkpoint
 from reid_model.training.optimiser import Descent, new_scaler, stage_optimiser
-from reid_model.training.parts import Parts, build_encoder, build_parts
 from reid_model.training.recipe import Recipe
 from reid_model.training.stage1 import class_texts
 from reid_model.training.teachers import Teacher
@@ -25,7 +25,7 @@ from reid_model.training.warm_start import set_out_from
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class TrainingProgress:
     """A step is done.
 
     Of ``features`` and ``measuring`` it is a picture, from which nothing is learned; of the stages
@@ -58,7 +58,7 @@ class Job:
     text_encoder: ClipText | None
     teachers: tuple[Teacher, ...]
     workers: int
-    report: Callable[[Progress], None]
+    report: Callable[[TrainingProgress], None]
     stop: Callable[[], bool]
     checkpoint_every_s: float
 
@@ -75,7 +75,7 @@ class Job:
         """A listener for pictures done. It raises Stopped where that is wished."""
 
         def tell(done: int, count: int) -> None:
-            self.report(Progress(what, done, count))
+            self.report(TrainingProgress(what, done, count))
             if self.stop():
                 raise Stopped
 
@@ -83,7 +83,7 @@ class Job:
 
 
 @dataclass(slots=True)
-class State:
+class TrainingState:
     """``epoch`` counts from 1; ``step`` is how many of its batches are done, ``steps`` all so far.
 
     ``texts`` ``(C, D)`` are there from stage 2 on, where the recipe has texts. ``sums`` are the
@@ -105,7 +105,9 @@ class State:
     saved_at: float = field(default_factory=time.perf_counter)
 
 
-def begin(job: Job, encoder: ClipResNet | None, start: dict[str, Tensor] | None = None) -> State:
+def begin(
+    job: Job, encoder: ClipResNet | None, start: dict[str, Tensor] | None = None
+) -> TrainingState:
     """The state before the first step. Raises ValueError for parts that do not fit."""
     model = job.recipe.model
     encoder = encoder or build_encoder(model)
@@ -115,14 +117,14 @@ def begin(job: Job, encoder: ClipResNet | None, start: dict[str, Tensor] | None 
     # Convolutions run faster so; the channels of maps are last then, too.
     parts = parts.to(job.device).to(memory_format=torch.channels_last)
     stage = 1 if model.texts else 2
-    return State(parts, _descent(job, parts, stage), stage)
+    return TrainingState(parts, _descent(job, parts, stage), stage)
 
 
 def _dimensions(job: Job) -> list[int]:
     return [teacher.dimension for teacher in job.teachers]
 
 
-def to_stage2(job: Job, state: State) -> None:
+def to_stage2(job: Job, state: TrainingState) -> None:
     """The prompts are learned: fix their texts and begin with the image encoder."""
     if state.parts.prompts is not None and job.text_encoder is not None:
         state.parts.eval()
@@ -132,7 +134,7 @@ def to_stage2(job: Job, state: State) -> None:
     state.descent = _descent(job, state.parts, 2)
 
 
-def save(job: Job, state: State) -> None:
+def save(job: Job, state: TrainingState) -> None:
     """Write all that is needed to go on as if nothing had happened."""
     content: dict[str, Any] = {
         "recipe": asdict(job.recipe),
@@ -151,7 +153,7 @@ def save(job: Job, state: State) -> None:
 _PLAIN = ("stage", "texts", "epoch", "step", "steps", "sums", "history")
 
 
-def resumed(job: Job, encoder: ClipResNet | None) -> State | None:
+def resumed(job: Job, encoder: ClipResNet | None) -> TrainingState | None:
     """The state of the last checkpoint, or None where there is none.
 
     Raises ValueError when it is damaged, or is of another recipe or other pictures.

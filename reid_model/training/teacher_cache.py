@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from reid_model.training.files import read_weights_file, write_weights
+from reid_model.training.model_files import read_weights_file, write_weights
 
 _FORMAT = "fusetrack-answers-1"
 

@@ -10,10 +10,10 @@ from torch.nn import functional as F
 
 from reid_model.networks.clip_resnet import ClipResNet
 from reid_model.networks.positional import grid_of, stretched
+from reid_model.training.build import Parts
 from reid_model.training.checkpoint import load_checkpoint
-from reid_model.training.files import load_model
 from reid_model.training.keras_resnet import first_map, stages
-from reid_model.training.parts import Parts
+from reid_model.training.model_files import load_model
 from reid_model.training.recipe import ModelRecipe
 
 State = dict[str, Tensor]

@@ -36,7 +36,7 @@ from pipeline.bus.messages import (
 from pipeline.bus.outbox import Outbox
 from pipeline.bus.streams import Bus
 from pipeline.run_directory.reader import RunDirectory
-from pipeline.run_directory.schema import Camera
+from pipeline.run_directory.schema import CameraRecord
 from trackers.tracklet import Tracklet
 
 FPS = 5
@@ -80,7 +80,7 @@ def told(camera_id: str, here: list[Visit], at: int, *, ended: bool) -> list[tup
     """What a camera sends for the second before ``at``."""
     tracklets = [(TRACKLETS, tracklet_message(tracklet(camera_id, v, at), at)) for v in here]
     rows = [row for visit in here if visit.start < at for row in observations(visit, at)]
-    state = Camera(
+    state = CameraRecord(
         *(camera_id, "simulated", 640, 480, FPS, at * FPS, 0.0, float(at), "recorded"),
         "complete" if ended else "running",
     )

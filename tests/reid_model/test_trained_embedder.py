@@ -9,7 +9,7 @@ import torch
 from reid_model import trained_embedder
 from reid_model.networks.fused import FusedEmbedder
 from reid_model.trained_embedder import least_cosine, open_trained
-from reid_model.training.files import load_model, save_model
+from reid_model.training.model_files import load_model, save_model
 from reid_model.training.recipe import ModelRecipe
 from reid_toys import toy_batch, toy_embedder, toy_model, toy_pictures
 

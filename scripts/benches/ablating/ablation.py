@@ -19,10 +19,10 @@ from reid_model.data.reid_set import ReidSet, class_labels
 from reid_model.networks.clip_resnet import ClipResNet
 from reid_model.networks.clip_text import ClipText
 from reid_model.training.captions import TextRecipe, caption_features, learn_and_measure
-from reid_model.training.files import load_model, load_text, save_text, write_json
+from reid_model.training.model_files import load_model, load_text, save_text, write_json
 from reid_model.training.recipe import Recipe
 from reid_model.training.run import train
-from reid_model.training.state import Progress, Stopped
+from reid_model.training.state import Stopped, TrainingProgress
 
 #: Name -> what the recipe's model has. The number of MSCSA modules is varied without TGI, whose
 #: training is the dearest by far.
@@ -200,10 +200,10 @@ def _is_done(folder: Path, recipe: Recipe, reid_set: ReidSet) -> bool:
     return bool(same_recipe and card["data"]["pictures"] == len(reid_set.train))
 
 
-def _reporter(ablation: Ablation, folder: Path) -> Callable[[Progress], None]:
+def _reporter(ablation: Ablation, folder: Path) -> Callable[[TrainingProgress], None]:
     name = folder.relative_to(ablation.out)
 
-    def report(step: Progress) -> None:
+    def report(step: TrainingProgress) -> None:
         if step.step == step.steps:
             ablation.say(f"{name}: {step.what}, epoch {step.epoch} of {step.epochs}")
 

@@ -19,7 +19,7 @@ from reid_model.data import ReidSet
 from reid_model.data.captions import Caption
 from reid_model.data.folder import read_folder
 from reid_model.training.captions import TextRecipe
-from reid_model.training.files import load_model
+from reid_model.training.model_files import load_model
 from reid_model.training.recipe import Stage1Recipe, Stage2Recipe
 from reid_model.training.state import Stopped
 from reid_toys import toy_model, toy_recipe, write_toy_set

@@ -11,7 +11,7 @@ from builders import Observation, camera, identity_sent, make_run, observations_
 from live_api import LiveApi
 from pipeline.bus.keys import IDENTITIES, OBSERVATIONS
 from pipeline.bus.messages import pack
-from pipeline.run_directory.progress import Progress, write_progress
+from pipeline.run_directory.progress import RecorderProgress, write_progress
 from pipeline.run_directory.reader import RunDirectory
 
 
@@ -37,7 +37,7 @@ def recorded(api_of: Callable[..., LiveApi], folder: Path, rows: list[Observatio
     global_ids = {(row[0], row[2]): 5 for row in rows if row[2] == 1}
     run = make_run(folder, rows, global_ids, ground=True)
     api = api_of(out=run)
-    write_progress(run, Progress(api.bus.run()))
+    write_progress(run, RecorderProgress(api.bus.run()))
     api.follower.step()
     return api
 
@@ -142,7 +142,7 @@ def test_who_was_forgotten_on_disk_is_not_told(
     rows = [("gate", 0, 1, box(0)), ("gate", 9000, 2, box(0))]
     make_run(run, rows, {("gate", 1): 5, ("gate", 2): 6}, cameras=[camera("gate", 9000)])
     api = open_api(out=run)
-    write_progress(run, Progress(api.bus.run()))
+    write_progress(run, RecorderProgress(api.bus.run()))
     api.follower.step()
     assert len(moments(path(api, 5))) == 1
     for part in (*run.glob("*/part-*.parquet"), *run.glob("observations/*/part-*.parquet")):

@@ -11,7 +11,7 @@ from schemathesis.schemas import APIOperation
 from builders import camera_sent, identity_sent, make_run, observations_sent
 from live_api import TOKEN, LiveApi
 from pipeline.bus.keys import IDENTITIES, OBSERVATIONS
-from pipeline.run_directory.progress import Progress, write_progress
+from pipeline.run_directory.progress import RecorderProgress, write_progress
 
 EXAMPLES = 12
 # It has no end.
@@ -28,7 +28,7 @@ def known(
     boxes = [("gate", frame, 1, (0.0, 0.0, 9.0, 9.0)) for frame in range(5)]
     run = make_run(tmp_path / "run", boxes, {("gate", 1): 1}, ground=True)
     api = open_api(out=run, token=request.param)
-    write_progress(run, Progress(api.bus.run()))
+    write_progress(run, RecorderProgress(api.bus.run()))
     api.hear(OBSERVATIONS, camera_sent("hall", 9), observations_sent("hall", range(9), 1))
     api.hear(IDENTITIES, identity_sent("hall", 1, 1, 1.0), identity_sent("hall", 2, 2, 1.0))
     return api

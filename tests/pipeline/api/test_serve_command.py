@@ -20,7 +20,7 @@ from pipeline.api.server import followed
 from pipeline.cli import main as cli
 from pipeline.config.load import check_config
 from pipeline.run_directory.preparing import prepare
-from pipeline.run_directory.progress import Progress, write_progress
+from pipeline.run_directory.progress import RecorderProgress, write_progress
 
 
 @pytest.fixture
@@ -185,7 +185,7 @@ def test_what_to_follow_is_in_the_run_directory_while_the_run_goes_on(tmp_path: 
     config = check_config({"site": "shop", "redis": "redis://there"}, "the test")
     assert followed(config, None) == ("redis://there", "shop")
     assert followed(config, tmp_path) == ("redis://there", "shop")
-    write_progress(tmp_path, Progress("run", site="shop.1234"))
+    write_progress(tmp_path, RecorderProgress("run", site="shop.1234"))
     assert followed(config, tmp_path) == ("redis://there", "shop.1234")
-    write_progress(tmp_path, Progress("run", finished=True, site="shop.1234"))
+    write_progress(tmp_path, RecorderProgress("run", finished=True, site="shop.1234"))
     assert followed(config, tmp_path) == ("redis://there", "shop")

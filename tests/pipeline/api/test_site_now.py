@@ -12,7 +12,7 @@ from live_api import LiveApi
 from pipeline.api.camera_states import SILENT_S
 from pipeline.bus.keys import IDENTITIES, OBSERVATIONS, RECORDER
 from pipeline.bus.messages import CameraMessage, EndMessage, ForgetMessage
-from pipeline.run_directory.progress import Progress, write_progress
+from pipeline.run_directory.progress import RecorderProgress, write_progress
 
 
 def live(camera_id: str, detail: str = "", **fields: object) -> CameraMessage:
@@ -206,7 +206,7 @@ def test_the_past_comes_from_the_run_directory(
     boxes = [("gate", frame, 1, (0.0, 0.0, 9.0, 9.0)) for frame in range(10)]
     run = make_run(tmp_path / "run", boxes, {("gate", 1): 5})
     api = open_api(out=run)
-    write_progress(run, Progress(api.bus.run()))
+    write_progress(run, RecorderProgress(api.bus.run()))
     api.follower.step()
     assert cameras(api)["gate"]["state"] == "complete"
     assert ids(people(api)) == [5]
@@ -217,7 +217,7 @@ def test_another_run_directory_is_not_mixed_in(
 ) -> None:
     boxes = [("gate", 0, 1, (0.0, 0.0, 9.0, 9.0))]
     run = make_run(tmp_path / "run", boxes, {("gate", 1): 5})
-    write_progress(run, Progress("another"))
+    write_progress(run, RecorderProgress("another"))
     api = open_api(out=run)
     api.follower.step()
     assert people(api)["identities"] == []
@@ -235,7 +235,7 @@ def test_what_was_missed_is_taken_from_the_run_directory(
     # While nobody reads along the recorder writes the next ones and the streams are trimmed.
     boxes = [("gate", frame, 2, (0.0, 0.0, 9.0, 9.0)) for frame in range(5, 10)]
     make_run(run, boxes, {("gate", 2): 6}, cameras=[camera("gate", 9)])
-    write_progress(run, Progress(api.bus.run()))
+    write_progress(run, RecorderProgress(api.bus.run()))
     send_unheard(api)
     api.follower.step()  # The gap is seen.
     api.follower.step()

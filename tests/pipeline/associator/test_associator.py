@@ -11,9 +11,8 @@ import redis
 
 from builders import identity_sent, tracklet_sent, watermark
 from buses import FeedingBus, KilledError, MortalBus, send
-from pipeline.associator import service
-from pipeline.associator.service import AssociatorService
-from pipeline.bus.hold import Lease
+from pipeline.associator import associator as service
+from pipeline.associator.associator import AssociatorService
 from pipeline.bus.keys import (
     ASSOCIATOR,
     IDENTITIES,
@@ -23,6 +22,7 @@ from pipeline.bus.keys import (
     stream_key,
     term_key,
 )
+from pipeline.bus.lease import AssociatorLease
 from pipeline.bus.messages import EndMessage, IdentityMessage, Message
 from pipeline.bus.streams import Bus, FencedError
 from trackers.association.appearance import Calibration, Line
@@ -362,7 +362,10 @@ def test_one_that_was_replaced_decides_nothing(
         def commit(self, *args: object, **more: object) -> None:
             if not replaced:
                 replaced.append(True)
-                with Bus(redis_url, site) as other, closing(Lease(redis_url, site)) as lease:
+                with (
+                    Bus(redis_url, site) as other,
+                    closing(AssociatorLease(redis_url, site)) as lease,
+                ):
                     lease.acquire()  # as if the first had expired
                     serve(other, term=2)
             super().commit(*args, **more)  # type: ignore[arg-type]

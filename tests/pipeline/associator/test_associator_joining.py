@@ -9,8 +9,8 @@ import pytest
 
 from builders import tracklet_sent, watermark
 from buses import FeedingBus, KilledError, MortalBus, Sent, send
+from pipeline.associator.associator import AssociatorService
 from pipeline.associator.open import association_of
-from pipeline.associator.service import AssociatorService
 from pipeline.bus.keys import ASSOCIATOR, IDENTITIES, RECORDER, TRACKLETS
 from pipeline.bus.messages import (
     EndMessage,

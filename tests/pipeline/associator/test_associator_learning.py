@@ -9,8 +9,8 @@ import redis
 
 from builders import tracklet_sent, watermark
 from buses import send
+from pipeline.associator.associator import AssociatorService
 from pipeline.associator.checkpoint import tracklets_in
-from pipeline.associator.service import AssociatorService
 from pipeline.bus.keys import IDENTITIES, RECORDER, TRACKLETS, state_key
 from pipeline.bus.messages import IdentityMessage, Message, TrackletMessage, WatermarkMessage
 from pipeline.bus.streams import Bus

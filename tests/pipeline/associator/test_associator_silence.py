@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 from builders import tracklet_sent, watermark
 from buses import FeedingBus, Sent
+from pipeline.associator.associator import AssociatorService
 from pipeline.associator.open import association_of
-from pipeline.associator.service import AssociatorService
 from pipeline.associator.watermarks import Silence
 from pipeline.bus.keys import ASSOCIATOR, IDENTITIES, RECORDER, TRACKLETS
 from pipeline.bus.messages import EndMessage, IdentityMessage, Message

@@ -5,17 +5,17 @@ from contextlib import ExitStack, closing
 import pytest
 import redis
 
-from pipeline.bus.hold import LEASE_S, Claims
 from pipeline.bus.keys import claim_key
+from pipeline.bus.lease import LEASE_S, CameraLease
 
-Opens = Callable[..., Claims]
+Opens = Callable[..., CameraLease]
 HERE = socket.gethostname()
 
 
 @pytest.fixture
 def opens(redis_url: str, site: str) -> Iterator[Opens]:
     with ExitStack() as stack:
-        yield lambda *cameras: stack.enter_context(closing(Claims(redis_url, site, cameras)))
+        yield lambda *cameras: stack.enter_context(closing(CameraLease(redis_url, site, cameras)))
 
 
 def test_a_camera_is_followed_by_one_node_at_a_time(
@@ -46,7 +46,7 @@ def test_what_expired_and_nobody_took_is_ours_again(
     opens: Opens, redis_url: str, site: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A node that was cut off for a while is back before anybody noticed."""
-    monkeypatch.setattr("pipeline.bus.hold._BEAT_S", 0.001)
+    monkeypatch.setattr("pipeline.bus.lease._BEAT_S", 0.001)
     first = opens("gate")
     assert first.claim() == {}
     with redis.Redis.from_url(redis_url) as client, first.kept():

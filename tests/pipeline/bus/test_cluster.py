@@ -13,10 +13,10 @@ from redis.crc import key_slot
 
 from builders import watermark
 from command_line import recorded_walk
-from pipeline.bus.hold import Lease
 from pipeline.bus.keys import ASSOCIATOR, TRACKLETS, run_key
+from pipeline.bus.lease import AssociatorLease
 from pipeline.bus.outbox import Outbox
-from pipeline.bus.retry import Patience
+from pipeline.bus.retry import Retry
 from pipeline.bus.streams import Bus
 from pipeline.config.load import check_config
 from pipeline.errors import UserError
@@ -43,7 +43,10 @@ def holder(site: str) -> int:
 def test_any_node_leads_to_the_master_of_the_site(
     cluster: list[Server], site: str, asked: int
 ) -> None:
-    with Bus(cluster[asked].url, site) as bus, closing(Lease(cluster[asked].url, site)) as lease:
+    with (
+        Bus(cluster[asked].url, site) as bus,
+        closing(AssociatorLease(cluster[asked].url, site)) as lease,
+    ):
         bus.declare()
         term = lease.acquire()
         outbox = Outbox(bus, "gate", live=True)
@@ -77,7 +80,7 @@ def sent_and_read(
     url: str, site: str, disturb: threading.Event, done: threading.Event
 ) -> list[int]:
     """The numbers that arrive of a camera that sends until ``done``, a reader beside it."""
-    patience = Patience(threading.Event(), time.monotonic)
+    patience = Retry(threading.Event(), time.monotonic)
     with Bus(url, site) as bus:
         bus.declare()
         outbox = Outbox(bus, "gate", live=True)

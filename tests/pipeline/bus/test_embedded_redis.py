@@ -15,7 +15,7 @@ import redis
 
 from pipeline.bus import embedded_redis as server
 from pipeline.bus.embedded_redis import EmbeddedServer, find_server
-from pipeline.bus.retry import Patience
+from pipeline.bus.retry import Retry
 from pipeline.bus.streams import Bus
 from pipeline.errors import UserError
 
@@ -173,7 +173,7 @@ def kill(url: str) -> None:
 
 def test_a_killed_server_comes_back_and_has_lost_nothing_it_answered(tmp_path: Path) -> None:
     """Somebody writes all the time, while it is killed again and again."""
-    patience = Patience(threading.Event(), time.monotonic)
+    patience = Retry(threading.Event(), time.monotonic)
     answered: list[int] = []
     done = threading.Event()
     with EmbeddedServer(tmp_path / "redis", restarts=5) as embedded:
@@ -206,7 +206,7 @@ def test_a_server_that_dies_too_often_is_given_up(tmp_path: Path) -> None:
     gone = threading.Event()
     with EmbeddedServer(tmp_path / "redis", restarts=1, on_gone=gone.set) as embedded:
         kill(embedded.url)
-        with Patience(gone, time.monotonic).insist(partial(Bus, embedded.url, "site")):
+        with Retry(gone, time.monotonic).insist(partial(Bus, embedded.url, "site")):
             assert not gone.is_set()
         kill(embedded.url)
         assert gone.wait(10)

@@ -5,18 +5,18 @@ from contextlib import ExitStack, closing
 import pytest
 import redis
 
-from pipeline.bus import hold as module
-from pipeline.bus.hold import LEASE_S, Lease
+from pipeline.bus import lease as module
 from pipeline.bus.keys import lease_key
+from pipeline.bus.lease import LEASE_S, AssociatorLease
 from pipeline.errors import UserError
 
-Opens = Callable[[], Lease]
+Opens = Callable[[], AssociatorLease]
 
 
 @pytest.fixture
 def opens(redis_url: str, site: str) -> Iterator[Opens]:
     with ExitStack() as stack:
-        yield lambda: stack.enter_context(closing(Lease(redis_url, site)))
+        yield lambda: stack.enter_context(closing(AssociatorLease(redis_url, site)))
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def test_it_is_prolonged_while_somebody_works_and_given_back_after(
     assert second.acquire() == 2
 
 
-class Beating(Lease):
+class Beating(AssociatorLease):
     """Tells of its beats."""
 
     def __init__(self, url: str, site: str) -> None:
@@ -75,7 +75,10 @@ def test_the_lease_of_another_is_not_prolonged_and_not_given_back(
     redis_url: str, site: str, client: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "_BEAT_S", 0.001)
-    with closing(Beating(redis_url, site)) as first, closing(Lease(redis_url, site)) as second:
+    with (
+        closing(Beating(redis_url, site)) as first,
+        closing(AssociatorLease(redis_url, site)) as second,
+    ):
         first.acquire()
         client.delete(lease_key(site))
         assert second.acquire() == 2

@@ -6,7 +6,7 @@ from itertools import count
 import pytest
 
 from pipeline.bus.connection import BusLostError
-from pipeline.bus.retry import Patience
+from pipeline.bus.retry import Retry
 from pipeline.errors import UserError
 
 
@@ -43,14 +43,14 @@ def seconds(step: float) -> Callable[[], float]:
 
 
 def test_what_works_is_done_once_and_nobody_waits() -> None:
-    patience = Patience(Stop(), seconds(1))
+    patience = Retry(Stop(), seconds(1))
     assert patience.insist(failing(0)) == "done"
     assert patience.waits == 0
 
 
 def test_it_is_done_again_with_longer_pauses_and_counted(caplog: pytest.LogCaptureFixture) -> None:
     stop = Stop()
-    patience = Patience(stop, seconds(0.7))
+    patience = Retry(stop, seconds(0.7))
     with caplog.at_level(logging.WARNING):
         assert patience.insist(failing(8)) == "done"
         assert patience.insist(failing(1)) == "done"
@@ -64,7 +64,7 @@ def test_it_is_done_again_with_longer_pauses_and_counted(caplog: pytest.LogCaptu
 
 
 def test_stop_ends_it_with_what_is_wrong() -> None:
-    patience = Patience(Stop(3), seconds(1))
+    patience = Retry(Stop(3), seconds(1))
     with pytest.raises(BusLostError, match="away"):
         patience.insist(failing(10))
 
@@ -74,7 +74,7 @@ def test_what_will_not_get_better_is_raised_at_once() -> None:
         raise UserError("wrong password")
 
     with pytest.raises(UserError, match="wrong password"):
-        Patience(Stop(), seconds(1)).insist(wrong)
+        Retry(Stop(), seconds(1)).insist(wrong)
 
 
 def test_a_service_begins_anew_once_redis_answers() -> None:
@@ -85,7 +85,7 @@ def test_a_service_begins_anew_once_redis_answers() -> None:
         done.append("begun")
         return service()
 
-    patience = Patience(Stop(), seconds(1))
+    patience = Retry(Stop(), seconds(1))
     assert patience.survive(work, lambda: done.append(probe())) == "done"
     assert done == ["begun", "done", "begun", "done", "begun"]
     assert patience.waits == 2

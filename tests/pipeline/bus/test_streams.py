@@ -15,7 +15,6 @@ from pipeline.bus import backpressure as room
 from pipeline.bus.connection import BusLostError
 from pipeline.bus.embedded_redis import EmbeddedServer
 from pipeline.bus.entries import Delivery, Outgoing
-from pipeline.bus.hold import Lease
 from pipeline.bus.keys import (
     ASSOCIATOR,
     GROUPS,
@@ -34,6 +33,7 @@ from pipeline.bus.keys import (
     stream_key,
     term_key,
 )
+from pipeline.bus.lease import AssociatorLease
 from pipeline.bus.messages import encode
 from pipeline.bus.streams import Bus, FencedError
 from pipeline.errors import UserError
@@ -293,7 +293,7 @@ def test_what_cannot_be_read_is_put_aside_with_the_reason(
 
 def test_what_another_term_began_is_not_read_and_not_written(bus: Bus, redis_url: str) -> None:
     send(bus, TRACKLETS, [watermark("a", 1.0)])
-    with closing(Lease(redis_url, bus.site)) as lease:
+    with closing(AssociatorLease(redis_url, bus.site)) as lease:
         term = lease.acquire()
         (delivery,) = bus.read(ASSOCIATOR, "1", [TRACKLETS], 0, term=term)
         assert bus.read(ASSOCIATOR, "1", [TRACKLETS], 0, term=term) == []
@@ -328,7 +328,7 @@ def test_delete_leaves_nothing_of_the_site_and_all_of_others(
         client.xadd(stream_key(site, TRACKLETS), {"version": 9})
         bus.commit(ASSOCIATOR, read(bus))
         bus.enter("node")
-        assert Lease(redis_url, site).acquire() == 1
+        assert AssociatorLease(redis_url, site).acquire() == 1
         # Three streams, run, state, dead letters, cameras and theirs, parts, lease and term.
         assert len(list(client.scan_iter(f"fusetrack:{{{site}}}:*"))) == 11
         bus.delete_site()

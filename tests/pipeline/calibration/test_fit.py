@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import yaml
 
-from pipeline.calibration.fit import Pairs, as_yaml, fit_homography, read_pairs, to_picture
+from pipeline.calibration.fit import PointPairs, as_yaml, fit_homography, read_pairs, to_picture
 from pipeline.config.load import load_config
 from pipeline.errors import UserError
 
@@ -16,8 +16,8 @@ CORNERS = np.array([[0.0, 0.0], [4.0, 0.0], [4.0, 6.0], [0.0, 6.0]])
 GRID = np.array([[x, y] for x in (0.0, 2.0, 4.0) for y in (0.0, 3.0, 6.0)])
 
 
-def seen(ground: np.ndarray) -> Pairs:
-    return Pairs(to_picture(ground, TRUE), ground)
+def seen(ground: np.ndarray) -> PointPairs:
+    return PointPairs(to_picture(ground, TRUE), ground)
 
 
 @pytest.mark.parametrize("ground", [CORNERS, GRID], ids=["exactly four", "nine"])
@@ -30,7 +30,7 @@ def test_a_known_homography_is_found_again(ground: np.ndarray) -> None:
 
 def test_ground_far_from_the_origin_keeps_its_centimetres() -> None:
     pairs = seen(GRID)
-    fit = fit_homography(Pairs(pairs.picture, GRID + np.array([4000.0, 9000.0])))
+    fit = fit_homography(PointPairs(pairs.picture, GRID + np.array([4000.0, 9000.0])))
     assert max(fit.pixels.max(), fit.metres.max()) < 1e-3
 
 
@@ -85,7 +85,7 @@ def test_one_point_four_times_is_refused() -> None:
 def test_pairs_that_no_camera_sees_so_are_refused() -> None:
     pairs = seen(CORNERS)
     with pytest.raises(UserError, match="each pair to be one place"):
-        fit_homography(Pairs(pairs.picture, CORNERS[[1, 0, 2, 3]]))
+        fit_homography(PointPairs(pairs.picture, CORNERS[[1, 0, 2, 3]]))
 
 
 def test_what_lies_behind_the_camera_has_no_pixel() -> None:

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from pipeline.calibration.fit import Pairs
+from pipeline.calibration.fit import PointPairs
 from pipeline.calibration.picture import (
     GIVEN,
     GRID,
@@ -44,7 +44,7 @@ def test_the_lines_are_labelled() -> None:
 
 
 def test_a_point_is_a_circle_and_where_it_lands_a_cross() -> None:
-    pairs = Pairs(np.array([[100.0, 100.0]]), np.array([[1.0, 1.0]]))
+    pairs = PointPairs(np.array([[100.0, 100.0]]), np.array([[1.0, 1.0]]))
     drawn = draw_ground(BLACK, DOWN, pairs)
     assert (drawn[100, 93] == GIVEN).all()
     assert (drawn[80, 200] == LANDED).all()

@@ -10,7 +10,7 @@ import yaml
 from builders import Observation, camera, make_run
 from command_line import Command
 from pipeline.run_directory.durable import only_writer
-from pipeline.run_directory.progress import Progress, write_progress
+from pipeline.run_directory.progress import RecorderProgress, write_progress
 from pipeline.run_directory.reader import RunDirectory
 
 BOX = (10.0, 20.0, 50.0, 90.0)
@@ -73,18 +73,18 @@ def test_what_is_no_run_is_said(fusetrack: Command, tmp_path: Path) -> None:
 
 
 def test_a_run_that_did_not_end_may_have_a_site_at_work(fusetrack: Command, run: Path) -> None:
-    write_progress(run, Progress("some", site="shop"))
+    write_progress(run, RecorderProgress("some", site="shop"))
     outcome = fusetrack("forget", run, "--identity", 1)
     assert outcome.code == 0
     assert "did not come to its end" in outcome.err
-    write_progress(run, Progress("some", site="shop", finished=True))
+    write_progress(run, RecorderProgress("some", site="shop", finished=True))
     assert fusetrack("forget", run, "--identity", 2).err == ""
 
 
 def test_a_redis_that_was_named_and_is_not_there_is_an_error(
     fusetrack: Command, run: Path, tmp_path: Path
 ) -> None:
-    write_progress(run, Progress("some", site="shop"))
+    write_progress(run, RecorderProgress("some", site="shop"))
     outcome = fusetrack("forget", run, "--identity", 1, "--redis", f"unix://{tmp_path}/none.sock")
     assert outcome.code == 2
     assert "cannot use Redis" in outcome.err
@@ -96,7 +96,7 @@ def test_the_redis_of_a_run_that_was_killed_is_no_trouble(
 ) -> None:
     (run / "redis").mkdir()
     (run / "redis" / "appendonly.aof").write_bytes(b"looks")
-    write_progress(run, Progress("some", site="shop", redis=f"unix://{tmp_path}/none.sock"))
+    write_progress(run, RecorderProgress("some", site="shop", redis=f"unix://{tmp_path}/none.sock"))
     outcome = fusetrack("forget", run, "--identity", 1)
     assert outcome.code == 0
     assert "1 files of its Redis" in outcome.out

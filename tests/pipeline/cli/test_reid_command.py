@@ -19,8 +19,8 @@ from pipeline.cli import main as cli
 from pipeline.cli import reid as cli_reid
 from pipeline.reid import training
 from reid_model.data.folder import read_folder
-from reid_model.training.files import save_model
-from reid_model.training.parts import build_encoder, new_model
+from reid_model.training.build import build_encoder, new_model
+from reid_model.training.model_files import save_model
 from reid_toys import toy_model, toy_text_encoder, write_toy_set
 
 RECIPE = """

@@ -6,10 +6,10 @@ from http import HTTPStatus
 import pytest
 
 from pipeline.errors import UserError
-from pipeline.monitoring.web import Answer, plain, served
+from pipeline.monitoring.web import WebAnswer, plain, served
 
 PAGES = {
-    "/good": lambda: Answer(b"5\n", content_type="text/numbers"),
+    "/good": lambda: WebAnswer(b"5\n", content_type="text/numbers"),
     "/bad": lambda: plain("not\nyet", HTTPStatus.SERVICE_UNAVAILABLE),
 }
 

@@ -3,16 +3,16 @@
 import math
 
 from fakes import found
-from pipeline.node.event_time import Seen, parts_of
+from pipeline.node.event_time import FrameDetections, parts_of
 from pipeline.sources.recorded import RecordedFrame
 
 
-def seen(camera_id: str, timestamp: float) -> Seen:
+def seen(camera_id: str, timestamp: float) -> FrameDetections:
     return RecordedFrame(camera_id, 0, timestamp, found([])), found([])
 
 
 def cut(
-    *batch: Seen, live: tuple[str, ...] = (), over: tuple[str, ...] = ()
+    *batch: FrameDetections, live: tuple[str, ...] = (), over: tuple[str, ...] = ()
 ) -> list[tuple[float, list[float], list[str]]]:
     """The parts, with the times of their frames."""
     parts = parts_of(batch, 0.5, live, over.__contains__)

@@ -22,8 +22,8 @@ from fakes import (
     Image,
     Recorded,
 )
+from pipeline.associator.associator import AssociatorService
 from pipeline.associator.open import association_of
-from pipeline.associator.service import AssociatorService
 from pipeline.bus.keys import IDENTITIES, OBSERVATIONS, RECORDER, TRACKLETS
 from pipeline.bus.messages import (
     CameraMessage,
@@ -39,7 +39,7 @@ from pipeline.config.load import check_config
 from pipeline.config.schema import SiteConfig
 from pipeline.frame import Frame
 from pipeline.node.node import Node
-from pipeline.run_directory.schema import Camera
+from pipeline.run_directory.schema import CameraRecord
 from pipeline.sources import Source
 from trackers.detections import Detections
 
@@ -71,7 +71,7 @@ class Sent:
     def frames(self, camera_id: str) -> list[int]:
         return [frame for frame, _ in self.rows(camera_id)]
 
-    def camera(self, camera_id: str) -> Camera:
+    def camera(self, camera_id: str) -> CameraRecord:
         """The last that was said of a camera."""
         records = [m.camera for m in self.all if isinstance(m, CameraMessage)]
         return [camera for camera in records if camera.camera_id == camera_id][-1]

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from fakes import BOX, RED, found, scene
-from pipeline.bus.pictures import KINDS, Kind, Picture
+from pipeline.bus.pictures import KINDS, Picture, PictureKind
 from pipeline.bus.streams import Bus
 from pipeline.config.schema import ApiConfig
 from pipeline.frame import Frame
-from pipeline.node.preview import Previews, Seen, encoded
+from pipeline.node.preview import Previews, SeenFrame, encoded
 from pipeline.sources import RecordedFrame
 from trackers.detections import no_detections
 
@@ -40,7 +40,7 @@ class Node:
     def see(self, index: int) -> None:
         self.previews.offer(frame(index), found([BOX]), TRACKED)
 
-    def shown(self, kind: Kind = "small") -> float | None:
+    def shown(self, kind: PictureKind = "small") -> float | None:
         picture = self.bus.shown_picture("gate", kind)
         return picture and picture.timestamp
 
@@ -86,7 +86,7 @@ def test_a_node_asks_once_a_second_who_looks(node: Node) -> None:
 
 @pytest.mark.parametrize(("kind", "every_s"), [("small", 0.25), ("full", 1.0)])
 def test_pictures_come_at_a_bounded_rate(
-    redis_url: str, site: str, kind: Kind, every_s: float
+    redis_url: str, site: str, kind: PictureKind, every_s: float
 ) -> None:
     node = Node(Bus(redis_url, site), preview_fps=4)
     node.see(0)
@@ -131,14 +131,14 @@ def test_without_pictures_in_the_configuration_no_thread_looks(redis_url: str, s
 
 
 def test_a_whole_picture_has_the_size_of_the_camera_and_a_small_one_less() -> None:
-    seen = Seen(frame(0, (400, 200)), found([BOX]), TRACKED)
+    seen = SeenFrame(frame(0, (400, 200)), found([BOX]), TRACKED)
     assert decoded(encoded(seen, "full", 100, "none")).shape == (200, 400, 3)
     assert decoded(encoded(seen, "small", 100, "none")).shape == (50, 100, 3)
     assert decoded(encoded(seen, "small", 400, "none")).shape == (200, 400, 3)
 
 
 def test_boxes_are_drawn_on_a_copy_and_only_when_asked() -> None:
-    seen = Seen(frame(0), found([BOX]), TRACKED)
+    seen = SeenFrame(frame(0), found([BOX]), TRACKED)
     before = seen.frame.image.copy()
     plain = decoded(encoded(seen, "full", 960, "none"))
     boxed = decoded(encoded(seen, "full-boxes", 960, "none"))
@@ -154,7 +154,7 @@ def test_boxes_are_drawn_on_a_copy_and_only_when_asked() -> None:
 def test_everybody_is_blurred_before_a_picture_leaves(tracked: object) -> None:
     image = scene({BOX: RED})
     image[20:140:2, 60:100] = (0, 200, 0)  # A pattern that a blur takes away.
-    seen = Seen(Frame("gate", 0, 0.0, image), found([BOX]), tracked)  # type: ignore[arg-type]
+    seen = SeenFrame(Frame("gate", 0, 0.0, image), found([BOX]), tracked)  # type: ignore[arg-type]
     inside = np.s_[40:120, 70:90]
     sharp = decoded(encoded(seen, "full", 960, "none"))[inside].astype(float)
     blurred = decoded(encoded(seen, "full", 960, "bodies"))[inside].astype(float)

@@ -22,7 +22,7 @@ from pipeline.recorder.forget import cover_in_videos, find, forget, remove_lefto
 from pipeline.report import write_report
 from pipeline.run_directory import rewriting
 from pipeline.run_directory.reader import RunDirectory
-from pipeline.run_directory.schema import IDENTITIES, TRACKLETS, Part
+from pipeline.run_directory.schema import IDENTITIES, TRACKLETS, TrackPart
 from pipeline.run_directory.segments import write_segment
 from pipeline.sources.video_file import VideoFile
 from videos import make_video
@@ -197,9 +197,9 @@ def test_a_dry_run_counts_the_same_and_changes_nothing(run: RunDirectory) -> Non
 
 def test_the_parts_are_told_apart(run: RunDirectory) -> None:
     person = find(run, 7)
-    assert person.parts == [Part("gate", 1), Part("gate", 3, 1.0), Part("yard", 1)]
+    assert person.parts == [TrackPart("gate", 1), TrackPart("gate", 3, 1.0), TrackPart("yard", 1)]
     assert person.shared == {("gate", 3): (0.0, 0.9, 10)}
-    assert find(run, 2).parts == [Part("gate", 2), Part("gate", 3, None, 1.0)]
+    assert find(run, 2).parts == [TrackPart("gate", 2), TrackPart("gate", 3, None, 1.0)]
 
 
 class CrashError(Exception):

@@ -7,7 +7,7 @@ import pytest
 from builders import tracklet
 from pipeline.bus.messages import TrackletMessage, tracklet_message, tracklet_of
 from pipeline.recorder.forgotten import Forgotten
-from pipeline.run_directory.schema import OBSERVATIONS, Part
+from pipeline.run_directory.schema import OBSERVATIONS, TrackPart
 from trackers.tracklet import Tracklet
 
 
@@ -37,16 +37,16 @@ def told(**changes: object) -> TrackletMessage:
 @pytest.mark.parametrize(
     ("part", "left"),
     [
-        (Part("gate", 1), []),
-        (Part("gate", 1, None, 2.0), [2.0, 3.0]),
-        (Part("gate", 1, 2.0, None), [1.0]),
-        (Part("gate", 1, 2.0, 3.0), [1.0, 3.0]),
-        (Part("gate", 2), [1.0, 2.0, 3.0]),
-        (Part("yard", 1), [1.0, 2.0, 3.0]),
+        (TrackPart("gate", 1), []),
+        (TrackPart("gate", 1, None, 2.0), [2.0, 3.0]),
+        (TrackPart("gate", 1, 2.0, None), [1.0]),
+        (TrackPart("gate", 1, 2.0, 3.0), [1.0, 3.0]),
+        (TrackPart("gate", 2), [1.0, 2.0, 3.0]),
+        (TrackPart("yard", 1), [1.0, 2.0, 3.0]),
     ],
 )
 def test_observations_go_from_the_first_moment_until_just_before_the_last(
-    part: Part, left: list[float]
+    part: TrackPart, left: list[float]
 ) -> None:
     table = rows((1, 1.0), (1, 2.0), (1, 3.0))
     assert Forgotten([part]).observations("gate", table)["timestamp"].to_pylist() == left
@@ -55,11 +55,11 @@ def test_observations_go_from_the_first_moment_until_just_before_the_last(
 def test_when_nothing_is_forgotten_the_rows_are_the_same() -> None:
     table = rows((1, 1.0))
     assert Forgotten([]).observations("gate", table) is table
-    assert Forgotten([Part("gate", 9)]).observations("gate", rows()).num_rows == 0
+    assert Forgotten([TrackPart("gate", 9)]).observations("gate", rows()).num_rows == 0
 
 
 def test_an_open_track_goes_on_without_its_beginning() -> None:
-    left = Forgotten([Part("gate", 1, None, 2.5)]).tracklet(told())
+    left = Forgotten([TrackPart("gate", 1, None, 2.5)]).tracklet(told())
     assert left is not None
     seen = tracklet_of(left)
     assert (seen.start, seen.end, seen.count) == (3.0, 4.0, 20)
@@ -70,20 +70,23 @@ def test_an_open_track_goes_on_without_its_beginning() -> None:
 
 
 def test_a_part_in_the_middle_leaves_both_ends() -> None:
-    left = Forgotten([Part("gate", 1, 1.0, 3.0)]).tracklet(told())
+    left = Forgotten([TrackPart("gate", 1, 1.0, 3.0)]).tracklet(told())
     assert left is not None
     assert (left.start, left.end) == (0.0, 4.0)
     assert tracklet_of(left).exemplar_times.tolist() == [0.0, 3.0, 4.0]
 
 
 def test_of_a_track_that_is_forgotten_whole_nothing_is_left() -> None:
-    assert Forgotten([Part("gate", 1, None, 4.5)]).tracklet(told()) is None
-    assert Forgotten([Part("gate", 1, None, 2.0), Part("gate", 1, 2.0)]).tracklet(told()) is None
+    assert Forgotten([TrackPart("gate", 1, None, 4.5)]).tracklet(told()) is None
+    assert (
+        Forgotten([TrackPart("gate", 1, None, 2.0), TrackPart("gate", 1, 2.0)]).tracklet(told())
+        is None
+    )
 
 
 def test_other_tracks_are_left_alone() -> None:
     message = told()
-    assert Forgotten([Part("gate", 2), Part("yard", 1)]).tracklet(message) is message
+    assert Forgotten([TrackPart("gate", 2), TrackPart("yard", 1)]).tracklet(message) is message
 
 
 def test_a_track_without_looks_stays_one() -> None:
@@ -93,13 +96,13 @@ def test_a_track_without_looks_stays_one() -> None:
         "exemplar_times": np.zeros(0),
         "ground": None,
     }
-    left = Forgotten([Part("gate", 1, None, 2.5)]).tracklet(told(**none))
+    left = Forgotten([TrackPart("gate", 1, None, 2.5)]).tracklet(told(**none))
     assert left is not None
     assert tracklet_of(left).exemplars.shape == (0, 0)
 
 
 def test_after_a_day_nothing_of_a_track_can_come() -> None:
-    forgotten = Forgotten([Part("gate", 1, None, 10.0), Part("gate", 2, None, 20.0)])
+    forgotten = Forgotten([TrackPart("gate", 1, None, 10.0), TrackPart("gate", 2, None, 20.0)])
     forgotten.clear(86_410.0)
     assert [part.track_id for part in forgotten.parts] == [1, 2]
     forgotten.clear(86_410.1)
@@ -107,5 +110,5 @@ def test_after_a_day_nothing_of_a_track_can_come() -> None:
 
 
 def test_a_part_ends_at_the_earlier_of_two_moments() -> None:
-    assert Part("gate", 1).until(5.0) == Part("gate", 1, None, 5.0)
-    assert Part("gate", 1, 1.0, 3.0).until(5.0) == Part("gate", 1, 1.0, 3.0)
+    assert TrackPart("gate", 1).until(5.0) == TrackPart("gate", 1, None, 5.0)
+    assert TrackPart("gate", 1, 1.0, 3.0).until(5.0) == TrackPart("gate", 1, 1.0, 3.0)

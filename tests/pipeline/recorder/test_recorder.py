@@ -41,7 +41,7 @@ from pipeline.bus.keys import (
     stream_key,
 )
 from pipeline.bus.messages import EndMessage, Message, pack, tracklet_message
-from pipeline.bus.retry import Patience
+from pipeline.bus.retry import Retry
 from pipeline.bus.streams import Bus
 from pipeline.errors import UserError
 from pipeline.recorder import recorder
@@ -510,7 +510,7 @@ def test_an_acknowledgement_that_is_lost_writes_nothing_twice(
 
     with Losing(redis_url, site, STORY) as bus:
         bus.declare()
-        patience = Patience(threading.Event(), ticking())
+        patience = Retry(threading.Event(), ticking())
         patience.survive(lambda: record(bus, run), bus.ping)
         assert bus.lost > 2
     assert_same(run, undisturbed)

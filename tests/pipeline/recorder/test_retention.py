@@ -15,7 +15,7 @@ from pipeline.config.schema import RetentionConfig
 from pipeline.recorder.retention import Retention, RunClock, time_in
 from pipeline.run_directory import rewriting, segments
 from pipeline.run_directory.reader import RunDirectory
-from pipeline.run_directory.schema import IDENTITIES, TRACKLETS, Camera
+from pipeline.run_directory.schema import IDENTITIES, TRACKLETS, CameraRecord
 from pipeline.run_directory.segments import last_position, write_segment
 
 BOX = (10.0, 20.0, 50.0, 90.0)
@@ -235,7 +235,7 @@ def test_a_live_run_ages_while_its_cameras_are_silent() -> None:
     assert clock.now([*live, camera("yard", 80)]) == 8.0
 
 
-def set_cameras(folder: Path, cameras: list[Camera]) -> float:
+def set_cameras(folder: Path, cameras: list[CameraRecord]) -> float:
     (folder / "cameras.json").write_bytes(msgspec.json.encode(cameras))
     return (folder / "cameras.json").stat().st_mtime
 

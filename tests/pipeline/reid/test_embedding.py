@@ -14,8 +14,8 @@ from pipeline.errors import UserError
 from pipeline.reid.embedding import open_embedder, similarity_calibration, unknown_calibration
 from reid_model.openvino_runtime import import_openvino
 from reid_model.similarity import SimilarityFit, SimilarityLine
-from reid_model.training.files import save_model
-from reid_model.training.parts import build_encoder, new_model
+from reid_model.training.build import build_encoder, new_model
+from reid_model.training.model_files import save_model
 from reid_toys import toy_model
 from trackers.association.appearance import Line
 

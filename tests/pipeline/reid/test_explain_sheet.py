@@ -16,7 +16,7 @@ from pipeline.reid.explain_sheet import (
     sheet,
     write_sheet,
 )
-from reid_model.training.files import save_model
+from reid_model.training.model_files import save_model
 from reid_toys import toy_embedder, toy_model, toy_pictures
 
 

@@ -12,7 +12,7 @@ from pipeline.reid.embedding import open_embedder, similarity_calibration
 from pipeline.reid.export import export_file
 from reid_model.similarity import SimilarityFit, SimilarityLine
 from reid_model.trained_embedder import least_cosine
-from reid_model.training.files import save_model
+from reid_model.training.model_files import save_model
 from reid_toys import toy_embedder, toy_model, toy_pictures
 from trackers.association.appearance import Line
 

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from buses import KilledError
 from fakes import BOX, found
+from pipeline.associator.associator import AssociatorService
 from pipeline.associator.open import association_of
-from pipeline.associator.service import AssociatorService
 from pipeline.bus.keys import OBSERVATIONS, RECORDER, TRACKLETS
 from pipeline.bus.messages import (
     CameraMessage,
@@ -30,9 +30,9 @@ from pipeline.bus.messages import (
 from pipeline.bus.streams import Bus
 from pipeline.config.load import load_config
 from pipeline.config.schema import SiteConfig
-from pipeline.node.changes import Changes
+from pipeline.node.changes import SiteChanges
 from pipeline.node.node import Node
-from pipeline.run_directory.schema import Camera
+from pipeline.run_directory.schema import CameraRecord
 from pipeline.runtime.assemble import check_settings
 from pipeline.runtime.reload import Difference, Reload, SiteFile, opened
 from pipeline.sources.open import open_sources
@@ -71,7 +71,7 @@ class Site:
 
     def start(self) -> None:
         config = load_config(self.path)
-        self.changes = Changes("n")
+        self.changes = SiteChanges("n")
         file = SiteFile(self.path, lambda: load_config(self.path))
         self.reload = Reload(file, config, lambda wanted: check_settings(wanted, []), self.apply)
         self.sources = open_sources(config, more_may_come=True)
@@ -151,7 +151,7 @@ class Site:
     def of(self, kind: type, name: str) -> list[Any]:
         return [m for m in self.messages if isinstance(m, kind) and m.camera_id == name]
 
-    def camera(self, name: str) -> Camera:
+    def camera(self, name: str) -> CameraRecord:
         records = [m.camera for m in self.messages if isinstance(m, CameraMessage)]
         return [record for record in records if record.camera_id == name][-1]
 

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from builders import camera_sent, observations_sent, tracklet_sent, watermark
 from buses import send
-from pipeline.associator.service import AssociatorService
+from pipeline.associator.associator import AssociatorService
 from pipeline.bus.entries import Delivery
 from pipeline.bus.keys import ASSOCIATOR, OBSERVATIONS, TRACKLETS, dead_letter_key
 from pipeline.bus.messages import ForgetMessage, Message, TrackletMessage, pack
@@ -22,9 +22,9 @@ from pipeline.errors import UserError
 from pipeline.recorder.forget import forget_recorded
 from pipeline.recorder.recorder import Recorder
 from pipeline.run_directory.durable import only_writer
-from pipeline.run_directory.progress import Progress, read_progress, write_progress
+from pipeline.run_directory.progress import RecorderProgress, read_progress, write_progress
 from pipeline.run_directory.reader import RunDirectory
-from pipeline.runtime.forget_request import Site, ask_associator, ask_site, forget_person
+from pipeline.runtime.forget_request import SiteAddress, ask_associator, ask_site, forget_person
 from trackers.association.appearance import Calibration, Line
 from trackers.association.association import Rules
 from trackers.association.ground_association import GroundAssociation
@@ -257,14 +257,14 @@ def test_when_nobody_answers_it_says_who(
 def test_where_nobody_records_it_is_done_in_the_folder_and_the_associator_is_asked(
     redis_url: str, site: str, bus: Bus, run: Path
 ) -> None:
-    write_progress(run, Progress(bus.run(), site=site, redis=redis_url))
+    write_progress(run, RecorderProgress(bus.run(), site=site, redis=redis_url))
     with at_work(redis_url, site, run):
         begin(bus)
         wait_for(lambda: owners(run).keys() >= {1, 2})
         wait_for(lambda: RunDirectory(run).observations().height == 80)
         red = owners(run)[1]
     with Bus(redis_url, site) as other, working(associator_of(other).run):
-        outcome = forget_person(run, red, Site(timeout_s=ANSWER_S))
+        outcome = forget_person(run, red, SiteAddress(timeout_s=ANSWER_S))
         assert outcome.removed["observations"] == 40
         assert outcome.notes == ["the site has forgotten them too; nobody records it now"]
     # What was on its way then is not recorded by the next recorder.
@@ -280,19 +280,19 @@ def test_where_nobody_records_it_is_done_in_the_folder_and_the_associator_is_ask
 def test_a_recorder_at_work_is_asked_where_the_folder_says(
     redis_url: str, site: str, bus: Bus, run: Path
 ) -> None:
-    write_progress(run, Progress(bus.run(), site=site, redis=redis_url))
+    write_progress(run, RecorderProgress(bus.run(), site=site, redis=redis_url))
     with at_work(redis_url, site, run):
         begin(bus)
         wait_for(lambda: 1 in owners(run))
         red = owners(run)[1]
-        removed = forget_person(run, red, Site(timeout_s=ANSWER_S)).removed
+        removed = forget_person(run, red, SiteAddress(timeout_s=ANSWER_S)).removed
     assert removed["identity events"] >= 1
     assert red not in owners(run).values()
 
 
 def test_a_recorder_that_no_address_leads_to_is_said(run: Path) -> None:
     with only_writer(run), pytest.raises(UserError, match=r"give --config SITE\.yaml, or --redis"):
-        forget_person(run, 7, Site())
+        forget_person(run, 7, SiteAddress())
 
 
 def test_an_answer_comes_back_once_more_after_a_crash(run: Path) -> None:

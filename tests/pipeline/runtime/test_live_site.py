@@ -26,7 +26,7 @@ from pipeline.config.schema import LiveConfig, SiteConfig
 from pipeline.frame import Frame
 from pipeline.node.batching import Schedule
 from pipeline.node.node import Node
-from pipeline.run_directory.schema import Camera
+from pipeline.run_directory.schema import CameraRecord
 from pipeline.sources import Source, open_source
 from pipeline.sources.camera_status import Life
 from pipeline.sources.decode_ahead import DecodeAhead, close_all
@@ -128,7 +128,7 @@ class Site:
     def closed(self) -> list[TrackletMessage]:
         return [m for m in self.messages if isinstance(m, TrackletMessage) and m.closed]
 
-    def camera(self, camera_id: str) -> Camera:
+    def camera(self, camera_id: str) -> CameraRecord:
         records = [m.camera for m in self.messages if isinstance(m, CameraMessage)]
         return [record for record in records if record.camera_id == camera_id][-1]
 

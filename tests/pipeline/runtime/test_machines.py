@@ -19,8 +19,8 @@ from builders import watermark
 from buses import send
 from machines import Machine, Machines, by_lines, by_namespaces
 from pipeline.associator.checkpoint import progress_of
-from pipeline.bus.hold import LEASE_S, Claims
 from pipeline.bus.keys import TRACKLETS, claim_key, term_key
+from pipeline.bus.lease import LEASE_S, CameraLease
 from pipeline.bus.outbox import sent_by
 from pipeline.bus.streams import Bus
 from pipeline.config.load import load_config
@@ -219,7 +219,7 @@ def test_a_user_with_less_than_the_documented_rights_is_told(tmp_path: Path) -> 
 def test_the_second_node_of_a_camera_is_refused(tmp_path: Path, parts: Parts) -> None:
     with by_lines(tmp_path / "redis", documented_rights(), 2) as found:
         first, second = found.machines
-        with closing(Claims(first.url, SITE, ["yard"])) as other:
+        with closing(CameraLease(first.url, SITE, ["yard"])) as other:
             assert other.claim() == {}
             with other.kept():
                 parts.start("node", second, "node")

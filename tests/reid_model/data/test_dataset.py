@@ -10,7 +10,7 @@ from torch.utils.data import DataLoader
 
 from reid_model.data import ReidImage
 from reid_model.data.dataset import NOBODY, EvaluationPictures, TrainingPictures, seeded
-from reid_model.data.files import read_picture
+from reid_model.data.picture_files import read_picture
 from reid_model.data.sampler import PKSampler
 from reid_model.data.transforms import EvaluationTransform, TrainTransform
 

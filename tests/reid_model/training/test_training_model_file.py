@@ -7,12 +7,12 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from reid_model.similarity import SimilarityFit, SimilarityLine
-from reid_model.training.files import (
+from reid_model.training.build import build_encoder, new_model
+from reid_model.training.model_files import (
     load_model,
     load_similarity,
     save_model,
 )
-from reid_model.training.parts import build_encoder, new_model
 from reid_model.training.recipe import ModelRecipe
 from reid_toys import toy_model
 

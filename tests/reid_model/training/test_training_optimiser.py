@@ -2,8 +2,8 @@ import pytest
 import torch
 from torch.optim import Adam
 
+from reid_model.training.build import Parts, build_encoder, build_parts
 from reid_model.training.optimiser import set_rate, stage_optimiser
-from reid_model.training.parts import Parts, build_encoder, build_parts
 from reid_model.training.recipe import Recipe, Stage1Recipe
 from reid_toys import toy_model, toy_recipe, toy_text_encoder
 

@@ -27,7 +27,7 @@ from reid_model.training.recipe import (
     TeachingRecipe,
 )
 from reid_model.training.run import train
-from reid_model.training.state import Progress
+from reid_model.training.state import TrainingProgress
 from reid_toys import toy_model, toy_recipe, toy_text_encoder, write_toy_set
 
 
@@ -90,7 +90,7 @@ def plain(**changes: object) -> Recipe:
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_the_baseline_learns_the_toy_set(toys: ReidSet, tmp_path: Path, precision: str) -> None:
-    told: list[Progress] = []
+    told: list[TrainingProgress] = []
     trained(plain(precision=precision), toys, tmp_path / "out", report=told.append)
     steps = [progress for progress in told if progress.what == "stage 2"]
     assert [(p.epoch, p.step, p.steps, p.epochs) for p in steps] == [
@@ -127,7 +127,7 @@ def test_the_same_seed_gives_the_same_weights_and_another_one_others(
 
 
 def test_an_epoch_may_end_early(toys: ReidSet, tmp_path: Path) -> None:
-    told: list[Progress] = []
+    told: list[TrainingProgress] = []
     recipe = plain()
     recipe = replace(recipe, stage2=replace(recipe.stage2, epochs=2, batches=1))
     trained(recipe, toys, tmp_path, report=told.append)
@@ -160,11 +160,11 @@ def test_a_killed_training_ends_with_the_weights_of_an_undisturbed_one(
         assert len(list((out / "checkpoints").iterdir())) == 2
 
 
-def after_steps(steps: int) -> Callable[[Progress], None]:
+def after_steps(steps: int) -> Callable[[TrainingProgress], None]:
     """A listener that ends the process when so many batches are done."""
     left = [steps]
 
-    def report(progress: Progress) -> None:
+    def report(progress: TrainingProgress) -> None:
         left[0] -= progress.what.startswith("stage")
         if left[0] == 0:
             raise Killed
@@ -175,9 +175,9 @@ def after_steps(steps: int) -> Callable[[Progress], None]:
 @pytest.mark.parametrize("steps", [1, 3, 7, 14])
 def test_a_stopped_training_loses_nothing(toys: ReidSet, tmp_path: Path, steps: int) -> None:
     recipe = toy_recipe()
-    whole: list[Progress] = []
+    whole: list[TrainingProgress] = []
     undisturbed = trained(recipe, toys, tmp_path / "whole", report=whole.append)
-    told: list[Progress] = []
+    told: list[TrainingProgress] = []
     stopped = train(
         recipe,
         toys,
@@ -205,13 +205,13 @@ def test_a_finished_training_can_be_resumed_and_changes_nothing(
     toys: ReidSet, tmp_path: Path
 ) -> None:
     first = trained(plain(), toys, tmp_path)
-    told: list[Progress] = []
+    told: list[TrainingProgress] = []
     assert same(first, trained(plain(), toys, tmp_path, resume=True, report=told.append))
     assert {progress.what for progress in told} == {"measuring"}
 
 
 def test_stage_1_in_mode_a_looks_at_every_picture_once(toys: ReidSet, tmp_path: Path) -> None:
-    told: list[Progress] = []
+    told: list[TrainingProgress] = []
     recipe = toy_recipe(stage1=Stage1Recipe(mode="A", epochs=3, batch=8))
     trained(recipe, toys, tmp_path, report=told.append)
     assert [p.step for p in told if p.what == "features"] == [24]
@@ -224,7 +224,7 @@ def test_stage_1_in_mode_a_looks_at_every_picture_once(toys: ReidSet, tmp_path: 
 @pytest.mark.parametrize("mode", ["A", "B"])
 def test_stage_1_leaves_the_encoder_as_it_is(toys: ReidSet, tmp_path: Path, mode: str) -> None:
     stage1 = Stage1Recipe(mode=mode, epochs=2, batch=8)  # type: ignore[arg-type]
-    told: list[Progress] = []
+    told: list[TrainingProgress] = []
 
     def state_after(steps: int) -> dict[str, Tensor]:
         train(
@@ -263,7 +263,7 @@ def test_stage_1_learns_prompts_that_fit_the_pictures(toys: ReidSet, tmp_path: P
 
 def test_guidance_and_plain_texts_are_both_compared_with(toys: ReidSet, tmp_path: Path) -> None:
     def first_loss(name: str, guided: bool, plain_texts: bool) -> float:
-        told: list[Progress] = []
+        told: list[TrainingProgress] = []
         recipe = toy_recipe(
             toy_model(text_guidance=guided),
             stage2=Stage2Recipe(epochs=1, identities=3, images=2, plain_texts=plain_texts),
@@ -278,7 +278,7 @@ def test_guidance_and_plain_texts_are_both_compared_with(toys: ReidSet, tmp_path
 
 def test_a_teacher_is_learned_from(toys: ReidSet, tmp_path: Path) -> None:
     teacher = torch.eye(3)[torch.from_numpy(class_labels(toys.train)) % 3]
-    told: list[Progress] = []
+    told: list[TrainingProgress] = []
     recipe = replace(plain(), teaching=TeachingRecipe(("colours",)))
     trained(recipe, toys, tmp_path, report=told.append, teachers=[teacher])
     taught = [p.losses["teaching"] for p in told if p.what == "stage 2"]
@@ -299,7 +299,7 @@ def colour_teacher(seen: list[NDArray[np.uint8]]) -> Embedder:
 def test_a_teacher_who_looks_sees_what_the_student_sees(toys: ReidSet, tmp_path: Path) -> None:
     seen: list[NDArray[np.uint8]] = []
     teacher = colour_teacher(seen)
-    told: list[Progress] = []
+    told: list[TrainingProgress] = []
     recipe = replace(
         plain(),
         augment=AugmentRecipe(mix=0.3, occlude=0.2),
@@ -371,7 +371,7 @@ def test_what_teachers_said_in_another_training_is_forgotten(toys: ReidSet, tmp_
 
 def test_from_pictures_of_nobody_only_teachers_are_learned(toys: ReidSet, tmp_path: Path) -> None:
     teacher = colour_teacher([])
-    told: list[Progress] = []
+    told: list[TrainingProgress] = []
     recipe = toy_recipe(
         augment=AugmentRecipe(mix=1.0), teaching=TeachingRecipe(("colours",), look="always")
     )

@@ -8,8 +8,8 @@ import torch
 
 from reid_model.data.folder import read_folder
 from reid_model.data.reid_set import ReidSet
-from reid_model.training.files import save_model
-from reid_model.training.parts import Parts, build_encoder, build_parts, new_model
+from reid_model.training.build import Parts, build_encoder, build_parts, new_model
+from reid_model.training.model_files import save_model
 from reid_model.training.recipe import ModelRecipe, Stage2Recipe
 from reid_model.training.run import train
 from reid_model.training.warm_start import set_out_from, start_of

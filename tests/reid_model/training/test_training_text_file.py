@@ -6,7 +6,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from reid_model.training.files import load_text, save_text
+from reid_model.training.model_files import load_text, save_text
 from reid_toys import toy_text_encoder
 
 

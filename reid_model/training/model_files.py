@@ -14,7 +14,7 @@ from torch import Tensor
 from reid_model.networks.clip_text import ClipText
 from reid_model.networks.fused import FusedEmbedder
 from reid_model.similarity import SimilarityFit, SimilarityLine
-from reid_model.training.parts import build_encoder, new_model
+from reid_model.training.build import build_encoder, new_model
 from reid_model.training.recipe import ModelRecipe
 
 

@@ -13,7 +13,7 @@ PICTURES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"}
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class DataSetInfo:
     """What a user has to know about a set: its name, whom it comes from, how it lies on disk."""
 
     name: str
@@ -32,7 +32,7 @@ class Source:
         return ValueError(f"{self.name}: cannot read the name of {path}. Expected {self.layout}")
 
 
-def pictures(folder: Path, source: Source) -> list[Path]:
+def pictures(folder: Path, source: DataSetInfo) -> list[Path]:
     """The picture files right in ``folder``, sorted by name.
 
     Raises ValueError when the folder is missing or has none.
@@ -48,7 +48,7 @@ def is_picture(path: Path) -> bool:
     return path.suffix.lower() in PICTURES and not path.name.startswith(".") and path.is_file()
 
 
-def matched(pattern: re.Pattern[str], path: Path, source: Source) -> re.Match[str]:
+def matched(pattern: re.Pattern[str], path: Path, source: DataSetInfo) -> re.Match[str]:
     """What ``pattern`` finds at the start of the name. Raises ValueError when it finds nothing."""
     found = pattern.match(path.name)
     if found is None:

@@ -32,7 +32,7 @@ from pipeline.bus.order import InOrder, advance
 from pipeline.bus.streams import Bus
 from pipeline.monitoring.watch import Watch
 from pipeline.recorder.forgotten import Forgotten
-from pipeline.run_directory.schema import Part
+from pipeline.run_directory.schema import TrackPart
 from trackers.association.association import Decision
 from trackers.association.ground_association import GroundAssociation
 from trackers.tracklet import GROUND, TrackletKey
@@ -174,7 +174,7 @@ class AssociatorService:
             tracks = [key for key in gone if key[0] != GROUND]
             self._forgotten.clear(at)
             before = math.nextafter(at, math.inf)
-            self._forgotten.add(Part(*key, before=before) for key in tracks)
+            self._forgotten.add(TrackPart(*key, before=before) for key in tracks)
             self._commit(
                 self._attendees.decided,
                 [],

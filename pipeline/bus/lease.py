@@ -19,7 +19,7 @@ LEASE_S = 3.0
 _BEAT_S = 0.5
 
 
-class Hold:
+class KeyLease:
     """All of ``keys`` under ``name``, or none of them."""
 
     def __init__(self, url: str, site: str, keys: Sequence[str], name: str) -> None:
@@ -131,7 +131,7 @@ def _lease_ms() -> int:
     return int(LEASE_S * 1000)
 
 
-class Lease(Hold):
+class AssociatorLease(KeyLease):
     """The right to decide, held by at most one at a time.
 
     Each time that somebody gets it a new term begins, and what an earlier one still sends is
@@ -150,7 +150,7 @@ class Lease(Hold):
         return int(term)
 
 
-class Claims(Hold):
+class CameraLease(KeyLease):
     """The cameras of a node, so that no other node follows them too."""
 
     def __init__(self, url: str, site: str, camera_ids: Sequence[str]) -> None:
