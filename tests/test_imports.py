@@ -84,6 +84,30 @@ def test_what_is_allowed_is_no_fault(
     assert list(checker.faults()) == []
 
 
+def test_a_room_does_not_import_what_stands_above_it(checker: ModuleType, tmp_path: Path) -> None:
+    path = tmp_path / "pipeline" / "bus" / "new.py"
+    path.parent.mkdir(parents=True)
+    path.write_text("from pipeline.bus.keys import x\nfrom pipeline.node.node import Node")
+    checker.ROOT = tmp_path
+    assert list(checker.faults()) == [
+        "pipeline/bus/new.py:2: pipeline.bus stands below pipeline.node and must not import it"
+    ]
+
+
+def test_a_circle_is_named(checker: ModuleType) -> None:
+    assert list(checker.circles({"a": {"b"}, "b": set()})) == []
+    (found,) = checker.circles({"a": {"b"}, "b": {"a"}})
+    assert found.startswith("rooms import each other in a circle: ")
+
+
+def test_every_room_has_a_floor(checker: ModuleType, tmp_path: Path) -> None:
+    assert list(checker.unnamed()) == []
+    (tmp_path / "pipeline" / "attic").mkdir(parents=True)
+    (tmp_path / "pipeline" / "attic" / "new.py").write_text("")
+    checker.ROOT = tmp_path
+    assert list(checker.unnamed()) == ["pipeline.attic has no place in ORDER"]
+
+
 @pytest.mark.parametrize("name", ["pipeline", "reid_model", "trackers"])
 def test_no_other_distribution_brings_a_package_of_our_name(name: str) -> None:
     owners = {re.sub(r"[-_.]+", "-", owner) for owner in packages_distributions().get(name, [])}

@@ -12,6 +12,7 @@ from pipeline.api.camera_states import Cameras
 from pipeline.api.events import Event, Events
 from pipeline.api.recent_people import RecentPeople, RecentRows
 from pipeline.api.schemas import CameraAnswer, CameraState, PersonAnswer
+from pipeline.bus import follow
 from pipeline.bus.connection import BusLostError
 from pipeline.bus.entries import Delivery
 from pipeline.bus.follow import BEGINNING
@@ -202,7 +203,7 @@ class Follower:
         run = self._bus.run() or self._site.run
         if not self._after or run != self._site.run:
             self._begin(run)
-        for delivery in self._bus.read_along(self._after, _BLOCK_S):
+        for delivery in follow.read_along(self._bus, self._after, _BLOCK_S):
             if self._site.hear(delivery):
                 self._site.events.add({"type": "missed"})
                 _log.warning(

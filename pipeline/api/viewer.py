@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 import anyio
 import anyio.to_thread
 
+from pipeline.bus import pictures
 from pipeline.bus.pictures import Picture, PictureKind
 from pipeline.bus.streams import Bus
 from pipeline.errors import UserError
@@ -69,9 +70,9 @@ class Viewer:
     def _look(self) -> Picture | None:
         now = self._clock()
         if self._asked_at is None or now - self._asked_at >= _ASK_EVERY_S:
-            self._bus.want_picture(self._camera_id, self._kind)
+            pictures.want(self._bus, self._camera_id, self._kind)
             self._asked_at = now
-        return self._bus.shown_picture(self._camera_id, self._kind, self._known)
+        return pictures.shown(self._bus, self._camera_id, self._kind, self._known)
 
 
 def _part(picture: Picture) -> bytes:

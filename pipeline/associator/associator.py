@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from pipeline.associator import checkpoint as state
 from pipeline.associator.watermarks import Attendees, Silence
+from pipeline.bus import forgetting
 from pipeline.bus.entries import Delivery, Outgoing
 from pipeline.bus.keys import ASSOCIATOR, IDENTITIES, TRACKLETS
 from pipeline.bus.messages import (
@@ -168,7 +169,7 @@ class AssociatorService:
 
     def _forget_who_is_asked_for(self) -> None:
         """Drop people who are to be forgotten, up to the last moment that any camera told of."""
-        for global_id in self._bus.asked_to_forget():
+        for global_id in forgetting.asked(self._bus):
             at = self._attendees.last_told(default=0.0)
             gone = self._association.remove(global_id)
             tracks = [key for key in gone if key[0] != GROUND]

@@ -9,43 +9,51 @@ from typing import Any
 import redis
 
 from pipeline.bus import entries
+from pipeline.bus.connection import translated
 from pipeline.bus.keys import dead_letter_key, forget_key, forgot_key
 from pipeline.bus.messages import TrackletMessage
+from pipeline.bus.streams import Bus
 from trackers.tracklet import TrackletKey
 
 # Long enough for who asked, short enough to leave nothing behind.
 _ANSWER_S = 600
 
 
-def ask(client: redis.Redis, site: str, global_id: int) -> None:
+@translated
+def ask(bus: Bus, global_id: int) -> None:
     """Ask for ``global_id`` to be forgotten; an answer from before does not count."""
     pipe: Any
-    with client.pipeline(transaction=True) as pipe:
-        pipe.delete(forgot_key(site, global_id))
-        pipe.sadd(forget_key(site), global_id)
+    with bus.client.pipeline(transaction=True) as pipe:
+        pipe.delete(forgot_key(bus.site, global_id))
+        pipe.sadd(forget_key(bus.site), global_id)
         pipe.execute()
 
 
-def asked(client: redis.Redis, site: str) -> list[int]:
+@translated
+def asked(bus: Bus) -> list[int]:
     """Who is to be forgotten and is not yet, in order."""
-    found: Any = client.smembers(forget_key(site))
+    found: Any = bus.client.smembers(forget_key(bus.site))
     return sorted(int(number) for number in found)
 
 
-def answer(client: redis.Redis, site: str, global_id: int, said: bytes) -> None:
-    """Say what was removed."""
-    client.set(forgot_key(site, global_id), said, ex=_ANSWER_S)
+@translated
+def answer(bus: Bus, global_id: int, said: bytes, tracks: set[TrackletKey]) -> None:
+    """Drop what was put aside of these tracks, then say what was removed."""
+    _drop_dead_letters(bus, tracks)
+    _rewrite_file(bus)
+    bus.client.set(forgot_key(bus.site, global_id), said, ex=_ANSWER_S)
 
 
-def answered(client: redis.Redis, site: str, global_id: int) -> bytes | None:
+@translated
+def answered(bus: Bus, global_id: int) -> bytes | None:
     """What was removed, None while nobody has said it."""
-    found: Any = client.get(forgot_key(site, global_id))
+    found: Any = bus.client.get(forgot_key(bus.site, global_id))
     return None if found is None else bytes(found)
 
 
-def drop_dead_letters(client: redis.Redis, site: str, tracks: set[TrackletKey]) -> int:
+def _drop_dead_letters(bus: Bus, tracks: set[TrackletKey]) -> int:
     """Remove the tracklets of these tracks that were put aside; returns how many."""
-    found: Any = client.xrange(dead_letter_key(site))
+    found: Any = bus.client.xrange(dead_letter_key(bus.site))
     letters = [(entry_id, entries.delivery("dead", entry_id, fields)) for entry_id, fields in found]
     gone = [
         entry_id
@@ -53,13 +61,13 @@ def drop_dead_letters(client: redis.Redis, site: str, tracks: set[TrackletKey]) 
         if isinstance(letter.message, TrackletMessage)
         and (letter.message.camera_id, letter.message.track_id) in tracks
     ]
-    return int(client.xdel(dead_letter_key(site), *gone)) if gone else 0
+    return int(bus.client.xdel(dead_letter_key(bus.site), *gone)) if gone else 0
 
 
-def rewrite_file(client: redis.Redis) -> None:
+def _rewrite_file(bus: Bus) -> None:
     """Have Redis write its file anew, without what was deleted, where it may be told to."""
     try:
-        client.bgrewriteaof()
+        bus.client.bgrewriteaof()
     except redis.ResponseError:
         # It is being written already, or only its owner may ask for it.
         return

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any, Literal, TypeAlias
 
-import redis
-
+from pipeline.bus.connection import translated
 from pipeline.bus.keys import picture_key, wanted_key
+from pipeline.bus.streams import Bus
 
 #: The whole picture or a small one, plain or with the boxes of the tracks.
 PictureKind: TypeAlias = Literal["full", "full-boxes", "small", "small-boxes"]
@@ -30,40 +30,40 @@ class Picture:
     jpeg: bytes
 
 
-def want(client: redis.Redis, site: str, camera_id: str, kind: PictureKind) -> None:
+@translated
+def want(bus: Bus, camera_id: str, kind: PictureKind) -> None:
     """Say that somebody looks at the camera, for the next seconds."""
-    client.set(wanted_key(site, camera_id, kind), "", px=_WANTED_MS)
+    bus.client.set(wanted_key(bus.site, camera_id, kind), "", px=_WANTED_MS)
 
 
-def wanted(
-    client: redis.Redis, site: str, camera_ids: Iterable[str]
-) -> set[tuple[str, PictureKind]]:
+@translated
+def wanted(bus: Bus, camera_ids: Iterable[str]) -> set[tuple[str, PictureKind]]:
     """Which of these cameras somebody looks at, and how."""
     pairs = list(product(camera_ids, KINDS))
     if not pairs:
         return set()
-    found: Any = client.mget([wanted_key(site, *pair) for pair in pairs])
+    found: Any = bus.client.mget([wanted_key(bus.site, *pair) for pair in pairs])
     return {pair for pair, value in zip(pairs, found, strict=True) if value is not None}
 
 
-def show(
-    client: redis.Redis, site: str, camera_id: str, kind: PictureKind, picture: Picture
-) -> None:
+@translated
+def show(bus: Bus, camera_id: str, kind: PictureKind, picture: Picture) -> None:
     """Put a picture where those who look find it, for the next seconds."""
-    key = picture_key(site, camera_id, kind)
-    with client.pipeline(transaction=True) as pipe:
+    key = picture_key(bus.site, camera_id, kind)
+    with bus.client.pipeline(transaction=True) as pipe:
         pipe.hset(key, mapping={"timestamp": repr(picture.timestamp), "jpeg": picture.jpeg})
         pipe.pexpire(key, _SHOWN_MS)
         pipe.execute()
 
 
+@translated
 def shown(
-    client: redis.Redis, site: str, camera_id: str, kind: PictureKind, known: float | None
+    bus: Bus, camera_id: str, kind: PictureKind, known: float | None = None
 ) -> Picture | None:
     """The picture that is shown, None when there is none or it is the one of ``known``."""
-    key = picture_key(site, camera_id, kind)
-    timestamp: Any = client.hget(key, "timestamp")
+    key = picture_key(bus.site, camera_id, kind)
+    timestamp: Any = bus.client.hget(key, "timestamp")
     if timestamp is None or float(timestamp) == known:
         return None
-    found: Any = client.hmget(key, ["timestamp", "jpeg"])
+    found: Any = bus.client.hmget(key, ["timestamp", "jpeg"])
     return None if None in found else Picture(float(found[0]), found[1])

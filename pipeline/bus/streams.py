@@ -1,6 +1,5 @@
 """Publish, read, commit and trim: what node, associator and recorder do with Redis."""
 
-import threading
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import TracebackType
@@ -8,9 +7,7 @@ from typing import Any
 
 import redis
 
-from pipeline.bus import backpressure as room
-from pipeline.bus import entries, forgetting, pictures
-from pipeline.bus import follow as tail
+from pipeline.bus import entries
 from pipeline.bus.connection import connect, translated, warn_of_risks
 from pipeline.bus.entries import Delivery, Outgoing
 from pipeline.bus.keys import (
@@ -27,11 +24,8 @@ from pipeline.bus.keys import (
     stream_key,
     term_key,
 )
-from pipeline.bus.pictures import Picture, PictureKind
 from pipeline.sources.redact import redact
-from trackers.tracklet import TrackletKey
 
-_FULL_POLL_S = 0.05
 _DEAD_LETTERS = 1000
 
 
@@ -42,14 +36,15 @@ class FencedError(Exception):
 class Bus:
     """One connection to the streams of a site.
 
-    ``place`` is the address without its password. Every method raises UserError when Redis refuses,
+    ``place`` is the address without its password, ``client`` the connection, for the modules of
+    this package. Every method raises UserError when Redis refuses,
     and BusLostError when it is not reachable or full; a password never appears in a message.
     """
 
     def __init__(self, url: str, site: str) -> None:
         self.place = redact(url)
         self.site = site
-        self._redis = connect(url, site)
+        self.client = connect(url, site)
 
     def __enter__(self) -> "Bus":
         return self
@@ -64,16 +59,16 @@ class Bus:
 
     def close(self) -> None:
         """Close the connection."""
-        self._redis.close()
+        self.client.close()
 
     @translated
     def declare(self) -> None:
         """Make the streams and groups of the site and name its run, where they are not there."""
-        self._redis.set(run_key(self.site), uuid.uuid4().hex, nx=True)
+        self.client.set(run_key(self.site), uuid.uuid4().hex, nx=True)
         for stream, groups in GROUPS.items():
             for group in groups:
                 try:
-                    self._redis.xgroup_create(self._key(stream), group, id="0", mkstream=True)
+                    self.client.xgroup_create(self._key(stream), group, id="0", mkstream=True)
                 except redis.ResponseError as error:
                     if not str(error).startswith("BUSYGROUP"):
                         raise
@@ -81,22 +76,22 @@ class Bus:
     @translated
     def warn_of_risks(self) -> None:
         """Say in the log which settings of this Redis may lose messages."""
-        warn_of_risks(self._redis, self.place)
+        warn_of_risks(self.client, self.place)
 
     @translated
     def ping(self) -> None:
         """Ask whether Redis is there."""
-        self._redis.ping()
+        self.client.ping()
 
     @translated
     def probe(self) -> None:
         """Ask whether Redis takes something."""
-        self._redis.set(probe_key(self.site), "", px=1)
+        self.client.set(probe_key(self.site), "", px=1)
 
     @translated
     def sent(self, camera_id: str) -> bytes | None:
         """What `publish` has remembered of a camera; None before its first messages."""
-        found: Any = self._redis.get(sent_key(self.site, camera_id))
+        found: Any = self.client.get(sent_key(self.site, camera_id))
         return None if found is None else bytes(found)
 
     @translated
@@ -109,7 +104,7 @@ class Bus:
         """
         key = sent_key(self.site, camera_id)
         pipe: Any
-        with self._redis.pipeline(transaction=True) as pipe:
+        with self.client.pipeline(transaction=True) as pipe:
             pipe.watch(key)
             if pipe.get(key) != before:
                 return False
@@ -124,22 +119,12 @@ class Bus:
                 return False
         return True
 
-    def wait_for_room(
-        self, stop: threading.Event, on_wait: Callable[[], None] = lambda: None
-    ) -> None:
-        """Wait while the readers are far behind or the memory is short, unless ``stop`` is set.
-
-        ``on_wait`` is told whenever there was no room.
-        """
-        while not self._has_room() and not stop.wait(_FULL_POLL_S):
-            on_wait()
-
     @translated
     def claim(self, group: str, consumer: str, stream: str) -> list[Delivery]:
         """What was delivered to the group and never acknowledged: now ours, oldest first."""
         start, deliveries = "0-0", []
         while True:
-            answer: Any = self._redis.xautoclaim(
+            answer: Any = self.client.xautoclaim(
                 self._key(stream), group, consumer, min_idle_time=0, start_id=start, count=1000
             )
             deliveries += [entries.delivery(stream, *entry) for entry in answer[1]]
@@ -166,46 +151,13 @@ class Bus:
         answer: Any
         if term is None:
             block = max(int(block_s * 1000), 1)  # 0 would be for ever
-            answer = self._redis.xreadgroup(group, consumer, positions, count, block)
+            answer = self.client.xreadgroup(group, consumer, positions, count, block)
         else:
             # Who was replaced must not take messages with it, so it cannot wait for them.
             (answer,) = self._in_term(
                 term, lambda pipe: pipe.xreadgroup(group, consumer, positions, count)
             )
         return entries.deliveries(answer, names)
-
-    @translated
-    def read_along(
-        self, after: Mapping[str, str], block_s: float, count: int = 1000
-    ) -> list[Delivery]:
-        """What came after the entry ids ``after``, by stream; nothing after ``block_s`` seconds.
-
-        At most ``count`` a stream. It is in no group: it holds up nobody, and what all groups have
-        acknowledged before it was read is missed.
-        """
-        return tail.read_along(self._redis, self.site, after, block_s, count)
-
-    @translated
-    def want_picture(self, camera_id: str, kind: PictureKind) -> None:
-        """Say that somebody looks at a camera, for the next seconds."""
-        pictures.want(self._redis, self.site, camera_id, kind)
-
-    @translated
-    def wanted_pictures(self, camera_ids: Iterable[str]) -> set[tuple[str, PictureKind]]:
-        """Which of these cameras somebody looks at, and how."""
-        return pictures.wanted(self._redis, self.site, camera_ids)
-
-    @translated
-    def show_picture(self, camera_id: str, kind: PictureKind, picture: Picture) -> None:
-        """Put a picture where those who look find it, for the next seconds."""
-        pictures.show(self._redis, self.site, camera_id, kind, picture)
-
-    @translated
-    def shown_picture(
-        self, camera_id: str, kind: PictureKind, known: float | None = None
-    ) -> Picture | None:
-        """The picture that is shown, None when there is none or it is the one of ``known``."""
-        return pictures.shown(self._redis, self.site, camera_id, kind, known)
 
     @translated
     def commit(
@@ -246,67 +198,35 @@ class Bus:
         if state or forgotten or output or dead or term is not None:
             self._in_term(term, fill)
         else:
-            pipe = self._redis.pipeline(transaction=False)
+            pipe = self.client.pipeline(transaction=False)
             fill(pipe)
             pipe.execute()
 
     @translated
-    def ask_to_forget(self, global_id: int) -> None:
-        """Ask the site to forget somebody, see `forgetting`."""
-        forgetting.ask(self._redis, self.site, global_id)
-
-    @translated
-    def asked_to_forget(self) -> list[int]:
-        """Who is to be forgotten and was not yet taken up."""
-        return forgetting.asked(self._redis, self.site)
-
-    @translated
-    def answer_forgotten(self, global_id: int, said: bytes, tracks: set[TrackletKey]) -> None:
-        """Drop what was put aside of these tracks, then say what was removed of somebody."""
-        forgetting.drop_dead_letters(self._redis, self.site, tracks)
-        forgetting.rewrite_file(self._redis)
-        forgetting.answer(self._redis, self.site, global_id, said)
-
-    @translated
-    def forgotten(self, global_id: int) -> bytes | None:
-        """What the recorder removed of somebody, None while it has not said so."""
-        return forgetting.answered(self._redis, self.site, global_id)
-
-    @translated
     def state(self) -> dict[str, bytes]:
         """The associator's state as it was last committed."""
-        stored: Any = self._redis.hgetall(state_key(self.site))
+        stored: Any = self.client.hgetall(state_key(self.site))
         return {key.decode(): value for key, value in stored.items()}
-
-    @translated
-    def trim(self) -> None:
-        """Drop the entries that every group of a stream has acknowledged."""
-        room.trim(self._redis, self.site)
 
     @translated
     def lengths(self) -> dict[str, int]:
         """Entries in each stream, by its short name."""
-        return {stream: int(self._redis.xlen(self._key(stream))) for stream in GROUPS}
-
-    @translated
-    def pending(self) -> dict[tuple[str, str], int]:
-        """What was delivered and not acknowledged, by stream and group."""
-        return room.pending(self._redis, self.site)
+        return {stream: int(self.client.xlen(self._key(stream))) for stream in GROUPS}
 
     @translated
     def dead_letters(self) -> int:
         """Messages that could not be used and were put aside."""
-        return int(self._redis.xlen(dead_letter_key(self.site)))
+        return int(self.client.xlen(dead_letter_key(self.site)))
 
     @translated
     def memory(self) -> int:
         """Bytes that Redis uses."""
-        return int(self._redis.info("memory")["used_memory"])
+        return int(self.client.info("memory")["used_memory"])
 
     @translated
     def has_been_read(self, group: str, stream: str) -> bool:
         """Whether the group was ever given a message of the stream."""
-        groups: Any = self._redis.xinfo_groups(self._key(stream))
+        groups: Any = self.client.xinfo_groups(self._key(stream))
         return any(
             info["name"] == group.encode() and info["last-delivered-id"] != b"0-0"
             for info in groups
@@ -315,30 +235,30 @@ class Bus:
     @translated
     def run(self) -> str:
         """The name of the present run of the site, empty when there is none."""
-        found: Any = self._redis.get(run_key(self.site))
+        found: Any = self.client.get(run_key(self.site))
         return "" if found is None else str(found.decode())
 
     @translated
     def enter(self, part: str) -> None:
         """Note that a part is at work."""
-        self._redis.sadd(parts_key(self.site), part)
+        self.client.sadd(parts_key(self.site), part)
 
     @translated
     def leave(self, part: str) -> None:
         """Note that a part is done and needs the site no more."""
-        self._redis.srem(parts_key(self.site), part)
+        self.client.srem(parts_key(self.site), part)
 
     @translated
     def parts(self) -> set[str]:
         """The parts that are at work, or died at it."""
-        found: Any = self._redis.smembers(parts_key(self.site))
+        found: Any = self.client.smembers(parts_key(self.site))
         return {name.decode() for name in found}
 
     @translated
     def delete_site(self) -> None:
         """Remove every key of the site."""
-        cameras: Any = self._redis.smembers(cameras_key(self.site))
-        self._redis.delete(
+        cameras: Any = self.client.smembers(cameras_key(self.site))
+        self.client.delete(
             *(self._key(stream) for stream in GROUPS),
             *(sent_key(self.site, camera_id.decode()) for camera_id in cameras),
             *(
@@ -354,7 +274,7 @@ class Bus:
     def _in_term(self, term: int | None, fill: Callable[[Any], object]) -> list[Any]:
         key = term_key(self.site)
         pipe: Any
-        with self._redis.pipeline(transaction=True) as pipe:
+        with self.client.pipeline(transaction=True) as pipe:
             if term is not None:
                 pipe.watch(key)
                 if int(pipe.get(key) or 0) != term:
@@ -367,12 +287,8 @@ class Bus:
         return stream_key(self.site, stream)
 
     def _dead_letter(self, group: str, delivery: Delivery) -> dict[Any, Any]:
-        found: Any = self._redis.xrange(
+        found: Any = self.client.xrange(
             self._key(delivery.stream), delivery.entry_id, delivery.entry_id
         )
         origin = {"stream": delivery.stream, "group": group, "reason": delivery.fault}
         return {**(found[0][1] if found else {}), **origin}
-
-    @translated
-    def _has_room(self) -> bool:
-        return room.has_room(self._redis, self.site)

@@ -12,6 +12,7 @@ from pipeline.errors import UserError
 from pipeline.frame import Frame
 from pipeline.sources import open_source
 from pipeline.sources.live import LiveSource
+from reid_model.atomic_file import replacing
 from trackers.ground.view import ground_points
 
 Image = NDArray[np.uint8]
@@ -70,10 +71,9 @@ def check_name(out: Path) -> None:
 
 def write_picture(out: Path, image: Image) -> None:
     """Write ``out``, whole or not at all. Raises UserError when it cannot be written."""
-    unfinished = out.with_name(f".unfinished-{out.name}")
     try:
-        unfinished.write_bytes(cv2.imencode(out.suffix, image)[1].tobytes())
-        unfinished.replace(out)
+        with replacing(out) as partial:
+            partial.write_bytes(cv2.imencode(out.suffix, image)[1].tobytes())
     except OSError as error:
         raise UserError(f"cannot write {out}: {error.strerror or error}") from error
 

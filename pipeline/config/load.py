@@ -1,12 +1,12 @@
 """Configuration from YAML; a fault is named by file, key and what was expected."""
 
-from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
+from pipeline.config.faults import first_fault, shown_key
 from pipeline.config.schema import SiteConfig
 from pipeline.errors import UserError
 
@@ -26,7 +26,7 @@ class _Loader(yaml.SafeLoader):
             if key in seen:
                 mark = key_node.start_mark
                 raise UserError(
-                    f"{mark.name}: line {mark.line + 1}: {_shown_key(key)!r} is given twice"
+                    f"{mark.name}: line {mark.line + 1}: {shown_key(key)!r} is given twice"
                 )
             seen.append(key)
         return dict(super().construct_mapping(node, deep))
@@ -62,57 +62,4 @@ def check_config(values: dict[str, object], origin: str) -> SiteConfig:
     try:
         return SiteConfig.model_validate(values)
     except ValidationError as error:
-        raise UserError(_first_fault(error, origin)) from None
-
-
-def _first_fault(error: ValidationError, origin: str) -> str:
-    # A key with a slip is unknown, and the right one missing: the first says more.
-    faults = sorted(error.errors(), key=lambda fault: fault["type"] != "extra_forbidden")
-    fault = faults[0]
-    key = ".".join(_shown_key(part) for part in fault["loc"] if part != "[key]")
-    if fault["type"] == "extra_forbidden":
-        return f"{origin}: unknown key {key!r}. {_nearest(fault['loc'])}"
-    if fault["type"] == "missing":
-        return f"{origin}: {key} is missing"
-    if fault["type"] in ("model_type", "dict_type"):
-        message = "expected keys and values"
-    else:
-        message = fault["msg"].removeprefix("Value error, ").replace("Input should be", "expected")
-    # What was given as a token is a secret, however wrong.
-    got = "" if fault["loc"][-1] == "token" else _got(fault["input"])
-    return f"{origin}: {key}: {message}{got}"
-
-
-def _shown_key(key: object) -> str:
-    """A key for a message: on one line, and not when it is an address."""
-    return "***" if _may_be_address(key) else " ".join(str(key).split())
-
-
-def _may_be_address(value: object) -> bool:
-    """Whether there may be a password in ``value``, also where an address has a slip in it."""
-    return "://" in str(value) or "@" in str(value)
-
-
-def _got(value: object) -> str:
-    if isinstance(value, dict):
-        return ""
-    # An address may hold a password.
-    hidden = isinstance(value, list) or _may_be_address(value)
-    return f", got a {type(value).__name__}" if hidden else f", got {value!r}"
-
-
-def _nearest(location: tuple[int | str, ...]) -> str:
-    """What the unknown key at ``location`` may have meant."""
-    section: type[BaseModel] = SiteConfig
-    for part in location[:-1]:
-        field = section.model_fields.get(str(part))
-        # The name of a camera is no field: its section is known already.
-        section = _section_in(field.annotation) or section if field else section
-    known = list(section.model_fields)
-    near = get_close_matches(str(location[-1]), known, n=1, cutoff=0.5)
-    return f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(known)}"
-
-
-def _section_in(annotation: Any) -> type[BaseModel] | None:
-    kinds = (annotation, *get_args(annotation))
-    return next((k for k in kinds if isinstance(k, type) and issubclass(k, BaseModel)), None)
+        raise UserError(f"{origin}: {first_fault(error, SiteConfig)}") from None

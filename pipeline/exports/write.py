@@ -1,10 +1,9 @@
 """Write an export: whole or not at all."""
 
-import os
-from contextlib import suppress
 from pathlib import Path
 
 from pipeline.errors import UserError
+from reid_model.atomic_file import replacing
 
 
 def write(content: bytes | dict[str, bytes], out: Path) -> None:
@@ -32,11 +31,5 @@ def write(content: bytes | dict[str, bytes], out: Path) -> None:
 
 def _write_file(path: Path, data: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    try:
+    with replacing(path) as partial:
         partial.write_bytes(data)
-        os.replace(partial, path)
-    except OSError:
-        with suppress(OSError):
-            partial.unlink()
-        raise

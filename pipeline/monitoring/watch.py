@@ -9,6 +9,7 @@ from itertools import accumulate
 
 import numpy as np
 
+from pipeline.bus import backpressure
 from pipeline.bus.messages import Message, ObservationsMessage, TrackletMessage, unpack
 from pipeline.bus.streams import Bus
 from pipeline.config.schema import SiteConfig
@@ -191,4 +192,6 @@ def backlog_of(watch: Watch) -> Backlog:
     bus: Bus | None = watch.bus
     if bus is None:
         raise UserError("Redis was not reached yet")
-    return Backlog(bus.run(), bus.lengths(), bus.pending(), bus.dead_letters(), bus.memory())
+    return Backlog(
+        bus.run(), bus.lengths(), backpressure.pending(bus), bus.dead_letters(), bus.memory()
+    )

@@ -4,6 +4,7 @@ import math
 import threading
 from functools import partial
 
+from pipeline.bus.backpressure import wait_for_room
 from pipeline.bus.keys import OBSERVATIONS, TRACKLETS
 from pipeline.bus.messages import CameraMessage, JoinMessage, Message, view_message
 from pipeline.bus.outbox import Outbox
@@ -133,7 +134,7 @@ class Channel:
         continued = self._continued
         memory = continued.remember([message for _, message in messages]) if continued else {}
         step = partial(self._watch.step, "node")
-        self._patience.insist(partial(self._bus.wait_for_room, stop, step))
+        self._patience.insist(partial(wait_for_room, self._bus, stop, step))
         self._patience.insist(partial(self._outbox.send, messages, ended=ended, **memory))
         self._watch.sent(self.camera_id, [message for _, message in messages])
 

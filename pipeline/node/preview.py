@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.bus import pictures
 from pipeline.bus.pictures import Picture, PictureKind
 from pipeline.bus.streams import Bus
 from pipeline.config.schema import ApiConfig, Blur
@@ -99,7 +100,7 @@ class Previews:
         now = self._clock()
         if now - self._looked >= _LOOK_S:
             self._looked = now
-            self._wanted = self._bus.wanted_pictures(sorted(self._camera_ids))
+            self._wanted = pictures.wanted(self._bus, sorted(self._camera_ids))
             for camera_id in self._latest.keys() - {name for name, _ in self._wanted}:
                 del self._latest[camera_id]
         for camera_id, kind in sorted(self._wanted):
@@ -107,7 +108,7 @@ class Previews:
             if seen is not None and self._is_due(camera_id, kind, seen, now):
                 jpeg = encoded(seen, kind, self._config.preview_px, self._blur)
                 picture = Picture(seen.frame.timestamp, jpeg)
-                self._bus.show_picture(camera_id, kind, picture)
+                pictures.show(self._bus, camera_id, kind, picture)
                 self._sent[camera_id, kind] = now, seen.frame.index
         small = any(kind.startswith("small") for _, kind in self._wanted)
         return 0.5 / self._config.preview_fps if small else 0.25 * _LOOK_S

@@ -14,6 +14,8 @@ from av.video.reformatter import Colorspace
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
+from reid_model.atomic_file import replacing
+
 Image = NDArray[np.uint8]
 
 _TIME_BASE = Fraction(1, 90_000)
@@ -33,15 +35,9 @@ def write_video(path: Path, frames: Iterator[tuple[float, Image]]) -> int:
     first = next(frames, None)
     if first is None:
         return 0
-    partial = path.with_name(f"{path.stem}.partial{path.suffix}")
-    try:
-        with av.open(partial, "w", format="mp4") as container:
-            stream = _h264_stream(container, first[1])
-            count = _encode(container, stream, chain([first], frames))
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
-    return count
+    with replacing(path) as partial, av.open(partial, "w", format="mp4") as container:
+        stream = _h264_stream(container, first[1])
+        return _encode(container, stream, chain([first], frames))
 
 
 def _h264_stream(container: OutputContainer, image: Image) -> VideoStream:

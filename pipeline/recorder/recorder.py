@@ -15,6 +15,7 @@ from pathlib import Path
 import msgspec
 import pyarrow as pa
 
+from pipeline.bus import backpressure, forgetting
 from pipeline.bus.entries import Delivery
 from pipeline.bus.keys import IDENTITIES, OBSERVATIONS, RECORDER, TRACKLETS
 from pipeline.bus.messages import (
@@ -151,7 +152,7 @@ class Recorder:
         self._watch.recorded += len(done)
         self._bus.commit(RECORDER, self._receipts)
         self._receipts = []
-        self._bus.trim()
+        backpressure.trim(self._bus)
 
     def _expire(self, remove: Callable[[float], Removed]) -> None:
         """Remove what was kept for long enough, after all that is in it was noted as done."""
@@ -171,7 +172,7 @@ class Recorder:
         self._open.append((delivery, None))
         self.close_segments()
         tracks = {part.key for part in parts}
-        self._bus.answer_forgotten(asked.global_id, msgspec.json.encode(answer), tracks)
+        forgetting.answer(self._bus, asked.global_id, msgspec.json.encode(answer), tracks)
         if answer.removed:
             _log.info("forgot a person: removed %s", told(Removed(answer.removed)))
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from pipeline.errors import UserError
 from pipeline.reid.export import trained_network
+from reid_model.atomic_file import replacing
 from reid_model.data.picture_files import read_picture
 from reid_model.explain import Stage, heat_maps
 from reid_model.preprocess import resize_crops
@@ -38,10 +39,9 @@ def write_sheet(
     drawn = sheet(
         ["input", *(Path(name).stem for name in models)], list(zip(*columns, strict=True))
     )
-    unfinished = out.with_name(f".unfinished-{out.name}")
     try:
-        unfinished.write_bytes(cv2.imencode(out.suffix, drawn)[1].tobytes())
-        unfinished.replace(out)
+        with replacing(out) as partial:
+            partial.write_bytes(cv2.imencode(out.suffix, drawn)[1].tobytes())
     except OSError as error:
         raise UserError(f"cannot write {out}: {error.strerror or error}") from error
 

@@ -13,6 +13,7 @@ from pipeline.config.schema import ReidConfig
 from pipeline.devices import resolve_device
 from pipeline.errors import UserError
 from pipeline.reid.embedding import open_embedder
+from reid_model.atomic_file import replacing
 from reid_model.data.picture_files import is_picture, read_picture
 from reid_model.data.reid_set import ReidSet
 from reid_model.embedder import Embedder
@@ -64,19 +65,15 @@ def embed_folder(embedder: Embedder, folder: Path, out: Path, tell: Tell) -> int
     paths = sorted(path for path in folder.rglob("*") if is_picture(path))
     if not paths:
         raise UserError(f"no pictures in {folder}: expected files such as .jpg or .png")
-    unfinished = out.with_name(out.name + ".unfinished")
     try:
-        with pq.ParquetWriter(unfinished, _SCHEMA) as writer:
+        with replacing(out) as partial, pq.ParquetWriter(partial, _SCHEMA) as writer:
             done = 0
             for vectors in embeddings(embedder, paths, tell):
                 names = [p.relative_to(folder).as_posix() for p in paths[done:][: len(vectors)]]
                 writer.write_table(pa.table([names, list(vectors)], schema=_SCHEMA))
                 done += len(vectors)
-        unfinished.replace(out)
     except OSError as error:
         raise UserError(f"cannot write {out}: {error.strerror or error}") from error
-    finally:
-        unfinished.unlink(missing_ok=True)
     return len(paths)
 
 

@@ -14,6 +14,7 @@ from pipeline.pictures.colours import css_colour
 from pipeline.report.summary import Summary, summarise
 from pipeline.report.thumbnails import data_uri
 from pipeline.run_directory.reader import RunDirectory
+from reid_model.atomic_file import replacing
 
 _HERE = Path(__file__).parent
 
@@ -26,12 +27,10 @@ def write_report(run: RunDirectory, out: Path | None = None) -> Path:
     """
     path = out if out is not None else run.path / "report.html"
     page = _page(summarise(run), run.path)
-    partial_path = path.with_name(path.name + ".partial")
     try:
-        partial_path.write_text(page, encoding="utf-8")
-        partial_path.replace(path)
+        with replacing(path) as partial:
+            partial.write_text(page, encoding="utf-8")
     except OSError as error:
-        partial_path.unlink(missing_ok=True)
         raise UserError(
             f"cannot write the report {path}: {error.strerror}. Expected a file in a folder "
             "that exists and can be written"

@@ -9,9 +9,9 @@ import yaml
 
 from pipeline.config.schema import SiteConfig
 from pipeline.errors import UserError
-from pipeline.run_directory.durable import replacing
 from pipeline.sources.redact import redact
 from pipeline.sources.source_kinds import exists, is_glob, is_live, kind_of
+from reid_model.atomic_file import replacing
 
 
 def prepare(out: Path, config: SiteConfig, *, resume: bool = False) -> None:
@@ -49,8 +49,8 @@ def _write(out: Path, config: SiteConfig) -> None:
             return
         number = next(n for n in itertools.count(1) if not (out / f"config.{n}.yaml").exists())
         os.link(path, out / f"config.{number}.yaml")
-    with replacing(path) as file:
-        file.write(text.encode())
+    with replacing(path) as partial:
+        partial.write_bytes(text.encode())
 
 
 def _is_same(path: Path, config: SiteConfig) -> bool:

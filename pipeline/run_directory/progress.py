@@ -6,8 +6,8 @@ from pathlib import Path
 import msgspec
 
 from pipeline.errors import UserError
-from pipeline.run_directory.durable import replacing
 from pipeline.run_directory.schema import CameraRecord, TrackPart
+from reid_model.atomic_file import replacing
 
 _NAME = "recorder.json"
 
@@ -43,8 +43,8 @@ def read_progress(folder: Path) -> RecorderProgress:
 
 def write_progress(folder: Path, progress: RecorderProgress) -> None:
     """Note how far the recorder is. Raises OSError; then the file is as it was."""
-    with replacing(folder / _NAME) as file:
-        file.write(msgspec.json.encode(progress))
+    with replacing(folder / _NAME) as partial:
+        partial.write_bytes(msgspec.json.encode(progress))
 
 
 _CAMERAS_FILE = "cameras.json"
@@ -70,5 +70,5 @@ def read_cameras(folder: Path) -> list[CameraRecord]:
 def write_cameras(folder: Path, cameras: Iterable[CameraRecord]) -> None:
     """Write the cameras, sorted by name. Raises OSError; then the file is as it was."""
     ordered = sorted(cameras, key=lambda camera: camera.camera_id)
-    with replacing(folder / _CAMERAS_FILE) as file:
-        file.write(msgspec.json.format(msgspec.json.encode(ordered)))
+    with replacing(folder / _CAMERAS_FILE) as partial:
+        partial.write_bytes(msgspec.json.format(msgspec.json.encode(ordered)))

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from pipeline.run_directory.durable import sync_folder
 from pipeline.run_directory.segments import position_of, read_segment, segments, write_segment
+from reid_model.atomic_file import sync_folder
 
 #: What of the rows of a segment stays, in this order; the table itself when all of it does.
 RowFilter = Callable[[pa.Table], pa.Table]

@@ -8,7 +8,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.errors import UserError
-from pipeline.run_directory.durable import make_folder, replacing
+from pipeline.run_directory.durable import make_folder
+from reid_model.atomic_file import replacing
 
 _POSITION = b"fusetrack.position"
 
@@ -23,8 +24,8 @@ def write_segment(folder: Path, table: pa.Table, position: str, number: int | No
     make_folder(folder)
     path = folder / f"part-{next_number(folder) if number is None else number:05d}.parquet"
     metadata = {**(table.schema.metadata or {}), _POSITION: position.encode()}
-    with replacing(path, path.with_suffix(".partial")) as file:
-        pq.write_table(table.replace_schema_metadata(metadata), file, compression="zstd")
+    with replacing(path, path.with_suffix(".partial")) as partial:
+        pq.write_table(table.replace_schema_metadata(metadata), partial, compression="zstd")
     return path
 
 

@@ -11,6 +11,7 @@ from typing import TypeVar
 
 import msgspec
 
+from pipeline.bus import forgetting
 from pipeline.bus.streams import Bus
 from pipeline.config.schema import RetentionConfig
 from pipeline.errors import UserError
@@ -45,8 +46,8 @@ def ask_site(
     Raises UserError when nobody answers within ``timeout_s`` seconds of ``clock``, and when the
     site does not know them.
     """
-    bus.ask_to_forget(global_id)
-    said = _wait(lambda: bus.forgotten(global_id), timeout_s, clock)
+    forgetting.ask(bus, global_id)
+    said = _wait(lambda: forgetting.answered(bus, global_id), timeout_s, clock)
     if said is None:
         raise UserError(_silence(bus, global_id, timeout_s))
     answer = msgspec.json.decode(said, type=ForgetAnswer)
@@ -62,8 +63,8 @@ def ask_associator(
     clock: Callable[[], float] = time.monotonic,
 ) -> bool:
     """Ask the site, where nobody records; returns whether an associator has taken it up."""
-    bus.ask_to_forget(global_id)
-    return bool(_wait(lambda: global_id not in bus.asked_to_forget() or None, timeout_s, clock))
+    forgetting.ask(bus, global_id)
+    return bool(_wait(lambda: global_id not in forgetting.asked(bus) or None, timeout_s, clock))
 
 
 def _wait(look: Callable[[], T | None], timeout_s: float, clock: Callable[[], float]) -> T | None:
@@ -74,7 +75,7 @@ def _wait(look: Callable[[], T | None], timeout_s: float, clock: Callable[[], fl
 
 
 def _silence(bus: Bus, global_id: int, timeout_s: float) -> str:
-    missing = "associator" if global_id in bus.asked_to_forget() else "recorder"
+    missing = "associator" if global_id in forgetting.asked(bus) else "recorder"
     return (
         f"no {missing} of site {bus.site} at {bus.place} answered within {timeout_s:g} s, so "
         f"identity {global_id} is not forgotten yet: it will be as soon as one is at work. "

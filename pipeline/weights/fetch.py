@@ -17,6 +17,7 @@ from pipeline.errors import UserError, unknown_name
 from pipeline.paths import packed_weights_folder
 from pipeline.weights.manifest import Weights, WeightsFile, WeightsSource, load_manifest
 from pipeline.weights.store import entry_folder, local_folder, sha256_of
+from reid_model.atomic_file import replacing
 
 #: Takes one line of text about what happens now.
 Report = Callable[[str], None]
@@ -99,16 +100,13 @@ class _Fetcher:
 
     def _take(self, place: Path | WeightsSource, expected: WeightsFile, target: Path) -> None:
         """Write ``target`` from ``place`` in one step, after its hash has been checked."""
-        temporary = target.with_name(f".{target.name}.{uuid4().hex}")
-        try:
-            with temporary.open("xb") as output:
+        # Two processes may fetch the same file at once.
+        with replacing(target, target.with_name(f".{target.name}.{uuid4().hex}")) as partial:
+            with partial.open("xb") as output:
                 self._copy(place, expected.size, output)
-            found = sha256_of(temporary)
+            found = sha256_of(partial)
             if found != expected.sha256:
                 raise _SourceError(f"its sha256 is {found}, expected {expected.sha256}")
-            temporary.replace(target)
-        finally:
-            temporary.unlink(missing_ok=True)
 
     def _copy(self, place: Path | WeightsSource, size: int, output: IO[bytes]) -> None:
         if isinstance(place, Path):

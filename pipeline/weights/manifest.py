@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
+from pipeline.config.faults import first_fault
 from pipeline.config.fields import Section
 from pipeline.config.load import read_yaml
 from pipeline.config.schema import Similarity
@@ -101,7 +102,7 @@ def load_manifest(path: Path | None = None) -> dict[str, Weights]:
     try:
         return _Manifest(entries=read_yaml(path)).entries
     except ValidationError as error:
-        raise _fault(path, error, skip=1) from None
+        raise UserError(f"{path}: {first_fault(error, Weights, skip=1)}") from None
 
 
 def own_network(path: Path) -> ReidNetwork:
@@ -127,10 +128,4 @@ def own_network(path: Path) -> ReidNetwork:
     try:
         return ReidNetwork.model_validate({"architecture": architecture, **described})
     except ValidationError as error:
-        raise _fault(beside, error, skip=0) from None
-
-
-def _fault(path: Path, error: ValidationError, skip: int) -> UserError:
-    fault = error.errors()[0]
-    key = ".".join(str(part) for part in fault["loc"][skip:])
-    return UserError(f"{path}: {key or 'the top'}: {fault['msg']}")
+        raise UserError(f"{beside}: {first_fault(error, ReidNetwork)}") from None

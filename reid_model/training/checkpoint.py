@@ -1,12 +1,13 @@
 """Checkpoints: files that are there as a whole or not at all, of which the last two are kept."""
 
-import os
 import pickle
 import zipfile
 from pathlib import Path
 from typing import Any
 
 import torch
+
+from reid_model.atomic_file import replacing
 
 _FORMAT = 1
 _KEPT = 2
@@ -21,12 +22,8 @@ def save_checkpoint(folder: Path, number: int, content: dict[str, Any]) -> Path:
     """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"checkpoint-{number:012d}.pt"
-    unfinished = path.with_suffix(".unfinished")
-    with unfinished.open("wb") as file:
+    with replacing(path, path.with_suffix(".unfinished")) as partial, partial.open("wb") as file:
         torch.save({**content, "format": _FORMAT}, file)
-        file.flush()
-        os.fsync(file.fileno())
-    unfinished.replace(path)
     for old in _checkpoints(folder)[:-_KEPT]:
         old.unlink()
     for torn in set(folder.glob("*.unfinished")):

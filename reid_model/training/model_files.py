@@ -11,6 +11,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from reid_model.atomic_file import replacing
 from reid_model.networks.clip_text import ClipText
 from reid_model.networks.fused import FusedEmbedder
 from reid_model.similarity import SimilarityFit, SimilarityLine
@@ -29,17 +30,15 @@ def write_json(path: Path, values: dict[str, Any]) -> None:
 
 
 def _write(path: Path, text: str) -> None:
-    unfinished = path.with_name(path.name + ".unfinished")
-    unfinished.write_text(text, encoding="utf-8")
-    unfinished.replace(path)
+    with replacing(path) as partial:
+        partial.write_text(text, encoding="utf-8")
 
 
 def write_weights(path: Path, state: dict[str, Tensor], format: str, header: Any) -> None:
     """Write ``state`` and a ``header`` of what json knows, as a whole or not at all."""
-    unfinished = path.with_name(path.name + ".unfinished")
-    # One key: safetensors writes several of them in a random order.
-    save_file(state, unfinished, {format: json.dumps(header)})
-    unfinished.replace(path)
+    with replacing(path) as partial:
+        # One key: safetensors writes several of them in a random order.
+        save_file(state, partial, {format: json.dumps(header)})
 
 
 def read_weights_file(path: Path, format: str, what: str) -> tuple[Any, dict[str, Tensor]]:

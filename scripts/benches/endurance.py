@@ -23,6 +23,7 @@ import redis
 from numpy.typing import NDArray
 
 from pipeline.associator.checkpoint import tracklets_in
+from pipeline.bus import backpressure
 from pipeline.bus.embedded_redis import EmbeddedServer
 from pipeline.bus.keys import OBSERVATIONS, TRACKLETS
 from pipeline.bus.messages import (
@@ -143,7 +144,7 @@ def send(bus: Bus, cameras: int, everybody: list[Visit], seconds: int) -> Iterat
         while following is not None and following.start < at:
             here.append(following)
             following = next(coming, None)
-        bus.wait_for_room(threading.Event())
+        backpressure.wait_for_room(bus, threading.Event())
         for camera, outbox in enumerate(outboxes):
             mine = [visit for visit in here if visit.camera == camera]
             outbox.send(told(f"cam{camera:02}", mine, at, ended=at == seconds), ended=at == seconds)

@@ -10,6 +10,7 @@ from builders import camera, camera_sent, identity_sent, make_run, observations_
 from buses import send
 from live_api import LiveApi
 from pipeline.api.camera_states import SILENT_S
+from pipeline.bus import backpressure
 from pipeline.bus.keys import IDENTITIES, OBSERVATIONS, RECORDER
 from pipeline.bus.messages import CameraMessage, EndMessage, ForgetMessage
 from pipeline.run_directory.progress import RecorderProgress, write_progress
@@ -249,7 +250,7 @@ def send_unheard(api: LiveApi) -> None:
     """An identity that is trimmed before it is read, and one that is not."""
     send(api.bus, IDENTITIES, [identity_sent("gate", 2, 6, 1.0)])
     api.bus.commit(RECORDER, api.bus.read(RECORDER, "1", [IDENTITIES], 0.01))
-    api.bus.trim()
+    backpressure.trim(api.bus)
     send(api.bus, OBSERVATIONS, [observations_sent("gate", range(10, 12), 3)])
     send(api.bus, IDENTITIES, [identity_sent("gate", 3, 7, 1.2)])
 
@@ -258,7 +259,7 @@ def test_it_reads_in_no_group_and_holds_up_nobody(api: LiveApi) -> None:
     api.hear(OBSERVATIONS, observations_sent("gate", range(5), 1))
     assert api.bus.lengths()[OBSERVATIONS] == 1
     api.bus.commit(RECORDER, api.bus.read(RECORDER, "1", [OBSERVATIONS], 0.01))
-    api.bus.trim()
+    backpressure.trim(api.bus)
     assert api.bus.lengths()[OBSERVATIONS] == 0
 
 

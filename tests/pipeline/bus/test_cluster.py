@@ -13,6 +13,7 @@ from redis.crc import key_slot
 
 from builders import watermark
 from command_line import recorded_walk
+from pipeline.bus import backpressure
 from pipeline.bus.keys import ASSOCIATOR, TRACKLETS, run_key
 from pipeline.bus.lease import AssociatorLease
 from pipeline.bus.outbox import Outbox
@@ -55,8 +56,8 @@ def test_any_node_leads_to_the_master_of_the_site(
         assert [d.message for d in found] == [watermark("gate", at) for at in (1.0, 2.0)]
         bus.commit(ASSOCIATOR, found, state={"meta": b"x"}, term=term)
         assert bus.state() == {"meta": b"x"}
-        bus.trim()
-        bus.wait_for_room(threading.Event())
+        backpressure.trim(bus)
+        backpressure.wait_for_room(bus, threading.Event())
         with cluster[holder(site)].client() as client:
             assert len(client.keys(f"*{site}*")) > 3
         bus.delete_site()

@@ -11,6 +11,7 @@ import redis
 
 from builders import camera_sent, identity_sent, observations_sent, watermark
 from buses import send
+from pipeline.bus import backpressure
 from pipeline.bus import backpressure as room
 from pipeline.bus.connection import BusLostError
 from pipeline.bus.embedded_redis import EmbeddedServer
@@ -145,19 +146,19 @@ def test_a_commit_that_fails_does_nothing_at_all(bus: Bus, client: redis.Redis) 
 
 def test_trim_drops_what_every_group_has_acknowledged(bus: Bus) -> None:
     send(bus, TRACKLETS, [watermark("a", float(at)) for at in range(4)])
-    bus.trim()
+    backpressure.trim(bus)
     assert bus.lengths()[TRACKLETS] == 4  # nobody has read yet
     mine = read(bus)
     bus.commit(ASSOCIATOR, mine)
-    bus.trim()
+    backpressure.trim(bus)
     assert bus.lengths()[TRACKLETS] == 4  # the recorder has not
     theirs = read(bus, RECORDER)
     bus.commit(RECORDER, [theirs[0], theirs[2]])
-    bus.trim()
+    backpressure.trim(bus)
     assert bus.lengths()[TRACKLETS] == 3  # the second one and what came after it
     assert bus.claim(RECORDER, "2", TRACKLETS) == [theirs[1], theirs[3]]
     bus.commit(RECORDER, [theirs[1], theirs[3]])
-    bus.trim()
+    backpressure.trim(bus)
     assert bus.lengths()[TRACKLETS] == 0
     send(bus, TRACKLETS, [watermark("a", 9.0)])
     assert messages(read(bus, RECORDER)) == [watermark("a", 9.0)]
@@ -171,7 +172,7 @@ def test_trimming_while_another_reads_drops_nothing_unacknowledged(
     def trim() -> None:
         with Bus(redis_url, site) as trimmer:
             while not done.is_set():
-                trimmer.trim()
+                backpressure.trim(trimmer)
 
     with Bus(redis_url, site) as bus:
         bus.declare()
@@ -211,13 +212,13 @@ def test_a_producer_waits_until_every_reader_has_caught_up(
         lambda: None, lambda: read(bus, ASSOCIATOR), lambda: None, lambda: read(bus, RECORDER)
     )
     send(bus, TRACKLETS, [watermark("a", 1.0), watermark("a", 2.0)])
-    bus.wait_for_room(stop)
+    backpressure.wait_for_room(bus, stop)
     assert len(stop.left) == 4  # two are not too many
     send(bus, TRACKLETS, [watermark("a", 3.0)])
-    bus.wait_for_room(stop)
+    backpressure.wait_for_room(bus, stop)
     assert stop.left == []
     # They hold back all three, but a fourth may be what they wait for.
-    bus.wait_for_room(stop)
+    backpressure.wait_for_room(bus, stop)
     assert bus.lengths()[TRACKLETS] == 3
 
 
@@ -227,7 +228,7 @@ def test_a_producer_that_waits_makes_room_itself(bus: Bus, monkeypatch: pytest.M
     send(bus, OBSERVATIONS, [camera_sent("a", 1), camera_sent("a", 2)])
     bus.commit(RECORDER, read(bus, RECORDER, OBSERVATIONS))
     send(bus, OBSERVATIONS, [camera_sent("a", 3)])
-    bus.wait_for_room(Patience())
+    backpressure.wait_for_room(bus, Patience())
     assert bus.lengths()[OBSERVATIONS] == 1
 
 
@@ -236,7 +237,7 @@ def test_stop_ends_the_wait(bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
     stop = threading.Event()
     stop.set()
     send(bus, TRACKLETS, [watermark("a", float(at)) for at in range(5)])
-    bus.wait_for_room(stop)
+    backpressure.wait_for_room(bus, stop)
     assert bus.lengths()[TRACKLETS] == 5
 
 
@@ -247,7 +248,7 @@ def test_a_producer_leaves_the_last_of_the_memory_to_the_readers(
     client.config_set("maxmemory", int(used * 1.05))
     stop = Patience(lambda: None, lambda: client.config_set("maxmemory", 2 * used))
     try:
-        bus.wait_for_room(stop)
+        backpressure.wait_for_room(bus, stop)
         assert stop.left == []
     finally:
         client.config_set("maxmemory", 0)
@@ -346,10 +347,10 @@ def test_a_lost_server_is_one_clear_line_whatever_is_tried(tmp_path: Path) -> No
         tries = [
             lambda: read(bus),
             lambda: bus.publish("a", [Outgoing(TRACKLETS, "a", 2, watermark("a", 2.0))], None, b""),
-            lambda: bus.wait_for_room(threading.Event()),
+            lambda: backpressure.wait_for_room(bus, threading.Event()),
             lambda: bus.commit(ASSOCIATOR, got),
             lambda: bus.claim(ASSOCIATOR, "1", TRACKLETS),
-            bus.trim,
+            lambda: backpressure.trim(bus),
             bus.state,
             bus.lengths,
             bus.declare,

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from fakes import BOX, RED, found, scene
+from pipeline.bus import pictures
 from pipeline.bus.pictures import KINDS, Picture, PictureKind
 from pipeline.bus.streams import Bus
 from pipeline.config.schema import ApiConfig
@@ -41,7 +42,7 @@ class Node:
         self.previews.offer(frame(index), found([BOX]), TRACKED)
 
     def shown(self, kind: PictureKind = "small") -> float | None:
-        picture = self.bus.shown_picture("gate", kind)
+        picture = pictures.shown(self.bus, "gate", kind)
         return picture and picture.timestamp
 
 
@@ -60,7 +61,7 @@ def test_nothing_is_shown_while_nobody_looks(node: Node) -> None:
 
 def test_who_looks_sees_the_latest_frame_in_the_way_that_was_asked(node: Node) -> None:
     node.see(0)
-    node.bus.want_picture("gate", "small")
+    pictures.want(node.bus, "gate", "small")
     node.previews.step()
     node.see(1)
     node.see(2)
@@ -71,7 +72,7 @@ def test_who_looks_sees_the_latest_frame_in_the_way_that_was_asked(node: Node) -
 def test_a_node_asks_once_a_second_who_looks(node: Node) -> None:
     node.see(0)
     node.previews.step()
-    node.bus.want_picture("gate", "small")
+    pictures.want(node.bus, "gate", "small")
     node.now += 0.99
     node.previews.step()
     node.see(1)
@@ -90,7 +91,7 @@ def test_pictures_come_at_a_bounded_rate(
 ) -> None:
     node = Node(Bus(redis_url, site), preview_fps=4)
     node.see(0)
-    node.bus.want_picture("gate", kind)
+    pictures.want(node.bus, "gate", kind)
     node.previews.step()
     node.see(1)
     node.previews.step()
@@ -105,18 +106,18 @@ def test_pictures_come_at_a_bounded_rate(
 
 def test_the_picture_of_a_camera_that_stands_still_is_not_sent_again(node: Node) -> None:
     node.see(0)
-    node.bus.want_picture("gate", "small")
+    pictures.want(node.bus, "gate", "small")
     node.previews.step()
     node.see(1)
     node.previews.step()
-    node.bus.show_picture("gate", "small", Picture(9.0, b"ours"))
+    pictures.show(node.bus, "gate", "small", Picture(9.0, b"ours"))
     node.now += 0.9
     node.previews.step()
     assert node.shown() == 9.0
 
 
 def test_recorded_detections_have_no_pictures(node: Node) -> None:
-    node.bus.want_picture("gate", "small")
+    pictures.want(node.bus, "gate", "small")
     node.previews.offer(RecordedFrame("gate", 0, 0.0, found([BOX])), found([BOX]), TRACKED)
     node.previews.step()
     assert node.shown() is None

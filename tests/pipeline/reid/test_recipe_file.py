@@ -46,10 +46,10 @@ def test_market1501_yaml_is_every_key_with_its_default() -> None:
         ("stage2: {epochs: 0}", "stage2: epochs must be at least 1, got 0"),
         ("stage2: {learning_rate: .inf}", "stage2.learning_rate: expected a finite number"),
         ("stage1: {mode: C}", "stage1.mode: expected 'A' or 'B', got 'C'"),
-        ("model: {image_size: [256]}", "model.image_size.1: "),
+        ("model: {image_size: [256]}", "model.image_size.1 is missing"),
         ("model: {texts: false}", "model: text_guidance needs texts"),
         ("data: market", "unknown data set 'market'. Did you mean 'market1501'?"),
-        ("[1, 2]", "the recipe: "),
+        ("[1, 2]", "the top: "),
         ("a: [", "is not valid YAML"),
     ],
 )

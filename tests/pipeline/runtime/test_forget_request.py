@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from builders import camera_sent, observations_sent, tracklet_sent, watermark
 from buses import send
 from pipeline.associator.associator import AssociatorService
+from pipeline.bus import forgetting
 from pipeline.bus.entries import Delivery
 from pipeline.bus.keys import ASSOCIATOR, OBSERVATIONS, TRACKLETS, dead_letter_key
 from pipeline.bus.messages import ForgetMessage, Message, TrackletMessage, pack
@@ -243,15 +244,15 @@ def test_when_nobody_answers_it_says_who(
         works = [] if part == "associator" else [associator_of(other).run]
         with working(*works):
             if works:
-                bus.ask_to_forget(7)
-                wait_for(lambda: not bus.asked_to_forget())
+                forgetting.ask(bus, 7)
+                wait_for(lambda: not forgetting.asked(bus))
                 works_clock = iter(range(100)).__next__
                 with pytest.raises(UserError, match=r"no recorder .* answered within 20 s"):
                     ask_site(bus, 7, 20.0, works_clock)
                 return
             with pytest.raises(UserError, match=r"no associator .* answered within 1 s"):
                 ask_site(bus, 7, 1.0, clock)
-    assert bus.asked_to_forget() == [7]
+    assert forgetting.asked(bus) == [7]
 
 
 def test_where_nobody_records_it_is_done_in_the_folder_and_the_associator_is_asked(
@@ -313,11 +314,11 @@ def test_what_was_put_aside_of_them_goes_too(redis_url: str, site: str, bus: Bus
     bus.commit(ASSOCIATOR, [letter.faulty("no reason") for letter in letters])
     with redis.Redis.from_url(redis_url) as client:
         assert client.xlen(dead_letter_key(site)) == 2
-        bus.answer_forgotten(7, json.dumps({}).encode(), {("gate", 1)})
+        forgetting.answer(bus, 7, json.dumps({}).encode(), {("gate", 1)})
         assert client.xlen(dead_letter_key(site)) == 1
-    assert bus.forgotten(7) == b"{}"
-    bus.ask_to_forget(7)
-    assert bus.forgotten(7) is None
+    assert forgetting.answered(bus, 7) == b"{}"
+    forgetting.ask(bus, 7)
+    assert forgetting.answered(bus, 7) is None
 
 
 def test_a_site_that_ends_forgets_who_was_asked_for(redis_url: str, site: str) -> None:
@@ -326,4 +327,4 @@ def test_a_site_that_ends_forgets_who_was_asked_for(redis_url: str, site: str) -
         clock = iter(range(100)).__next__
         assert not ask_associator(bus, 7, 1.0, clock)
         bus.delete_site()
-        assert bus.asked_to_forget() == []
+        assert forgetting.asked(bus) == []

@@ -1,0 +1,80 @@
+"""What is wrong with checked values, as one line: the key, what was expected, what was given."""
+
+from collections.abc import Sequence
+from dataclasses import is_dataclass
+from difflib import get_close_matches
+from typing import Any, get_args, get_type_hints
+
+from pydantic import BaseModel, ValidationError
+
+_UNKNOWN = ("extra_forbidden", "unexpected_keyword_argument")
+
+
+def first_fault(error: ValidationError, schema: Any, skip: int = 0) -> str:
+    """The fault that says most, as ``key: what was expected, got ...``.
+
+    ``schema`` is the model or dataclass that was checked, for the nearest known key; the first
+    ``skip`` parts of a location are not shown.
+    """
+    # A key with a slip is unknown, and the right one missing: the first says more.
+    fault: Any = min(error.errors(), key=lambda one: one["type"] not in _UNKNOWN)
+    location = [part for part in fault["loc"][skip:] if part != "[key]"]
+    key = ".".join(shown_key(part) for part in location)
+    if fault["type"] in _UNKNOWN:
+        return f"unknown key {key!r}. {_nearest(location, schema)}"
+    key = key or "the top"
+    if fault["type"] == "missing":
+        return f"{key} is missing"
+    if fault["type"] in ("model_type", "dict_type"):
+        message = "expected keys and values"
+    else:
+        message = fault["msg"].removeprefix("Value error, ").replace("Input should be", "expected")
+    # What was given as a token is a secret, however wrong.
+    got = "" if location and location[-1] == "token" else _got(fault["input"])
+    return f"{key}: {message}{got}"
+
+
+def shown_key(key: object) -> str:
+    """A key for a message: on one line, and not when it is an address."""
+    return "***" if _may_be_address(key) else " ".join(str(key).split())
+
+
+def _may_be_address(value: object) -> bool:
+    """Whether there may be a password in ``value``, also where an address has a slip in it."""
+    return "://" in str(value) or "@" in str(value)
+
+
+def _got(value: object) -> str:
+    if isinstance(value, dict):
+        return ""
+    # An address may hold a password.
+    hidden = isinstance(value, list) or _may_be_address(value)
+    return f", got a {type(value).__name__}" if hidden else f", got {value!r}"
+
+
+def _nearest(location: Sequence[int | str], schema: Any) -> str:
+    """What the unknown key at ``location`` may have meant."""
+    section = schema
+    for part in location[:-1]:
+        kind = _fields(section).get(str(part))
+        # The name of a camera is no field: its section is known already.
+        section = _section_in(kind) or section
+    known = list(_fields(section))
+    near = get_close_matches(str(location[-1]), known, n=1, cutoff=0.5)
+    return f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(known)}"
+
+
+def _fields(section: Any) -> dict[str, Any]:
+    """Name and type of each field of a model or a dataclass."""
+    if issubclass(section, BaseModel):
+        return {name: field.annotation for name, field in section.model_fields.items()}
+    return dict(get_type_hints(section))
+
+
+def _section_in(annotation: Any) -> Any:
+    kinds = (annotation, *get_args(annotation))
+    return next((k for k in kinds if isinstance(k, type) and _is_section(k)), None)
+
+
+def _is_section(kind: type) -> bool:
+    return issubclass(kind, BaseModel) or is_dataclass(kind)
