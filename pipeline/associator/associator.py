@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
-from pipeline.associator import checkpoint as state
+from pipeline.associator import checkpoint
 from pipeline.associator.watermarks import Attendees, Silence
 from pipeline.bus import forgetting
 from pipeline.bus.entries import Delivery, Outgoing
@@ -73,7 +73,7 @@ class AssociatorService:
         self._bus = bus
         self._association = association
         self._attendees = Attendees(camera_ids, silence or Silence([], math.inf, lambda: 0.0))
-        self._meta = state.Meta(self._attendees.known())
+        self._meta = checkpoint.Meta(self._attendees.known())
         self._forgotten = Forgotten([])
         self._order = InOrder({})
         self._on_decision = on_decision
@@ -210,7 +210,7 @@ class AssociatorService:
                 for number, message in enumerate(said, start=1)
             ],
             state=self._state(changed, at),
-            forget=[state.field_of(key) for key in forgotten],
+            forget=[checkpoint.field_of(key) for key in forgotten],
             taken_up=taken_up,
             term=self._term,
         )
@@ -220,14 +220,14 @@ class AssociatorService:
         for decision in decisions:
             self._on_decision(*decision.key, decision.global_id)
 
-    def _state(self, changed: Iterable[TrackletKey], at: float) -> state.Fields:
+    def _state(self, changed: Iterable[TrackletKey], at: float) -> checkpoint.Fields:
         self._meta.attendees = self._attendees.known()
         self._meta.forgotten = self._forgotten.parts
-        return state.encoded(self._meta, self._association, changed, at)
+        return checkpoint.encoded(self._meta, self._association, changed, at)
 
     def _restore(self) -> None:
         fields = self._bus.state()
-        meta = state.decoded(fields)
+        meta = checkpoint.decoded(fields)
         if meta is None:
             return
         self._meta = meta
@@ -237,7 +237,7 @@ class AssociatorService:
         self._order = InOrder(meta.taken)
         for camera_id, view in meta.views.items():
             self._association.see_ground(camera_id, view_of_message(view))
-        state.restore(self._association, fields)
+        checkpoint.restore(self._association, fields)
 
 
 def _moment_of(held: _Held) -> float:

@@ -34,14 +34,14 @@ def association_of(config: SiteConfig) -> GroundAssociation:
 
 
 def _topology(config: SiteConfig) -> Topology:
-    for way in config.ways:
-        for camera_id in way.between:
+    for link in config.camera_links:
+        for camera_id in link.between:
             if camera_id not in config.cameras:
                 raise UserError(
-                    f"ways lead to camera {camera_id}, which the site does not have: expected one "
-                    f"of {', '.join(config.cameras) or 'no cameras'}"
+                    f"camera_links name camera {camera_id}, which the site does not have: expected "
+                    f"one of {', '.join(config.cameras) or 'no cameras'}"
                 )
-    return topology_of({way.between: way.seconds for way in config.ways})
+    return topology_of({link.between: link.seconds for link in config.camera_links})
 
 
 def _calibration(config: SiteConfig) -> Calibration:

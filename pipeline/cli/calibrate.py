@@ -6,7 +6,6 @@ from typing import Annotated
 import typer
 
 from pipeline.cli.output import say
-from pipeline.config.load import load_config
 from pipeline.errors import UserError, unknown_name
 
 
@@ -27,6 +26,7 @@ def calibrate(
     """
     from pipeline.calibration.fit import LEAST, as_yaml, fit_homography, read_pairs
     from pipeline.calibration.picture import check_name, draw_ground, first_picture, write_picture
+    from pipeline.config.load import load_config
     from pipeline.config.views import view_of
     from trackers.ground.view import ground_to_image
 

@@ -1,6 +1,5 @@
 """The command `fusetrack` and how it fails: one line on stderr and exit code 2."""
 
-import importlib.metadata
 import sys
 from typing import Annotated
 
@@ -18,7 +17,6 @@ from pipeline.cli.serve import serve
 from pipeline.cli.system import doctor
 from pipeline.cli.weights import weights
 from pipeline.errors import UserError
-from pipeline.monitoring import logs
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -29,6 +27,8 @@ app = typer.Typer(
 
 def _tell_version(asked: bool) -> None:
     if asked:
+        import importlib.metadata
+
         typer.echo(f"fusetrack {importlib.metadata.version('fusetrack')}")
         raise typer.Exit
 
@@ -63,6 +63,8 @@ reid.command("export")(export_model)
 
 def main() -> None:
     """Run the command line. A UserError becomes one line; any other error is a fault of ours."""
+    from pipeline.monitoring import logs
+
     logs.begin()
     try:
         app()

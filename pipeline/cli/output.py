@@ -1,12 +1,14 @@
 """How the command line talks: results on stdout, everything else on stderr."""
 
+from __future__ import annotations
+
 import logging
 import sys
+from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.table import Table
-
-from pipeline.monitoring import logs
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
 
 
 def console() -> Console:
@@ -14,12 +16,16 @@ def console() -> Console:
 
     What is printed is taken literally: a path may hold [brackets] or :colons:.
     """
+    from rich.console import Console
+
     width = None if sys.stdout.isatty() else 160
     return Console(width=width, markup=False, emoji=False, highlight=False)
 
 
 def table_of(*columns: str, title: str | None = None) -> Table:
     """An empty table that breaks a long cell over several lines and never cuts it short."""
+    from rich.table import Table
+
     table = Table(title=title)
     for name in columns:
         table.add_column(name, overflow="fold")
@@ -28,6 +34,10 @@ def table_of(*columns: str, title: str | None = None) -> Table:
 
 def say(text: str) -> None:
     """One line for a person, on stderr."""
+    from rich.console import Console
+
+    from pipeline.monitoring import logs
+
     if logs.are_json():
         sys.stderr.write(logs.line(logging.INFO, text) + "\n")
         return
@@ -36,4 +46,6 @@ def say(text: str) -> None:
 
 def fail(message: str) -> None:
     """The one line of an error, on stderr, whatever it contains."""
+    from pipeline.monitoring import logs
+
     sys.stderr.write(logs.line(logging.ERROR, " ".join(message.split())) + "\n")

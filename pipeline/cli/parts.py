@@ -1,8 +1,10 @@
 """`fusetrack node`, `associate` and `record`: the parts of a run, each as a process."""
 
+from __future__ import annotations
+
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,11 +18,10 @@ from pipeline.cli.service import (
     loaded,
     service_options,
 )
-from pipeline.config.load import load_config
-from pipeline.config.schema import SiteConfig
-from pipeline.monitoring.progress import Tally, counted
-from pipeline.runtime.reload import SiteFile
-from pipeline.runtime.site_options import cameras_of, with_cameras_only, with_options
+
+if TYPE_CHECKING:
+    from pipeline.config.schema import SiteConfig
+    from pipeline.runtime.reload import SiteFile
 
 ConfigOption = Annotated[Path, typer.Option(help="Site configuration (YAML).")]
 RedisOption = Annotated[
@@ -40,6 +41,7 @@ def node(
     no_watch: NoWatchOption = False,
 ) -> None:
     """Follow the people of each camera and send what is seen to Redis."""
+    from pipeline.monitoring.progress import Tally
     from pipeline.monitoring.web import watched
     from pipeline.runtime.processes import run_node
     from pipeline.runtime.stopping import Stop, signals
@@ -63,6 +65,7 @@ def associate(
     no_watch: NoWatchOption = False,
 ) -> None:
     """Decide which tracks of all cameras are one person, until every camera has ended."""
+    from pipeline.monitoring.progress import Tally, counted
     from pipeline.monitoring.web import watched
     from pipeline.runtime.processes import run_associator
     from pipeline.runtime.stopping import Stop, signals
@@ -86,6 +89,7 @@ def record(
     no_watch: NoWatchOption = False,
 ) -> None:
     """Write the run directory, until every camera has ended."""
+    from pipeline.monitoring.progress import Tally
     from pipeline.monitoring.web import watched
     from pipeline.runtime.processes import run_recorder
     from pipeline.runtime.stopping import Stop, signals
@@ -108,6 +112,9 @@ def _site(
     no_watch: bool,
     only: str | None = None,
 ) -> tuple[SiteConfig, SiteFile | None]:
+    from pipeline.config.load import load_config
+    from pipeline.runtime.site_options import cameras_of, with_cameras_only, with_options
+
     wanted = None if only is None else [name for name in only.split(",") if name]
 
     def load_all() -> SiteConfig:

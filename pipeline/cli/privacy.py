@@ -1,18 +1,20 @@
 """`fusetrack forget`: remove a person, or what is too old, and say what was removed."""
 
+from __future__ import annotations
+
 import json
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pipeline.cli.output import say
 from pipeline.cli.results import RunArgument
-from pipeline.config.load import check_config, load_config
-from pipeline.config.schema import RetentionConfig
 from pipeline.errors import UserError
-from pipeline.run_directory.reader import RunDirectory
+
+if TYPE_CHECKING:
+    from pipeline.config.schema import RetentionConfig
 
 
 def forget(
@@ -36,6 +38,7 @@ def forget(
     as_json: Annotated[bool, typer.Option("--json", help="JSON on stdout.")] = False,
 ) -> None:
     """Remove a person from a run and from the site at work, or what a run keeps too long."""
+    from pipeline.config.load import load_config
     from pipeline.run_directory.rewriting import told
     from pipeline.runtime.forget_request import (
         Outcome,
@@ -70,4 +73,7 @@ def forget(
 
 
 def _own_retention(run: Path) -> RetentionConfig:
+    from pipeline.config.load import check_config
+    from pipeline.run_directory.reader import RunDirectory
+
     return check_config(RunDirectory(run).config(), str(run / "config.yaml")).retention

@@ -1,15 +1,20 @@
 """`fusetrack export`, `evaluate`, `report` and `summary`: what to do with a run directory."""
 
+from __future__ import annotations
+
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table
 
 from pipeline.cli.output import console, table_of
-from pipeline.run_directory.reader import RunDirectory
-from pipeline.run_directory.schema import CameraRecord
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from pipeline.run_directory.reader import RunDirectory
+    from pipeline.run_directory.schema import CameraRecord
 
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="A run directory.")]
 
@@ -21,6 +26,7 @@ def export(
 ) -> None:
     """Write the trajectories as csv, parquet, jsonl, mot, coco, kitti, geojson, cvat, fiftyone."""
     from pipeline.exports import export_run
+    from pipeline.run_directory.reader import RunDirectory
 
     typer.echo(export_run(RunDirectory(run), format, out))
 
@@ -32,6 +38,7 @@ def evaluate(
 ) -> None:
     """Score a run: each camera by track id, and over all cameras by global id."""
     from pipeline.evaluation import COLUMNS, evaluate_run, table_rows
+    from pipeline.run_directory.reader import RunDirectory
 
     evaluation = evaluate_run(RunDirectory(run), ground_truth)
     if as_json:
@@ -53,12 +60,15 @@ def report(
 ) -> None:
     """Write one self-contained HTML page to look at."""
     from pipeline.report import write_report
+    from pipeline.run_directory.reader import RunDirectory
 
     typer.echo(write_report(RunDirectory(run), out))
 
 
 def summary(run: RunArgument) -> None:
     """Print who was seen where, and where the results are."""
+    from pipeline.run_directory.reader import RunDirectory
+
     directory = RunDirectory(run)
     out = console()
     out.print(_camera_table(directory.cameras()))

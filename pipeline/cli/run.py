@@ -1,10 +1,12 @@
 """`fusetrack run`: several cameras in, one identity for each person out."""
 
+from __future__ import annotations
+
 import signal
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,11 +20,10 @@ from pipeline.cli.service import (
     loaded,
     service_options,
 )
-from pipeline.config.load import load_config
-from pipeline.config.schema import SiteConfig
-from pipeline.monitoring.progress import ProgressMode, Tally, counted, shown, write_event
-from pipeline.run_directory.reader import RunDirectory
-from pipeline.runtime.site_options import with_options
+
+if TYPE_CHECKING:
+    from pipeline.monitoring.progress import ProgressMode, Tally
+    from pipeline.run_directory.reader import RunDirectory
 
 
 def run(
@@ -53,8 +54,12 @@ def run(
     no_watch: NoWatchOption = False,
 ) -> None:
     """Follow the people of all SOURCES and write the run directory."""
+    from pipeline.config.load import load_config
+    from pipeline.config.schema import SiteConfig
+    from pipeline.monitoring.progress import Tally, shown
     from pipeline.monitoring.web import watched
     from pipeline.runtime.run import run_site
+    from pipeline.runtime.site_options import with_options
     from pipeline.runtime.stopping import Stop, signals
 
     overrides = {
@@ -103,6 +108,8 @@ def _write_videos(result: RunDirectory, *, stopped: bool) -> None:
 
 def _tell_result(result: RunDirectory, tally: Tally, mode: ProgressMode, quiet: bool) -> list[str]:
     """Say where the results are and what was not complete; returns the faults of the input."""
+    from pipeline.monitoring.progress import counted, write_event
+
     faults = [
         f"{camera.camera_id}: {camera.detail}" for camera in result.cameras() if camera.detail
     ]

@@ -9,8 +9,6 @@ import typer
 from pipeline.cli.output import say
 from pipeline.cli.parts import ConfigOption, RedisOption
 from pipeline.cli.service import LogFormatOption, LogLevelOption, begin_log, service_options
-from pipeline.config.load import load_config
-from pipeline.runtime.site_options import with_options
 
 
 def serve(
@@ -27,6 +25,8 @@ def serve(
 ) -> None:
     """Serve cameras, people, events and pictures of a site over HTTP."""
     from pipeline.api.server import serve as serve_site
+    from pipeline.config.load import load_config
+    from pipeline.runtime.site_options import with_options
     from pipeline.runtime.stopping import Stop, signals
 
     options: dict[str, object] = {

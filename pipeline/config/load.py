@@ -7,6 +7,7 @@ import yaml
 from pydantic import ValidationError
 
 from pipeline.config.faults import first_fault, shown_key
+from pipeline.config.renamed import current_keys
 from pipeline.config.schema import SiteConfig
 from pipeline.errors import UserError
 
@@ -60,6 +61,6 @@ def read_yaml(path: Path) -> Any:
 def check_config(values: dict[str, object], origin: str) -> SiteConfig:
     """Check plain values. ``origin`` is named in the UserError that a wrong one raises."""
     try:
-        return SiteConfig.model_validate(values)
+        return SiteConfig.model_validate(current_keys(values, origin))
     except ValidationError as error:
         raise UserError(f"{origin}: {first_fault(error, SiteConfig)}") from None

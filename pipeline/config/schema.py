@@ -253,10 +253,10 @@ class AssociationConfig(Section):
         return self
 
 
-class Way(Section):
-    """A way between the views of two cameras, for both directions.
+class CameraLink(Section):
+    """People walk from the view of one camera into that of the other, in both directions.
 
-    ``seconds`` is how long people take from the one view to the other at an ordinary pace, 0 where
+    ``seconds`` is the transition time: from the one view to the other at an ordinary pace, 0 where
     the views overlap.
     """
 
@@ -264,9 +264,9 @@ class Way(Section):
     seconds: Annotated[float, Field(ge=0)]
 
     @model_validator(mode="after")
-    def _two_cameras(self) -> "Way":
+    def _two_cameras(self) -> "CameraLink":
         if self.between[0] == self.between[1]:
-            raise ValueError("expected two cameras: a way back to the same one is always there")
+            raise ValueError("expected two cameras: a person can always come back to the same one")
         return self
 
 
@@ -291,7 +291,7 @@ class SiteConfig(Section):
 
     site: Name = "site"
     cameras: dict[Name, CameraConfig] = Field(default_factory=dict)
-    ways: list[Way] = Field(default_factory=list)
+    camera_links: list[CameraLink] = Field(default_factory=list)
     device: str = "auto"
     redis: str | None = None
     origin: GroundOrigin | None = None

@@ -3,15 +3,19 @@
 No line holds the login of an address, whoever wrote it: other libraries are not as careful as we.
 """
 
+from __future__ import annotations
+
 import json
 import logging
 import re
 import sys
 import traceback
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
-from pipeline.config.schema import LogFormat, LogLevel
-from pipeline.sources.redact import redact
+if TYPE_CHECKING:
+    from pipeline.config.schema import LogFormat, LogLevel
+
 
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"<>|]+")
 # What a message may be about: `extra={"camera": ...}` says so.
@@ -94,4 +98,6 @@ def write_fault(error: BaseException) -> None:
 
 def without_logins(text: str) -> str:
     """``text`` with every address in it redacted."""
+    from pipeline.sources.redact import redact
+
     return _ADDRESS.sub(lambda found: redact(found[0]), text)

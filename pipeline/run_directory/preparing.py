@@ -60,7 +60,7 @@ def _is_same(path: Path, config: SiteConfig) -> bool:
     if is_live(config):
         for values in (before, now):
             values.pop("cameras", None)
-            values.pop("ways", None)
+            values.pop("camera_links", None)
     return bool(before == now)
 
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.config.schema import CameraConfig, SiteConfig, Way
+from pipeline.config.schema import CameraConfig, CameraLink, SiteConfig
 from pipeline.errors import UserError
 from pipeline.node.changes import SiteChange
 from pipeline.sources.open import open_live_sources
@@ -52,19 +52,19 @@ def difference(now: SiteConfig, wanted: SiteConfig) -> Difference:
     loose = [name for name in dict.fromkeys(differing) if name not in fixed]
     kept = {name: before[name] for name in before if name not in loose}
     cameras = {**kept, **{name: after[name] for name in loose if name in after}}
-    # A way must not lead to a camera that has gone.
-    ways = [way for way in now.ways if cameras.keys() >= set(way.between)]
+    # A link must not name a camera that has gone.
+    links = [link for link in now.camera_links if cameras.keys() >= set(link.between)]
     return Difference(
-        config=now.model_copy(update={"cameras": cameras, "ways": ways}),
+        config=now.model_copy(update={"cameras": cameras, "camera_links": links}),
         added=tuple(name for name in loose if name not in before),
         removed=tuple(name for name in loose if name not in after),
         changed=tuple(name for name in loose if name in before and name in after),
-        restart=(*(f"cameras.{name}" for name in sorted(fixed)), *_others(now, wanted, ways)),
+        restart=(*(f"cameras.{name}" for name in sorted(fixed)), *_others(now, wanted, links)),
     )
 
 
-def _others(now: SiteConfig, wanted: SiteConfig, ways: list[Way]) -> list[str]:
-    running = now.model_copy(update={"ways": ways})
+def _others(now: SiteConfig, wanted: SiteConfig, links: list[CameraLink]) -> list[str]:
+    running = now.model_copy(update={"camera_links": links})
     names = [name for name in SiteConfig.model_fields if name != "cameras"]
     return [name for name in names if getattr(running, name) != getattr(wanted, name)]
 

@@ -18,7 +18,7 @@ from pipeline.node.perception import counted
 from pipeline.pictures.render import check_readable
 from pipeline.run_directory.preparing import keep_current, prepare
 from pipeline.run_directory.reader import RunDirectory
-from pipeline.runtime import workers as parts
+from pipeline.runtime import workers
 from pipeline.runtime.assemble import check_settings, open_models
 from pipeline.runtime.reload import Difference, SiteFile, following, opened
 from pipeline.runtime.stopping import Stop
@@ -56,7 +56,7 @@ def run_site(
         # Runs that share a Redis must not share streams.
         site = f"{config.site}.{uuid.uuid4().hex[:12]}"
         with Bus(url, site) as bus, _own_site(bus):
-            parts.open_site(bus)
+            workers.open_site(bus)
             watch.reached(bus)
             changes = SiteChanges("run") if file else None
             node = Node(
@@ -140,13 +140,13 @@ def _services(
     """Associator and recorder beside the block; when it is done, they finish what it sent."""
 
     def associate() -> None:
-        parts.associate(config, url, site, stop.all, tally, watch)
+        workers.associate(config, url, site, stop.all, tally, watch)
 
     def record() -> None:
-        parts.record(url, site, config, out, stop.all, watch)
+        workers.record(url, site, config, out, stop.all, watch)
 
-    workers = [_Worker(work, stop) for work in (associate, record)]
-    for worker in workers:
+    threads = [_Worker(work, stop) for work in (associate, record)]
+    for worker in threads:
         worker.start()
     try:
         yield
@@ -154,9 +154,9 @@ def _services(
         stop.all.set()
         raise
     finally:
-        for worker in workers:
+        for worker in threads:
             worker.join()
-    for worker in workers:
+    for worker in threads:
         if worker.error is not None:
             raise worker.error
 

@@ -28,7 +28,7 @@ def with_options(config: SiteConfig, sources: list[str], options: dict[str, obje
 
 
 def with_cameras_only(config: SiteConfig, names: list[str]) -> SiteConfig:
-    """``config`` with these cameras alone, and the ways between them.
+    """``config`` with these cameras alone, and the links between them.
 
     Raises UserError for a camera that is not there, and when there is none.
     """
@@ -41,10 +41,10 @@ def with_cameras_only(config: SiteConfig, names: list[str]) -> SiteConfig:
 
 
 def cameras_of(config: SiteConfig, names: list[str]) -> SiteConfig:
-    """``config`` with the cameras ``names`` alone, and the ways between them."""
+    """``config`` with the cameras ``names`` alone, and the links between them."""
     cameras = {name: config.cameras[name] for name in config.cameras if name in names}
-    ways = [way for way in config.ways if set(way.between) <= cameras.keys()]
-    return config.model_copy(update={"cameras": cameras, "ways": ways})
+    links = [link for link in config.camera_links if set(link.between) <= cameras.keys()]
+    return config.model_copy(update={"cameras": cameras, "camera_links": links})
 
 
 def _override(values: dict[str, object], options: dict[str, object]) -> None:

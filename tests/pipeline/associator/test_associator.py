@@ -11,7 +11,7 @@ import redis
 
 from builders import identity_sent, tracklet_sent, watermark
 from buses import FeedingBus, KilledError, MortalBus, send
-from pipeline.associator import associator as service
+from pipeline.associator import associator
 from pipeline.associator.associator import AssociatorService
 from pipeline.bus.keys import (
     ASSOCIATOR,
@@ -206,7 +206,7 @@ def test_nothing_is_decided_before_every_camera_has_told(
     redis_url: str, site: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Yard is silent, so what gate says waits, unacknowledged."""
-    monkeypatch.setattr(service, "_POLL_S", 0.01)
+    monkeypatch.setattr(associator, "_POLL_S", 0.01)
     stop = threading.Event()
 
     class Ending(FeedingBus):

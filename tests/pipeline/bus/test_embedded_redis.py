@@ -13,7 +13,7 @@ import psutil
 import pytest
 import redis
 
-from pipeline.bus import embedded_redis as server
+from pipeline.bus import embedded_redis
 from pipeline.bus.embedded_redis import EmbeddedServer, find_server
 from pipeline.bus.retry import Retry
 from pipeline.bus.streams import Bus
@@ -59,7 +59,7 @@ def test_the_end_leaves_no_process_and_no_file(tmp_path: Path) -> None:
 def test_a_server_that_hangs_is_ended_all_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server, "_END_S", 0.1)
+    monkeypatch.setattr(embedded_redis, "_END_S", 0.1)
     with EmbeddedServer(tmp_path / "redis") as embedded:
         process = process_of(embedded.url)
         process.send_signal(signal.SIGSTOP)
@@ -75,7 +75,7 @@ def test_the_server_dies_with_a_parent_that_is_killed(tmp_path: Path) -> None:
         "    print(server.url, flush=True)\n"
         "    signal.pause()\n"
     )
-    root = Path(server.__file__).parents[2]
+    root = Path(embedded_redis.__file__).parents[2]
     with subprocess.Popen(
         [sys.executable, "-c", program, str(tmp_path / "redis")],
         cwd=root,
@@ -124,7 +124,7 @@ def test_server_is_searched_on_path_first(tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_no_server_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr(server, "find_spec", lambda name: None)
+    monkeypatch.setattr(embedded_redis, "find_spec", lambda name: None)
     with pytest.raises(UserError, match=r"^no Redis to be had: give --redis URL, or put redis-ser"):
         EmbeddedServer(tmp_path / "redis").__enter__()
     assert list(tmp_path.iterdir()) == []
@@ -138,7 +138,7 @@ def test_a_server_that_does_not_start_is_told_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, says: str, reason: str
 ) -> None:
     binary = script(tmp_path / "broken", says)
-    monkeypatch.setattr(server, "find_server", lambda: binary)
+    monkeypatch.setattr(embedded_redis, "find_server", lambda: binary)
     with pytest.raises(UserError) as told:
         EmbeddedServer(tmp_path / "redis").__enter__()
     assert str(told.value) == (
@@ -151,8 +151,8 @@ def test_a_server_that_never_answers_is_given_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     binary = script(tmp_path / "silent", f"echo $$ > {tmp_path}/pid; exec sleep 60")
-    monkeypatch.setattr(server, "find_server", lambda: binary)
-    monkeypatch.setattr(server, "_START_S", 0.3)
+    monkeypatch.setattr(embedded_redis, "find_server", lambda: binary)
+    monkeypatch.setattr(embedded_redis, "_START_S", 0.3)
     with pytest.raises(UserError, match="it said nothing"):
         EmbeddedServer(tmp_path / "redis").__enter__()
     assert not psutil.pid_exists(int((tmp_path / "pid").read_text()))

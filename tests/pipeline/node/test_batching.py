@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pipeline.frame import Frame
-from pipeline.node import batching as schedule
+from pipeline.node import batching
 from pipeline.node.batching import Schedule
 from pipeline.sources.decode_ahead import DecodeAhead
 
@@ -155,7 +155,7 @@ def test_stop_is_heard_while_only_silent_live_cameras_are_left(opened: Opened) -
     assert plan.next_batch(stop) == []
     stop.set()
     assert plan.next_batch(stop) is None
-    assert schedule._LIVE_WAIT_S <= 0.1
+    assert batching._LIVE_WAIT_S <= 0.1
     live.may_come.set()
 
 

@@ -27,7 +27,7 @@ def test_pictures_of_one_camera_are_enough_for_our_network_to_count(tmp_path: Pa
 
 def site_with_ways(*ways: dict[str, object]) -> dict[str, object]:
     cameras = {"door": {"source": "door.mp4"}, "aisle": {"source": "aisle.mp4"}}
-    return {"cameras": cameras, "ways": list(ways)}
+    return {"cameras": cameras, "camera_links": list(ways)}
 
 
 def test_ways_of_the_site_file_are_known_to_the_association() -> None:
@@ -43,14 +43,14 @@ def test_without_ways_nothing_is_known_of_them() -> None:
 
 def test_a_way_to_a_camera_that_is_not_there() -> None:
     config = check_config(site_with_ways({"between": ["door", "till"], "seconds": 12}), "here")
-    with pytest.raises(UserError, match=r"ways lead to camera till, .* one of door, aisle"):
+    with pytest.raises(UserError, match=r"camera_links name camera till, .* one of door, aisle"):
         association_of(config)
 
 
 def test_a_way_leads_to_another_camera_in_no_less_than_no_time() -> None:
     with pytest.raises(UserError, match="expected two cameras"):
         check_config(site_with_ways({"between": ["door", "door"], "seconds": 1}), "here")
-    with pytest.raises(UserError, match="ways"):
+    with pytest.raises(UserError, match="camera_links"):
         check_config(site_with_ways({"between": ["door", "aisle"], "seconds": -1}), "here")
 
 

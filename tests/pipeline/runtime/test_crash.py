@@ -23,9 +23,9 @@ from pipeline.config.load import check_config
 from pipeline.exports import export_run
 from pipeline.monitoring.progress import Tally
 from pipeline.run_directory.reader import RunDirectory
-from pipeline.runtime import workers as parts
+from pipeline.runtime import workers
 
-ROOT = Path(parts.__file__).parents[2]
+ROOT = Path(workers.__file__).parents[2]
 ENDS_WITHIN_S = 100
 CAMERAS = {name: {"source": "none.mp4"} for name in ("gate", "yard")}
 
@@ -100,7 +100,7 @@ def test_a_standby_takes_over_and_the_old_one_that_wakes_is_fenced_off(
         bus.declare()
         send(bus, TRACKLETS, seen(1, 15))
         config = check_config({"cameras": CAMERAS}, "the test")
-        parts.associate(config, redis_url, bus.site, threading.Event(), Tally([]))
+        workers.associate(config, redis_url, bus.site, threading.Event(), Tally([]))
         expected = identities(bus)
     assert isinstance(expected[-1], EndMessage)
     with Bus(redis_url, site) as bus, redis.Redis.from_url(redis_url) as client:

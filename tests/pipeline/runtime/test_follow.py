@@ -6,10 +6,10 @@ import av
 import cv2
 import pytest
 
-import pipeline
+import fusetrack
 from command_line import recorded_walk
 from fakes import BOX, RED, ColourDetector, ColourEmbedder, scene
-from pipeline import follow
+from fusetrack import follow
 from pipeline.config.load import check_config
 from pipeline.errors import UserError
 from pipeline.runtime import run
@@ -18,7 +18,7 @@ from pipeline.runtime import run
 def test_sources_in_a_run_directory_out(tmp_path: Path) -> None:
     path = recorded_walk(tmp_path / "walk.parquet", frames=12)
     result = follow([path], tmp_path / "run")
-    assert isinstance(result, pipeline.RunDirectory)
+    assert isinstance(result, fusetrack.RunDirectory)
     assert result.path == tmp_path / "run"
     assert [(c.camera_id, c.frames) for c in result.cameras()] == [("cam0", 12), ("cam1", 12)]
     assert len(result.trajectories()) == 24

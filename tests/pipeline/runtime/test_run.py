@@ -13,8 +13,7 @@ from pipeline.config.load import check_config
 from pipeline.config.schema import SiteConfig
 from pipeline.errors import UserError
 from pipeline.run_directory.reader import RunDirectory
-from pipeline.runtime import run
-from pipeline.runtime import workers as parts
+from pipeline.runtime import run, workers
 from pipeline.runtime.run import run_site
 from pipeline.runtime.site_options import with_options
 from pipeline.runtime.stopping import Stop
@@ -105,7 +104,7 @@ def test_a_fault_of_ours_in_a_service_is_raised_as_it_is(
     def broken(*arguments: object) -> None:
         raise ZeroDivisionError("a fault of ours")
 
-    monkeypatch.setattr(parts, service, broken)
+    monkeypatch.setattr(workers, service, broken)
     with pytest.raises(ZeroDivisionError, match="a fault of ours") as raised:
         run_site(walk(tmp_path, frames=100_000), tmp_path / "run")
     assert "broken" in [entry.name for entry in raised.traceback]

@@ -69,11 +69,15 @@ def test_other_sections_are_named_and_stay_as_they_were() -> None:
 
 def test_a_way_goes_with_its_camera() -> None:
     way = {"between": ["gate", "yard"], "seconds": 5}
-    now = site({"gate": GATE, "yard": YARD}, ways=[way])
+    now = site({"gate": GATE, "yard": YARD}, camera_links=[way])
     gone = difference(now, site({"gate": GATE}))
-    assert (gone.restart, gone.config.ways) == ((), [])
+    assert (gone.restart, gone.config.camera_links) == ((), [])
     back = difference(gone.config, now)
-    assert (back.added, back.restart, back.config.ways) == (("yard",), ("ways",), [])
+    assert (back.added, back.restart, back.config.camera_links) == (
+        ("yard",),
+        ("camera_links",),
+        [],
+    )
 
 
 @pytest.mark.parametrize(

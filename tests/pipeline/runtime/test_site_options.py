@@ -93,10 +93,10 @@ def test_a_node_has_the_cameras_that_are_named_and_the_ways_between_them() -> No
     names = ("gate", "hall", "yard")
     ways = [{"between": pair, "seconds": 4} for pair in (("gate", "hall"), ("hall", "yard"))]
     cameras = {name: {"source": f"{name}.mp4"} for name in names}
-    config = check_config({"cameras": cameras, "ways": ways}, "the test")
+    config = check_config({"cameras": cameras, "camera_links": ways}, "the test")
     part = with_cameras_only(config, ["hall", "gate"])
     assert list(part.cameras) == ["gate", "hall"]
-    assert [way.between for way in part.ways] == [("gate", "hall")]
+    assert [way.between for way in part.camera_links] == [("gate", "hall")]
     with pytest.raises(UserError, match=r"unknown camera 'hal'\. Did you mean 'hall'"):
         with_cameras_only(config, ["hal"])
     with pytest.raises(UserError, match="no camera is named"):

@@ -1,0 +1,42 @@
+"""Follow people across cameras: video in, trajectories with one global id per person out.
+
+What this package lists is the public Python API: documented, typed and stable. Everything else
+lies in `pipeline`, `reid_model` and `trackers` and may change.
+
+Example:
+    >>> import fusetrack
+    >>> run = fusetrack.follow(["entrance.mp4", "aisle.mkv"], "runs/monday")
+    >>> run.trajectories()  # a polars table
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pipeline.config.load import load_config
+    from pipeline.config.schema import SiteConfig
+    from pipeline.errors import UserError
+    from pipeline.run_directory.reader import RunDirectory
+    from pipeline.runtime.run import follow
+
+__all__ = ["RunDirectory", "SiteConfig", "UserError", "follow", "load_config"]
+
+_HOMES = {
+    "RunDirectory": "pipeline.run_directory.reader",
+    "SiteConfig": "pipeline.config.schema",
+    "UserError": "pipeline.errors",
+    "follow": "pipeline.runtime.run",
+    "load_config": "pipeline.config.load",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """A public name, imported when it is first asked for: importing fusetrack costs nothing."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
