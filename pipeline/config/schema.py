@@ -200,7 +200,7 @@ class ReidConfig(Section):
     quality is at least ``min_quality``; ``exemplars`` are kept for each track.
     """
 
-    model: str = "fused-compact"
+    model: str = "omni-scale-open"
     batch: Annotated[int, Field(ge=1, le=1024)] = 16
     min_quality: Score = 0.2
     spacing_s: Seconds = 0.5

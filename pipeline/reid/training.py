@@ -32,8 +32,8 @@ def encoders_of(
     """Image and text encoder with the weights in the file ``clip``, or an image encoder that starts
     from ImageNet's; with neither there are none.
 
-    Raises UserError when the recipe learns texts and there is no file, and for both at once;
-    ValueError as `load_clip` and for weights that do not fit.
+    Raises UserError when the recipe learns texts and there is no file, for both at once, and for
+    an encoder that neither fits; ValueError as `load_clip` and for weights that do not fit.
     """
     if clip is not None and imagenet:
         raise UserError("a training starts from --clip or from --imagenet, not from both")
@@ -45,7 +45,7 @@ def encoders_of(
     if clip is None:
         return (_from_imagenet(recipe, reid_set) if imagenet else None), None
     weights = load_clip(clip)
-    encoder = build_encoder(recipe.model)
+    encoder = _clip_resnet(recipe)
     fill_image_encoder(encoder, weights)
     if not recipe.model.texts:
         return encoder, None
@@ -54,10 +54,21 @@ def encoders_of(
     return encoder, text_encoder
 
 
+def _clip_resnet(recipe: Recipe) -> ClipResNet:
+    """The recipe's encoder. Raises UserError where it is one that no CLIP or ImageNet fits."""
+    encoder = build_encoder(recipe.model)
+    if not isinstance(encoder, ClipResNet):
+        raise UserError(
+            f"weights of CLIP and ImageNet do not fit model.encoder {recipe.model.encoder}: start "
+            "from reid_model/weights/omni-scale-open.safetensors with --start"
+        )
+    return encoder
+
+
 def _from_imagenet(recipe: Recipe, reid_set: ReidSet) -> ClipResNet:
     with torch.random.fork_rng():
         torch.manual_seed(recipe.seed)
-        encoder = build_encoder(recipe.model)
+        encoder = _clip_resnet(recipe)
     weights = read_weights(weights_path("imagenet-resnet50", kind="imagenet").parent)
     pictures = EvaluationPictures(reid_set.train, evaluation_transform(recipe.model.image_size))
     epochs = (random_batches(len(pictures), _STEM_BATCH, recipe.seed, epoch) for epoch in count(1))

@@ -9,7 +9,7 @@ from pipeline.paths import cache_folder
 from pipeline.weights import verify
 
 #: What `fusetrack run` needs when nothing else is asked for.
-DEFAULT_WEIGHTS = ["yolo26n", "fused-compact"]
+DEFAULT_WEIGHTS = ["yolo26n", "omni-scale-open"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,7 +119,8 @@ class ClipResNet(nn.Module):
     ``width`` is the stem's output: the stages have 4, 8, 16 and 32 times as many channels, and
     ``32 * width`` splits into heads of 64. ``layers`` are the bottlenecks of the four stages.
     ``image_size`` is height and width in pixels, multiples of 16. Attributes: ``grid`` (rows and
-    columns of the last map, 16 x 8 for 256 x 128), ``width``, ``output_dim``.
+    columns of the last map, 16 x 8 for 256 x 128), ``width``, ``output_dim``, and of the stem and
+    the four stages ``channels`` and, but for the stem, ``strides``.
 
     Parameters at 256 x 128: 38,478,688 by default, which is CLIP's RN50 (the attention pool has
     14,951,424 of them); 10,225,840 with width 32, or 9,701,040 with output_dim 512 besides;
@@ -129,6 +130,8 @@ class ClipResNet(nn.Module):
 
     Raises ValueError for an odd width or an image size that is no multiple of 16.
     """
+
+    strides = (1, 2, 2, 1)
 
     def __init__(
         self,
@@ -140,6 +143,7 @@ class ClipResNet(nn.Module):
         super().__init__()
         _check(width, image_size)
         self.width, self.output_dim, self.image_size = width, output_dim, image_size
+        self.channels = (width, 4 * width, 8 * width, 16 * width, 32 * width)
         self.grid = grid_of(image_size, _REDUCTION, _REDUCTION)
         self.conv1 = nn.Conv2d(3, width // 2, 3, stride=2, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(width // 2)
@@ -165,6 +169,12 @@ class ClipResNet(nn.Module):
         x = F.relu(self.bn2(self.conv2(x)), inplace=True)  # (B, width / 2, 128, 64)
         x = F.relu(self.bn3(self.conv3(x)), inplace=True)  # (B, width, 128, 64)
         return F.avg_pool2d(x, 2)  # (B, width, 64, 32)
+
+    def finish(self, y4: Tensor) -> tuple[Tensor, Tensor]:
+        """The last map ``(B, 2048, 16, 8)`` averaged, ``(B, 2048)``, and the attention pool's mean
+        token ``(B, 1024)``.
+        """
+        return y4.mean(dim=(2, 3)), self.attnpool.mean_token(y4)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Pictures ``(B, 3, 256, 128)`` to x3, x4 and the tokens.

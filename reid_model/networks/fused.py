@@ -1,24 +1,26 @@
-"""The fused ReID model: CLIP's ResNet with MSCSA between its stages, necks and classifiers.
+"""The fused ReID model: an encoder with MSCSA between its stages, necks and classifiers.
 
-Electronics 2025, 14(3), 525, on CLIP-ReID (Li et al. 2023). `FusedModel` is what is trained;
-`FusedEmbedder` is the part of it that turns crops into vectors.
+Electronics 2025, 14(3), 525, on CLIP-ReID (Li et al. 2023), whose encoder is CLIP's ResNet; the
+omni-scale network can stand in its place. `FusedModel` is what is trained; `FusedEmbedder` is the
+part of it that turns crops into vectors. Shapes are those of CLIP's RN50 at 256 x 128.
 """
 
 from dataclasses import dataclass
+from itertools import islice
 from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from reid_model.networks.clip_resnet import ClipResNet
+from reid_model.networks.encoder import Encoder
 from reid_model.networks.mscsa import MSCSA, Normalisation, Scale, Spatial
 
-#: Which features make the embedding: ``before`` the necks, as in the paper, or ``after`` them.
-Embedding = Literal["before", "after"]
+#: Which features make the embedding: f_img and f_proj ``before`` the necks, as in the paper, or
+#: ``after`` them; or f_proj alone, as it is: ``projected``.
+Embedding = Literal["before", "after", "projected"]
 
-#: Each stage's channels and its input's, in stem widths, and how much smaller it makes the map.
-_STAGES = ((4, 1, 1), (8, 4, 2), (16, 8, 2), (32, 16, 1))
+_STAGES = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +38,10 @@ class FusedOptions:
 
 @dataclass(frozen=True, slots=True)
 class Features:
-    """What the trunk sees in pictures; the shapes are those of RN50 at 256 x 128.
+    """What the trunk sees in pictures.
 
-    ``f_last (B, 1024)``: mean of ``y3``. ``f_img (B, 2048)``: mean of the last map.
-    ``f_proj (B, 1024)``: the attention pool's mean token, in CLIP's text space.
+    ``f_last (B, 1024)``: mean of ``y3``. ``f_img (B, 2048)``: the last map, pooled.
+    ``f_proj (B, 1024)``: what the encoder makes of it in the end; CLIP's is in its text space.
     ``y3 (B, 1024, 16, 8)``: the third stage's map, after its MSCSA.
     """
 
@@ -69,9 +71,7 @@ class Trunk(nn.Module):
     that, which takes away much of the light and of the camera. It is not in the paper.
     """
 
-    def __init__(
-        self, encoder: ClipResNet, mscsa: list[MSCSA], *, standardise: bool = False
-    ) -> None:
+    def __init__(self, encoder: Encoder, mscsa: list[MSCSA], *, standardise: bool = False) -> None:
         super().__init__()
         self.standardise = standardise
         self.encoder = encoder
@@ -87,12 +87,8 @@ class Trunk(nn.Module):
         y = self._aggregated(1, encoder.layer2(y), y)  # (B, 512, 32, 16)
         y3 = self._aggregated(2, encoder.layer3(y), y)  # (B, 1024, 16, 8)
         y4 = self._aggregated(3, encoder.layer4(y3), y3)  # (B, 2048, 16, 8)
-        return Features(
-            f_last=y3.mean(dim=(2, 3)),
-            f_img=y4.mean(dim=(2, 3)),
-            f_proj=encoder.attnpool.mean_token(y4),
-            y3=y3,
-        )
+        f_img, f_proj = encoder.finish(y4)  # (B, 2048), (B, 1024)
+        return Features(f_last=y3.mean(dim=(2, 3)), f_img=f_img, f_proj=f_proj, y3=y3)
 
     def _aggregated(self, stage: int, high: Tensor, low: Tensor) -> Tensor:
         """The stage's output ``high``, with its input ``low`` where it has an MSCSA."""
@@ -105,10 +101,11 @@ class Trunk(nn.Module):
 class FusedEmbedder(nn.Module):
     """From crops to unit vectors: the trunk, and the necks where they take part (else identities).
 
-    The names of its parameters are those in the `FusedModel` that it comes from.
+    Without ``neck_img`` f_img is left out. The names of its parameters are those in the
+    `FusedModel` that it comes from.
     """
 
-    def __init__(self, trunk: Trunk, neck_img: nn.Module, neck_proj: nn.Module) -> None:
+    def __init__(self, trunk: Trunk, neck_img: nn.Module | None, neck_proj: nn.Module) -> None:
         super().__init__()
         self.trunk = trunk
         self.neck_img = neck_img
@@ -123,8 +120,10 @@ class FusedEmbedder(nn.Module):
     def raw(self, x: Tensor) -> Tensor:
         """What `forward` makes a unit vector of: ``(B, 3072)``."""
         features = self.trunk(x)
-        parts = [self.neck_img(features.f_img), self.neck_proj(features.f_proj)]
-        return torch.cat(parts, dim=1)
+        projected: Tensor = self.neck_proj(features.f_proj)
+        if self.neck_img is None:
+            return projected
+        return torch.cat([self.neck_img(features.f_img), projected], dim=1)
 
 
 class FusedModel(nn.Module):
@@ -138,7 +137,7 @@ class FusedModel(nn.Module):
 
     def __init__(
         self,
-        encoder: ClipResNet,
+        encoder: Encoder,
         classes: int,
         *,
         mscsa_modules: int = 3,
@@ -153,9 +152,8 @@ class FusedModel(nn.Module):
             classes, mscsa_modules, normalisation, spatial, scale, embedding, standardise
         )
         _check(self.options)
-        mscsa = _mscsa(encoder.width, self.options)
-        self.trunk = Trunk(encoder, mscsa, standardise=standardise)
-        image_width, projected_width = 32 * encoder.width, encoder.output_dim
+        self.trunk = Trunk(encoder, _mscsa(encoder, self.options), standardise=standardise)
+        image_width, projected_width = encoder.channels[-1], encoder.output_dim
         self.neck_img = _neck(image_width)
         self.neck_proj = _neck(projected_width)
         self.classifier_img = _classifier(image_width, classes)
@@ -188,26 +186,29 @@ class FusedModel(nn.Module):
 
     def deploy(self) -> FusedEmbedder:
         """The embedding part, without classifiers. It shares its weights with this model."""
-        necks: tuple[nn.Module, nn.Module] = (self.neck_img, self.neck_proj)
-        if self.options.embedding == "before":
-            necks = (nn.Identity(), nn.Identity())
-        embedder = FusedEmbedder(self.trunk, *necks)
+        neck_img, neck_proj = {
+            "before": (nn.Identity(), nn.Identity()),
+            "after": (self.neck_img, self.neck_proj),
+            "projected": (None, nn.Identity()),
+        }[self.options.embedding]
+        embedder = FusedEmbedder(self.trunk, neck_img, neck_proj)
         # Not .train(), which would change the modes of the shared parts.
         embedder.training = self.training
         return embedder
 
 
-def _mscsa(width: int, options: FusedOptions) -> list[MSCSA]:
+def _mscsa(encoder: Encoder, options: FusedOptions) -> list[MSCSA]:
+    shapes = zip(encoder.channels[1:], encoder.channels, encoder.strides, strict=False)
     return [
         MSCSA(
-            high * width,
-            low * width,
+            high,
+            low,
             stride,
             normalisation=options.normalisation,
             spatial=options.spatial,
             scale=options.scale,
         )
-        for high, low, stride in _STAGES[: options.mscsa_modules]
+        for high, low, stride in islice(shapes, options.mscsa_modules)
     ]
 
 
@@ -225,9 +226,10 @@ def _classifier(width: int, classes: int) -> nn.Linear:
 
 
 def _check(options: FusedOptions) -> None:
-    if not 0 <= options.mscsa_modules <= len(_STAGES):
-        raise ValueError(f"mscsa_modules must be 0 to {len(_STAGES)}, got {options.mscsa_modules}")
+    if not 0 <= options.mscsa_modules <= _STAGES:
+        raise ValueError(f"mscsa_modules must be 0 to {_STAGES}, got {options.mscsa_modules}")
     if options.classes < 1:
         raise ValueError(f"classes must be at least 1, got {options.classes}")
     if options.embedding not in get_args(Embedding):
-        raise ValueError(f"embedding must be before or after, got {options.embedding!r}")
+        known = ", ".join(get_args(Embedding))
+        raise ValueError(f"embedding must be one of {known}, got {options.embedding!r}")

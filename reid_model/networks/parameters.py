@@ -8,6 +8,7 @@ from reid_model.networks.clip_resnet import AttentionPool, ClipResNet
 from reid_model.networks.clip_text import ClipText
 from reid_model.networks.clip_vit import ClipViT
 from reid_model.networks.mscsa import MSCSA
+from reid_model.networks.omni_scale import OmniScale
 from reid_model.networks.prompts import PromptLearner
 from reid_model.networks.text_guidance import TextGuidance
 
@@ -17,6 +18,7 @@ _OTHER = "other"
 _PARTS: dict[type[nn.Module], str] = {
     ClipResNet: "image encoder",
     ClipViT: "image encoder",
+    OmniScale: "image encoder",
     AttentionPool: "attention pool",
     MSCSA: "MSCSA",
     nn.BatchNorm1d: "necks",

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from torch import nn
 
-from reid_model.networks.clip_resnet import ClipResNet
 from reid_model.networks.clip_text import ClipText
+from reid_model.networks.encoder import Encoder, new_encoder
 from reid_model.networks.fused import FusedModel
 from reid_model.networks.prompts import PromptLearner
 from reid_model.networks.text_guidance import TextGuidance
@@ -33,12 +33,14 @@ class Parts(nn.Module):
         self.to_teachers = nn.ModuleList(to_teachers)
 
 
-def build_encoder(recipe: ModelRecipe) -> ClipResNet:
+def build_encoder(recipe: ModelRecipe) -> Encoder:
     """The recipe's image encoder, with random weights. Raises ValueError for a bad size."""
-    return ClipResNet(recipe.width, recipe.layers, recipe.output_dim, recipe.image_size)
+    return new_encoder(
+        recipe.encoder, recipe.width, recipe.layers, recipe.output_dim, recipe.image_size
+    )
 
 
-def new_model(recipe: ModelRecipe, classes: int, encoder: ClipResNet) -> FusedModel:
+def new_model(recipe: ModelRecipe, classes: int, encoder: Encoder) -> FusedModel:
     """The recipe's model around ``encoder``. Raises ValueError when the two do not fit."""
     _check_encoder(recipe, encoder)
     return FusedModel(
@@ -56,7 +58,7 @@ def new_model(recipe: ModelRecipe, classes: int, encoder: ClipResNet) -> FusedMo
 def build_parts(
     recipe: ModelRecipe,
     classes: int,
-    encoder: ClipResNet,
+    encoder: Encoder,
     text_encoder: ClipText | None,
     teachers: Sequence[int] = (),
 ) -> Parts:
@@ -70,20 +72,20 @@ def build_parts(
     if recipe.texts:
         text_encoder = _checked(text_encoder, encoder)
         prompts = PromptLearner(text_encoder.token_embedding.weight, classes)
-    dimension = 32 * encoder.width + encoder.output_dim
+    dimension = encoder.channels[-1] + encoder.output_dim
     return Parts(
         model,
-        _guidance(recipe) if recipe.text_guidance else None,
+        _guidance(recipe, encoder) if recipe.text_guidance else None,
         prompts,
         [nn.Linear(dimension, theirs) for theirs in teachers],
     )
 
 
-def _guidance(recipe: ModelRecipe) -> TextGuidance:
-    return TextGuidance(recipe.output_dim, 16 * recipe.width, residual=recipe.residual)
+def _guidance(recipe: ModelRecipe, encoder: Encoder) -> TextGuidance:
+    return TextGuidance(recipe.output_dim, encoder.channels[3], residual=recipe.residual)
 
 
-def _check_encoder(recipe: ModelRecipe, encoder: ClipResNet) -> None:
+def _check_encoder(recipe: ModelRecipe, encoder: Encoder) -> None:
     has = (encoder.width, encoder.output_dim, tuple(encoder.image_size))
     wanted = (recipe.width, recipe.output_dim, recipe.image_size)
     if has != wanted:
@@ -92,7 +94,7 @@ def _check_encoder(recipe: ModelRecipe, encoder: ClipResNet) -> None:
         )
 
 
-def _checked(text_encoder: ClipText | None, encoder: ClipResNet) -> ClipText:
+def _checked(text_encoder: ClipText | None, encoder: Encoder) -> ClipText:
     if text_encoder is None:
         raise ValueError(
             "the recipe learns texts, which needs a text encoder: give CLIP weights, "

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
+from reid_model.networks.encoder import EncoderName
 from reid_model.networks.fused import Embedding
 from reid_model.networks.mscsa import Normalisation, Scale, Spatial
 from reid_model.networks.text_guidance import Residual
@@ -24,13 +25,14 @@ Fall = Literal["steps", "cosine"]
 
 @dataclass(frozen=True, slots=True)
 class ModelRecipe:
-    """The image encoder's size and the parts around it.
+    """The image encoder, its size and the parts around it.
 
     ``image_size`` is height and width in pixels. ``texts`` False is the baseline: no prompts, no
     first stage and no comparison with texts. ``text_guidance`` adapts the texts to each picture.
     ``standardise`` takes each picture's own mean and deviation out of it first.
     """
 
+    encoder: EncoderName = "clip-resnet"
     width: int = 64
     layers: tuple[int, int, int, int] = (3, 4, 6, 3)
     output_dim: int = 1024
@@ -47,6 +49,7 @@ class ModelRecipe:
 
     def __post_init__(self) -> None:
         _at_least(1, output_dim=self.output_dim, layers=min(self.layers))
+        _one_of(get_args(EncoderName), encoder=self.encoder)
         if self.text_guidance and not self.texts:
             raise ValueError("text_guidance needs texts: set texts to true, or both to false")
 

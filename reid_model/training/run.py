@@ -12,8 +12,8 @@ from torch import Tensor
 
 from reid_model.data.reid_set import ReidSet, class_labels
 from reid_model.embedder import Embedder
-from reid_model.networks.clip_resnet import ClipResNet
 from reid_model.networks.clip_text import ClipText
+from reid_model.networks.encoder import Encoder
 from reid_model.networks.parameters import count_parameters
 from reid_model.training.checkpoint import load_checkpoint
 from reid_model.training.epochs import ANSWERS, batches_of, steps_of
@@ -40,7 +40,7 @@ def train(
     out: Path,
     *,
     device: str = "cpu",
-    encoder: ClipResNet | None = None,
+    encoder: Encoder | None = None,
     text_encoder: ClipText | None = None,
     start: dict[str, Tensor] | None = None,
     teachers: Sequence[Tensor | Embedder] = (),
@@ -95,7 +95,7 @@ def train(
 
 
 def _state(
-    job: Job, encoder: ClipResNet | None, start: dict[str, Tensor] | None, resume: bool
+    job: Job, encoder: Encoder | None, start: dict[str, Tensor] | None, resume: bool
 ) -> TrainingState:
     job.out.mkdir(parents=True, exist_ok=True)
     if job.text_encoder is not None:

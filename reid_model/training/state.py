@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from reid_model.data.reid_set import ReidSet
-from reid_model.networks.clip_resnet import ClipResNet
 from reid_model.networks.clip_text import ClipText
+from reid_model.networks.encoder import Encoder
 from reid_model.training.build import Parts, build_encoder, build_parts
 from reid_model.training.checkpoint import load_checkpoint, save_checkpoint
 from reid_model.training.optimiser import Descent, new_scaler, stage_optimiser
@@ -106,7 +106,7 @@ class TrainingState:
 
 
 def begin(
-    job: Job, encoder: ClipResNet | None, start: dict[str, Tensor] | None = None
+    job: Job, encoder: Encoder | None, start: dict[str, Tensor] | None = None
 ) -> TrainingState:
     """The state before the first step. Raises ValueError for parts that do not fit."""
     model = job.recipe.model
@@ -153,7 +153,7 @@ def save(job: Job, state: TrainingState) -> None:
 _PLAIN = ("stage", "texts", "epoch", "step", "steps", "sums", "history")
 
 
-def resumed(job: Job, encoder: ClipResNet | None) -> TrainingState | None:
+def resumed(job: Job, encoder: Encoder | None) -> TrainingState | None:
     """The state of the last checkpoint, or None where there is none.
 
     Raises ValueError when it is damaged, or is of another recipe or other pictures.

@@ -168,7 +168,7 @@ def start_of(path: Path, recipe: ModelRecipe) -> dict[str, Tensor]:
             f"{path} knows standardised pictures only: set model.standardise to true in the recipe"
         )
     old, new = (grid_of(one.image_size, 16, 16) for one in (theirs, recipe))
-    if old != new:
+    if old != new and _POSITIONS in state:
         state[_POSITIONS] = stretched(state[_POSITIONS], old, new)
     return state
 

@@ -27,7 +27,11 @@ from reid_model.embedder import Embedder
 from reid_model.evaluation import evaluate
 
 BATCH = 8
-REFERENCES = ("person-reidentification-retail-0286.FP16.xml", "osnet_x0_25_msmt17.onnx")
+REFERENCES = (
+    "person-reidentification-retail-0277.FP16.xml",
+    "person-reidentification-retail-0286.FP16.xml",
+    "osnet_x0_25_msmt17.onnx",
+)
 COLUMNS = ("market1501_r1", "market1501_map", "cuhk03_r1", "cuhk03_map", "dimension", "ms_a_crop")
 
 

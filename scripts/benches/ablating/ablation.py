@@ -16,8 +16,8 @@ from typing import Any, Literal
 from pipeline.reid.training import encoders_of, starting_weights
 from reid_model.data.captions import Caption
 from reid_model.data.reid_set import ReidSet, class_labels
-from reid_model.networks.clip_resnet import ClipResNet
 from reid_model.networks.clip_text import ClipText
+from reid_model.networks.encoder import Encoder
 from reid_model.training.captions import TextRecipe, caption_features, learn_and_measure
 from reid_model.training.model_files import load_model, load_text, save_text, write_json
 from reid_model.training.recipe import Recipe
@@ -162,7 +162,7 @@ def _train(
     folder: Path,
     recipe: Recipe,
     *,
-    encoder: ClipResNet | None = None,
+    encoder: Encoder | None = None,
     text: ClipText | None = None,
     start: Path | None = None,
 ) -> None:

@@ -28,7 +28,7 @@ def test_list_names_every_entry_and_whether_it_is_here(fusetrack: Command, cache
     rows = [line.split("│")[1:-1] for line in outcome.out.splitlines() if line.startswith("│")]
     here = {row[0].strip(): row[2].strip() for row in rows if row[0].strip()}
     assert outcome.code == 0
-    expected = {"yolo26n": "wrong hash", "fused-compact": "yes"}
+    expected = {"yolo26n": "wrong hash", "fused-compact": "yes", "omni-scale-open": "yes"}
     assert here == {name: "missing" for name in load_manifest()} | expected
 
 

@@ -26,7 +26,7 @@ def test_weights_that_are_missing_or_damaged_say_how_to_get_them(cache: Path) ->
     assert found["weights yolo26n"] == Check(
         "weights yolo26n", False, True, "wrong hash: run `fusetrack weights pull yolo26n`"
     )
-    assert found["weights fused-compact"].detail.endswith("fused-compact.safetensors")
+    assert found["weights omni-scale-open"].detail.endswith("omni-scale-open.safetensors")
 
 
 def test_weights_that_are_here_say_where(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -273,7 +273,7 @@ def test_widths_follow_the_encoder(width: int) -> None:
     [
         ({"mscsa_modules": 5}, "mscsa_modules must be 0 to 4, got 5"),
         ({"mscsa_modules": -1}, "mscsa_modules must be 0 to 4, got -1"),
-        ({"embedding": "both"}, "embedding must be before or after, got 'both'"),
+        ({"embedding": "both"}, "embedding must be one of before, after, projected, got 'both'"),
         ({"normalisation": "x"}, "normalisation must be one of"),
     ],
 )
