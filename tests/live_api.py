@@ -63,7 +63,7 @@ class LiveApi:
         self._thread = threading.Thread(target=self._server.run, args=[[self._socket]])
         self._thread.start()
         self.place = "{}:{}".format(*self._socket.getsockname())
-        self.http = httpx.Client(base_url=f"http://{self.place}", timeout=20)
+        self.http = httpx.Client(base_url=f"http://{self.place}", timeout=600)
 
     def hear(self, stream: str, *messages: Message) -> None:
         """Messages are sent, and the API reads what there is."""
@@ -73,7 +73,7 @@ class LiveApi:
     def events(self, query: str = "", **headers: str) -> ClientConnection:
         """A listener to the events."""
         address = f"ws://{self.place}/events{query}"
-        return connect(address, additional_headers=headers, open_timeout=20)
+        return connect(address, additional_headers=headers, open_timeout=600)
 
     def close(self) -> None:
         """End it, as its process would."""

@@ -28,6 +28,6 @@ signal.raise_signal(signal.SIGINT)
 
 def test_a_signal_is_handled_after_the_networks_are_gone() -> None:
     done = subprocess.run(
-        [sys.executable, "-c", SCRIPT], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", SCRIPT], capture_output=True, text=True, timeout=600, check=False
     )
     assert (done.returncode, done.stdout) == (0, "handled\n"), done.stderr

@@ -54,7 +54,7 @@ def test_an_id_is_a_position_of_this_log_only() -> None:
 
 def receive(listener: ClientConnection) -> dict[str, object]:
     """The next event."""
-    return dict(json.loads(listener.recv(timeout=20)))
+    return dict(json.loads(listener.recv(timeout=600)))
 
 
 @pytest.fixture
@@ -131,4 +131,4 @@ def test_a_listener_hears_the_end_of_the_process(open_api: Callable[..., LiveApi
         assert listener.ping().wait(20)
         api.close()
         with pytest.raises(ConnectionClosed):
-            listener.recv(timeout=20)
+            listener.recv(timeout=600)

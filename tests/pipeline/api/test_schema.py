@@ -67,7 +67,7 @@ def ask_much(operation: APIOperation, shown: dict[str, str]) -> None:
         suppress_health_check=list(hypothesis.HealthCheck),
     )
     def ask(case: schemathesis.Case) -> None:
-        case.call_and_validate(headers=shown, timeout=20)
+        case.call_and_validate(headers=shown, timeout=600)
 
     ask()
 

@@ -63,7 +63,7 @@ def test_a_server_that_hangs_is_ended_all_the_same(
     with EmbeddedServer(tmp_path / "redis") as embedded:
         process = process_of(embedded.url)
         process.send_signal(signal.SIGSTOP)
-    process.wait(timeout=5)
+    process.wait(timeout=600)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -86,7 +86,7 @@ def test_the_server_dies_with_a_parent_that_is_killed(tmp_path: Path) -> None:
         url = parent.stdout.readline().strip()
         process = process_of(url)
         parent.kill()
-    process.wait(timeout=5)
+    process.wait(timeout=600)
     with pytest.raises(UserError, match="cannot use Redis"):
         Bus(url, "site")
 
@@ -168,7 +168,7 @@ def kill(url: str) -> None:
     """End the server with SIGKILL, and see it dead."""
     process = process_of(url)
     process.kill()
-    process.wait(timeout=5)
+    process.wait(timeout=600)
 
 
 def test_a_killed_server_comes_back_and_has_lost_nothing_it_answered(tmp_path: Path) -> None:

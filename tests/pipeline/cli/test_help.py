@@ -47,7 +47,7 @@ def helped() -> dict[str, object]:
         [sys.executable, "-c", script, json.dumps(COMMANDS)],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=600,
         check=True,
     )
     assert ended.stderr == ""

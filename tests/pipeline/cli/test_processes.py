@@ -17,7 +17,7 @@ from pipeline.run_directory.reader import RunDirectory
 
 LONG = 200_000
 QUICK_SEGMENTS = "recording: {segment_s: 0.1}\nsite: test\n"
-ENDS_WITHIN_S = 100
+ENDS_WITHIN_S = 600.0
 
 # Refuses and notes every attempt to reach anything but a local socket.
 NO_CALLS_OUT = """

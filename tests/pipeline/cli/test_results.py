@@ -33,7 +33,7 @@ def fusetrack_process(*arguments: object, stdout: int) -> subprocess.CompletedPr
         stdout=stdout,
         stderr=subprocess.PIPE,
         text=True,
-        timeout=60,
+        timeout=600,
         check=False,
     )
 

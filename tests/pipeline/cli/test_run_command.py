@@ -183,7 +183,7 @@ def test_a_fault_of_ours_shows_where_and_ends_with_1(walk: Path, tmp_path: Path)
         [sys.executable, "-c", script, "run", str(walk), "--out", str(tmp_path / "run")],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=600,
         check=False,
     )
     assert ended.returncode == 1

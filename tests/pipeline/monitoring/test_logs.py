@@ -76,7 +76,7 @@ logs.begin = lambda: None
 main.main()
 """
     ended = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=600, check=False
     )
     first, *rest = ended.stderr.splitlines()
     assert first == "fusetrack: as text"

@@ -52,7 +52,7 @@ class Asked:
         self._address = address
 
     def page(self, path: str) -> str:
-        with urllib.request.urlopen(f"http://{self._address}{path}", timeout=10) as answer:
+        with urllib.request.urlopen(f"http://{self._address}{path}", timeout=600) as answer:
             return str(answer.read().decode())
 
     def samples(self) -> Samples:

@@ -18,7 +18,7 @@ def get(address: str, path: str, method: str = "GET") -> tuple[int, str, str]:
     """Status, type and text of a page."""
     request = urllib.request.Request(f"http://{address}{path}", method=method)
     try:
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=600) as answer:
             return answer.status, answer.headers["Content-Type"], answer.read().decode()
     except urllib.error.HTTPError as error:
         with error:

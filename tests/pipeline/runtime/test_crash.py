@@ -26,7 +26,7 @@ from pipeline.run_directory.reader import RunDirectory
 from pipeline.runtime import workers
 
 ROOT = Path(workers.__file__).parents[2]
-ENDS_WITHIN_S = 100
+ENDS_WITHIN_S = 600.0
 CAMERAS = {name: {"source": "none.mp4"} for name in ("gate", "yard")}
 
 

@@ -102,7 +102,7 @@ def at_work(redis_url: str, site: str, run: Path) -> Iterator[None]:
 
 def wait_for(look: Callable[[], bool]) -> None:
     pause = threading.Event()
-    for _ in range(600):
+    for _ in range(12_000):
         if look():
             return
         pause.wait(0.05)

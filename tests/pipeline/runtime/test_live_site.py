@@ -34,7 +34,7 @@ from rtsp_cameras import Cameras, clip_mount, h264_clip, why_no_server
 from trackers.detections import Detections
 
 PICTURE = scene({BOX: RED})
-_PATIENCE_S = 15.0
+_PATIENCE_S = 600.0
 
 
 class Known(Life):

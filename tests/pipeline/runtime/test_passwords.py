@@ -23,7 +23,7 @@ from pipeline.errors import UserError
 from pipeline.weights import weights_path
 from web_camera import web_camera
 
-ENDS_WITHIN_S = 100
+ENDS_WITHIN_S = 600.0
 #: Some as they stand in an address. `s3cr3t` is in each of them and in nothing else.
 CAMERA, WRONG, OFF = "s3cr3t-camera", "s3cr3t%40wrong", "s3cr3t-off"
 TOKEN, REDIS = "s3cr3t-token", "s3cr3t%2Fredis"
@@ -47,7 +47,7 @@ class Site:
     def get(self, path: str) -> str:
         """A page, also one that says that something is wrong; empty while nobody answers."""
         try:
-            with urllib.request.urlopen(f"http://{self.address}{path}", timeout=10) as answer:
+            with urllib.request.urlopen(f"http://{self.address}{path}", timeout=600) as answer:
                 text = str(answer.read().decode())
         except urllib.error.HTTPError as error:
             with error:

@@ -29,7 +29,7 @@ from videos import make_video, read_index
 pytestmark = pytest.mark.skipif(bool(why_no_server()), reason=why_no_server())
 full_server = pytest.mark.skipif(bool(why_no_gstreamer()), reason=why_no_gstreamer())
 
-_PATIENCE_S = 10.0
+_PATIENCE_S = 600.0
 
 
 @pytest.fixture(scope="module")
