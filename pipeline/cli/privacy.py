@@ -26,7 +26,7 @@ def forget(
         bool, typer.Option("--expired", help="Remove what is older than retention allows.")
     ] = False,
     config: Annotated[
-        Path | None, typer.Option(help="SiteAddress configuration (YAML): retention and Redis.")
+        Path | None, typer.Option(help="Site configuration (YAML): retention and Redis.")
     ] = None,
     redis: Annotated[
         str | None,
