@@ -65,10 +65,10 @@ def serve(
             "`openssl rand -hex 24`, or listen on 127.0.0.1"
         )
     url, name = followed(config, out)
-    patience = Retry(stop.input, time.monotonic)
+    retry = Retry(stop.input, time.monotonic)
     with (
         listening(host, port) as listener,
-        patience.insist(partial(Bus, url, name)) as bus,
+        retry.call(partial(Bus, url, name)) as bus,
     ):
         archive = None if out is None else Archive(out)
         site = LiveSite(config, archive, time.monotonic, time.time)

@@ -203,7 +203,7 @@ class Follower:
         run = self._bus.run() or self._site.run
         if not self._after or run != self._site.run:
             self._begin(run)
-        for delivery in follow.read_along(self._bus, self._after, _BLOCK_S):
+        for delivery in follow.read_without_group(self._bus, self._after, _BLOCK_S):
             if self._site.hear(delivery):
                 self._site.events.add({"type": "missed"})
                 _log.warning(

@@ -70,9 +70,9 @@ class Viewer:
     def _look(self) -> Picture | None:
         now = self._clock()
         if self._asked_at is None or now - self._asked_at >= _ASK_EVERY_S:
-            pictures.want(self._bus, self._camera_id, self._kind)
+            pictures.request(self._bus, self._camera_id, self._kind)
             self._asked_at = now
-        return pictures.shown(self._bus, self._camera_id, self._kind, self._known)
+        return pictures.latest(self._bus, self._camera_id, self._kind, self._known)
 
 
 def _part(picture: Picture) -> bytes:

@@ -29,7 +29,7 @@ from pipeline.bus.messages import (
     tracklet_of,
     view_of_message,
 )
-from pipeline.bus.order import InOrder, advance
+from pipeline.bus.order import Resequencer, advance
 from pipeline.bus.streams import Bus
 from pipeline.monitoring.watch import Watch
 from pipeline.recorder.forgotten import Forgotten
@@ -75,7 +75,7 @@ class AssociatorService:
         self._attendees = Attendees(camera_ids, silence or Silence([], math.inf, lambda: 0.0))
         self._meta = checkpoint.Meta(self._attendees.known())
         self._forgotten = Forgotten([])
-        self._order = InOrder({})
+        self._resequencer = Resequencer({})
         self._on_decision = on_decision
         self._term = term
         self._watch = watch or Watch()
@@ -102,7 +102,7 @@ class AssociatorService:
                 stop.wait(_POLL_S)
 
     def _take(self, deliveries: list[Delivery]) -> None:
-        ready, repeated = self._order.take(deliveries)
+        ready, repeated = self._resequencer.accept(deliveries)
         self._repeated += repeated
         for delivery in map(self._checked, ready):
             held = _Held(self._attendees.hear(delivery), delivery)
@@ -169,7 +169,7 @@ class AssociatorService:
 
     def _forget_who_is_asked_for(self) -> None:
         """Drop people who are to be forgotten, up to the last moment that any camera told of."""
-        for global_id in forgetting.asked(self._bus):
+        for global_id in forgetting.requested(self._bus):
             at = self._attendees.last_told(default=0.0)
             gone = self._association.remove(global_id)
             tracks = [key for key in gone if key[0] != GROUND]
@@ -182,7 +182,7 @@ class AssociatorService:
                 [],
                 output=[ForgetMessage(global_id, at, tracks)],
                 forgotten=gone,
-                taken_up=[global_id],
+                forgotten_ids=[global_id],
             )
 
     def _commit(
@@ -193,7 +193,7 @@ class AssociatorService:
         *,
         output: Iterable[Message] = (),
         forgotten: Iterable[TrackletKey] = (),
-        taken_up: Sequence[int] = (),
+        forgotten_ids: Sequence[int] = (),
     ) -> None:
         said = [*(_identity(decision, at) for decision in decisions), *output]
         done = [*done, *(held.delivery for held in self._aside if held.at <= at)]
@@ -211,12 +211,12 @@ class AssociatorService:
             ],
             state=self._state(changed, at),
             forget=[checkpoint.field_of(key) for key in forgotten],
-            taken_up=taken_up,
+            forgotten_ids=forgotten_ids,
             term=self._term,
         )
         self._aside = [held for held in self._aside if held.at > at]
         self._repeated = []
-        self._watch.decided(at, tracklets, decisions)
+        self._watch.count_decisions(at, tracklets, decisions)
         for decision in decisions:
             self._on_decision(*decision.key, decision.global_id)
 
@@ -234,7 +234,7 @@ class AssociatorService:
         # Who takes part is what was decided with, whatever the configuration says now.
         self._attendees.restore(meta.attendees)
         self._forgotten = Forgotten(meta.forgotten)
-        self._order = InOrder(meta.taken)
+        self._resequencer = Resequencer(meta.taken)
         for camera_id, view in meta.views.items():
             self._association.see_ground(camera_id, view_of_message(view))
         checkpoint.restore(self._association, fields)

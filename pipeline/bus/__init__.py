@@ -1,1 +1,1 @@
-"""Redis Streams between node, associator and recorder; the one home of the redis library."""
+"""Redis Streams between node, associator and recorder; only this package imports redis."""

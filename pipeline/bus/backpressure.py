@@ -1,4 +1,4 @@
-"""Keeping the streams short: what everybody has read goes, and producers wait for slow readers."""
+"""Keeps the streams short: trims what all groups acknowledged; producers wait for slow readers."""
 
 import threading
 from collections.abc import Callable
@@ -8,9 +8,9 @@ from pipeline.bus.connection import translated
 from pipeline.bus.keys import GROUPS, stream_key
 from pipeline.bus.streams import Bus
 
-# A stream longer than this makes its producer wait until the readers have caught up.
+# A producer waits while a stream is longer than this and its readers lag behind.
 _MAX_LENGTH = 20_000
-# The last of the memory is for the readers: they need a little to make room.
+# The rest is reserved for the readers: acknowledging and trimming need memory too.
 _MEMORY_FOR_PRODUCERS = 0.9
 _FULL_POLL_S = 0.05
 
@@ -18,8 +18,8 @@ _FULL_POLL_S = 0.05
 @translated
 def trim(bus: Bus) -> None:
     """Drop the entries that every group of a stream has acknowledged."""
-    # First what was delivered, then what of it is open: the other way round, what is delivered in
-    # between would look acknowledged. No MULTI, which a full Redis refuses.
+    # Delivered entries are read before pending ones: in the other order, an entry delivered in
+    # between would look acknowledged. No MULTI, because a full Redis refuses it.
     pipe = bus.client.pipeline(transaction=False)
     for stream, groups in GROUPS.items():
         pipe.xinfo_groups(stream_key(bus.site, stream))
@@ -36,7 +36,7 @@ def trim(bus: Bus) -> None:
 
 @translated
 def pending(bus: Bus) -> dict[tuple[str, str], int]:
-    """What was delivered and not acknowledged, by stream and group."""
+    """Number of entries delivered but not acknowledged, by stream and group."""
     found: dict[tuple[str, str], int] = {}
     for stream, groups in GROUPS.items():
         infos: Any = bus.client.xinfo_groups(stream_key(bus.site, stream))
@@ -45,20 +45,20 @@ def pending(bus: Bus) -> dict[tuple[str, str], int]:
     return found
 
 
-def wait_for_room(
+def wait_for_capacity(
     bus: Bus, stop: threading.Event, on_wait: Callable[[], None] = lambda: None
 ) -> None:
-    """Wait while the readers are far behind or the memory is short, unless ``stop`` is set.
+    """Wait while the readers are far behind or memory is short, unless ``stop`` is set.
 
-    ``on_wait`` is called whenever there was no room.
+    ``on_wait`` is called after each wait.
     """
-    while not has_room(bus) and not stop.wait(_FULL_POLL_S):
+    while not has_capacity(bus) and not stop.wait(_FULL_POLL_S):
         on_wait()
 
 
 @translated
-def has_room(bus: Bus) -> bool:
-    """Whether a producer may go on; makes room where it can."""
+def has_capacity(bus: Bus) -> bool:
+    """Whether a producer may publish; trims the streams first if necessary."""
     if any(int(bus.client.xlen(stream_key(bus.site, stream))) > _MAX_LENGTH for stream in GROUPS):
         trim(bus)
         if any(_is_far_behind(bus, stream_key(bus.site, stream)) for stream in GROUPS):
@@ -71,16 +71,16 @@ def has_room(bus: Bus) -> bool:
 
 
 def _is_far_behind(bus: Bus, key: str) -> bool:
-    """Whether a stream is full and a reader has not even seen all of it.
+    """Whether a stream is full and some reader has not yet received all of it.
 
-    What a reader has seen and holds back, until it knows more, must not stop the producer: that
-    may be who knows more.
+    Entries that a reader has received but holds back, waiting for further messages, must not block
+    the producer: it may be the one to send those messages.
     """
     info: Any = bus.client.xinfo_stream(key)
     groups: Any = bus.client.xinfo_groups(key)
     last = info["last-generated-id"]
-    unseen = any(group["last-delivered-id"] != last for group in groups)
-    return info["length"] > _MAX_LENGTH and unseen
+    undelivered = any(group["last-delivered-id"] != last for group in groups)
+    return info["length"] > _MAX_LENGTH and undelivered
 
 
 def _unacknowledged_from(group: Any, pending: Any) -> tuple[int, int]:

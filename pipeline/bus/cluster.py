@@ -1,7 +1,7 @@
-"""A site in a Redis Cluster: connections to the master of its slot, whoever that is by now.
+"""A site in a Redis Cluster: connections to the current master of its slot.
 
-All keys of a site are in one slot, so plain connections to one master serve it: transactions and
-blocking reads are what they are everywhere.
+All keys of a site are in one slot, so plain connections to one master suffice, and transactions
+and blocking reads work as on a single server.
 """
 
 from typing import Any
@@ -15,8 +15,11 @@ from redis.exceptions import AskError, ClusterDownError, TryAgainError
 HostPort = tuple[str, int]
 
 
-def follow(pool: ConnectionPool, key: str) -> redis.Redis:
-    """A client of the master that holds ``key``; ``pool`` connects to any node of the cluster."""
+def connect_to_master(pool: ConnectionPool, key: str) -> redis.Redis:
+    """A client of the master that holds ``key``; ``pool`` connects to any node of the cluster.
+
+    It follows the slot when another node becomes its master.
+    """
     secure = issubclass(pool.connection_class, SSLConnection)
     settings = dict(pool.connection_kwargs)
     master = _Master(SSLConnection if secure else Connection, settings, key_slot(key.encode()))
@@ -25,7 +28,7 @@ def follow(pool: ConnectionPool, key: str) -> redis.Redis:
 
 
 class _Master:
-    """Finds the master of a slot, asking any node that is known and answers."""
+    """Finds the master of a slot by asking the known nodes in turn."""
 
     def __init__(self, kind: type[Connection], settings: dict[str, Any], slot: int) -> None:
         self._kind = kind
@@ -35,25 +38,25 @@ class _Master:
         self._nodes: list[HostPort] = [first]
 
     def find(self) -> HostPort:
-        """Where it is now. Raises a ConnectionError or a TimeoutError when nobody answers."""
+        """The address of the master. Raises ConnectionError or TimeoutError if no node answers."""
         failure: redis.RedisError | None = None
         for node in list(self._nodes):
             try:
-                return self._as_told_by(node)
+                return self._master_from(node)
             except (redis.ConnectionError, redis.TimeoutError) as error:
                 failure = error
         assert failure is not None
         raise failure
 
-    def _as_told_by(self, asked: HostPort) -> HostPort:
+    def _master_from(self, asked: HostPort) -> HostPort:
         holders: list[HostPort] = []
         others: list[HostPort] = []
         for first, last, *nodes in self._slots(asked):
-            # A node that does not know its own name is where it was asked.
-            places = [((host or b"").decode() or asked[0], int(port)) for host, port, *_ in nodes]
-            (holders if first <= self._slot <= last else others).extend(places)
+            # A node that does not know its own address leaves the host empty.
+            found = [((host or b"").decode() or asked[0], int(port)) for host, port, *_ in nodes]
+            (holders if first <= self._slot <= last else others).extend(found)
         if not holders:
-            raise ClusterDownError("nobody holds the slot of this site")
+            raise ClusterDownError("no node holds the slot of this site")
         self._nodes = list(dict.fromkeys([*holders, *others, *self._nodes]))
         return holders[0]
 
@@ -69,7 +72,7 @@ class _Master:
 
 
 class _ConnectionToMaster(Connection):
-    """Looks for the master whenever it connects, and leaves one that is it no more."""
+    """Looks up the master on every connect and disconnects from a node that is not it any more."""
 
     def __init__(self, *, master: _Master, **settings: Any) -> None:
         self._master = master
@@ -85,7 +88,7 @@ class _ConnectionToMaster(Connection):
             return super().read_response(*args, **kwargs)
         except (AskError, TryAgainError, ClusterDownError) as error:
             self.disconnect()  # type: ignore[no-untyped-call]
-            # Nothing was done, and the same is possible as soon as there is a master again.
+            # Nothing was executed, so the command can be retried once there is a master again.
             raise redis.ConnectionError(f"the cluster is changing: {error}") from error
 
 

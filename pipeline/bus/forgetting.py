@@ -1,7 +1,7 @@
-"""Asking a live site to forget somebody, and hearing what its recorder removed.
+"""Requests to a live site to forget a person, and the recorder's confirmations.
 
-Who asks adds the number to a set. The associator takes it out in the same transaction in which it
-drops what it knows and tells the recorder, which answers once all is removed.
+A request adds the global id to a set. The associator removes it from the set in the transaction
+that drops its own data and notifies the recorder, which confirms once everything is removed.
 """
 
 from typing import Any
@@ -10,49 +10,49 @@ import redis
 
 from pipeline.bus import entries
 from pipeline.bus.connection import translated
-from pipeline.bus.keys import dead_letter_key, forget_key, forgot_key
+from pipeline.bus.keys import dead_letter_key, forget_key, forgotten_key
 from pipeline.bus.messages import TrackletMessage
 from pipeline.bus.streams import Bus
 from trackers.tracklet import TrackletKey
 
-# Long enough for who asked, short enough to leave nothing behind.
-_ANSWER_S = 600
+# Long enough for the requester to read it, short enough to leave no trace.
+_CONFIRMATION_S = 600
 
 
 @translated
-def ask(bus: Bus, global_id: int) -> None:
-    """Ask for ``global_id`` to be forgotten; an answer from before does not count."""
+def request(bus: Bus, global_id: int) -> None:
+    """Request that ``global_id`` be forgotten; an earlier confirmation is deleted."""
     pipe: Any
     with bus.client.pipeline(transaction=True) as pipe:
-        pipe.delete(forgot_key(bus.site, global_id))
+        pipe.delete(forgotten_key(bus.site, global_id))
         pipe.sadd(forget_key(bus.site), global_id)
         pipe.execute()
 
 
 @translated
-def asked(bus: Bus) -> list[int]:
-    """Who is to be forgotten and is not yet, in order."""
+def requested(bus: Bus) -> list[int]:
+    """The global ids still to be forgotten, sorted."""
     found: Any = bus.client.smembers(forget_key(bus.site))
     return sorted(int(number) for number in found)
 
 
 @translated
-def answer(bus: Bus, global_id: int, said: bytes, tracks: set[TrackletKey]) -> None:
-    """Drop what was put aside of these tracks, then say what was removed."""
+def confirm(bus: Bus, global_id: int, removed: bytes, tracks: set[TrackletKey]) -> None:
+    """Delete the dead letters of these tracks, then publish what was ``removed``."""
     _drop_dead_letters(bus, tracks)
     _rewrite_file(bus)
-    bus.client.set(forgot_key(bus.site, global_id), said, ex=_ANSWER_S)
+    bus.client.set(forgotten_key(bus.site, global_id), removed, ex=_CONFIRMATION_S)
 
 
 @translated
-def answered(bus: Bus, global_id: int) -> bytes | None:
-    """What was removed, None while nobody has said it."""
-    found: Any = bus.client.get(forgot_key(bus.site, global_id))
+def confirmation(bus: Bus, global_id: int) -> bytes | None:
+    """What was removed of a person; None while the recorder has not confirmed."""
+    found: Any = bus.client.get(forgotten_key(bus.site, global_id))
     return None if found is None else bytes(found)
 
 
 def _drop_dead_letters(bus: Bus, tracks: set[TrackletKey]) -> int:
-    """Remove the tracklets of these tracks that were put aside; returns how many."""
+    """Delete the dead letters with tracklets of these tracks; returns their number."""
     found: Any = bus.client.xrange(dead_letter_key(bus.site))
     letters = [(entry_id, entries.delivery("dead", entry_id, fields)) for entry_id, fields in found]
     gone = [
@@ -65,9 +65,9 @@ def _drop_dead_letters(bus: Bus, tracks: set[TrackletKey]) -> int:
 
 
 def _rewrite_file(bus: Bus) -> None:
-    """Have Redis write its file anew, without what was deleted, where it may be told to."""
+    """Ask Redis to rewrite its append-only file without the deleted data, if it allows that."""
     try:
         bus.client.bgrewriteaof()
     except redis.ResponseError:
-        # It is being written already, or only its owner may ask for it.
+        # A rewrite is already running, or this user may not start one.
         return

@@ -1,4 +1,4 @@
-"""The names in Redis: three streams, their groups, and what belongs to a site besides."""
+"""Key names in Redis: three streams, their consumer groups, and the other keys of a site."""
 
 OBSERVATIONS = "observations"
 TRACKLETS = "tracklets"
@@ -7,7 +7,7 @@ IDENTITIES = "identities"
 ASSOCIATOR = "associator"
 RECORDER = "recorder"
 
-#: Who reads which stream. A stream is trimmed by what all of its groups have acknowledged.
+#: The consumer groups of each stream. Entries are trimmed once all groups acknowledged them.
 GROUPS = {
     OBSERVATIONS: (RECORDER,),
     TRACKLETS: (ASSOCIATOR, RECORDER),
@@ -21,7 +21,7 @@ def stream_key(site: str, stream: str) -> str:
 
 
 def dead_letter_key(site: str) -> str:
-    """The key of the stream that keeps messages which could not be used, with the reason."""
+    """The key of the dead-letter stream: invalid messages with the reason."""
     return _key(site, "dead")
 
 
@@ -31,65 +31,65 @@ def state_key(site: str) -> str:
 
 
 def lease_key(site: str) -> str:
-    """The key that names the associator which decides; it expires when that one is silent."""
+    """The key that names the active associator; it expires when the associator is silent."""
     return _key(site, "lease")
 
 
 def term_key(site: str) -> str:
-    """The key of the number that grows whenever an associator begins to decide."""
+    """The key of the term: a number incremented whenever an associator becomes active."""
     return _key(site, "term")
 
 
 def claim_key(site: str, camera_id: str) -> str:
-    """The key that names the node which follows a camera; it expires when that one is silent."""
+    """The key that names the node of a camera; it expires when the node is silent."""
     return _key(site, f"node:{camera_id}")
 
 
 def sent_key(site: str, camera_id: str) -> str:
-    """The key of what is known of the messages that a camera has sent."""
+    """The key of a camera's sending progress, see `outbox.SentState`."""
     return _key(site, f"sent:{camera_id}")
 
 
 def cameras_key(site: str) -> str:
-    """The key of the set of cameras that have sent something."""
+    """The key of the set of cameras that have sent messages."""
     return _key(site, "cameras")
 
 
 def parts_key(site: str) -> str:
-    """The key of the set of parts that have not yet said that they are done."""
+    """The key of the set of running parts."""
     return _key(site, "parts")
 
 
 def run_key(site: str) -> str:
-    """The key of the name that the present run of the site was given."""
+    """The key of the name of the current run of the site."""
     return _key(site, "run")
 
 
-def wanted_key(site: str, camera_id: str, kind: str) -> str:
-    """A key that is there while somebody looks at a camera."""
+def picture_request_key(site: str, camera_id: str, kind: str) -> str:
+    """The key that exists while a camera has a viewer of this kind of picture."""
     return _key(site, f"wanted:{kind}:{camera_id}")
 
 
 def picture_key(site: str, camera_id: str, kind: str) -> str:
-    """The key of a camera's latest picture, for who looks at it."""
+    """The key of a camera's latest picture for viewers."""
     return _key(site, f"picture:{kind}:{camera_id}")
 
 
 def forget_key(site: str) -> str:
-    """The key of the set of people who are to be forgotten."""
+    """The key of the set of global ids to be forgotten."""
     return _key(site, "forget")
 
 
-def forgot_key(site: str, global_id: int) -> str:
-    """The key of what was removed of somebody who was forgotten; it expires."""
+def forgotten_key(site: str, global_id: int) -> str:
+    """The key of the confirmation for a forgotten person; it expires."""
     return _key(site, f"forgot:{global_id}")
 
 
 def probe_key(site: str) -> str:
-    """A key that is there for a moment only, to see whether Redis takes it."""
+    """A short-lived key, written to check that Redis accepts writes."""
     return _key(site, "probe")
 
 
 def _key(site: str, name: str) -> str:
-    # The braces are Redis Cluster's hash tag: a site stays on one shard.
+    # The braces are a Redis Cluster hash tag: all keys of a site stay in one slot.
     return f"fusetrack:{{{site}}}:{name}"

@@ -1,4 +1,4 @@
-"""Names put on keys of a site: held by one at a time, and free again once that one is silent."""
+"""Leases on keys of a site: one holder at a time, expiring when the holder is silent."""
 
 import socket
 import threading
@@ -14,13 +14,13 @@ from pipeline.bus.keys import claim_key, lease_key, term_key
 from pipeline.errors import UserError
 from pipeline.sources.redact import redact
 
-#: Who is silent for this long is replaced.
+#: A holder that is silent for this many seconds loses its lease.
 LEASE_S = 3.0
-_BEAT_S = 0.5
+_RENEW_S = 0.5
 
 
 class KeyLease:
-    """All of ``keys`` under ``name``, or none of them."""
+    """A lease of the holder ``name`` on all of ``keys`` or none of them."""
 
     def __init__(self, url: str, site: str, keys: Sequence[str], name: str) -> None:
         self.place = redact(url)
@@ -34,25 +34,25 @@ class KeyLease:
         self._redis.close()
 
     @translated
-    def take(self) -> dict[str, str]:
-        """The keys that others hold, with their names; when there are none, all are ours."""
-        return self._take(self._keys)
+    def acquire_keys(self) -> dict[str, str]:
+        """Acquire all keys or none; returns those held by others with their holders."""
+        return self._acquire(self._keys)
 
     @translated
-    def add(self, keys: Sequence[str]) -> dict[str, str]:
-        """Hold ``keys`` too, or none of them; returns those that others hold, with their names."""
-        others = self._take(keys)
+    def acquire_more(self, keys: Sequence[str]) -> dict[str, str]:
+        """Acquire further ``keys`` or none; returns those held by others with their holders."""
+        others = self._acquire(keys)
         if not others:
             self._keys = list(dict.fromkeys((*self._keys, *keys)))
         return others
 
     @translated
-    def drop(self, keys: Sequence[str]) -> None:
-        """Hold ``keys`` no longer."""
+    def release_keys(self, keys: Sequence[str]) -> None:
+        """Release ``keys``."""
         self._keys = [key for key in self._keys if key not in keys]
-        self._give_back(keys)
+        self._release(keys)
 
-    def _take(self, keys: Sequence[str]) -> dict[str, str]:
+    def _acquire(self, keys: Sequence[str]) -> dict[str, str]:
         if not keys:
             return {}
         pipe: Any
@@ -63,55 +63,54 @@ class KeyLease:
         found = {key: name.decode() for key, name in zip(keys, names, strict=True)}
         others = {key: name for key, name in found.items() if name != self._name}
         if others:
-            self._give_back(keys)
+            self._release(keys)
         return others
 
     @contextmanager
-    def kept(self) -> Iterator[None]:
-        """Stay the one who holds them while the block runs, then give them back."""
+    def renewed(self) -> Iterator[None]:
+        """Renew the lease while the block runs, then release it."""
         done = threading.Event()
 
-        def beat() -> None:
-            while not done.wait(_BEAT_S):
-                # Whether we still hold them is asked where it counts, with each commit, which also
-                # tells of a Redis that fails.
+        def renew_until_done() -> None:
+            while not done.wait(_RENEW_S):
+                # Each commit checks that the lease is still held, and reports a failing Redis.
                 try:
-                    self._prolong()
+                    self._renew()
                 except UserError:
                     continue
 
-        beater = threading.Thread(target=beat, name="lease", daemon=True)
-        beater.start()
+        thread = threading.Thread(target=renew_until_done, name="lease", daemon=True)
+        thread.start()
         try:
             yield
         finally:
             done.set()
-            beater.join()
+            thread.join()
             try:
-                self._give_back(self._keys)
+                self._release(self._keys)
             except UserError:
                 pass  # they expire
 
     @translated
-    def _prolong(self) -> None:
-        def prolong(pipe: Any, ours: Sequence[str], free: Sequence[str]) -> None:
+    def _renew(self) -> None:
+        def renew(pipe: Any, ours: Sequence[str], free: Sequence[str]) -> None:
             for key in (*ours, *free):
                 pipe.set(key, self._name, px=_lease_ms())
 
-        self._change(self._keys, prolong)
+        self._change(self._keys, renew)
 
     @translated
-    def _give_back(self, keys: Sequence[str]) -> None:
-        def give_back(pipe: Any, ours: Sequence[str], free: Sequence[str]) -> None:
+    def _release(self, keys: Sequence[str]) -> None:
+        def release(pipe: Any, ours: Sequence[str], free: Sequence[str]) -> None:
             if ours:
                 pipe.delete(*ours)
 
-        self._change(keys, give_back)
+        self._change(keys, release)
 
     def _change(
         self, keys: Sequence[str], fill: Callable[[Any, Sequence[str], Sequence[str]], None]
     ) -> None:
-        """Do what ``fill`` says about those of ``keys`` that are ours and those that are free."""
+        """Run ``fill`` in a transaction with those of ``keys`` that are ours and that are free."""
         if not keys:
             return
         pipe: Any
@@ -132,10 +131,10 @@ def _lease_ms() -> int:
 
 
 class AssociatorLease(KeyLease):
-    """The right to decide, held by at most one at a time.
+    """The lease of the active associator.
 
-    Each time that somebody gets it a new term begins, and what an earlier one still sends is
-    refused (see `Bus.commit`). So one that was stopped and wakes up can do no harm.
+    Each acquisition starts a new term, and commits of earlier terms are refused (see
+    `Bus.commit`). An associator that was suspended and resumes therefore does no harm.
     """
 
     def __init__(self, url: str, site: str) -> None:
@@ -143,15 +142,15 @@ class AssociatorLease(KeyLease):
 
     @translated
     def acquire(self) -> int | None:
-        """The number of our term, None while another one holds the lease."""
-        if self.take():
+        """Acquire the lease; returns the number of the new term, None while another holds it."""
+        if self.acquire_keys():
             return None
         term: Any = self._redis.incr(term_key(self._site))
         return int(term)
 
 
 class CameraLease(KeyLease):
-    """The cameras of a node, so that no other node follows them too."""
+    """The lease of a node on its cameras, so that no two nodes run the same camera."""
 
     def __init__(self, url: str, site: str, camera_ids: Sequence[str]) -> None:
         name = f"{uuid.uuid4().hex} {socket.gethostname()}"
@@ -159,18 +158,17 @@ class CameraLease(KeyLease):
         self._wanted = list(camera_ids)
 
     def claim(self) -> dict[str, str]:
-        """The cameras that other nodes follow and where these run; when there are none, all are
-        ours.
-        """
+        """Claim all cameras or none; returns the cameras of other nodes with their host names."""
         return self.claim_more(self._wanted)
 
     def claim_more(self, camera_ids: Sequence[str]) -> dict[str, str]:
-        """As `claim`, for cameras that come later."""
+        """As `claim`, for cameras added later."""
         cameras = {claim_key(self._site, camera_id): camera_id for camera_id in camera_ids}
         return {
-            cameras[key]: name.split(" ", 1)[1] for key, name in self.add(list(cameras)).items()
+            cameras[key]: name.split(" ", 1)[1]
+            for key, name in self.acquire_more(list(cameras)).items()
         }
 
-    def leave(self, camera_ids: Sequence[str]) -> None:
-        """These cameras are ours no longer."""
-        self.drop([claim_key(self._site, camera_id) for camera_id in camera_ids])
+    def release(self, camera_ids: Sequence[str]) -> None:
+        """Release these cameras."""
+        self.release_keys([claim_key(self._site, camera_id) for camera_id in camera_ids])

@@ -1,4 +1,4 @@
-"""What travels on the streams: typed, versioned structs in MessagePack."""
+"""The messages on the streams: typed, versioned structs in MessagePack."""
 
 import math
 import re
@@ -12,19 +12,19 @@ from pipeline.run_directory.schema import CameraRecord
 from trackers.ground.view import View
 from trackers.tracklet import Tracklet
 
-#: The version of the layout below; a message of another version is not read.
+#: Version of the layout below; messages of other versions are rejected.
 VERSION = 2
 
 _NUMBERS = re.compile(r"<f[248]|<[iu][248]|\|[biu]1")
 
-# It becomes the name of a folder.
+# Used as the name of a folder.
 _CameraId = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_.-]+$")]
 
 
 class Array(msgspec.Struct, array_like=True, frozen=True):
-    """A numpy array of numbers on the wire: dtype, shape and C-ordered bytes.
+    """A numeric numpy array on the wire: dtype, shape and C-ordered bytes.
 
-    Raises ValueError when they do not fit together.
+    Raises ValueError when they do not match.
     """
 
     dtype: str
@@ -33,11 +33,11 @@ class Array(msgspec.Struct, array_like=True, frozen=True):
 
     def __post_init__(self) -> None:
         if not _NUMBERS.fullmatch(self.dtype) or any(size < 0 for size in self.shape):
-            raise ValueError(f"no array of numbers: {self.dtype} {self.shape}")
+            raise ValueError(f"expected a numeric array, got {self.dtype} {self.shape}")
         expected = np.dtype(self.dtype).itemsize * math.prod(self.shape)
         if len(self.data) != expected:
             raise ValueError(
-                f"{self.dtype} {self.shape} takes {expected} bytes, got {len(self.data)}"
+                f"expected {expected} bytes for {self.dtype} {self.shape}, got {len(self.data)}"
             )
 
 
@@ -52,12 +52,12 @@ def unpack(array: Array) -> NDArray[Any]:
 
 
 class ObservationsMessage(msgspec.Struct, tag="observations", frozen=True):
-    """The people of one camera over some frames: N rows, one a person a frame.
+    """The tracked people of one camera over several frames: N rows, one per person and frame.
 
     ``frame_index`` and ``track_id`` are ``(N,)`` int64, ``timestamp`` ``(N,)`` float64 seconds
     UTC, ``boxes`` ``(N, 4)`` float32 xyxy pixels, ``scores`` ``(N,)`` float32, ``ground``
     ``(N, 2)`` float64 metres (NaN where unknown) or None without calibration. Raises ValueError
-    when they differ in length.
+    when the lengths differ.
     """
 
     camera_id: _CameraId
@@ -74,20 +74,20 @@ class ObservationsMessage(msgspec.Struct, tag="observations", frozen=True):
         ground = (*rows, 2) if self.ground is None else self.ground.shape
         wide = self.boxes.shape == (*rows, 4) and ground == (*rows, 2)
         if len(rows) != 1 or columns != {rows} or not wide:
-            raise ValueError(f"the columns of {self.camera_id} differ in length")
+            raise ValueError(f"the columns of camera {self.camera_id} differ in length")
 
 
 class CameraMessage(msgspec.Struct, tag="camera", frozen=True):
-    """The state of a camera, as of now."""
+    """The current state of a camera."""
 
     camera: CameraRecord
 
 
 class TrackletMessage(msgspec.Struct, tag="tracklet", frozen=True):
-    """A track as far as it is known; see `trackers.tracklet.Tracklet` for the arrays.
+    """A track so far; see `trackers.tracklet.Tracklet` for the arrays.
 
-    ``at`` is the moment of event time, seconds UTC, to which this revision belongs. Raises
-    ValueError when the arrays make no tracklet.
+    ``at`` is the event time of this revision, seconds UTC. Raises ValueError when the arrays do
+    not form a valid tracklet.
     """
 
     at: float
@@ -110,15 +110,15 @@ class TrackletMessage(msgspec.Struct, tag="tracklet", frozen=True):
         tracklet = tracklet_of(self)
         if tracklet.exemplars.ndim != 2:
             raise ValueError(f"exemplars must be (K, D), got {tracklet.exemplars.shape}")
-        # Ground alone may be unknown.
+        # Only ground points may be NaN.
         _check_finite(tracklet.exemplars, tracklet.qualities, tracklet.exemplar_times)
         _check_finite(tracklet.path)
 
 
 class WatermarkMessage(msgspec.Struct, tag="watermark", frozen=True):
-    """Everything of this camera up to ``timestamp`` has been sent; all of it when ``ended``.
+    """All messages of this camera up to ``timestamp``, seconds UTC, have been sent.
 
-    Raises ValueError when the time is no number.
+    With ``ended`` the camera sends no more. Raises ValueError when the time is not finite.
     """
 
     camera_id: str
@@ -130,9 +130,9 @@ class WatermarkMessage(msgspec.Struct, tag="watermark", frozen=True):
 
 
 class ViewOfGround(msgspec.Struct, frozen=True):
-    """How a camera sees the ground, see `trackers.ground.view.View`; ``projection`` is ``(3, 4)``.
+    """A camera's view of the ground plane, see `trackers.ground.view.View`.
 
-    Raises ValueError for another shape.
+    ``projection`` is ``(3, 4)`` float64. Raises ValueError for another shape.
     """
 
     projection: Array
@@ -145,9 +145,9 @@ class ViewOfGround(msgspec.Struct, frozen=True):
 
 
 class JoinMessage(msgspec.Struct, tag="join", frozen=True):
-    """From here on this live camera takes part, also when it had ended before.
+    """A live camera takes part from here on, even if it had ended before.
 
-    ``view`` is how it sees the ground, None without calibration.
+    ``view`` is its view of the ground plane, None without calibration.
     """
 
     camera_id: _CameraId
@@ -155,17 +155,17 @@ class JoinMessage(msgspec.Struct, tag="join", frozen=True):
 
 
 class NodeMessage(msgspec.Struct, tag="node", frozen=True):
-    """A node that may bring a camera at any time is at work, or, not ``open``, it is no longer."""
+    """A node is running and may add cameras at any time; when not ``open``, it has stopped."""
 
     node: str
     open: bool
 
 
 class IdentityMessage(msgspec.Struct, tag="identity", frozen=True):
-    """From now on this track is that person. ``at`` is event time, seconds UTC.
+    """Assigns a global id to a track. ``at`` is event time, seconds UTC.
 
-    It is about the part of the track from ``since`` on (seconds UTC, None for its start) until the
-    ``since`` of another message. ``state`` is probable or confirmed.
+    It applies to the part of the track from ``since`` (seconds UTC, None for its start) until the
+    ``since`` of a later message. ``state`` is probable or confirmed.
     """
 
     camera_id: str
@@ -180,9 +180,9 @@ class IdentityMessage(msgspec.Struct, tag="identity", frozen=True):
 
 
 class ForgetMessage(msgspec.Struct, tag="forget", frozen=True):
-    """This person is to be forgotten, with all that was seen of them up to ``at``, seconds UTC.
+    """Forget this person with all data up to ``at``, seconds UTC.
 
-    ``tracks`` are cameras and track ids that the associator knew to be theirs.
+    ``tracks`` are the camera and track ids that the associator has assigned to the person.
     """
 
     global_id: int
@@ -191,7 +191,7 @@ class ForgetMessage(msgspec.Struct, tag="forget", frozen=True):
 
 
 class EndMessage(msgspec.Struct, tag="end", frozen=True):
-    """The associator has seen the end of every camera: no more identities will come."""
+    """Every camera has ended: the associator sends no more identities."""
 
     at: float
 
@@ -214,7 +214,7 @@ _decoder: msgspec.msgpack.Decoder[Message] = msgspec.msgpack.Decoder(Message)
 
 def _check_finite(*values: float | NDArray[Any]) -> None:
     if not all(np.isfinite(value).all() for value in values):
-        raise ValueError("expected finite numbers, got one that is infinite or none")
+        raise ValueError("expected finite numbers, got NaN or infinity")
 
 
 def encode(message: Message) -> bytes:
@@ -223,7 +223,7 @@ def encode(message: Message) -> bytes:
 
 
 def decode(data: bytes) -> Message:
-    """The message in ``data``. Raises msgspec.DecodeError when it is none of ours."""
+    """The message in ``data``. Raises msgspec.DecodeError when it is not a known message."""
     return _decoder.decode(data)
 
 
@@ -250,7 +250,7 @@ def tracklet_message(
 
 
 def tracklet_of(message: TrackletMessage) -> Tracklet:
-    """The tracklet that ``message`` carries."""
+    """The tracklet in ``message``."""
     return Tracklet(
         camera_id=message.camera_id,
         track_id=message.track_id,
@@ -273,5 +273,5 @@ def view_message(view: View) -> ViewOfGround:
 
 
 def view_of_message(message: ViewOfGround) -> View:
-    """The view in a message."""
+    """The view in ``message``."""
     return View(unpack(message.projection), message.sees_height)

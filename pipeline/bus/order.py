@@ -1,4 +1,4 @@
-"""Every message once and in the order of its sender, however it arrives."""
+"""Delivers every message once and in its sender's order, however messages arrive."""
 
 import logging
 from collections.abc import Iterable, Mapping
@@ -6,27 +6,27 @@ from typing import TypeAlias
 
 from pipeline.bus.entries import Delivery
 
-#: How far each sender of a stream has come: ``STREAM:SENDER`` and the number of its last message.
+#: Number of the last processed message of each sender, keyed by ``STREAM:SENDER``.
 Numbers: TypeAlias = dict[str, int]
 
-# So many of one sender after a missing one, and the missing one will not come any more.
+# With this many later messages of one sender waiting, a missing message counts as lost.
 _MOST_EARLY = 1000
 
 _log = logging.getLogger(__name__)
 
 
-class InOrder:
-    """Holds back what comes too early and tells what comes again.
+class Resequencer:
+    """Holds back messages that arrive too early and separates repeated ones.
 
-    ``taken`` says how far each sender had come before.
+    ``taken`` holds the number of the last message already processed of each sender.
     """
 
     def __init__(self, taken: Mapping[str, int]) -> None:
         self._taken: Numbers = dict(taken)
         self._early: dict[str, dict[int, Delivery]] = {}
 
-    def take(self, deliveries: Iterable[Delivery]) -> tuple[list[Delivery], list[Delivery]]:
-        """What is to be worked on, in order, and what came again and needs only a receipt."""
+    def accept(self, deliveries: Iterable[Delivery]) -> tuple[list[Delivery], list[Delivery]]:
+        """Split into messages ready to process, in order, and repeated ones to acknowledge only."""
         ready: list[Delivery] = []
         repeated: list[Delivery] = []
         for delivery in deliveries:
@@ -46,7 +46,7 @@ class InOrder:
     def _next(self, sender: str, early: dict[int, Delivery]) -> list[Delivery]:
         if len(early) > _MOST_EARLY:
             _log.warning(
-                "%s: messages %d to %d never came; going on without them",
+                "%s: messages %d to %d never arrived; continuing without them",
                 sender,
                 self._taken.get(sender, 0) + 1,
                 min(early) - 1,
@@ -60,12 +60,12 @@ class InOrder:
 
 
 def sender_of(delivery: Delivery) -> str:
-    """The sender of a message, told from the same one on another stream."""
+    """The key of a message's sender: the same sender on another stream has another key."""
     return f"{delivery.stream}:{delivery.sender}"
 
 
 def advance(numbers: Numbers, done: Iterable[Delivery]) -> None:
-    """Note in ``numbers`` what is done."""
+    """Update ``numbers`` in place with the processed messages."""
     for delivery in done:
         if delivery.sender:
             sender = sender_of(delivery)

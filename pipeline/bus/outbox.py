@@ -1,8 +1,8 @@
-"""What one camera sends: each batch once, whatever happens to its node or to Redis.
+"""Sends the messages of one camera exactly once, across restarts of its node or of Redis.
 
-With each batch Redis remembers how far the camera is, in the same transaction. A recording is
-played again from its start by a node that starts again, which is exact because it is
-deterministic; what was sent before is not sent again. A live camera goes on with new track ids.
+Each batch and the camera's progress are stored in one transaction. A restarted node replays a
+recording from its start, which gives the same messages because processing is deterministic, and
+skips the batches already sent. A live camera continues with new track ids.
 """
 
 from collections.abc import Iterable
@@ -16,14 +16,14 @@ from pipeline.errors import UserError
 from pipeline.run_directory.schema import CameraRecord
 
 
-class Sent(msgspec.Struct, frozen=True):
-    """How far a camera is: batches, messages on each stream, and whether it has ended.
+class SentState(msgspec.Struct, frozen=True):
+    """Sending progress of a camera: batches, messages on each stream, and whether it has ended.
 
-    ``node`` counts the nodes that a live camera had. The next of them goes on after ``frames``
-    frames, those that were ``dropped``, ``frame_index`` and ``track_id``, ends the tracks in
-    ``open``, and sends nothing that belongs to ``at`` or before; ``start`` is the first timestamp,
-    seconds UTC, and ``record`` what was last told of the camera. ``cameras`` are those of a
-    node that may bring more, each with its ``node``.
+    ``node`` counts the nodes that have run a live camera. The next node continues after ``frames``
+    frames, ``dropped`` frames, ``frame_index`` and ``track_id``, closes the tracks in ``open``,
+    and sends nothing at or before event time ``at``. ``start`` is the first timestamp, seconds
+    UTC, and ``record`` the last camera state sent. ``cameras`` are the cameras of a node that may
+    add more, each with its ``node``.
     """
 
     batches: int = 0
@@ -44,35 +44,35 @@ class Sent(msgspec.Struct, frozen=True):
 class Outbox:
     """Sends the batches of one camera in order.
 
-    ``known`` is what had been sent when it was opened. A live camera goes on from there; any other
-    gives everything once more, from its first batch on.
+    ``known`` is the progress at the time of opening. A live camera continues from there; a
+    recording passes in all batches again from the first.
     """
 
     def __init__(self, bus: Bus, camera_id: str, *, live: bool) -> None:
         self._bus = bus
         self._camera_id = camera_id
         self._live = live
-        self._stored = bus.sent(camera_id)
+        self._stored = bus.last_sent(camera_id)
         if live:
             self._take_over()
         self.known = _sent(self._stored)
-        self._now = self.known if live else Sent()
+        self._now = self.known if live else SentState()
 
     def _take_over(self) -> None:
-        """From now on nobody but us sends for this camera."""
+        """Claim the camera: messages of earlier nodes are refused from now on."""
         while True:
             known = _sent(self._stored)
             ours = msgspec.msgpack.encode(msgspec.structs.replace(known, node=known.node + 1))
             if self._bus.publish(self._camera_id, [], self._stored, ours):
                 self._stored = ours
                 return
-            self._stored = self._bus.sent(self._camera_id)
+            self._stored = self._bus.last_sent(self._camera_id)
 
-    def send(self, messages: Iterable[tuple[str, Message]], **memory: object) -> None:
-        """Send a batch of messages, each with its stream; may be called again after an error.
+    def send(self, messages: Iterable[tuple[str, Message]], **progress: object) -> None:
+        """Send a batch of messages, each with its stream; may be repeated after an error.
 
-        ``memory`` are fields of `Sent` that change with it. Raises UserError when Redis forgot
-        what was sent, or another node follows the same camera.
+        ``progress`` are fields of `SentState` to store with it. Raises UserError when Redis lost
+        earlier progress, another node runs the same camera, or a recording has changed.
         """
         numbers = dict(self._now.numbers)
         batch: list[Outgoing] = []
@@ -80,46 +80,46 @@ class Outbox:
             numbers[stream] = numbers.get(stream, 0) + 1
             batch.append(Outgoing(stream, self._camera_id, numbers[stream], message))
         after = msgspec.structs.replace(
-            self._now, batches=self._now.batches + 1, numbers=numbers, **memory
+            self._now, batches=self._now.batches + 1, numbers=numbers, **progress
         )
         self._publish(batch, after)
         self._now = after
 
-    def _publish(self, batch: list[Outgoing], after: Sent) -> None:
+    def _publish(self, batch: list[Outgoing], after: SentState) -> None:
         data = msgspec.msgpack.encode(after)
         while not self._is_sent(_sent(self._stored), after):
             if self._bus.publish(self._camera_id, batch, self._stored, data):
                 self._stored = data
                 return
-            # Sent before, and the answer was lost; or by somebody else.
-            self._stored = self._bus.sent(self._camera_id)
+            # Already sent with the reply lost, or sent by another node.
+            self._stored = self._bus.last_sent(self._camera_id)
 
-    def _is_sent(self, before: Sent, after: Sent) -> bool:
+    def _is_sent(self, before: SentState, after: SentState) -> bool:
         if before.node > after.node:
             raise UserError(
-                f"camera {self._camera_id} is followed by another node now. Expected one node a "
-                "camera; this one stops"
+                f"camera {self._camera_id} is now run by another node. Expected one node per "
+                "camera; this node stops"
             )
         if before.batches == after.batches and before.numbers != after.numbers:
             raise UserError(
-                f"camera {self._camera_id} shows something else than before the node was started "
-                "again. Expected the same recording and settings; start a new run for new ones"
+                f"camera {self._camera_id} differs from before the node was restarted. Expected "
+                "the same recording and settings; start a new run for new ones"
             )
-        # A live camera may come back after its end.
+        # A live camera may return after its end.
         if before.batches >= after.batches or (before.ended and not self._live):
             return True
         if before.batches < after.batches - 1:
             raise UserError(
-                f"Redis at {self._bus.place} forgot what camera {self._camera_id} sent. Expected "
-                "one with `appendonly yes` and `appendfsync always`; start the run again"
+                f"Redis at {self._bus.place} lost messages of camera {self._camera_id}. Expected "
+                "`appendonly yes` and `appendfsync always`; start the run again"
             )
         return False
 
 
-def sent_by(bus: Bus, camera_id: str) -> Sent:
-    """How far a camera is now."""
-    return _sent(bus.sent(camera_id))
+def sent_state(bus: Bus, camera_id: str) -> SentState:
+    """The current sending progress of a camera."""
+    return _sent(bus.last_sent(camera_id))
 
 
-def _sent(stored: bytes | None) -> Sent:
-    return Sent() if stored is None else msgspec.msgpack.decode(stored, type=Sent)
+def _sent(stored: bytes | None) -> SentState:
+    return SentState() if stored is None else msgspec.msgpack.decode(stored, type=SentState)

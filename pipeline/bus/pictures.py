@@ -1,7 +1,7 @@
-"""Pictures of a camera for who looks at it, under keys that expire in seconds.
+"""Live pictures of a camera for viewers, under keys that expire within seconds.
 
-Who looks says so and says it again while it looks; the node that has the camera then shows the
-latest picture. What nobody looks at is neither encoded nor sent.
+A viewer renews its request while it is watching; the node of the camera then publishes the latest
+picture. Pictures without viewers are neither encoded nor sent.
 """
 
 from collections.abc import Iterable
@@ -10,16 +10,16 @@ from itertools import product
 from typing import Any, Literal, TypeAlias
 
 from pipeline.bus.connection import translated
-from pipeline.bus.keys import picture_key, wanted_key
+from pipeline.bus.keys import picture_key, picture_request_key
 from pipeline.bus.streams import Bus
 
-#: The whole picture or a small one, plain or with the boxes of the tracks.
+#: Full size or small, plain or with the boxes of the tracks.
 PictureKind: TypeAlias = Literal["full", "full-boxes", "small", "small-boxes"]
 KINDS: tuple[PictureKind, ...] = ("full", "full-boxes", "small", "small-boxes")
 
-# A node looks once a second for what is wanted.
-_WANTED_MS = 5_000
-_SHOWN_MS = 3_000
+# Several times the node's poll interval of one second.
+_REQUEST_MS = 5_000
+_PICTURE_MS = 3_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,36 +31,36 @@ class Picture:
 
 
 @translated
-def want(bus: Bus, camera_id: str, kind: PictureKind) -> None:
-    """Say that somebody looks at the camera, for the next seconds."""
-    bus.client.set(wanted_key(bus.site, camera_id, kind), "", px=_WANTED_MS)
+def request(bus: Bus, camera_id: str, kind: PictureKind) -> None:
+    """Request pictures of a camera for the next five seconds."""
+    bus.client.set(picture_request_key(bus.site, camera_id, kind), "", px=_REQUEST_MS)
 
 
 @translated
-def wanted(bus: Bus, camera_ids: Iterable[str]) -> set[tuple[str, PictureKind]]:
-    """Which of these cameras somebody looks at, and how."""
+def requested(bus: Bus, camera_ids: Iterable[str]) -> set[tuple[str, PictureKind]]:
+    """The cameras with viewers among ``camera_ids``, each with the kind of picture."""
     pairs = list(product(camera_ids, KINDS))
     if not pairs:
         return set()
-    found: Any = bus.client.mget([wanted_key(bus.site, *pair) for pair in pairs])
+    found: Any = bus.client.mget([picture_request_key(bus.site, *pair) for pair in pairs])
     return {pair for pair, value in zip(pairs, found, strict=True) if value is not None}
 
 
 @translated
-def show(bus: Bus, camera_id: str, kind: PictureKind, picture: Picture) -> None:
-    """Put a picture where those who look find it, for the next seconds."""
+def publish(bus: Bus, camera_id: str, kind: PictureKind, picture: Picture) -> None:
+    """Publish the latest picture; it expires after three seconds."""
     key = picture_key(bus.site, camera_id, kind)
     with bus.client.pipeline(transaction=True) as pipe:
         pipe.hset(key, mapping={"timestamp": repr(picture.timestamp), "jpeg": picture.jpeg})
-        pipe.pexpire(key, _SHOWN_MS)
+        pipe.pexpire(key, _PICTURE_MS)
         pipe.execute()
 
 
 @translated
-def shown(
+def latest(
     bus: Bus, camera_id: str, kind: PictureKind, known: float | None = None
 ) -> Picture | None:
-    """The picture that is shown, None when there is none or it is the one of ``known``."""
+    """The latest picture; None when there is none or its timestamp is ``known``."""
     key = picture_key(bus.site, camera_id, kind)
     timestamp: Any = bus.client.hget(key, "timestamp")
     if timestamp is None or float(timestamp) == known:

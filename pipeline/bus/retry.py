@@ -1,4 +1,4 @@
-"""Waiting for a Redis that is away or full, instead of giving up."""
+"""Retries while Redis is unavailable or full."""
 
 import logging
 import threading
@@ -9,7 +9,7 @@ from pipeline.bus.connection import BusLostError
 
 _FIRST_WAIT_S = 0.05
 _LONGEST_WAIT_S = 1.0
-# Shorter waits are counted, but nobody has to know of them.
+# Shorter waits are counted but not logged.
 _QUIET_S = 1.0
 
 _log = logging.getLogger(__name__)
@@ -18,10 +18,10 @@ T = TypeVar("T")
 
 
 class Retry:
-    """Does things again until Redis lets them be done; ``waits`` counts how often it did not.
+    """Repeats calls until Redis is available; ``waits`` counts how often it was not.
 
-    ``clock`` gives seconds that only move forward. Once ``stop`` is set, waiting ends with the
-    BusLostError. ``on_wait`` is told before each try but the first.
+    ``clock`` returns monotonic seconds. Once ``stop`` is set, waiting ends with the BusLostError.
+    ``on_wait`` is called before each repeated try.
     """
 
     def __init__(
@@ -35,35 +35,37 @@ class Retry:
         self._clock = clock
         self._on_wait = on_wait
 
-    def insist(self, work: Callable[[], T]) -> T:
-        """What ``work`` returns; when Redis is lost it is done again as it is."""
+    def call(self, function: Callable[[], T]) -> T:
+        """Return the result of ``function``; while Redis is lost, the same call is repeated."""
         try:
-            return work()
+            return function()
         except BusLostError as lost:
-            return self._again(work, lost)
+            return self._repeat(function, lost)
 
-    def survive(self, work: Callable[[], T], probe: Callable[[], object]) -> T:
-        """What ``work`` returns; when Redis is lost it begins anew, once ``probe`` succeeds."""
+    def restart(self, function: Callable[[], T], probe: Callable[[], object]) -> T:
+        """Return the result of ``function``; when Redis is lost, wait until ``probe`` succeeds and
+        start ``function`` again.
+        """
         while True:
             try:
-                return work()
+                return function()
             except BusLostError as lost:
-                self._again(probe, lost)
+                self._repeat(probe, lost)
 
-    def _again(self, work: Callable[[], T], lost: BusLostError) -> T:
+    def _repeat(self, function: Callable[[], T], lost: BusLostError) -> T:
         self.waits += 1
-        since, pause_s, told = self._clock(), _FIRST_WAIT_S, False
+        since, pause_s, warned = self._clock(), _FIRST_WAIT_S, False
         while not self._stop.wait(pause_s):
             self._on_wait()
             try:
-                result = work()
+                result = function()
             except BusLostError as error:
                 lost, pause_s = error, min(2 * pause_s, _LONGEST_WAIT_S)
-                if not told and self._clock() - since >= _QUIET_S:
-                    told = True
-                    _log.warning("%s; waiting for it, time %d", lost, self.waits)
+                if not warned and self._clock() - since >= _QUIET_S:
+                    warned = True
+                    _log.warning("%s; waiting for Redis, outage %d", lost, self.waits)
             else:
-                if told:
-                    _log.warning("Redis is back, %.1f s later", self._clock() - since)
+                if warned:
+                    _log.warning("Redis is available again after %.1f s", self._clock() - since)
                 return result
         raise lost

@@ -1,4 +1,4 @@
-"""Publish, read, commit and trim: what node, associator and recorder do with Redis."""
+"""The Redis operations of node, associator and recorder: publish, read, claim, commit."""
 
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -30,15 +30,15 @@ _DEAD_LETTERS = 1000
 
 
 class FencedError(Exception):
-    """Another one has taken over: nothing was read or written."""
+    """A later term has started: nothing was read or written."""
 
 
 class Bus:
     """One connection to the streams of a site.
 
-    ``place`` is the address without its password, ``client`` the connection, for the modules of
-    this package. Every method raises UserError when Redis refuses,
-    and BusLostError when it is not reachable or full; a password never appears in a message.
+    ``place`` is the address without its password, ``client`` the connection, for use in this
+    package only. Every method raises UserError when Redis refuses a command and BusLostError when
+    it is unreachable or full; a password never appears in a message.
     """
 
     def __init__(self, url: str, site: str) -> None:
@@ -63,7 +63,7 @@ class Bus:
 
     @translated
     def declare(self) -> None:
-        """Make the streams and groups of the site and name its run, where they are not there."""
+        """Create the streams, groups and run name of the site where they do not exist yet."""
         self.client.set(run_key(self.site), uuid.uuid4().hex, nx=True)
         for stream, groups in GROUPS.items():
             for group in groups:
@@ -75,22 +75,22 @@ class Bus:
 
     @translated
     def warn_of_risks(self) -> None:
-        """Say in the log which settings of this Redis may lose messages."""
+        """Log a warning for each setting of this Redis that may lose messages."""
         warn_of_risks(self.client, self.place)
 
     @translated
     def ping(self) -> None:
-        """Ask whether Redis is there."""
+        """Check that Redis answers."""
         self.client.ping()
 
     @translated
     def probe(self) -> None:
-        """Ask whether Redis takes something."""
+        """Check that Redis accepts writes."""
         self.client.set(probe_key(self.site), "", px=1)
 
     @translated
-    def sent(self, camera_id: str) -> bytes | None:
-        """What `publish` has remembered of a camera; None before its first messages."""
+    def last_sent(self, camera_id: str) -> bytes | None:
+        """The state that `publish` last stored for a camera; None before its first messages."""
         found: Any = self.client.get(sent_key(self.site, camera_id))
         return None if found is None else bytes(found)
 
@@ -98,9 +98,9 @@ class Bus:
     def publish(
         self, camera_id: str, messages: Iterable[Outgoing], before: bytes | None, after: bytes
     ) -> bool:
-        """Append ``messages`` and remember ``after``, if ``before`` is what was remembered.
+        """Append ``messages`` and store the state ``after`` if the stored state is ``before``.
 
-        All of it happens, or none. Returns whether it did.
+        Atomic. Returns whether it was done.
         """
         key = sent_key(self.site, camera_id)
         pipe: Any
@@ -121,7 +121,7 @@ class Bus:
 
     @translated
     def claim(self, group: str, consumer: str, stream: str) -> list[Delivery]:
-        """What was delivered to the group and never acknowledged: now ours, oldest first."""
+        """Take over all pending entries of the group for ``consumer``, oldest first."""
         start, deliveries = "0-0", []
         while True:
             answer: Any = self.client.xautoclaim(
@@ -142,18 +142,18 @@ class Bus:
         count: int = 1000,
         term: int | None = None,
     ) -> list[Delivery]:
-        """New messages, at most ``count`` a stream; an empty list after ``block_s`` seconds.
+        """New messages, at most ``count`` per stream; empty if none comes in ``block_s`` seconds.
 
-        With ``term`` it does not wait, and raises FencedError when a later term has begun.
+        With ``term`` it does not wait, and raises FencedError when a later term has started.
         """
         names = {self._key(stream): stream for stream in streams}
         positions: Any = dict.fromkeys(names, ">")
         answer: Any
         if term is None:
-            block = max(int(block_s * 1000), 1)  # 0 would be for ever
+            block = max(int(block_s * 1000), 1)  # 0 would block indefinitely
             answer = self.client.xreadgroup(group, consumer, positions, count, block)
         else:
-            # Who was replaced must not take messages with it, so it cannot wait for them.
+            # A replaced consumer must not take messages, and a blocking read cannot be fenced.
             (answer,) = self._in_term(
                 term, lambda pipe: pipe.xreadgroup(group, consumer, positions, count)
             )
@@ -168,15 +168,15 @@ class Bus:
         output: Sequence[Outgoing] = (),
         state: Mapping[str, bytes] | None = None,
         forget: Iterable[str] = (),
-        taken_up: Sequence[int] = (),
+        forgotten_ids: Sequence[int] = (),
         term: int | None = None,
     ) -> None:
-        """State, output and acknowledgement in one MULTI: all of it happens, or none.
+        """Store state and output and acknowledge ``done`` in one transaction.
 
-        ``forget`` are fields of the state, ``taken_up`` the people of `asked_to_forget` who are no
-        longer in it. What has a fault is put aside. Acknowledgements alone are taken by a full
-        Redis too.
-        Raises FencedError when a term later than ``term`` has begun.
+        ``forget`` are fields to delete from the state, ``forgotten_ids`` the requests of
+        `forgetting.requested` that are thereby done. Deliveries with a fault become dead letters.
+        Acknowledgements alone also work on a full Redis. Raises FencedError when a term later than
+        ``term`` has started.
         """
         done, forgotten = list(done), list(forget)
         dead = [self._dead_letter(group, delivery) for delivery in done if delivery.fault]
@@ -186,8 +186,8 @@ class Bus:
                 pipe.hset(state_key(self.site), mapping=state)
             if forgotten:
                 pipe.hdel(state_key(self.site), *forgotten)
-            if taken_up:
-                pipe.srem(forget_key(self.site), *taken_up)
+            if forgotten_ids:
+                pipe.srem(forget_key(self.site), *forgotten_ids)
             for message in output:
                 pipe.xadd(self._key(message.stream), entries.fields(message))
             for letter in dead:
@@ -204,28 +204,28 @@ class Bus:
 
     @translated
     def state(self) -> dict[str, bytes]:
-        """The associator's state as it was last committed."""
+        """The associator's last committed state."""
         stored: Any = self.client.hgetall(state_key(self.site))
         return {key.decode(): value for key, value in stored.items()}
 
     @translated
     def lengths(self) -> dict[str, int]:
-        """Entries in each stream, by its short name."""
+        """Number of entries of each stream, by its short name."""
         return {stream: int(self.client.xlen(self._key(stream))) for stream in GROUPS}
 
     @translated
     def dead_letters(self) -> int:
-        """Messages that could not be used and were put aside."""
+        """Number of dead letters: messages that were invalid."""
         return int(self.client.xlen(dead_letter_key(self.site)))
 
     @translated
     def memory(self) -> int:
-        """Bytes that Redis uses."""
+        """Memory used by Redis, in bytes."""
         return int(self.client.info("memory")["used_memory"])
 
     @translated
     def has_been_read(self, group: str, stream: str) -> bool:
-        """Whether the group was ever given a message of the stream."""
+        """Whether any message of the stream was delivered to the group."""
         groups: Any = self.client.xinfo_groups(self._key(stream))
         return any(
             info["name"] == group.encode() and info["last-delivered-id"] != b"0-0"
@@ -234,23 +234,23 @@ class Bus:
 
     @translated
     def run(self) -> str:
-        """The name of the present run of the site, empty when there is none."""
+        """The name of the current run of the site, empty when there is none."""
         found: Any = self.client.get(run_key(self.site))
         return "" if found is None else str(found.decode())
 
     @translated
-    def enter(self, part: str) -> None:
-        """Note that a part is at work."""
+    def add_part(self, part: str) -> None:
+        """Register a running part."""
         self.client.sadd(parts_key(self.site), part)
 
     @translated
-    def leave(self, part: str) -> None:
-        """Note that a part is done and needs the site no more."""
+    def remove_part(self, part: str) -> None:
+        """Unregister a part that is done and no longer needs the site."""
         self.client.srem(parts_key(self.site), part)
 
     @translated
-    def parts(self) -> set[str]:
-        """The parts that are at work, or died at it."""
+    def running_parts(self) -> set[str]:
+        """The parts that are running or were killed."""
         found: Any = self.client.smembers(parts_key(self.site))
         return {name.decode() for name in found}
 

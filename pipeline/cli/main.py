@@ -65,7 +65,7 @@ def main() -> None:
     """Run the command line. A UserError becomes one line; any other error is a fault of ours."""
     from pipeline.monitoring import logs
 
-    logs.begin()
+    logs.set_up()
     try:
         app()
     except UserError as error:
@@ -73,5 +73,5 @@ def main() -> None:
         sys.exit(2)
     # The outermost place: whoever reads the log should hear of it too.
     except Exception as error:  # noqa: BLE001
-        logs.write_fault(error)
+        logs.write_traceback(error)
         sys.exit(1)

@@ -38,8 +38,8 @@ def say(text: str) -> None:
 
     from pipeline.monitoring import logs
 
-    if logs.are_json():
-        sys.stderr.write(logs.line(logging.INFO, text) + "\n")
+    if logs.is_json():
+        sys.stderr.write(logs.format_line(logging.INFO, text) + "\n")
         return
     Console(stderr=True, highlight=False, emoji=False, soft_wrap=True).print(text, markup=False)
 
@@ -48,4 +48,4 @@ def fail(message: str) -> None:
     """The one line of an error, on stderr, whatever it contains."""
     from pipeline.monitoring import logs
 
-    sys.stderr.write(logs.line(logging.ERROR, " ".join(message.split())) + "\n")
+    sys.stderr.write(logs.format_line(logging.ERROR, " ".join(message.split())) + "\n")

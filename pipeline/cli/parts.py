@@ -42,7 +42,7 @@ def node(
 ) -> None:
     """Follow the people of each camera and send what is seen to Redis."""
     from pipeline.monitoring.progress import Tally
-    from pipeline.monitoring.web import watched
+    from pipeline.monitoring.web import serve_metrics
     from pipeline.runtime.processes import run_node
     from pipeline.runtime.stopping import Stop, signals
 
@@ -51,7 +51,7 @@ def node(
     if site.recording.thumbnails or site.recording.video:
         say("thumbnails and videos are made by `fusetrack run` only: this node makes none")
     stop, tally = Stop(), Tally(list(site.cameras))
-    with signals(stop, reloads=file is not None), watched(site, "node", tally) as watch:
+    with signals(stop, reloads=file is not None), serve_metrics(site, "node", tally) as watch:
         run_node(site, stop, tally, watch, file)
     _exit(stop.signal)
 
@@ -65,17 +65,17 @@ def associate(
     no_watch: NoWatchOption = False,
 ) -> None:
     """Decide which tracks of all cameras are one person, until every camera has ended."""
-    from pipeline.monitoring.progress import Tally, counted
-    from pipeline.monitoring.web import watched
+    from pipeline.monitoring.progress import Tally, people_text
+    from pipeline.monitoring.web import serve_metrics
     from pipeline.runtime.processes import run_associator
     from pipeline.runtime.stopping import Stop, signals
 
     service = service_options(metrics, log_format, log_level)
     site, file = _site("associator", config, redis, service, no_watch=no_watch)
     stop, tally = Stop(), Tally(list(site.cameras))
-    with signals(stop, reloads=file is not None), watched(site, "associator", tally) as watch:
+    with signals(stop, reloads=file is not None), serve_metrics(site, "associator", tally) as watch:
         run_associator(site, stop, tally, watch, file)
-    say(counted(tally.people()))
+    say(people_text(tally.people()))
     _exit(stop.signal)
 
 
@@ -90,14 +90,14 @@ def record(
 ) -> None:
     """Write the run directory, until every camera has ended."""
     from pipeline.monitoring.progress import Tally
-    from pipeline.monitoring.web import watched
+    from pipeline.monitoring.web import serve_metrics
     from pipeline.runtime.processes import run_recorder
     from pipeline.runtime.stopping import Stop, signals
 
     service = service_options(metrics, log_format, log_level)
     site, file = _site("recorder", config, redis, service, no_watch=no_watch)
     stop, tally = Stop(), Tally(list(site.cameras))
-    with signals(stop, reloads=file is not None), watched(site, "recorder", tally) as watch:
+    with signals(stop, reloads=file is not None), serve_metrics(site, "recorder", tally) as watch:
         result = run_recorder(site, out, stop, watch, file)
     say(f"recorded: {result.path}")
     _exit(stop.signal)

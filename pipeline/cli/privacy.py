@@ -39,7 +39,7 @@ def forget(
 ) -> None:
     """Remove a person from a run and from the site at work, or what a run keeps too long."""
     from pipeline.config.load import load_config
-    from pipeline.run_directory.rewriting import told
+    from pipeline.run_directory.rewriting import removed_text
     from pipeline.runtime.forget_request import (
         Outcome,
         SiteAddress,
@@ -67,7 +67,9 @@ def forget(
         typer.echo(json.dumps({**told_json, "removed": removed, "notes": outcome.notes}))
         return
     what = "what is too old" if identity is None else f"identity {identity}"
-    typer.echo(f"{'would remove' if dry_run else 'removed'} {what}: {told(outcome.removed)}")
+    typer.echo(
+        f"{'would remove' if dry_run else 'removed'} {what}: {removed_text(outcome.removed)}"
+    )
     for note in outcome.notes:
         say(note)
 

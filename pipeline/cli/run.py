@@ -56,8 +56,8 @@ def run(
     """Follow the people of all SOURCES and write the run directory."""
     from pipeline.config.load import load_config
     from pipeline.config.schema import SiteConfig
-    from pipeline.monitoring.progress import Tally, shown
-    from pipeline.monitoring.web import watched
+    from pipeline.monitoring.progress import Tally, show_progress
+    from pipeline.monitoring.web import serve_metrics
     from pipeline.runtime.run import run_site
     from pipeline.runtime.site_options import with_options
     from pipeline.runtime.stopping import Stop, signals
@@ -81,8 +81,8 @@ def run(
     stop, tally = Stop(), Tally(list(site.cameras))
     with (
         signals(stop, reloads=file is not None),
-        shown(tally, mode),
-        watched(site, "run", tally) as watch,
+        show_progress(tally, mode),
+        serve_metrics(site, "run", tally) as watch,
     ):
         result = run_site(site, folder, stop=stop, tally=tally, watch=watch, file=file)
     if site.recording.video:
@@ -108,7 +108,7 @@ def _write_videos(result: RunDirectory, *, stopped: bool) -> None:
 
 def _tell_result(result: RunDirectory, tally: Tally, mode: ProgressMode, quiet: bool) -> list[str]:
     """Say where the results are and what was not complete; returns the faults of the input."""
-    from pipeline.monitoring.progress import counted, write_event
+    from pipeline.monitoring.progress import people_text, write_event
 
     faults = [
         f"{camera.camera_id}: {camera.detail}" for camera in result.cameras() if camera.detail
@@ -117,7 +117,7 @@ def _tell_result(result: RunDirectory, tally: Tally, mode: ProgressMode, quiet: 
         write_event({**tally.event("finished"), "run": str(result.path), "faults": faults})
     elif not quiet:
         people = tally.people()
-        found = counted(people) if people else "no people were found"
+        found = people_text(people) if people else "no people were found"
         say(f"{found}, {tally.elapsed_s():.1f} s: {result.path}")
     for fault in faults:
         fail(fault)

@@ -46,7 +46,7 @@ def service_options(
 
     if log_format == "json":
         # Also for what is wrong with the configuration itself.
-        logs.follow_settings("json", "warning")
+        logs.configure("json", "warning")
     return {"metrics": metrics, "log_format": log_format, "log_level": log_level}
 
 
@@ -55,4 +55,4 @@ def begin_log(config: SiteConfig, part: str) -> None:
     from pipeline.monitoring import logs
 
     service = config.service
-    logs.follow_settings(service.log_format, service.log_level, part=part, site=config.site)
+    logs.configure(service.log_format, service.log_level, part=part, site=config.site)

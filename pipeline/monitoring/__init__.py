@@ -1,1 +1,1 @@
-"""Metrics, health, progress and logs of what runs."""
+"""Metrics, health, progress and logs of running processes."""

@@ -1,6 +1,6 @@
-"""The log of a process: where it is set up, and how a line of it looks, as text or as JSON.
+"""The log of a process: set-up and format of its lines, as text or as JSON.
 
-No line holds the login of an address, whoever wrote it: other libraries are not as careful as we.
+Logins are removed from all addresses in every line, including lines of other libraries.
 """
 
 from __future__ import annotations
@@ -18,85 +18,87 @@ if TYPE_CHECKING:
 
 
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"<>|]+")
-# What a message may be about: `extra={"camera": ...}` says so.
-_ABOUT = ("camera",)
+# Optional fields of a record, passed as `extra={"camera": ...}`.
+_RECORD_FIELDS = ("camera",)
 
 
-class Lines(logging.Formatter):
-    """The lines of a log: what a person reads, or one JSON object each.
+class LogFormatter(logging.Formatter):
+    """Formats log lines as plain text or as one JSON object each.
 
-    A JSON line has ``time`` (UTC), ``level``, what `about` was told, ``camera`` where the line is
-    about one, ``message``, and ``traceback`` after a fault of ours.
+    A JSON line has ``time`` (UTC), ``level``, the fields of ``context``, ``camera`` where it
+    concerns one, ``message``, and ``traceback`` after an internal error.
     """
 
     def __init__(self) -> None:
         super().__init__("fusetrack: %(message)s")
         self.as_json = False
-        self.about: dict[str, str] = {}
+        self.context: dict[str, str] = {}
 
     def format(self, record: logging.LogRecord) -> str:
-        """One line; a traceback has more of them in a text."""
-        return self._json(record) if self.as_json else without_logins(super().format(record))
+        """The formatted record: one line, except that a traceback in text has several."""
+        return self._json(record) if self.as_json else redact_addresses(super().format(record))
 
     def _json(self, record: logging.LogRecord) -> str:
         line = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
-            **self.about,
-            **{name: str(getattr(record, name)) for name in _ABOUT if hasattr(record, name)},
-            "message": without_logins(record.getMessage()),
+            **self.context,
+            **{
+                name: str(getattr(record, name)) for name in _RECORD_FIELDS if hasattr(record, name)
+            },
+            "message": redact_addresses(record.getMessage()),
         }
         if record.exc_info:
             lines = traceback.format_exception(*record.exc_info)
-            line["traceback"] = without_logins("".join(lines))
+            line["traceback"] = redact_addresses("".join(lines))
         return json.dumps(line, ensure_ascii=False)
 
 
-_LINES = Lines()
+_FORMATTER = LogFormatter()
 
 
-def begin() -> None:
-    """Show warnings on stderr, as text, until `follow_settings` says otherwise."""
+def set_up() -> None:
+    """Log warnings to stderr as text until `configure` is called."""
     handler = logging.StreamHandler()
-    handler.setFormatter(_LINES)
-    _LINES.as_json, _LINES.about = False, {}
+    handler.setFormatter(_FORMATTER)
+    _FORMATTER.as_json, _FORMATTER.context = False, {}
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
 
 
-def follow_settings(style: LogFormat, level: LogLevel, **about: str) -> None:
-    """From now on lines look like ``style`` and begin at ``level``; each is ``about`` this."""
-    _LINES.as_json = style == "json"
-    _LINES.about = about
+def configure(style: LogFormat, level: LogLevel, **context: str) -> None:
+    """Set the format and lowest level of the log; ``context`` is added to each JSON line."""
+    _FORMATTER.as_json = style == "json"
+    _FORMATTER.context = context
     logging.getLogger().setLevel(level.upper())
-    logging.captureWarnings(_LINES.as_json)
+    logging.captureWarnings(_FORMATTER.as_json)
 
 
-def add_about(**about: str) -> None:
-    """More of what every further line is about."""
-    _LINES.about = {**_LINES.about, **about}
+def add_context(**context: str) -> None:
+    """Add fields to every further JSON line."""
+    _FORMATTER.context = {**_FORMATTER.context, **context}
 
 
-def are_json() -> bool:
-    """Whether each line is a JSON object."""
-    return _LINES.as_json
+def is_json() -> bool:
+    """Whether log lines are JSON objects."""
+    return _FORMATTER.as_json
 
 
-def line(level: int, message: str) -> str:
-    """``message`` as a line of the log; whether its level is shown plays no part."""
-    return _LINES.format(logging.LogRecord("fusetrack", level, "", 0, message, None, None))
+def format_line(level: int, message: str) -> str:
+    """``message`` formatted as a log line, whatever the current level of the log."""
+    return _FORMATTER.format(logging.LogRecord("fusetrack", level, "", 0, message, None, None))
 
 
-def write_fault(error: BaseException) -> None:
-    """Say on stderr where an error of ours comes from."""
-    shown = without_logins("".join(traceback.format_exception(error)))
-    if _LINES.as_json:
+def write_traceback(error: BaseException) -> None:
+    """Write the traceback of an internal error to stderr."""
+    text = redact_addresses("".join(traceback.format_exception(error)))
+    if _FORMATTER.as_json:
         kind = (type(error), error, error.__traceback__)
         record = logging.LogRecord("fusetrack", logging.CRITICAL, "", 0, str(error), None, kind)
-        shown = _LINES.format(record) + "\n"
-    sys.stderr.write(shown)
+        text = _FORMATTER.format(record) + "\n"
+    sys.stderr.write(text)
 
 
-def without_logins(text: str) -> str:
+def redact_addresses(text: str) -> str:
     """``text`` with every address in it redacted."""
     from pipeline.sources.redact import redact
 

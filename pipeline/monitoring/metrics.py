@@ -1,4 +1,4 @@
-"""The numbers of a process in the form that Prometheus reads, taken whenever it asks."""
+"""The Prometheus metrics of a process, collected on each scrape."""
 
 import importlib.metadata
 from collections.abc import Callable, Iterable, Iterator
@@ -15,34 +15,34 @@ from pipeline.monitoring.watch import Backlog, CameraCounts, Histogram, Watch
 from pipeline.sources.camera_status import CameraState, Life, life_of
 from pipeline.sources.decode_ahead import DecodeAhead
 
-#: Label names and values, all but the site.
+#: Label names and values, without the site.
 Labels = dict[str, str]
 
 _PREFIX = "fusetrack_"
 
 
 class Families:
-    """Makes the metrics of ``site``."""
+    """Creates metric families with the label of ``site``."""
 
     def __init__(self, site: str) -> None:
         self._site = {"site": site}
 
     def gauge(self, name: str, text: str, rows: Iterable[tuple[Labels, float]]) -> Metric:
-        """What goes up and down."""
+        """A gauge with one sample per row."""
         family = GaugeMetricFamily(_PREFIX + name, text)
         for labels, value in rows:
             family.add_sample(family.name, self._site | labels, value)
         return family
 
     def counter(self, name: str, text: str, rows: Iterable[tuple[Labels, float]]) -> Metric:
-        """What only grows while the process lives; it is called ``name`` with ``_total`` behind."""
+        """A counter with one sample per row; its name is ``name`` with the suffix ``_total``."""
         family = CounterMetricFamily(_PREFIX + name, text)
         for labels, value in rows:
             family.add_sample(f"{family.name}_total", self._site | labels, value)
         return family
 
     def histogram(self, name: str, text: str, rows: Iterable[tuple[Labels, Histogram]]) -> Metric:
-        """How values are spread."""
+        """A histogram with one set of buckets per row."""
         family = HistogramMetricFamily(_PREFIX + name, text)
         for labels, histogram in rows:
             given = self._site | labels
@@ -56,13 +56,13 @@ class Families:
 
 
 def of_cameras(watch: Watch, families: Families) -> Iterator[Metric]:
-    """What is known of every camera that this process has to do with."""
+    """The metrics of every camera of this process."""
     yield from _of_counts(sorted(watch.cameras.copy().items()), families)
     readers = sorted(watch.readers.copy().items())
     yield families.counter(
         "frames_dropped",
-        "Frames that nobody looked at: pushed out of the buffer, late at the node, behind when "
-        "they arrived, or damaged",
+        "Frames that were not processed: dropped from the full buffer, late at the node, behind on "
+        "arrival, or damaged",
         [
             ({"camera": camera_id, "reason": reason}, count)
             for camera_id, reader in readers
@@ -70,27 +70,27 @@ def of_cameras(watch: Watch, families: Families) -> Iterator[Metric]:
         ],
     )
     lives = [(camera_id, life_of(reader.source)) for camera_id, reader in readers]
-    yield from _of_lives([(camera_id, life) for camera_id, life in lives if life], families)
+    yield from _of_live_cameras([(camera_id, life) for camera_id, life in lives if life], families)
 
 
 def _of_counts(cameras: list[tuple[str, CameraCounts]], families: Families) -> Iterator[Metric]:
     named = [({"camera": camera_id}, counts) for camera_id, counts in cameras]
     yield families.counter(
-        "frames", "Frames that were looked at", [(name, counts.frames) for name, counts in named]
+        "frames", "Processed frames", [(name, counts.frames) for name, counts in named]
     )
     yield families.counter(
         "detections",
-        "People found, one for each frame they are in",
+        "Detected people, one per person and frame",
         [(name, counts.detections) for name, counts in named],
     )
     yield families.counter(
         "tracklets",
-        "Tracks that ended and were sent",
+        "Closed tracks that were sent",
         [(name, counts.tracklets) for name, counts in named],
     )
     yield families.counter(
         "decisions",
-        "What the associator decided on tracks",
+        "Decisions of the associator on tracks",
         [
             (name | {"kind": kind}, count)
             for name, counts in named
@@ -99,21 +99,21 @@ def _of_counts(cameras: list[tuple[str, CameraCounts]], families: Families) -> I
     )
     yield families.histogram(
         "capture_to_sent_seconds",
-        "From the capture of a live frame with people until they are in Redis",
+        "Time from the capture of a live frame with people until its observations are in Redis",
         [(name, counts.to_sent_s) for name, counts in named],
     )
     yield families.histogram(
         "capture_to_identity_seconds",
-        "From a moment with people in front of a live camera until it is decided who they are",
+        "Time from the capture of people by a live camera until their identities are decided",
         [(name, counts.to_identity_s) for name, counts in named],
     )
 
 
-def _of_lives(lives: list[tuple[str, Life]], families: Families) -> Iterator[Metric]:
+def _of_live_cameras(lives: list[tuple[str, Life]], families: Families) -> Iterator[Metric]:
     named: list[tuple[Labels, Life]] = [({"camera": camera_id}, life) for camera_id, life in lives]
     yield families.gauge(
         "camera_state",
-        "1 for the state that a live camera is in",
+        "1 for the current state of a live camera",
         [
             (name | {"state": state}, int(life.phase().state == state))
             for name, life in named
@@ -122,7 +122,7 @@ def _of_lives(lives: list[tuple[str, Life]], families: Families) -> Iterator[Met
     )
     yield families.counter(
         "camera_reconnects",
-        "How often a live camera answered again after it was lost",
+        "Reconnects of a live camera after it was lost",
         [(name, max(0, life.connections - 1)) for name, life in named],
     )
 
@@ -143,9 +143,10 @@ CONTENT_TYPE = CONTENT_TYPE_LATEST
 
 
 class Metrics(Collector):
-    """All metrics of a process that is the ``part`` of ``site``.
+    """All metrics of a process that runs the ``part`` of ``site``.
 
-    ``people`` counts the global ids so far; ``ask_redis`` raises UserError when there is no answer.
+    ``people`` returns the number of global ids so far; ``query_redis`` raises UserError when Redis
+    does not answer.
     """
 
     def __init__(
@@ -155,34 +156,36 @@ class Metrics(Collector):
         watch: Watch,
         *,
         people: Callable[[], int],
-        ask_redis: Callable[[], Backlog],
+        query_redis: Callable[[], Backlog],
     ) -> None:
         self._families = Families(site)
         self._watch = watch
         self._people = people
-        self._ask_redis = ask_redis
-        self._told = {"part": part, "version": importlib.metadata.version("fusetrack"), "run": ""}
+        self._query_redis = query_redis
+        self._info = {"part": part, "version": importlib.metadata.version("fusetrack"), "run": ""}
         self._registry = CollectorRegistry()
         self._registry.register(self)
         ProcessCollector(registry=self._registry)
 
     def page(self) -> bytes:
-        """The text of /metrics."""
+        """The content of /metrics."""
         return generate_latest(self._registry)
 
     def describe(self) -> Iterable[Metric]:
-        """Nothing: at first there may be no camera yet."""
+        """Empty, because there may be no camera yet."""
         return []
 
     def collect(self) -> Iterator[Metric]:
-        """Every metric as it is now."""
+        """The current value of every metric."""
         try:
-            backlog = self._ask_redis()
+            backlog = self._query_redis()
         except UserError:
             backlog = None
         if backlog is not None:
-            self._told["run"] = backlog.run
-        yield self._families.gauge("info", "Which part of which run this is", [(self._told, 1)])
+            self._info["run"] = backlog.run
+        yield self._families.gauge(
+            "info", "Part, version and run of this process", [(self._info, 1)]
+        )
         yield from of_cameras(self._watch, self._families)
         yield from self._of_networks()
         yield from self._of_loops()
@@ -208,20 +211,20 @@ class Metrics(Collector):
         watch, now = self._watch, self._watch.ticks()
         yield self._families.gauge(
             "seconds_since_step",
-            "How long ago each loop that is at work went round",
+            "Seconds since the last step of each running loop",
             [({"loop": loop}, now - step) for loop, step in sorted(watch.steps.copy().items())],
         )
         yield self._families.gauge(
             "associator_decides",
-            "1 while this process decides, 0 while it stands by or is no associator",
-            [({}, int(watch.decides))],
+            "1 while this process is the active associator, else 0",
+            [({}, int(watch.is_deciding))],
         )
-        yield self._families.gauge("people", "Different people so far", [({}, self._people())])
+        yield self._families.gauge("people", "Global ids so far", [({}, self._people())])
         yield self._families.counter(
-            "recorded_messages", "Messages that are on disk", [({}, watch.recorded)]
+            "recorded_messages", "Messages written to disk", [({}, watch.recorded)]
         )
         yield self._families.counter(
-            "redis_retries", "How often a lost Redis was asked again", [({}, watch.retries)]
+            "redis_retries", "Retries while Redis was unavailable", [({}, watch.retries)]
         )
 
 
@@ -233,13 +236,13 @@ def _of_backlog(backlog: Backlog, families: Families) -> Iterator[Metric]:
     )
     yield families.gauge(
         "stream_pending",
-        "Messages that a group was given and has not acknowledged",
+        "Messages delivered to a group and not acknowledged",
         [
             ({"stream": stream, "group": group}, count)
             for (stream, group), count in sorted(backlog.pending.items())
         ],
     )
     yield families.gauge(
-        "dead_messages", "Messages that could not be used and were put aside", [({}, backlog.dead)]
+        "dead_messages", "Invalid messages in the dead-letter stream", [({}, backlog.dead)]
     )
-    yield families.gauge("redis_memory_bytes", "Memory that Redis uses", [({}, backlog.memory)])
+    yield families.gauge("redis_memory_bytes", "Memory used by Redis", [({}, backlog.memory)])

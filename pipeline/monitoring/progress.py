@@ -1,4 +1,4 @@
-"""What a run tells while it works: a live table, JSON events, or nothing."""
+"""Progress of a run: a live table, JSON events, or nothing."""
 
 import json
 import sys
@@ -17,13 +17,13 @@ ProgressMode = Literal["table", "json", "quiet"]
 _EVENT_EVERY_S = 1.0
 
 
-def counted(people: int) -> str:
-    """``people`` as a person says it."""
+def people_text(people: int) -> str:
+    """The number of people in words: "1 person", "2 people"."""
     return "1 person" if people == 1 else f"{people} people"
 
 
 class Tally:
-    """Frames and people so far, for each camera; told by several threads."""
+    """Frames and people of each camera so far. Thread-safe."""
 
     def __init__(self, camera_ids: list[str], clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -31,26 +31,26 @@ class Tally:
         self._lock = threading.Lock()
         self._frames = dict.fromkeys(camera_ids, 0)
         self._first: dict[str, tuple[float, int]] = {}
-        self._owners: dict[str, dict[int, int]] = {camera_id: {} for camera_id in camera_ids}
+        self._identities: dict[str, dict[int, int]] = {camera_id: {} for camera_id in camera_ids}
 
     def on_frames(self, camera_id: str, frames: int) -> None:
-        """``frames`` of this camera are processed."""
+        """Set the number of processed frames of a camera."""
         with self._lock:
             self._first.setdefault(camera_id, (self._clock(), frames))
             self._frames[camera_id] = frames
 
     def on_decision(self, camera_id: str, track_id: int, global_id: int) -> None:
-        """From now on this track of this camera is that person."""
+        """Set the global id of a track."""
         with self._lock:
-            # An associator may hear of cameras that its configuration does not name.
-            self._owners.setdefault(camera_id, {})[track_id] = global_id
+            # An associator may receive cameras that its configuration does not name.
+            self._identities.setdefault(camera_id, {})[track_id] = global_id
 
     def elapsed_s(self) -> float:
-        """Seconds since the run began."""
+        """Seconds since the start of the run."""
         return self._clock() - self._started
 
     def rows(self) -> list[tuple[str, int, float, int]]:
-        """For each camera: name, frames, frames a second, people so far."""
+        """For each camera: name, frames, frames per second, people so far."""
         with self._lock:
             return [
                 (camera_id, frames, self._speed(camera_id), self._people_of(camera_id))
@@ -58,7 +58,7 @@ class Tally:
             ]
 
     def _speed(self, camera_id: str) -> float:
-        """Frames a second since the first were done: loading the models is not the camera's."""
+        """Frames per second since the first ones, so that loading the models does not count."""
         if camera_id not in self._first:
             return 0.0
         since, before = self._first[camera_id]
@@ -66,12 +66,12 @@ class Tally:
         return (self._frames[camera_id] - before) / elapsed if elapsed > 0 else 0.0
 
     def _people_of(self, camera_id: str) -> int:
-        return len(set(self._owners.get(camera_id, {}).values()))
+        return len(set(self._identities.get(camera_id, {}).values()))
 
     def people(self) -> int:
-        """Different people so far, over all cameras."""
+        """Number of global ids so far, over all cameras."""
         with self._lock:
-            return len({p for owners in self._owners.values() for p in owners.values()})
+            return len({p for identities in self._identities.values() for p in identities.values()})
 
     def event(self, kind: str) -> dict[str, object]:
         """The tally as a JSON event."""
@@ -82,15 +82,15 @@ class Tally:
         return {"event": kind, "people": self.people(), "cameras": cameras}
 
     def table(self) -> Table:
-        """The tally to look at."""
-        table = Table("camera", "frames", "frames/s", "people", title=counted(self.people()))
+        """The tally as a table for the terminal."""
+        table = Table("camera", "frames", "frames/s", "people", title=people_text(self.people()))
         for camera_id, frames, speed, people in self.rows():
             table.add_row(camera_id, str(frames), f"{speed:.1f}", str(people))
         return table
 
 
 @contextmanager
-def shown(tally: Tally, mode: ProgressMode, stream: TextIO | None = None) -> Iterator[None]:
+def show_progress(tally: Tally, mode: ProgressMode, stream: TextIO | None = None) -> Iterator[None]:
     """Show the tally while the block runs: a live table on stderr, or JSON lines on stdout."""
     if mode == "table":
         console = Console(stderr=True)
@@ -104,9 +104,9 @@ def shown(tally: Tally, mode: ProgressMode, stream: TextIO | None = None) -> Ite
 
 
 def write_event(event: dict[str, object], stream: TextIO | None = None) -> None:
-    """One JSON object on one line, at once."""
+    """Write one JSON object on one line and flush."""
     out = stream or sys.stdout
-    # Whoever listened may have left; the run goes on.
+    # The reader may have exited; the run continues.
     with suppress(BrokenPipeError):
         out.write(json.dumps(event) + "\n")
         out.flush()
@@ -116,15 +116,15 @@ def write_event(event: dict[str, object], stream: TextIO | None = None) -> None:
 def _events(tally: Tally, stream: TextIO) -> Iterator[None]:
     done = threading.Event()
 
-    def tell() -> None:
+    def write_events() -> None:
         while not done.wait(_EVENT_EVERY_S):
             write_event(tally.event("progress"), stream)
 
-    teller = threading.Thread(target=tell, name="progress", daemon=True)
-    teller.start()
+    thread = threading.Thread(target=write_events, name="progress", daemon=True)
+    thread.start()
     try:
         yield
     finally:
         done.set()
-        teller.join()
+        thread.join()
         write_event(tally.event("progress"), stream)

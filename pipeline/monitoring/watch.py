@@ -1,4 +1,4 @@
-"""What a process knows of its own work; its parts write it, metrics and health read it."""
+"""Counters and state of a process, written by its parts and read by metrics and health checks."""
 
 import time
 from collections import Counter
@@ -14,19 +14,19 @@ from pipeline.bus.messages import Message, ObservationsMessage, TrackletMessage,
 from pipeline.bus.streams import Bus
 from pipeline.config.schema import SiteConfig
 from pipeline.errors import UserError
-from pipeline.monitoring.logs import add_about
+from pipeline.monitoring.logs import add_context
 from pipeline.sources.decode_ahead import DecodeAhead
 from pipeline.sources.source_kinds import live_cameras
 from trackers.association.association import Decision
 
-#: Seconds from the capture of a frame to what became of it.
+#: Histogram bounds of delays since the capture of a frame, in seconds.
 DELAYS_S = (0.1, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0)
-#: Pictures in one call of a network.
+#: Histogram bounds of the batch size of one network call.
 BATCHES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 
 
 class Histogram:
-    """How many values were at most as large as each of ``bounds``, and what they add up to."""
+    """Cumulative histogram with upper ``bounds``; ``total`` is the sum of the values."""
 
     def __init__(self, bounds: tuple[float, ...]) -> None:
         self.bounds = bounds
@@ -34,19 +34,19 @@ class Histogram:
         self._counts = [0] * (len(bounds) + 1)
 
     def add(self, value: float) -> None:
-        """One more value."""
-        place = sum(value > bound for bound in self.bounds)
-        self._counts[place] += 1
+        """Count one value."""
+        bucket = sum(value > bound for bound in self.bounds)
+        self._counts[bucket] += 1
         self.total += value
 
     def cumulative(self) -> list[int]:
-        """How many values were at most each bound; the last number is that of all."""
+        """Number of values up to and including each bound; the last entry counts all values."""
         return list(accumulate(self._counts))
 
 
 @dataclass(eq=False, slots=True)
 class CameraCounts:
-    """One camera: what the node saw and sent, what the associator decided."""
+    """Counters of one camera in the node and the associator."""
 
     frames: int = 0
     detections: int = 0
@@ -57,13 +57,13 @@ class CameraCounts:
 
 
 class Watch:
-    """The work of one process.
+    """Counters and state of one process.
 
-    ``waits_for`` says what it needs before it can begin, empty once it has it. ``steps`` is when
-    each loop that is at work made its last step, ``retries`` how often Redis was asked again,
-    ``decides`` whether it is the associator that decides, ``recorded`` how many messages are on
-    disk. Frames come from the ``readers``. ``now`` gives seconds UTC, ``ticks`` seconds that only
-    move forward.
+    ``waiting_for`` names what is missing before the process is ready, else it is empty. ``steps``
+    is the time of the last step of each running loop, ``retries`` the number of retries of Redis,
+    ``is_deciding`` whether this is the active associator, ``recorded`` the number of messages on
+    disk, and ``readers`` the frame readers by camera. ``now`` returns seconds UTC, ``ticks``
+    monotonic seconds.
     """
 
     def __init__(
@@ -73,10 +73,10 @@ class Watch:
         ticks: Callable[[], float] = time.monotonic,
     ) -> None:
         self.bus: Bus | None = None
-        self.waits_for = ""
+        self.waiting_for = ""
         self.steps: dict[str, float] = {}
         self.retries = self.recorded = 0
-        self.decides = False
+        self.is_deciding = False
         self.detector_batches = Histogram(BATCHES)
         self.embedder_batches = Histogram(BATCHES)
         self.cameras: dict[str, CameraCounts] = {}
@@ -85,11 +85,11 @@ class Watch:
         self._now = now
         self._live: set[str] = set()
         if config is not None:
-            self.knows(config)
+            self.set_cameras(config)
 
     @contextmanager
-    def at_work(self, loop: str) -> Iterator[None]:
-        """While the block runs, ``loop`` is expected to make steps."""
+    def running(self, loop: str) -> Iterator[None]:
+        """Mark ``loop`` as running during the block; it is then expected to make steps."""
         self.step(loop)
         try:
             yield
@@ -98,58 +98,58 @@ class Watch:
 
     @contextmanager
     def loading(self) -> Iterator[None]:
-        """While the block runs, the process opens what it needs."""
-        self.waits_for = "sources and models are being opened"
+        """Mark the process as loading sources and models during the block."""
+        self.waiting_for = "sources and models are being opened"
         yield
-        self.waits_for = ""
+        self.waiting_for = ""
 
     @contextmanager
     def deciding(self) -> Iterator[None]:
-        """While the block runs, this process is the associator that decides."""
-        self.decides = True
+        """Mark this process as the active associator during the block."""
+        self.is_deciding = True
         try:
             yield
         finally:
-            self.decides = False
+            self.is_deciding = False
 
-    def reached(self, bus: Bus) -> None:
-        """``bus`` leads to the Redis of the run."""
-        add_about(run=bus.run())
+    def attach(self, bus: Bus) -> None:
+        """Set the connection to the Redis of the run."""
+        add_context(run=bus.run())
         self.bus = bus
 
     def step(self, loop: str) -> None:
-        """``loop`` went round once more."""
+        """Record a step of ``loop``."""
         self.steps[loop] = self.ticks()
 
-    def waited(self, loop: str) -> None:
-        """``loop`` asked a lost Redis once more."""
+    def count_retry(self, loop: str) -> None:
+        """Count a retry of Redis by ``loop``; it also counts as a step."""
         self.retries += 1
         self.step(loop)
 
-    def knows(self, config: SiteConfig) -> None:
-        """The cameras of the site are those of ``config`` from now on."""
+    def set_cameras(self, config: SiteConfig) -> None:
+        """Set the cameras of the site to those of ``config``."""
         self._live = set(live_cameras(config))
 
-    def reads(self, reader: DecodeAhead) -> None:
-        """A camera is read from now on."""
+    def add_reader(self, reader: DecodeAhead) -> None:
+        """Add the frame reader of a camera."""
         source = reader.source
         self.readers[source.camera_id] = reader
         self._of(source.camera_id)
         (self._live.add if source.live else self._live.discard)(source.camera_id)
 
-    def leaves(self, camera_id: str) -> None:
-        """A camera belongs to this process no longer."""
+    def remove_camera(self, camera_id: str) -> None:
+        """Remove the counters and the reader of a camera."""
         self.readers.pop(camera_id, None)
         self.cameras.pop(camera_id, None)
 
-    def saw(self, camera_id: str, people: int) -> None:
-        """``people`` were found in the next frame."""
+    def count_frame(self, camera_id: str, people: int) -> None:
+        """Count one processed frame with ``people`` detections."""
         counts = self._of(camera_id)
         counts.frames += 1
         counts.detections += people
 
-    def sent(self, camera_id: str, messages: Iterable[Message]) -> None:
-        """These are in Redis now."""
+    def count_sent(self, camera_id: str, messages: Iterable[Message]) -> None:
+        """Count messages of a camera that were sent to Redis."""
         counts, now = self._of(camera_id), self._now()
         for message in messages:
             if isinstance(message, TrackletMessage):
@@ -158,10 +158,10 @@ class Watch:
                 for captured in np.unique(unpack(message.timestamp)):
                     counts.to_sent_s.add(now - float(captured))
 
-    def decided(
+    def count_decisions(
         self, at: float, tracklets: Iterable[TrackletMessage], decisions: Sequence[Decision]
     ) -> None:
-        """Who ``tracklets``, known up to the moment ``at`` (seconds UTC), are is in Redis now."""
+        """Count decisions sent to Redis for ``tracklets`` up to event time ``at``, seconds UTC."""
         now = self._now()
         for camera_id in sorted({tracklet.camera_id for tracklet in tracklets} & self._live):
             self._of(camera_id).to_identity_s.add(now - at)
@@ -174,10 +174,11 @@ class Watch:
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """The streams of a run by their short names, and what waits in them.
+    """Stream lengths and pending messages of a run, by the streams' short names.
 
-    ``run`` is the name that the run has in Redis. ``pending`` is by stream and group: delivered and
-    not acknowledged. ``dead`` messages could not be used. ``memory`` is in bytes, of all of Redis.
+    ``run`` is the name of the run in Redis. ``pending`` counts messages delivered but not
+    acknowledged, by stream and group; ``dead`` counts dead letters. ``memory`` is the memory used
+    by all of Redis, in bytes.
     """
 
     run: str
@@ -188,10 +189,10 @@ class Backlog:
 
 
 def backlog_of(watch: Watch) -> Backlog:
-    """What waits in the Redis of ``watch``. Raises UserError when it does not answer."""
+    """The backlog in the Redis of ``watch``. Raises UserError when Redis does not answer."""
     bus: Bus | None = watch.bus
     if bus is None:
-        raise UserError("Redis was not reached yet")
+        raise UserError("not connected to Redis yet")
     return Backlog(
         bus.run(), bus.lengths(), backpressure.pending(bus), bus.dead_letters(), bus.memory()
     )

@@ -1,4 +1,4 @@
-"""The address under which a process answers questions about itself: GET, and nothing to change."""
+"""The HTTP endpoint of a process for metrics and health checks; read-only."""
 
 import logging
 import socket
@@ -17,8 +17,8 @@ from pipeline.errors import UserError
 from pipeline.monitoring.progress import Tally
 from pipeline.monitoring.watch import Backlog, Watch, backlog_of
 
-# Who connects and says nothing for so long is hung up on.
-_SILENCE_S = 10.0
+# Idle connections are closed after this long.
+_IDLE_S = 10.0
 _POLL_S = 0.1
 _PLAIN = "text/plain; charset=utf-8"
 
@@ -26,27 +26,27 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class WebAnswer:
-    """What a page says now."""
+class PageResponse:
+    """The response of a page."""
 
     body: bytes
     status: HTTPStatus = HTTPStatus.OK
     content_type: str = _PLAIN
 
 
-Pages = Mapping[str, Callable[[], WebAnswer]]
+Pages = Mapping[str, Callable[[], PageResponse]]
 
 
-def plain(text: str, status: HTTPStatus = HTTPStatus.OK) -> WebAnswer:
-    """One line of text."""
-    return WebAnswer(f"{' '.join(text.split())}\n".encode(), status)
+def plain(text: str, status: HTTPStatus = HTTPStatus.OK) -> PageResponse:
+    """A response of one line of text."""
+    return PageResponse(f"{' '.join(text.split())}\n".encode(), status)
 
 
 @contextmanager
-def served(address: str, pages: Pages) -> Iterator[str]:
-    """Answer at ``HOST:PORT`` while the block runs; gives the address, with the port that it got.
+def serve(address: str, pages: Pages) -> Iterator[str]:
+    """Serve ``pages`` at ``HOST:PORT`` during the block; yields the address with the actual port.
 
-    Raises UserError when nobody can listen there.
+    Raises UserError when the address cannot be used.
     """
     server = _listen(address, pages)
     thread = threading.Thread(
@@ -67,8 +67,8 @@ class _Server(ThreadingTCPServer):
     pages: Pages
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Who asked has hung up."""
-        _log.debug("a reader of the metrics was lost", exc_info=True)
+        """Log a client that disconnected."""
+        _log.debug("a metrics client disconnected", exc_info=True)
 
 
 class _Server6(_Server):
@@ -89,11 +89,11 @@ def _listen(address: str, pages: Pages) -> _Server:
 
 
 class _Handler(BaseHTTPRequestHandler):
-    timeout = _SILENCE_S
+    timeout = _IDLE_S
     server: _Server
 
     def do_GET(self) -> None:
-        """A page, whatever its query says."""
+        """Serve a page; the query string is ignored."""
         page = self.server.pages.get(self.path.partition("?")[0])
         known = ", ".join(self.server.pages)
         answer = page() if page else plain(f"expected one of {known}", HTTPStatus.NOT_FOUND)
@@ -107,58 +107,58 @@ class _Handler(BaseHTTPRequestHandler):
     do_HEAD = do_GET
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Being asked every few seconds is no news."""
+        """Log at debug level: scrapes come every few seconds."""
         _log.debug(format, *args)
 
 
 T = TypeVar("T")
 
 
-class Asking(Generic[T]):
-    """Puts one question after the other, each in a thread of its own.
+class TimedQuery(Generic[T]):
+    """Runs a query in a thread of its own with a time limit; at most one runs at a time.
 
-    A Redis that is stopped answers after half a minute, or never; meanwhile nothing is asked anew.
+    A stopped Redis answers after half a minute or never; meanwhile no second query is started.
     """
 
-    def __init__(self, question: Callable[[], T], limit_s: float) -> None:
-        self._question = question
+    def __init__(self, query: Callable[[], T], limit_s: float) -> None:
+        self._query = query
         self._limit_s = limit_s
         self._lock = threading.Lock()
-        self._asked: _Asked[T] | None = None
+        self._running: _RunningQuery[T] | None = None
 
-    def answer(self) -> T:
-        """What Redis says now. Raises UserError when it does not, or not within ``limit_s``."""
+    def result(self) -> T:
+        """The result. Raises UserError when the query fails or takes more than ``limit_s``."""
         with self._lock:
-            if self._asked is None or self._asked.done.is_set():
-                self._asked = _Asked(self._question)
-            asked = self._asked
-        if not asked.done.wait(self._limit_s):
+            if self._running is None or self._running.done.is_set():
+                self._running = _RunningQuery(self._query)
+            running = self._running
+        if not running.done.wait(self._limit_s):
             raise UserError(f"Redis does not answer within {self._limit_s:g} s")
-        if asked.error is not None:
-            raise asked.error
-        assert asked.found is not None
-        return asked.found
+        if running.error is not None:
+            raise running.error
+        assert running.found is not None
+        return running.found
 
 
-class _Asked(Generic[T]):
-    def __init__(self, question: Callable[[], T]) -> None:
+class _RunningQuery(Generic[T]):
+    def __init__(self, query: Callable[[], T]) -> None:
         self.done = threading.Event()
         self.found: T | None = None
         self.error: UserError | None = None
-        self._question = question
-        threading.Thread(target=self._ask, name="ask-redis", daemon=True).start()
+        self._query = query
+        threading.Thread(target=self._run, name="ask-redis", daemon=True).start()
 
-    def _ask(self) -> None:
+    def _run(self) -> None:
         try:
-            self.found = self._question()
+            self.found = self._query()
         except UserError as error:
             self.error = error
         finally:
             self.done.set()
 
 
-def why_not_alive(watch: Watch, stalled_s: float) -> str:
-    """Which loop made no step for ``stalled_s`` seconds; empty when each of them goes round."""
+def stalled_reason(watch: Watch, stalled_s: float) -> str:
+    """The loop that made no step for ``stalled_s`` seconds, as a message; empty if none."""
     now = watch.ticks()
     for loop, step in sorted(watch.steps.copy().items()):
         if now - step >= stalled_s:
@@ -166,48 +166,50 @@ def why_not_alive(watch: Watch, stalled_s: float) -> str:
     return ""
 
 
-def why_not_ready(watch: Watch, ask_redis: Callable[[], object]) -> str:
-    """What is missing before the process can work; ``ask_redis`` raises UserError without one."""
-    if watch.waits_for:
-        return watch.waits_for
+def not_ready_reason(watch: Watch, query_redis: Callable[[], object]) -> str:
+    """What the process is missing to be ready; empty if nothing. ``query_redis`` raises UserError
+    when Redis does not answer.
+    """
+    if watch.waiting_for:
+        return watch.waiting_for
     try:
-        ask_redis()
+        query_redis()
     except UserError as error:
         return str(error)
     return ""
 
 
-# Prometheus and Kubernetes give up on an answer after some seconds, or one.
+# Prometheus and Kubernetes time out after a few seconds, or one.
 _REDIS_ANSWERS_S = 0.8
 
 
 @contextmanager
-def watched(config: SiteConfig, part: str, tally: Tally) -> Iterator[Watch]:
-    """The watch of a process; while the block runs, it is shown where ``config`` says.
+def serve_metrics(config: SiteConfig, part: str, tally: Tally) -> Iterator[Watch]:
+    """Create the watch of a process and serve it during the block at the configured address.
 
-    Raises UserError when the address cannot be had.
+    Raises UserError when the address cannot be used.
     """
     watch = Watch(config)
     if config.service.metrics is None:
         yield watch
         return
-    with served(config.service.metrics, _pages(config, part, tally, watch)) as address:
+    with serve(config.service.metrics, _pages(config, part, tally, watch)) as address:
         _log.info("metrics at http://%s/metrics", address)
         yield watch
 
 
 def _pages(config: SiteConfig, part: str, tally: Tally, watch: Watch) -> Pages:
-    # Its library loads only when somebody may ask.
+    # Imports prometheus_client only when metrics are served.
     from pipeline.monitoring.metrics import CONTENT_TYPE, Metrics
 
-    asking: Asking[Backlog] = Asking(partial(backlog_of, watch), _REDIS_ANSWERS_S)
-    metrics = Metrics(config.site, part, watch, people=tally.people, ask_redis=asking.answer)
+    backlog: TimedQuery[Backlog] = TimedQuery(partial(backlog_of, watch), _REDIS_ANSWERS_S)
+    metrics = Metrics(config.site, part, watch, people=tally.people, query_redis=backlog.result)
     return {
-        "/metrics": lambda: WebAnswer(metrics.page(), content_type=CONTENT_TYPE),
-        "/healthz": lambda: _verdict(why_not_alive(watch, config.service.stalled_s)),
-        "/readyz": lambda: _verdict(why_not_ready(watch, asking.answer)),
+        "/metrics": lambda: PageResponse(metrics.page(), content_type=CONTENT_TYPE),
+        "/healthz": lambda: _status(stalled_reason(watch, config.service.stalled_s)),
+        "/readyz": lambda: _status(not_ready_reason(watch, backlog.result)),
     }
 
 
-def _verdict(reason: str) -> WebAnswer:
+def _status(reason: str) -> PageResponse:
     return plain(reason, HTTPStatus.SERVICE_UNAVAILABLE) if reason else plain("ok")

@@ -1,4 +1,4 @@
-"""One camera inside a node: tracker, track log, chosen crops, and what there is to send."""
+"""One camera inside a node: tracker, track log, selected crops and the messages to send."""
 
 import math
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ from trackers.single_camera.crops import Chosen, CropChoice
 from trackers.single_camera.track_log import Exemplar, TrackLog
 from trackers.tracklet import Tracklet
 
-# A track is closed a little later than its tracker gives it up.
+# Tracks are closed slightly later than the tracker drops them.
 _CLOSE_AFTER = 1.2
 _DEFAULT_FPS = 25.0
 
@@ -41,7 +41,7 @@ class _Rows:
 
 
 class Camera:
-    """Follows the people of one camera and collects what node and associator need to know."""
+    """Tracks the people of one camera and collects observations, tracklets and crops."""
 
     def __init__(self, source: Source, config: SiteConfig, thumbnails: Thumbnails | None) -> None:
         camera_id = self.camera_id = source.camera_id
@@ -66,61 +66,63 @@ class Camera:
         self._now = -math.inf
         self.timestamp = -math.inf
 
-    def see(self, frame: AnyFrame, detections: Detections) -> Detections:
-        """Track the detections of the next frame and choose crops; returns the tracked ones."""
+    def update(self, frame: AnyFrame, detections: Detections) -> Detections:
+        """Track the detections of the next frame and select crops; returns the tracked ones."""
         image = frame.image if isinstance(frame, Frame) else None
         tracked = self._tracker.update(detections, image, frame.timestamp)
         tracked = self._log.add(tracked, frame.timestamp)
         self.frames += 1
         self.timestamp = frame.timestamp
-        self._reach(frame.timestamp)
+        self._advance(frame.timestamp)
         if len(tracked):
             ground = self._log.ground(tracked.boxes)
             self._rows.append(_Rows(frame.index, frame.timestamp, tracked, ground))
         self._due += self._choice.take_finished(frame.timestamp)
-        self._offer(tracked, image, frame.timestamp)
+        self._choose_crops(tracked, image, frame.timestamp)
         self._end_overdue(frame.timestamp)
         return tracked
 
     @property
-    def reached(self) -> float:
-        """No further frame is before this moment, seconds UTC."""
+    def event_time(self) -> float:
+        """Event time of this camera, seconds UTC: no further frame is earlier."""
         return self._now
 
-    def pass_time(self, timestamp: float) -> None:
-        """The next frame of this camera is not before ``timestamp``, seconds UTC."""
-        self._reach(timestamp)
+    def advance_to(self, timestamp: float) -> None:
+        """Advance the event time to ``timestamp``, seconds UTC; no later frame is earlier."""
+        self._advance(timestamp)
         self._due += self._choice.take_finished(timestamp)
         self._end_overdue(timestamp)
 
     def end(self) -> None:
-        """The camera has ended: every open track ends with it."""
+        """End every open track, because the camera has ended."""
         for track_id in self._log.open_ids():
             self._end_track(track_id)
 
-    def take_due(self) -> list[Chosen[Crop]]:
-        """The crops whose time has come, to be embedded and given to `keep`."""
+    def take_due_crops(self) -> list[Chosen[Crop]]:
+        """Take the crops that are due; each must be embedded and passed to `add_embedding`."""
         due, self._due = self._due, []
         return due
 
-    def keep(self, chosen: Chosen[Crop], embedding: NDArray[np.float32]) -> None:
-        """The embedding ``(D,)`` of a crop that `take_due` gave."""
+    def add_embedding(self, chosen: Chosen[Crop], embedding: NDArray[np.float32]) -> None:
+        """Add the embedding ``(D,)`` float32 of a crop returned by `take_due_crops`."""
         exemplar = Exemplar(chosen.timestamp, chosen.quality, embedding)
         self._log.add_exemplar(chosen.track_id, exemplar)
         crop = chosen.crop
         if self._thumbnails is not None and crop.image is not None:
-            self._thumbnails.offer(chosen.track_id, chosen.quality, crop.image, crop.people)
+            self._thumbnails.add(chosen.track_id, chosen.quality, crop.image, crop.people)
 
     def close_tracks(self) -> None:
-        """Close the tracks that have ended, once all their crops are embedded."""
+        """Close the tracks that have ended; call it once all their crops are embedded."""
         self._closed += [self._log.close(track_id) for track_id in self._closing]
         self._closing.clear()
 
     def take_messages(self, *, ended: bool) -> tuple[list[Message], list[Message]]:
-        """Observations and tracklets to send, at the end of a period of event time or for good."""
+        """Observations and tracklets to send: at the end of each association interval, and last
+        when the camera has ``ended``. Empty in between.
+        """
         if not ended and (self._period is None or self._period_of(self._now) <= self._period):
             return [], []
-        # The end comes after every period, even one that ends with the last frame.
+        # The end of a camera is later than every period, even one that ends at the last frame.
         at = math.nextafter(self._now, math.inf) if ended else self._next_period()
         tracklets = self._take_closed(at)
         tracklets += [tracklet_message(t, at) for t in self._log.snapshot()]
@@ -142,11 +144,11 @@ class Camera:
         return int(np.floor(timestamp / self._interval_s))
 
     def _next_period(self) -> float:
-        """Go on to the period of now; returns its beginning, seconds UTC."""
+        """Advance to the current period; returns its start, seconds UTC."""
         self._period = self._period_of(self._now)
         return self._period * self._interval_s
 
-    def _reach(self, timestamp: float) -> None:
+    def _advance(self, timestamp: float) -> None:
         self._now = timestamp
         if self._period is None:
             self._period = self._period_of(timestamp)
@@ -163,7 +165,7 @@ class Camera:
             self._due.append(last)
         self._closing.append(track_id)
 
-    def _offer(
+    def _choose_crops(
         self, tracked: Detections, image: NDArray[np.uint8] | None, timestamp: float
     ) -> None:
         if not len(tracked) or (image is None and tracked.embeddings is None):
@@ -195,5 +197,8 @@ def _observations(camera_id: str, rows: list[_Rows]) -> ObservationsMessage:
 def thumbnails_of(
     folder: Path | None, camera_id: str, blur: Blur, after: int = 0
 ) -> Thumbnails | None:
-    """Where thumbnails of this camera go, None when they are not to be kept."""
+    """The thumbnail writer of this camera, None when thumbnails are not kept.
+
+    ``after`` is added to the track ids in the file names.
+    """
     return None if folder is None else Thumbnails(folder, camera_id, blur, after)

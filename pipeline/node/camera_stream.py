@@ -1,10 +1,10 @@
-"""One camera of a node with all that is its own: source, decoding, tracker, and what it sends."""
+"""One camera of a node from its source to the message streams: decoding, tracking, sending."""
 
 import math
 import threading
 from functools import partial
 
-from pipeline.bus.backpressure import wait_for_room
+from pipeline.bus.backpressure import wait_for_capacity
 from pipeline.bus.keys import OBSERVATIONS, TRACKLETS
 from pipeline.bus.messages import CameraMessage, JoinMessage, Message, view_message
 from pipeline.bus.outbox import Outbox
@@ -13,7 +13,7 @@ from pipeline.bus.streams import Bus
 from pipeline.monitoring.watch import Watch
 from pipeline.node.batching import AnyFrame
 from pipeline.node.camera import Camera
-from pipeline.node.resume import Continued
+from pipeline.node.resume import ResumedCamera
 from pipeline.run_directory.schema import CameraRecord
 from pipeline.sources import Source
 from pipeline.sources.camera_status import life_of
@@ -25,11 +25,12 @@ from trackers.ground.view import View
 _DECODED_AHEAD = 8
 
 
-class Channel:
-    """A camera from its source to the streams.
+class CameraStream:
+    """A camera from its source to the message streams.
 
-    ``shown`` is its source as it may be shown, without a password, ``view`` how it sees the ground.
-    Of a live camera frames older than ``buffer_s`` make room. ``patience`` waits for Redis.
+    ``shown`` is the source without its password, ``view`` the camera's view of the ground plane.
+    Buffered frames of a live camera older than ``buffer_s`` seconds are dropped. ``retry`` waits
+    for Redis.
     """
 
     def __init__(
@@ -38,7 +39,7 @@ class Channel:
         camera: Camera,
         outbox: Outbox,
         bus: Bus,
-        patience: Retry,
+        retry: Retry,
         *,
         shown: str,
         view: View | None = None,
@@ -49,7 +50,7 @@ class Channel:
         self.source = source
         self.camera = camera
         self._bus = bus
-        self._patience = patience
+        self._retry = retry
         self._shown = shown
         self._view = view
         self._buffer_s = buffer_s
@@ -57,54 +58,54 @@ class Channel:
         self._started: float | None = None
         self._reader: DecodeAhead | None = None
         self._outbox = outbox
-        self._continued = Continued(self.camera_id, outbox.known) if source.live else None
+        self._resumed = ResumedCamera(self.camera_id, outbox.known) if source.live else None
 
     @property
     def has_ended(self) -> bool:
-        """Whether its end was sent before the node was started."""
+        """Whether the end of this camera had been sent before the node started."""
         return self._outbox.known.ended
 
     @property
-    def tracks_before(self) -> int:
-        """What is added to the tracker's ids: those of the nodes before are not given again."""
+    def track_id_offset(self) -> int:
+        """Offset added to the tracker's ids, so that ids of earlier nodes are not reused."""
         return self._outbox.known.track_id if self.source.live else 0
 
     @property
     def reader(self) -> DecodeAhead:
-        """Its frames, once it was started."""
+        """The reader of its frames; available after `start`."""
         assert self._reader is not None
         return self._reader
 
     @property
-    def number(self) -> int:
-        """Of the nodes that the camera had, the how manieth this is."""
+    def node_number(self) -> int:
+        """Sequence number of this node among all nodes that have run the camera."""
         return self._outbox.known.node
 
     def join(self, stop: threading.Event) -> None:
-        """End the tracks that were open when the node before died, and say that it takes part."""
-        if self._continued is None:
+        """Close the tracks left open by a killed node and announce that the camera takes part."""
+        if self._resumed is None:
             return
         view = None if self._view is None else view_message(self._view)
-        messages = [*self._continued.endings(), JoinMessage(self.camera_id, view)]
+        messages = [*self._resumed.closing_messages(), JoinMessage(self.camera_id, view)]
         self._publish([(TRACKLETS, message) for message in messages], stop, ended=False)
 
     def start(self) -> None:
-        """Begin to decode."""
+        """Start decoding."""
         self._reader = DecodeAhead(self.source, _DECODED_AHEAD, self._buffer_s)
-        self._watch.reads(self._reader)
+        self._watch.add_reader(self._reader)
 
     def leave(self, stop: threading.Event, moment: float) -> None:
-        """It was removed at ``moment``, seconds UTC: send what is left, and read it no longer."""
+        """Stop reading and send what is left: the camera was removed at ``moment``, seconds UTC."""
         self.reader.tell_to_stop()
         self.send(stop, "removed", removed=moment)
-        self._watch.leaves(self.camera_id)
+        self._watch.remove_camera(self.camera_id)
 
-    def see(self, frame: AnyFrame, detections: Detections) -> Detections:
-        """Track the people of the next frame; returns those that are tracked."""
+    def update(self, frame: AnyFrame, detections: Detections) -> Detections:
+        """Track the people of the next frame; returns the tracked detections."""
         if self._started is None:
             self._started = frame.timestamp
-        tracked = self.camera.see(frame, detections)
-        self._watch.saw(self.camera_id, len(detections))
+        tracked = self.camera.update(frame, detections)
+        self._watch.count_frame(self.camera_id, len(detections))
         return tracked
 
     def send(
@@ -114,7 +115,7 @@ class Channel:
         fault: str = "",
         removed: float | None = None,
     ) -> None:
-        """Send what is due: at the end of a period, or all of it in another ``state``."""
+        """Send what is due: at the end of a period, or everything when not ``running``."""
         observations, tracklets = self.camera.take_messages(ended=state != "running")
         if not tracklets:
             return
@@ -123,20 +124,20 @@ class Channel:
             *((OBSERVATIONS, message) for message in (*observations, record)),
             *((TRACKLETS, message) for message in tracklets),
         ]
-        if self._continued is not None:
-            shifted = self._continued.shifted
-            messages = [(stream, shifted(message)) for stream, message in messages]
+        if self._resumed is not None:
+            renumbered = self._resumed.renumbered
+            messages = [(stream, renumbered(message)) for stream, message in messages]
         self._publish(messages, stop, ended=state != "running")
 
     def _publish(
         self, messages: list[tuple[str, Message]], stop: threading.Event, *, ended: bool
     ) -> None:
-        continued = self._continued
-        memory = continued.remember([message for _, message in messages]) if continued else {}
+        resumed = self._resumed
+        progress = resumed.record_sent([message for _, message in messages]) if resumed else {}
         step = partial(self._watch.step, "node")
-        self._patience.insist(partial(wait_for_room, self._bus, stop, step))
-        self._patience.insist(partial(self._outbox.send, messages, ended=ended, **memory))
-        self._watch.sent(self.camera_id, [message for _, message in messages])
+        self._retry.call(partial(wait_for_capacity, self._bus, stop, step))
+        self._retry.call(partial(self._outbox.send, messages, ended=ended, **progress))
+        self._watch.count_sent(self.camera_id, [message for _, message in messages])
 
     def _record(self, state: str, fault: str, removed: float | None) -> CameraRecord:
         source, camera, life = self.source, self.camera, life_of(self.source)

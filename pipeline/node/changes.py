@@ -1,4 +1,4 @@
-"""What is to change in a running node: put by who reads the site's file, taken by the node."""
+"""Changes to a running node, queued by the reader of the site file and applied by the node."""
 
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
@@ -10,9 +10,10 @@ from pipeline.sources import Source
 
 @dataclass(frozen=True, slots=True)
 class SiteChange:
-    """Cameras to close and sources to open, at ``moment``, seconds UTC.
+    """Cameras to close and sources to open at ``moment``, seconds UTC.
 
-    One that is changed is both. ``config`` is the site as it is then; ``done`` is set by the node.
+    A changed camera is in both. ``config`` is the new site configuration; the node sets ``done``
+    when the change is applied.
     """
 
     config: SiteConfig
@@ -24,17 +25,17 @@ class SiteChange:
 
 @dataclass(frozen=True, slots=True)
 class SiteChanges:
-    """The changes that wait for the node ``name``, which is the same when it starts again."""
+    """Queue of changes for the node ``name``; the name stays the same when the node restarts."""
 
     name: str
     _waiting: SimpleQueue[SiteChange] = field(default_factory=SimpleQueue)
 
     def put(self, change: SiteChange) -> None:
-        """Have the node do this, as soon as it has time."""
+        """Queue a change; the node applies it after its current batch."""
         self._waiting.put(change)
 
-    def take(self) -> list[SiteChange]:
-        """What came since this was last asked, oldest first."""
+    def drain(self) -> list[SiteChange]:
+        """Take all queued changes, oldest first."""
         changes = []
         while True:
             try:

@@ -1,4 +1,4 @@
-"""Cutting people out of frames, and how good a cut is."""
+"""Crops of people, their quality, and the thumbnail of each track."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,10 +16,11 @@ from trackers.single_camera.crops import crop_quality, geometry_quality
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Crop:
-    """A person cut out of a frame, ``(H, W, 3)`` uint8 BGR, or an embedding that is known already,
-    ``(D,)`` float32; or both.
+    """A person cropped from a frame, ``(H, W, 3)`` uint8 BGR, a precomputed embedding ``(D,)``
+    float32, or both.
 
-    ``people`` is ``(N, 4)`` xyxy pixels of the crop: everybody of the frame, the person among them.
+    ``people`` is ``(N, 4)`` float32 xyxy in pixels of the crop: the boxes of all people in the
+    frame, including this one.
     """
 
     image: NDArray[np.uint8] | None
@@ -28,7 +29,7 @@ class Crop:
 
 
 def cut(image: NDArray[np.uint8], box: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """The part of ``image`` ``(H, W, 3)`` inside ``box`` ``(4,)`` xyxy: a view of at least 1x1."""
+    """The part of ``image`` ``(H, W, 3)`` inside ``box`` ``(4,)`` xyxy, as a view, at least 1x1."""
     height, width = image.shape[:2]
     left = int(np.clip(box[0], 0, width - 1))
     top = int(np.clip(box[1], 0, height - 1))
@@ -38,7 +39,7 @@ def cut(image: NDArray[np.uint8], box: NDArray[np.float32]) -> NDArray[np.uint8]
 
 
 def crop_of(detections: Detections, row: int, image: NDArray[np.uint8] | None) -> Crop:
-    """The crop of one detection, with pixels of its own."""
+    """The crop of one detection; its pixels are copied."""
     embedding = None if detections.embeddings is None else detections.embeddings[row]
     pixels = None if image is None else cut(image, detections.boxes[row]).copy()
     return Crop(pixels, embedding, people_within(detections.boxes, detections.boxes[row]))
@@ -47,9 +48,10 @@ def crop_of(detections: Detections, row: int, image: NDArray[np.uint8] | None) -
 def qualities(
     detections: Detections, image: NDArray[np.uint8] | None, size: tuple[int, int]
 ) -> NDArray[np.float32]:
-    """``(N,)`` in 0..1: how much each crop shows of a person.
+    """Crop quality of each detection, ``(N,)`` float32 in 0..1.
 
-    Without pixels the boxes say, in a picture of ``size``, its height and width in pixels.
+    Without an image it is computed from the boxes alone, in a frame of ``size``: height and width
+    in pixels.
     """
     if image is not None:
         return crop_quality(detections.boxes, image, detections.scores)
@@ -61,10 +63,10 @@ _JPEG_QUALITY = 88
 
 
 class Thumbnails:
-    """The best crop of every open track of one camera, written as JPEG when the track closes.
+    """Keeps the best crop of every open track of one camera; writes it as JPEG on close.
 
-    ``blur`` says what of everybody in it is made unrecognisable. Pictures are numbered on ``after``
-    those of an earlier life of the camera.
+    ``blur`` selects what is blurred of all people in the crop. ``after`` is added to the track ids
+    in the file names, so that thumbnails of earlier nodes are not overwritten.
     """
 
     def __init__(self, folder: Path, camera_id: str, blur: Blur = "none", after: int = 0) -> None:
@@ -74,7 +76,7 @@ class Thumbnails:
         self._after = after
         self._best: dict[int, tuple[float, NDArray[np.uint8]]] = {}
 
-    def offer(
+    def add(
         self,
         track_id: int,
         quality: float,
@@ -83,16 +85,17 @@ class Thumbnails:
     ) -> None:
         """Keep ``image`` ``(H, W, 3)`` uint8 BGR if it is the best of its track so far.
 
-        ``people`` is ``(N, 4)`` xyxy pixels: everybody who may be seen in it.
+        ``people`` is ``(N, 4)`` float32 xyxy in pixels of ``image``: all people visible in it.
         """
         best = self._best.get(track_id)
         if best is None or quality > best[0]:
             self._best[track_id] = quality, _shrink(blurred(image, people, self._blur))
 
     def write(self, track_id: int) -> str | None:
-        """Write the picture of a closed track; its path relative to the run directory, or None.
+        """Write the thumbnail of a closed track.
 
-        Raises UserError when it cannot be written.
+        Returns its path relative to the run directory, or None without a crop. Raises UserError
+        when the file cannot be written.
         """
         best = self._best.pop(track_id, None)
         if best is None:

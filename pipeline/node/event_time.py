@@ -1,48 +1,48 @@
-"""Which moment each camera of a node has reached, also without a frame of it."""
+"""Event time of the cameras of a node, also while a camera delivers no frames."""
 
 import math
 from collections.abc import Callable, Container, Iterable, Sequence
 from typing import NamedTuple
 
 from pipeline.node.batching import AnyFrame
-from pipeline.node.camera_stream import Channel
+from pipeline.node.camera_stream import CameraStream
 from pipeline.sources.camera_status import life_of
 from trackers.detections import Detections
 
-#: A frame, and the people in it.
+#: A frame and its detections.
 FrameDetections = tuple[AnyFrame, Detections]
 
 
-def is_in_time(frame: AnyFrame, channel: Channel) -> bool:
-    """Whether the moment of ``frame`` is not over yet; that of a live camera's frame can be."""
-    in_time = frame.timestamp >= channel.camera.reached
-    life = life_of(channel.source)
+def is_on_time(frame: AnyFrame, stream: CameraStream) -> bool:
+    """Whether ``frame`` is not earlier than the camera's event time. Counts late live frames."""
+    on_time = frame.timestamp >= stream.camera.event_time
+    life = life_of(stream.source)
     if life is not None:
-        life.late += not in_time
-    return in_time
+        life.late += not on_time
+    return on_time
 
 
 class FramePart(NamedTuple):
-    """Frames of a batch with the people in them, from the ``moment`` on at which a period begins.
+    """The frames of a batch that belong to the period starting at ``period_start``, seconds UTC.
 
-    The cameras in ``over`` end with it.
+    ``ended`` are the cameras whose last frame is in this part.
     """
 
-    moment: float
-    seen: list[FrameDetections]
-    over: list[str]
+    period_start: float
+    frames: list[FrameDetections]
+    ended: list[str]
 
 
-def parts_of(
+def split_batch(
     batch: Sequence[FrameDetections],
     interval_s: float,
     live: Container[str],
     ended: Callable[[str], bool],
 ) -> list[FramePart]:
-    """``batch`` cut where a period of recorded time begins, and after a camera's last frame.
+    """Split ``batch`` where a period of recorded time begins and after a camera's last frame.
 
-    What is sent then does not depend on how the frames came in batches. The moment is -inf before
-    the first frame of a recording.
+    This makes the messages independent of the batch size. The period start is -inf before the
+    first recorded frame.
     """
     last = {frame.camera_id: number for number, (frame, _) in enumerate(batch)}
     last = {camera_id: number for camera_id, number in last.items() if ended(camera_id)}
@@ -51,35 +51,35 @@ def parts_of(
     for number, (frame, detections) in enumerate(batch):
         if frame.camera_id not in live:
             moment = max(moment, math.floor(frame.timestamp / interval_s) * interval_s)
-        if not parts or moment > parts[-1].moment or parts[-1].over:
+        if not parts or moment > parts[-1].period_start or parts[-1].ended:
             parts.append(FramePart(moment, [], []))
-        parts[-1].seen.append((frame, detections))
+        parts[-1].frames.append((frame, detections))
         if last.get(frame.camera_id) == number:
-            parts[-1].over.append(frame.camera_id)
+            parts[-1].ended.append(frame.camera_id)
     return parts
 
 
-def pass_time(moment: float, running: Iterable[Channel]) -> set[str]:
-    """Tell the recorded cameras that have not reached ``moment`` how late it is; returns them.
+def advance_recorded(moment: float, running: Iterable[CameraStream]) -> set[str]:
+    """Advance the recorded cameras that are behind ``moment``, seconds UTC; returns their ids.
 
-    Recordings are read in order of time over all cameras, so none of theirs is earlier. A camera
+    Recordings are read in order of time over all cameras, so no earlier frame can follow. A camera
     that starts hours later than another must not hold it up.
     """
-    waiting = [c for c in running if not c.source.live and c.camera.reached < moment]
-    for channel in waiting:
-        channel.camera.pass_time(moment)
-    return {channel.camera_id for channel in waiting}
+    waiting = [c for c in running if not c.source.live and c.camera.event_time < moment]
+    for stream in waiting:
+        stream.camera.advance_to(moment)
+    return {stream.camera_id for stream in waiting}
 
 
-def pass_live_time(running: Iterable[Channel]) -> set[str]:
-    """Go on without the live cameras that have been silent for too long; returns them."""
+def advance_silent_live(running: Iterable[CameraStream]) -> set[str]:
+    """Advance the live cameras that have been silent for too long; returns their ids."""
     passed = set()
-    for channel in running:
-        life = life_of(channel.source)
-        if life is None or not channel.reader.empty():
+    for stream in running:
+        life = life_of(stream.source)
+        if life is None or not stream.reader.empty():
             continue
         moment = life.passed()
-        if moment > channel.camera.reached:
-            channel.camera.pass_time(moment)
-            passed.add(channel.camera_id)
+        if moment > stream.camera.event_time:
+            stream.camera.advance_to(moment)
+            passed.add(stream.camera_id)
     return passed

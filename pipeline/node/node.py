@@ -16,14 +16,14 @@ from pipeline.bus.streams import Bus
 from pipeline.config.schema import SiteConfig
 from pipeline.config.views import view_of
 from pipeline.monitoring.watch import Watch
-from pipeline.node.batching import AnyFrame, Schedule
+from pipeline.node.batching import AnyFrame, FrameBatcher
 from pipeline.node.camera import Camera, thumbnails_of
-from pipeline.node.camera_stream import Channel
+from pipeline.node.camera_stream import CameraStream
 from pipeline.node.changes import SiteChange, SiteChanges
-from pipeline.node.event_time import is_in_time, parts_of, pass_live_time, pass_time
-from pipeline.node.node_presence import Attendance
-from pipeline.node.perception import Detects as Detects
-from pipeline.node.perception import Embeds as Embeds
+from pipeline.node.event_time import advance_recorded, advance_silent_live, is_on_time, split_batch
+from pipeline.node.node_presence import NodePresence
+from pipeline.node.perception import CropEmbedder as CropEmbedder
+from pipeline.node.perception import PeopleDetector as PeopleDetector
 from pipeline.node.perception import Perception
 from pipeline.node.preview import Previews
 from pipeline.sources import Source
@@ -33,22 +33,22 @@ from trackers.detections import Detections
 
 _log = logging.getLogger(__name__)
 
-# How often a node without cameras looks whether there is one.
+# Poll interval of a node without cameras.
 _IDLE_S = 0.05
 
 
 class Node:
     """Runs its cameras to their end.
 
-    ``detector`` may be None when every source brings recorded detections; ``embedder`` may be None
-    when these bring their embeddings, or none are wanted. ``on_frames(camera_id, count)`` is told
-    about progress.
+    ``detector`` may be None when every source has recorded detections; ``embedder`` may be None
+    when these include embeddings, or when none are wanted. ``on_frames(camera_id, count)`` is
+    called with the number of processed frames.
 
-    With ``changes`` live cameras come and go while the others go on, and when the last is removed
-    it waits for more.
+    With ``changes``, live cameras can be added and removed while the others keep running; after
+    the last one is removed the node waits for new ones.
 
-    While Redis is away or full the node waits, until ``give_up`` is set: recordings stand still,
-    live cameras drop frames. A node that starts again sends what was not sent yet, see `Outbox`.
+    While Redis is unavailable or full the node waits until ``give_up`` is set: recordings pause,
+    live cameras drop frames. A restarted node sends only what was not sent before, see `Outbox`.
     """
 
     def __init__(
@@ -57,8 +57,8 @@ class Node:
         sources: Sequence[Source],
         bus: Bus,
         *,
-        detector: Detects | None,
-        embedder: Embeds | None,
+        detector: PeopleDetector | None,
+        embedder: CropEmbedder | None,
         thumbnails: Path | None = None,
         on_frames: Callable[[str, int], None] = lambda camera_id, count: None,
         give_up: threading.Event | None = None,
@@ -67,95 +67,97 @@ class Node:
     ) -> None:
         self._config = config
         self._bus = bus
-        self._perception = Perception(detector, embedder, tracker_looks=config.tracker.embeddings)
+        self._perception = Perception(
+            detector, embedder, tracker_embeddings=config.tracker.embeddings
+        )
         self._thumbnails = thumbnails
         self._on_frames = on_frames
         self._previews = Previews(bus, config.api, config.privacy.blur)
         self._watch = watch or Watch()
-        waited = partial(self._watch.waited, "node")
-        self._patience = Retry(give_up or threading.Event(), time.monotonic, waited)
+        on_wait = partial(self._watch.count_retry, "node")
+        self._retry = Retry(give_up or threading.Event(), time.monotonic, on_wait)
         self._changes = changes
-        self._attendance = changes and Attendance(bus, self._patience, changes.name)
-        # Without one that ended by itself there may be more to come.
+        self._presence = changes and NodePresence(bus, self._retry, changes.name)
+        # Until a camera ends by itself, more cameras may be added.
         self._waits = changes is not None
-        self._schedule = Schedule((), config.detector.batch)
-        self._running = {source.camera_id: self._channel(source) for source in sources}
+        self._batcher = FrameBatcher((), config.detector.batch)
+        self._running = {source.camera_id: self._open_stream(source) for source in sources}
         self._readers: dict[str, DecodeAhead] = {}
 
     def run(self, stop: threading.Event) -> None:
-        """Work until every source has ended or ``stop`` is set; then send what is still open."""
-        channels = list(self._running.values())
-        if not self._changes and all(channel.has_ended for channel in channels):
+        """Run until every source has ended or ``stop`` is set, then send what is still open."""
+        streams = list(self._running.values())
+        if not self._changes and all(stream.has_ended for stream in streams):
             return
-        if self._attendance:
-            self._attendance.close_left_behind(self._running)
-        self._tell_cameras()
+        if self._presence:
+            self._presence.end_abandoned_cameras(self._running)
+        self._announce_cameras()
         self._previews.start()
         try:
-            self._start(channels, stop)
+            self._start(streams, stop)
             while (batch := self._next_batch(stop)) is not None:
                 self._watch.step("node")
                 self._process(batch, stop)
-                for camera_id in sorted(filter(self._schedule.ended, self._running)):
+                for camera_id in sorted(filter(self._batcher.ended, self._running)):
                     self._has_ended(camera_id, stop)
-                for change in self._changes.take() if self._changes else []:
+                for change in self._changes.drain() if self._changes else []:
                     self._apply(change, stop)
-            for camera_id, channel in sorted(self._running.items()):
-                self._end(channel, stop, whole=self._schedule.ended(camera_id))
-            if self._attendance:
-                self._attendance.leave()
+            for camera_id, stream in sorted(self._running.items()):
+                self._end(stream, stop, whole=self._batcher.ended(camera_id))
+            if self._presence:
+                self._presence.leave()
         finally:
             self._previews.close()
             close_all(self._readers.values())
 
     def _next_batch(self, stop: threading.Event) -> list[AnyFrame] | None:
-        batch = self._schedule.next_batch(stop)
+        batch = self._batcher.next_batch(stop)
         if batch is None and self._waits and not stop.wait(_IDLE_S):
             return []
         return batch
 
-    def _start(self, channels: list[Channel], stop: threading.Event) -> None:
-        for channel in channels:
-            channel.join(stop)
-        for channel in channels:
-            channel.start()
-            self._readers[channel.camera_id] = channel.reader
-            self._schedule.add(channel.reader)
+    def _start(self, streams: list[CameraStream], stop: threading.Event) -> None:
+        for stream in streams:
+            stream.join(stop)
+        for stream in streams:
+            stream.start()
+            self._readers[stream.camera_id] = stream.reader
+            self._batcher.add(stream.reader)
 
     def _apply(self, change: SiteChange, stop: threading.Event) -> None:
-        """Close cameras and open others; the rest goes on."""
+        """Close and open cameras; the others keep running."""
         for camera_id in change.closed:
-            self._schedule.remove(camera_id)
+            self._batcher.remove(camera_id)
             self._readers.pop(camera_id, None)
-            if channel := self._running.pop(camera_id, None):
-                channel.camera.end()
-                self._perception.embed([channel.camera])
-                channel.leave(stop, change.moment)
+            if stream := self._running.pop(camera_id, None):
+                stream.camera.end()
+                self._perception.embed([stream.camera])
+                stream.leave(stop, change.moment)
         self._config = change.config
-        opened = [self._channel(source) for source in change.opened]
-        self._running.update((channel.camera_id, channel) for channel in opened)
-        self._tell_cameras()
+        opened = [self._open_stream(source) for source in change.opened]
+        self._running.update((stream.camera_id, stream) for stream in opened)
+        self._announce_cameras()
         self._start(opened, stop)
         change.done.set()
 
-    def _tell_cameras(self) -> None:
-        """Say which cameras are ours, so that this node ends them, even after it was killed."""
-        if self._attendance:
-            live = {c.camera_id: c.number for c in self._running.values() if c.source.live}
-            self._attendance.tell(live)
+    def _announce_cameras(self) -> None:
+        """Publish which cameras this node runs, so that it can end them after being killed."""
+        if self._presence:
+            live = {c.camera_id: c.node_number for c in self._running.values() if c.source.live}
+            self._presence.announce(live)
 
-    def _channel(self, source: Source) -> Channel:
+    def _open_stream(self, source: Source) -> CameraStream:
         config, camera_id = self._config, source.camera_id
         open_outbox = partial(Outbox, self._bus, camera_id, live=source.live)
-        outbox = self._patience.insist(open_outbox)
-        seen = outbox.known.track_id if source.live else 0
-        thumbnails = thumbnails_of(self._thumbnails, camera_id, config.privacy.blur, seen)
-        return Channel(
+        outbox = self._retry.call(open_outbox)
+        offset = outbox.known.track_id if source.live else 0
+        thumbnails = thumbnails_of(self._thumbnails, camera_id, config.privacy.blur, offset)
+        return CameraStream(
             source,
             Camera(source, config, thumbnails),
             outbox,
             self._bus,
-            self._patience,
+            self._retry,
             shown=redact(config.cameras[camera_id].source or ""),
             view=view_of(config, camera_id),
             buffer_s=config.cameras[camera_id].live.buffer_s,
@@ -164,41 +166,41 @@ class Node:
 
     def _process(self, batch: list[AnyFrame], stop: threading.Event) -> None:
         running = self._running
-        batch = [frame for frame in batch if is_in_time(frame, running[frame.camera_id])]
-        seen = {frame.camera_id: running[frame.camera_id] for frame in batch}
+        batch = [frame for frame in batch if is_on_time(frame, running[frame.camera_id])]
+        updated = {frame.camera_id: running[frame.camera_id] for frame in batch}
         found = list(zip(batch, self._perception.detect(batch), strict=True))
-        live = {camera_id for camera_id, channel in seen.items() if channel.source.live}
+        live = {camera_id for camera_id, stream in updated.items() if stream.source.live}
         interval_s = self._config.association.interval_s
-        for part in parts_of(found, interval_s, live, self._schedule.ended):
-            self._send(pass_time(part.moment, running.values()), stop)
-            for frame, detections in part.seen:
-                self._see(frame, detections)
-            for camera_id in part.over:
+        for part in split_batch(found, interval_s, live, self._batcher.ended):
+            self._send(advance_recorded(part.period_start, running.values()), stop)
+            for frame, detections in part.frames:
+                self._track(frame, detections)
+            for camera_id in part.ended:
                 self._has_ended(camera_id, stop)
-        self._send((seen.keys() & running.keys()) | pass_live_time(running.values()), stop)
-        for camera_id, channel in sorted(seen.items()):
-            self._on_frames(camera_id, channel.camera.frames)
+        self._send((updated.keys() & running.keys()) | advance_silent_live(running.values()), stop)
+        for camera_id, stream in sorted(updated.items()):
+            self._on_frames(camera_id, stream.camera.frames)
 
-    def _see(self, frame: AnyFrame, detections: Detections) -> None:
-        channel = self._running[frame.camera_id]
-        tracked = channel.see(frame, detections)
-        self._previews.offer(frame, detections, tracked, channel.tracks_before)
+    def _track(self, frame: AnyFrame, detections: Detections) -> None:
+        stream = self._running[frame.camera_id]
+        tracked = stream.update(frame, detections)
+        self._previews.update(frame, detections, tracked, stream.track_id_offset)
 
     def _send(self, camera_ids: Collection[str], stop: threading.Event) -> None:
-        """Embed the crops of these cameras that are due, and send what is."""
-        touched = [self._running[camera_id] for camera_id in sorted(camera_ids)]
-        self._perception.embed([channel.camera for channel in touched])
-        for channel in touched:
-            channel.send(stop)
+        """Embed the due crops of these cameras and send the messages that are due."""
+        streams = [self._running[camera_id] for camera_id in sorted(camera_ids)]
+        self._perception.embed([stream.camera for stream in streams])
+        for stream in streams:
+            stream.send(stop)
 
     def _has_ended(self, camera_id: str, stop: threading.Event) -> None:
         self._end(self._running.pop(camera_id), stop, whole=True)
         self._waits = self._waits and bool(self._running)
 
-    def _end(self, channel: Channel, stop: threading.Event, *, whole: bool) -> None:
-        channel.camera.end()
-        self._perception.embed([channel.camera])
-        source = channel.source
-        # A live camera has no other end than being stopped.
+    def _end(self, stream: CameraStream, stop: threading.Event, *, whole: bool) -> None:
+        stream.camera.end()
+        self._perception.embed([stream.camera])
+        source = stream.source
+        # Being stopped is the regular end of a live camera.
         fault = source.fault if whole or source.live else "stopped before its end"
-        channel.send(stop, "partial" if fault else "complete", fault)
+        stream.send(stop, "partial" if fault else "complete", fault)

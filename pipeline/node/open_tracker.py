@@ -1,21 +1,21 @@
-"""The single-camera tracker of a configuration: which one, and how it is made."""
+"""Selects and opens the single-camera tracker of a configuration."""
 
 from pipeline.config.schema import TrackerConfig
 from pipeline.errors import UserError, unknown_name
 from trackers.single_camera.boxmot import DEFAULT_TRACKER, TRACKER_NAMES, SingleCameraTracker
 from trackers.single_camera.link import LinkTracker
 
-#: The tracker that is not boxmot's, and the choice by frames a second.
+#: The tracker that is not from boxmot, and the selection by frame rate.
 LINK, AUTO = "link", "auto"
 
-# With fewer frames a second the boxes of one person hardly overlap.
+# At lower frame rates the boxes of one person in consecutive frames hardly overlap.
 _FEW_FPS = 8.0
 
 
 def tracker_name(config: TrackerConfig, fps: float) -> str:
-    """The tracker to take for ``fps``: the one that is named, or for auto the one that suits.
+    """The name of the tracker for ``fps``: the configured one, or with ``auto`` a suitable one.
 
-    Options are those of boxmot's default tracker, so they choose it.
+    With options ``auto`` selects boxmot's default tracker, to which the options belong.
     """
     if config.name != AUTO:
         return config.name
@@ -23,11 +23,11 @@ def tracker_name(config: TrackerConfig, fps: float) -> str:
 
 
 def open_tracker(config: TrackerConfig, fps: float) -> SingleCameraTracker | LinkTracker:
-    """The single-camera tracker of ``config``. Raises UserError for a wrong name or option."""
+    """Open the single-camera tracker of ``config``. Raises UserError for a bad name or option."""
     name = tracker_name(config, fps)
     if name == LINK:
         if config.options:
-            raise UserError(f"tracker {LINK} has no options, got {', '.join(config.options)}")
+            raise UserError(f"tracker {LINK} takes no options, got {', '.join(config.options)}")
         return LinkTracker(buffer_s=config.buffer_s)
     if name not in TRACKER_NAMES:
         raise unknown_name("tracker", name, [AUTO, LINK, *TRACKER_NAMES])

@@ -1,4 +1,4 @@
-"""What a node sees: the networks, each called once for the pictures and crops of all cameras."""
+"""Detector and embedder of a node, each called once for the frames or crops of all cameras."""
 
 from collections.abc import Iterator
 from typing import Protocol
@@ -14,14 +14,14 @@ from pipeline.node.crops import cut
 from trackers.detections import Detections
 
 
-class Detects(Protocol):
+class PeopleDetector(Protocol):
     """A person detector."""
 
     def detect(self, images: list[NDArray[np.uint8]]) -> list[Detections]:
         """The people in each BGR image."""
 
 
-class Embeds(Protocol):
+class CropEmbedder(Protocol):
     """A ReID embedder."""
 
     def embed(self, crops: list[NDArray[np.uint8]]) -> NDArray[np.float32]:
@@ -29,32 +29,36 @@ class Embeds(Protocol):
 
 
 class Perception:
-    """Detector and embedder of a node, either of which may be missing.
+    """Detector and embedder of a node; either may be None.
 
-    With ``tracker_looks`` every detection gets its embedding, for trackers that look at people.
+    With ``tracker_embeddings`` every detection gets an embedding, for trackers that use appearance.
     """
 
     def __init__(
-        self, detector: Detects | None, embedder: Embeds | None, *, tracker_looks: bool
+        self,
+        detector: PeopleDetector | None,
+        embedder: CropEmbedder | None,
+        *,
+        tracker_embeddings: bool,
     ) -> None:
         self._detector = detector
         self._embedder = embedder
-        self._tracker_looks = tracker_looks
+        self._tracker_embeddings = tracker_embeddings
 
     def detect(self, batch: list[AnyFrame]) -> list[Detections]:
-        """The people in each frame; those of recorded detections are there already."""
-        pictures = [frame.image for frame in batch if isinstance(frame, Frame)]
-        found = iter(self._detector.detect(pictures) if self._detector and pictures else [])
+        """The people in each frame; recorded frames already have their detections."""
+        images = [frame.image for frame in batch if isinstance(frame, Frame)]
+        found = iter(self._detector.detect(images) if self._detector and images else [])
         detections = [
             next(found) if isinstance(frame, Frame) else frame.detections for frame in batch
         ]
-        if not self._tracker_looks or self._embedder is None:
+        if not self._tracker_embeddings or self._embedder is None:
             return detections
         return _embed_all(batch, detections, self._embedder)
 
     def embed(self, cameras: list[Camera]) -> None:
-        """Embed the crops that are due, of all cameras in one call, and close what has ended."""
-        due = [(camera, chosen) for camera in cameras for chosen in camera.take_due()]
+        """Embed the due crops of all cameras in one call and close the tracks that have ended."""
+        due = [(camera, chosen) for camera in cameras for chosen in camera.take_due_crops()]
         missing = [
             chosen.crop.image
             for _, chosen in due
@@ -68,13 +72,13 @@ class Perception:
             if embedding is None:
                 embedding = next(fresh, None)
             if embedding is not None:
-                camera.keep(chosen, embedding)
+                camera.add_embedding(chosen, embedding)
         for camera in cameras:
             camera.close_tracks()
 
 
 def _embed_all(
-    batch: list[AnyFrame], detections: list[Detections], embedder: Embeds
+    batch: list[AnyFrame], detections: list[Detections], embedder: CropEmbedder
 ) -> list[Detections]:
     crops = [
         cut(frame.image, box)
@@ -94,9 +98,9 @@ def _embed_all(
 
 
 class CountedDetector:
-    """A detector as it was, whose batches ``watch`` knows."""
+    """A detector whose batch sizes are recorded in ``watch``."""
 
-    def __init__(self, detector: Detects, watch: Watch) -> None:
+    def __init__(self, detector: PeopleDetector, watch: Watch) -> None:
         self._detector = detector
         self._watch = watch
 
@@ -107,9 +111,9 @@ class CountedDetector:
 
 
 class CountedEmbedder:
-    """An embedder as it was, whose batches ``watch`` knows."""
+    """An embedder whose batch sizes are recorded in ``watch``."""
 
-    def __init__(self, embedder: Embeds, watch: Watch) -> None:
+    def __init__(self, embedder: CropEmbedder, watch: Watch) -> None:
         self._embedder = embedder
         self._watch = watch
 
@@ -119,10 +123,10 @@ class CountedEmbedder:
         return self._embedder.embed(crops)
 
 
-def counted(
-    detector: Detects | None, embedder: Embeds | None, watch: Watch
-) -> tuple[Detects | None, Embeds | None]:
-    """Both, with ``watch`` told of their batches; None stays None."""
+def count_batches(
+    detector: PeopleDetector | None, embedder: CropEmbedder | None, watch: Watch
+) -> tuple[PeopleDetector | None, CropEmbedder | None]:
+    """Wrap both so that ``watch`` records their batch sizes; None stays None."""
     return (
         None if detector is None else CountedDetector(detector, watch),
         None if embedder is None else CountedEmbedder(embedder, watch),

@@ -1,7 +1,7 @@
-"""Pictures of a node's cameras for who looks at them now; nothing is encoded for nobody.
+"""Live pictures of a node's cameras; encoded only while there are viewers.
 
-The node offers every frame and goes on at once. A thread of our own asks Redis once a second who
-looks, keeps the latest frame of these cameras only, and encodes it at a bounded size and rate.
+The node passes in every frame without blocking. A separate thread polls Redis once a second for
+viewers, keeps the latest frame of viewed cameras only, and encodes it at a bounded size and rate.
 """
 
 import math
@@ -27,31 +27,31 @@ from trackers.detections import Detections
 
 Image = NDArray[np.uint8]
 
-_LOOK_S = 1.0
+_POLL_S = 1.0
 _FULL_EVERY_S = 1.0
-# Beyond 4K a picture would be tens of megabytes.
+# Larger than 4K, a picture would take tens of megabytes.
 _FULL_PX = 3840
 _JPEG_QUALITY = 80
-# Redis may be away for longer than anybody wants to wait for us.
+# Bounds the shutdown while Redis is unavailable.
 _END_S = 2.0
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _WHITE = (255, 255, 255)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class SeenFrame:
-    """A frame, who was detected in it, and the tracks, whose ids begin after ``tracks_before``."""
+class PreviewFrame:
+    """A frame with its detections and tracks; ``track_id_offset`` is added to the track ids."""
 
     frame: Frame
     detections: Detections
     tracked: Detections
-    tracks_before: int = 0
+    track_id_offset: int = 0
 
 
 class Previews:
-    """Shows the latest frames of the cameras that are offered, while somebody looks.
+    """Publishes the latest frames of viewed cameras.
 
-    ``clock`` gives seconds that only move forward.
+    ``clock`` returns monotonic seconds.
     """
 
     def __init__(
@@ -66,57 +66,59 @@ class Previews:
         self._config = config
         self._blur = blur
         self._clock = clock
-        self._wanted: set[tuple[str, PictureKind]] = set()
-        self._latest: dict[str, SeenFrame] = {}
-        # When each picture was sent last, and of which frame.
+        self._requested: set[tuple[str, PictureKind]] = set()
+        self._latest: dict[str, PreviewFrame] = {}
+        # Time and frame index of the last picture sent.
         self._sent: dict[tuple[str, PictureKind], tuple[float, int]] = {}
-        self._looked = -math.inf
+        self._polled_at = -math.inf
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="previews", daemon=True)
 
     def start(self) -> None:
-        """Begin to look who looks, unless the configuration keeps pictures here."""
+        """Start polling for viewers, unless the configuration disables pictures."""
         if self._config.pictures:
             self._thread.start()
 
     def close(self) -> None:
-        """Show no more."""
+        """Stop publishing."""
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join(_END_S)
 
-    def offer(
-        self, frame: AnyFrame, detections: Detections, tracked: Detections, tracks_before: int = 0
+    def update(
+        self, frame: AnyFrame, detections: Detections, tracked: Detections, track_id_offset: int = 0
     ) -> None:
-        """The next frame of a camera and who is in it; kept only while somebody looks."""
+        """Pass in the next frame of a camera; it is kept only while there are viewers."""
         if not isinstance(frame, Frame):
             return
         self._camera_ids.add(frame.camera_id)
-        if any(frame.camera_id == name for name, _ in self._wanted):
-            self._latest[frame.camera_id] = SeenFrame(frame, detections, tracked, tracks_before)
+        if any(frame.camera_id == name for name, _ in self._requested):
+            self._latest[frame.camera_id] = PreviewFrame(
+                frame, detections, tracked, track_id_offset
+            )
 
     def step(self) -> float:
-        """Show what is wanted and due; returns after how many seconds to do so again."""
+        """Publish the requested pictures that are due; returns the seconds until the next step."""
         now = self._clock()
-        if now - self._looked >= _LOOK_S:
-            self._looked = now
-            self._wanted = pictures.wanted(self._bus, sorted(self._camera_ids))
-            for camera_id in self._latest.keys() - {name for name, _ in self._wanted}:
+        if now - self._polled_at >= _POLL_S:
+            self._polled_at = now
+            self._requested = pictures.requested(self._bus, sorted(self._camera_ids))
+            for camera_id in self._latest.keys() - {name for name, _ in self._requested}:
                 del self._latest[camera_id]
-        for camera_id, kind in sorted(self._wanted):
-            seen = self._latest.get(camera_id)
-            if seen is not None and self._is_due(camera_id, kind, seen, now):
-                jpeg = encoded(seen, kind, self._config.preview_px, self._blur)
-                picture = Picture(seen.frame.timestamp, jpeg)
-                pictures.show(self._bus, camera_id, kind, picture)
-                self._sent[camera_id, kind] = now, seen.frame.index
-        small = any(kind.startswith("small") for _, kind in self._wanted)
-        return 0.5 / self._config.preview_fps if small else 0.25 * _LOOK_S
+        for camera_id, kind in sorted(self._requested):
+            preview = self._latest.get(camera_id)
+            if preview is not None and self._is_due(camera_id, kind, preview, now):
+                jpeg = encode_preview(preview, kind, self._config.preview_px, self._blur)
+                picture = Picture(preview.frame.timestamp, jpeg)
+                pictures.publish(self._bus, camera_id, kind, picture)
+                self._sent[camera_id, kind] = now, preview.frame.index
+        small = any(kind.startswith("small") for _, kind in self._requested)
+        return 0.5 / self._config.preview_fps if small else 0.25 * _POLL_S
 
-    def _is_due(self, camera_id: str, kind: PictureKind, seen: SeenFrame, now: float) -> bool:
+    def _is_due(self, camera_id: str, kind: PictureKind, preview: PreviewFrame, now: float) -> bool:
         every_s = _FULL_EVERY_S if kind.startswith("full") else 1.0 / self._config.preview_fps
         when, index = self._sent.get((camera_id, kind), (-math.inf, -1))
-        return seen.frame.index != index and now - when >= every_s
+        return preview.frame.index != index and now - when >= every_s
 
     def _run(self) -> None:
         wait_s = 0.0
@@ -124,20 +126,21 @@ class Previews:
             try:
                 wait_s = self.step()
             except UserError:
-                # Redis is away or full: the node says so, and pictures are the least of it.
-                wait_s = _LOOK_S
+                # Redis is unavailable or full: the node reports that, and pictures can wait.
+                wait_s = _POLL_S
 
 
-def encoded(seen: SeenFrame, kind: PictureKind, preview_px: int, blur: Blur) -> bytes:
-    """The JPEG of a frame: whole or small, with or without the boxes of the tracks.
+def encode_preview(preview: PreviewFrame, kind: PictureKind, preview_px: int, blur: Blur) -> bytes:
+    """The JPEG of a frame: full size or small, with or without the boxes of the tracks.
 
-    Every picture passes here before it leaves the node. Who was only detected is blurred too.
+    Every picture passes through here before it leaves the node. People who were detected but not
+    tracked are blurred too.
     """
-    everybody = np.concatenate([seen.detections.boxes, seen.tracked.boxes])
-    image = blurred(seen.frame.image, everybody, blur)
+    people = np.concatenate([preview.detections.boxes, preview.tracked.boxes])
+    image = blurred(preview.frame.image, people, blur)
     image, scale = _shrunk(image, preview_px if kind.startswith("small") else _FULL_PX)
     if kind.endswith("boxes"):
-        image = _with_boxes(image, seen, scale)
+        image = _with_boxes(image, preview, scale)
     _, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
     return data.tobytes()
 
@@ -150,14 +153,14 @@ def _shrunk(image: Image, longest_px: int) -> tuple[Image, float]:
     return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8), scale
 
 
-def _with_boxes(image: Image, seen: SeenFrame, scale: float) -> Image:
+def _with_boxes(image: Image, preview: PreviewFrame, scale: float) -> Image:
     image = image.copy()
-    if seen.tracked.track_ids is None:
+    if preview.tracked.track_ids is None:
         return image
     thickness = max(2, round(max(image.shape[:2]) / 500))
     size = max(image.shape[:2]) / 1500 + 0.2
-    for box, own_id in zip(seen.tracked.boxes * scale, seen.tracked.track_ids, strict=True):
-        track_id = seen.tracks_before + int(own_id)
+    for box, own_id in zip(preview.tracked.boxes * scale, preview.tracked.track_ids, strict=True):
+        track_id = preview.track_id_offset + int(own_id)
         left, top, right, bottom = (round(float(side)) for side in box)
         cv2.rectangle(image, (left, top), (right, bottom), colour_of(track_id), thickness)
         place = max(left, 0) + thickness, max(top, 0) + 2 * thickness + round(20 * size)

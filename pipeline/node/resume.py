@@ -1,7 +1,7 @@
-"""A live camera goes on after its node was started again: nothing it said is said twice.
+"""Resumes a live camera after its node was restarted, without sending anything twice.
 
-Its frames and tracks are numbered on, for a track id never means two tracks, and the tracks that
-were open are ended with what was known of them.
+Frame indices and track ids continue, so that a track id never stands for two tracks. Tracks that
+were open are closed with the data sent so far.
 """
 
 import math
@@ -19,18 +19,18 @@ from pipeline.bus.messages import (
     pack,
     unpack,
 )
-from pipeline.bus.outbox import Sent
+from pipeline.bus.outbox import SentState
 
 
-class Continued:
-    """Puts the messages of a live camera after those of the nodes ``before``."""
+class ResumedCamera:
+    """Continues the messages of a live camera after the state ``before`` of earlier nodes."""
 
-    def __init__(self, camera_id: str, before: Sent) -> None:
+    def __init__(self, camera_id: str, before: SentState) -> None:
         self._camera_id = camera_id
         self._before = self._sent = before
 
-    def endings(self) -> list[Message]:
-        """The last of the tracks that were open, closed, and that there was no more of them."""
+    def closing_messages(self) -> list[Message]:
+        """Closed tracklets of the tracks that were open, and a watermark after them."""
         if not self._before.open:
             return []
         at = math.nextafter(self._before.at, math.inf)
@@ -40,8 +40,8 @@ class Continued:
         ]
         return [*ended, WatermarkMessage(self._camera_id, at)]
 
-    def shifted(self, message: Message) -> Message:
-        """``message`` with frames and tracks numbered on."""
+    def renumbered(self, message: Message) -> Message:
+        """``message`` with frame indices and track ids that continue those sent before."""
         match message:
             case ObservationsMessage():
                 index = unpack(message.frame_index) + self._before.frame_index + 1
@@ -57,8 +57,8 @@ class Continued:
             case _:
                 return message
 
-    def remember(self, messages: Sequence[Message]) -> dict[str, object]:
-        """What the next node has to know once these are sent, as fields of `Sent`."""
+    def record_sent(self, messages: Sequence[Message]) -> dict[str, object]:
+        """The fields of `SentState` that the next node needs once ``messages`` are sent."""
         sent = self._sent
         unfinished = {tracklet.track_id: tracklet for tracklet in sent.open}
         for message in messages:

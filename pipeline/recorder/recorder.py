@@ -27,7 +27,7 @@ from pipeline.bus.messages import (
     ObservationsMessage,
     TrackletMessage,
 )
-from pipeline.bus.order import InOrder, Numbers, advance, sender_of
+from pipeline.bus.order import Numbers, Resequencer, advance, sender_of
 from pipeline.bus.streams import Bus
 from pipeline.config.schema import RetentionConfig
 from pipeline.errors import UserError
@@ -42,7 +42,7 @@ from pipeline.run_directory.progress import (
     write_cameras,
     write_progress,
 )
-from pipeline.run_directory.rewriting import Removed, told
+from pipeline.run_directory.rewriting import Removed, removed_text
 from pipeline.run_directory.segments import last_position, next_number, write_segment
 
 _BLOCK_S = 0.2
@@ -93,7 +93,7 @@ class Recorder:
         self._receipts: list[Delivery] = []
         self._progress = read_progress(folder)
         self._forgotten = Forgotten(self._progress.forgotten)
-        self._order = InOrder(self._progress.taken)
+        self._resequencer = Resequencer(self._progress.taken)
         self._retention = Retention(folder, retention or RetentionConfig())
         self._now = RunClock(clock)
         self._folders: dict[Path, _Folder] = {}
@@ -159,7 +159,7 @@ class Recorder:
         with _fault_named(self._folder, "What is too old is still in it"):
             removed = remove(self._now.now(self._cameras.values()))
         if removed:
-            _log.info("retention: removed %s", told(removed))
+            _log.info("retention: removed %s", removed_text(removed))
 
     def _forget(self, delivery: Delivery, asked: ForgetMessage) -> None:
         """Remove a person, in the order in which it was asked: before it comes what is theirs."""
@@ -172,12 +172,12 @@ class Recorder:
         self._open.append((delivery, None))
         self.close_segments()
         tracks = {part.key for part in parts}
-        forgetting.answer(self._bus, asked.global_id, msgspec.json.encode(answer), tracks)
+        forgetting.confirm(self._bus, asked.global_id, msgspec.json.encode(answer), tracks)
         if answer.removed:
-            _log.info("forgot a person: removed %s", told(Removed(answer.removed)))
+            _log.info("forgot a person: removed %s", removed_text(Removed(answer.removed)))
 
     def _take(self, deliveries: list[Delivery]) -> None:
-        ready, repeated = self._order.take(deliveries)
+        ready, repeated = self._resequencer.accept(deliveries)
         self._receipts += repeated
         for delivery in ready:
             if isinstance(delivery.message, EndMessage):

@@ -1,4 +1,4 @@
-"""Folders that are there after the power went out, and that one process alone writes."""
+"""Folders that survive a power failure, and a lock for a single writer."""
 
 import fcntl
 import os
@@ -11,7 +11,7 @@ from reid_model.atomic_file import sync_folder
 
 
 def make_folder(folder: Path) -> None:
-    """Make ``folder`` and those above it, each to be found after the power went out."""
+    """Create ``folder`` and its parents durably: each is synced to disk."""
     if folder.is_dir():
         return
     make_folder(folder.parent)
@@ -20,12 +20,12 @@ def make_folder(folder: Path) -> None:
 
 
 class BusyError(UserError):
-    """Somebody else writes into the folder."""
+    """Another process writes to the folder."""
 
 
 @contextmanager
-def only_writer(folder: Path) -> Iterator[None]:
-    """Nobody else writes into ``folder`` during the block; raises BusyError when somebody does."""
+def exclusive_writer(folder: Path) -> Iterator[None]:
+    """Lock ``folder`` for writing during the block; raises BusyError when it is locked already."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         _lock(descriptor, folder)
@@ -39,6 +39,6 @@ def _lock(descriptor: int, folder: Path) -> None:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         raise BusyError(
-            f"another recorder writes into {folder}. Expected one; end it, or give --out a new "
+            f"another recorder writes to {folder}. Expected only one; stop it, or give --out a new "
             "folder"
         ) from error

@@ -1,4 +1,4 @@
-"""A new run directory, with the configuration of its run."""
+"""Creates a run directory and keeps its configuration up to date."""
 
 import glob
 import itertools
@@ -15,10 +15,11 @@ from reid_model.atomic_file import replacing
 
 
 def prepare(out: Path, config: SiteConfig, *, resume: bool = False) -> None:
-    """Make the run directory and write the resolved configuration, without any password.
+    """Create the run directory and write the resolved configuration, without any password.
 
-    With ``resume`` it may hold an earlier part of a run with the same configuration, except for the
-    cameras of a live site: these come and go, see `keep_current`.
+    With ``resume`` it may hold an earlier part of a run with the same configuration. The cameras
+    of a live site may differ: they can be changed, see `update_config`. Raises UserError when the
+    folder is not empty or cannot be written.
     """
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -27,14 +28,14 @@ def prepare(out: Path, config: SiteConfig, *, resume: bool = False) -> None:
         _write(out, config)
     except OSError as error:
         raise UserError(
-            f"cannot write to {out}: {error.strerror}. Give --out a folder that can be written"
+            f"cannot write to {out}: {error.strerror}. Give --out a writable folder"
         ) from error
 
 
-def keep_current(out: Path, config: SiteConfig) -> None:
-    """The site of the run directory is as ``config`` now; what it was becomes config.N.yaml.
+def update_config(out: Path, config: SiteConfig) -> None:
+    """Write ``config`` as the current configuration; the previous one becomes config.N.yaml.
 
-    Raises UserError when that cannot be written.
+    Raises UserError when it cannot be written.
     """
     try:
         _write(out, config)
@@ -71,19 +72,19 @@ def _public(config: SiteConfig) -> dict[str, object]:
     if values["redis"]:
         values["redis"] = redact(values["redis"])
     values["api"]["token"] = None
-    # How a process is watched is no part of the run: one that starts again may do it otherwise.
+    # Monitoring settings are not part of the run: a restarted process may use others.
     values.pop("service")
     return dict(values)
 
 
 def _public_source(source: str | None) -> str | None:
-    """A local source by its whole path, so that it is found again from elsewhere."""
+    """The source without login; a local one by its absolute path, valid in any working folder."""
     if source is None or kind_of(source) in ("url", "webcam"):
         return source and redact(source)
     if redact(source) != source and not exists(Path(source)):
         return redact(source)
     if is_glob(source):
-        # The folder we are in is no pattern, even when its name looks like one.
+        # The working folder is not a pattern, even if its name contains wildcards.
         return os.path.join(glob.escape(os.getcwd()), source)
-    # It may be on another machine, where a node runs.
+    # A path that does not exist here may be on the machine of a node.
     return os.path.abspath(source) if exists(Path(source)) else source

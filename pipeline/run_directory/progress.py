@@ -1,4 +1,4 @@
-"""RUN/recorder.json: how far the recorder is, for one that starts again."""
+"""RUN/recorder.json, the progress of the recorder, and RUN/cameras.json."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -13,10 +13,10 @@ _NAME = "recorder.json"
 
 
 class RecorderProgress(msgspec.Struct):
-    """Which run of the site it is, the last message of each sender, and whether that is all.
+    """Progress of a recorder: the run, the last message of each sender, and whether it finished.
 
-    ``site`` and ``redis`` say where it runs, the address as far as it holds no password;
-    ``forgotten`` are parts of tracks of which nothing is recorded any more.
+    ``site`` and ``redis`` are the site and its address, empty if that contains a password;
+    ``forgotten`` are the parts of tracks that must not be recorded any more.
     """
 
     run: str = ""
@@ -28,7 +28,7 @@ class RecorderProgress(msgspec.Struct):
 
 
 def read_progress(folder: Path) -> RecorderProgress:
-    """How far the recorder of the run directory ``folder`` is; raises UserError when damaged."""
+    """The recorder's progress in the run directory ``folder``; UserError if the file is damaged."""
     path = folder / _NAME
     if not path.is_file():
         return RecorderProgress()
@@ -36,13 +36,13 @@ def read_progress(folder: Path) -> RecorderProgress:
         return msgspec.json.decode(path.read_bytes(), type=RecorderProgress)
     except msgspec.DecodeError as error:
         raise UserError(
-            f"{path} is damaged: {error}. Expected what fusetrack wrote; the rest of the run can "
-            "be read, but not recorded further"
+            f"{path} is damaged: {error}. Expected a file written by fusetrack; the rest of the "
+            "run can be read, but recording cannot continue"
         ) from error
 
 
 def write_progress(folder: Path, progress: RecorderProgress) -> None:
-    """Note how far the recorder is. Raises OSError; then the file is as it was."""
+    """Write the recorder's progress. Raises OSError and then leaves the file unchanged."""
     with replacing(folder / _NAME) as partial:
         partial.write_bytes(msgspec.json.encode(progress))
 
@@ -51,7 +51,7 @@ _CAMERAS_FILE = "cameras.json"
 
 
 def read_cameras(folder: Path) -> list[CameraRecord]:
-    """The cameras of the run directory ``folder`` by name; none before the first were written.
+    """The cameras of the run directory ``folder`` by name; empty before the first were written.
 
     Raises UserError when the file is damaged.
     """
@@ -62,13 +62,13 @@ def read_cameras(folder: Path) -> list[CameraRecord]:
         return msgspec.json.decode(path.read_bytes(), type=list[CameraRecord])
     except msgspec.DecodeError as error:
         raise UserError(
-            f"{path} is damaged: {error}. Expected the list of cameras that fusetrack wrote; "
-            "take it away to read the rest"
+            f"{path} is damaged: {error}. Expected a list of cameras written by fusetrack; remove "
+            "the file to read the rest"
         ) from error
 
 
 def write_cameras(folder: Path, cameras: Iterable[CameraRecord]) -> None:
-    """Write the cameras, sorted by name. Raises OSError; then the file is as it was."""
+    """Write the cameras, sorted by name. Raises OSError and then leaves the file unchanged."""
     ordered = sorted(cameras, key=lambda camera: camera.camera_id)
     with replacing(folder / _CAMERAS_FILE) as partial:
         partial.write_bytes(msgspec.json.format(msgspec.json.encode(ordered)))

@@ -1,4 +1,4 @@
-"""Read a run directory: whole, growing, or left by a killed run."""
+"""Reads a run directory: finished, still growing, or left by a killed run."""
 
 import math
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from pipeline.run_directory.progress import read_cameras
 from pipeline.run_directory.schema import IDENTITIES, OBSERVATIONS, TRACKLETS, CameraRecord
 from pipeline.run_directory.segments import read_segments
 
-_WHO = ("global_id", "confidence", "state")
+_IDENTITY_COLUMNS = ("global_id", "confidence", "state")
 _UNKNOWN = pl.lit("unknown")
 
 
@@ -20,7 +20,8 @@ _UNKNOWN = pl.lit("unknown")
 class RunDirectory:
     """A run directory on disk.
 
-    Raises UserError when ``path`` is not one, and later when a file in it is damaged.
+    Raises UserError when ``path`` is not a run directory; the methods raise it when a file is
+    damaged.
     """
 
     path: Path
@@ -29,7 +30,7 @@ class RunDirectory:
         if not (self.path / "config.yaml").is_file():
             raise UserError(
                 f"{self.path} is not a run directory: it has no config.yaml. "
-                "Expected the folder that `fusetrack run` printed"
+                "Expected the folder printed by `fusetrack run`"
             )
 
     def config(self) -> dict[str, object]:
@@ -40,15 +41,15 @@ class RunDirectory:
         except (yaml.YAMLError, UnicodeDecodeError):
             loaded = None
         if not isinstance(loaded, dict):
-            raise UserError(f"{path} is damaged: expected the configuration that fusetrack wrote")
+            raise UserError(f"{path} is damaged: expected a configuration written by fusetrack")
         return loaded
 
     def cameras(self) -> list[CameraRecord]:
-        """The cameras by name; empty before the first segment was closed."""
+        """The cameras by name; empty before the first segment is closed."""
         return read_cameras(self.path)
 
     def observations(self) -> pl.DataFrame:
-        """Every observation with its ``camera_id``, by camera, frame and track."""
+        """All observations with their ``camera_id``, ordered by camera, frame and track."""
         root = self.path / "observations"
         parts = [_observations_of(folder) for folder in sorted(root.glob("camera=*"))]
         empty = _frame(OBSERVATIONS.empty_table()).with_columns(camera_id=pl.lit(""))
@@ -59,7 +60,7 @@ class RunDirectory:
         )
 
     def tracklets(self) -> pl.DataFrame:
-        """Every closed track, by camera and track."""
+        """All closed tracks, ordered by camera and track."""
         table = read_segments(self.path / "tracklets", TRACKLETS)
         return _frame(table).sort("camera_id", "track_id")
 
@@ -68,9 +69,10 @@ class RunDirectory:
         return _frame(read_segments(self.path / "identities", IDENTITIES))
 
     def identities(self) -> pl.DataFrame:
-        """Whose each track is now: the last event of every part, by camera, track and ``since``.
+        """Current identities: the last event of each part of a track, ordered by camera, track and
+        ``since``.
 
-        Most tracks have one part, which is all of them: ``since`` is then -inf.
+        Most tracks have a single part, with ``since`` -inf.
         """
         part = ["camera_id", "track_id", "since"]
         return (
@@ -84,10 +86,10 @@ class RunDirectory:
         """The result: observations joined with identities.
 
         Columns: camera_id, frame_index, timestamp, track_id, global_id, confidence, state, x1, y1,
-        x2, y2, score, ground_x, ground_y; ordered by camera, frame and track. ``global_id`` and
-        ``confidence`` are null for a track that has no identity yet, and ``state`` is unknown; else
-        it is probable or confirmed. Nobody is twice in a picture: of two boxes with one identity
-        only the surer one has it.
+        x2, y2, score, ground_x, ground_y; ordered by camera, frame and track. For a track without
+        an identity ``global_id`` and ``confidence`` are null and ``state`` is unknown; otherwise
+        ``state`` is probable or confirmed. A global id occurs at most once per frame: of several
+        boxes with the same id only the one with the highest detection score keeps it.
         """
         joined = (
             self.observations()
@@ -102,12 +104,14 @@ class RunDirectory:
         )
         rows = joined.select(
             *("camera_id", "frame_index", "timestamp", "track_id"),
-            *_WHO,
+            *_IDENTITY_COLUMNS,
             *("x1", "y1", "x2", "y2", "score", "ground_x", "ground_y"),
         ).sort("camera_id", "frame_index", "track_id")
-        picture = ("camera_id", "frame_index", "global_id")
-        surest = pl.col("score").rank("ordinal", descending=True).over(picture) == 1
-        known = rows.with_columns(pl.when(surest).then(pl.col(name)).alias(name) for name in _WHO)
+        per_frame = ("camera_id", "frame_index", "global_id")
+        best = pl.col("score").rank("ordinal", descending=True).over(per_frame) == 1
+        known = rows.with_columns(
+            pl.when(best).then(pl.col(name)).alias(name) for name in _IDENTITY_COLUMNS
+        )
         is_known = pl.col("global_id").is_not_null()
         state = pl.when(is_known).then(pl.col("state").fill_null("probable")).otherwise(_UNKNOWN)
         return known.with_columns(state.alias("state"))
@@ -125,14 +129,14 @@ def _frame(table: object) -> pl.DataFrame:
 
 
 def people(run: RunDirectory) -> pl.DataFrame:
-    """One row a person, by global id.
+    """One row per person, ordered by global id.
 
     Columns: global_id, cameras (names, sorted), tracks, observations, first and last (seconds
     UTC), confidence (mean over observations, as in the report).
     """
-    seen = run.trajectories()
     return (
-        seen.filter(pl.col("global_id").is_not_null())
+        run.trajectories()
+        .filter(pl.col("global_id").is_not_null())
         .group_by("global_id")
         .agg(
             cameras=pl.col("camera_id").unique().sort(),

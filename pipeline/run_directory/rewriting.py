@@ -1,4 +1,4 @@
-"""Taking rows out of closed segments. A crash leaves each of them as it was or as it is to be."""
+"""Removes rows from closed segments. A crash leaves each segment either unchanged or rewritten."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -9,15 +9,15 @@ import pyarrow as pa
 from pipeline.run_directory.segments import position_of, read_segment, segments, write_segment
 from reid_model.atomic_file import sync_folder
 
-#: What of the rows of a segment stays, in this order; the table itself when all of it does.
+#: Returns the rows of a segment to keep, in order; the same table object to keep them all.
 RowFilter = Callable[[pa.Table], pa.Table]
 
 
 def rewrite_all(folder: Path, schema: pa.Schema, change: RowFilter, *, dry: bool = False) -> int:
-    """Change every segment of ``folder``; returns how many rows went.
+    """Rewrite every segment of ``folder``; returns the number of removed rows.
 
-    With ``dry`` they are only counted. Raises OSError, and UserError for a damaged segment; what
-    was changed by then stays changed.
+    With ``dry`` they are only counted. Raises OSError, and UserError for a damaged segment;
+    segments rewritten before that stay rewritten.
     """
     closed = segments(folder)
     return sum(rewrite(path, schema, change, last=path == closed[-1], dry=dry) for path in closed)
@@ -26,9 +26,9 @@ def rewrite_all(folder: Path, schema: pa.Schema, change: RowFilter, *, dry: bool
 def rewrite(
     path: Path, schema: pa.Schema, change: RowFilter, *, last: bool, dry: bool = False
 ) -> int:
-    """Change one segment; returns how many rows went. One without rows goes as a whole.
+    """Rewrite one segment; returns the number of removed rows. An empty segment is deleted.
 
-    The ``last`` one stays, even without rows: it says how far the recorder is.
+    The ``last`` segment is kept even if empty, because it holds the recorder's position.
     """
     rows = read_segment(path, schema)
     left = change(rows)
@@ -43,7 +43,7 @@ def rewrite(
 
 
 def remove(path: Path) -> bool:
-    """Remove a file for good, also when the power goes out; returns whether it was there."""
+    """Delete a file durably; returns whether it existed."""
     try:
         path.unlink()
     except FileNotFoundError:
@@ -53,16 +53,16 @@ def remove(path: Path) -> bool:
 
 
 def remove_all(paths: Iterable[Path], *, dry: bool = False) -> int:
-    """Remove those of the files that are there; returns how many."""
+    """Delete the files that exist; returns their number. With ``dry`` they are only counted."""
     return sum(path.is_file() if dry else remove(path) for path in paths)
 
 
-#: What was removed: a word for the kind, and how many.
+#: Number of removed items by kind.
 Removed = Counter[str]
 
 
 def remove_derived(folder: Path, *, dry: bool = False) -> Removed:
-    """Remove the page and the exports in a run directory; both can be made again.
+    """Delete the report and the exports of a run directory; both can be created again.
 
     Raises OSError.
     """
@@ -73,6 +73,6 @@ def remove_derived(folder: Path, *, dry: bool = False) -> Removed:
     return +removed
 
 
-def told(removed: Removed) -> str:
-    """What was removed, in words."""
+def removed_text(removed: Removed) -> str:
+    """The removed items as text."""
     return ", ".join(f"{count} {what}" for what, count in sorted(removed.items())) or "nothing"

@@ -1,4 +1,4 @@
-"""Columns of the run directory's tables and the record of a camera."""
+"""Columns of the run directory's tables, the record of a camera and parts of tracks."""
 
 import msgspec
 import numpy as np
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from trackers.tracklet import TrackletKey
 
-#: One row a person a frame. Boxes are xyxy pixels, timestamp is seconds UTC, ground is metres.
+#: One row per person and frame. Boxes are xyxy pixels, timestamp is seconds UTC, ground is metres.
 OBSERVATIONS = pa.schema(
     [
         ("frame_index", pa.int64()),
@@ -24,7 +24,8 @@ OBSERVATIONS = pa.schema(
     ]
 )
 
-#: One row a closed track. ``embedding`` is the quality-weighted mean exemplar, a unit vector.
+#: One row per closed track. ``embedding`` is the quality-weighted mean exemplar, a unit vector;
+#: ``start`` and ``end`` are seconds UTC, ``n`` is the number of observations.
 TRACKLETS = pa.schema(
     [
         ("camera_id", pa.string()),
@@ -38,10 +39,10 @@ TRACKLETS = pa.schema(
     ]
 )
 
-#: The event log. The last event of a track says whose it is; ``at`` is event time, seconds UTC. A
-#: track may show one person after another: an event is about the part that begins at ``since``,
-#: seconds UTC, and ends at the next ``since`` of that track; null stands for its start. The
-#: ``state`` is probable or confirmed; a track without an event is unknown.
+#: The event log. The last event of a track holds its global id; ``at`` is event time, seconds UTC.
+#: A track may show several people in turn: an event applies to the part from ``since``, seconds
+#: UTC (null for the start of the track), to the next ``since`` of that track. ``state`` is probable
+#: or confirmed; a track without an event is unknown.
 IDENTITIES = pa.schema(
     [
         ("camera_id", pa.string()),
@@ -58,14 +59,14 @@ IDENTITIES = pa.schema(
 
 
 class CameraRecord(msgspec.Struct, frozen=True):
-    """What a run knows of one camera.
+    """The state of one camera in a run.
 
-    ``source`` carries no password; ``width`` and ``height`` are pixels after rotation;
-    ``timestamp_origin`` says where the first timestamp comes from (config, container, epoch,
-    rtcp, arrival or recorded).
-    ``state`` is running, complete, partial or removed, and ``detail`` the reason for partial, or
-    what a live camera is while it gives no frames. ``dropped`` frames of a live camera came too
-    late or were too many. ``removed`` is when it was taken from a running site, seconds UTC.
+    ``source`` contains no password; ``width`` and ``height`` are pixels after rotation;
+    ``timestamp_origin`` is the origin of the first timestamp (config, container, epoch, rtcp,
+    arrival or recorded). ``state`` is running, complete, partial or removed; ``detail`` is the
+    reason for partial, or the status of a live camera that delivers no frames. ``dropped`` counts
+    the frames of a live camera that were too late or too many. ``removed`` is the time at which it
+    was removed from a running site, seconds UTC.
     """
 
     camera_id: str
@@ -87,7 +88,7 @@ Mask = NDArray[np.bool_]
 
 
 class TrackPart(msgspec.Struct, frozen=True):
-    """What a track shows from ``first`` (None: its start) until just before ``before`` (None: its
+    """The part of a track from ``first`` (None: its start) until just before ``before`` (None: its
     end), seconds UTC.
     """
 
@@ -102,11 +103,11 @@ class TrackPart(msgspec.Struct, frozen=True):
         return self.camera_id, self.track_id
 
     def until(self, before: float) -> "TrackPart":
-        """This part as far as it is earlier than ``before``."""
+        """This part cut off at ``before``, seconds UTC."""
         return replace(self, before=before if self.before is None else min(self.before, before))
 
     def covers(self, times: NDArray[np.float64]) -> Mask:
-        """Which of the times are in it."""
+        """Mask ``(N,)`` of the ``times`` ``(N,)``, seconds UTC, inside this part."""
         first = -np.inf if self.first is None else self.first
         before = np.inf if self.before is None else self.before
         return np.asarray((times >= first) & (times < before))

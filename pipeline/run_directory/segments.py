@@ -1,4 +1,4 @@
-"""Closed Parquet segments: written beside their place, synced, then renamed into it."""
+"""Closed Parquet segments: written to a temporary file, synced, then renamed."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,9 +17,9 @@ _POSITION = b"fusetrack.position"
 def write_segment(folder: Path, table: pa.Table, position: str, number: int | None = None) -> Path:
     """Write ``table`` as ``part-NNNNN.parquet`` of ``folder`` and return its path.
 
-    ``number`` is that of `next_number`, for who knows it already. ``position`` says which messages
-    are in it; it is kept in the file's metadata, so that a recorder that starts again knows what it
-    has. Raises OSError when the disk is full; then nothing is left behind.
+    ``number`` defaults to `next_number`. ``position`` identifies the messages recorded so far; it
+    is stored in the file's metadata for a restarted recorder. Raises OSError, for example when the
+    disk is full, and then leaves no file behind.
     """
     make_folder(folder)
     path = folder / f"part-{next_number(folder) if number is None else number:05d}.parquet"
@@ -30,14 +30,14 @@ def write_segment(folder: Path, table: pa.Table, position: str, number: int | No
 
 
 def next_number(folder: Path) -> int:
-    """The number of the segment that comes after those of ``folder``."""
+    """The number of the next segment of ``folder``."""
     closed = segments(folder)
     return int(closed[-1].stem.removeprefix("part-")) + 1 if closed else 0
 
 
 def segments(folder: Path) -> list[Path]:
     """The closed segments of ``folder``, in order."""
-    # By number: after a week there are more than five digits.
+    # Sorted by length first: after a week numbers have more than five digits.
     return sorted(folder.glob("part-*.parquet"), key=lambda path: (len(path.name), path.name))
 
 
@@ -55,7 +55,7 @@ def position_of(path: Path) -> str | None:
 
     Raises UserError when it cannot be read.
     """
-    with _damage_named(path):
+    with _naming_damage(path):
         metadata = pq.read_schema(path).metadata or {}
     position = metadata.get(_POSITION)
     return position.decode() if position else None
@@ -64,14 +64,14 @@ def position_of(path: Path) -> str | None:
 def read_segments(folder: Path, schema: pa.Schema) -> pa.Table:
     """All rows of ``folder``, an empty table of ``schema`` when there are none.
 
-    Raises UserError that names a segment which cannot be read.
+    Raises UserError naming a segment that cannot be read.
     """
     return pa.concat_tables([schema.empty_table(), *_read_all(folder, schema)])
 
 
 def read_segment(path: Path, schema: pa.Schema) -> pa.Table:
     """The rows of one segment. Raises UserError when it cannot be read."""
-    with _damage_named(path):
+    with _naming_damage(path):
         return pq.read_table(path, partitioning=None).cast(schema)
 
 
@@ -80,17 +80,17 @@ def _read_all(folder: Path, schema: pa.Schema) -> Iterator[pa.Table]:
         try:
             yield read_segment(path, schema)
         except UserError:
-            # Its time was up since we looked.
+            # Retention may have deleted it since the folder was listed.
             if path.exists():
                 raise
 
 
 @contextmanager
-def _damage_named(path: Path) -> Iterator[None]:
+def _naming_damage(path: Path) -> Iterator[None]:
     try:
         yield
     except (pa.ArrowException, ValueError, OSError) as error:
         raise UserError(
-            f"{path} is damaged: {str(error).splitlines()[0]}. Expected a segment that fusetrack "
-            "wrote; take it away to read the rest"
+            f"{path} is damaged: {str(error).splitlines()[0]}. Expected a segment written by "
+            "fusetrack; remove the file to read the rest"
         ) from error

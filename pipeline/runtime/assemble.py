@@ -8,7 +8,7 @@ from pipeline.config.schema import SiteConfig, TrackerConfig
 from pipeline.devices import resolve_device
 from pipeline.errors import UserError
 from pipeline.node.open_tracker import LINK, open_tracker, tracker_name
-from pipeline.node.perception import Detects, Embeds
+from pipeline.node.perception import CropEmbedder, PeopleDetector
 from pipeline.reid.embedding import (
     open_embedder,
 )
@@ -26,7 +26,9 @@ def check_settings(config: SiteConfig, sources: list[Source]) -> None:
             _check_recorded(config.tracker, source)
 
 
-def open_models(config: SiteConfig, sources: list[Source]) -> tuple[Detects | None, Embeds | None]:
+def open_models(
+    config: SiteConfig, sources: list[Source]
+) -> tuple[PeopleDetector | None, CropEmbedder | None]:
     """Detector and embedder, unless every source brings recorded detections.
 
     Raises UserError when recorded embeddings cannot be compared with the others.

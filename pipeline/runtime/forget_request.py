@@ -25,7 +25,7 @@ from pipeline.recorder.forget import (
     videos_of,
 )
 from pipeline.recorder.retention import Retention, time_in
-from pipeline.run_directory.durable import BusyError, only_writer
+from pipeline.run_directory.durable import BusyError, exclusive_writer
 from pipeline.run_directory.progress import RecorderProgress, read_progress
 from pipeline.run_directory.reader import RunDirectory
 from pipeline.run_directory.rewriting import Removed
@@ -46,8 +46,8 @@ def ask_site(
     Raises UserError when nobody answers within ``timeout_s`` seconds of ``clock``, and when the
     site does not know them.
     """
-    forgetting.ask(bus, global_id)
-    said = _wait(lambda: forgetting.answered(bus, global_id), timeout_s, clock)
+    forgetting.request(bus, global_id)
+    said = _wait(lambda: forgetting.confirmation(bus, global_id), timeout_s, clock)
     if said is None:
         raise UserError(_silence(bus, global_id, timeout_s))
     answer = msgspec.json.decode(said, type=ForgetAnswer)
@@ -63,8 +63,8 @@ def ask_associator(
     clock: Callable[[], float] = time.monotonic,
 ) -> bool:
     """Ask the site, where nobody records; returns whether an associator has taken it up."""
-    forgetting.ask(bus, global_id)
-    return bool(_wait(lambda: global_id not in forgetting.asked(bus) or None, timeout_s, clock))
+    forgetting.request(bus, global_id)
+    return bool(_wait(lambda: global_id not in forgetting.requested(bus) or None, timeout_s, clock))
 
 
 def _wait(look: Callable[[], T | None], timeout_s: float, clock: Callable[[], float]) -> T | None:
@@ -75,7 +75,7 @@ def _wait(look: Callable[[], T | None], timeout_s: float, clock: Callable[[], fl
 
 
 def _silence(bus: Bus, global_id: int, timeout_s: float) -> str:
-    missing = "associator" if global_id in forgetting.asked(bus) else "recorder"
+    missing = "associator" if global_id in forgetting.requested(bus) else "recorder"
     return (
         f"no {missing} of site {bus.site} at {bus.place} answered within {timeout_s:g} s, so "
         f"identity {global_id} is not forgotten yet: it will be as soon as one is at work. "
@@ -112,7 +112,7 @@ def forget_person(folder: Path, global_id: int, site: SiteAddress) -> Outcome:
     run = RunDirectory(folder)
     try:
         with _failures_named(folder, f"identity {global_id} is not wholly forgotten"):
-            with only_writer(folder):
+            with exclusive_writer(folder):
                 return _in_folder(run, global_id, site)
     except BusyError:
         return _at_work(folder, global_id, site)
@@ -128,7 +128,7 @@ def would_forget(folder: Path, global_id: int) -> Outcome:
     removed = forget(run, person, dry=True)
     removed["videos blurred"] = len(videos_of(run, person.parts))
     try:
-        with only_writer(folder):
+        with exclusive_writer(folder):
             removed += remove_leftovers(folder, dry=True)
     except BusyError:
         # What is half written is being written.
@@ -148,7 +148,7 @@ def remove_expired(folder: Path, retention: RetentionConfig, wall: Callable[[], 
             "in the run's own config.yaml"
         )
     RunDirectory(folder)
-    with _failures_named(folder, "what is too old is not wholly removed"), only_writer(folder):
+    with _failures_named(folder, "what is too old is not wholly removed"), exclusive_writer(folder):
         return Outcome(Retention(folder, retention).remove(time_in(folder, wall())))
 
 

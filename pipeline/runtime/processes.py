@@ -18,7 +18,7 @@ from pipeline.config.schema import SiteConfig
 from pipeline.errors import UserError
 from pipeline.monitoring.progress import Tally
 from pipeline.monitoring.watch import Watch
-from pipeline.run_directory.preparing import keep_current, prepare
+from pipeline.run_directory.preparing import prepare, update_config
 from pipeline.run_directory.progress import read_progress
 from pipeline.run_directory.reader import RunDirectory
 from pipeline.runtime.reload import Difference, SiteFile, following
@@ -48,7 +48,7 @@ def run_node(
     """
     from pipeline.node.changes import SiteChanges
     from pipeline.node.node import Node
-    from pipeline.node.perception import counted
+    from pipeline.node.perception import count_batches
     from pipeline.runtime.assemble import check_settings, open_models
     from pipeline.runtime.reload import opened
     from pipeline.sources.open import open_sources
@@ -57,7 +57,7 @@ def run_node(
     with watch.loading():
         sources = open_sources(config, more_may_come=file is not None)
         check_settings(config, sources)
-        detector, embedder = counted(*open_models(config, sources), watch)
+        detector, embedder = count_batches(*open_models(config, sources), watch)
     name = f"node:{','.join(sorted(config.cameras))}"
     changes = SiteChanges(f"{socket.gethostname()}:{file.path.absolute()}") if file else None
     with _claimed(config, stop) as claims, _at_work(config, name, stop, watch) as bus:
@@ -69,7 +69,7 @@ def run_node(
             changes.put(change)
             # Until it has said its last, no other node may follow a camera.
             change.done.wait(_APPLIED_S)
-            claims.leave(found.removed)
+            claims.release(found.removed)
 
         node = Node(
             config,
@@ -83,7 +83,7 @@ def run_node(
             changes=changes,
         )
         check = partial(check_settings, sources=[])
-        with watch.at_work("node"), following(file, config, stop.reload, check, apply):
+        with watch.running("node"), following(file, config, stop.reload, check, apply):
             node.run(stop.input)
 
 
@@ -106,7 +106,7 @@ def run_associator(
             config,
             stop.reload,
             check=lambda wanted: None,
-            apply=lambda found: watch.knows(found.config),
+            apply=lambda found: watch.set_cameras(found.config),
         ),
     ):
         assert config.redis is not None
@@ -126,23 +126,23 @@ def run_recorder(
     """
 
     def apply(found: Difference) -> None:
-        keep_current(out, found.config)
+        update_config(out, found.config)
 
     watch = watch or Watch(config)
     prepare(out, config, resume=True)
     url = _address(config)
-    patience = Retry(stop.input, time.monotonic)
-    with patience.insist(partial(Bus, url, config.site)) as bus:
+    retry = Retry(stop.input, time.monotonic)
+    with retry.call(partial(Bus, url, config.site)) as bus:
         if not read_progress(out).finished:
-            patience.insist(partial(open_site, bus))
-            patience.insist(partial(watch.reached, bus))
+            retry.call(partial(open_site, bus))
+            retry.call(partial(watch.attach, bus))
             with following(file, config, stop.reload, check=lambda wanted: None, apply=apply):
                 record(url, config.site, config, out, stop.input, watch)
         progress = read_progress(out)
         # Another run may have begun since; all of ours is recorded.
-        if progress.finished and patience.insist(bus.run) == progress.run:
-            patience.insist(partial(_see_off, bus, stop.input))
-            patience.insist(bus.delete_site)
+        if progress.finished and retry.call(bus.run) == progress.run:
+            retry.call(partial(_see_off, bus, stop.input))
+            retry.call(bus.delete_site)
     return RunDirectory(out)
 
 
@@ -155,26 +155,26 @@ def _address(config: SiteConfig) -> str:
 @contextmanager
 def _at_work(config: SiteConfig, part: str, stop: Stop, watch: Watch) -> Iterator[Bus]:
     """The streams of the site, which are kept until this part is done."""
-    patience = Retry(stop.input, time.monotonic)
-    with patience.insist(partial(Bus, _address(config), config.site)) as bus:
-        patience.insist(partial(open_site, bus))
-        patience.insist(partial(watch.reached, bus))
-        patience.insist(partial(bus.enter, part))
+    retry = Retry(stop.input, time.monotonic)
+    with retry.call(partial(Bus, _address(config), config.site)) as bus:
+        retry.call(partial(open_site, bus))
+        retry.call(partial(watch.attach, bus))
+        retry.call(partial(bus.add_part, part))
         try:
             yield bus
         finally:
             with suppress(UserError):
-                bus.leave(part)
+                bus.remove_part(part)
 
 
 @contextmanager
 def _claimed(config: SiteConfig, stop: Stop) -> Iterator[CameraLease]:
     """The cameras are ours during the block. Raises UserError when another node follows one."""
-    patience = Retry(stop.input, time.monotonic)
+    retry = Retry(stop.input, time.monotonic)
     opened = partial(CameraLease, _address(config), config.site, list(config.cameras))
-    with closing(patience.insist(opened)) as claims:
-        _claim(partial(patience.insist, claims.claim), stop)
-        with claims.kept():
+    with closing(retry.call(opened)) as claims:
+        _claim(partial(retry.call, claims.claim), stop)
+        with claims.renewed():
             yield claims
 
 
@@ -193,6 +193,6 @@ def _claim(claim: Callable[[], dict[str, str]], stop: Stop) -> None:
 def _see_off(bus: Bus, stop: threading.Event) -> None:
     """Wait until every part knows that the run is over: who comes late would begin a new one."""
     deadline = time.monotonic() + _GOODBYE_S
-    while bus.parts() and time.monotonic() < deadline:
+    while bus.running_parts() and time.monotonic() < deadline:
         if stop.wait(_GOODBYE_POLL_S):
             return

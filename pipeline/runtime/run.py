@@ -14,9 +14,9 @@ from pipeline.monitoring.progress import Tally
 from pipeline.monitoring.watch import Watch
 from pipeline.node.changes import SiteChanges
 from pipeline.node.node import Node
-from pipeline.node.perception import counted
+from pipeline.node.perception import count_batches
 from pipeline.pictures.render import check_readable
-from pipeline.run_directory.preparing import keep_current, prepare
+from pipeline.run_directory.preparing import prepare, update_config
 from pipeline.run_directory.reader import RunDirectory
 from pipeline.runtime import workers
 from pipeline.runtime.assemble import check_settings, open_models
@@ -50,14 +50,14 @@ def run_site(
     with watch.loading():
         sources = open_sources(config, more_may_come=file is not None)
         check_settings(config, sources)
-        detector, embedder = counted(*open_models(config, sources), watch)
+        detector, embedder = count_batches(*open_models(config, sources), watch)
     prepare(out, config)
     with _redis(config, out, stop) as url:
         # Runs that share a Redis must not share streams.
         site = f"{config.site}.{uuid.uuid4().hex[:12]}"
         with Bus(url, site) as bus, _own_site(bus):
             workers.open_site(bus)
-            watch.reached(bus)
+            watch.attach(bus)
             changes = SiteChanges("run") if file else None
             node = Node(
                 config,
@@ -73,7 +73,7 @@ def run_site(
             )
             with (
                 _services(config, url, site, out, stop, tally, watch),
-                watch.at_work("node"),
+                watch.running("node"),
                 _following(file, config, changes, out, stop),
             ):
                 node.run(stop.input)
@@ -94,7 +94,7 @@ def _following(
     def apply(found: Difference) -> None:
         assert changes is not None
         change = opened(found)
-        keep_current(out, found.config)
+        update_config(out, found.config)
         changes.put(change)
 
     with following(file, config, stop.reload, check, apply):

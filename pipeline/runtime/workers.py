@@ -21,7 +21,7 @@ from pipeline.errors import UserError
 from pipeline.monitoring.progress import Tally
 from pipeline.monitoring.watch import Watch
 from pipeline.recorder.recorder import Recorder
-from pipeline.run_directory.durable import only_writer
+from pipeline.run_directory.durable import exclusive_writer
 from pipeline.run_directory.progress import RecorderProgress, read_progress, write_progress
 from pipeline.sources.redact import redact
 from pipeline.sources.source_kinds import live_cameras
@@ -44,15 +44,15 @@ def associate(
     While another associator does so it stands by.
     """
     watch = watch or Watch(config)
-    patience = Retry(stop, time.monotonic, partial(watch.waited, "associator"))
+    retry = Retry(stop, time.monotonic, partial(watch.count_retry, "associator"))
     with (
-        watch.at_work("associator"),
-        patience.insist(partial(Bus, url, site)) as bus,
-        closing(patience.insist(partial(AssociatorLease, url, site))) as lease,
+        watch.running("associator"),
+        retry.call(partial(Bus, url, site)) as bus,
+        closing(retry.call(partial(AssociatorLease, url, site))) as lease,
     ):
-        run = patience.insist(bus.run)
+        run = retry.call(bus.run)
         work = partial(_associate_in_turn, config, bus, lease, run, stop, tally, watch)
-        patience.survive(work, bus.probe)
+        retry.restart(work, bus.probe)
 
 
 def _associate_in_turn(
@@ -89,7 +89,7 @@ def _associate_in_turn(
             silence=Silence(live_cameras(config), config.association.node_silent_s, time.monotonic),
         )
         try:
-            with lease.kept(), watch.deciding():
+            with lease.renewed(), watch.deciding():
                 service.run(stop)
             return
         except FencedError:
@@ -114,19 +114,19 @@ def record(
     Raises UserError when the run is recorded elsewhere, or ``out`` holds another one.
     """
     watch = watch or Watch(config)
-    patience = Retry(stop, time.monotonic, partial(watch.waited, "recorder"))
+    retry = Retry(stop, time.monotonic, partial(watch.count_retry, "recorder"))
     with (
-        watch.at_work("recorder"),
-        patience.insist(partial(Bus, url, site)) as bus,
-        only_writer(out),
+        watch.running("recorder"),
+        retry.call(partial(Bus, url, site)) as bus,
+        exclusive_writer(out),
     ):
-        patience.insist(partial(_begin, bus, url, out))
+        retry.call(partial(_begin, bus, url, out))
 
         def work() -> None:
             segment_s, retention = config.recording.segment_s, config.retention
             Recorder(bus, out, segment_s, time.monotonic, watch, retention).run(stop)
 
-        patience.survive(work, bus.ping)
+        retry.restart(work, bus.ping)
     if not stop.is_set():
         progress = read_progress(out)
         write_progress(out, replace(progress, finished=True))

@@ -144,7 +144,7 @@ def send(bus: Bus, cameras: int, everybody: list[Visit], seconds: int) -> Iterat
         while following is not None and following.start < at:
             here.append(following)
             following = next(coming, None)
-        backpressure.wait_for_room(bus, threading.Event())
+        backpressure.wait_for_capacity(bus, threading.Event())
         for camera, outbox in enumerate(outboxes):
             mine = [visit for visit in here if visit.camera == camera]
             outbox.send(told(f"cam{camera:02}", mine, at, ended=at == seconds), ended=at == seconds)

@@ -57,7 +57,7 @@ def test_any_node_leads_to_the_master_of_the_site(
         bus.commit(ASSOCIATOR, found, state={"meta": b"x"}, term=term)
         assert bus.state() == {"meta": b"x"}
         backpressure.trim(bus)
-        backpressure.wait_for_room(bus, threading.Event())
+        backpressure.wait_for_capacity(bus, threading.Event())
         with cluster[holder(site)].client() as client:
             assert len(client.keys(f"*{site}*")) > 3
         bus.delete_site()
@@ -65,7 +65,9 @@ def test_any_node_leads_to_the_master_of_the_site(
             assert client.keys(f"*{site}*") == []
 
 
-def test_a_whole_run_gives_what_it_gives_elsewhere(cluster: list[Server], tmp_path: Path) -> None:
+def test_a_run_gives_the_same_result_as_without_a_cluster(
+    cluster: list[Server], tmp_path: Path
+) -> None:
     source = str(recorded_walk(tmp_path / "walk.parquet", frames=60))
     rows = [
         run_site(
@@ -81,7 +83,7 @@ def sent_and_read(
     url: str, site: str, disturb: threading.Event, done: threading.Event
 ) -> list[int]:
     """The numbers that arrive of a camera that sends until ``done``, a reader beside it."""
-    patience = Retry(threading.Event(), time.monotonic)
+    retry = Retry(threading.Event(), time.monotonic)
     with Bus(url, site) as bus:
         bus.declare()
         outbox = Outbox(bus, "gate", live=True)
@@ -89,7 +91,7 @@ def sent_and_read(
         while sent < 300 or not done.is_set():
             sent += 1
             message = watermark("gate", float(sent))
-            patience.insist(lambda m=message: outbox.send([(TRACKLETS, m)]))
+            retry.call(lambda m=message: outbox.send([(TRACKLETS, m)]))
             if sent == 100:
                 disturb.set()
         arrived: list[int] = []
@@ -97,7 +99,7 @@ def sent_and_read(
             arrived += [delivery.number for delivery in found]
             bus.commit(ASSOCIATOR, found)
     assert arrived[-1] == sent
-    assert patience.waits > 0  # the connection was lost, as it must be
+    assert retry.waits > 0  # the connection was lost, as it must be
     return arrived
 
 
@@ -151,6 +153,6 @@ def test_a_new_master_is_followed_and_nothing_is_lost(tmp_path: Path, site: str,
     assert len(numbers) >= 300
 
 
-def test_a_database_that_a_cluster_has_not_is_told(cluster: list[Server], site: str) -> None:
+def test_a_database_number_that_a_cluster_lacks_is_named(cluster: list[Server], site: str) -> None:
     with pytest.raises(UserError, match="SELECT is not allowed in cluster mode"):
         Bus(cluster[0].url.replace("/0", "/1"), site)

@@ -20,7 +20,7 @@ from pipeline.bus.streams import Bus
 from pipeline.errors import UserError
 
 pytestmark = pytest.mark.skipif(
-    find_server() is None and not os.environ.get("CI"), reason="no redis-server to be had"
+    find_server() is None and not os.environ.get("CI"), reason="no redis-server found"
 )
 
 
@@ -48,7 +48,7 @@ def test_no_port_private_socket_and_no_scripting(tmp_path: Path) -> None:
                 client.execute_command(*command)
 
 
-def test_the_end_leaves_no_process_and_no_file(tmp_path: Path) -> None:
+def test_no_process_and_no_file_is_left_behind(tmp_path: Path) -> None:
     with EmbeddedServer(tmp_path / "redis") as embedded:
         process = process_of(embedded.url)
         assert process.is_running()
@@ -56,9 +56,7 @@ def test_the_end_leaves_no_process_and_no_file(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_server_that_hangs_is_ended_all_the_same(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_hanging_server_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(embedded_redis, "_END_S", 0.1)
     with EmbeddedServer(tmp_path / "redis") as embedded:
         process = process_of(embedded.url)
@@ -91,7 +89,7 @@ def test_the_server_dies_with_a_parent_that_is_killed(tmp_path: Path) -> None:
         Bus(url, "site")
 
 
-def test_a_long_path_has_its_socket_elsewhere(tmp_path: Path) -> None:
+def test_the_socket_of_a_long_path_is_elsewhere(tmp_path: Path) -> None:
     folder = tmp_path / ("x" * 60) / ("y" * 60)
     embedded = EmbeddedServer(folder)
     with embedded, Bus(embedded.url, "site") as bus:
@@ -106,7 +104,7 @@ def test_a_long_path_has_its_socket_elsewhere(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "name", ["run #1", "100% [a]", 'say "hi"', "what?", "ü@b:c", "back\\slash"]
 )
-def test_any_folder_name_will_do(tmp_path: Path, name: str) -> None:
+def test_any_folder_name_works(tmp_path: Path, name: str) -> None:
     with EmbeddedServer(tmp_path / name / "redis") as embedded, Bus(embedded.url, "site") as bus:
         bus.declare()
         assert (tmp_path / name / "redis" / "redis.sock").is_socket()
@@ -122,58 +120,60 @@ def test_server_is_searched_on_path_first(tmp_path: Path, monkeypatch: pytest.Mo
     assert bundled not in (valkey, own)
 
 
-def test_no_server_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_server_the_message_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(embedded_redis, "find_spec", lambda name: None)
-    with pytest.raises(UserError, match=r"^no Redis to be had: give --redis URL, or put redis-ser"):
+    with pytest.raises(UserError, match=r"^no Redis server found: give --redis URL, or put redis-"):
         EmbeddedServer(tmp_path / "redis").__enter__()
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(
     ("says", "reason"),
-    [("echo one; echo 'disk is odd.' >&2; exit 1", "disk is odd"), ("exit 1", "it said nothing")],
+    [("echo one; echo 'disk is odd.' >&2; exit 1", "disk is odd"), ("exit 1", "its log is empty")],
 )
-def test_a_server_that_does_not_start_is_told_at_once(
+def test_a_server_that_does_not_start_is_reported_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, says: str, reason: str
 ) -> None:
     binary = script(tmp_path / "broken", says)
     monkeypatch.setattr(embedded_redis, "find_server", lambda: binary)
-    with pytest.raises(UserError) as told:
+    with pytest.raises(UserError) as raised:
         EmbeddedServer(tmp_path / "redis").__enter__()
-    assert str(told.value) == (
+    assert str(raised.value) == (
         f"the embedded Redis did not start: {reason}. Give --redis URL to use another one"
     )
     assert not (tmp_path / "redis").exists()
 
 
-def test_a_server_that_never_answers_is_given_up(
+def test_a_server_that_never_answers_is_killed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     binary = script(tmp_path / "silent", f"echo $$ > {tmp_path}/pid; exec sleep 60")
     monkeypatch.setattr(embedded_redis, "find_server", lambda: binary)
     monkeypatch.setattr(embedded_redis, "_START_S", 0.3)
-    with pytest.raises(UserError, match="it said nothing"):
+    with pytest.raises(UserError, match="its log is empty"):
         EmbeddedServer(tmp_path / "redis").__enter__()
     assert not psutil.pid_exists(int((tmp_path / "pid").read_text()))
 
 
-def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_created_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match=r"cannot write to .*/file/redis: Not a directory"):
         EmbeddedServer(tmp_path / "file" / "redis").__enter__()
 
 
 def kill(url: str) -> None:
-    """End the server with SIGKILL, and see it dead."""
+    """Kill the server with SIGKILL and wait for its end."""
     process = process_of(url)
     process.kill()
     process.wait(timeout=600)
 
 
-def test_a_killed_server_comes_back_and_has_lost_nothing_it_answered(tmp_path: Path) -> None:
-    """Somebody writes all the time, while it is killed again and again."""
-    patience = Retry(threading.Event(), time.monotonic)
+def test_a_killed_server_restarts_and_loses_nothing_it_acknowledged(tmp_path: Path) -> None:
+    """A client writes continuously while the server is killed repeatedly."""
+    retry = Retry(threading.Event(), time.monotonic)
     answered: list[int] = []
     done = threading.Event()
     with EmbeddedServer(tmp_path / "redis", restarts=5) as embedded:
@@ -192,7 +192,7 @@ def test_a_killed_server_comes_back_and_has_lost_nothing_it_answered(tmp_path: P
             while len(answered) < before + 50:
                 time.sleep(0.001)
             kill(embedded.url)
-            with patience.insist(partial(Bus, embedded.url, "site")):
+            with retry.call(partial(Bus, embedded.url, "site")):
                 pass
         done.set()
         writer.join()
@@ -202,27 +202,27 @@ def test_a_killed_server_comes_back_and_has_lost_nothing_it_answered(tmp_path: P
         assert embedded.fault == ""
 
 
-def test_a_server_that_dies_too_often_is_given_up(tmp_path: Path) -> None:
+def test_a_server_that_dies_too_often_is_not_restarted(tmp_path: Path) -> None:
     gone = threading.Event()
-    with EmbeddedServer(tmp_path / "redis", restarts=1, on_gone=gone.set) as embedded:
+    with EmbeddedServer(tmp_path / "redis", restarts=1, on_failure=gone.set) as embedded:
         kill(embedded.url)
-        with Retry(gone, time.monotonic).insist(partial(Bus, embedded.url, "site")):
+        with Retry(gone, time.monotonic).call(partial(Bus, embedded.url, "site")):
             assert not gone.is_set()
         kill(embedded.url)
         assert gone.wait(10)
-        assert embedded.fault.startswith("the embedded Redis ended: ")
+        assert embedded.fault.startswith("the embedded Redis stopped: ")
         assert "up to the last closed segment can be read" in embedded.fault
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_server_whose_disk_is_full_is_not_started_again(
+def test_a_server_whose_disk_is_full_is_not_restarted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(path: Path, data: bytes) -> int:
         raise OSError(28, "No space left on device")
 
     gone = threading.Event()
-    with EmbeddedServer(tmp_path / "redis", restarts=5, on_gone=gone.set) as embedded:
+    with EmbeddedServer(tmp_path / "redis", restarts=5, on_failure=gone.set) as embedded:
         monkeypatch.setattr(Path, "write_bytes", full)
         kill(embedded.url)
         assert gone.wait(10)

@@ -37,55 +37,55 @@ def test_one_holds_it_and_the_next_has_a_later_term(
     assert first.acquire() is None
 
 
-def test_who_begins_again_begins_a_new_term(opens: Opens) -> None:
+def test_acquiring_again_starts_a_new_term(opens: Opens) -> None:
     lease = opens()
     assert [lease.acquire(), lease.acquire()] == [1, 2]
 
 
-def test_it_is_prolonged_while_somebody_works_and_given_back_after(
+def test_it_is_renewed_during_the_block_and_released_after(
     opens: Opens, client: redis.Redis, site: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_BEAT_S", 0.001)
+    monkeypatch.setattr(module, "_RENEW_S", 0.001)
     first, second = opens(), opens()
     first.acquire()
     client.pexpire(lease_key(site), 1000)
     waiting = threading.Event()
-    with first.kept():
+    with first.renewed():
         while client.pttl(lease_key(site)) <= 1000:
             assert not waiting.wait(0.001)
         assert second.acquire() is None
     assert second.acquire() == 2
 
 
-class Beating(AssociatorLease):
-    """Tells of its beats."""
+class CountingLease(AssociatorLease):
+    """Counts its renewals in a semaphore."""
 
     def __init__(self, url: str, site: str) -> None:
         super().__init__(url, site)
-        self.beats = threading.Semaphore(0)
+        self.renewals = threading.Semaphore(0)
 
-    def _prolong(self) -> None:
+    def _renew(self) -> None:
         try:
-            super()._prolong()
+            super()._renew()
         finally:
-            self.beats.release()
+            self.renewals.release()
 
 
-def test_the_lease_of_another_is_not_prolonged_and_not_given_back(
+def test_the_lease_of_another_holder_is_neither_renewed_nor_released(
     redis_url: str, site: str, client: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_BEAT_S", 0.001)
+    monkeypatch.setattr(module, "_RENEW_S", 0.001)
     with (
-        closing(Beating(redis_url, site)) as first,
+        closing(CountingLease(redis_url, site)) as first,
         closing(AssociatorLease(redis_url, site)) as second,
     ):
         first.acquire()
         client.delete(lease_key(site))
         assert second.acquire() == 2
-        with first.kept():
+        with first.renewed():
             client.pexpire(lease_key(site), 1000)
             for _ in range(3):
-                assert first.beats.acquire(timeout=600)
+                assert first.renewals.acquire(timeout=600)
             assert client.pttl(lease_key(site)) <= 1000
         assert first.acquire() is None
 
@@ -93,15 +93,15 @@ def test_the_lease_of_another_is_not_prolonged_and_not_given_back(
 def test_a_redis_that_refuses_to_write_is_left_to_whoever_commits(
     redis_url: str, site: str, client: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_BEAT_S", 0.001)
-    with closing(Beating(redis_url, site)) as lease:
+    monkeypatch.setattr(module, "_RENEW_S", 0.001)
+    with closing(CountingLease(redis_url, site)) as lease:
         lease.acquire()
         with ExitStack() as stack:
             stack.callback(client.config_set, "min-replicas-to-write", 0)
-            with lease.kept():
+            with lease.renewed():
                 client.config_set("min-replicas-to-write", 1)
                 with pytest.raises(UserError, match="NOREPLICAS"):
                     lease.acquire()
                 for _ in range(3):
-                    assert lease.beats.acquire(timeout=600)
+                    assert lease.renewals.acquire(timeout=600)
         assert client.exists(lease_key(site))

@@ -7,7 +7,7 @@ from pipeline.bus.connection import BusLostError
 from pipeline.bus.entries import Outgoing
 from pipeline.bus.keys import OBSERVATIONS, RECORDER, TRACKLETS
 from pipeline.bus.messages import Message
-from pipeline.bus.outbox import Outbox, Sent, sent_by
+from pipeline.bus.outbox import Outbox, SentState, sent_state
 from pipeline.bus.streams import Bus
 from pipeline.errors import UserError
 
@@ -21,12 +21,12 @@ THIRD: list[tuple[str, Message]] = [(TRACKLETS, watermark("gate", 3.0, ended=Tru
 
 
 class Forgetful(Bus):
-    """Loses the answer to what it publishes, before or after that was done."""
+    """Loses the reply to `publish`, before or after it was executed."""
 
     lose = ""
 
     def publish(self, camera_id: str, messages: object, before: object, after: object) -> bool:
-        """As it was, but for the answer."""
+        """As `Bus.publish`, but the reply may be lost."""
         lose, self.lose = self.lose, ""
         if lose == "before":
             raise BusLostError("away")
@@ -49,7 +49,7 @@ def got(bus: Bus) -> list[tuple[str, int, Message | None]]:
 
 
 def numbered(*batches: list[tuple[str, Message]]) -> list[tuple[str, int, Message]]:
-    """As a reader sees them: stream by stream."""
+    """As a reader receives them: stream by stream."""
     messages = [each for batch in batches for each in batch]
     return [
         (stream, number, message)
@@ -86,7 +86,7 @@ def test_two_nodes_of_one_recording_send_it_once(bus: Bus) -> None:
 
 @pytest.mark.parametrize("lose", ["before", "after"])
 @pytest.mark.parametrize("live", [False, True])
-def test_a_batch_whose_answer_was_lost_is_sent_once(bus: Forgetful, lose: str, live: bool) -> None:
+def test_a_batch_whose_reply_was_lost_is_sent_once(bus: Forgetful, lose: str, live: bool) -> None:
     outbox = Outbox(bus, "gate", live=live)
     for batch in (FIRST, SECOND):
         bus.lose = lose
@@ -106,7 +106,7 @@ def test_after_the_end_nothing_more_is_sent(bus: Bus) -> None:
     assert got(bus) == numbered(FIRST)
 
 
-def test_a_live_camera_goes_on_where_it_was(bus: Bus) -> None:
+def test_a_live_camera_continues_where_it_was(bus: Bus) -> None:
     Outbox(bus, "gate", live=True).send(FIRST, track_id=1, frames=10)
     again = Outbox(bus, "gate", live=True)
     assert (again.known.track_id, again.known.frames, again.known.node) == (1, 10, 2)
@@ -114,7 +114,7 @@ def test_a_live_camera_goes_on_where_it_was(bus: Bus) -> None:
     assert got(bus) == numbered(FIRST, SECOND)
 
 
-def test_a_live_camera_may_come_back_after_its_end(bus: Bus) -> None:
+def test_a_live_camera_may_return_after_its_end(bus: Bus) -> None:
     outbox = Outbox(bus, "gate", live=True)
     outbox.send(FIRST, ended=False)
     outbox.send(THIRD, ended=True)
@@ -122,40 +122,40 @@ def test_a_live_camera_may_come_back_after_its_end(bus: Bus) -> None:
     assert again.known.ended
     again.send(SECOND, ended=False)
     assert got(bus) == numbered(FIRST, THIRD, SECOND)
-    assert not sent_by(bus, "gate").ended
+    assert not sent_state(bus, "gate").ended
 
 
-def test_a_second_node_of_a_live_camera_puts_the_first_out(bus: Bus) -> None:
+def test_a_second_node_of_a_live_camera_stops_the_first(bus: Bus) -> None:
     first = Outbox(bus, "gate", live=True)
     first.send(FIRST)
     Outbox(bus, "gate", live=True)
-    with pytest.raises(UserError, match="camera gate is followed by another node now"):
+    with pytest.raises(UserError, match="camera gate is now run by another node"):
         first.send(SECOND)
     assert got(bus) == numbered(FIRST)
 
 
-def test_a_redis_that_forgot_is_told(bus: Bus) -> None:
+def test_a_redis_that_lost_data_is_reported(bus: Bus) -> None:
     outbox = Outbox(bus, "gate", live=False)
     outbox.send(FIRST)
     outbox.send(SECOND)
     bus.delete_site()
-    with pytest.raises(UserError, match=r"forgot what camera gate sent.*appendonly yes"):
+    with pytest.raises(UserError, match=r"lost messages of camera gate.*appendonly yes"):
         outbox.send(THIRD)
 
 
-def test_another_recording_than_before_is_told(bus: Bus) -> None:
+def test_a_changed_recording_is_reported(bus: Bus) -> None:
     Outbox(bus, "gate", live=False).send(FIRST)
-    with pytest.raises(UserError, match="camera gate shows something else than before"):
+    with pytest.raises(UserError, match="camera gate differs from before the node was restarted"):
         Outbox(bus, "gate", live=False).send(SECOND)
 
 
-def test_nothing_is_published_when_something_else_was_remembered(bus: Bus) -> None:
+def test_nothing_is_published_when_the_stored_state_differs(bus: Bus) -> None:
     message = Outgoing(TRACKLETS, "gate", 1, watermark("gate", 1.0))
-    assert not bus.publish("gate", [message], b"what nobody said", b"new")
+    assert not bus.publish("gate", [message], b"unknown", b"new")
     assert bus.publish("gate", [message], None, b"new")
     assert not bus.publish("gate", [message], None, b"newer")
     assert len(got(bus)) == 1
 
 
 def test_nothing_was_sent_at_first(bus: Bus) -> None:
-    assert Outbox(bus, "gate", live=False).known == Sent()
+    assert Outbox(bus, "gate", live=False).known == SentState()

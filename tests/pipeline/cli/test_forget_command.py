@@ -9,7 +9,7 @@ import yaml
 
 from builders import Observation, camera, make_run
 from command_line import Command
-from pipeline.run_directory.durable import only_writer
+from pipeline.run_directory.durable import exclusive_writer
 from pipeline.run_directory.progress import RecorderProgress, write_progress
 from pipeline.run_directory.reader import RunDirectory
 
@@ -142,7 +142,7 @@ def test_a_recorder_at_work_removes_what_is_too_old_itself(
     fusetrack: Command, run: Path, tmp_path: Path
 ) -> None:
     config = limited(run, tmp_path)
-    with only_writer(run):
+    with exclusive_writer(run):
         outcome = fusetrack("forget", run, "--expired", "--config", config)
     assert outcome.code == 2
-    assert "another recorder writes into" in outcome.err
+    assert "another recorder writes to" in outcome.err

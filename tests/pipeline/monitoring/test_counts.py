@@ -1,13 +1,13 @@
 from pipeline.monitoring.watch import Histogram
 
 
-def test_nothing_yet() -> None:
+def test_a_new_histogram_is_empty() -> None:
     histogram = Histogram((1.0, 2.0))
     assert histogram.cumulative() == [0, 0, 0]
     assert histogram.total == 0
 
 
-def test_a_value_at_a_bound_is_below_it() -> None:
+def test_bounds_are_inclusive() -> None:
     histogram = Histogram((1.0, 2.0))
     for value in (1.0, 1.5, 2.0, 2.5):
         histogram.add(value)

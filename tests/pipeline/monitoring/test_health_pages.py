@@ -1,4 +1,4 @@
-"""Whether the API hears of its site."""
+"""Health pages of the API with and without Redis."""
 
 import threading
 from pathlib import Path
@@ -8,7 +8,7 @@ from pipeline.bus.streams import Bus
 from redis_servers import redis_server, until
 
 
-def test_it_lives_without_redis_and_is_not_ready(tmp_path: Path) -> None:
+def test_without_redis_it_is_alive_but_not_ready(tmp_path: Path) -> None:
     stop = threading.Event()
     with redis_server(tmp_path) as server:
         api = LiveApi(Bus(server.url, "site"), token=TOKEN)

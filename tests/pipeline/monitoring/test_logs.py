@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from pipeline.monitoring.logs import Lines, without_logins
+from pipeline.monitoring.logs import LogFormatter, redact_addresses
 
 
 def record(message: str, **more: object) -> logging.LogRecord:
@@ -15,13 +15,15 @@ def record(message: str, **more: object) -> logging.LogRecord:
     return made
 
 
-def test_text_is_for_people() -> None:
-    assert Lines().format(record("camera a: lost", camera="a")) == "fusetrack: camera a: lost"
+def test_a_text_line_is_the_message() -> None:
+    assert (
+        LogFormatter().format(record("camera a: lost", camera="a")) == "fusetrack: camera a: lost"
+    )
 
 
-def test_a_line_of_json_says_when_what_and_about_whom() -> None:
-    lines = Lines()
-    lines.as_json, lines.about = True, {"part": "node", "site": "shop", "run": "7f"}
+def test_a_json_line_has_time_level_context_and_message() -> None:
+    lines = LogFormatter()
+    lines.as_json, lines.context = True, {"part": "node", "site": "shop", "run": "7f"}
     assert json.loads(lines.format(record('lost "it"\nagain', camera="gate"))) == {
         "time": "1970-01-01T00:00:00.500+00:00",
         "level": "warning",
@@ -35,8 +37,8 @@ def test_a_line_of_json_says_when_what_and_about_whom() -> None:
 
 
 @pytest.mark.parametrize("as_json", [False, True])
-def test_no_line_holds_a_login_whoever_wrote_it(as_json: bool) -> None:
-    lines = Lines()
+def test_no_line_contains_a_login(as_json: bool) -> None:
+    lines = LogFormatter()
     lines.as_json = as_json
     try:
         raise ValueError("no answer from redis://:s3cr3t@h:6379/0")
@@ -51,28 +53,28 @@ def test_no_line_holds_a_login_whoever_wrote_it(as_json: bool) -> None:
 
 def test_only_addresses_are_changed() -> None:
     text = "a: b@c, x://h/1, 5 s"
-    assert without_logins(text) == text
-    assert without_logins("'rtsp://u:p@h/1' and http://h/?token=x&n=1") == (
+    assert redact_addresses(text) == text
+    assert redact_addresses("'rtsp://u:p@h/1' and http://h/?token=x&n=1") == (
         "'rtsp://h/1' and http://h/?token=***&n=1"
     )
 
 
-def test_everything_on_stderr_is_json_when_asked_for() -> None:
+def test_everything_on_stderr_is_json_on_request() -> None:
     program = """
 import logging, warnings
 from pipeline.monitoring import logs
 from pipeline.cli import main
 from pipeline.cli.output import fail, say
-logs.begin()
+logs.set_up()
 logging.getLogger("x").warning("as text")
-logs.follow_settings("json", "info", part="node")
+logs.configure("json", "info", part="node")
 logging.getLogger("x").info("first", extra={"camera": "a"})
 logging.getLogger("x").debug("not shown")
 warnings.warn("second")
 say("third")
 fail("fourth")
 main.app = lambda: 1 / 0
-logs.begin = lambda: None
+logs.set_up = lambda: None
 main.main()
 """
     ended = subprocess.run(

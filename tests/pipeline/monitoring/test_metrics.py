@@ -1,4 +1,4 @@
-"""What /metrics says of a small run, asked over HTTP and read as Prometheus reads it."""
+"""/metrics of a small run, fetched over HTTP and parsed as Prometheus does."""
 
 import json
 import logging
@@ -20,9 +20,9 @@ from pipeline.config.schema import LiveConfig, SiteConfig
 from pipeline.frame import Frame
 from pipeline.monitoring.progress import Tally
 from pipeline.monitoring.watch import Watch
-from pipeline.monitoring.web import watched
+from pipeline.monitoring.web import serve_metrics
 from pipeline.node.node import Node
-from pipeline.node.perception import counted
+from pipeline.node.perception import count_batches
 from pipeline.paths import config_folder
 from pipeline.runtime import workers
 from pipeline.sources.camera_status import Life
@@ -44,8 +44,8 @@ def samples(text: str) -> Samples:
     return found
 
 
-class Asked:
-    """A process that is watched: its watch, and its pages."""
+class Served:
+    """The watch of a process and its pages over HTTP."""
 
     def __init__(self, watch: Watch, address: str) -> None:
         self.watch = watch
@@ -75,11 +75,11 @@ def tally() -> Tally:
 
 
 @pytest.fixture
-def asked(tally: Tally, caplog: pytest.LogCaptureFixture) -> Iterator[Asked]:
-    with caplog.at_level(logging.INFO), watched(CONFIG, "run", tally) as watch:
+def served(tally: Tally, caplog: pytest.LogCaptureFixture) -> Iterator[Served]:
+    with caplog.at_level(logging.INFO), serve_metrics(CONFIG, "run", tally) as watch:
         address = re.search(r"metrics at http://(\S+)/metrics", caplog.text)
         assert address is not None
-        yield Asked(watch, address[1])
+        yield Served(watch, address[1])
 
 
 @pytest.fixture
@@ -88,14 +88,14 @@ def bus(redis_url: str, site: str) -> Iterator[Bus]:
         yield opened
 
 
-def run(config: SiteConfig, bus: Bus, url: str, asked: Asked, tally: Tally, out: Path) -> None:
+def run(config: SiteConfig, bus: Bus, url: str, served: Served, tally: Tally, out: Path) -> None:
     """A clip and recorded detections through node, associator and recorder."""
-    watch, stop = asked.watch, threading.Event()
+    watch, stop = served.watch, threading.Event()
     times = [number / 10 for number in range(FRAMES)]
     sources = [Clip("clip", times), Recorded("rows", times, embedding=[1.0, 0.0, 0.0])]
-    detector, embedder = counted(ColourDetector(), ColourEmbedder(), watch)
+    detector, embedder = count_batches(ColourDetector(), ColourEmbedder(), watch)
     workers.open_site(bus)
-    watch.reached(bus)
+    watch.attach(bus)
     node = Node(config, sources, bus, detector=detector, embedder=embedder, watch=watch)
     node.run(stop)
     workers.associate(config, url, bus.site, stop, tally, watch)
@@ -103,18 +103,18 @@ def run(config: SiteConfig, bus: Bus, url: str, asked: Asked, tally: Tally, out:
     workers.record(url, bus.site, config, out, stop, watch)
 
 
-def test_a_run_in_numbers(
-    asked: Asked, bus: Bus, redis_url: str, tally: Tally, tmp_path: Path
+def test_the_metrics_of_a_run(
+    served: Served, bus: Bus, redis_url: str, tally: Tally, tmp_path: Path
 ) -> None:
-    run(CONFIG, bus, redis_url, asked, tally, tmp_path / "run")
-    found = asked.samples()
+    run(CONFIG, bus, redis_url, served, tally, tmp_path / "run")
+    found = served.samples()
     for camera in ("clip", "rows"):
         assert found[f"fusetrack_frames_total{{camera={camera}}}"] == FRAMES
         assert found[f"fusetrack_detections_total{{camera={camera}}}"] == FRAMES
         assert found[f"fusetrack_tracklets_total{{camera={camera}}}"] == 1
         assert found[f"fusetrack_frames_dropped_total{{camera={camera},reason=buffer}}"] == 0
         assert found[f"fusetrack_decisions_total{{camera={camera},kind=assigned}}"] >= 1
-        # Their times are not of today.
+        # Delays are measured for live cameras only.
         assert found[f"fusetrack_capture_to_sent_seconds_count{{camera={camera}}}"] == 0
         assert found[f"fusetrack_capture_to_identity_seconds_count{{camera={camera}}}"] == 0
     assert found["fusetrack_detector_batch_size_sum"] == FRAMES
@@ -134,28 +134,28 @@ def test_a_run_in_numbers(
     assert found["process_resident_memory_bytes"] > 1e7
     (info,) = (name for name in found if name.startswith("fusetrack_info"))
     assert f"part=run,run={bus.run()}," in info
-    assert asked.page("/readyz") == asked.page("/healthz") == "ok\n"
+    assert served.page("/readyz") == served.page("/healthz") == "ok\n"
 
 
-def test_what_was_delivered_and_not_acknowledged_is_pending(asked: Asked, bus: Bus) -> None:
+def test_what_was_delivered_and_not_acknowledged_is_pending(served: Served, bus: Bus) -> None:
     workers.open_site(bus)
-    asked.watch.reached(bus)
+    served.watch.attach(bus)
     node = Node(CONFIG, [Recorded("rows", [0.0])], bus, detector=None, embedder=None)
     node.run(threading.Event())
     taken = bus.read(RECORDER, "1", [TRACKLETS], 0.01)
-    found = asked.samples()
+    found = served.samples()
     assert found["fusetrack_stream_pending{group=recorder,stream=tracklets}"] == len(taken) > 0
     assert found["fusetrack_stream_pending{group=associator,stream=tracklets}"] == 0
 
 
-def test_without_redis_the_rest_is_still_told(asked: Asked) -> None:
-    found = asked.samples()
+def test_without_redis_the_other_metrics_are_still_served(served: Served) -> None:
+    found = served.samples()
     assert found["fusetrack_redis_up"] == 0
     assert not any(name.startswith("fusetrack_stream") for name in found)
-    with pytest.raises(urllib.error.HTTPError, match="503") as told:
-        asked.page("/readyz")
-    with told.value as answer:
-        assert answer.read() == b"Redis was not reached yet\n"
+    with pytest.raises(urllib.error.HTTPError, match="503") as raised:
+        served.page("/readyz")
+    with raised.value as answer:
+        assert answer.read() == b"not connected to Redis yet\n"
 
 
 class Silent:
@@ -176,15 +176,15 @@ class Silent:
         yield from ()
 
 
-def test_a_live_camera_has_a_state_and_every_loss_has_its_reason(asked: Asked) -> None:
+def test_a_live_camera_has_a_state_and_drop_reasons(served: Served) -> None:
     source = Silent("gate")
     life = source.life
     life.connections, life.late, life.dropped, life.damaged = 3, 4, 5, 6
     life.lost("it is off")
     with DecodeAhead(source, 2) as reader:
         reader.dropped = 7
-        asked.watch.reads(reader)
-        found = asked.samples()
+        served.watch.add_reader(reader)
+        found = served.samples()
         states = {
             state: found[f"fusetrack_camera_state{{camera=gate,state={state}}}"]
             for state in ("connecting", "live", "stalled", "lost")
@@ -196,8 +196,8 @@ def test_a_live_camera_has_a_state_and_every_loss_has_its_reason(asked: Asked) -
             for reason in ("buffer", "late", "behind", "damaged")
         }
         assert dropped == {"buffer": 7, "late": 4, "behind": 5, "damaged": 6}
-        asked.watch.leaves("gate")
-        assert not any("camera=gate" in name for name in asked.samples())
+        served.watch.remove_camera("gate")
+        assert not any("camera=gate" in name for name in served.samples())
 
 
 def test_delays_are_those_of_live_cameras() -> None:
@@ -209,9 +209,9 @@ def test_delays_are_those_of_live_cameras() -> None:
     watch = Watch(config, now=lambda: 12.0)
     for name in ("gate", "hall"):
         # Two frames, at 10.0 and 11.0 s.
-        watch.sent(name, [observations_sent(name, [100, 110, 110], track_id=1)])
+        watch.count_sent(name, [observations_sent(name, [100, 110, 110], track_id=1)])
     tracklets = [tracklet_sent(name, 1, 9.0, 10.0) for name in ("gate", "gate", "hall")]
-    watch.decided(10.0, tracklets, [Decision(("gate", 1), 5, 0.9, "merged", "")])
+    watch.count_decisions(10.0, tracklets, [Decision(("gate", 1), 5, 0.9, "merged", "")])
     gate, hall = watch.cameras["gate"], watch.cameras["hall"]
     assert (gate.to_sent_s.cumulative()[-1], gate.to_sent_s.total) == (2, 3.0)
     assert (gate.to_identity_s.cumulative()[-1], gate.to_identity_s.total) == (1, 2.0)
@@ -219,11 +219,11 @@ def test_delays_are_those_of_live_cameras() -> None:
     assert hall.to_sent_s.cumulative()[-1] == 0
 
 
-def test_the_dashboard_shows_only_what_there_is(
-    asked: Asked, bus: Bus, redis_url: str, tally: Tally, tmp_path: Path
+def test_the_dashboard_shows_exactly_the_existing_metrics(
+    served: Served, bus: Bus, redis_url: str, tally: Tally, tmp_path: Path
 ) -> None:
-    run(CONFIG, bus, redis_url, asked, tally, tmp_path / "run")
-    text = asked.page("/metrics")
+    run(CONFIG, bus, redis_url, served, tally, tmp_path / "run")
+    text = served.page("/metrics")
     known = {name.partition("{")[0] for name in samples(text)}
     known |= {
         # Those of live cameras have no sample in this run.
@@ -235,7 +235,7 @@ def test_the_dashboard_shows_only_what_there_is(
     shown = "\n".join(target["expr"] for panel in panels for target in panel["targets"])
     named = set(re.findall(r"\b(?:fusetrack|process)_[a-z_]+", shown))
     assert named - known == set()
-    # And nothing of ours is left out.
+    # And no metric of ours is missing.
     ours = {re.sub(r"_(bucket|count|sum)$", "", name) for name in known}
     ours = {name for name in ours if name.startswith("fusetrack")}
     assert {name for name in ours if not any(one.startswith(name) for one in named)} == set()

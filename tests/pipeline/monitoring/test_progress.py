@@ -5,11 +5,11 @@ import threading
 import pytest
 
 from pipeline.monitoring import progress
-from pipeline.monitoring.progress import Tally, shown, write_event
+from pipeline.monitoring.progress import Tally, show_progress, write_event
 
 
 class Clock:
-    """A clock that stands until it is moved."""
+    """A clock that the test advances."""
 
     def __init__(self) -> None:
         self.now = 100.0
@@ -33,7 +33,7 @@ def test_frames_speed_and_people_of_each_camera() -> None:
     assert tally.elapsed_s() == 34.0
 
 
-def test_people_who_turn_out_to_be_one_count_once() -> None:
+def test_merged_people_count_once() -> None:
     tally = Tally(["gate"])
     tally.on_decision("gate", 1, 7)
     tally.on_decision("gate", 2, 8)
@@ -41,7 +41,7 @@ def test_people_who_turn_out_to_be_one_count_once() -> None:
     assert tally.people() == 1
 
 
-def test_before_anything_happened_there_is_nothing() -> None:
+def test_a_new_tally_is_empty() -> None:
     tally = Tally(["gate", "yard"], Clock())
     assert tally.event("progress") == {
         "event": "progress",
@@ -55,17 +55,19 @@ def test_before_anything_happened_there_is_nothing() -> None:
     assert (table.title, table.row_count) == ("0 people", 2)
 
 
-def test_json_is_told_while_it_runs_and_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    told = threading.Event()
+def test_json_events_are_written_during_the_run_and_at_its_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    flushed = threading.Event()
 
     class Stream(io.StringIO):
         def flush(self) -> None:
-            told.set()
+            flushed.set()
 
     monkeypatch.setattr(progress, "_EVENT_EVERY_S", 0.001)
     tally, stream = Tally(["gate"]), Stream()
-    with shown(tally, "json", stream):
-        assert told.wait(5)
+    with show_progress(tally, "json", stream):
+        assert flushed.wait(5)
         tally.on_frames("gate", 3)
     events = [json.loads(line) for line in stream.getvalue().splitlines()]
     assert len(events) >= 2
@@ -77,14 +79,14 @@ def test_json_is_told_while_it_runs_and_at_the_end(monkeypatch: pytest.MonkeyPat
     assert "progress" not in {thread.name for thread in threading.enumerate()}
 
 
-def test_json_is_told_at_the_end_when_the_work_fails() -> None:
+def test_a_json_event_is_written_when_the_run_fails() -> None:
     stream = io.StringIO()
-    with pytest.raises(KeyError), shown(Tally(["gate"]), "json", stream):
+    with pytest.raises(KeyError), show_progress(Tally(["gate"]), "json", stream):
         raise KeyError
     assert json.loads(stream.getvalue())["event"] == "progress"
 
 
-def test_a_listener_who_has_left_does_not_end_the_run() -> None:
+def test_a_closed_pipe_does_not_end_the_run() -> None:
     class Closed(io.StringIO):
         def flush(self) -> None:
             raise BrokenPipeError
@@ -92,8 +94,8 @@ def test_a_listener_who_has_left_does_not_end_the_run() -> None:
     write_event({"event": "finished"}, Closed())
 
 
-def test_quiet_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
-    with shown(Tally(["gate"]), "quiet"):
+def test_quiet_prints_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    with show_progress(Tally(["gate"]), "quiet"):
         pass
     assert capsys.readouterr() == ("", "")
 
@@ -102,7 +104,7 @@ def test_the_table_goes_to_stderr_and_ends_with_the_last_figures(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     tally = Tally(["gate"])
-    with shown(tally, "table"):
+    with show_progress(tally, "table"):
         tally.on_frames("gate", 1234)
         tally.on_decision("gate", 1, 7)
     out, err = capsys.readouterr()

@@ -6,10 +6,10 @@ from http import HTTPStatus
 import pytest
 
 from pipeline.errors import UserError
-from pipeline.monitoring.web import WebAnswer, plain, served
+from pipeline.monitoring.web import PageResponse, plain, serve
 
 PAGES = {
-    "/good": lambda: WebAnswer(b"5\n", content_type="text/numbers"),
+    "/good": lambda: PageResponse(b"5\n", content_type="text/numbers"),
     "/bad": lambda: plain("not\nyet", HTTPStatus.SERVICE_UNAVAILABLE),
 }
 
@@ -26,7 +26,7 @@ def get(address: str, path: str, method: str = "GET") -> tuple[int, str, str]:
 
 
 def test_pages_are_served_with_their_type() -> None:
-    with served("127.0.0.1:0", PAGES) as address:
+    with serve("127.0.0.1:0", PAGES) as address:
         assert get(address, "/good?x=1") == (200, "text/numbers", "5\n")
         assert get(address, "/good", "HEAD") == (200, "text/numbers", "")
         assert get(address, "/bad") == (503, "text/plain; charset=utf-8", "not yet\n")
@@ -35,32 +35,32 @@ def test_pages_are_served_with_their_type() -> None:
 
 
 def test_the_port_is_free_again_afterwards() -> None:
-    with served("127.0.0.1:0", PAGES) as address:
+    with serve("127.0.0.1:0", PAGES) as address:
         pass
-    with served(address, PAGES) as again:
+    with serve(address, PAGES) as again:
         assert again == address
 
 
-def test_a_port_that_is_taken_is_told_in_one_line() -> None:
+def test_a_used_port_is_reported_in_one_line() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
-        with pytest.raises(UserError) as told, served(address, PAGES):
+        with pytest.raises(UserError) as raised, serve(address, PAGES):
             pass
-    assert str(told.value).startswith(
+    assert str(raised.value).startswith(
         f"cannot serve metrics at {address}: Address already in use. Give --metrics"
     )
 
 
-def test_an_address_of_another_machine() -> None:
+def test_an_address_of_another_machine_is_refused() -> None:
     with pytest.raises(UserError, match=r"cannot serve metrics at 192\.0\.2\.1:0: "):
-        served("192.0.2.1:0", PAGES).__enter__()
+        serve("192.0.2.1:0", PAGES).__enter__()
 
 
-def test_the_address_of_ipv6() -> None:
+def test_an_ipv6_address_is_served() -> None:
     if not socket.has_ipv6:
         pytest.skip("no IPv6 here")
     try:
-        with served("[::1]:0", PAGES) as address:
+        with serve("[::1]:0", PAGES) as address:
             assert get(address, "/good")[0] == 200
     except UserError as error:
         pytest.skip(str(error))

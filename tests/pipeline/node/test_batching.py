@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.frame import Frame
 from pipeline.node import batching
-from pipeline.node.batching import Schedule
+from pipeline.node.batching import FrameBatcher
 from pipeline.sources.decode_ahead import DecodeAhead
 
 IMAGE = np.zeros((2, 2, 3), np.uint8)
@@ -37,46 +37,46 @@ class Times:
             yield Frame(self.camera_id, index, time, IMAGE)
 
 
-Opened = Callable[..., Schedule]
+Opened = Callable[..., FrameBatcher]
 
 
 @pytest.fixture
 def opened() -> Iterator[Opened]:
     with ExitStack() as stack:
 
-        def schedule_of(batch: int, *sources: Times) -> Schedule:
+        def batcher_of(batch: int, *sources: Times) -> FrameBatcher:
             readers = [stack.enter_context(DecodeAhead(source, 4)) for source in sources]
-            return Schedule(readers, batch)
+            return FrameBatcher(readers, batch)
 
-        yield schedule_of
+        yield batcher_of
 
 
-def batches(plan: Schedule) -> list[list[tuple[str, float]]]:
+def batches(batcher: FrameBatcher) -> list[list[tuple[str, float]]]:
     stop, found = threading.Event(), []
-    while (batch := plan.next_batch(stop)) is not None:
+    while (batch := batcher.next_batch(stop)) is not None:
         if batch:
             found.append([(frame.camera_id, frame.timestamp) for frame in batch])
     return found
 
 
 def test_frames_of_all_cameras_come_by_time_in_batches(opened: Opened) -> None:
-    plan = opened(3, Times("b", 0.0, 0.4, 0.8), Times("a", 0.1, 0.2, 0.3, 0.9))
-    assert batches(plan) == [
+    batcher = opened(3, Times("b", 0.0, 0.4, 0.8), Times("a", 0.1, 0.2, 0.3, 0.9))
+    assert batches(batcher) == [
         [("b", 0.0), ("a", 0.1), ("a", 0.2)],
         [("a", 0.3), ("b", 0.4), ("b", 0.8)],
         [("a", 0.9)],
     ]
 
 
-def test_at_one_time_the_name_decides_whatever_the_order_of_sources(opened: Opened) -> None:
+def test_frames_of_equal_time_are_ordered_by_camera_name(opened: Opened) -> None:
     names = [("a", 0.0), ("b", 0.0), ("c", 0.0)]
     for order in ("abc", "cab", "bca"):
         assert batches(opened(9, *(Times(name, 0.0) for name in order))) == [names]
 
 
 def test_a_camera_that_starts_late_waits_for_its_time(opened: Opened) -> None:
-    plan = opened(2, Times("late", 100.0), Times("early", 0.0, 1.0, 2.0))
-    assert [frame for batch in batches(plan) for frame in batch] == [
+    batcher = opened(2, Times("late", 100.0), Times("early", 0.0, 1.0, 2.0))
+    assert [frame for batch in batches(batcher) for frame in batch] == [
         ("early", 0.0),
         ("early", 1.0),
         ("early", 2.0),
@@ -84,37 +84,37 @@ def test_a_camera_that_starts_late_waits_for_its_time(opened: Opened) -> None:
     ]
 
 
-def test_no_cameras_and_no_frames_are_the_end(opened: Opened) -> None:
+def test_without_cameras_or_frames_it_ends(opened: Opened) -> None:
     assert batches(opened(4)) == []
     assert batches(opened(4, Times("a"), Times("b"))) == []
 
 
-def test_a_camera_has_ended_with_its_last_frame_and_no_sooner(opened: Opened) -> None:
-    plan, stop = opened(1, Times("a", 0.0), Times("b", 1.0, 2.0)), threading.Event()
+def test_a_camera_ends_with_its_last_frame(opened: Opened) -> None:
+    batcher, stop = opened(1, Times("a", 0.0), Times("b", 1.0, 2.0)), threading.Event()
     seen = []
-    while (batch := plan.next_batch(stop)) is not None:
-        seen.append((batch[0].timestamp, plan.ended("a"), plan.ended("b")))
+    while (batch := batcher.next_batch(stop)) is not None:
+        seen.append((batch[0].timestamp, batcher.ended("a"), batcher.ended("b")))
     assert seen == [(0.0, True, False), (1.0, True, False), (2.0, True, True)]
 
 
-def test_stop_ends_it_though_there_is_more(opened: Opened) -> None:
-    plan, stop = opened(1, Times("a", 0.0, 1.0)), threading.Event()
-    assert len(plan.next_batch(stop) or []) == 1
+def test_stop_ends_it_before_the_last_frame(opened: Opened) -> None:
+    batcher, stop = opened(1, Times("a", 0.0, 1.0)), threading.Event()
+    assert len(batcher.next_batch(stop) or []) == 1
     stop.set()
-    assert plan.next_batch(stop) is None
-    assert not plan.ended("a")
+    assert batcher.next_batch(stop) is None
+    assert not batcher.ended("a")
 
 
-def test_nobody_waits_for_a_live_camera(opened: Opened) -> None:
+def test_live_cameras_are_not_waited_for(opened: Opened) -> None:
     live = Times("live", 5.0)
     live.may_come = threading.Event()
-    plan = opened(4, live, Times("file", 6.0, 7.0))
+    batcher = opened(4, live, Times("file", 6.0, 7.0))
     stop = threading.Event()
-    first = plan.next_batch(stop)
+    first = batcher.next_batch(stop)
     assert [frame.camera_id for frame in first or []] == ["file", "file"]
-    assert plan.next_batch(stop) == []
+    assert batcher.next_batch(stop) == []
     live.may_come.set()
-    assert batches(plan) == [[("live", 5.0)]]
+    assert batches(batcher) == [[("live", 5.0)]]
 
 
 def ready(*times: float) -> DecodeAhead:
@@ -127,12 +127,12 @@ def ready(*times: float) -> DecodeAhead:
     return reader
 
 
-def test_live_cameras_take_turns_whatever_their_clocks_say() -> None:
+def test_live_cameras_are_served_in_turn_whatever_their_clocks() -> None:
     # The clock of the first is a day behind; it must not come first every time.
     behind, one, other = ready(0.0, 0.1), ready(9e4, 9e4 + 1, 9e4 + 2), ready(9e4, 9e4, 9e4, 9e4)
-    plan, stop = Schedule([behind, one, other], 2), threading.Event()
+    batcher, stop = FrameBatcher([behind, one, other], 2), threading.Event()
     served = []
-    while (batch := plan.next_batch(stop)) is not None:
+    while (batch := batcher.next_batch(stop)) is not None:
         served += [frame.camera_id for frame in batch]
     assert served[:6] == ["live2", "live3", "live4"] * 2
     assert sorted(served[6:]) == ["live3", "live4", "live4"]
@@ -141,34 +141,34 @@ def test_live_cameras_take_turns_whatever_their_clocks_say() -> None:
 def test_a_recording_gets_its_turn_beside_live_cameras(opened: Opened) -> None:
     live = ready(1.0, 2.0, 3.0)
     with DecodeAhead(Times("file", 5.0, 6.0), 4) as file:
-        assert batches(Schedule([live, file], 2)) == [
+        assert batches(FrameBatcher([live, file], 2)) == [
             [("file", 5.0), ("live3", 1.0)],
             [("file", 6.0), ("live3", 2.0)],
             [("live3", 3.0)],
         ]
 
 
-def test_stop_is_heard_while_only_silent_live_cameras_are_left(opened: Opened) -> None:
+def test_stop_works_while_only_silent_live_cameras_are_left(opened: Opened) -> None:
     live = Times("live", 5.0)
     live.may_come = threading.Event()
-    plan, stop = opened(4, live), threading.Event()
-    assert plan.next_batch(stop) == []
+    batcher, stop = opened(4, live), threading.Event()
+    assert batcher.next_batch(stop) == []
     stop.set()
-    assert plan.next_batch(stop) is None
+    assert batcher.next_batch(stop) is None
     assert batching._LIVE_WAIT_S <= 0.1
     live.may_come.set()
 
 
-def test_live_cameras_come_and_go() -> None:
-    plan, stop = Schedule([], 2), threading.Event()
-    assert plan.next_batch(stop) is None
+def test_live_cameras_are_added_and_removed() -> None:
+    batcher, stop = FrameBatcher([], 2), threading.Event()
+    assert batcher.next_batch(stop) is None
     one, other = ready(1.0, 2.0, 3.0), ready(1.0, 2.0)
-    plan.add(one)
-    plan.add(other)
-    assert not plan.ended("live2")
-    assert [f.camera_id for f in plan.next_batch(stop) or []] == ["live3", "live2"]
-    plan.remove("live2")
-    plan.remove("live2")
-    assert plan.ended("live2")
-    assert [f.camera_id for f in plan.next_batch(stop) or []] == ["live3", "live3"]
-    assert plan.next_batch(stop) is None
+    batcher.add(one)
+    batcher.add(other)
+    assert not batcher.ended("live2")
+    assert [f.camera_id for f in batcher.next_batch(stop) or []] == ["live3", "live2"]
+    batcher.remove("live2")
+    batcher.remove("live2")
+    assert batcher.ended("live2")
+    assert [f.camera_id for f in batcher.next_batch(stop) or []] == ["live3", "live3"]
+    assert batcher.next_batch(stop) is None

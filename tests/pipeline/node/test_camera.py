@@ -19,7 +19,7 @@ from pipeline.sources import RecordedFrame
 from trackers.single_camera.boxmot import SingleCameraTracker
 from trackers.single_camera.link import LinkTracker
 
-LOOK = np.array([1, 0], np.float32)
+EMBEDDING = np.array([1, 0], np.float32)
 
 
 def config(**settings: object) -> SiteConfig:
@@ -30,28 +30,28 @@ def opened(thumbnails: Thumbnails | None = None, **settings: object) -> Camera:
     return Camera(Clip("a", []), config(**settings), thumbnails)
 
 
-def see(camera: Camera, time: float, *boxes: Box) -> None:
-    """Show the camera a frame with these people."""
+def update(camera: Camera, time: float, *boxes: Box) -> None:
+    """Update the camera with a frame of these people."""
     frame = Frame("a", round(time * 10), time, scene(dict.fromkeys(boxes, RED)))
-    camera.see(frame, found(boxes))
+    camera.update(frame, found(boxes))
 
 
 def embed(camera: Camera) -> list[tuple[int, float]]:
     """What a node does after a batch; returns track and time of the crops that were due."""
-    due = camera.take_due()
+    due = camera.take_due_crops()
     for chosen in due:
-        camera.keep(chosen, LOOK)
+        camera.add_embedding(chosen, EMBEDDING)
     camera.close_tracks()
     return [(chosen.track_id, chosen.timestamp) for chosen in due]
 
 
-def test_before_its_period_is_over_there_is_nothing_to_send() -> None:
+def test_before_the_end_of_a_period_there_is_nothing_to_send() -> None:
     camera = opened(association={"interval_s": 0.5})
     assert camera.take_messages(ended=False) == ([], [])
     for time in (10.0, 10.4):
-        see(camera, time, BOX)
+        update(camera, time, BOX)
         assert camera.take_messages(ended=False) == ([], [])
-    see(camera, 10.5, BOX)
+    update(camera, 10.5, BOX)
     (observations,), (tracklet, watermark) = camera.take_messages(ended=False)
     assert isinstance(observations, ObservationsMessage)
     assert list(unpack(observations.timestamp)) == [10.0, 10.4, 10.5]
@@ -60,10 +60,10 @@ def test_before_its_period_is_over_there_is_nothing_to_send() -> None:
     assert camera.take_messages(ended=False) == ([], [])
 
 
-def test_periods_without_a_frame_are_told_as_one() -> None:
+def test_periods_without_a_frame_are_sent_as_one() -> None:
     camera = opened()
-    see(camera, 0.0)
-    see(camera, 7.2)
+    update(camera, 0.0)
+    update(camera, 7.2)
     assert camera.take_messages(ended=False) == ([], [WatermarkMessage("a", 7.0)])
 
 
@@ -71,7 +71,7 @@ def test_observations_are_those_of_the_detector_under_the_track_s_id() -> None:
     camera = opened()
     other = (120, 30, 160, 150)
     for time in (0.0, 0.1):
-        see(camera, time, BOX, other)
+        update(camera, time, BOX, other)
     (message,), _ = camera.take_messages(ended=True)
     assert isinstance(message, ObservationsMessage)
     assert list(unpack(message.frame_index)) == [0, 0, 1, 1]
@@ -81,13 +81,13 @@ def test_observations_are_those_of_the_detector_under_the_track_s_id() -> None:
     assert message.ground is None
 
 
-def test_who_comes_back_after_the_track_was_closed_is_a_new_track() -> None:
-    # The tracker keeps people for two seconds, at its usual rate; the log closes after 2.4.
+def test_a_person_who_returns_after_the_track_was_closed_gets_a_new_track() -> None:
+    # The tracker keeps lost tracks for two seconds, at its usual rate; the log closes after 2.4.
     camera = opened(tracker={"buffer_s": 2.0})
     tracks = []
     for time in (0.0, 0.1, *np.arange(0.2, 5.0, 0.1), 5.0, 5.1, 5.2):
         here = time <= 0.1 or time >= 5.0
-        see(camera, float(time), *([BOX] if here else []))
+        update(camera, float(time), *([BOX] if here else []))
         embed(camera)
         tracks += [m for m in camera.take_messages(ended=False)[1] if hasattr(m, "closed")]
     camera.end()
@@ -99,13 +99,13 @@ def test_who_comes_back_after_the_track_was_closed_is_a_new_track() -> None:
     assert closed[1][1] >= 5.0
 
 
-def test_the_best_crop_of_a_spell_is_due_when_the_spell_is_over() -> None:
+def test_the_best_crop_of_a_spacing_interval_is_due_at_its_end() -> None:
     camera = opened(reid={"spacing_s": 0.5, "min_quality": 0.05})
     cut_off: Box = (60, 20, 100, 160)
     for time, box in ((0.0, cut_off), (0.1, BOX), (0.2, cut_off), (0.4, cut_off)):
-        see(camera, time, box)
+        update(camera, time, box)
         assert embed(camera) == []
-    see(camera, 0.5, BOX)
+    update(camera, 0.5, BOX)
     assert embed(camera) == [(1, 0.1)]
     camera.end()
     assert embed(camera) == [(1, 0.5)]
@@ -113,21 +113,21 @@ def test_the_best_crop_of_a_spell_is_due_when_the_spell_is_over() -> None:
 
 def test_the_crop_of_a_track_that_ends_is_due_before_it_is_closed() -> None:
     camera = opened(tracker={"buffer_s": 0.2})
-    see(camera, 0.0, BOX)
-    see(camera, 0.1, BOX)
+    update(camera, 0.0, BOX)
+    update(camera, 0.1, BOX)
     # Both in one batch: overdue, and still overdue.
-    see(camera, 0.5)
-    see(camera, 0.6)
+    update(camera, 0.5)
+    update(camera, 0.6)
     assert embed(camera) == [(1, 0.0)]
     _, (closed, _) = camera.take_messages(ended=True)
     assert isinstance(closed, TrackletMessage)
     assert (closed.closed, closed.count) == (True, 2)
-    np.testing.assert_array_equal(unpack(closed.exemplars), [LOOK])
+    np.testing.assert_array_equal(unpack(closed.exemplars), [EMBEDDING])
 
 
-def test_a_track_that_showed_nobody_well_ends_without_a_crop(tmp_path: Path) -> None:
+def test_a_track_without_a_good_crop_ends_without_exemplars(tmp_path: Path) -> None:
     camera = opened(thumbnails_of(tmp_path / "thumbnails", "a", "none"), reid={"min_quality": 0.99})
-    see(camera, 0.0, BOX)
+    update(camera, 0.0, BOX)
     camera.end()
     assert embed(camera) == []
     _, (closed, _) = camera.take_messages(ended=True)
@@ -136,12 +136,12 @@ def test_a_track_that_showed_nobody_well_ends_without_a_crop(tmp_path: Path) -> 
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_belongs_to_closed_tracks_is_let_go(tmp_path: Path) -> None:
+def test_the_data_of_closed_tracks_is_released(tmp_path: Path) -> None:
     thumbnails = thumbnails_of(tmp_path / "thumbnails", "a", "none")
     camera = opened(thumbnails, tracker={"buffer_s": 0.2})
     for person in range(12):
         for step in (0.0, 0.1, 0.2, 0.9):
-            see(camera, person * 2 + step, *([BOX] if step < 0.5 else []))
+            update(camera, person * 2 + step, *([BOX] if step < 0.5 else []))
             embed(camera)
             camera.take_messages(ended=False)
     assert sum(type(thing) is Crop for thing in gc.get_objects()) <= 2
@@ -153,10 +153,10 @@ def test_what_belongs_to_closed_tracks_is_let_go(tmp_path: Path) -> None:
 def test_a_crop_has_pixels_of_its_own() -> None:
     camera = opened()
     image = scene({BOX: BLUE})
-    camera.see(Frame("a", 0, 0.0, image), found([BOX]))
+    camera.update(Frame("a", 0, 0.0, image), found([BOX]))
     image[:] = 0
     camera.end()
-    (chosen,) = camera.take_due()
+    (chosen,) = camera.take_due_crops()
     assert chosen.crop.image is not None
     assert (chosen.crop.image == BLUE).all()
 
@@ -164,16 +164,16 @@ def test_a_crop_has_pixels_of_its_own() -> None:
 def test_recorded_detections_are_measured_against_their_camera() -> None:
     camera = Camera(Recorded("a", []), config(), None)
     embedding = np.array([[1, 0]], np.float32)
-    camera.see(RecordedFrame("a", 0, 0.0, found([BOX], embedding)), found([BOX], embedding))
+    camera.update(RecordedFrame("a", 0, 0.0, found([BOX], embedding)), found([BOX], embedding))
     camera.end()
-    (chosen,) = camera.take_due()
+    (chosen,) = camera.take_due_crops()
     assert chosen.crop.image is None
     assert chosen.quality == pytest.approx(120 / 128 * 0.9**0.5)
 
 
-def test_an_unknown_rate_is_taken_for_a_usual_one() -> None:
+def test_an_unknown_frame_rate_gets_the_default() -> None:
     camera = Camera(Clip("a", [], fps=0.0), config(), None)
-    see(camera, 0.0, BOX)
+    update(camera, 0.0, BOX)
     assert camera.frames == 1
 
 
@@ -183,7 +183,7 @@ def test_a_projection_is_a_homography_of_the_ground() -> None:
     grounds = []
     for calibration in ({"homography": homography}, {"projection": projection}):
         camera = opened(cameras={"a": {"source": "x", "calibration": calibration}})
-        see(camera, 0.0, BOX)
+        update(camera, 0.0, BOX)
         (message,), _ = camera.take_messages(ended=True)
         assert isinstance(message, ObservationsMessage)
         assert message.ground is not None
@@ -216,7 +216,7 @@ def test_a_wrong_tracker_is_named(tracker: dict[str, object], words: str) -> Non
         ({"name": "link"}, 25.0, LinkTracker),
     ],
 )
-def test_auto_is_a_tracker_that_suits_the_rate(
+def test_auto_selects_the_tracker_by_frame_rate(
     tracker: dict[str, object], fps: float, kind: type
 ) -> None:
     config = TrackerConfig.model_validate(tracker)
@@ -226,5 +226,5 @@ def test_auto_is_a_tracker_that_suits_the_rate(
 
 def test_link_has_no_options() -> None:
     config = TrackerConfig.model_validate({"name": "link", "options": {"match_thresh": 0.7}})
-    with pytest.raises(UserError, match="tracker link has no options, got match_thresh"):
+    with pytest.raises(UserError, match="tracker link takes no options, got match_thresh"):
         open_tracker(config, fps=4)

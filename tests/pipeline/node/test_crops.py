@@ -19,7 +19,7 @@ def box(*corners: float) -> np.ndarray:
         ((1.9, 0.9, 2.1, 1.1), (0, 2), (1, 3)),
         ((0, 0, 6, 4), (0, 4), (0, 6)),
         ((-5, -5, 99, 99), (0, 4), (0, 6)),
-        # Outside there is nothing; the nearest pixel stands for it.
+        # Outside the image, the nearest pixel is used.
         ((50, 50, 60, 60), (3, 4), (5, 6)),
         ((-9, -9, -5, -5), (0, 1), (0, 1)),
     ],
@@ -48,7 +48,7 @@ def test_a_crop_takes_the_embedding_of_its_row_along() -> None:
     assert crop.embedding.tolist() == [0, 1]
 
 
-def test_without_pixels_the_place_in_the_picture_counts() -> None:
+def test_without_pixels_the_position_in_the_image_counts() -> None:
     inside, at_the_border = (60, 20, 100, 140), (160, 20, 200, 140)
     detections = found([inside, at_the_border])
     one, other = qualities(detections, None, (160, 200))

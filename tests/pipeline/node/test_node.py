@@ -72,7 +72,7 @@ class Sent:
         return [frame for frame, _ in self.rows(camera_id)]
 
     def camera(self, camera_id: str) -> CameraRecord:
-        """The last that was said of a camera."""
+        """The last state sent of a camera."""
         records = [m.camera for m in self.all if isinstance(m, CameraMessage)]
         return [camera for camera in records if camera.camera_id == camera_id][-1]
 
@@ -88,7 +88,7 @@ class Site:
         self.bus.declare()
         self.detector = ColourDetector()
         self.embedder: ColourEmbedder | None = ColourEmbedder()
-        self.told: list[tuple[str, int]] = []
+        self.progress: list[tuple[str, int]] = []
 
     def run(
         self,
@@ -104,7 +104,7 @@ class Site:
             detector=self.detector,
             embedder=self.embedder,
             thumbnails=thumbnails,
-            on_frames=lambda camera_id, frames: self.told.append((camera_id, frames)),
+            on_frames=lambda camera_id, frames: self.progress.append((camera_id, frames)),
         )
         node.run(stop or threading.Event())
         return self.sent()
@@ -138,7 +138,7 @@ def test_every_frame_of_every_camera_is_processed_once_and_in_order(node: Site) 
     for camera_id, count in counts.items():
         assert sent.frames(camera_id) == list(range(count))
         assert (sent.camera(camera_id).frames, sent.camera(camera_id).state) == (count, "complete")
-        assert [n for c, n in node.told if c == camera_id][-1] == count
+        assert [n for c, n in node.progress if c == camera_id][-1] == count
     assert sum(node.detector.calls) == 66
     # Batches are full but for the last one.
     assert set(node.detector.calls[:-1]) == {4}
@@ -161,9 +161,7 @@ def test_the_order_of_sources_changes_nothing(redis_url: str, site: str) -> None
 
 
 @pytest.mark.parametrize("batch", [2, 7, 100])
-def test_how_many_frames_are_looked_at_at_once_changes_nothing(
-    redis_url: str, site: str, batch: int
-) -> None:
+def test_the_batch_size_changes_nothing(redis_url: str, site: str, batch: int) -> None:
     def sources() -> list[Source]:
         def passing(time: float) -> dict[tuple[int, int, int, int], tuple[int, int, int]]:
             return {LEFT: RED} if time % 2.5 < 0.9 else {}
@@ -180,7 +178,7 @@ def test_how_many_frames_are_looked_at_at_once_changes_nothing(
         for size in (1, batch)
     )
     assert len(one.all) > 40
-    assert told(one) == told(other)
+    assert encoded(one) == encoded(other)
 
 
 def test_one_embedder_call_serves_the_crops_of_all_cameras(node: Site) -> None:
@@ -205,7 +203,7 @@ def test_a_crop_is_embedded_before_its_track_is_closed(node: Site) -> None:
     assert closed.at < 3.0
 
 
-def test_who_passes_by_within_one_batch_is_told_whole(node: Site) -> None:
+def test_tracks_within_one_batch_are_sent_complete(node: Site) -> None:
     def passing(time: float) -> dict[tuple[int, int, int, int], tuple[int, int, int]]:
         return {BOX: GREEN if time < 5 else BLUE} if time % 5 < 0.65 else {}
 
@@ -217,7 +215,7 @@ def test_who_passes_by_within_one_batch_is_told_whole(node: Site) -> None:
     np.testing.assert_allclose(unpack(second.exemplars), [(1, 0, 0)] * 2)
 
 
-def test_news_leave_once_at_the_border_of_a_period_and_at_the_end(node: Site) -> None:
+def test_messages_are_sent_at_the_end_of_each_period_and_of_the_camera(node: Site) -> None:
     sent = node.run(Clip("a", times(25)), association={"interval_s": 1.0}, detector={"batch": 1})
     assert [(m.timestamp, m.ended) for m in sent.watermarks] == [
         (1.0, False),
@@ -236,7 +234,7 @@ def test_news_leave_once_at_the_border_of_a_period_and_at_the_end(node: Site) ->
     assert revisions == [(1, 1, False, 1.0), (1, 2, False, 2.0), (1, 3, True, end)]
 
 
-def test_a_camera_that_ends_on_a_border_ends_after_it(node: Site) -> None:
+def test_a_camera_that_ends_at_the_end_of_a_period_ends_after_it(node: Site) -> None:
     sent = node.run(Clip("a", times(11)), detector={"batch": 1})
     assert [(m.timestamp, m.ended) for m in sent.watermarks] == [
         (1.0, False),
@@ -245,14 +243,14 @@ def test_a_camera_that_ends_on_a_border_ends_after_it(node: Site) -> None:
     assert sent.watermarks[1].timestamp > 1.0
 
 
-def test_an_empty_room_tells_the_time_and_nothing_else(node: Site) -> None:
+def test_without_people_only_watermarks_are_sent(node: Site) -> None:
     sent = node.run(Clip("a", times(15), {}))
     assert sent.observations == []
     assert sent.tracklets == []
     assert [m.ended for m in sent.watermarks] == [False, True]
 
 
-def test_a_camera_without_a_frame_ends_and_holds_nobody_up(node: Site) -> None:
+def test_a_camera_without_frames_ends_and_does_not_delay_others(node: Site) -> None:
     clip = Clip("a", times(30), {BOX: RED})
     sent = node.run(Clip("broken", [], fault="no frame could be read"), clip)
     broken = sent.camera("broken")
@@ -266,7 +264,7 @@ def test_a_camera_without_a_frame_ends_and_holds_nobody_up(node: Site) -> None:
     assert kinds == ["assigned", "confirmed", "end"]
 
 
-def test_no_frame_at_all_is_an_end_too(node: Site) -> None:
+def test_cameras_without_frames_end(node: Site) -> None:
     sent = node.run(Clip("a", []), Clip("b", []))
     assert [m.ended for m in sent.watermarks] == [True, True]
     assert sent.camera("a").state == "complete"
@@ -280,7 +278,7 @@ def test_a_fault_of_the_source_makes_the_camera_partial(node: Site) -> None:
     assert camera.detail == "truncated: 3 of 9 frames could be read"
 
 
-def test_stopped_in_the_middle_everything_processed_is_sent(node: Site) -> None:
+def test_when_stopped_everything_processed_is_sent(node: Site) -> None:
     stop = threading.Event()
     node.detector = ColourDetector(lambda number: stop.set() if number == 3 else None)
     sent = node.run(Clip("short", times(2)), Clip("long", times(100)), stop=stop)
@@ -295,7 +293,7 @@ def test_stopped_in_the_middle_everything_processed_is_sent(node: Site) -> None:
     assert len(unpack(closed.exemplars)) == 2
 
 
-def test_who_was_at_the_end_when_stopped_is_complete(node: Site) -> None:
+def test_a_camera_at_its_end_when_stopped_is_complete(node: Site) -> None:
     stop = threading.Event()
     node.detector = ColourDetector(lambda number: stop.set())
     # The fifth frame is taken after the end of the short camera was seen.
@@ -333,18 +331,18 @@ def test_recorded_detections_without_embeddings_have_no_exemplars(node: Site) ->
     assert node.embedder.calls == []
 
 
-def test_somebody_alone_is_not_taken_for_the_end_of_the_picture(node: Site) -> None:
+def test_a_single_box_does_not_define_the_size_of_the_picture(node: Site) -> None:
     (closed,) = node.run(Recorded("a", times(3), embedding=(1.0, 0.0))).closed("a")
     # As good as a box in the middle of the picture: 120 of 128 pixels high, a score of 0.9.
     assert unpack(closed.qualities) == pytest.approx([120 / 128 * 0.9**0.5])
 
 
-def test_pictures_and_recorded_detections_go_together(node: Site) -> None:
+def test_videos_and_recorded_detections_can_be_combined(node: Site) -> None:
     sent = node.run(Recorded("a", times(6), embedding=(0, 0, 1)), Clip("b", times(6), {BOX: BLUE}))
-    for camera_id, look in (("a", (0, 0, 1)), ("b", (1, 0, 0))):
+    for camera_id, embedding in (("a", (0, 0, 1)), ("b", (1, 0, 0))):
         assert sent.frames(camera_id) == list(range(6))
         (closed,) = sent.closed(camera_id)
-        np.testing.assert_allclose(unpack(closed.exemplars)[0], look)
+        np.testing.assert_allclose(unpack(closed.exemplars)[0], embedding)
     assert sum(node.detector.calls) == 6
 
 
@@ -358,19 +356,19 @@ def test_with_embeddings_for_the_tracker_everything_is_embedded_once(node: Site)
     )
     assert node.embedder is not None
     assert sum(node.embedder.calls) == 12
-    looks = {tuple(np.round(unpack(m.exemplars)[0], 3)) for m in sent.closed("a")}
-    assert looks == {(0, 0, 1), (0, 1, 0)}
+    appearances = {tuple(np.round(unpack(m.exemplars)[0], 3)) for m in sent.closed("a")}
+    assert appearances == {(0, 0, 1), (0, 1, 0)}
     assert len(sent.closed("r")) == 1
 
 
-def test_without_an_embedder_there_are_tracks_but_no_looks(node: Site) -> None:
+def test_without_an_embedder_there_are_tracks_without_exemplars(node: Site) -> None:
     node.embedder = None
     (closed,) = node.run(Clip("a", times(5))).closed("a")
     assert len(unpack(closed.exemplars)) == 0
 
 
 def test_ground_points_above_the_horizon_are_unknown(node: Site) -> None:
-    # The ground at y metres is seen 100 + 100 / y pixels down the picture: the horizon is at 100.
+    # The ground at y metres is at image row 100 + 100 / y: the horizon is at row 100.
     calibration = {"homography": [[1, 0, 0], [0, 100, 100], [0, 1, 0]]}
     near, far = (20, 20, 60, 140), (120, 10, 150, 95)
     sent = node.run(
@@ -420,25 +418,25 @@ def test_a_source_that_fails_is_raised(node: Site) -> None:
         node.run(Failing("a", []))
 
 
-def test_a_recording_that_starts_later_does_not_hold_the_others_up(node: Site) -> None:
+def test_a_recording_that_starts_later_does_not_delay_the_others(node: Site) -> None:
     sent = node.run(Clip("early", times(25)), Clip("late", times(5, start=1000.0)))
     late = [m for m in sent.all if getattr(m, "camera_id", "") == "late"]
-    # Before its first frame it told that nothing of it came so far.
-    told = [m.timestamp for m in late if isinstance(m, WatermarkMessage)]
-    assert told[:2] == [1.0, 2.0]
+    # Before its first frame it times_sent that nothing of it came so far.
+    times_sent = [m.timestamp for m in late if isinstance(m, WatermarkMessage)]
+    assert times_sent[:2] == [1.0, 2.0]
     first = next(m for m in late if isinstance(m, TrackletMessage))
     assert first.at >= 1000.0
     assert sent.camera("late").start == 1000.0
 
 
-def test_a_live_camera_is_not_told_the_time_of_a_recording(node: Site) -> None:
+def test_a_recording_does_not_advance_a_live_camera(node: Site) -> None:
     live = Clip("live", times(3, start=5.0))
     live.live = True
     sent = node.run(Clip("file", times(30)), live)
     assert all(m.timestamp >= 5.0 for m in sent.watermarks if m.camera_id == "live")
 
 
-def told(sent: Sent) -> list[bytes]:
+def encoded(sent: Sent) -> list[bytes]:
     return [encode(message) for message in sent.all]
 
 
@@ -460,7 +458,7 @@ def test_a_node_that_is_killed_and_started_again_sends_the_same(
         with pytest.raises(KilledError):
             node.run(*clips())
     node.detector = ColourDetector()
-    assert told(node.run(*clips())) == told(undisturbed)
+    assert encoded(node.run(*clips())) == encoded(undisturbed)
     # Once more, after the end: there is nothing to do.
     node.detector = ColourDetector()
     assert node.run(*clips()).all == []
@@ -468,7 +466,7 @@ def test_a_node_that_is_killed_and_started_again_sends_the_same(
 
 
 class Paced(ColourDetector):
-    """A detector for a live camera that shows a frame only once there is time for it.
+    """A detector for a live camera that delivers a frame only once the detector has capacity.
 
     It dies after ``last`` frames.
     """
@@ -500,7 +498,7 @@ class Paced(ColourDetector):
         return Live("a", times(35, start=start))
 
 
-def test_a_live_camera_goes_on_with_new_tracks_after_its_node_was_killed(node: Site) -> None:
+def test_a_live_camera_continues_with_new_tracks_after_its_node_was_killed(node: Site) -> None:
     node.detector = dying = Paced(last=25)
     with pytest.raises(KilledError):
         node.run(dying.clip(0.0))
@@ -526,7 +524,7 @@ def test_a_node_waits_for_a_full_redis_and_loses_nothing(redis_url: str, site: s
     refused: list[bool] = []
 
     class Full(Bus):
-        """Redis refuses a few times, and then has room again."""
+        """Redis refuses a few writes, then has memory again."""
 
         def publish(self, *args: Any) -> bool:
             with redis.Redis.from_url(redis_url) as client:
@@ -539,5 +537,5 @@ def test_a_node_waits_for_a_full_redis_and_loses_nothing(redis_url: str, site: s
 
     node = Site(redis_url, site)
     node.bus = Full(redis_url, site)
-    assert told(node.run(Clip("a", times(35)))) == told(undisturbed)
+    assert encoded(node.run(Clip("a", times(35)))) == encoded(undisturbed)
     assert len(refused) == 12

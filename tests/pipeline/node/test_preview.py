@@ -1,4 +1,4 @@
-"""Pictures of a node for who looks, on a real Redis; the clock is the tests'."""
+"""Live pictures of a node for viewers, on a real Redis with a fake clock."""
 
 from dataclasses import replace
 
@@ -12,7 +12,7 @@ from pipeline.bus.pictures import KINDS, Picture, PictureKind
 from pipeline.bus.streams import Bus
 from pipeline.config.schema import ApiConfig
 from pipeline.frame import Frame
-from pipeline.node.preview import Previews, SeenFrame, encoded
+from pipeline.node.preview import PreviewFrame, Previews, encode_preview
 from pipeline.sources import RecordedFrame
 from trackers.detections import no_detections
 
@@ -30,7 +30,7 @@ def decoded(jpeg: bytes) -> np.ndarray:
 
 
 class Node:
-    """Previews of one camera, with a clock that stands until it is set."""
+    """Previews of one camera, with a clock that is set by hand."""
 
     def __init__(self, bus: Bus, **settings: object) -> None:
         self.now = 100.0
@@ -38,11 +38,11 @@ class Node:
         config = ApiConfig.model_validate(settings)
         self.previews = Previews(bus, config, "none", lambda: self.now)
 
-    def see(self, index: int) -> None:
-        self.previews.offer(frame(index), found([BOX]), TRACKED)
+    def update(self, index: int) -> None:
+        self.previews.update(frame(index), found([BOX]), TRACKED)
 
-    def shown(self, kind: PictureKind = "small") -> float | None:
-        picture = pictures.shown(self.bus, "gate", kind)
+    def latest(self, kind: PictureKind = "small") -> float | None:
+        picture = pictures.latest(self.bus, "gate", kind)
         return picture and picture.timestamp
 
 
@@ -51,38 +51,38 @@ def node(redis_url: str, site: str) -> Node:
     return Node(Bus(redis_url, site))
 
 
-def test_nothing_is_shown_while_nobody_looks(node: Node) -> None:
+def test_nothing_is_published_without_viewers(node: Node) -> None:
     for index in range(3):
-        node.see(index)
+        node.update(index)
         node.previews.step()
         node.now += 1
-    assert [node.shown(kind) for kind in KINDS] == [None] * 4
+    assert [node.latest(kind) for kind in KINDS] == [None] * 4
 
 
-def test_who_looks_sees_the_latest_frame_in_the_way_that_was_asked(node: Node) -> None:
-    node.see(0)
-    pictures.want(node.bus, "gate", "small")
+def test_a_viewer_gets_the_latest_frame_of_the_requested_kind(node: Node) -> None:
+    node.update(0)
+    pictures.request(node.bus, "gate", "small")
     node.previews.step()
-    node.see(1)
-    node.see(2)
+    node.update(1)
+    node.update(2)
     node.previews.step()
-    assert [node.shown(kind) for kind in KINDS] == [None, None, 0.2, None]
+    assert [node.latest(kind) for kind in KINDS] == [None, None, 0.2, None]
 
 
-def test_a_node_asks_once_a_second_who_looks(node: Node) -> None:
-    node.see(0)
+def test_a_node_polls_for_viewers_once_a_second(node: Node) -> None:
+    node.update(0)
     node.previews.step()
-    pictures.want(node.bus, "gate", "small")
+    pictures.request(node.bus, "gate", "small")
     node.now += 0.99
     node.previews.step()
-    node.see(1)
+    node.update(1)
     node.previews.step()
-    assert node.shown() is None
+    assert node.latest() is None
     node.now += 0.01
     node.previews.step()
-    node.see(2)
+    node.update(2)
     node.previews.step()
-    assert node.shown() == 0.2
+    assert node.latest() == 0.2
 
 
 @pytest.mark.parametrize(("kind", "every_s"), [("small", 0.25), ("full", 1.0)])
@@ -90,40 +90,40 @@ def test_pictures_come_at_a_bounded_rate(
     redis_url: str, site: str, kind: PictureKind, every_s: float
 ) -> None:
     node = Node(Bus(redis_url, site), preview_fps=4)
-    node.see(0)
-    pictures.want(node.bus, "gate", kind)
+    node.update(0)
+    pictures.request(node.bus, "gate", kind)
     node.previews.step()
-    node.see(1)
+    node.update(1)
     node.previews.step()
-    node.see(2)
+    node.update(2)
     node.now += every_s - 0.01
     node.previews.step()
-    assert node.shown(kind) == 0.1
+    assert node.latest(kind) == 0.1
     node.now += 0.01
     node.previews.step()
-    assert node.shown(kind) == 0.2
+    assert node.latest(kind) == 0.2
 
 
-def test_the_picture_of_a_camera_that_stands_still_is_not_sent_again(node: Node) -> None:
-    node.see(0)
-    pictures.want(node.bus, "gate", "small")
+def test_the_same_frame_is_not_sent_again(node: Node) -> None:
+    node.update(0)
+    pictures.request(node.bus, "gate", "small")
     node.previews.step()
-    node.see(1)
+    node.update(1)
     node.previews.step()
-    pictures.show(node.bus, "gate", "small", Picture(9.0, b"ours"))
+    pictures.publish(node.bus, "gate", "small", Picture(9.0, b"ours"))
     node.now += 0.9
     node.previews.step()
-    assert node.shown() == 9.0
+    assert node.latest() == 9.0
 
 
 def test_recorded_detections_have_no_pictures(node: Node) -> None:
-    pictures.want(node.bus, "gate", "small")
-    node.previews.offer(RecordedFrame("gate", 0, 0.0, found([BOX])), found([BOX]), TRACKED)
+    pictures.request(node.bus, "gate", "small")
+    node.previews.update(RecordedFrame("gate", 0, 0.0, found([BOX])), found([BOX]), TRACKED)
     node.previews.step()
-    assert node.shown() is None
+    assert node.latest() is None
 
 
-def test_without_pictures_in_the_configuration_no_thread_looks(redis_url: str, site: str) -> None:
+def test_without_pictures_in_the_configuration_no_thread_polls(redis_url: str, site: str) -> None:
     node = Node(Bus(redis_url, site), pictures=False)
     node.previews.start()
     node.previews.close()
@@ -131,20 +131,20 @@ def test_without_pictures_in_the_configuration_no_thread_looks(redis_url: str, s
     assert node.previews._thread.ident is None
 
 
-def test_a_whole_picture_has_the_size_of_the_camera_and_a_small_one_less() -> None:
-    seen = SeenFrame(frame(0, (400, 200)), found([BOX]), TRACKED)
-    assert decoded(encoded(seen, "full", 100, "none")).shape == (200, 400, 3)
-    assert decoded(encoded(seen, "small", 100, "none")).shape == (50, 100, 3)
-    assert decoded(encoded(seen, "small", 400, "none")).shape == (200, 400, 3)
+def test_a_full_picture_has_the_size_of_the_frame_and_a_small_one_less() -> None:
+    preview = PreviewFrame(frame(0, (400, 200)), found([BOX]), TRACKED)
+    assert decoded(encode_preview(preview, "full", 100, "none")).shape == (200, 400, 3)
+    assert decoded(encode_preview(preview, "small", 100, "none")).shape == (50, 100, 3)
+    assert decoded(encode_preview(preview, "small", 400, "none")).shape == (200, 400, 3)
 
 
 def test_boxes_are_drawn_on_a_copy_and_only_when_asked() -> None:
-    seen = SeenFrame(frame(0), found([BOX]), TRACKED)
-    before = seen.frame.image.copy()
-    plain = decoded(encoded(seen, "full", 960, "none"))
-    boxed = decoded(encoded(seen, "full-boxes", 960, "none"))
-    other = decoded(encoded(replace(seen, tracks_before=4), "full-boxes", 960, "none"))
-    assert np.array_equal(seen.frame.image, before)
+    preview = PreviewFrame(frame(0), found([BOX]), TRACKED)
+    before = preview.frame.image.copy()
+    plain = decoded(encode_preview(preview, "full", 960, "none"))
+    boxed = decoded(encode_preview(preview, "full-boxes", 960, "none"))
+    other = decoded(encode_preview(replace(preview, track_id_offset=4), "full-boxes", 960, "none"))
+    assert np.array_equal(preview.frame.image, before)
     edge = boxed[20:140, 100].astype(int) - plain[20:140, 100].astype(int)
     assert np.abs(edge).mean() > 30
     # Another track has another number and colour.
@@ -152,11 +152,11 @@ def test_boxes_are_drawn_on_a_copy_and_only_when_asked() -> None:
 
 
 @pytest.mark.parametrize("tracked", [TRACKED, no_detections()], ids=["tracked", "only detected"])
-def test_everybody_is_blurred_before_a_picture_leaves(tracked: object) -> None:
+def test_all_people_are_blurred_before_a_picture_leaves_the_node(tracked: object) -> None:
     image = scene({BOX: RED})
-    image[20:140:2, 60:100] = (0, 200, 0)  # A pattern that a blur takes away.
-    seen = SeenFrame(Frame("gate", 0, 0.0, image), found([BOX]), tracked)  # type: ignore[arg-type]
+    image[20:140:2, 60:100] = (0, 200, 0)  # A pattern that blurring removes.
+    preview = PreviewFrame(Frame("gate", 0, 0.0, image), found([BOX]), tracked)  # type: ignore[arg-type]
     inside = np.s_[40:120, 70:90]
-    sharp = decoded(encoded(seen, "full", 960, "none"))[inside].astype(float)
-    blurred = decoded(encoded(seen, "full", 960, "bodies"))[inside].astype(float)
+    sharp = decoded(encode_preview(preview, "full", 960, "none"))[inside].astype(float)
+    blurred = decoded(encode_preview(preview, "full", 960, "bodies"))[inside].astype(float)
     assert sharp.std(axis=0).mean() > 4 * blurred.std(axis=0).mean()

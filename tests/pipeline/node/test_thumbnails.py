@@ -19,12 +19,10 @@ def thumbnails(tmp_path: Path) -> Thumbnails:
     return Thumbnails(tmp_path / "thumbnails", "gate")
 
 
-def test_the_best_one_is_written_when_asked_and_no_sooner(
-    thumbnails: Thumbnails, tmp_path: Path
-) -> None:
+def test_the_best_crop_is_written_only_on_request(thumbnails: Thumbnails, tmp_path: Path) -> None:
     for quality, value in ((0.3, 30), (0.9, 90), (0.9, 200), (0.5, 50)):
-        thumbnails.offer(7, quality, grey(value), NOBODY)
-    thumbnails.offer(8, 1.0, grey(255), NOBODY)
+        thumbnails.add(7, quality, grey(value), NOBODY)
+    thumbnails.add(8, 1.0, grey(255), NOBODY)
     assert list(tmp_path.iterdir()) == []
     assert thumbnails.write(7) == "thumbnails/gate/7.jpg"
     picture = cv2.imread(str(tmp_path / "thumbnails" / "gate" / "7.jpg"))
@@ -33,8 +31,8 @@ def test_the_best_one_is_written_when_asked_and_no_sooner(
     assert [path.name for path in tmp_path.rglob("*.jpg")] == ["7.jpg"]
 
 
-def test_a_written_one_is_forgotten(thumbnails: Thumbnails) -> None:
-    thumbnails.offer(7, 0.5, grey(30), NOBODY)
+def test_a_written_thumbnail_is_dropped_from_memory(thumbnails: Thumbnails) -> None:
+    thumbnails.add(7, 0.5, grey(30), NOBODY)
     assert thumbnails.write(7) is not None
     assert thumbnails.write(7) is None
 
@@ -53,38 +51,38 @@ def test_a_track_without_a_crop_has_none(thumbnails: Thumbnails, tmp_path: Path)
         ((2000, 3), (192, 1)),
     ],
 )
-def test_tall_ones_shrink(
+def test_tall_thumbnails_are_shrunk(
     thumbnails: Thumbnails, tmp_path: Path, size: tuple[int, int], expected: tuple[int, int]
 ) -> None:
-    thumbnails.offer(1, 0.5, grey(30, *size), NOBODY)
+    thumbnails.add(1, 0.5, grey(30, *size), NOBODY)
     name = thumbnails.write(1)
     assert name is not None
     assert cv2.imread(str(tmp_path / name)).shape[:2] == expected
 
 
-def test_a_place_that_cannot_be_written_is_named(thumbnails: Thumbnails, tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_is_named(thumbnails: Thumbnails, tmp_path: Path) -> None:
     (tmp_path / "thumbnails").touch()
-    thumbnails.offer(1, 0.5, grey(30), NOBODY)
+    thumbnails.add(1, 0.5, grey(30), NOBODY)
     with pytest.raises(UserError, match=r"cannot write the thumbnail .*gate/1\.jpg"):
         thumbnails.write(1)
 
 
-def test_those_of_an_earlier_life_of_the_camera_stay(tmp_path: Path) -> None:
+def test_thumbnails_of_earlier_nodes_are_kept(tmp_path: Path) -> None:
     for after in (0, 3):
         thumbnails = Thumbnails(tmp_path / "thumbnails", "gate", after=after)
-        thumbnails.offer(1, 0.5, grey(90), NOBODY)
+        thumbnails.add(1, 0.5, grey(90), NOBODY)
         assert thumbnails.write(1) == f"thumbnails/gate/{after + 1}.jpg"
     assert len(list(tmp_path.rglob("*.jpg"))) == 2
 
 
-def test_everybody_in_it_is_blurred_when_asked(tmp_path: Path) -> None:
+def test_all_people_in_a_thumbnail_are_blurred_on_request(tmp_path: Path) -> None:
     rng = np.random.default_rng(1)
     image = np.repeat(np.repeat(rng.integers(0, 256, (40, 20, 3), np.uint8), 3, 0), 3, 1)
     people = np.array([[0, 0, 30, 120], [30, 0, 60, 60]], np.float32)
     pictures = {}
     for how in ("none", "faces", "bodies"):
         thumbnails = Thumbnails(tmp_path / how, "gate", how)
-        thumbnails.offer(1, 0.5, image, people)
+        thumbnails.add(1, 0.5, image, people)
         thumbnails.write(1)
         pictures[how] = cv2.imread(str(tmp_path / how / "gate" / "1.jpg")).astype(float)
     sharp = pictures["none"]
@@ -94,7 +92,7 @@ def test_everybody_in_it_is_blurred_when_asked(tmp_path: Path) -> None:
         return float(np.corrcoef(*pair)[0, 1])
 
     left, right = slice(0, 30), slice(30, 60)
-    # Of the one it is of and of who stands beside.
+    # Both the tracked person and the person next to them.
     assert likeness("faces", slice(0, 30), left) < 0.5
     assert likeness("faces", slice(0, 20), right) < 0.5
     assert likeness("faces", slice(60, 120), left) > 0.95

@@ -510,7 +510,7 @@ def test_an_acknowledgement_that_is_lost_writes_nothing_twice(
 
     with Losing(redis_url, site, STORY) as bus:
         bus.declare()
-        patience = Retry(threading.Event(), ticking())
-        patience.survive(lambda: record(bus, run), bus.ping)
+        retry = Retry(threading.Event(), ticking())
+        retry.restart(lambda: record(bus, run), bus.ping)
         assert bus.lost > 2
     assert_same(run, undisturbed)

@@ -8,7 +8,7 @@ from pipeline.errors import UserError
 from pipeline.run_directory.progress import read_cameras, write_cameras
 
 
-def test_cameras_come_back_by_name(tmp_path: Path) -> None:
+def test_cameras_are_read_by_name(tmp_path: Path) -> None:
     assert read_cameras(tmp_path) == []
     write_cameras(tmp_path, [camera("yard", frames=3), camera("gate")])
     assert read_cameras(tmp_path) == [camera("gate"), camera("yard", frames=3)]
@@ -35,5 +35,5 @@ def test_the_old_file_stays_when_the_new_one_cannot_be_written(
 @pytest.mark.parametrize("text", ["", "{}", '[{"camera_id": "gate"}]', "[\xff"])
 def test_a_damaged_file_is_named(tmp_path: Path, text: str) -> None:
     (tmp_path / "cameras.json").write_text(text, encoding="latin-1")
-    with pytest.raises(UserError, match=r"cameras\.json is damaged: .*take it away"):
+    with pytest.raises(UserError, match=r"cameras\.json is damaged: .*remove the file"):
         read_cameras(tmp_path)

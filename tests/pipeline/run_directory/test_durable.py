@@ -4,10 +4,10 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import UserError
-from pipeline.run_directory.durable import make_folder, only_writer
+from pipeline.run_directory.durable import exclusive_writer, make_folder
 
 
-def test_every_new_folder_is_synced_where_it_is_named(
+def test_the_parent_of_every_new_folder_is_synced(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     synced: list[str] = []
@@ -20,10 +20,10 @@ def test_every_new_folder_is_synced_where_it_is_named(
     assert len(synced) == 2
 
 
-def test_only_one_writes_into_a_folder(tmp_path: Path) -> None:
-    with only_writer(tmp_path):
-        with pytest.raises(UserError, match=f"another recorder writes into {tmp_path}"):
-            with only_writer(tmp_path):
+def test_a_folder_has_one_writer_at_a_time(tmp_path: Path) -> None:
+    with exclusive_writer(tmp_path):
+        with pytest.raises(UserError, match=f"another recorder writes to {tmp_path}"):
+            with exclusive_writer(tmp_path):
                 pass
-    with only_writer(tmp_path):
+    with exclusive_writer(tmp_path):
         pass

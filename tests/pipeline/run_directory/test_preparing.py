@@ -6,7 +6,7 @@ import yaml
 from pipeline.config.load import check_config, load_config
 from pipeline.config.schema import SiteConfig
 from pipeline.errors import UserError
-from pipeline.run_directory.preparing import keep_current, prepare
+from pipeline.run_directory.preparing import prepare, update_config
 from pipeline.run_directory.reader import RunDirectory
 
 
@@ -34,7 +34,7 @@ def test_no_password_is_written(tmp_path: Path) -> None:
     assert "redis://host:6379/0" in text
 
 
-def test_a_local_source_is_found_again_from_elsewhere(
+def test_a_local_source_is_written_with_its_absolute_path(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here = tmp_path / "with [brackets]"
@@ -65,7 +65,7 @@ def test_other_sources_stay_as_they_are(tmp_path: Path, source: str) -> None:
     assert source_in(tmp_path) == source
 
 
-def test_a_camera_without_a_source_stays_one(tmp_path: Path) -> None:
+def test_a_camera_without_a_source_stays_without(tmp_path: Path) -> None:
     prepare(tmp_path, config(None))
     assert source_in(tmp_path) == "None"
 
@@ -77,7 +77,7 @@ def test_a_folder_that_is_not_empty_is_refused_and_left_alone(tmp_path: Path) ->
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
 
 
-def test_the_run_before_is_refused_unless_resumed_with_the_same_configuration(
+def test_an_earlier_run_is_refused_unless_resumed_with_the_same_configuration(
     tmp_path: Path,
 ) -> None:
     prepare(tmp_path, config())
@@ -89,7 +89,7 @@ def test_the_run_before_is_refused_unless_resumed_with_the_same_configuration(
     assert load_config(tmp_path / "config.yaml") == config()
 
 
-def test_a_recorder_may_come_back_to_other_live_cameras(tmp_path: Path) -> None:
+def test_a_recorder_may_resume_with_other_live_cameras(tmp_path: Path) -> None:
     prepare(tmp_path, config())
     prepare(tmp_path, config("rtsp://camera/2"), resume=True)
     assert source_in(tmp_path) == "rtsp://camera/2"
@@ -98,10 +98,10 @@ def test_a_recorder_may_come_back_to_other_live_cameras(tmp_path: Path) -> None:
         prepare(tmp_path, config("film.mp4"), resume=True)
 
 
-def test_the_configuration_is_kept_current_and_what_it_was_is_kept(tmp_path: Path) -> None:
+def test_the_configuration_is_updated_and_earlier_ones_are_kept(tmp_path: Path) -> None:
     prepare(tmp_path, config())
     for number in (2, 3, 3):
-        keep_current(tmp_path, config(f"rtsp://me:s3cret@camera/{number}"))
+        update_config(tmp_path, config(f"rtsp://me:s3cret@camera/{number}"))
     assert source_in(tmp_path) == "rtsp://camera/3"
     files = sorted(path.name for path in tmp_path.iterdir())
     assert files == ["config.1.yaml", "config.2.yaml", "config.yaml"]
@@ -109,12 +109,12 @@ def test_the_configuration_is_kept_current_and_what_it_was_is_kept(tmp_path: Pat
     assert all("s3cret" not in path.read_text() for path in tmp_path.iterdir())
 
 
-def test_a_configuration_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+def test_a_configuration_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"cannot write the configuration to .*/gone: No such"):
-        keep_current(tmp_path / "gone", config())
+        update_config(tmp_path / "gone", config())
 
 
-def test_a_place_that_cannot_be_a_folder_is_named(tmp_path: Path) -> None:
+def test_a_path_that_cannot_be_a_folder_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     for out in (tmp_path / "file", tmp_path / "file" / "run"):
         with pytest.raises(UserError, match=f"cannot write to {out}: .*--out"):

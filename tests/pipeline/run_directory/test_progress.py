@@ -6,11 +6,11 @@ from pipeline.errors import UserError
 from pipeline.run_directory.progress import RecorderProgress, read_progress, write_progress
 
 
-def test_nothing_was_done_at_first(tmp_path: Path) -> None:
+def test_progress_is_empty_at_first(tmp_path: Path) -> None:
     assert read_progress(tmp_path) == RecorderProgress(run="", taken={}, finished=False)
 
 
-def test_it_is_read_as_it_was_written(tmp_path: Path) -> None:
+def test_progress_is_read_as_it_was_written(tmp_path: Path) -> None:
     progress = RecorderProgress("run", {"tracklets:gate": 7}, finished=True)
     write_progress(tmp_path, RecorderProgress("run"))
     write_progress(tmp_path, progress)

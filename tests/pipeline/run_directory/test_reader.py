@@ -33,7 +33,7 @@ def started(folder: Path) -> RunDirectory:
     return RunDirectory(folder)
 
 
-def test_a_run_that_has_just_begun_is_empty_tables(tmp_path: Path) -> None:
+def test_a_run_that_has_just_started_has_empty_tables(tmp_path: Path) -> None:
     run = started(tmp_path / "run")
     assert run.config() == {"site": "shop", "cameras": {}}
     assert run.cameras() == []
@@ -50,7 +50,7 @@ def test_an_empty_run_has_the_types_of_a_full_one(tmp_path: Path) -> None:
         assert getattr(full, name)().schema == getattr(empty, name)().schema, name
 
 
-def test_what_is_no_run_directory_is_told(tmp_path: Path) -> None:
+def test_a_folder_that_is_not_a_run_directory_is_refused(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "none", tmp_path / "file"):
         with pytest.raises(UserError, match=r"is not a run directory: it has no config\.yaml"):
             RunDirectory(path)
@@ -66,7 +66,7 @@ def test_a_damaged_configuration_is_named(tmp_path: Path, text: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["a.b-c_d", "-", "camera=", "part-00000.parquet", "1"])
-def test_any_camera_name_comes_back(tmp_path: Path, name: str) -> None:
+def test_any_camera_name_is_read_back(tmp_path: Path, name: str) -> None:
     run = RunDirectory(make_run(tmp_path, [(name, 0, 1, BOX)], {(name, 1): 7}))
     assert run.observations()["camera_id"].to_list() == [name]
     assert run.trajectories().select("camera_id", "global_id").rows() == [(name, 7)]
@@ -79,7 +79,7 @@ def test_rows_are_ordered_by_camera_frame_and_track(tmp_path: Path) -> None:
         assert table.select("camera_id", "frame_index", "track_id").rows() == sorted(rows)
 
 
-def test_the_last_event_over_all_segments_says_whose_a_track_is(tmp_path: Path) -> None:
+def test_the_last_event_over_all_segments_holds_the_global_id(tmp_path: Path) -> None:
     run = started(tmp_path)
     log = [event("gate", 2, 5, 3.0), event("gate", 1, 7, 1.0)], [event("gate", 2, 4, 2.0)]
     for number, events in enumerate(log):
@@ -90,24 +90,24 @@ def test_the_last_event_over_all_segments_says_whose_a_track_is(tmp_path: Path) 
     assert run.identities().select("track_id", "global_id").rows() == [(1, 7), (2, 4)]
 
 
-def test_a_track_may_show_one_person_after_another(tmp_path: Path) -> None:
+def test_a_track_may_show_several_people_in_turn(tmp_path: Path) -> None:
     """A part begins exactly at its ``since``; the last event on a part counts."""
     run = RunDirectory(make_run(tmp_path, [("gate", n, 1, BOX) for n in range(4)], {}))
     since = [(7, None), (8, 0.2), (9, 0.2)]
-    events = [{**event("gate", 1, who, 1.0), "since": when} for who, when in since]
+    events = [{**event("gate", 1, global_id, 1.0), "since": when} for global_id, when in since]
     write_segment(tmp_path / "identities", pa.Table.from_pylist(events, IDENTITIES), "2-0")
     assert run.trajectories()["global_id"].to_list() == [7, 7, 9, 9]
     assert run.identities().select("since", "global_id").rows() == [(-math.inf, 7), (0.2, 9)]
 
 
-def test_nobody_is_twice_in_a_picture(tmp_path: Path) -> None:
+def test_a_global_id_occurs_once_per_frame(tmp_path: Path) -> None:
     run = make_run(
         tmp_path / "run",
         [("gate", 0, 1, BOX), ("gate", 0, 2, BOX), ("gate", 1, 2, BOX), ("hall", 0, 1, BOX)],
         {("gate", 1): 7, ("gate", 2): 7, ("hall", 1): 7},
     )
     rows = RunDirectory(run).trajectories()
-    # Of two boxes as sure as each other, the older track's.
+    # Of two boxes with equal scores, the older track keeps the id.
     assert rows["global_id"].to_list() == [7, None, 7, 7]
     assert rows["confidence"].null_count() == 1
 

@@ -27,12 +27,12 @@ def test_a_person_is_one_row_over_all_cameras(tmp_path: Path) -> None:
     assert (seventh["first"], seventh["last"]) == (0.0, 2.0)
 
 
-def test_tracks_without_a_person_are_nobody(tmp_path: Path) -> None:
+def test_tracks_without_an_identity_are_not_counted(tmp_path: Path) -> None:
     run = RunDirectory(make_run(tmp_path, [("gate", 0, 1, BOX)], {("gate", 2): 8}))
     assert people(run).height == 0
 
 
-def test_nobody_is_no_row_with_the_same_columns(tmp_path: Path) -> None:
+def test_without_people_the_table_is_empty_with_the_same_columns(tmp_path: Path) -> None:
     empty = people(RunDirectory(make_run(tmp_path / "a", [], {}, cameras=[camera("gate")])))
     one = people(RunDirectory(make_run(tmp_path / "b", [("g", 0, 1, BOX)], {("g", 1): 7})))
     assert empty.height == 0

@@ -23,7 +23,7 @@ def test_segments_are_numbered_and_read_in_order(tmp_path: Path) -> None:
     assert os.listdir(folder).count("part-00001.partial") == 0
 
 
-def test_nothing_is_an_empty_table(tmp_path: Path) -> None:
+def test_a_missing_folder_is_an_empty_table(tmp_path: Path) -> None:
     assert read_segments(tmp_path / "none", SCHEMA) == SCHEMA.empty_table()
     assert last_position(tmp_path / "none") is None
 
@@ -36,16 +36,14 @@ def test_the_hundred_thousandth_segment_comes_after_the_one_before(tmp_path: Pat
     assert last_position(tmp_path) == "3-0"
 
 
-def test_what_a_killed_writer_left_is_not_read_and_is_written_over(tmp_path: Path) -> None:
+def test_a_partial_file_of_a_killed_writer_is_ignored_and_overwritten(tmp_path: Path) -> None:
     (tmp_path / "part-00000.partial").write_bytes(b"PAR1 torn")
     assert segments(tmp_path) == []
     write_segment(tmp_path, rows(1), "1-0")
     assert os.listdir(tmp_path) == ["part-00000.parquet"]
 
 
-def test_what_cannot_be_written_leaves_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failed_write_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def no_space(descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
@@ -67,12 +65,12 @@ def test_a_segment_without_a_position_has_none(tmp_path: Path) -> None:
     assert last_position(tmp_path) is None
 
 
-@pytest.mark.parametrize("content", [b"", b"PAR1 this is no table"], ids=["empty", "torn"])
+@pytest.mark.parametrize("content", [b"", b"PAR1 not a table"], ids=["empty", "torn"])
 def test_a_damaged_segment_is_named(tmp_path: Path, content: bytes) -> None:
     write_segment(tmp_path, rows(1), "1-0")
     (tmp_path / "part-00001.parquet").write_bytes(content)
     for read in (lambda: read_segments(tmp_path, SCHEMA), lambda: last_position(tmp_path)):
-        with pytest.raises(UserError, match=r"part-00001\.parquet is damaged: .*take it away"):
+        with pytest.raises(UserError, match=r"part-00001\.parquet is damaged: .*remove the file"):
             read()
 
 

@@ -150,7 +150,7 @@ def test_a_run_whose_redis_is_killed_goes_on_and_gives_the_same(tmp_path: Path) 
             servers(process.pid)[0].kill()
         _, said = process.communicate(timeout=ENDS_WITHIN_S)
         assert process.returncode == 0, said
-    assert said.count("the embedded Redis ended") == 3
+    assert said.count("the embedded Redis stopped") == 3
     one, other = (
         export_run(RunDirectory(tmp_path / name), "csv", tmp_path / f"{name}.csv").read_bytes()
         for name in ("calm", "disturbed")

@@ -22,7 +22,7 @@ from pipeline.bus.streams import Bus
 from pipeline.errors import UserError
 from pipeline.recorder.forget import forget_recorded
 from pipeline.recorder.recorder import Recorder
-from pipeline.run_directory.durable import only_writer
+from pipeline.run_directory.durable import exclusive_writer
 from pipeline.run_directory.progress import RecorderProgress, read_progress, write_progress
 from pipeline.run_directory.reader import RunDirectory
 from pipeline.runtime.forget_request import SiteAddress, ask_associator, ask_site, forget_person
@@ -96,7 +96,7 @@ def working(*works: Callable[[threading.Event], None]) -> Iterator[None]:
 def at_work(redis_url: str, site: str, run: Path) -> Iterator[None]:
     with Bus(redis_url, site) as one, Bus(redis_url, site) as two:
         recorder = Recorder(two, run, 0.05, iter(range(10**9)).__next__)
-        with only_writer(run), working(associator_of(one).run, recorder.run):
+        with exclusive_writer(run), working(associator_of(one).run, recorder.run):
             yield
 
 
@@ -244,15 +244,15 @@ def test_when_nobody_answers_it_says_who(
         works = [] if part == "associator" else [associator_of(other).run]
         with working(*works):
             if works:
-                forgetting.ask(bus, 7)
-                wait_for(lambda: not forgetting.asked(bus))
+                forgetting.request(bus, 7)
+                wait_for(lambda: not forgetting.requested(bus))
                 works_clock = iter(range(100)).__next__
                 with pytest.raises(UserError, match=r"no recorder .* answered within 20 s"):
                     ask_site(bus, 7, 20.0, works_clock)
                 return
             with pytest.raises(UserError, match=r"no associator .* answered within 1 s"):
                 ask_site(bus, 7, 1.0, clock)
-    assert forgetting.asked(bus) == [7]
+    assert forgetting.requested(bus) == [7]
 
 
 def test_where_nobody_records_it_is_done_in_the_folder_and_the_associator_is_asked(
@@ -292,7 +292,10 @@ def test_a_recorder_at_work_is_asked_where_the_folder_says(
 
 
 def test_a_recorder_that_no_address_leads_to_is_said(run: Path) -> None:
-    with only_writer(run), pytest.raises(UserError, match=r"give --config SITE\.yaml, or --redis"):
+    with (
+        exclusive_writer(run),
+        pytest.raises(UserError, match=r"give --config SITE\.yaml, or --redis"),
+    ):
         forget_person(run, 7, SiteAddress())
 
 
@@ -314,11 +317,11 @@ def test_what_was_put_aside_of_them_goes_too(redis_url: str, site: str, bus: Bus
     bus.commit(ASSOCIATOR, [letter.faulty("no reason") for letter in letters])
     with redis.Redis.from_url(redis_url) as client:
         assert client.xlen(dead_letter_key(site)) == 2
-        forgetting.answer(bus, 7, json.dumps({}).encode(), {("gate", 1)})
+        forgetting.confirm(bus, 7, json.dumps({}).encode(), {("gate", 1)})
         assert client.xlen(dead_letter_key(site)) == 1
-    assert forgetting.answered(bus, 7) == b"{}"
-    forgetting.ask(bus, 7)
-    assert forgetting.answered(bus, 7) is None
+    assert forgetting.confirmation(bus, 7) == b"{}"
+    forgetting.request(bus, 7)
+    assert forgetting.confirmation(bus, 7) is None
 
 
 def test_a_site_that_ends_forgets_who_was_asked_for(redis_url: str, site: str) -> None:
@@ -327,4 +330,4 @@ def test_a_site_that_ends_forgets_who_was_asked_for(redis_url: str, site: str) -
         clock = iter(range(100)).__next__
         assert not ask_associator(bus, 7, 1.0, clock)
         bus.delete_site()
-        assert forgetting.asked(bus) == []
+        assert forgetting.requested(bus) == []

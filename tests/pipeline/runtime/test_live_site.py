@@ -24,7 +24,7 @@ from pipeline.bus.streams import Bus
 from pipeline.config.load import check_config
 from pipeline.config.schema import LiveConfig, SiteConfig
 from pipeline.frame import Frame
-from pipeline.node.batching import Schedule
+from pipeline.node.batching import FrameBatcher
 from pipeline.node.node import Node
 from pipeline.run_directory.schema import CameraRecord
 from pipeline.sources import Source, open_source
@@ -258,13 +258,13 @@ class Ticking:
 def test_overload_is_shared_and_the_delay_stays_bounded() -> None:
     cameras = [Ticking(name) for name in "abcde"]
     readers = [DecodeAhead(camera, 99, buffer_s=0.5) for camera in cameras]
-    plan, stop = Schedule(readers, 2), threading.Event()
+    batcher, stop = FrameBatcher(readers, 2), threading.Event()
     counts, delays = dict.fromkeys("abcde", 0), []
     # A network that takes 0.1 s for two frames: 20 of the 250 that come in a second.
     for second_tenth in range(1, 101):
         for camera in cameras:
             camera.tick(5)
-        for frame in plan.next_batch(stop) or []:
+        for frame in batcher.next_batch(stop) or []:
             counts[frame.camera_id] += 1
             delays.append(second_tenth / 10 + 0.1 - frame.timestamp)
     dropped = [reader.dropped for reader in readers]

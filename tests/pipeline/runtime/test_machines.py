@@ -21,7 +21,7 @@ from machines import Machine, Machines, by_lines, by_namespaces
 from pipeline.associator.checkpoint import progress_of
 from pipeline.bus.keys import TRACKLETS, claim_key, term_key
 from pipeline.bus.lease import LEASE_S, CameraLease
-from pipeline.bus.outbox import sent_by
+from pipeline.bus.outbox import sent_state
 from pipeline.bus.streams import Bus
 from pipeline.config.load import load_config
 from pipeline.config.schema import SiteConfig
@@ -160,7 +160,7 @@ def test_machines_that_are_cut_off_lose_nothing(
             return int(client.get(term_key(SITE)) or 0)
 
         def sent(camera_id: str) -> int:
-            return sent_by(bus, camera_id).numbers.get(TRACKLETS, 0)
+            return sent_state(bus, camera_id).numbers.get(TRACKLETS, 0)
 
         parts.start("associator 1", first, "associate")
         parts.until(lambda: term() == 1)
@@ -186,7 +186,7 @@ def test_machines_that_are_cut_off_lose_nothing(
         first.way.mend(drop=False)
         # Whose line broke meanwhile finds the other one at work.
         parts.until(lambda: bool(re.search("has taken over|stands by", parts.said("associator 1"))))
-        assert not sent_by(bus, "gate").ended
+        assert not sent_state(bus, "gate").ended
         near.way.mend(drop=True)
         parts.until(lambda: all(p.poll() == 0 for p in parts.started.values()))
         assert client.keys() == []
@@ -220,7 +220,7 @@ def test_the_second_node_of_a_camera_is_refused(tmp_path: Path, parts: Parts) ->
         first, second = found.machines
         with closing(CameraLease(first.url, SITE, ["yard"])) as other:
             assert other.claim() == {}
-            with other.kept():
+            with other.renewed():
                 parts.start("node", second, "node")
                 assert parts.started["node"].wait(ENDS_WITHIN_S) == 2
         said = parts.said("node")
