@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from pipeline.node.batching import AnyFrame
 from pipeline.node.camera_stream import Channel
-from pipeline.sources.camera_status import life_of
+from pipeline.sources.camera_status import status_of
 from trackers.detections import Detections
 
 #: A frame, and the people in it.
@@ -16,9 +16,9 @@ FrameDetections = tuple[AnyFrame, Detections]
 def is_in_time(frame: AnyFrame, channel: Channel) -> bool:
     """Whether the moment of ``frame`` is not over yet; that of a live camera's frame can be."""
     in_time = frame.timestamp >= channel.camera.reached
-    life = life_of(channel.source)
-    if life is not None:
-        life.late += not in_time
+    status = status_of(channel.source)
+    if status is not None:
+        status.late += not in_time
     return in_time
 
 
@@ -75,10 +75,10 @@ def pass_live_time(running: Iterable[Channel]) -> set[str]:
     """Go on without the live cameras that have been silent for too long; returns them."""
     passed = set()
     for channel in running:
-        life = life_of(channel.source)
-        if life is None or not channel.reader.empty():
+        status = status_of(channel.source)
+        if status is None or not channel.reader.empty():
             continue
-        moment = life.passed()
+        moment = status.late_before()
         if moment > channel.camera.reached:
             channel.camera.pass_time(moment)
             passed.add(channel.camera_id)
