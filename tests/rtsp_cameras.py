@@ -1,4 +1,4 @@
-"""RTSP cameras on 127.0.0.1 for the tests: pictures that tell when they were taken.
+"""RTSP cameras on 127.0.0.1 for the tests: pictures that encode their capture time.
 
 They are served by Debian's GstRtspServer (see `rtsp_server`), or, one plain camera at a time, by
 the PyPI package `rtsp` (see `rtsp_plain`).
@@ -41,7 +41,7 @@ _START_S = 20
 
 
 @cache
-def why_no_gstreamer() -> str:
+def missing_gstreamer() -> str:
     """What is missing for the full server; empty when it can run."""
     code = "import gi; gi.require_version('GstRtspServer', '1.0')"
     if not Path(_SYSTEM_PYTHON).exists():
@@ -50,15 +50,15 @@ def why_no_gstreamer() -> str:
     return "apt packages of GstRtspServer missing, see .ci/run" if found.returncode else ""
 
 
-def why_no_server() -> str:
+def missing_server() -> str:
     """What is missing for any server; empty when there is one."""
-    if not why_no_gstreamer() or importlib.util.find_spec("rtsp"):
+    if not missing_gstreamer() or importlib.util.find_spec("rtsp"):
         return ""
-    return f"{why_no_gstreamer()}, and no PyPI package rtsp"
+    return f"{missing_gstreamer()}, and no PyPI package rtsp"
 
 
 class Cameras:
-    """The cameras ``mounts`` at one address, which can be killed, paused and started anew."""
+    """The cameras ``mounts`` at one address, which can be killed, paused and restarted."""
 
     def __init__(self, mounts: Mounts, password: str = "") -> None:
         self.mounts = mounts
@@ -68,7 +68,7 @@ class Cameras:
     def start(self, password: str = "") -> None:
         """Serve, at the same address as before."""
         settings = {"port": self.port, "password": password, "mounts": self.mounts}
-        plain = bool(why_no_gstreamer())
+        plain = bool(missing_gstreamer())
         program = "rtsp_plain.py" if plain else "rtsp_server.py"
         python = sys.executable if plain else _SYSTEM_PYTHON
         self._process = subprocess.Popen(
@@ -85,18 +85,18 @@ class Cameras:
         return f"rtsp://{login}127.0.0.1:{self.port}/{path}"
 
     def kill(self) -> None:
-        """The power is gone."""
+        """Kill the server, as in a power failure."""
         self._process.kill()
         self._process.wait(_START_S)
         assert self._process.stdout is not None
         self._process.stdout.close()
 
     def pause(self) -> None:
-        """It stays connected and says nothing."""
+        """Stop sending, without closing connections."""
         self._process.send_signal(signal.SIGSTOP)
 
-    def go_on(self) -> None:
-        """The end of the pause."""
+    def resume(self) -> None:
+        """Resume after a pause."""
         self._process.send_signal(signal.SIGCONT)
 
     def __enter__(self) -> Self:
@@ -117,7 +117,7 @@ def h264_clip(
 ) -> Path:
     """``pictures`` pictures of each of the ``sizes``, one file of H.264 each; returns ``folder``.
 
-    A picture says its number, modulo 256; every tenth can be decoded without the one before.
+    A picture encodes its number, modulo 256; every tenth is a keyframe.
     """
     folder.mkdir(parents=True)
     count = 0
@@ -134,7 +134,7 @@ def clip_mount(clip: Path, launch: str = H264) -> dict[str, object]:
 
 
 def timeless_mount(path: Path) -> dict[str, object]:
-    """A camera that shows the H.264 file ``path`` for ever, with times that stand still."""
+    """A camera that shows the H.264 file ``path`` in an endless loop, with constant timestamps."""
     launch = f"multifilesrc location={path} loop=true ! h264parse ! rtph264pay name=pay0 pt=96"
     return {"launch": launch, "clip": "", "fps": 0}
 

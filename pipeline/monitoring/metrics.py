@@ -12,7 +12,7 @@ from prometheus_client.registry import Collector
 
 from pipeline.errors import UserError
 from pipeline.monitoring.watch import Backlog, CameraCounts, Histogram, Watch
-from pipeline.sources.camera_status import CameraState, Life, life_of
+from pipeline.sources.camera_status import CameraState, CameraStatus, status_of
 from pipeline.sources.decode_ahead import DecodeAhead
 
 #: Label names and values, without the site.
@@ -69,8 +69,10 @@ def of_cameras(watch: Watch, families: Families) -> Iterator[Metric]:
             for reason, count in _dropped(reader).items()
         ],
     )
-    lives = [(camera_id, life_of(reader.source)) for camera_id, reader in readers]
-    yield from _of_live_cameras([(camera_id, life) for camera_id, life in lives if life], families)
+    statuses = [(camera_id, status_of(reader.source)) for camera_id, reader in readers]
+    yield from _of_live_cameras(
+        [(camera_id, status) for camera_id, status in statuses if status], families
+    )
 
 
 def _of_counts(cameras: list[tuple[str, CameraCounts]], families: Families) -> Iterator[Metric]:
@@ -109,33 +111,37 @@ def _of_counts(cameras: list[tuple[str, CameraCounts]], families: Families) -> I
     )
 
 
-def _of_live_cameras(lives: list[tuple[str, Life]], families: Families) -> Iterator[Metric]:
-    named: list[tuple[Labels, Life]] = [({"camera": camera_id}, life) for camera_id, life in lives]
+def _of_live_cameras(
+    statuses: list[tuple[str, CameraStatus]], families: Families
+) -> Iterator[Metric]:
+    named: list[tuple[Labels, CameraStatus]] = [
+        ({"camera": camera_id}, status) for camera_id, status in statuses
+    ]
     yield families.gauge(
         "camera_state",
         "1 for the current state of a live camera",
         [
-            (name | {"state": state}, int(life.phase().state == state))
-            for name, life in named
+            (name | {"state": state}, int(status.phase().state == state))
+            for name, status in named
             for state in get_args(CameraState)
         ],
     )
     yield families.counter(
         "camera_reconnects",
         "Reconnects of a live camera after it was lost",
-        [(name, max(0, life.connections - 1)) for name, life in named],
+        [(name, max(0, status.connections - 1)) for name, status in named],
     )
 
 
 def _dropped(reader: DecodeAhead) -> dict[str, int]:
-    life = life_of(reader.source)
-    if life is None:
+    status = status_of(reader.source)
+    if status is None:
         return {"buffer": reader.dropped}
     return {
         "buffer": reader.dropped,
-        "late": life.late,
-        "behind": life.dropped,
-        "damaged": life.damaged,
+        "late": status.late,
+        "behind": status.dropped,
+        "damaged": status.damaged,
     }
 
 

@@ -16,7 +16,7 @@ from pipeline.node.camera import Camera
 from pipeline.node.resume import ResumedCamera
 from pipeline.run_directory.schema import CameraRecord
 from pipeline.sources import Source
-from pipeline.sources.camera_status import life_of
+from pipeline.sources.camera_status import status_of
 from pipeline.sources.decode_ahead import DecodeAhead
 from trackers.detections import Detections
 from trackers.ground.view import View
@@ -96,7 +96,7 @@ class CameraStream:
 
     def leave(self, stop: threading.Event, moment: float) -> None:
         """Stop reading and send what is left: the camera was removed at ``moment``, seconds UTC."""
-        self.reader.tell_to_stop()
+        self.reader.request_stop()
         self.send(stop, "removed", removed=moment)
         self._watch.remove_camera(self.camera_id)
 
@@ -140,10 +140,10 @@ class CameraStream:
         self._watch.count_sent(self.camera_id, [message for _, message in messages])
 
     def _record(self, state: str, fault: str, removed: float | None) -> CameraRecord:
-        source, camera, life = self.source, self.camera, life_of(self.source)
+        source, camera, status = self.source, self.camera, status_of(self.source)
         start = self._started or 0.0
-        if life is not None and state == "running":
-            fault = life.phase().text
+        if status is not None and state == "running":
+            fault = status.phase().text
         return CameraRecord(
             camera_id=self.camera_id,
             source=self._shown,
@@ -156,6 +156,6 @@ class CameraStream:
             timestamp_origin=source.timestamp_origin,
             state=state,
             detail=fault,
-            dropped=self.reader.dropped + (life.dropped + life.late if life else 0),
+            dropped=self.reader.dropped + (status.dropped + status.late if status else 0),
             removed=removed,
         )

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from pipeline.node.batching import AnyFrame
 from pipeline.node.camera_stream import CameraStream
-from pipeline.sources.camera_status import life_of
+from pipeline.sources.camera_status import status_of
 from trackers.detections import Detections
 
 #: A frame and its detections.
@@ -16,9 +16,9 @@ FrameDetections = tuple[AnyFrame, Detections]
 def is_on_time(frame: AnyFrame, stream: CameraStream) -> bool:
     """Whether ``frame`` is not earlier than the camera's event time. Counts late live frames."""
     on_time = frame.timestamp >= stream.camera.event_time
-    life = life_of(stream.source)
-    if life is not None:
-        life.late += not on_time
+    status = status_of(stream.source)
+    if status is not None:
+        status.late += not on_time
     return on_time
 
 
@@ -75,10 +75,10 @@ def advance_silent_live(running: Iterable[CameraStream]) -> set[str]:
     """Advance the live cameras that have been silent for too long; returns their ids."""
     passed = set()
     for stream in running:
-        life = life_of(stream.source)
-        if life is None or not stream.reader.empty():
+        status = status_of(stream.source)
+        if status is None or not stream.reader.empty():
             continue
-        moment = life.passed()
+        moment = status.late_before()
         if moment > stream.camera.event_time:
             stream.camera.advance_to(moment)
             passed.add(stream.camera_id)

@@ -1,4 +1,4 @@
-"""From what the user types to frames: video files, pictures, streams, recorded detections."""
+"""Sources of frames: video files, image folders, live streams and recorded detections."""
 
 from pipeline.config.schema import CameraConfig
 from pipeline.errors import UserError
@@ -9,17 +9,17 @@ __all__ = ["RecordedFrame", "Source", "open_source"]
 
 
 def open_source(camera_id: str, config: CameraConfig) -> Source:
-    """Open and probe the source of one camera; a live one is only called once it is read.
+    """Open and probe the source of one camera. A live camera is only connected when it is read.
 
-    Raises UserError when it cannot give a single frame: missing, empty or unreadable file, not a
-    video, no decoder, a folder without pictures, an address that is no camera's.
+    Raises UserError when the source cannot deliver a single frame: a missing, empty or unreadable
+    file, not a video, no decoder, a folder without pictures, not the address of a camera.
     """
     source = config.source
     if source is None:
         raise UserError(
-            f"camera {camera_id} has no source. Expected a file, a folder or an address"
+            f"camera {camera_id} has no source: expected a file, a folder or an address"
         )
-    # The libraries behind the sources load only when a source is opened.
+    # Import the heavy libraries only when a source of that kind is opened.
     kind = kind_of(source)
     if kind in ("url", "webcam"):
         from pipeline.sources.live import LiveSource

@@ -1,6 +1,6 @@
-"""The life of a live camera: its state and the reason, what was counted, and its clock.
+"""The status of a live camera: its state with a reason, its counters and its clock.
 
-The camera's own thread writes all but ``late``, any thread may read.
+Only the camera's own thread writes, except for ``late``; any thread may read.
 """
 
 import logging
@@ -19,7 +19,7 @@ _LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """A state with its reason (may be empty), since ``since``, seconds UTC."""
+    """A state and its reason (may be empty); ``since`` is seconds UTC."""
 
     state: CameraState
     reason: str
@@ -33,86 +33,88 @@ class Phase:
         return f"{self.state}: {self.reason}" if self.reason else self.state
 
 
-class Life:
-    """What is known of a live camera; ``clock`` gives seconds UTC.
+class CameraStatus:
+    """State and counters of one live camera; ``clock`` returns seconds UTC.
 
-    ``frames`` were given on, ``dropped`` had piled up, ``late`` reached the node after their
-    moment had passed, ``damaged`` could not be decoded whole; ``connections`` counts how often it
-    answered. ``origin`` says whose time the last frame has (rtcp or arrival) and ``behind_s`` how
-    long before its arrival that was, by the clock of this computer. ``closing`` is set when the
-    camera is to end.
+    ``frames`` counts frames delivered, ``dropped`` frames discarded because of a backlog, ``late``
+    frames that reached the node too late, ``damaged`` frames that could not be decoded completely,
+    ``connections`` successful connections. ``timestamp_origin`` is the source of the last frame's
+    timestamp (rtcp or arrival), ``delay_s`` the time from that timestamp to the frame's arrival by
+    this computer's clock. Set ``closing`` to end the camera.
     """
 
     def __init__(self, camera_id: str, config: LiveConfig, clock: Callable[[], float]) -> None:
         self.camera_id = camera_id
         self.frames = self.dropped = self.late = self.damaged = self.connections = 0
-        self.origin: Literal["rtcp", "arrival"] = "arrival"
-        self.behind_s = 0.0
+        self.timestamp_origin: Literal["rtcp", "arrival"] = "arrival"
+        self.delay_s = 0.0
         self.closing = Event()
         self._config = config
         self._clock = clock
-        self._seen = clock()
-        self._phase = Phase("connecting", "", self._seen)
-        self._told = False
+        self._last_frame = clock()
+        self._phase = Phase("connecting", "", self._last_frame)
+        self._loss_logged = False
 
     def phase(self) -> Phase:
-        """The state now: a live camera that has been silent for too long is stalled."""
+        """The current state; a live camera that has sent no frame for ``late_s`` is stalled."""
         phase = self._phase
-        if phase.state == "live" and self._clock() - self._seen >= self._config.late_s:
-            return Phase("stalled", "connected, but sends no frame", self._seen)
+        if phase.state == "live" and self._clock() - self._last_frame >= self._config.late_s:
+            return Phase("stalled", "connected, but sends no frame", self._last_frame)
         return phase
 
-    def passed(self) -> float:
-        """The moment, seconds UTC, before which nobody waits for a frame of this camera."""
-        return self._clock() - self.behind_s - self._config.late_s
+    def late_before(self) -> float:
+        """Frames with a timestamp (seconds UTC) before this one are not waited for any longer."""
+        return self._clock() - self.delay_s - self._config.late_s
 
-    def connecting(self) -> None:
-        """It is called, or called again."""
+    def connection_attempted(self) -> None:
+        """Record an attempt to connect or to reconnect."""
         if self._phase.state != "lost":
             self._phase = Phase("connecting", "", self._clock())
 
-    def seen(self, behind_s: float, origin: Literal["rtcp", "arrival"]) -> None:
-        """A frame was given on."""
+    def frame_received(self, delay_s: float, origin: Literal["rtcp", "arrival"]) -> None:
+        """Record a delivered frame."""
         self.frames += 1
-        self.behind_s, self.origin = behind_s, origin
-        self._seen = self._clock()
+        self.delay_s, self.timestamp_origin = delay_s, origin
+        self._last_frame = self._clock()
         if self._phase.state != "live":
-            self._tell_live(self._seen - self._phase.since)
-            self._phase = Phase("live", "", self._seen)
+            self._log_live(self._last_frame - self._phase.since)
+            self._phase = Phase("live", "", self._last_frame)
 
-    def lost(self, reason: str) -> None:
-        """There is no connection, because of ``reason``."""
+    def connection_lost(self, reason: str) -> None:
+        """Record that there is no connection, and log a new ``reason`` once."""
         phase = self._phase
         if (phase.state, phase.reason) == ("lost", reason):
             return
         since = phase.since if phase.state == "lost" else self._clock()
         self._phase = Phase("lost", reason, since)
-        self._told = True
-        self.tell(f"{reason}. Trying again")
+        self._loss_logged = True
+        self.warn(f"{reason}. Reconnecting")
 
-    def tell(self, text: str) -> None:
-        """Warn in the log, with the camera's name."""
+    def warn(self, text: str) -> None:
+        """Log a warning that names the camera."""
         _LOG.warning("camera %s: %s", self.camera_id, text, extra={"camera": self.camera_id})
 
-    def _tell_live(self, lost_s: float) -> None:
-        if self._told:
-            self.tell(f"live again after {lost_s:.1f} s")
+    def _log_live(self, lost_s: float) -> None:
+        if self._loss_logged:
+            self.warn(f"live again after {lost_s:.1f} s")
         else:
             _LOG.info("camera %s: live", self.camera_id, extra={"camera": self.camera_id})
-        self._told = False
+        self._loss_logged = False
 
 
-def waits(config: LiveConfig, attempt: int, chance: Callable[[], float] = random.random) -> float:
+def retry_delay(
+    config: LiveConfig, attempt: int, chance: Callable[[], float] = random.random
+) -> float:
     """Seconds to wait after the failed ``attempt``, counted from 0.
 
-    Twice as long each time, and half of it by chance: cameras that were lost together must not
-    all come back in one moment.
+    The delay doubles with each attempt, and half of it is random so that cameras that were lost
+    together do not all reconnect at the same moment.
     """
     longest = min(config.retry_max_s, config.retry_s * 2.0 ** min(attempt, 60))
     return longest * (0.5 + 0.5 * chance())
 
 
-def life_of(source: object) -> Life | None:
-    """The life of a live camera; None for every other source."""
-    life = getattr(source, "life", None)
-    return life if isinstance(life, Life) else None
+def status_of(source: object) -> CameraStatus | None:
+    """The status of a live camera; None for every other source."""
+    status = getattr(source, "status", None)
+    return status if isinstance(status, CameraStatus) else None

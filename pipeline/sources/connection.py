@@ -1,4 +1,4 @@
-"""Open a live address, and tell why it cannot be opened."""
+"""Connect to a live camera, and explain why a connection fails."""
 
 import socket
 import sys
@@ -33,16 +33,16 @@ _LOOK_UP_S = 3.0
 
 
 class NoConnection(Exception):
-    """There is no picture, and why. ``mistake``: only a person can mend it, waiting does not."""
+    """No connection, and why. ``permanent``: retrying does not help, a person must fix it."""
 
-    def __init__(self, reason: str, *, mistake: bool = False) -> None:
+    def __init__(self, reason: str, *, permanent: bool = False) -> None:
         super().__init__(reason)
-        self.mistake = mistake
+        self.permanent = permanent
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """What FFmpeg opens; ``name`` is how people may see it, without the password."""
+    """What FFmpeg opens; ``name`` is the address without its password, for messages."""
 
     url: str
     name: str
@@ -55,8 +55,8 @@ class Address:
 class Connection:
     """An open stream.
 
-    ``recorded``: it has an end. ``bursts``: it comes in pieces of seconds, to be shown at its own
-    pace. ``timed``: its times are the camera's, not made up by FFmpeg.
+    ``recorded``: the stream has an end. ``bursts``: it arrives in segments of several seconds and
+    must be paced. ``timed``: its times are the camera's, not invented by FFmpeg.
     """
 
     container: InputContainer
@@ -67,7 +67,7 @@ class Connection:
 
 
 def address_of(source: str, config: CameraConfig) -> Address:
-    """The address of ``source``. Raises UserError for what no live camera can be behind."""
+    """The address of ``source``. Raises UserError if it cannot be that of a live camera."""
     if not is_url(source):
         return _webcam(source)
     name = redact(source)
@@ -81,7 +81,7 @@ def address_of(source: str, config: CameraConfig) -> Address:
 
 
 def connect(address: Address, config: CameraConfig, *, quick: bool) -> Connection:
-    """Open ``address``; ``quick`` leaves the frame rate to what the stream says of itself.
+    """Open ``address``; ``quick`` skips measuring the frame rate and uses the declared one.
 
     Raises NoConnection.
     """
@@ -100,14 +100,14 @@ def connect(address: Address, config: CameraConfig, *, quick: bool) -> Connectio
         fault = _fault(error, address, time.monotonic() - started, live.open_timeout_s)
     else:
         return _checked(container, address)
-    # FFmpeg's own error names the whole address, password included: it must not be chained.
+    # FFmpeg's own error contains the address with its password: it must not be chained.
     raise fault
 
 
 def _webcam(source: str) -> Address:
     name = f"webcam {source}"
     if sys.platform not in _WEBCAMS:
-        raise UserError(f"{name}: webcams work on Linux and macOS. Use an RTSP address instead")
+        raise UserError(f"{name}: webcams need Linux or macOS. Use an RTSP address instead")
     input_format, prefix = _WEBCAMS[sys.platform]
     return Address(prefix + str(int(source)), name, input_format, {}, False)
 
@@ -116,29 +116,29 @@ def _checked(container: InputContainer, address: Address) -> Connection:
     stream = video_stream(container)
     if stream is None or not has_decoder(stream):
         kinds = " and ".join(sorted({stream.type for stream in container.streams})) or "nothing"
-        what = f"only {kinds}" if stream is None else "in a codec without a decoder here"
+        what = f"only {kinds}" if stream is None else "its codec has no decoder here"
         container.close()
-        raise NoConnection(f"{address.name} sends no video that can be shown, {what}", mistake=True)
-    # FFmpeg takes the live pictures of an old-fashioned web camera for 25 a second.
+        raise NoConnection(f"{address.name} sends no usable video: {what}", permanent=True)
+    # FFmpeg assumes 25 frames a second for MJPEG over HTTP, whatever the camera sends.
     name = container.format.name
     recorded = container.duration is not None or (name != "hls" and container.size > 0)
     return Connection(container, stream, recorded, recorded or name == "hls", name != "mpjpeg")
 
 
 def _fault(error: FFmpegError, address: Address, took_s: float, limit_s: float) -> NoConnection:
-    """What went wrong, as told by the camera or else by the network."""
+    """What went wrong, according to the camera or else to the network."""
     at = f"cannot open {address.name}"
     if isinstance(error, HTTPUnauthorizedError | HTTPForbiddenError):
-        wrong = "the user or the password is wrong" if address.has_login else "it asks for a login"
-        hint = "" if address.has_login else ": write it as ://USER:PASSWORD@HOST"
-        return NoConnection(f"{at}: {wrong} ({_number(error)}){hint}", mistake=True)
+        wrong = "wrong user or password" if address.has_login else "the camera requires a login"
+        hint = "" if address.has_login else ": write the address as ://USER:PASSWORD@HOST"
+        return NoConnection(f"{at}: {wrong} ({_number(error)}){hint}", permanent=True)
     if isinstance(error, HTTPNotFoundError):
         text = f"{at}: the camera has no such stream (404). Check the path behind the host"
-        return NoConnection(text, mistake=True)
+        return NoConnection(text, permanent=True)
     return (
         _network_fault(address, at)
         or _no_answer(error, at, took_s, limit_s)
-        or NoConnection(f"{at}: {reason_of(error)}. Check that it is on and reachable")
+        or NoConnection(f"{at}: {reason_of(error)}. Check that the camera is on and reachable")
     )
 
 
@@ -147,14 +147,14 @@ def _number(error: FFmpegError) -> int:
 
 
 def _no_answer(error: Any, at: str, took_s: float, limit_s: float) -> NoConnection | None:
-    # An RTSP server that does not answer looks like one that talks nonsense.
+    # FFmpeg reports a server that does not answer in the same way as invalid data.
     if isinstance(error, ExitError | InvalidDataError) and took_s >= limit_s:
         return NoConnection(f"{at}: connected, but no answer within {limit_s:g} s")
     return None
 
 
 def _network_fault(address: Address, at: str) -> NoConnection | None:
-    """Why there is no way to the host; None when there is one."""
+    """Why the host cannot be reached; None when it can."""
     parts = urlsplit(address.name)
     host, port = parts.hostname, _port(address.name)
     if host is None or port is None:
@@ -163,12 +163,12 @@ def _network_fault(address: Address, at: str) -> NoConnection | None:
         socket.create_connection((host, port), timeout=_LOOK_UP_S).close()
     except socket.gaierror as error:
         unknown = error.errno == socket.EAI_NONAME
-        return NoConnection(f"{at}: unknown host {host} ({error.strerror})", mistake=unknown)
+        return NoConnection(f"{at}: unknown host {host} ({error.strerror})", permanent=unknown)
     except TimeoutError:
         return NoConnection(f"{at}: {host} does not answer. Check that it is on and reachable")
     except OSError as error:
         reason = error.strerror or type(error).__name__
-        return NoConnection(f"{at}: {reason} by {host}, port {port}. Check that it is on")
+        return NoConnection(f"{at}: {reason} at {host}, port {port}. Check that it is on")
     return None
 
 

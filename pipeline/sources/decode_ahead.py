@@ -1,4 +1,4 @@
-"""Read a source ahead of its consumer, in one thread a camera with a bounded buffer."""
+"""Read a source ahead of its consumer: one thread per camera, with a bounded buffer."""
 
 import math
 import time
@@ -9,20 +9,20 @@ from types import TracebackType
 from typing import Self
 
 from pipeline.frame import Frame
-from pipeline.sources.camera_status import life_of
+from pipeline.sources.camera_status import status_of
 from pipeline.sources.source import RecordedFrame, Source
 
 _JOIN_S = 2.0
-# A thread that waits for a silent camera is left to its timeout.
+# A thread that is blocked on a silent camera is left to its own timeout.
 _LIVE_JOIN_S = 0.3
 
 
 class DecodeAhead:
-    """A daemon thread that keeps up to ``capacity`` frames of ``source`` ready.
+    """A daemon thread that keeps up to ``capacity`` decoded frames of ``source`` ready.
 
-    A file waits while the buffer is full, so no frame of it is lost. A live camera does not wait:
-    its oldest frames make room, as do those that are ``buffer_s`` seconds older than the newest;
-    ``dropped`` counts them. Use as a context manager, or close.
+    Reading a file pauses while the buffer is full, so no frame is lost. A live camera does not
+    wait: its oldest frames are dropped, as are those more than ``buffer_s`` seconds older than the
+    newest; ``dropped`` counts them. Use it as a context manager, or call `close`.
     """
 
     def __init__(self, source: Source, capacity: int, buffer_s: float = math.inf) -> None:
@@ -41,10 +41,10 @@ class DecodeAhead:
         self._thread.start()
 
     def get(self, timeout_s: float | None = None) -> Frame | RecordedFrame | None:
-        """The next frame in order; None at the end, from then on always.
+        """The next frame in order; None at the end, and on every later call.
 
-        Raises TimeoutError when there is none within ``timeout_s``, and what the source raised
-        once the frames before it are taken.
+        Raises TimeoutError when there is no frame within ``timeout_s``. An error of the source is
+        raised after the frames before it have been returned.
         """
         with self._changed:
             if not self._changed.wait_for(self._can_get, timeout_s):
@@ -58,22 +58,22 @@ class DecodeAhead:
             return None
 
     def empty(self) -> bool:
-        """Whether `get` would have to wait now."""
+        """Whether `get` would block."""
         with self._changed:
             return not self._can_get()
 
     def close(self) -> None:
-        """Stop the thread, whatever it does, and let go of the frames it has ready.
+        """Stop the thread and discard the buffered frames.
 
-        The thread of a camera that is silent ends by itself, with its timeout.
+        The thread of a silent camera ends by itself after its timeout.
         """
         close_all([self])
 
-    def tell_to_stop(self) -> None:
-        """Have the thread end soon, without waiting for it."""
-        life = life_of(self.source)
-        if life is not None:
-            life.closing.set()
+    def request_stop(self) -> None:
+        """Ask the thread to end, without waiting for it."""
+        status = status_of(self.source)
+        if status is not None:
+            status.closing.set()
         with self._changed:
             self._closed = True
             self._frames.clear()
@@ -132,10 +132,10 @@ class DecodeAhead:
 
 
 def close_all(readers: Iterable[DecodeAhead]) -> None:
-    """Close all, as fast as one: many silent cameras must not add up."""
+    """Close all readers at the same time, so that the waits for silent cameras do not add up."""
     readers = list(readers)
     for reader in readers:
-        reader.tell_to_stop()
+        reader.request_stop()
     live_until = time.monotonic() + _LIVE_JOIN_S
     for reader in readers:
         reader._join(live_until)

@@ -1,4 +1,4 @@
-"""Packets to pictures, with a count of what could not be decoded."""
+"""Decode packets into images, count what could not be decoded, and select the hardware."""
 
 import logging
 import re
@@ -18,18 +18,18 @@ from numpy.typing import NDArray
 
 
 class Decoder:
-    """Decodes one stream to its end and goes on after a packet that cannot be decoded.
+    """Decodes one stream to its end and continues after a packet that cannot be decoded.
 
-    ``packets`` counts what was read, ``failed`` what could not be decoded, ``incomplete`` what the
-    container says has holes. ``end`` is where the last packet ends, in units of the stream's time
-    base. ``stopped`` says why reading ended before the end of the stream.
+    ``packets`` counts the packets read, ``failed`` those that could not be decoded, ``incomplete``
+    those that the container marks as corrupt. ``end`` is the end of the last packet, in units of
+    the stream's time base. ``stopped`` is why reading ended before the end of the stream.
     """
 
     def __init__(self, container: InputContainer, stream: VideoStream) -> None:
         self._container = container
         self._stream = stream
-        # Frame threads would lose the pictures behind a damaged one when the decoder is emptied,
-        # and conceal damage differently from run to run.
+        # Frame threading would lose the frames after a damaged one when the decoder is flushed,
+        # and would conceal damage differently from run to run.
         stream.thread_type = "SLICE"
         self.packets = 0
         self.failed = 0
@@ -38,10 +38,10 @@ class Decoder:
         self.stopped = ""
 
     def frames(self) -> Iterator[VideoFrame]:
-        """Every picture in the order in which it is shown."""
+        """Every frame in presentation order."""
         try:
             for packet in self._container.demux(self._stream):
-                # An empty packet repeats the picture before it; the decoder would take it for the
+                # An empty packet repeats the frame before it; the decoder would treat it as the
                 # end of the stream.
                 if packet.size:
                     self._count(packet)
@@ -66,12 +66,12 @@ class Decoder:
 
 
 def reason_of(error: FFmpegError) -> str:
-    """What FFmpeg says is wrong, without the address it was opening."""
+    """FFmpeg's description of the error, without the address it was opening."""
     return error.strerror or type(error).__name__
 
 
 def video_stream(container: InputContainer) -> VideoStream | None:
-    """The first stream of moving pictures (a cover picture is none), or None."""
+    """The first video stream that is not a cover picture, or None."""
     for stream in container.streams.video:
         if not stream.disposition & Disposition.attached_pic:
             return stream
@@ -85,13 +85,13 @@ def has_decoder(stream: VideoStream) -> bool:
 
 
 def average_fps(stream: VideoStream) -> float:
-    """Frames a second on average, 0 when the container does not say."""
+    """Average frames per second; 0 when the container does not give them."""
     return float(stream.average_rate or stream.guessed_rate or 0)
 
 
 def to_image(frame: VideoFrame) -> NDArray[np.uint8]:
-    """The upright picture: ``(H, W, 3)`` uint8 BGR, contiguous."""
-    # One thread converts faster than two that wait for each other, and cameras run side by side.
+    """The image, rotated upright: ``(H, W, 3)`` uint8 BGR, contiguous."""
+    # One thread per camera: cameras already run in parallel, and more threads only contend.
     image = frame.reformat(format="bgr24", threads=1).to_ndarray()
     # The display matrix turns counter-clockwise, as rot90 does.
     upright = np.rot90(image, round(frame.rotation / 90))
@@ -100,16 +100,16 @@ def to_image(frame: VideoFrame) -> NDArray[np.uint8]:
 
 _MICROSECONDS = 1_000_000
 _DURATION = re.compile(r"(\d+):(\d+):(\d+(?:\.\d+)?)")
-#: How many frames short of the promised end is still whole. An mkv may not say how long its last
-#: frame lasts.
+#: A file that ends at most this many frames early is complete: an mkv need not give the duration
+#: of its last frame.
 _SLACK = {"avi": 0.5, "matroska,webm": 1.5}
 
 
 def shortfall(container: InputContainer, stream: VideoStream, decoder: Decoder, read: int) -> str:
-    """Empty when everything was read; else how many of how many frames were, and why not all.
+    """How many frames were read out of how many, and why not all; empty when all were read.
 
-    mp4 and mov list their frames, avi and mkv only say where they end, so that the total is an
-    estimate; other containers promise nothing, so of them only damage is known.
+    mp4 and mov list their frames. avi and mkv only give their duration, so the total is an
+    estimate. Other containers give neither, so only damage is detected.
     """
     listed = _listed_frames(container, stream)
     ended_early = round(_missing_s(container, stream, decoder) * average_fps(stream))
@@ -131,14 +131,14 @@ def shortfall(container: InputContainer, stream: VideoStream, decoder: Decoder, 
 
 
 def _listed_frames(container: InputContainer, stream: VideoStream) -> int:
-    """How many frames the index lists to be shown: the stream's count includes hidden ones."""
+    """The number of visible frames in the index; the stream's own count includes hidden ones."""
     if "mov" not in container.format.name.split(","):
         return 0
     return sum(not entry.is_discard for entry in stream.index_entries)
 
 
 def _missing_s(container: InputContainer, stream: VideoStream, decoder: Decoder) -> float:
-    """Seconds between the last packet's end and the promised one, 0 within the slack."""
+    """Seconds from the end of the last packet to the expected end, 0 within the tolerance."""
     slack, fps = _SLACK.get(container.format.name), average_fps(stream)
     if slack is None or not fps:
         return 0.0
@@ -154,7 +154,7 @@ def _mkv_end_s(container: InputContainer, stream: VideoStream) -> float:
     if found:
         hours, minutes, seconds = map(float, found.groups())
         return 3600 * hours + 60 * minutes + seconds
-    # The file may go on after its last picture with sound.
+    # Audio may continue after the last video frame.
     alone = len(container.streams) == 1
     return (container.duration or 0) / _MICROSECONDS if alone else 0.0
 
@@ -162,31 +162,32 @@ def _mkv_end_s(container: InputContainer, stream: VideoStream) -> float:
 _LOG = logging.getLogger(__name__)
 
 
-def tell_why_not(kind: str, camera_id: str) -> None:
-    """Warn in the log when the camera cannot be decoded by ``kind`` though that was asked for."""
-    if kind != "none" and why_not(kind):
-        reason = why_not(kind)
+def warn_if_unavailable(kind: str, camera_id: str) -> None:
+    """Log a warning when the configured hardware decoder ``kind`` is not available."""
+    if kind != "none" and unavailable_reason(kind):
+        reason = unavailable_reason(kind)
         _LOG.warning(
-            "camera %s: no decoding by %s: %s. The processor decodes", camera_id, kind, reason
+            "camera %s: no hardware decoding by %s: %s. Decoding on the CPU instead",
+            *(camera_id, kind, reason),
         )
 
 
 def accelerator(kind: str) -> HWAccel | None:
-    """What `av.open` takes to decode by ``kind``; None for "none" and where there is none of it.
+    """The argument of `av.open` for decoding by ``kind``; None for "none" or when unavailable.
 
-    A codec that the hardware does not know is decoded by the processor.
+    A codec that the hardware does not support is decoded on the CPU.
     """
-    if kind == "none" or why_not(kind):
+    if kind == "none" or unavailable_reason(kind):
         return None
     return HWAccel(kind, allow_software_fallback=True)
 
 
 @cache
-def why_not(kind: str) -> str:
+def unavailable_reason(kind: str) -> str:
     """Why ``kind`` cannot decode H.264 here; empty when it can."""
     known = hwdevices_available()
     if kind not in known:
-        return f"this build of FFmpeg knows only {', '.join(sorted(known))}"
+        return f"this build of FFmpeg supports only {', '.join(sorted(known))}"
     try:
         HWAccel(kind, allow_software_fallback=False).create(av.Codec("h264", "r"))
     except NotImplementedError:

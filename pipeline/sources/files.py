@@ -1,4 +1,4 @@
-"""Check a file before a decoder sees it, so that the message can say what is wrong."""
+"""Check a file before decoding it, so that the error message can say what is wrong."""
 
 import os
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from pipeline.sources.source_kinds import exists
 
 
 def readable_file(source: str) -> Path:
-    """The path of a file that is there, can be read and is not empty. Raises UserError."""
+    """The path of an existing, readable, non-empty file. Raises UserError otherwise."""
     path = Path(source)
     if not exists(path):
         raise no_such_file(path)
@@ -22,17 +22,17 @@ def readable_file(source: str) -> Path:
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}") from error
     if empty:
-        raise UserError(f"{path} is empty (0 bytes). Was its copy finished?")
+        raise UserError(f"{path} is empty (0 bytes). Check that it was copied completely")
     return path
 
 
 def no_such_file(path: Path) -> UserError:
-    """The error for a missing file, with the nearest name in its folder when there is one."""
+    """The error for a missing file, with the most similar name in its folder if there is one."""
     folder = path.parent
     shown = redact(str(path))
     if shown != str(path):
         return UserError(
-            f"no such file: {shown}. If it is a camera, write it as rtsp://USER:PASSWORD@HOST/PATH"
+            f"no such file: {shown}. The address of a camera is rtsp://USER:PASSWORD@HOST/PATH"
         )
     if not os.path.isdir(folder):
         return UserError(f"no such file: {path} (there is no folder {folder})")
@@ -52,7 +52,7 @@ _FIRST_BOXES = {b"ftyp", b"mdat", b"wide", b"free", b"skip", b"moov"}
 
 
 def lacks_index(path: Path) -> bool:
-    """Whether ``path`` is an mp4 or mov without a whole index (`moov` box)."""
+    """Whether ``path`` is an mp4 or mov without a complete index (`moov` box)."""
     with path.open("rb") as file:
         boxes = list(_boxes(file, path.stat().st_size))
     if not boxes or boxes[0][0] not in _FIRST_BOXES:
@@ -61,7 +61,7 @@ def lacks_index(path: Path) -> bool:
 
 
 def _boxes(file: BinaryIO, size: int) -> Iterator[tuple[bytes, bool]]:
-    """The kind of every box at the top level, and whether it is whole."""
+    """The type of every top-level box, and whether it is complete."""
     position = 0
     while position + 8 <= size:
         file.seek(position)

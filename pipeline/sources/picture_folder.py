@@ -1,4 +1,4 @@
-"""A folder, or a pattern, of pictures as a source."""
+"""A folder or glob pattern of pictures as a source."""
 
 import glob
 import os
@@ -24,10 +24,10 @@ _NAMES_SHOWN = 3
 
 
 class PictureSource:
-    """One camera from pictures, in natural order of their names, at ``config.fps`` (else 25).
+    """One camera from pictures in natural order of their names, at ``config.fps`` (default 25).
 
-    The pictures may differ in size; ``width`` and ``height`` are those of the first that can be
-    read. The start is the configured one, else the epoch.
+    The pictures may differ in size; ``width`` and ``height`` are those of the first readable one.
+    The first timestamp is the configured start, else the epoch.
     """
 
     live = False
@@ -38,18 +38,18 @@ class PictureSource:
         self.fps = config.fps or _DEFAULT_FPS
         self._paths = picture_paths(source)
         self._start, self.timestamp_origin = start_of(config, {})
-        # The faults are reported by us, once, with the name of the picture.
+        # Unreadable pictures are reported once, by name, in ``fault``; OpenCV must not log them.
         cv2_logging.setLogLevel(cv2_logging.LOG_LEVEL_SILENT)
         first = next((image for _, image in self._images() if image is not None), None)
         if first is None:
             raise UserError(
-                f"{source}: none of its {len(self._paths)} pictures can be decoded, "
-                f"the first is {self._paths[0].name}"
+                f"{source}: none of its {len(self._paths)} pictures can be decoded "
+                f"(the first is {self._paths[0].name}). Expected undamaged pictures"
             )
         self.height, self.width = first.shape[:2]
 
     def frames(self) -> Iterator[Frame]:
-        """Every picture that can be read; a broken one leaves its index out and is a ``fault``."""
+        """Every readable picture; an unreadable one skips its index and is named in ``fault``."""
         broken = []
         for index, (path, image) in enumerate(self._images()):
             if image is None:
@@ -64,9 +64,9 @@ class PictureSource:
 
 
 def picture_paths(source: str) -> list[Path]:
-    """The pictures that ``source`` (a folder, a pattern or one picture) names, in natural order.
+    """The pictures in ``source`` (a folder, a pattern or one picture), in natural order.
 
-    Raises UserError when there is none.
+    Raises UserError when there are none.
     """
     path = Path(source)
     if os.path.isdir(path):
@@ -79,12 +79,12 @@ def picture_paths(source: str) -> list[Path]:
         found = [readable_file(source)]
     if not found:
         known = ", ".join(sorted(PICTURE_SUFFIXES))
-        raise UserError(f"{redact(source)}: no pictures there. Expected files that end in {known}")
+        raise UserError(f"{redact(source)} contains no pictures. Expected files ending in {known}")
     return sorted(found, key=_natural)
 
 
 def read_picture(path: Path) -> NDArray[np.uint8] | None:
-    """The upright picture, ``(H, W, 3)`` uint8 BGR, or None when it cannot be read whole."""
+    """The picture, rotated upright: ``(H, W, 3)`` uint8 BGR; None when it cannot be read."""
     try:
         data = np.frombuffer(path.read_bytes(), np.uint8)
         image = cv2.imdecode(data, cv2.IMREAD_COLOR)
@@ -101,7 +101,7 @@ def _pictures_in(folder: Path) -> list[Path]:
 
 
 def _natural(path: Path) -> tuple[list[str | int], str]:
-    """Sorts frame2 before frame10."""
+    """A sort key that puts frame2 before frame10."""
     parts = re.split(r"([0-9]+)", str(path))
     return [int(part) if place % 2 else part for place, part in enumerate(parts)], str(path)
 

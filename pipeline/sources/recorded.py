@@ -1,4 +1,4 @@
-"""Recorded detections as a source: a Parquet file in place of pictures and detector."""
+"""Recorded detections as a source: a Parquet file instead of video and detector."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,12 +19,12 @@ _REQUIRED = ("camera_id", "frame_index", *_NUMBERS)
 
 
 def check_schema(path: Path, schema: pa.Schema) -> None:
-    """Raises UserError for a missing column or one of a wrong type."""
+    """Raise UserError for a missing column or one of the wrong type."""
     missing = [name for name in _REQUIRED if name not in schema.names]
     if missing:
         raise UserError(
-            f"{path}: no column {', '.join(missing)}. Recorded detections have "
-            f"{', '.join(_REQUIRED)} and may have embedding"
+            f"{path}: no column {', '.join(missing)}. Recorded detections need the columns "
+            f"{', '.join(_REQUIRED)}, and optionally embedding"
         )
     _expect(path, schema, "camera_id", "text", _is_text)
     _expect(path, schema, "frame_index", "whole numbers", pa.types.is_integer)
@@ -37,10 +37,10 @@ def check_schema(path: Path, schema: pa.Schema) -> None:
 def check_rows(
     path: Path, table: pa.Table, rows: NDArray[np.intp]
 ) -> dict[str, NDArray[np.float64]]:
-    """The number columns of ``table`` as float64. ``rows`` says where each row stands in the file.
+    """The numeric columns of ``table`` as float64; ``rows`` are the row numbers in the file.
 
-    Raises UserError for a value that is missing or not finite, a score outside 0..1, a negative
-    frame index or a box without area.
+    Raises UserError for a missing or non-finite value, a score outside 0..1, a negative frame
+    index or a box without area.
     """
     names = ("frame_index", *_NUMBERS)
     columns = {name: _finite(path, table, name, rows) for name in names}
@@ -49,7 +49,7 @@ def check_rows(
     _refuse(path, "score", (score < 0) | (score > 1), rows, "is not between 0 and 1")
     boxes = np.stack([columns[name] for name in ("x1", "y1", "x2", "y2")], axis=1)
     flat = ~valid_boxes(boxes.astype(np.float32))
-    _refuse(path, "x1, y1, x2, y2", flat, rows, "make a box without area")
+    _refuse(path, "x1, y1, x2, y2", flat, rows, "form a box without area")
     return columns
 
 
@@ -59,9 +59,9 @@ def check_order(
     timestamp: NDArray[np.float64],
     rows: NDArray[np.intp],
 ) -> None:
-    """Raises UserError unless one frame has one time and a later frame a later time.
+    """Raise UserError unless each frame has one timestamp and timestamps increase.
 
-    The arrays are ``(N,)`` in order of ``index``.
+    The arrays are ``(N,)``, sorted by ``index``.
     """
     frame_step, time_step = np.diff(index), np.diff(timestamp)
     differs = (frame_step == 0) & (time_step != 0)
@@ -71,9 +71,9 @@ def check_order(
 
 
 def unit_vectors(path: Path, table: pa.Table, rows: NDArray[np.intp]) -> NDArray[np.float32] | None:
-    """The embedding column as ``(N, D)`` float32 of length 1, None when there is no such column.
+    """The embedding column as ``(N, D)`` float32 unit vectors; None without such a column.
 
-    Raises UserError for a missing vector, one of another length, or one without direction.
+    Raises UserError for a missing vector, one of different length, or a zero or non-finite one.
     """
     if "embedding" not in table.column_names:
         return None
@@ -84,7 +84,9 @@ def unit_vectors(path: Path, table: pa.Table, rows: NDArray[np.intp]) -> NDArray
     # A null inside a vector becomes NaN.
     values = np.array(vectors, dtype=np.float64)
     lengths = np.linalg.norm(values, axis=1)
-    _refuse(path, "embedding", ~(np.isfinite(lengths) & (lengths > 0)), rows, "has no direction")
+    _refuse(
+        path, "embedding", ~(np.isfinite(lengths) & (lengths > 0)), rows, "is zero or not finite"
+    )
     return np.asarray(values / lengths[:, None], dtype=np.float32)
 
 
@@ -133,10 +135,10 @@ _BOX = ("x1", "y1", "x2", "y2")
 class RecordedSource:
     """One camera of a file with camera_id, frame_index, timestamp, x1, y1, x2, y2, score.
 
-    An ``embedding`` column (a list of numbers a row) is taken along as unit vectors. The file's
-    timestamps are kept, whatever start the configuration gives. ``width`` and ``height`` are the
-    furthest box edges rounded up. Raises UserError that names the file, the column and the row
-    (the first is 0) when something is missing or wrong.
+    An ``embedding`` column (a list of numbers per row) is read as unit vectors. The file's
+    timestamps are kept; a configured start is ignored. ``width`` and ``height`` are the largest
+    box edges rounded up. Raises UserError that names the file, the column and the row (counted
+    from 0) when something is missing or wrong.
     """
 
     live = False
@@ -161,7 +163,7 @@ class RecordedSource:
         self.fps = _rate(self._index, self._timestamp)
 
     def frames(self) -> Iterator[RecordedFrame]:
-        """Every frame that has a person in it, by frame index."""
+        """Every frame with at least one detection, by frame index."""
         indices, starts = np.unique(self._index, return_index=True)
         ends = [*starts[1:], len(self._index)]
         for index, start, end in zip(indices, starts, ends, strict=True):
@@ -185,7 +187,7 @@ def recorded_cameras(source: str) -> list[str]:
 
 
 def _rows_of(path: Path, camera_id: str) -> tuple[pa.Table, NDArray[np.intp]]:
-    """The rows of one camera, and where in the file they stand."""
+    """The rows of one camera, and their row numbers in the file."""
     table = _read(path, None)
     cameras = [clean_name(str(name)) for name in _camera_column(path, table)]
     rows = np.flatnonzero(np.array(cameras, dtype=object) == camera_id)

@@ -1,4 +1,4 @@
-"""Take the secrets out of an address before it is shown or written."""
+"""Remove secrets from an address before it is shown or stored."""
 
 import re
 
@@ -13,15 +13,15 @@ _PARAMETER = re.compile(
     rf"(?<![a-z])({_SECRET})=.*?(?=&|;|_(?:{_SECRET}|channel|stream|subtype)=|$)",
     re.IGNORECASE | re.DOTALL,
 )
-# What a slip makes of an address: `rtsp:/bob:secret@host/1`, or no scheme at all.
+# A mistyped address: `rtsp:/bob:secret@host/1`, or no scheme at all.
 _BROKEN_ADDRESS = re.compile(r"((?:[A-Za-z][A-Za-z0-9+.-]*:?/{1,2})?)[^/.:@][^/:@]*:.*@")
 
 
 def redact(source: str) -> str:
-    """``source`` without user and password; a secret parameter's value becomes ``***``.
+    """``source`` without user and password; the values of secret parameters become ``***``.
 
-    So does the login of what may be an address with a slip in it. Other paths and webcam indices
-    come back unchanged.
+    So does the login of what looks like a mistyped address. Other paths and webcam indices are
+    returned unchanged.
     """
     if not is_url(source):
         found = _BROKEN_ADDRESS.match(source)
@@ -32,8 +32,8 @@ def redact(source: str) -> str:
 
 def _without_login(rest: str) -> str:
     authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
-    # A password may hold an unquoted @ or /. Rather a part of the path goes than a part of the
-    # password stays.
+    # A password may contain an unquoted @ or /. Losing a part of the path is better than showing
+    # a part of the password.
     if "@" in rest and ("@" in authority or ":" in authority):
         return rest[rest.rindex("@") + 1 :]
     return rest

@@ -1,4 +1,4 @@
-"""What every source of frames looks like."""
+"""The interface of a source of frames."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from trackers.detections import Detections
 
 @dataclass(frozen=True, slots=True)
 class RecordedFrame:
-    """The detections of one frame. ``index`` and ``timestamp`` (seconds UTC) are as recorded."""
+    """The recorded detections of one frame; ``timestamp`` is seconds UTC."""
 
     camera_id: str
     index: int
@@ -19,11 +19,11 @@ class RecordedFrame:
 
 
 class Source(Protocol):
-    """One camera, opened.
+    """The opened source of one camera.
 
     ``width`` and ``height`` are pixels after rotation (0 = unknown), ``fps`` is the average rate
     (0 = unknown); those of a live camera may change. See also
-    `pipeline.sources.camera_status.life_of`.
+    `pipeline.sources.camera_status.status_of`.
     """
 
     camera_id: str
@@ -34,12 +34,12 @@ class Source(Protocol):
 
     @property
     def timestamp_origin(self) -> str:
-        """What the timestamps are based on: config, container, epoch, rtcp, arrival, recorded."""
+        """Where timestamps come from: config, container, epoch, rtcp, arrival or recorded."""
         ...
 
     @property
     def fault(self) -> str:
-        """Empty until ``frames`` has ended, and then when all was read; else what was not."""
+        """What could not be read, once ``frames`` has ended; else empty."""
         ...
 
     def frames(self) -> Iterator[Frame] | Iterator[RecordedFrame]:

@@ -1,4 +1,4 @@
-"""What kind of source a text names."""
+"""Recognise the kind of a source from its text."""
 
 import glob
 import os
@@ -17,7 +17,7 @@ _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
 
 def kind_of(source: str) -> SourceKind:
-    """The kind of ``source``; a glob counts as pictures. Only folders are looked up on disk."""
+    """The kind of ``source``; a glob counts as pictures. Only folders are checked on disk."""
     if source.isascii() and source.isdigit():
         return "webcam"
     if is_url(source):
@@ -29,22 +29,22 @@ def kind_of(source: str) -> SourceKind:
 
 
 def is_url(source: str) -> bool:
-    """Whether ``source`` is an address and not a path."""
+    """Whether ``source`` is a URL and not a path."""
     return bool(_URL.match(source))
 
 
 def is_picture(path: Path) -> bool:
-    """Whether the name of ``path`` is that of a picture, not of a hidden file."""
+    """Whether ``path`` has a picture's suffix and is not a hidden file."""
     return path.suffix.lower() in PICTURE_SUFFIXES and not path.name.startswith(".")
 
 
 def is_glob(source: str) -> bool:
-    """Whether ``source`` is a pattern, not the name of something that exists."""
+    """Whether ``source`` is a glob pattern and not an existing path."""
     return glob.has_magic(source) and not exists(Path(source))
 
 
 def exists(path: Path) -> bool:
-    """Whether ``path`` is there; yes for one that may not be looked at (opening it says why)."""
+    """Whether ``path`` exists; True without permission to check (opening it then says why)."""
     try:
         return path.exists()
     except PermissionError:
@@ -54,17 +54,17 @@ def exists(path: Path) -> bool:
 
 
 def clean_name(text: str) -> str:
-    """``text`` with every character outside A-Z, a-z, 0-9, ``_``, ``.`` and ``-`` as ``_``."""
+    """``text`` with every character except A-Z, a-z, 0-9, ``_``, ``.`` and ``-`` as ``_``."""
     return re.sub(r"[^A-Za-z0-9_.-]", "_", text)
 
 
 def live_cameras(config: SiteConfig) -> list[str]:
-    """The cameras whose timestamps are about now, by what their sources look like."""
+    """The names of the live cameras: those whose source is a URL or a webcam."""
     return [name for name, camera in config.cameras.items() if _is_live(camera)]
 
 
 def is_live(config: SiteConfig) -> bool:
-    """Whether cameras may come and go: any is live, or there is none yet."""
+    """Whether cameras may be added and removed: any is live, or there is none yet."""
     return not config.cameras or bool(live_cameras(config))
 
 

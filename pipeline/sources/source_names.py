@@ -1,4 +1,4 @@
-"""The sources a user typed, as named cameras."""
+"""Named cameras from the sources given on the command line."""
 
 import glob
 import os
@@ -19,14 +19,14 @@ NamedSource = tuple[str, str]
 
 
 def resolve_sources(arguments: list[str]) -> dict[str, CameraConfig]:
-    """The cameras that the arguments name, in order.
+    """The cameras given by the arguments, in order.
 
     An argument is ``[NAME=]SOURCE``. SOURCE is a video file, a folder of pictures, a pattern (one
-    camera for each video, one for each folder of pictures), an address, a webcam index, or a
+    camera for each video, one for each folder of pictures), a URL, a webcam index, or a
     ``.parquet`` file of recorded detections (one camera for each ``camera_id``). Without NAME a
-    camera is called after its file, folder or host. What exists under the whole argument is a
-    SOURCE, even with ``=`` in it. Raises UserError for a missing file, a pattern that matches
-    nothing, and two cameras with one name.
+    camera is named after its file, folder or host. An argument that is an existing path is a
+    SOURCE even if it contains ``=``. Raises UserError for a missing file, a pattern that matches
+    nothing, and two cameras with the same name.
     """
     cameras: dict[str, str] = {}
     for argument in arguments:
@@ -50,19 +50,19 @@ def _cameras(name: str | None, source: str) -> list[NamedSource]:
         return cameras
     if kind_of(source) == "recorded":
         raise UserError(
-            f"{name}={source}: recorded detections carry the names of their cameras. "
+            f"{name}={source}: recorded detections contain the names of their cameras. "
             "Leave out the name"
         )
     if len(cameras) > 1:
         raise UserError(
-            f"{name}={source}: one name for {len(cameras)} cameras. Name each one, or leave out "
+            f"{name}={source}: one name for {len(cameras)} cameras. Name each camera, or leave out "
             "the name"
         )
     return [(name, cameras[0][1])]
 
 
 def is_glob_of_files(source: str) -> bool:
-    """Whether ``source`` is a pattern to look up, not an address that has a ``?`` in it."""
+    """Whether ``source`` is a file pattern, not a URL that contains a ``?``."""
     return kind_of(source) == "pictures" and is_glob(source)
 
 
@@ -72,14 +72,13 @@ def _globbed(pattern: str) -> list[NamedSource]:
     )
     pictures = [path for path in matches if is_picture(path)]
     if not matches:
-        raise UserError(f"no file matches {redact(pattern)!r}. Expected videos or pictures")
+        raise UserError(f"no file matches {redact(pattern)!r}: expected videos or pictures")
     if not pictures:
         return [camera for path in matches for camera in _single(str(path))]
     if len(pictures) < len(matches):
         other = next(path for path in matches if path not in set(pictures))
         raise UserError(
-            f"{pattern!r} matches pictures and other files, such as {other}. "
-            "Make the pattern narrower"
+            f"{pattern!r} matches pictures and other files, such as {other}. Use a narrower pattern"
         )
     folders = dict.fromkeys(path.parent for path in pictures)
     if len(folders) == 1:
@@ -98,7 +97,7 @@ def _single(source: str) -> list[NamedSource]:
     if not exists(path):
         raise no_such_file(path)
     if kind == "recorded":
-        # Arrow loads only when it is needed.
+        # Import Arrow only when it is needed.
         from pipeline.sources.recorded import recorded_cameras
 
         return [(clean_name(name), source) for name in recorded_cameras(source)]
@@ -116,6 +115,6 @@ def _host(source: str) -> str:
 
 def _same_name(name: str, first: str, second: str) -> UserError:
     return UserError(
-        f"two cameras are called {name!r}: {redact(first)} and {redact(second)}. "
-        "Give one another name: NAME=SOURCE"
+        f"two cameras are named {name!r}: {redact(first)} and {redact(second)}. "
+        "Rename one of them: NAME=SOURCE"
     )

@@ -1,4 +1,4 @@
-"""A video file as a source: every frame, with the time its container gives it."""
+"""A video file as a source: every frame with its timestamp from the container."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,9 +20,9 @@ from pipeline.sources.decoding import (
     has_decoder,
     reason_of,
     shortfall,
-    tell_why_not,
     to_image,
     video_stream,
+    warn_if_unavailable,
 )
 from pipeline.sources.files import lacks_index, readable_file
 
@@ -32,9 +32,9 @@ _DEFAULT_FPS = 25.0
 class VideoFile:
     """One camera from a file in any container that FFmpeg reads.
 
-    Timestamps are the container's, relative to the first of the stream, plus a start: the
-    configured one, else the container's creation time, else the epoch. A stream without times runs
-    at ``config.fps``, else at its own rate, else at 25 frames a second.
+    Timestamps are the container's, relative to the first frame, plus a start: the configured one,
+    else the container's creation time, else the epoch. A stream without times gets ``config.fps``,
+    else its own rate, else 25 frames per second.
     """
 
     live = False
@@ -44,48 +44,48 @@ class VideoFile:
         self.fault = ""
         self._path = readable_file(source)
         self._hwaccel = config.hwaccel
-        tell_why_not(config.hwaccel, camera_id)
+        warn_if_unavailable(config.hwaccel, camera_id)
         with _open(self._path, self._hwaccel) as container:
             stream = _stream_of(container, self._path)
             first = next(Decoder(container, stream).frames(), None)
             if first is None:
                 raise UserError(
-                    f"{self._path}: no picture of its {stream.codec_context.name} video can be "
+                    f"{self._path}: no frame of its {stream.codec_context.name} video can be "
                     "decoded. Expected an undamaged video"
                 )
             self.height, self.width = to_image(first).shape[:2]
-            self._times = _Times(container, stream, first)
+            self._times = _FrameTimes(container, stream, first)
             self.fps = average_fps(stream)
             if first.pts is None and config.fps:
                 self.fps = config.fps
             self._start, self.timestamp_origin = start_of(config, container.metadata)
 
     def frames(self) -> Iterator[Frame]:
-        """Every frame that can be decoded; ``fault`` then says how many could not."""
+        """Every frame that can be decoded; afterwards ``fault`` says how many could not."""
         timeline = Timeline(self._start, 1 / (self.fps or _DEFAULT_FPS))
         count = 0
         with _open(self._path, self._hwaccel) as container:
             stream = _stream_of(container, self._path)
             decoder = Decoder(container, stream)
             for count, frame in enumerate(decoder.frames(), start=1):
-                timestamp = timeline.at(self._times.offset_s(frame))
+                timestamp = timeline.next_timestamp(self._times.offset_s(frame))
                 yield Frame(self.camera_id, count - 1, timestamp, to_image(frame))
             self.fault = shortfall(container, stream, decoder, count)
 
 
-class _Times:
-    """Where a frame lies in its stream, in seconds since the stream's first frame."""
+class _FrameTimes:
+    """Times of frames in seconds since the first frame of the stream."""
 
     def __init__(self, container: InputContainer, stream: VideoStream, first: VideoFrame) -> None:
-        # An AVI holds no presentation times. FFmpeg's guesses go back and forth where frames are
-        # reordered; the decoding times count up.
+        # An AVI has no presentation times. FFmpeg's estimates are not monotonic where frames are
+        # reordered; the decoding times are.
         self._by_dts = container.format.name == "avi"
         self._unit_s = float(stream.time_base or 0)
         start = first.dts if self._by_dts else stream.start_time
         self._start = start if start is not None else self._time(first) or 0
 
     def offset_s(self, frame: VideoFrame) -> float | None:
-        """Seconds since the first frame; None when the container gives this one no time."""
+        """Seconds since the first frame; None when the container has no time for this one."""
         time = self._time(frame)
         return None if time is None else (time - self._start) * self._unit_s
 
@@ -98,22 +98,22 @@ def _open(path: Path, hwaccel: str) -> InputContainer:
         container = av.open(str(path), metadata_errors="replace", hwaccel=accelerator(hwaccel))
     except FFmpegError as error:
         raise _cannot_open(path, error) from error
-    # FFmpeg shows any .txt as a film of coloured letters.
+    # FFmpeg opens any .txt as a video of coloured letters.
     if container.format.name == "tty":
         container.close()
-        raise UserError(f"{path} is a text file. Expected a video, pictures or a .parquet file")
+        raise UserError(f"{path} is a text file: expected a video, pictures or a .parquet file")
     return container
 
 
 def _cannot_open(path: Path, error: FFmpegError) -> UserError:
     if lacks_index(path):
         return UserError(
-            f"{path} was cut before its index was written (an mp4 without moov), so no frame can "
-            "be found in it. Copy it again, or repair it; a recording to mkv survives a cut"
+            f"{path} is truncated: its index (moov box) is missing, so no frame can be located. "
+            "Copy it again or repair it; a truncated mkv stays readable"
         )
     return UserError(
-        f"{path} is not a video that can be read ({reason_of(error)}). "
-        "Expected mp4, mkv, avi, mov or another container that FFmpeg knows"
+        f"{path} is not a readable video ({reason_of(error)}). "
+        "Expected mp4, mkv, avi, mov or another container that FFmpeg supports"
     )
 
 
@@ -122,10 +122,10 @@ def _stream_of(container: InputContainer, path: Path) -> VideoStream:
     if stream is None:
         kinds = sorted({stream.type for stream in container.streams})
         only = f", only {' and '.join(kinds)}" if kinds else ""
-        raise UserError(f"{path} has no video in it{only}. Expected a file with a video stream")
+        raise UserError(f"{path} contains no video{only}. Expected a file with a video stream")
     if not has_decoder(stream):
         raise UserError(
-            f"{path}: there is no decoder here for its video codec. "
+            f"{path}: no decoder for its video codec is installed. "
             "Convert it first: ffmpeg -i IN -c:v libx264 OUT.mp4"
         )
     return stream

@@ -103,7 +103,7 @@ class Disturbance:
     def end(self, fault: Fault) -> None:
         """From now on it is right again; Redis was started again by the run."""
         if fault.kind == "stopped":
-            self._cameras[fault.camera].go_on()
+            self._cameras[fault.camera].resume()
         elif fault.kind == "password":
             # The run looks after its file.
             site.write_settings(self._config, self._cameras, self._password)

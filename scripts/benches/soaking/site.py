@@ -18,7 +18,7 @@ from pipeline.weights import weights_path
 
 sys.path.insert(0, str(Path(__file__).parents[3] / "tests"))
 
-from rtsp_cameras import H264, Cameras, why_no_gstreamer
+from rtsp_cameras import H264, Cameras, missing_gstreamer
 
 FPS = 5
 DARK_S = 5
@@ -55,8 +55,8 @@ def write_settings(path: Path, cameras: dict[str, Cameras], password: str = PASS
 
 def serve(folder: Path, stack: ExitStack) -> dict[str, Cameras]:
     """Start the cameras, for as long as ``stack``. Exits with a line when there is no server."""
-    if why_no_gstreamer():
-        sys.exit(f"bench soak: {why_no_gstreamer()}")
+    if missing_gstreamer():
+        sys.exit(f"bench soak: {missing_gstreamer()}")
     cameras = {}
     for name in CLIPS:
         mount = {"launch": H264, "clip": str(write_clip(folder / name, name)), "fps": FPS}

@@ -14,11 +14,11 @@ import yaml
 from pipeline.errors import UserError
 from pipeline.run_directory.reader import RunDirectory
 from pipeline.weights import weights_path
-from rtsp_cameras import Cameras, clip_mount, h264_clip, why_no_server
+from rtsp_cameras import Cameras, clip_mount, h264_clip, missing_server
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(bool(why_no_server()), reason=why_no_server()),
+    pytest.mark.skipif(bool(missing_server()), reason=missing_server()),
 ]
 
 ENDS_WITHIN_S = 600.0

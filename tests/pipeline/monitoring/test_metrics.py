@@ -25,7 +25,7 @@ from pipeline.node.node import Node
 from pipeline.node.perception import count_batches
 from pipeline.paths import config_folder
 from pipeline.runtime import workers
-from pipeline.sources.camera_status import Life
+from pipeline.sources.camera_status import CameraStatus
 from pipeline.sources.decode_ahead import DecodeAhead
 from trackers.association.association import Decision
 
@@ -169,18 +169,18 @@ class Silent:
 
     def __init__(self, camera_id: str) -> None:
         self.camera_id = camera_id
-        self.life = Life(camera_id, LiveConfig(), lambda: 0.0)
+        self.status = CameraStatus(camera_id, LiveConfig(), lambda: 0.0)
 
     def frames(self) -> Iterator[Frame]:
-        self.life.closing.wait()
+        self.status.closing.wait()
         yield from ()
 
 
 def test_a_live_camera_has_a_state_and_drop_reasons(served: Served) -> None:
     source = Silent("gate")
-    life = source.life
-    life.connections, life.late, life.dropped, life.damaged = 3, 4, 5, 6
-    life.lost("it is off")
+    status = source.status
+    status.connections, status.late, status.dropped, status.damaged = 3, 4, 5, 6
+    status.connection_lost("it is off")
     with DecodeAhead(source, 2) as reader:
         reader.dropped = 7
         served.watch.add_reader(reader)

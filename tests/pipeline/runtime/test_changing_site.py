@@ -36,10 +36,10 @@ from pipeline.run_directory.schema import CameraRecord
 from pipeline.runtime.assemble import check_settings
 from pipeline.runtime.reload import Difference, Reload, SiteFile, opened
 from pipeline.sources.open import open_sources
-from rtsp_cameras import Cameras, clip_mount, h264_clip, why_no_server
+from rtsp_cameras import Cameras, clip_mount, h264_clip, missing_server
 from trackers.detections import Detections
 
-pytestmark = pytest.mark.skipif(bool(why_no_server()), reason=why_no_server())
+pytestmark = pytest.mark.skipif(bool(missing_server()), reason=missing_server())
 
 _PATIENCE_S = 600.0
 LIVE = {"retry_s": 0.1, "retry_max_s": 0.3, "open_timeout_s": 3, "read_timeout_s": 3}
@@ -192,7 +192,7 @@ def test_cameras_come_change_and_go_and_one_that_stays_never_notices(
     running.until_seen("stays")
     running.end()
     # One connection, one track, and frames that go on.
-    assert stays.life.connections == 1  # type: ignore[attr-defined]
+    assert stays.status.connections == 1  # type: ignore[attr-defined]
     assert running.tracks("stays") == [1]
     times, indexes, _ = zip(*running.rows("stays"), strict=True)
     assert sorted(set(indexes)) == list(indexes)

@@ -28,24 +28,24 @@ from pipeline.node.batching import FrameBatcher
 from pipeline.node.node import Node
 from pipeline.run_directory.schema import CameraRecord
 from pipeline.sources import Source, open_source
-from pipeline.sources.camera_status import Life
+from pipeline.sources.camera_status import CameraStatus
 from pipeline.sources.decode_ahead import DecodeAhead, close_all
-from rtsp_cameras import Cameras, clip_mount, h264_clip, why_no_server
+from rtsp_cameras import Cameras, clip_mount, h264_clip, missing_server
 from trackers.detections import Detections
 
 PICTURE = scene({BOX: RED})
 _PATIENCE_S = 600.0
 
 
-class Known(Life):
-    """A life in which nobody waits for what is before ``moment()``, once it was asked."""
+class Known(CameraStatus):
+    """A status in which nobody waits for what is before ``moment()``, once it was asked."""
 
     def __init__(self, camera_id: str, moment: Callable[[], float]) -> None:
         super().__init__(camera_id, LiveConfig(), lambda: 0.0)
         self.asked = threading.Event()
         self._moment = moment
 
-    def passed(self) -> float:
+    def late_before(self) -> float:
         moment = self._moment()
         self.asked.set()
         return moment
@@ -64,17 +64,17 @@ class Watched:
         self, camera_id: str, *times: float, passed: Callable[[], float] = lambda: -math.inf
     ) -> None:
         self.camera_id = camera_id
-        self.life = Known(camera_id, passed)
+        self.status = Known(camera_id, passed)
         self.now = 0.0
         self._times = times
 
     def frames(self) -> Iterator[Frame]:
         for index, timestamp in enumerate(self._times):
-            self.life.asked.wait(_PATIENCE_S)
+            self.status.asked.wait(_PATIENCE_S)
             self.now = timestamp
             yield Frame(self.camera_id, index, timestamp, PICTURE)
-            self.life.asked.clear()
-        self.life.closing.wait(_PATIENCE_S)
+            self.status.asked.clear()
+        self.status.closing.wait(_PATIENCE_S)
 
 
 class OnePerson:
@@ -199,7 +199,7 @@ class Outage:
         self.done.set()
 
 
-@pytest.mark.skipif(bool(why_no_server()), reason=why_no_server())
+@pytest.mark.skipif(bool(missing_server()), reason=missing_server())
 @pytest.mark.parametrize(("buffer_s", "outage_s", "tracks"), [(6.0, 0.2, [1]), (0.3, 1.5, [1, 2])])
 def test_a_loss_is_bridged_when_it_is_shorter_than_the_buffer(
     node: Site, tmp_path: Path, buffer_s: float, outage_s: float, tracks: list[int]
@@ -240,7 +240,7 @@ class Ticking:
 
     def __init__(self, camera_id: str) -> None:
         self.camera_id = camera_id
-        self.life = Life(camera_id, LiveConfig(), lambda: 0.0)
+        self.status = CameraStatus(camera_id, LiveConfig(), lambda: 0.0)
         self._due, self._put = threading.Semaphore(0), threading.Semaphore(0)
 
     def frames(self) -> Iterator[Frame]:

@@ -154,7 +154,7 @@ def test_a_run_tells_no_password_to_anybody(site: Site) -> None:
     assert ready == "ok\n"
     lines = [json.loads(line) for line in said.splitlines()]
     about = {line["camera"]: line["message"] for line in lines if "camera" in line}
-    assert "the user or the password is wrong" in about["denied"]
+    assert "wrong user or password" in about["denied"]
     assert "unknown host" in about["nowhere"]
     assert "refused" in about["off"]
     assert {"debug", "info", "warning"} <= {line["level"] for line in lines}

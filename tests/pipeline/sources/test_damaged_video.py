@@ -1,4 +1,4 @@
-"""What cannot be read is said early; of a damaged file the good part is read."""
+"""Unreadable files are refused early; of a damaged file the readable part is used."""
 
 import os
 from collections.abc import Iterator
@@ -57,7 +57,9 @@ def test_empty_file(tmp_path: Path) -> None:
     assert "empty (0 bytes)" in refusal(tmp_path / "a.mp4")
 
 
-@pytest.mark.parametrize(("name", "expected"), [("a.mp4", "not a video"), ("a.txt", "text file")])
+@pytest.mark.parametrize(
+    ("name", "expected"), [("a.mp4", "not a readable video"), ("a.txt", "text file")]
+)
 def test_text_file(tmp_path: Path, name: str, expected: str) -> None:
     (tmp_path / name).write_text("hello, this is text\n" * 100)
     assert expected in refusal(tmp_path / name)
@@ -71,7 +73,7 @@ def test_audio_only(tmp_path: Path) -> None:
         sound.sample_rate, sound.pts, sound.time_base = 8000, 0, Fraction(1, 8000)
         container.mux(stream.encode(sound))
         container.mux(stream.encode(None))
-    assert "no video in it, only audio" in refusal(path)
+    assert "contains no video, only audio" in refusal(path)
 
 
 def test_unknown_codec(tmp_path: Path) -> None:
@@ -84,28 +86,28 @@ def test_unknown_codec(tmp_path: Path) -> None:
 
 def test_mp4_cut_before_its_index(tmp_path: Path) -> None:
     message = refusal(cut(busy_video(tmp_path / "a.mp4"), 0.5))
-    assert "cut before its index was written" in message
+    assert "its index (moov box) is missing" in message
 
 
 def test_mp4_cut_inside_its_index(tmp_path: Path) -> None:
     path = busy_video(tmp_path / "a.mp4", container_options=FRONT)
     data = path.read_bytes()
     path.write_bytes(data[: data.find(b"mdat") - 400])
-    assert "cut before its index was written" in refusal(path)
+    assert "its index (moov box) is missing" in refusal(path)
 
 
-def test_video_without_one_good_picture(tmp_path: Path) -> None:
+def test_a_video_without_a_decodable_frame(tmp_path: Path) -> None:
     path = make_video(tmp_path / "a.mp4", 3, container_options=FRONT)
     data = bytearray(path.read_bytes())
     start = data.find(b"mdat") + 4
     data[start:] = b"\xff" * (len(data) - start)
     path.write_bytes(data)
-    assert "no picture" in refusal(path)
+    assert "no frame" in refusal(path)
 
 
 @contextmanager
-def without_rights(path: Path) -> Iterator[None]:
-    """The super-user may read everything, so it steps down for a moment."""
+def without_permission(path: Path) -> Iterator[None]:
+    """Remove all permissions; root, which may read everything, drops its privileges meanwhile."""
     mode = path.stat().st_mode
     path.chmod(0)
     root = os.geteuid() == 0
@@ -120,16 +122,16 @@ def without_rights(path: Path) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("folder", [False, True])
-def test_no_right_to_read(tmp_path: Path, folder: bool) -> None:
+def test_no_permission_to_read(tmp_path: Path, folder: bool) -> None:
     path = make_video(tmp_path / "a.mp4", 1)
-    with without_rights(tmp_path if folder else path):
+    with without_permission(tmp_path if folder else path):
         assert "Permission denied" in refusal(path)
 
 
 @pytest.mark.parametrize(
     ("suffix", "total"), [("mp4", "60"), ("avi", "about 60"), ("mkv", "about 60")]
 )
-def test_the_good_part_of_a_truncated_file(tmp_path: Path, suffix: str, total: str) -> None:
+def test_the_readable_part_of_a_truncated_file(tmp_path: Path, suffix: str, total: str) -> None:
     options = FRONT if suffix == "mp4" else {}
     path = cut(busy_video(tmp_path / f"a.{suffix}", container_options=options), 0.5)
     source = opened(path)
@@ -177,7 +179,7 @@ def test_damage_in_the_last_packet_loses_no_other_frame(tmp_path: Path) -> None:
     assert source.fault == "damaged: 19 of 20 frames could be read"
 
 
-def test_a_stream_with_a_hole_is_not_called_whole(tmp_path: Path) -> None:
+def test_a_stream_with_missing_packets_is_damaged(tmp_path: Path) -> None:
     path = busy_video(tmp_path / "a.ts")
     data = path.read_bytes()
     packet = 188

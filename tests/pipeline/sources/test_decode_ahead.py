@@ -1,4 +1,4 @@
-"""Files wait, live cameras drop their oldest frame, and no thread is left behind."""
+"""Files wait, live cameras drop their oldest frames, and no thread is left running."""
 
 import threading
 import time
@@ -16,7 +16,7 @@ from videos import make_video, read_index
 
 
 class FakeSource:
-    """``count`` frames; ``made`` is how many were asked for, ``finished`` that no more will be."""
+    """``count`` frames; ``made`` counts requests, ``finished`` is set when there are no more."""
 
     camera_id = "fake"
     width = height = 1
@@ -86,7 +86,7 @@ def test_a_live_camera_drops_its_oldest_frame() -> None:
         assert ahead.dropped == 6
 
 
-def test_of_a_live_camera_only_the_last_moment_is_kept() -> None:
+def test_old_frames_of_a_live_camera_are_dropped() -> None:
     source = FakeSource(10, live=True)
     with DecodeAhead(source, 99, buffer_s=0.35) as ahead:
         assert source.finished.wait(10)
@@ -95,7 +95,7 @@ def test_of_a_live_camera_only_the_last_moment_is_kept() -> None:
         assert ahead.dropped == 6
 
 
-def test_of_a_file_nothing_is_too_old() -> None:
+def test_no_frame_of_a_file_is_too_old() -> None:
     with DecodeAhead(FakeSource(5), 99, buffer_s=0.05) as ahead:
         assert [frame.index for frame in iter(ahead.get, None)] == [0, 1, 2, 3, 4]
 
@@ -113,7 +113,7 @@ def test_many_silent_cameras_are_closed_as_fast_as_one() -> None:
         reader._thread.join(5)
 
 
-def test_waiting_has_an_end() -> None:
+def test_get_times_out() -> None:
     source = FakeSource(0)
     source.gate.clear()
     with DecodeAhead(source, 1) as ahead:

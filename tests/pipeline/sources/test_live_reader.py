@@ -1,4 +1,4 @@
-"""Delay stays bounded when the machine is too slow for a stream, and is gone afterwards."""
+"""Delay stays bounded while the machine is too slow for a stream, and disappears afterwards."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -7,10 +7,10 @@ from fractions import Fraction
 import pytest
 
 from pipeline.config.schema import LiveConfig
-from pipeline.sources.camera_status import Life
+from pipeline.sources.camera_status import CameraStatus
 from pipeline.sources.clock import CaptureClock
 from pipeline.sources.connection import Connection
-from pipeline.sources.live_reader import Watching
+from pipeline.sources.live_reader import LiveReader
 
 FPS, GOP = 25, 50
 UNIT = Fraction(1, 1000)
@@ -34,7 +34,7 @@ class Packet:
 
 @dataclass
 class Stream:
-    """A camera that took its frame number n at n / FPS, and a machine that decodes it."""
+    """A camera that captured frame n at n / FPS, and the machine that decodes it."""
 
     frames: int
     decode_s: float = 0.001
@@ -71,83 +71,85 @@ class Stream:
         return [packet]
 
     def flush_buffers(self) -> None:
-        """Nothing to forget."""
+        """Do nothing."""
 
 
-def watch(stream: Stream, shown_s: float = 0.001, slow_until: float = 1e9) -> tuple[Life, Watching]:
-    """What becomes of the frames when showing one takes ``shown_s`` up to ``slow_until``."""
+def read(
+    stream: Stream, shown_s: float = 0.001, slow_until: float = 1e9
+) -> tuple[CameraStatus, LiveReader]:
+    """Read ``stream`` with a consumer that takes ``shown_s`` per frame up to ``slow_until``."""
     clock = lambda: stream.now  # noqa: E731
-    life = Life("a", LiveConfig(), clock)
+    status = CameraStatus("a", LiveConfig(), clock)
     connection = Connection(stream, stream, recorded=False, bursts=False, timed=True)  # type: ignore[arg-type]
-    watching = Watching(connection, CaptureClock("auto"), life, 5.0, clock)
-    for timestamp, frame in watching.frames():
+    reader = LiveReader(connection, CaptureClock("auto"), status, 5.0, clock)
+    for timestamp, frame in reader.frames():
         shown.append((timestamp, stream.now - frame.pts / 1000))
         stream.now += shown_s if stream.now < slow_until else 0.001
-    return life, watching
+    return status, reader
 
 
 shown: list[tuple[float, float]] = []
 
 
 @pytest.fixture(autouse=True)
-def nothing_is_shown() -> None:
+def nothing_shown_yet() -> None:
     shown.clear()
 
 
-def test_a_machine_that_is_fast_enough_shows_everything() -> None:
-    life, watching = watch(Stream(200))
-    assert len(shown) == life.frames == 200
-    assert life.dropped == 0
-    assert (watching.ended, watching.broken) == ("the camera closed the stream", False)
+def test_a_fast_machine_delivers_every_frame() -> None:
+    status, reader = read(Stream(200))
+    assert len(shown) == status.frames == 200
+    assert status.dropped == 0
+    assert (reader.end_reason, reader.interrupted) == ("the camera closed the stream", False)
 
 
-def test_too_slow_to_show_every_frame() -> None:
-    life, _ = watch(Stream(2000), shown_s=0.1)
+def test_too_slow_to_consume_every_frame() -> None:
+    status, _ = read(Stream(2000), shown_s=0.1)
     assert 300 < len(shown) < 1000
     assert max(delay for _, delay in shown) < 1.2
-    assert life.dropped == 2000 - len(shown)
+    assert status.dropped == 2000 - len(shown)
 
 
 def test_too_slow_even_to_decode() -> None:
     stream = Stream(4000, decode_s=0.06)
-    life, _ = watch(stream)
+    status, _ = read(stream)
     assert len(shown) > 500
     assert max(delay for _, delay in shown) < 1.2
     assert len(stream.decoded) < 4000
-    assert life.dropped == 4000 - len(shown)
+    assert status.dropped == 4000 - len(shown)
 
 
 def test_once_the_machine_is_fast_again_there_is_no_delay() -> None:
-    watch(Stream(2000), shown_s=0.1, slow_until=40.0)
+    read(Stream(2000), shown_s=0.1, slow_until=40.0)
     assert max(delay for timestamp, delay in shown if timestamp > 45) < 0.02
 
 
-def test_what_the_network_held_up_for_a_moment_is_shown() -> None:
-    life, _ = watch(Stream(500, held_up=(10.0, 10.9)))
+def test_frames_delayed_briefly_by_the_network_are_delivered() -> None:
+    status, _ = read(Stream(500, held_up=(10.0, 10.9)))
     assert len(shown) == 500
-    assert life.dropped == 0
+    assert status.dropped == 0
 
 
-def test_what_it_held_up_for_long_is_not_shown_but_decoded() -> None:
+def test_frames_delayed_for_long_are_decoded_but_not_delivered() -> None:
     stream = Stream(500, held_up=(10.0, 12.5))
-    life, _ = watch(stream)
+    status, _ = read(stream)
     assert len(stream.decoded) == 500
     assert max(delay for _, delay in shown[1:]) < 2.6
-    assert life.dropped == pytest.approx(1.5 * FPS, abs=3)
+    assert status.dropped == pytest.approx(1.5 * FPS, abs=3)
 
 
-def test_a_way_that_has_become_longer_is_not_a_pile() -> None:
+def test_a_longer_network_delay_is_not_a_backlog() -> None:
     stream = Stream(500, longer=(10.0, 1.5))
-    life, _ = watch(stream)
-    assert life.dropped == 0
+    status, _ = read(stream)
+    assert status.dropped == 0
 
 
-def test_damaged_pictures_are_counted_and_not_shown() -> None:
-    life, _ = watch(Stream(100, damaged=frozenset({10, 11, 99})))
-    assert (len(shown), life.damaged, life.dropped) == (97, 3, 0)
+def test_damaged_frames_are_counted_and_not_delivered() -> None:
+    status, _ = read(Stream(100, damaged=frozenset({10, 11, 99})))
+    assert (len(shown), status.damaged, status.dropped) == (97, 3, 0)
 
 
-def test_sound_does_not_hide_that_the_picture_stands_still() -> None:
-    _, watching = watch(Stream(10, sound=True))
-    assert watching.broken
-    assert watching.ended == "no frame for 5.0 s"
+def test_audio_does_not_hide_missing_video() -> None:
+    _, reader = read(Stream(10, sound=True))
+    assert reader.interrupted
+    assert reader.end_reason == "no frame for 5.0 s"

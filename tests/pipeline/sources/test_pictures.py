@@ -63,7 +63,7 @@ def test_one_picture_is_one_frame(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".bmp", ".tif", ".webp", ".ppm"])
 @pytest.mark.parametrize("keep", [0.0, 0.5, 0.9])
-def test_a_broken_picture_leaves_its_place_empty(tmp_path: Path, suffix: str, keep: float) -> None:
+def test_a_broken_picture_skips_its_index(tmp_path: Path, suffix: str, keep: float) -> None:
     folder = folder_of(tmp_path / "cam", ["1.png", f"2{suffix}", "3.png"])
     noise = np.random.default_rng(0).integers(0, 256, (48, 64, 3), dtype=np.uint8)
     data = write(folder / f"2{suffix}", noise).read_bytes()
@@ -122,7 +122,7 @@ def test_colours_are_blue_green_red(tmp_path: Path) -> None:
 
 def test_a_folder_without_pictures(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("no picture")
-    with pytest.raises(UserError, match=r"no pictures there.*\.jpg"):
+    with pytest.raises(UserError, match=r"contains no pictures.*\.jpg"):
         opened(tmp_path)
 
 

@@ -1,4 +1,4 @@
-"""Recorded detections stand in for pictures and detector; a fault names file, column and row."""
+"""Recorded detections as a source; an error names the file, the column and the row."""
 
 from pathlib import Path
 
@@ -87,8 +87,8 @@ def test_names_are_cleaned_as_on_the_command_line(tmp_path: Path) -> None:
         ("timestamp", float("nan"), "timestamp is missing or not a finite number in row 2"),
         ("timestamp", None, "timestamp is missing or not a finite number in row 2"),
         ("x1", float("inf"), "x1 is missing or not a finite number in row 2"),
-        ("x1", 40.0, "make a box without area in row 2"),
-        ("y2", 20.0, "make a box without area in row 2"),
+        ("x1", 40.0, "form a box without area in row 2"),
+        ("y2", 20.0, "form a box without area in row 2"),
         ("score", 1.01, "score is not between 0 and 1 in row 2"),
         ("score", -0.01, "score is not between 0 and 1 in row 2"),
         ("frame_index", -1, "frame_index is negative in row 2"),
@@ -105,7 +105,7 @@ def test_a_wrong_value(tmp_path: Path, column: str, value: object, fault: str) -
 
 
 @pytest.mark.parametrize(("x2", "score"), [(10.001, 0.0), (10.001, 1.0)])
-def test_values_at_the_edge_are_right(tmp_path: Path, x2: float, score: float) -> None:
+def test_values_at_the_limits_are_valid(tmp_path: Path, x2: float, score: float) -> None:
     assert len(list(opened(write(tmp_path, [row("a", 0, x2=x2, score=score)])).frames())) == 1
 
 
@@ -120,9 +120,9 @@ def test_two_times_in_one_frame(tmp_path: Path) -> None:
     [
         ([[1.0, 0.0], [1.0]], "does not have 2 numbers in row 1"),
         ([[1.0, 0.0], None], "does not have 2 numbers in row 1"),
-        ([[1.0, 0.0], [0.0, 0.0]], "has no direction in row 1"),
-        ([[1.0, 0.0], [float("nan"), 1.0]], "has no direction in row 1"),
-        ([[1.0, 0.0], [None, 1.0]], "has no direction in row 1"),
+        ([[1.0, 0.0], [0.0, 0.0]], "is zero or not finite in row 1"),
+        ([[1.0, 0.0], [float("nan"), 1.0]], "is zero or not finite in row 1"),
+        ([[1.0, 0.0], [None, 1.0]], "is zero or not finite in row 1"),
         ([[], []], "does not have any numbers in row 0"),
     ],
 )
@@ -136,7 +136,7 @@ def test_a_wrong_embedding(tmp_path: Path, vectors: list[object], fault: str) ->
 
 def test_a_missing_column(tmp_path: Path) -> None:
     rows = [{k: v for k, v in row("a", 0).items() if k not in ("score", "x2")}]
-    with pytest.raises(UserError, match=r"no column x2, score\. Recorded detections have"):
+    with pytest.raises(UserError, match=r"no column x2, score\. Recorded detections need"):
         opened(write(tmp_path, rows))
 
 

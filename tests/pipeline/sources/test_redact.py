@@ -1,4 +1,4 @@
-"""No password leaves an address; everything else stays as it is."""
+"""Secrets are removed from addresses; everything else is unchanged."""
 
 import pytest
 
@@ -39,6 +39,6 @@ def test_redact(source: str, expected: str) -> None:
 @pytest.mark.parametrize(
     "password", ["p@ss", "p/ss", "p@s/s", "p#ss", "p?ss", "1/2", "p:ss@", "p%40ss"]
 )
-def test_unquoted_passwords_never_stay(password: str) -> None:
+def test_unquoted_passwords_are_removed(password: str) -> None:
     shown = redact(f"rtsp://user:{password}@host:554/live")
     assert shown == "rtsp://host:554/live"

@@ -1,4 +1,4 @@
-"""Live cameras on a real RTSP server, with everything that goes wrong on a site."""
+"""Live cameras on a real RTSP server, with the failures that occur on a site."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -20,14 +20,14 @@ from rtsp_cameras import (
     Cameras,
     clip_mount,
     h264_clip,
+    missing_gstreamer,
+    missing_server,
     timeless_mount,
-    why_no_gstreamer,
-    why_no_server,
 )
 from videos import make_video, read_index
 
-pytestmark = pytest.mark.skipif(bool(why_no_server()), reason=why_no_server())
-full_server = pytest.mark.skipif(bool(why_no_gstreamer()), reason=why_no_gstreamer())
+pytestmark = pytest.mark.skipif(bool(missing_server()), reason=missing_server())
+full_server = pytest.mark.skipif(bool(missing_gstreamer()), reason=missing_gstreamer())
 
 _PATIENCE_S = 600.0
 
@@ -51,7 +51,7 @@ def camera(address: str, **live: object) -> LiveSource:
 
 
 class Reader(DecodeAhead):
-    """Takes frames until something is so."""
+    """Reads frames until a condition holds."""
 
     def until(self, enough: Callable[[list[Frame]], bool]) -> list[Frame]:
         frames: list[Frame] = []
@@ -71,7 +71,7 @@ class Reader(DecodeAhead):
 
     def phase(self) -> tuple[str, str]:
         assert isinstance(self.source, LiveSource)
-        phase = self.source.life.phase()
+        phase = self.source.status.phase()
         return phase.state, phase.reason
 
     def until_state(self, state: str, words: str = "") -> list[Frame]:
@@ -79,7 +79,7 @@ class Reader(DecodeAhead):
 
 
 def error_s(frame: Frame) -> float:
-    """How far the timestamp is from when the picture was taken."""
+    """Seconds from the capture of the frame to its timestamp."""
     off = (frame.timestamp * FPS - read_index(frame.image)) % CLIP
     return (off if off < CLIP / 2 else off - CLIP) / FPS
 
@@ -94,12 +94,12 @@ def test_the_clocks_of_two_cameras_of_one_server_agree(cameras: Cameras) -> None
     with Reader(one, 999) as first, Reader(two, 999) as second:
         errors = [[error_s(f) for f in r.frames(4 * FPS)] for r in (first, second)]
     assert (one.timestamp_origin, two.timestamp_origin) == ("rtcp", "rtcp")
-    # First the time of arrival counts, then the camera's own.
+    # Arrival times at first, the camera's own later.
     assert max(map(abs, errors[0] + errors[1])) < 0.3
     assert max(map(abs, errors[0][-FPS:] + errors[1][-FPS:])) < 0.05
 
 
-def test_the_time_of_arrival_is_smooth(cameras: Cameras) -> None:
+def test_arrival_timestamps_are_smooth(cameras: Cameras) -> None:
     source = camera(cameras.url("one"), clock="arrival")
     with Reader(source, 999) as reader:
         errors = [error_s(frame) for frame in reader.frames(3 * FPS)[FPS:]]
@@ -109,7 +109,7 @@ def test_the_time_of_arrival_is_smooth(cameras: Cameras) -> None:
     assert sorted(errors)[-5] - min(errors) < 0.03
 
 
-def test_what_is_sent_is_known_after_a_first_call(cameras: Cameras) -> None:
+def test_a_probe_learns_size_and_rate(cameras: Cameras) -> None:
     source = camera(cameras.url("one"))
     assert (source.width, source.height, source.fps) == (0, 0, 0)
     assert source.probe() is None
@@ -117,19 +117,19 @@ def test_what_is_sent_is_known_after_a_first_call(cameras: Cameras) -> None:
 
 
 @full_server
-def test_what_is_wrong_is_told_apart(clip: Path) -> None:
+def test_faults_are_distinguished(clip: Path) -> None:
     mounts = {"/one": clip_mount(clip), "/audio": {"launch": AUDIO, "clip": "", "fps": 0}}
     with Cameras(mounts, password="s3cret") as cameras:
-        mistakes = {
-            cameras.url("one", "bob:wr0ng@"): "the user or the password is wrong (401)",
-            cameras.url("one"): "it asks for a login (401)",
+        faults = {
+            cameras.url("one", "bob:wr0ng@"): "wrong user or password (401)",
+            cameras.url("one"): "the camera requires a login (401)",
             cameras.url("two", "bob:s3cret@"): "the camera has no such stream (404)",
-            cameras.url("audio", "bob:s3cret@"): "sends no video that can be shown, only audio",
+            cameras.url("audio", "bob:s3cret@"): "sends no usable video: only audio",
         }
-        for address, words in mistakes.items():
+        for address, words in faults.items():
             failed = camera(address).probe()
             assert failed is not None
-            assert failed.mistake
+            assert failed.permanent
             assert words in str(failed)
             assert "cret" not in str(failed)
             assert "wr0ng" not in str(failed)
@@ -147,30 +147,30 @@ def test_a_server_that_is_killed_and_comes_back(cameras: Cameras) -> None:
         after = reader.until_state("live") + reader.frames(10)
     assert after[0].timestamp - began < 3
     assert min(steps(before + after)) > 0
-    assert source.life.connections == 2
+    assert source.status.connections == 2
     assert [frame.index for frame in before + after] == list(range(len(before + after)))
 
 
-def test_a_pause_shorter_than_the_timeout_is_no_loss(cameras: Cameras) -> None:
+def test_a_pause_shorter_than_the_timeout_is_not_a_loss(cameras: Cameras) -> None:
     source = camera(cameras.url("one"), read_timeout_s=5.0, late_s=0.5)
     with Reader(source, 999) as reader:
         frames = reader.frames(2 * FPS)
         cameras.pause()
         frames += reader.until_state("stalled", "sends no frame")
-        cameras.go_on()
+        cameras.resume()
         frames += reader.until_state("live") + reader.frames(FPS)
-    assert source.life.connections == 1
+    assert source.status.connections == 1
     assert min(steps(frames)) > 0
 
 
-def test_a_long_pause_is_a_loss_and_its_end_the_end_of_it(cameras: Cameras) -> None:
+def test_a_long_pause_is_a_loss_until_it_ends(cameras: Cameras) -> None:
     source = camera(cameras.url("one"))
     with Reader(source, 999) as reader:
         reader.frames(10)
         cameras.pause()
         reader.until_state("lost", "no frame for")
         reader.until_state("lost", "no answer within 1 s")
-        cameras.go_on()
+        cameras.resume()
         reader.until_state("live")
 
 
@@ -182,14 +182,14 @@ def test_a_password_that_changes(clip: Path, caplog: pytest.LogCaptureFixture) -
             reader.frames(5)
             cameras.kill()
             cameras.start("0ther")
-            reader.until_state("lost", "the password is wrong")
+            reader.until_state("lost", "wrong user or password")
             cameras.kill()
             cameras.start("s3cret")
             reader.until_state("live")
-    told = [record.getMessage() for record in caplog.records]
-    assert any("camera cam: " in line and "password is wrong (401)" in line for line in told)
-    assert "live again after" in told[-1]
-    assert not any("cret" in line or "0ther" in line for line in told)
+    logged = [record.getMessage() for record in caplog.records]
+    assert any("camera cam: " in line and "wrong user or password (401)" in line for line in logged)
+    assert "live again after" in logged[-1]
+    assert not any("cret" in line or "0ther" in line for line in logged)
 
 
 @full_server
@@ -200,7 +200,7 @@ def test_a_stream_that_changes_its_size(tmp_path: Path) -> None:
         with Reader(source, 999) as reader:
             frames = reader.frames(60)
     assert {frame.image.shape for frame in frames} == {(48, 64, 3), (64, 96, 3)}
-    assert source.life.connections == 1
+    assert source.status.connections == 1
     assert (source.height, source.width) in {(48, 64), (64, 96)}
 
 
@@ -214,11 +214,11 @@ def test_a_camera_that_is_replaced_by_another_kind(cameras: Cameras) -> None:
         cameras.start()
         after = reader.until(lambda seen: bool(seen) and seen[-1].image.shape == (64, 96, 3))
     assert min(steps(before + after)) > 0
-    assert source.life.connections == 2
+    assert source.status.connections == 2
 
 
 @full_server
-def test_times_that_make_no_sense(tmp_path: Path) -> None:
+def test_implausible_stream_times(tmp_path: Path) -> None:
     path = make_video(tmp_path / "a.h264", 25, fps=25)
     with Cameras({"/one": timeless_mount(path)}) as cameras:
         with Reader(camera(cameras.url("one")), 999) as reader:
@@ -230,17 +230,17 @@ def test_times_that_make_no_sense(tmp_path: Path) -> None:
 
 
 @full_server
-def test_packets_that_are_lost(clip: Path) -> None:
+def test_lost_packets(clip: Path) -> None:
     with Cameras({"/one": clip_mount(clip, LOSSY)}) as cameras:
         source = camera(cameras.url("one"), transport="udp")
         with Reader(source, 999) as reader:
             frames = reader.frames(4 * FPS)
     assert min(steps(frames)) > 0
-    assert source.life.connections == 1
+    assert source.status.connections == 1
     assert max(abs(error_s(frame)) for frame in frames[2 * FPS :]) < 1
 
 
-def test_a_silent_camera_does_not_hold_up_the_end(cameras: Cameras) -> None:
+def test_a_silent_camera_does_not_delay_closing(cameras: Cameras) -> None:
     source = camera(cameras.url("one"))
     reader = Reader(source, 999)
     reader.frames(5)

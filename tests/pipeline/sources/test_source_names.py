@@ -1,4 +1,4 @@
-"""What the user types becomes named cameras."""
+"""Sources on the command line become named cameras."""
 
 from pathlib import Path
 
@@ -30,7 +30,7 @@ def pictures(folder: Path, count: int = 2) -> Path:
     return folder
 
 
-def test_nothing_is_nothing() -> None:
+def test_no_arguments_no_cameras() -> None:
     assert resolved() == {}
 
 
@@ -44,7 +44,7 @@ def test_default_names(tmp_path: Path) -> None:
     }
 
 
-def test_the_folder_one_is_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(pictures(tmp_path / "hall"))
     assert resolved(".") == {"hall": "."}
 
@@ -93,12 +93,12 @@ def test_pictures_in_several_folders_are_several_cameras(tmp_path: Path) -> None
     assert resolved(tmp_path / "*" / "*.png") == {"a": f"{first}/*.png", "b": f"{second}/*.png"}
 
 
-def test_a_file_with_brackets_is_no_pattern(tmp_path: Path) -> None:
+def test_a_file_with_brackets_is_not_a_pattern(tmp_path: Path) -> None:
     video = file(tmp_path / "cam[1].mp4")
     assert resolved(video) == {"cam_1_": str(video)}
 
 
-def test_a_pattern_of_both_kinds(tmp_path: Path) -> None:
+def test_a_pattern_that_matches_pictures_and_videos(tmp_path: Path) -> None:
     file(pictures(tmp_path / "a") / "v.mp4")
     with pytest.raises(UserError, match="pictures and other files"):
         resolved(tmp_path / "a" / "*")

@@ -1,11 +1,11 @@
-"""Capture times: smooth, strictly increasing, the camera's own where it can be believed."""
+"""Capture times: smooth, strictly increasing, by the camera clock where it is plausible."""
 
 import itertools
 import random
 
 import pytest
 
-from pipeline.sources.clock import CaptureClock, ShortestWay
+from pipeline.sources.clock import ArrivalOffset, CaptureClock
 
 FPS = 25
 
@@ -18,18 +18,18 @@ def increases(times: list[float]) -> bool:
     return all(a < b for a, b in itertools.pairwise(times))
 
 
-def test_the_least_delayed_frames_tell_the_way() -> None:
-    way = ShortestWay()
-    assert way.offset(1000.3, 0.0) == pytest.approx(1000.3)
-    assert way.offset(1000.14, 0.04) == pytest.approx(1000.1)
-    assert way.lag(1000.68, 0.08) == pytest.approx(0.5, abs=0.001)
+def test_the_least_delayed_frames_define_the_offset() -> None:
+    offset = ArrivalOffset()
+    assert offset.offset(1000.3, 0.0) == pytest.approx(1000.3)
+    assert offset.offset(1000.14, 0.04) == pytest.approx(1000.1)
+    assert offset.lag(1000.68, 0.08) == pytest.approx(0.5, abs=0.001)
 
 
 def test_arrivals_that_vary_are_smoothed() -> None:
     chance, clock = random.Random(1), CaptureClock("auto")
     media = media_times(500)
     delays = [0.02 + chance.random() * 0.2 for _ in media]
-    times = [clock.at(m + d, m, None) for m, d in zip(media, delays, strict=True)]
+    times = [clock.next_timestamp(m + d, m, None) for m, d in zip(media, delays, strict=True)]
     late = [t - m for t, m in zip(times, media, strict=True)][100:]
     assert clock.origin == "arrival"
     assert increases(times)
@@ -38,21 +38,21 @@ def test_arrivals_that_vary_are_smoothed() -> None:
 
 
 @pytest.mark.parametrize("drift", [-0.0002, 0.0002])
-def test_a_clock_that_drifts_is_followed(drift: float) -> None:
+def test_clock_drift_is_followed(drift: float) -> None:
     clock = CaptureClock("auto")
     for number in range(3600):
         arrival = 1000.0 + number
-        timestamp = clock.at(arrival, number * (1 + drift), None)
+        timestamp = clock.next_timestamp(arrival, number * (1 + drift), None)
     assert timestamp == pytest.approx(arrival, abs=0.01)
 
 
-def test_the_cameras_own_time_comes_in_without_a_jump() -> None:
+def test_the_camera_clock_takes_over_gradually() -> None:
     clock = CaptureClock("auto")
     media = media_times(200)
     arrivals = [m + 900.0 for m in media]
     # The first report comes after two seconds: the frames were taken 0.3 s before they arrived.
     reports = [None if m < media[50] else a - 0.3 for m, a in zip(media, arrivals, strict=True)]
-    times = [clock.at(*frame) for frame in zip(arrivals, media, reports, strict=True)]
+    times = [clock.next_timestamp(*frame) for frame in zip(arrivals, media, reports, strict=True)]
     steps = [b - a for a, b in itertools.pairwise(times)]
     assert clock.origin == "rtcp"
     assert times[49] == pytest.approx(arrivals[49])
@@ -72,23 +72,23 @@ def test_the_cameras_own_time_comes_in_without_a_jump() -> None:
         ("arrival", 0.5, "arrival", 0.0),
     ],
 )
-def test_whose_time_is_believed(mode: str, off: float, origin: str, expected: float) -> None:
+def test_which_clock_is_used(mode: str, off: float, origin: str, expected: float) -> None:
     clock = CaptureClock(mode)  # type: ignore[arg-type]
-    timestamp = clock.at(5000.0, 0.0, 5000.0 + off)
+    timestamp = clock.next_timestamp(5000.0, 0.0, 5000.0 + off)
     assert timestamp == pytest.approx(5000.0 + expected)
     assert clock.origin == origin
-    told = off if mode == "auto" and origin == "arrival" else None
-    assert clock.distrusted_s == (None if told is None else pytest.approx(told))
+    rejected = off if mode == "auto" and origin == "arrival" else None
+    assert clock.rejected_offset_s == (None if rejected is None else pytest.approx(rejected))
 
 
-def test_without_times_the_arrival_counts() -> None:
+def test_without_media_time_the_arrival_is_used() -> None:
     clock = CaptureClock("auto")
-    assert [clock.at(a, None, None) for a in (1.0, 2.0, 2.0)] == [1.0, 2.0, 2.001]
+    assert [clock.next_timestamp(a, None, None) for a in (1.0, 2.0, 2.0)] == [1.0, 2.0, 2.001]
 
 
-def test_times_that_stand_still_and_their_reports_are_not_believed() -> None:
+def test_constant_media_time_and_its_reports_are_ignored() -> None:
     clock = CaptureClock("auto")
-    times = [clock.at(10 + number / 10, 7.0, 10.0) for number in range(5)]
+    times = [clock.next_timestamp(10 + number / 10, 7.0, 10.0) for number in range(5)]
     assert times == pytest.approx([10.0, 10.1, 10.2, 10.3, 10.4])
 
 
@@ -96,24 +96,26 @@ def test_times_that_stand_still_and_their_reports_are_not_believed() -> None:
 def test_times_that_begin_anew(jump: float) -> None:
     clock = CaptureClock("auto")
     media = media_times(50)
-    times = [clock.at(1000 + m, m + (jump if m > media[24] else 0.0), None) for m in media]
+    times = [
+        clock.next_timestamp(1000 + m, m + (jump if m > media[24] else 0.0), None) for m in media
+    ]
     assert increases(times)
     assert times == pytest.approx([1000 + m for m in media], abs=0.01)
 
 
-def test_frames_that_the_network_held_up_keep_their_times() -> None:
+def test_frames_delayed_by_the_network_keep_their_times() -> None:
     clock = CaptureClock("auto")
     media = media_times(100)
-    # Two seconds of nothing, then all at once.
+    # Two seconds without a frame, then all at once.
     arrivals = [m if m < media[40] else max(m, media[90]) for m in media]
-    times = [clock.at(a, m, None) for a, m in zip(arrivals, media, strict=True)]
+    times = [clock.next_timestamp(a, m, None) for a, m in zip(arrivals, media, strict=True)]
     assert times == pytest.approx(media, abs=0.01)
 
 
-def test_time_goes_on_over_a_new_connection() -> None:
+def test_time_continues_after_a_reconnect() -> None:
     clock = CaptureClock("auto")
-    first = [clock.at(1000 + m, m, None) for m in media_times(10)]
+    first = [clock.next_timestamp(1000 + m, m, None) for m in media_times(10)]
     clock.restart()
-    second = [clock.at(1000.2 + m, m, None) for m in media_times(10)]
+    second = [clock.next_timestamp(1000.2 + m, m, None) for m in media_times(10)]
     assert increases(first + second)
     assert second[-1] == pytest.approx(1000.2 + 100 + 9 / FPS)

@@ -1,4 +1,4 @@
-"""Timestamps start where they should and only ever increase."""
+"""Timestamps have the right start and always increase."""
 
 import pytest
 
@@ -30,28 +30,32 @@ def test_without_any_time_it_is_the_epoch() -> None:
 
 def test_times_are_added_to_the_start() -> None:
     timeline = Timeline(100.0, 0.1)
-    assert [timeline.at(offset) for offset in (0.0, 0.1, 0.5)] == [100.0, 100.1, 100.5]
+    assert [timeline.next_timestamp(offset) for offset in (0.0, 0.1, 0.5)] == [100.0, 100.1, 100.5]
 
 
 def test_a_missing_time_is_one_interval_later() -> None:
     timeline = Timeline(100.0, 0.25)
-    assert [timeline.at(None), timeline.at(None), timeline.at(1.0)] == [100.0, 100.25, 101.0]
+    assert [
+        timeline.next_timestamp(None),
+        timeline.next_timestamp(None),
+        timeline.next_timestamp(1.0),
+    ] == [100.0, 100.25, 101.0]
 
 
-def test_repeated_and_earlier_times_move_on_by_a_step() -> None:
+def test_repeated_and_earlier_times_advance_by_a_step() -> None:
     timeline = Timeline(0.0, 0.1)
-    times = [timeline.at(offset) for offset in (1.0, 1.0, 0.9, 1.1)]
+    times = [timeline.next_timestamp(offset) for offset in (1.0, 1.0, 0.9, 1.1)]
     assert times == pytest.approx([1.0, 1.0 + STEP_S, 1.0 + 2 * STEP_S, 1.1])
 
 
-def test_a_clock_set_anew_goes_on_from_where_it_was() -> None:
+def test_time_continues_after_a_clock_reset() -> None:
     timeline = Timeline(0.0, 0.1)
-    times = [timeline.at(offset) for offset in (50.0, 0.0, 0.1)]
+    times = [timeline.next_timestamp(offset) for offset in (50.0, 0.0, 0.1)]
     assert times == pytest.approx([50.0, 50.1, 50.2])
 
 
 def test_the_reset_threshold() -> None:
     at, past = Timeline(0.0, 0.25), Timeline(0.0, 0.25)
-    at.at(5.0), past.at(5.0)
-    assert at.at(5.0 - RESET_S) == 5.0 + STEP_S
-    assert past.at(5.0 - RESET_S - 0.001) == 5.25
+    at.next_timestamp(5.0), past.next_timestamp(5.0)
+    assert at.next_timestamp(5.0 - RESET_S) == 5.0 + STEP_S
+    assert past.next_timestamp(5.0 - RESET_S - 0.001) == 5.25

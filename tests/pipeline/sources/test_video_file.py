@@ -1,4 +1,4 @@
-"""Every frame of a file, upright, in order, at the time its container says."""
+"""Every frame of a file, upright, in order, with the timestamp of its container."""
 
 from pathlib import Path
 
@@ -86,7 +86,7 @@ def test_the_configured_start_comes_first(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", ["mp4", "mkv"])
-def test_the_container_knows_when_it_was_made(tmp_path: Path, suffix: str) -> None:
+def test_the_creation_time_of_the_container_is_the_start(tmp_path: Path, suffix: str) -> None:
     made = {"creation_time": "2024-07-02T12:59:22Z"}
     source = opened(make_video(tmp_path / f"a.{suffix}", 2, metadata=made))
     assert source.timestamp_origin == "container"
@@ -139,7 +139,7 @@ def test_colours_agree_with_opencv(tmp_path: Path) -> None:
     assert np.array_equal(frames_of(path)[0].image, reference)
 
 
-def test_a_trimmed_mp4_shows_what_its_edit_list_leaves(tmp_path: Path) -> None:
+def test_a_trimmed_mp4_follows_its_edit_list(tmp_path: Path) -> None:
     path = make_video(tmp_path / "a.mp4", 20, options=BUSY)
     data = bytearray(path.read_bytes())
     place = data.find(b"elst") + 12
