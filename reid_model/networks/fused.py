@@ -79,13 +79,21 @@ class Trunk(nn.Module):
 
     def forward(self, x: Tensor) -> Features:
         """Normalised RGB ``(B, 3, 256, 128)``. Raises ValueError for another size."""
+        return self.late(self.early(x))
+
+    def early(self, x: Tensor) -> Tensor:
+        """Pictures to the second stage's map ``(B, 512, 32, 16)``."""
         encoder = self.encoder
         if self.standardise:
             x = F.instance_norm(x)  # (B, 3, 256, 128)
         y = encoder.stem(x)  # (B, 64, 64, 32)
         y = self._aggregated(0, encoder.layer1(y), y)  # (B, 256, 64, 32)
-        y = self._aggregated(1, encoder.layer2(y), y)  # (B, 512, 32, 16)
-        y3 = self._aggregated(2, encoder.layer3(y), y)  # (B, 1024, 16, 8)
+        return self._aggregated(1, encoder.layer2(y), y)
+
+    def late(self, y2: Tensor) -> Features:
+        """The second stage's map ``(B, 512, 32, 16)`` to what is made of it."""
+        encoder = self.encoder
+        y3 = self._aggregated(2, encoder.layer3(y2), y2)  # (B, 1024, 16, 8)
         y4 = self._aggregated(3, encoder.layer4(y3), y3)  # (B, 2048, 16, 8)
         f_img, f_proj = encoder.finish(y4)  # (B, 2048), (B, 1024)
         return Features(f_last=y3.mean(dim=(2, 3)), f_img=f_img, f_proj=f_proj, y3=y3)

@@ -1,0 +1,185 @@
+"""Training the late stages of a trunk that already knows people, on maps kept of its early ones.
+
+What is new is learned from the names of people across cameras (`CameraProxies`); what the start
+knows of other places is kept by staying near its vectors, by a small rate, by a running average of
+the weights, and by mixing the result with the start (Wortsman et al. 2022, "Robust fine-tuning of
+zero-shot models").
+"""
+
+import copy
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+from torch.nn.utils import clip_grad_norm_
+
+from reid_model.data.reid_set import ReidImage
+from reid_model.losses import cosine_distillation, similarity_distillation
+from reid_model.networks.fused import FusedModel
+from reid_model.training.camera_proxies import CameraProxies
+from reid_model.training.kept_maps import KeptMaps
+from reid_model.training.optimiser import autocast
+from reid_model.training.recipe import TrainingPrecision
+
+#: What learns: the rest of the trunk makes the maps that are kept.
+_LATE = (
+    "trunk.encoder.layer3.",
+    "trunk.encoder.layer4.",
+    "trunk.encoder.pool.",
+    "trunk.encoder.head.",
+    "trunk.mscsa.2.",
+    "trunk.mscsa.3.",
+)
+_LONGEST_STEP = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class LateRecipe:
+    """``steps`` batches of ``identities`` x ``images`` pictures, every data set as often in turn.
+
+    The rate rises over ``warm_up`` steps and falls in a cosine. ``unchanged`` is the share of
+    pictures in their first version. ``embedding`` and ``similarity`` weigh how near vectors stay
+    to the start's, and their cosines to the teachers'; ``average`` is what the running average of
+    the weights keeps at a step.
+    """
+
+    steps: int = 2000
+    identities: int = 15
+    images: int = 4
+    learning_rate: float = 2e-4
+    warm_up: int = 100
+    temperature: float = 0.05
+    unchanged: float = 0.2
+    embedding: float = 1.0
+    similarity: float = 10.0
+    average: float = 0.995
+    seed: int = 1
+    precision: TrainingPrecision = "bfloat16"
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of the training pictures before: unit vectors ``(N, D)`` by the start, and
+    ``(N, E)`` by all teachers in one."""
+
+    start: Tensor
+    teachers: Tensor
+
+
+def train_late(
+    model: FusedModel,
+    kept: KeptMaps,
+    versions: int,
+    images: Sequence[ReidImage],
+    known: Known,
+    recipe: LateRecipe,
+    report: Callable[[int, dict[str, float]], None] = lambda step, losses: None,
+) -> FusedModel:
+    """The running average of ``model``, whose late stages learn in place; both share nothing.
+
+    ``images`` are those of ``kept``, in order; version 0 of their maps is unchanged. Raises
+    ValueError when there is nobody to learn.
+    """
+    if not images:
+        raise ValueError("there are no pictures to learn from")
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad_(name.startswith(_LATE))
+    learning = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    optimiser = torch.optim.AdamW(learning, recipe.learning_rate, weight_decay=0.0)
+    average = copy.deepcopy(model).eval()
+    draw = _Draw(images, versions, recipe)
+    proxies = CameraProxies(known.start, draw.identities, draw.cameras, draw.sets)
+    model.train()
+    for step in range(recipe.steps):
+        for group in optimiser.param_groups:
+            group["lr"] = recipe.learning_rate * _share_of_rate(step, recipe)
+        pictures, maps = draw.batch(kept)
+        with autocast("cpu", recipe.precision):
+            raw = model.trunk.late(maps).f_proj
+        vectors = F.normalize(raw.float(), dim=1)
+        losses = {
+            "people": proxies.loss(vectors, pictures, recipe.temperature),
+            "embedding": cosine_distillation(vectors, known.start[pictures]),
+            "similarity": similarity_distillation(vectors, known.teachers[pictures]),
+        }
+        total = (
+            losses["people"]
+            + recipe.embedding * losses["embedding"]
+            + recipe.similarity * losses["similarity"]
+        )
+        optimiser.zero_grad()
+        total.backward()  # type: ignore[no-untyped-call]
+        clip_grad_norm_(learning, _LONGEST_STEP)
+        optimiser.step()
+        proxies.follow(vectors, pictures)
+        _move(average, model, 1 - min(recipe.average, (step + 1) / (step + 10)))
+        report(step + 1, {name: float(value.detach()) for name, value in losses.items()})
+    return average
+
+
+def mixed_weights(
+    start: Mapping[str, Tensor], trained: Mapping[str, Tensor], share: float
+) -> dict[str, Tensor]:
+    """The weights ``share`` of the way from ``start`` to ``trained``; counts are ``trained``'s."""
+    return {
+        name: torch.lerp(start[name], value, share) if value.is_floating_point() else value
+        for name, value in trained.items()
+    }
+
+
+class _Draw:
+    """Who meets in a batch, and in which version."""
+
+    def __init__(self, images: Sequence[ReidImage], versions: int, recipe: LateRecipe) -> None:
+        folders = [str(image.path.parent) for image in images]
+        self.identities = torch.tensor([image.identity for image in images])
+        self.cameras = torch.tensor([image.camera for image in images])
+        self.sets = torch.from_numpy(np.unique(folders, return_inverse=True)[1])
+        self._people = [
+            np.unique(self.identities.numpy()[self.sets.numpy() == one])
+            for one in range(int(self.sets.max()) + 1)
+        ]
+        self._random = np.random.default_rng(recipe.seed)
+        self._versions = versions
+        self._recipe = recipe
+
+    def batch(self, kept: KeptMaps) -> tuple[Tensor, Tensor]:
+        """Pictures ``(B,)`` and maps ``(B, C, H, W)`` of them."""
+        chosen = np.concatenate(
+            [
+                self._pictures_of(self._random.choice(self._people[turn % len(self._people)]))
+                for turn in range(self._recipe.identities)
+            ]
+        )
+        unchanged = self._random.random(len(chosen)) < self._recipe.unchanged
+        versions = np.where(unchanged, 0, self._random.integers(self._versions, size=len(chosen)))
+        return torch.from_numpy(chosen), kept.read(versions.tolist(), chosen.tolist())
+
+    def _pictures_of(self, person: np.int64) -> NDArray[np.int64]:
+        """Some pictures of a person, of as many cameras as there are."""
+        own = self._random.permutation(np.flatnonzero(self.identities.numpy() == person))
+        cameras = self.cameras.numpy()[own]
+        turn = np.array([np.sum(cameras[:place] == cameras[place]) for place in range(len(own))])
+        spread = own[np.argsort(turn, kind="stable")]
+        return np.asarray(np.resize(spread, self._recipe.images), np.int64)
+
+
+def _share_of_rate(step: int, recipe: LateRecipe) -> float:
+    rising = min(1.0, (step + 1) / max(recipe.warm_up, 1))
+    return rising * 0.5 * (1 + math.cos(math.pi * step / recipe.steps))
+
+
+def _move(average: FusedModel, model: FusedModel, share: float) -> None:
+    """Each weight of ``average`` goes ``share`` of the way to ``model``'s."""
+    with torch.no_grad():
+        theirs = model.state_dict()
+        for name, own in average.state_dict().items():
+            if own.is_floating_point():
+                own.lerp_(theirs[name], share)
+            else:
+                own.copy_(theirs[name])
