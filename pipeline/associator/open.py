@@ -3,7 +3,7 @@
 from pipeline.config.schema import SiteConfig
 from pipeline.config.views import view_of
 from pipeline.errors import UserError
-from pipeline.reid.embedding import calibration_of, similarity_calibration, unknown_calibration
+from pipeline.reid.embedding import calibration_of, default_calibration, similarity_calibration
 from pipeline.sources.source_kinds import kind_of
 from trackers.association.appearance import Calibration
 from trackers.association.association import Rules
@@ -53,4 +53,4 @@ def _calibration(config: SiteConfig) -> Calibration:
     recorded = bool(sources) and all(
         source is not None and kind_of(source) == "recorded" for source in sources
     )
-    return unknown_calibration() if recorded else known
+    return default_calibration() if recorded else known

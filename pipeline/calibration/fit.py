@@ -16,7 +16,7 @@ from trackers.ground.view import ground_points, view_of_homography
 
 Points = NDArray[np.float64]
 
-LEAST = 4
+MIN_PAIRS = 4
 # Of the smallest singular value to the largest: pixels off a line by a slip of the hand are below.
 _NEARLY_ON_A_LINE = 0.01
 
@@ -66,8 +66,8 @@ def fit_homography(pairs: PointPairs) -> Fit:
     Raises UserError for fewer than four pairs, for points that determine none, such as three on a
     line out of four, and for pairs that no camera can see so.
     """
-    if len(pairs.picture) < LEAST:
-        raise UserError(f"expected at least {LEAST} points, got {len(pairs.picture)}")
+    if len(pairs.picture) < MIN_PAIRS:
+        raise UserError(f"expected at least {MIN_PAIRS} points, got {len(pairs.picture)}")
     for name, points in (("picture", pairs.picture), ("ground", pairs.ground)):
         if np.ptp(points, axis=0).max() == 0:
             raise UserError(f"all {name} points are the same: expected points far apart")

@@ -1,4 +1,4 @@
-"""`fusetrack calibrate`: a homography from point pairs, and a picture to check it by eye."""
+"""`fusetrack calibrate`: fit a homography to point pairs and draw it for a visual check."""
 
 from pathlib import Path
 from typing import Annotated
@@ -14,17 +14,17 @@ def calibrate(
     camera: Annotated[str, typer.Option(metavar="NAME", help="Camera of the site.")],
     out: Annotated[Path, typer.Option(help="Picture to write: .png, .jpg or .webp.")],
     points: Annotated[
-        Path | None, typer.Option(help="Point pairs (YAML); without, the site's calibration.")
+        Path | None, typer.Option(help="Point pairs (YAML); default: draw the site's calibration.")
     ] = None,
     source: Annotated[
-        str | None, typer.Option(help="Picture or video, instead of the site file's.")
+        str | None, typer.Option(help="Picture or video to use instead of the camera's source.")
     ] = None,
 ) -> None:
-    """Fit how a camera sees the ground to point pairs, and draw the ground's grid on its picture.
+    """Fit a camera's ground homography to point pairs, and draw the ground grid on its picture.
 
-    The homography goes to stdout, as YAML for the site file; the errors of the points to stderr.
+    The homography is printed to stdout as YAML for the site file, the point errors to stderr.
     """
-    from pipeline.calibration.fit import LEAST, as_yaml, fit_homography, read_pairs
+    from pipeline.calibration.fit import MIN_PAIRS, as_yaml, fit_homography, read_pairs
     from pipeline.calibration.picture import check_name, draw_ground, first_picture, write_picture
     from pipeline.config.load import load_config
     from pipeline.config.views import view_of
@@ -51,6 +51,6 @@ def calibrate(
     write_picture(out, draw_ground(first_picture(camera, shown), fit.homography, pairs))
     for number, (pixels, metres) in enumerate(zip(fit.pixels, fit.metres, strict=True), start=1):
         say(f"point {number}: off by {pixels:.1f} pixels, {metres:.2f} m on the ground")
-    if len(fit.pixels) == LEAST:
-        say("four points always fit: only a fifth shows a mistake")
+    if len(fit.pixels) == MIN_PAIRS:
+        say("four points always fit exactly: add a fifth to detect a mistake")
     typer.echo(as_yaml(camera, fit.homography), nl=False)

@@ -1,4 +1,4 @@
-"""The command `fusetrack` and how it fails: one line on stderr and exit code 2."""
+"""The command `fusetrack`: its subcommands, and its errors as one line on stderr."""
 
 import sys
 from typing import Annotated
@@ -25,8 +25,8 @@ app = typer.Typer(
 )
 
 
-def _tell_version(asked: bool) -> None:
-    if asked:
+def _print_version(wanted: bool) -> None:
+    if wanted:
         import importlib.metadata
 
         typer.echo(f"fusetrack {importlib.metadata.version('fusetrack')}")
@@ -37,7 +37,9 @@ def _tell_version(asked: bool) -> None:
 def top(
     version: Annotated[
         bool,
-        typer.Option("--version", callback=_tell_version, is_eager=True, help="Tell the version."),
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
     ] = False,
 ) -> None:
     """Follow people across cameras: video in, trajectories with one global id per person out."""
@@ -62,7 +64,7 @@ reid.command("export")(export_model)
 
 
 def main() -> None:
-    """Run the command line. A UserError becomes one line; any other error is a fault of ours."""
+    """Run the command line. A UserError is printed as one line; any other error is a bug."""
     from pipeline.monitoring import logs
 
     logs.set_up()
@@ -71,7 +73,7 @@ def main() -> None:
     except UserError as error:
         fail(str(error))
         sys.exit(2)
-    # The outermost place: whoever reads the log should hear of it too.
+    # The outermost handler: an unexpected error must also reach the log.
     except Exception as error:  # noqa: BLE001
         logs.write_traceback(error)
         sys.exit(1)

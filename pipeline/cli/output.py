@@ -1,4 +1,4 @@
-"""How the command line talks: results on stdout, everything else on stderr."""
+"""Output of the command line: results on stdout, everything else on stderr."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
 
 def console() -> Console:
-    """Where tables are printed; wide enough for them where nobody is looking.
+    """The console for tables; 160 columns wide when stdout is not a terminal.
 
-    What is printed is taken literally: a path may hold [brackets] or :colons:.
+    Text is printed literally: a path may contain [brackets] or :colons:.
     """
     from rich.console import Console
 
@@ -23,7 +23,7 @@ def console() -> Console:
 
 
 def table_of(*columns: str, title: str | None = None) -> Table:
-    """An empty table that breaks a long cell over several lines and never cuts it short."""
+    """An empty table that wraps long cells and never truncates them."""
     from rich.table import Table
 
     table = Table(title=title)
@@ -33,7 +33,7 @@ def table_of(*columns: str, title: str | None = None) -> Table:
 
 
 def say(text: str) -> None:
-    """One line for a person, on stderr."""
+    """Print one line of information on stderr."""
     from rich.console import Console
 
     from pipeline.monitoring import logs
@@ -45,7 +45,7 @@ def say(text: str) -> None:
 
 
 def fail(message: str) -> None:
-    """The one line of an error, on stderr, whatever it contains."""
+    """Print an error on stderr, always as a single line."""
     from pipeline.monitoring import logs
 
     sys.stderr.write(logs.format_line(logging.ERROR, " ".join(message.split())) + "\n")

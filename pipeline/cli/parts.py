@@ -1,4 +1,4 @@
-"""`fusetrack node`, `associate` and `record`: the parts of a run, each as a process."""
+"""`fusetrack node`, `associate` and `record`: each part of a run as its own process."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from pipeline.cli.service import (
     LogLevelOption,
     MetricsOption,
     NoWatchOption,
-    begin_log,
-    loaded,
+    configure_log,
+    load_site,
     service_options,
 )
 
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 ConfigOption = Annotated[Path, typer.Option(help="Site configuration (YAML).")]
 RedisOption = Annotated[
-    str | None, typer.Option(envvar="FUSETRACK_REDIS", help="Redis URL, instead of the file's.")
+    str | None,
+    typer.Option(envvar="FUSETRACK_REDIS", help="Redis URL; overrides the configuration."),
 ]
 
 
@@ -33,14 +34,14 @@ def node(
     config: ConfigOption,
     redis: RedisOption = None,
     cameras: Annotated[
-        str | None, typer.Option(help="Those that this node follows: NAME,NAME; all if left out.")
+        str | None, typer.Option(help="Cameras of this node: NAME,NAME. Default: all.")
     ] = None,
     metrics: MetricsOption = None,
     log_format: LogFormatOption = None,
     log_level: LogLevelOption = None,
     no_watch: NoWatchOption = False,
 ) -> None:
-    """Follow the people of each camera and send what is seen to Redis."""
+    """Detect and track people in each camera and publish the results to Redis."""
     from pipeline.monitoring.progress import Tally
     from pipeline.monitoring.web import serve_metrics
     from pipeline.runtime.processes import run_node
@@ -49,11 +50,11 @@ def node(
     service = service_options(metrics, log_format, log_level)
     site, file = _site("node", config, redis, service, no_watch=no_watch, only=cameras)
     if site.recording.thumbnails or site.recording.video:
-        say("thumbnails and videos are made by `fusetrack run` only: this node makes none")
+        say("only `fusetrack run` writes thumbnails and videos: this node writes none")
     stop, tally = Stop(), Tally(list(site.cameras))
     with signals(stop, reloads=file is not None), serve_metrics(site, "node", tally) as watch:
         run_node(site, stop, tally, watch, file)
-    _exit(stop.signal)
+    _exit_if_stopped(stop.signal)
 
 
 def associate(
@@ -64,7 +65,7 @@ def associate(
     log_level: LogLevelOption = None,
     no_watch: NoWatchOption = False,
 ) -> None:
-    """Decide which tracks of all cameras are one person, until every camera has ended."""
+    """Assign global ids to the tracks of all cameras, until every camera has ended."""
     from pipeline.monitoring.progress import Tally, people_text
     from pipeline.monitoring.web import serve_metrics
     from pipeline.runtime.processes import run_associator
@@ -76,7 +77,7 @@ def associate(
     with signals(stop, reloads=file is not None), serve_metrics(site, "associator", tally) as watch:
         run_associator(site, stop, tally, watch, file)
     say(people_text(tally.people()))
-    _exit(stop.signal)
+    _exit_if_stopped(stop.signal)
 
 
 def record(
@@ -88,7 +89,7 @@ def record(
     log_level: LogLevelOption = None,
     no_watch: NoWatchOption = False,
 ) -> None:
-    """Write the run directory, until every camera has ended."""
+    """Write the run directory until every camera has ended."""
     from pipeline.monitoring.progress import Tally
     from pipeline.monitoring.web import serve_metrics
     from pipeline.runtime.processes import run_recorder
@@ -100,7 +101,7 @@ def record(
     with signals(stop, reloads=file is not None), serve_metrics(site, "recorder", tally) as watch:
         result = run_recorder(site, out, stop, watch, file)
     say(f"recorded: {result.path}")
-    _exit(stop.signal)
+    _exit_if_stopped(stop.signal)
 
 
 def _site(
@@ -124,16 +125,16 @@ def _site(
         config = load_all()
         if wanted is None:
             return config
-        # One that was there may be removed.
+        # A camera of this node may have been removed from the file.
         return cameras_of(config, [name for name in wanted if name in config.cameras])
 
     if wanted is not None:
         with_cameras_only(load_all(), wanted)
-    config, file = loaded(path, load, no_watch=no_watch)
-    begin_log(config, part)
+    config, file = load_site(path, load, no_watch=no_watch)
+    configure_log(config, part)
     return config, file
 
 
-def _exit(stopped_by: int | None) -> None:
+def _exit_if_stopped(stopped_by: int | None) -> None:
     if stopped_by is not None:
         sys.exit(128 + stopped_by)

@@ -1,4 +1,4 @@
-"""`fusetrack forget`: remove a person, or what is too old, and say what was removed."""
+"""`fusetrack forget`: remove a person, or expired data, and print what was removed."""
 
 from __future__ import annotations
 
@@ -20,24 +20,26 @@ if TYPE_CHECKING:
 def forget(
     run: RunArgument,
     identity: Annotated[
-        int | None, typer.Option(help="The global id of the person.", show_default=False)
+        int | None, typer.Option(help="Global id of the person.", show_default=False)
     ] = None,
     expired: Annotated[
-        bool, typer.Option("--expired", help="Remove what is older than retention allows.")
+        bool, typer.Option("--expired", help="Remove everything older than its retention.")
     ] = False,
     config: Annotated[
         Path | None, typer.Option(help="Site configuration (YAML): retention and Redis.")
     ] = None,
     redis: Annotated[
         str | None,
-        typer.Option(envvar="FUSETRACK_REDIS", help="Redis URL of the site that is at work."),
+        typer.Option(envvar="FUSETRACK_REDIS", help="Redis URL of the running site."),
     ] = None,
-    site: Annotated[str | None, typer.Option(help="The site's name there.")] = None,
-    timeout: Annotated[float, typer.Option(help="Wait this long for a site, seconds.")] = 30.0,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
+    site: Annotated[str | None, typer.Option(help="Name of the site in that Redis.")] = None,
+    timeout: Annotated[float, typer.Option(help="Seconds to wait for the running site.")] = 30.0,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only print what would be removed.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="JSON on stdout.")] = False,
 ) -> None:
-    """Remove a person from a run and from the site at work, or what a run keeps too long."""
+    """Remove a person from a run and its running site, or a run's expired data."""
     from pipeline.config.load import load_config
     from pipeline.run_directory.rewriting import removed_text
     from pipeline.runtime.forget_request import (
@@ -49,11 +51,11 @@ def forget(
     )
 
     if (identity is None) != expired:
-        raise UserError("say whom or what to remove: expected one of --identity ID and --expired")
+        raise UserError("nothing to remove: expected one of --identity ID and --expired")
     given = load_config(config) if config else None
     if identity is None:
         if dry_run:
-            raise UserError("--dry-run goes with --identity ID: leave it out with --expired")
+            raise UserError("--dry-run needs --identity ID and does not work with --expired")
         retention = given.retention if given else _own_retention(run)
         outcome: Outcome = remove_expired(run, retention, time.time)
     elif dry_run:
@@ -62,14 +64,12 @@ def forget(
         url = redis or (given.redis if given else None)
         outcome = forget_person(run, identity, SiteAddress(url, site, timeout))
     if as_json:
-        told_json = {"run": str(run), "identity": identity, "dry_run": dry_run}
+        request = {"run": str(run), "identity": identity, "dry_run": dry_run}
         removed = dict(sorted(outcome.removed.items()))
-        typer.echo(json.dumps({**told_json, "removed": removed, "notes": outcome.notes}))
+        typer.echo(json.dumps({**request, "removed": removed, "notes": outcome.notes}))
         return
-    what = "what is too old" if identity is None else f"identity {identity}"
-    typer.echo(
-        f"{'would remove' if dry_run else 'removed'} {what}: {removed_text(outcome.removed)}"
-    )
+    what = "expired data" if identity is None else f"identity {identity}"
+    typer.echo(f"{'would remove' if dry_run else 'removed'} {what}: {removed_text(outcome.removed)}")
     for note in outcome.notes:
         say(note)
 

@@ -1,4 +1,4 @@
-"""`fusetrack reid`: train and measure networks that tell people apart."""
+"""`fusetrack reid`: train and evaluate ReID networks."""
 
 import json
 import signal
@@ -19,25 +19,27 @@ if TYPE_CHECKING:
     from reid_model.data import ReidSet
     from reid_model.training.state import TrainingProgress as Step
 
-reid = typer.Typer(help="Train and measure ReID networks.", no_args_is_help=True)
+reid = typer.Typer(help="Train and evaluate ReID networks.", no_args_is_help=True)
 
-Model = Annotated[str, typer.Argument(metavar="MODEL", help="Name of the manifest, or a file.")]
+Model = Annotated[
+    str, typer.Argument(metavar="MODEL", help="Name from `fusetrack weights list`, or a file.")
+]
 Data = Annotated[Path, typer.Option(help="Folder of the data set.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
 
 
 @reid.command()
 def summary(
-    width: Annotated[int, typer.Option(help="Channels of the stem; 64 is RN50.")] = 64,
+    width: Annotated[int, typer.Option(help="Channels of the stem; 64 for ResNet-50.")] = 64,
     mscsa: Annotated[int, typer.Option(min=0, max=4, help="MSCSA modules.")] = 3,
     classes: Annotated[int, typer.Option(min=1, help="Identities to train on.")] = 751,
 ) -> None:
-    """Print the parts of the model and how many parameters each has."""
+    """Print the parameter count of each part of the model."""
     from pipeline.reid.training import parameter_counts
 
     with _user_errors():
         counts = parameter_counts(width, mscsa, classes)
-    table = table_of("part", "parameters", "in training only")
+    table = table_of("part", "parameters", "training only")
     for part, (count, deployed) in counts.items():
         table.add_row(part, f"{count:,}", "" if deployed else "yes")
     for what, total in (
@@ -55,16 +57,18 @@ def train(
     out: Annotated[Path, typer.Option(help="Folder for the model and its checkpoints.")],
     clip: Annotated[Path | None, typer.Option(help="CLIP weights, a local file.")] = None,
     imagenet: Annotated[
-        bool, typer.Option(help="Start from ImageNet's ResNet-50 (weights pull imagenet-resnet50).")
+        bool,
+        typer.Option(help="Start from an ImageNet ResNet-50 (weights pull imagenet-resnet50)."),
     ] = False,
     start: Annotated[
-        Path | None, typer.Option(help="Model file, or --out of a training, to set out from.")
+        Path | None,
+        typer.Option(help="Model file, or --out of an earlier training, to start from."),
     ] = None,
-    resume: Annotated[bool, typer.Option(help="Go on where --out stopped.")] = False,
+    resume: Annotated[bool, typer.Option(help="Continue the training in --out.")] = False,
     device: Device = "auto",
-    workers: Annotated[int, typer.Option(min=0, help="Processes that read pictures.")] = 2,
+    workers: Annotated[int, typer.Option(min=0, help="Processes that load pictures.")] = 2,
 ) -> None:
-    """Train a model by RECIPE. Ctrl-C stops it so that --resume goes on without loss."""
+    """Train a model by RECIPE. After Ctrl-C, --resume continues without loss."""
     from pipeline.devices import resolve_device
     from pipeline.reid.recipe_file import load_recipe
     from pipeline.reid.training import encoders_of, starting_weights, teachers_of
@@ -76,8 +80,8 @@ def train(
     stop = Stop()
     with _user_errors(), signals(stop), _reported() as report:
         encoder, text_encoder = encoders_of(checked, clip, imagenet, reid_set)
-        with _bar("teachers") as tell:
-            teachers = teachers_of(checked, reid_set, device, tell)
+        with _bar("teachers") as progress:
+            teachers = teachers_of(checked, reid_set, device, progress)
         path = run_training(
             checked,
             reid_set,
@@ -93,7 +97,7 @@ def train(
             stop=stop.input.is_set,
         )
     if path is None:
-        say(f"stopped; go on with --resume --out {out}")
+        say(f"stopped; continue with --resume --out {out}")
         sys.exit(128 + signal.Signals(stop.signal or signal.SIGINT))
     typer.echo(path)
 
@@ -102,18 +106,18 @@ def train(
 def evaluate(
     model: Model,
     data: Data,
-    set_name: Annotated[str, typer.Option("--set", metavar="NAME", help="Kind of data set.")],
+    set_name: Annotated[str, typer.Option("--set", metavar="NAME", help="Type of the data set.")],
     rerank: Annotated[bool, typer.Option(help="k-reciprocal re-ranking.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="JSON on stdout.")] = False,
     device: Device = "auto",
 ) -> None:
-    """Measure how well MODEL finds people again: CMC ranks and mean average precision."""
+    """Evaluate MODEL on query and gallery: CMC ranks and mean average precision."""
     from pipeline.reid.models import evaluate_model, open_model
 
     reid_set = _read(set_name, data)
     embedder = open_model(model, device)
-    with _bar("embedding") as tell, _user_errors():
-        found = evaluate_model(embedder, reid_set, tell, rerank)
+    with _bar("embedding") as progress, _user_errors():
+        found = evaluate_model(embedder, reid_set, progress, rerank)
     if as_json:
         typer.echo(json.dumps({"model": model, "set": set_name, "reranked": rerank, **found}))
         return
@@ -129,13 +133,13 @@ def embed(
     out: Annotated[Path, typer.Option(help="Parquet file to write.")],
     device: Device = "auto",
 ) -> None:
-    """Write the embedding of every picture in FOLDER: path, embedding."""
+    """Write a Parquet file with path and embedding of every picture in FOLDER."""
     from pipeline.reid.models import embed_folder, open_model
 
     embedder = open_model(model, device)
-    with _bar("embedding") as tell:
-        count = embed_folder(embedder, folder, out, tell)
-    say(f"{count} embeddings of {embedder.dimension} numbers")
+    with _bar("embedding") as progress:
+        count = embed_folder(embedder, folder, out, progress)
+    say(f"{count} embeddings of dimension {embedder.dimension}")
     typer.echo(out)
 
 
@@ -150,7 +154,7 @@ def _read(name: str, folder: Path) -> "ReidSet":
 
 @contextmanager
 def _user_errors() -> Iterator[None]:
-    """What reid_model finds wrong with the input, as one line for the user."""
+    """Convert input errors of reid_model into UserError."""
     try:
         yield
     except OSError as error:
@@ -161,7 +165,7 @@ def _user_errors() -> Iterator[None]:
 
 @contextmanager
 def _bar(what: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar of pictures on stderr, where somebody looks."""
+    """A progress bar of pictures on stderr, if that is a terminal."""
     with _progress() as progress:
         task = progress.add_task(what)
         yield lambda done, count: progress.update(task, completed=done, total=count)
@@ -169,7 +173,7 @@ def _bar(what: str) -> Iterator[Callable[[int, int], None]]:
 
 @contextmanager
 def _reported() -> Iterator[Callable[["Step"], None]]:
-    """A bar of the epoch where somebody looks, and a line after each epoch anywhere."""
+    """A progress bar of the epoch on a terminal, and always a line after each epoch."""
     with _progress() as progress:
         task = progress.add_task("training")
 

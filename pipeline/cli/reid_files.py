@@ -1,4 +1,4 @@
-"""`fusetrack reid explain` and `fusetrack reid export`: a trained model as a picture or a file."""
+"""`fusetrack reid explain` and `fusetrack reid export`: heat maps and exports of a model."""
 
 from pathlib import Path
 from typing import Annotated
@@ -8,7 +8,7 @@ import typer
 from pipeline.cli.output import say
 from pipeline.errors import UserError
 
-Model = Annotated[str, typer.Argument(metavar="MODEL", help="Model of `reid train`.")]
+Model = Annotated[str, typer.Argument(metavar="MODEL", help="Model trained by `reid train`.")]
 
 
 def explain_model(
@@ -19,13 +19,13 @@ def explain_model(
         str | None, typer.Option(metavar="MODEL", help="A second model, for comparison.")
     ] = None,
     to: Annotated[
-        Path | None, typer.Option(metavar="IMAGE", help="A person: what looks like them?")
+        Path | None, typer.Option(metavar="IMAGE", help="Crop of a person to compare with.")
     ] = None,
-    stage: Annotated[int, typer.Option(help="Whose map: 4, the last, or 3, finer.")] = 4,
+    stage: Annotated[int, typer.Option(help="Stage of the network: 4 (last) or 3 (finer).")] = 4,
 ) -> None:
-    """Draw what MODEL looks at in each IMAGE, as heat maps (Grad-CAM).
+    """Draw the regions of each IMAGE that determine its embedding, as heat maps (Grad-CAM).
 
-    Hot is what makes the embedding large; with --to, what makes it like that person's.
+    Hot regions increase the embedding; with --to, its similarity to that person's.
     """
     from pipeline.reid.explain_sheet import write_sheet
 
@@ -43,12 +43,12 @@ def export_model(
     ],
     out: Annotated[Path, typer.Option(help="File to write: .onnx, .xml or .pt.")],
 ) -> None:
-    """Write MODEL for other programs, for any number of pictures at once.
+    """Export MODEL with a variable batch size.
 
-    The file is read again and must give PyTorch's vectors (cosine 0.999), else it is not kept.
+    The export is verified against PyTorch (cosine of at least 0.999) and discarded if it differs.
     """
     from pipeline.reid.export import export_file
 
     cosine = export_file(model, how, out)
-    say(f"{how}: the least cosine to PyTorch's vectors is {cosine:.6f}")
+    say(f"{how}: the smallest cosine to PyTorch's embeddings is {cosine:.6f}")
     typer.echo(out)

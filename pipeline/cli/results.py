@@ -1,4 +1,4 @@
-"""`fusetrack export`, `evaluate`, `report` and `summary`: what to do with a run directory."""
+"""`fusetrack export`, `evaluate`, `report` and `summary`: commands on a run directory."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="A run director
 
 def export(
     run: RunArgument,
-    format: Annotated[str, typer.Option(help="What to write.")],
+    format: Annotated[str, typer.Option(help="Format to write.")],
     out: Annotated[Path | None, typer.Option(help="File or folder to write.")] = None,
 ) -> None:
     """Write the trajectories as csv, parquet, jsonl, mot, coco, kitti, geojson, cvat, fiftyone."""
@@ -36,7 +36,7 @@ def evaluate(
     ground_truth: Annotated[Path, typer.Option(help="MOT files, PETS xml or WILDTRACK json.")],
     as_json: Annotated[bool, typer.Option("--json", help="JSON on stdout.")] = False,
 ) -> None:
-    """Score a run: each camera by track id, and over all cameras by global id."""
+    """Score a run against ground truth: cameras by track id, all cameras by global id."""
     from pipeline.evaluation import COLUMNS, evaluate_run, table_rows
     from pipeline.run_directory.reader import RunDirectory
 
@@ -56,9 +56,11 @@ def evaluate(
 
 def report(
     run: RunArgument,
-    out: Annotated[Path | None, typer.Option(help="Page to write; RUN/report.html.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Page to write. Default: RUN/report.html.")
+    ] = None,
 ) -> None:
-    """Write one self-contained HTML page to look at."""
+    """Write a report of the run as one self-contained HTML page."""
     from pipeline.report import write_report
     from pipeline.run_directory.reader import RunDirectory
 
@@ -66,7 +68,7 @@ def report(
 
 
 def summary(run: RunArgument) -> None:
-    """Print who was seen where, and where the results are."""
+    """Print the cameras and people of a run, and the paths of its files."""
     from pipeline.run_directory.reader import RunDirectory
 
     directory = RunDirectory(run)

@@ -1,4 +1,4 @@
-"""`fusetrack run`: several cameras in, one identity for each person out."""
+"""`fusetrack run`: several cameras in, one global id per person out."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from pipeline.cli.service import (
     LogLevelOption,
     MetricsOption,
     NoWatchOption,
-    begin_log,
-    loaded,
+    configure_log,
+    load_site,
     service_options,
 )
 
@@ -31,29 +31,31 @@ def run(
         list[str] | None,
         typer.Argument(
             metavar="[NAME=]SOURCE...",
-            help="Videos, folders of images, globs, URLs, webcam numbers, recorded detections.",
+            help="Videos, folders of images, globs, URLs, webcam indices, recorded detections.",
             show_default=False,
         ),
     ] = None,
     config: Annotated[Path | None, typer.Option(help="Site configuration (YAML).")] = None,
     out: Annotated[
-        Path | None, typer.Option(help="Run directory; runs/<time> if left out.")
+        Path | None, typer.Option(help="Run directory to write. Default: runs/<time>.")
     ] = None,
     detector: Annotated[str | None, typer.Option(help="YOLO model by name or path.")] = None,
     tracker: Annotated[str | None, typer.Option(help="Single-camera tracker by name.")] = None,
     reid: Annotated[str | None, typer.Option(help="ReID model by name or path.")] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:N.")] = None,
-    redis: Annotated[str | None, typer.Option(help="Redis URL; embedded if left out.")] = None,
+    redis: Annotated[
+        str | None, typer.Option(help="Redis URL. Default: an embedded Redis.")
+    ] = None,
     save_video: Annotated[bool, typer.Option(help="Write videos with boxes and ids.")] = False,
-    save_thumbnails: Annotated[bool, typer.Option(help="Keep one picture a track.")] = False,
+    save_thumbnails: Annotated[bool, typer.Option(help="Keep one thumbnail per track.")] = False,
     json_events: Annotated[bool, typer.Option("--json", help="JSON events on stdout.")] = False,
-    quiet: Annotated[bool, typer.Option(help="Say nothing but errors.")] = False,
+    quiet: Annotated[bool, typer.Option(help="Print errors only.")] = False,
     metrics: MetricsOption = None,
     log_format: LogFormatOption = None,
     log_level: LogLevelOption = None,
     no_watch: NoWatchOption = False,
 ) -> None:
-    """Follow the people of all SOURCES and write the run directory."""
+    """Follow people across all SOURCES and write the run directory."""
     from pipeline.config.load import load_config
     from pipeline.config.schema import SiteConfig
     from pipeline.monitoring.progress import Tally, show_progress
@@ -74,8 +76,8 @@ def run(
         base = load_config(config) if config else SiteConfig()
         return with_options(base, sources or [], {**overrides, "device": device, "redis": redis})
 
-    site, file = loaded(config, load, no_watch=no_watch)
-    begin_log(site, "run")
+    site, file = load_site(config, load, no_watch=no_watch)
+    configure_log(site, "run")
     folder = out or Path("runs") / datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     mode = _mode(json_events, quiet or site.service.log_format == "json")
     stop, tally = Stop(), Tally(list(site.cameras))
@@ -87,7 +89,7 @@ def run(
         result = run_site(site, folder, stop=stop, tally=tally, watch=watch, file=file)
     if site.recording.video:
         _write_videos(result, stopped=stop.signal is not None)
-    faults = _tell_result(result, tally, mode, quiet)
+    faults = _print_result(result, tally, mode, quiet)
     sys.exit(_exit_code(stop.signal, faults))
 
 
@@ -106,8 +108,8 @@ def _write_videos(result: RunDirectory, *, stopped: bool) -> None:
         render_videos(result)
 
 
-def _tell_result(result: RunDirectory, tally: Tally, mode: ProgressMode, quiet: bool) -> list[str]:
-    """Say where the results are and what was not complete; returns the faults of the input."""
+def _print_result(result: RunDirectory, tally: Tally, mode: ProgressMode, quiet: bool) -> list[str]:
+    """Print where the results are and what was incomplete; returns the faults of the input."""
     from pipeline.monitoring.progress import people_text, write_event
 
     faults = [
@@ -125,7 +127,7 @@ def _tell_result(result: RunDirectory, tally: Tally, mode: ProgressMode, quiet: 
 
 
 def _exit_code(stopped_by: int | None, faults: list[str]) -> int:
-    """128 + the signal after SIGINT or SIGTERM, 2 when a part of the input was unreadable."""
+    """128 + the signal number after SIGINT or SIGTERM, 2 if part of the input was unreadable."""
     if stopped_by is not None:
         return 128 + signal.Signals(stopped_by)
     return 2 if faults else 0

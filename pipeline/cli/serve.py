@@ -1,4 +1,4 @@
-"""`fusetrack serve`: the live API of a site, a process of its own beside the others."""
+"""`fusetrack serve`: the live API of a site, as a separate process."""
 
 import sys
 from pathlib import Path
@@ -8,22 +8,23 @@ import typer
 
 from pipeline.cli.output import say
 from pipeline.cli.parts import ConfigOption, RedisOption
-from pipeline.cli.service import LogFormatOption, LogLevelOption, begin_log, service_options
+from pipeline.cli.service import LogFormatOption, LogLevelOption, configure_log, service_options
 
 
 def serve(
     config: ConfigOption,
     out: Annotated[
-        Path | None, typer.Option(help="Run directory of the recorder, for the whole past.")
+        Path | None, typer.Option(help="Run directory of the recorder, for the full history.")
     ] = None,
     listen: Annotated[
-        str | None, typer.Option(metavar="HOST:PORT", help="Where to listen.", show_default=False)
+        str | None,
+        typer.Option(metavar="HOST:PORT", help="Address to listen on.", show_default=False),
     ] = None,
     redis: RedisOption = None,
     log_format: LogFormatOption = None,
     log_level: LogLevelOption = None,
 ) -> None:
-    """Serve cameras, people, events and pictures of a site over HTTP."""
+    """Serve the cameras, people, events and pictures of a site over HTTP."""
     from pipeline.api.server import serve as serve_site
     from pipeline.config.load import load_config
     from pipeline.runtime.site_options import with_options
@@ -35,7 +36,7 @@ def serve(
         "service": service_options(None, log_format, log_level),
     }
     site = with_options(load_config(config), [], options)
-    begin_log(site, "api")
+    configure_log(site, "api")
     stop = Stop()
     with signals(stop):
         serve_site(site, out, stop, lambda address: say(f"listening on {address}"))

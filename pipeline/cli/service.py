@@ -1,4 +1,4 @@
-"""The options of a process that works for long: its log, and how it is watched."""
+"""Options of long-running processes: logging, metrics and reloading."""
 
 from __future__ import annotations
 
@@ -15,24 +15,26 @@ if TYPE_CHECKING:
 
 MetricsOption = Annotated[
     str | None,
-    typer.Option(metavar="HOST:PORT", help="Serve /metrics, /healthz and /readyz here."),
+    typer.Option(metavar="HOST:PORT", help="Address to serve /metrics, /healthz and /readyz on."),
 ]
-LogFormatOption = Annotated[str | None, typer.Option(help="Lines of the log: text or json.")]
-LogLevelOption = Annotated[str | None, typer.Option(help="debug, info, warning or error.")]
+LogFormatOption = Annotated[str | None, typer.Option(help="Format of log lines: text or json.")]
+LogLevelOption = Annotated[
+    str | None, typer.Option(help="Log level: debug, info, warning or error.")
+]
 NoWatchOption = Annotated[
     bool,
-    typer.Option("--no-watch", help="Read the file of a live site again on SIGHUP only."),
+    typer.Option("--no-watch", help="Reload the file of a live site on SIGHUP only."),
 ]
 
 
-def loaded(
+def load_site(
     path: Path | None, load: Callable[[], SiteConfig], *, no_watch: bool
 ) -> tuple[SiteConfig, SiteFile | None]:
-    """The configuration, and the file at ``path`` if cameras may come and go with it."""
+    """The configuration, and the file at ``path`` if its cameras can change during the run."""
     from pipeline.runtime.reload import SiteFile
     from pipeline.sources.source_kinds import is_live
 
-    # What is written while it is read counts as a change.
+    # Created before reading, so that a write during the read counts as a change.
     file = SiteFile(path, load, watched=not no_watch) if path else None
     site = load()
     return site, file if is_live(site) else None
@@ -41,17 +43,17 @@ def loaded(
 def service_options(
     metrics: str | None, log_format: str | None, log_level: str | None
 ) -> dict[str, object]:
-    """The options as values of the configuration's section `service`."""
+    """The options as values of the section `service` of the configuration."""
     from pipeline.monitoring import logs
 
     if log_format == "json":
-        # Also for what is wrong with the configuration itself.
+        # Errors in the configuration itself must be JSON too.
         logs.configure("json", "warning")
     return {"metrics": metrics, "log_format": log_format, "log_level": log_level}
 
 
-def begin_log(config: SiteConfig, part: str) -> None:
-    """From now on the log is as ``config`` says, and each line about ``part`` of its site."""
+def configure_log(config: SiteConfig, part: str) -> None:
+    """Set format and level of the log from ``config``; each line names ``part`` and the site."""
     from pipeline.monitoring import logs
 
     service = config.service

@@ -1,4 +1,4 @@
-"""`fusetrack weights`: what can be fetched, fetch it, check it."""
+"""`fusetrack weights`: list, download and verify weights."""
 
 import sys
 from typing import Annotated
@@ -7,27 +7,29 @@ import typer
 
 from pipeline.cli.output import console, say, table_of
 
-weights = typer.Typer(help="Weights and clips of the manifest.", no_args_is_help=True)
+weights = typer.Typer(help="Download and verify weights and demo clips.", no_args_is_help=True)
 
-Names = Annotated[list[str], typer.Argument(metavar="NAME...", help="Names of the manifest.")]
+Names = Annotated[
+    list[str], typer.Argument(metavar="NAME...", help="Names from `fusetrack weights list`.")
+]
 
 
 @weights.command(name="list")
 def list_weights() -> None:
-    """Every entry of the manifest, and whether it is here."""
+    """List every entry of the manifest, and whether it is installed."""
     from pipeline.weights import load_manifest, verify
 
-    table = table_of("name", "kind", "here", "licence", "what")
+    table = table_of("name", "kind", "installed", "licence", "description")
     for name, entry in load_manifest().items():
         states = {file.state for file in verify([name])}
-        here = "yes" if states == {"ok"} else ", ".join(sorted(states - {"ok"}))
-        table.add_row(name, entry.kind, here, entry.licence, entry.about)
+        installed = "yes" if states == {"ok"} else ", ".join(sorted(states - {"ok"}))
+        table.add_row(name, entry.kind, installed, entry.licence, entry.about)
     console().print(table)
 
 
 @weights.command()
 def pull(names: Names) -> None:
-    """Bring entries of the manifest into the cache, verified."""
+    """Download entries of the manifest into the cache and verify them."""
     from pipeline.weights import pull as pull_weights
 
     pull_weights(names, say)
@@ -37,7 +39,7 @@ def pull(names: Names) -> None:
 def verify(
     names: Annotated[list[str] | None, typer.Argument(metavar="[NAME...]")] = None,
 ) -> None:
-    """Check the files in the cache against their hashes; exit code 2 when one is wrong."""
+    """Verify the hashes of the files in the cache; exit code 2 if one is wrong."""
     from pipeline.weights import verify as verify_weights
 
     states = verify_weights(names or None)
@@ -49,7 +51,7 @@ def verify(
 
 @weights.command()
 def path(name: Annotated[str, typer.Argument(metavar="NAME")]) -> None:
-    """The folder with the verified files of an entry."""
+    """Print the folder with the verified files of an entry."""
     from pipeline.weights import weights_path
 
     typer.echo(weights_path(name).parent)

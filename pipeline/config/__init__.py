@@ -1,1 +1,1 @@
-"""The configuration: schema, loading, views; the one place where a key of YAML is known."""
+"""The configuration: schema, loading and views. Only this package knows the keys of the YAML."""

@@ -1,4 +1,4 @@
-"""What is wrong with checked values, as one line: the key, what was expected, what was given."""
+"""Validation errors as one line: the key, what was expected and what was given."""
 
 from collections.abc import Sequence
 from dataclasses import is_dataclass
@@ -11,12 +11,12 @@ _UNKNOWN = ("extra_forbidden", "unexpected_keyword_argument")
 
 
 def first_fault(error: ValidationError, schema: Any, skip: int = 0) -> str:
-    """The fault that says most, as ``key: what was expected, got ...``.
+    """The most informative fault, as ``key: what was expected, got ...``.
 
-    ``schema`` is the model or dataclass that was checked, for the nearest known key; the first
-    ``skip`` parts of a location are not shown.
+    ``schema`` is the model or dataclass that was validated, used to suggest the nearest key; the
+    first ``skip`` parts of a location are not shown.
     """
-    # A key with a slip is unknown, and the right one missing: the first says more.
+    # A misspelt key is reported as unknown and the correct one as missing: prefer the former.
     fault: Any = min(error.errors(), key=lambda one: one["type"] not in _UNKNOWN)
     location = [part for part in fault["loc"][skip:] if part != "[key]"]
     key = ".".join(shown_key(part) for part in location)
@@ -29,35 +29,35 @@ def first_fault(error: ValidationError, schema: Any, skip: int = 0) -> str:
         message = "expected keys and values"
     else:
         message = fault["msg"].removeprefix("Value error, ").replace("Input should be", "expected")
-    # What was given as a token is a secret, however wrong.
+    # A token is a secret, even an invalid one.
     got = "" if location and location[-1] == "token" else _got(fault["input"])
     return f"{key}: {message}{got}"
 
 
 def shown_key(key: object) -> str:
-    """A key for a message: on one line, and not when it is an address."""
+    """A key for a message: on one line, and hidden when it may be an address."""
     return "***" if _may_be_address(key) else " ".join(str(key).split())
 
 
 def _may_be_address(value: object) -> bool:
-    """Whether there may be a password in ``value``, also where an address has a slip in it."""
+    """Whether ``value`` may contain a password, also when it is a mistyped address."""
     return "://" in str(value) or "@" in str(value)
 
 
 def _got(value: object) -> str:
     if isinstance(value, dict):
         return ""
-    # An address may hold a password.
+    # An address may contain a password.
     hidden = isinstance(value, list) or _may_be_address(value)
     return f", got a {type(value).__name__}" if hidden else f", got {value!r}"
 
 
 def _nearest(location: Sequence[int | str], schema: Any) -> str:
-    """What the unknown key at ``location`` may have meant."""
+    """A suggestion for the unknown key at ``location``."""
     section = schema
     for part in location[:-1]:
         kind = _fields(section).get(str(part))
-        # The name of a camera is no field: its section is known already.
+        # The name of a camera is not a field: its section is already known.
         section = _section_in(kind) or section
     known = list(_fields(section))
     near = get_close_matches(str(location[-1]), known, n=1, cutoff=0.5)

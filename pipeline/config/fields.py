@@ -1,4 +1,4 @@
-"""What every part of the configuration is made of: names, numbers with limits, sections."""
+"""Types shared by all sections of the configuration: names, bounded numbers, sections."""
 
 import re
 from typing import Annotated
@@ -13,9 +13,9 @@ Matrix = list[list[float]]
 def _check_name(value: object) -> object:
     if not isinstance(value, str):
         raise ValueError("expected a name in quotes, so that YAML reads it as text")
-    # It becomes the name of a file and of a folder: neither . nor .. will do.
+    # It becomes the name of a file and of a folder, so it must not be "." or "..".
     if not re.fullmatch(r"[A-Za-z0-9_.-]+", value) or not value.strip("."):
-        raise ValueError("expected a name of the characters A-Z a-z 0-9 _ - and, not alone, .")
+        raise ValueError("expected a name of A-Z a-z 0-9 _ - . that is not only dots")
     return value
 
 
@@ -30,6 +30,6 @@ Option = Annotated[bool | int | float | str, BeforeValidator(_check_option)]
 
 
 class Section(BaseModel):
-    """A part of the configuration. Unknown keys are errors; values do not change later."""
+    """A section of the configuration. Unknown keys are errors; instances are immutable."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)

@@ -1,4 +1,4 @@
-"""Configuration from YAML; a fault is named by file, key and what was expected."""
+"""Load the configuration from YAML; errors name the file, the key and what was expected."""
 
 from pathlib import Path
 from typing import Any
@@ -11,12 +11,12 @@ from pipeline.config.renamed import current_keys
 from pipeline.config.schema import SiteConfig
 from pipeline.errors import UserError
 
-# The key <<, which takes over another mapping.
+# The key <<, which merges another mapping.
 _MERGE = "tag:yaml.org,2002:merge"
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML in which a key written twice is an error, not a silent last one."""
+    """A YAML loader that rejects duplicate keys instead of silently keeping the last one."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[object, object]:
         seen: list[object] = []
@@ -34,7 +34,7 @@ class _Loader(yaml.SafeLoader):
 
 
 def load_config(path: Path) -> SiteConfig:
-    """Read and check a YAML file. Raises UserError that names the file, the key and the fault."""
+    """Read and validate a YAML file. Raises UserError that names file, key and fault."""
     values = read_yaml(path)
     if not isinstance(values, dict | None):
         raise UserError(
@@ -44,13 +44,13 @@ def load_config(path: Path) -> SiteConfig:
 
 
 def read_yaml(path: Path) -> Any:
-    """The values of a YAML file, in which no key stands twice.
+    """The values of a YAML file.
 
-    Raises UserError when it cannot be read or is no YAML.
+    Raises UserError when it cannot be read, is not valid YAML or contains a key twice.
     """
     try:
         with path.open(encoding="utf-8") as file:
-            # A SafeLoader with one more check.
+            # _Loader is a SafeLoader with one more check.
             return yaml.load(file, Loader=_Loader)
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}") from error
@@ -59,7 +59,7 @@ def read_yaml(path: Path) -> Any:
 
 
 def check_config(values: dict[str, object], origin: str) -> SiteConfig:
-    """Check plain values. ``origin`` is named in the UserError that a wrong one raises."""
+    """Validate plain values. Raises UserError that names ``origin`` for an invalid one."""
     try:
         return SiteConfig.model_validate(current_keys(values, origin))
     except ValidationError as error:

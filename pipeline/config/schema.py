@@ -1,4 +1,4 @@
-"""The configuration of a site: YAML in, checked values out, unknown keys refused."""
+"""The schema of a site's configuration; unknown keys are errors."""
 
 import re
 from datetime import datetime
@@ -9,15 +9,15 @@ from pydantic import AfterValidator, Field, SecretStr, field_validator, model_va
 
 from pipeline.config.fields import Matrix, Name, Option, Score, Seconds, Section
 
-#: What of a person is made unrecognisable in a picture.
+#: Which part of every person is blurred in pictures.
 Blur = Literal["none", "faces", "bodies"]
 
 
 class RetentionConfig(Section):
-    """How long what is recorded is kept, in seconds; None is for ever.
+    """How long recorded data is kept, in seconds; None keeps it indefinitely.
 
-    A tracklet goes with its embedding and its thumbnail, so a thumbnail is never kept longer than
-    ``tracklets_s``. Without its identity an observation is a box of nobody.
+    A tracklet is removed with its embedding and thumbnail, so a thumbnail is never kept longer
+    than ``tracklets_s``. Without its identity an observation is an anonymous box.
     """
 
     observations_s: Seconds | None = None
@@ -28,13 +28,13 @@ class RetentionConfig(Section):
 
     @property
     def shortest_s(self) -> float | None:
-        """The shortest of all, None when everything is kept for ever."""
+        """The shortest retention; None when everything is kept indefinitely."""
         given = [seconds for _, seconds in self if seconds is not None]
         return min(given, default=None)
 
 
 class PrivacyConfig(Section):
-    """What is blurred in every picture that is written: thumbnails, videos, previews."""
+    """What is blurred in all pictures that are written: thumbnails, videos and previews."""
 
     blur: Blur = "none"
 
@@ -47,9 +47,9 @@ _MOST_PORT = 65_535
 
 
 def host_and_port(address: str) -> tuple[str, int]:
-    """Both parts of ``HOST:PORT``, an IPv6 host without its brackets.
+    """Host and port of ``HOST:PORT``, an IPv6 host without its brackets.
 
-    Raises ValueError when it is none.
+    Raises ValueError for any other text.
     """
     found = _ADDRESS.fullmatch(address)
     if found is None or int(found["port"]) > _MOST_PORT:
@@ -63,10 +63,10 @@ def _check_address(address: str) -> str:
 
 
 class ServiceConfig(Section):
-    """How a process is watched from outside.
+    """Monitoring and logging of a process.
 
-    ``metrics`` is where /metrics, /healthz and /readyz are served; None serves nothing. A process
-    whose main loop makes no step for ``stalled_s`` is no longer healthy.
+    ``metrics`` is the address that serves /metrics, /healthz and /readyz; None serves nothing. A
+    process whose main loop makes no progress for ``stalled_s`` seconds is reported as unhealthy.
     """
 
     metrics: Annotated[str, AfterValidator(_check_address)] | None = None
@@ -76,11 +76,12 @@ class ServiceConfig(Section):
 
 
 class ApiConfig(Section):
-    """Where the live API listens, who may use it, and what it shows.
+    """Address, access and content of the live API.
 
-    ``token`` may come from the environment instead; beyond this computer there must be one.
-    ``pictures`` is whether a node gives pictures of its cameras to who looks at them. A preview has
-    at most ``preview_px`` pixels on its longer side and ``preview_fps`` pictures a second.
+    ``token`` may come from the environment instead; it is required when listening on more than
+    this computer. ``pictures`` lets nodes send preview pictures of their cameras to viewers. A
+    preview has at most ``preview_px`` pixels on its longer side and ``preview_fps`` pictures per
+    second.
     """
 
     listen: str = "127.0.0.1:8710"
@@ -97,7 +98,7 @@ class ApiConfig(Section):
 
 
 class CameraCalibration(Section):
-    """How a camera sees the ground: one of the two.
+    """The ground calibration of a camera: exactly one of the two matrices.
 
     ``projection`` is 3x4 from world metres to pixels; ``homography`` is 3x3 from ground metres to
     pixels.
@@ -115,18 +116,17 @@ class CameraCalibration(Section):
         if [len(row) for row in matrix] != [columns[-1] + 1] * 3:
             raise ValueError(f"expected {name} as 3 rows of {columns[-1] + 1} numbers")
         if np.linalg.matrix_rank(np.array(matrix)[:, columns]) < 3:
-            raise ValueError(f"{name} sees the ground as a line: expected independent rows")
+            raise ValueError(f"{name} maps the ground to a line: expected independent rows")
         return self
 
 
 class LiveConfig(Section):
     """How a live camera is read. Times are seconds.
 
-    ``clock`` says whose time a frame has: the camera's own (RTCP), that of its arrival, or the
-    camera's as long as it is plausible (auto). Of the frames that wait for the networks those of
-    the last ``buffer_s`` are kept. A camera that is silent for ``late_s`` holds nobody up any
-    longer. ``retry_s`` is the first wait after a loss; each is twice the one before, up to
-    ``retry_max_s``.
+    ``clock`` selects the timestamps: the camera's own (RTCP), the arrival time, or the camera's as
+    long as they are plausible (auto). Frames that wait longer than ``buffer_s`` for the networks
+    are dropped. A camera that sends nothing for ``late_s`` is no longer waited for. ``retry_s`` is
+    the first reconnect delay; it doubles with each attempt, up to ``retry_max_s``.
     """
 
     transport: Literal["tcp", "udp"] = "tcp"
@@ -143,15 +143,15 @@ class LiveConfig(Section):
         if self.retry_max_s < self.retry_s:
             raise ValueError("expected retry_max_s to be at least retry_s")
         if self.late_s <= self.buffer_s:
-            raise ValueError("expected late_s to be more than buffer_s: what waits is not late")
+            raise ValueError("expected late_s to be more than buffer_s: no buffered frame is late")
         return self
 
 
 class CameraConfig(Section):
-    """One camera: where its pictures come from, when it started, how it sees the ground.
+    """One camera: its source, start time, frame rate and calibration.
 
-    ``source`` may be left out when the command line gives it. ``hwaccel`` is the hardware that
-    decodes; where there is none of it, the processor does.
+    ``source`` may be omitted when the command line gives it. ``hwaccel`` selects a hardware
+    decoder; where it is unavailable, the CPU decodes.
     """
 
     source: str | None = None
@@ -165,12 +165,12 @@ class CameraConfig(Section):
     @classmethod
     def _start_is_aware(cls, value: datetime | None) -> datetime | None:
         if value is not None and value.tzinfo is None:
-            raise ValueError("expected a time with its zone, such as 2026-05-01T09:00:00Z")
+            raise ValueError("expected a time with a time zone, such as 2026-05-01T09:00:00Z")
         return value
 
 
 class DetectorConfig(Section):
-    """The person detector: an ultralytics model by name or path, and how it runs."""
+    """The person detector: an ultralytics model by name or path, its backend and its settings."""
 
     model: str = "yolo26n"
     backend: Literal["auto", "torch", "openvino", "onnx", "tensorrt"] = "auto"
@@ -180,11 +180,10 @@ class DetectorConfig(Section):
 
 
 class TrackerConfig(Section):
-    """The single-camera tracker. ``buffer_s`` is how long a lost track may come back.
+    """The single-camera tracker. A lost track is kept for ``buffer_s`` seconds.
 
-    ``auto`` is botsort, or, below 8 frames a second, link.
-
-    ``embeddings`` shows every detection to the embedder, for trackers that look at people.
+    ``auto`` selects botsort, or link below 8 frames per second. ``embeddings`` embeds every
+    detection, for trackers that use appearance.
     """
 
     name: str = "auto"
@@ -194,10 +193,10 @@ class TrackerConfig(Section):
 
 
 class ReidConfig(Section):
-    """The embedder, and which crops of a track it sees.
+    """The embedder, and the selection of crops of a track that are embedded.
 
-    A crop is taken at most every ``spacing_s`` seconds, the best one of that time, when its
-    quality is at least ``min_quality``; ``exemplars`` are kept for each track.
+    The best crop of every ``spacing_s`` seconds is embedded if its quality is at least
+    ``min_quality``; the best ``exemplars`` embeddings are kept for each track.
     """
 
     model: str = "omni-scale-open"
@@ -208,17 +207,17 @@ class ReidConfig(Section):
 
 
 class ScoreLine(Section):
-    """What a cosine says of two crops: log-odds ``slope * (cosine - midpoint)`` of one person."""
+    """Calibration of a cosine: log-odds of the same person, ``slope * (cosine - midpoint)``."""
 
     slope: Annotated[float, Field(gt=0)]
     midpoint: Annotated[float, Field(ge=-1, le=1)]
 
 
 class Similarity(Section):
-    """What cosines are worth within a camera and between two; ``strangers`` is the mean of two
-    people's, where it was fitted.
+    """Score calibration of cosines within a camera and across cameras.
 
-    The default is that of a middling network; a fit on one's own people is better.
+    ``strangers`` is the mean cosine of impostor pairs, if it was fitted. The defaults suit an
+    average network; a fit on your own people is better.
     """
 
     same_camera: ScoreLine = ScoreLine(slope=25.0, midpoint=0.65)
@@ -227,11 +226,11 @@ class Similarity(Section):
 
 
 class AssociationConfig(Section):
-    """How tracklets become people. Times are seconds of event time, ``node_silent_s`` of a clock on
-    the wall: after that nobody waits for the live cameras of a node from which nothing comes.
+    """The association of tracklets across cameras. Times are seconds of event time.
 
-    ``similarity`` says what the cosines of one's own embeddings are worth; None takes what is known
-    of the ReID network.
+    ``node_silent_s`` is wall-clock time: the live cameras of a node that sends nothing for so long
+    are no longer waited for. ``similarity`` is the score calibration of your own embeddings; None
+    uses that of the ReID network.
     """
 
     interval_s: Seconds = 1.0
@@ -248,16 +247,16 @@ class AssociationConfig(Section):
     def _silence_is_long(self) -> "AssociationConfig":
         if self.node_silent_s < 2 * self.interval_s:
             raise ValueError(
-                "node_silent_s must be at least 2 * interval_s: a node at work is heard that often"
+                "node_silent_s must be at least 2 * interval_s: a running node sends that often"
             )
         return self
 
 
 class CameraLink(Section):
-    """People walk from the view of one camera into that of the other, in both directions.
+    """A camera link: people walk between the views of two cameras, in both directions.
 
-    ``seconds`` is the transition time: from the one view to the other at an ordinary pace, 0 where
-    the views overlap.
+    ``seconds`` is the transition time from one view to the other at walking pace, 0 where the
+    views overlap.
     """
 
     between: tuple[Name, Name]
@@ -266,12 +265,12 @@ class CameraLink(Section):
     @model_validator(mode="after")
     def _two_cameras(self) -> "CameraLink":
         if self.between[0] == self.between[1]:
-            raise ValueError("expected two cameras: a person can always come back to the same one")
+            raise ValueError("expected two different cameras: returning to one needs no link")
         return self
 
 
 class RecordingConfig(Section):
-    """What is kept. Pictures of people only when asked for."""
+    """What is recorded. Pictures of people only if enabled."""
 
     segment_s: Seconds = 5.0
     thumbnails: bool = False
@@ -279,7 +278,7 @@ class RecordingConfig(Section):
 
 
 class GroundOrigin(Section):
-    """Where the ground's (0, 0) lies on the earth, and where its y axis points."""
+    """The location of the ground's (0, 0) in degrees (WGS 84), and the bearing of its y axis."""
 
     longitude: Annotated[float, Field(ge=-180, le=180)]
     latitude: Annotated[float, Field(ge=-90, le=90)]
@@ -287,7 +286,7 @@ class GroundOrigin(Section):
 
 
 class SiteConfig(Section):
-    """Everything a run needs to know."""
+    """The whole configuration of a site."""
 
     site: Name = "site"
     cameras: dict[Name, CameraConfig] = Field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""How each camera sees the ground, by its configuration."""
+"""Ground views of cameras from their configuration."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ from trackers.ground.view import View, view_of_homography
 
 
 def view_of(config: SiteConfig, camera_id: str) -> View | None:
-    """How a camera sees the ground, None when it is not calibrated."""
+    """The ground view of a camera; None when it is not calibrated."""
     calibration = config.cameras[camera_id].calibration
     if calibration is None:
         return None

@@ -1,4 +1,4 @@
-"""The person detector: YOLO through ultralytics; the one home of that library."""
+"""The person detector: YOLO. The only package that imports ultralytics."""
 
 from pipeline.detector.detector import Detector
 

@@ -16,25 +16,25 @@ from trackers.detections import Detections
 
 _FORMATS = {".pt": "torch", ".xml": "openvino", ".onnx": "onnx", ".engine": "tensorrt"}
 
-#: From this score on a person counts when an export is compared with its checkpoint.
+#: Minimum score of detections when an export is compared with its checkpoint.
 _CHECK_SCORE = 0.1
 
 
 class Detector:
-    """A YOLO model that is asked for people only. Not to be shared between threads.
+    """A YOLO model that detects people only. Not thread-safe.
 
     ``backend`` is what runs it (torch, openvino, onnx or tensorrt), ``device`` where: ``cpu`` or
     ``cuda:N``. OpenVINO and ONNX models run on the CPU, whatever the device.
     """
 
     def __init__(self, config: DetectorConfig, device: str) -> None:
-        """``device`` is ``cpu`` or ``cuda:N``, as ``resolve_device`` gives it.
+        """``device`` is ``cpu`` or ``cuda:N``, as returned by ``resolve_device``.
 
         The first use of a checkpoint on the CPU exports it to OpenVINO, which takes seconds, and
-        compares what both find.
+        compares the detections of both.
 
         Raises UserError for an unknown name, a missing or damaged file, a file that does not fit
-        the backend, a model that knows no persons, and an export that finds other people.
+        the backend, a model without a person class, and an export with different detections.
         """
         path = _model_file(weights_path(config.model, kind="detector"))
         self._config = config
@@ -43,9 +43,9 @@ class Detector:
         self.device = self._network.device
 
     def detect(self, images: list[NDArray[np.uint8]]) -> list[Detections]:
-        """The people in BGR pictures ``(H, W, 3)`` uint8 of any sizes, best score first.
+        """The people in BGR images ``(H, W, 3)`` uint8 of any sizes, best score first.
 
-        Boxes are xyxy in pixels of the picture and end at its edges.
+        Boxes are xyxy in pixels, clipped to the image.
         """
         found: list[Detections] = []
         for start in range(0, len(images), self._config.batch):
@@ -56,12 +56,12 @@ class Detector:
 
 
 def _model_file(path: Path) -> Path:
-    """The file to open; for a folder that is the one ``.xml`` file in it."""
+    """The file to open; in a folder, its only ``.xml`` file."""
     if not path.is_dir():
         return path
     inside = sorted(path.glob("*.xml"))
     if len(inside) != 1:
-        raise UserError(f"{path} is no OpenVINO model: expected one .xml file in the folder")
+        raise UserError(f"{path} is not an OpenVINO model: expected one .xml file in the folder")
     return inside[0]
 
 
@@ -69,7 +69,7 @@ def _backend(path: Path, wanted: str, device: str) -> str:
     own = _FORMATS.get(path.suffix.lower())
     if own is None:
         raise UserError(
-            f"{path} is no detector: expected a .pt, .onnx or .engine file or an OpenVINO folder"
+            f"{path} is not a detector: expected a .pt, .onnx or .engine file or an OpenVINO folder"
         )
     if wanted == "auto":
         return "openvino" if own == "torch" and device == "cpu" else own
@@ -92,7 +92,7 @@ def _open(path: Path, backend: str, device: str, config: DetectorConfig) -> Dete
 
 
 def _checked_export(path: Path, image_size: int, folder: Path) -> Path:
-    """Export a checkpoint below ``folder``. Raises UserError when the export finds other people."""
+    """Export a checkpoint into ``folder``. Raises UserError when the detections differ."""
     reference = TorchNetwork(load_checkpoint(path), path, "cpu")
     export = export_openvino(load_checkpoint(path), folder, image_size)
     networks: list[DetectorNetwork] = [reference, OpenVinoNetwork(export, 1)]
@@ -101,7 +101,7 @@ def _checked_export(path: Path, image_size: int, folder: Path) -> Path:
     fault = disagreement(one, other)
     if fault:
         raise UserError(
-            f"the OpenVINO export of {path} is not used: compared with PyTorch, {fault}. Set the "
-            f"detector's backend to torch"
+            f"the OpenVINO export of {path} differs from PyTorch: {fault}. Set the detector's "
+            "backend to torch"
         )
     return export

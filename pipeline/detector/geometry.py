@@ -1,4 +1,4 @@
-"""Between a picture and the padded, smaller one that the network sees."""
+"""Letterboxing: scale and pad an image for the network, and map boxes back."""
 
 from dataclasses import dataclass
 
@@ -6,15 +6,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-#: The grey that YOLO networks were trained to see around a picture.
+#: The padding value that YOLO networks were trained with.
 _GREY = 114
 
 
 @dataclass(frozen=True, slots=True)
 class Letterbox:
-    """A picture of ``source`` (height, width) scaled to ``inner`` and padded to ``outer``.
+    """An image of ``source`` (height, width) scaled to ``inner`` and padded to ``outer``.
 
-    ``left`` and ``top`` are the padding in pixels before the scaled picture.
+    ``left`` and ``top`` are the padding in pixels before the scaled image.
     """
 
     source: tuple[int, int]
@@ -24,7 +24,7 @@ class Letterbox:
     top: int
 
     def apply(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """The scaled and padded copy of a BGR picture: ``(*outer, 3)`` uint8."""
+        """The scaled and padded copy of a BGR image: ``(*outer, 3)`` uint8."""
         height, width = self.inner
         canvas = np.full((*self.outer, 3), _GREY, np.uint8)
         inner = canvas[self.top : self.top + height, self.left : self.left + width]
@@ -35,7 +35,7 @@ class Letterbox:
         return canvas
 
     def to_source(self, boxes: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Boxes ``(N, 4)`` xyxy of the padded picture in pixels of the source, clipped to it."""
+        """Map boxes ``(N, 4)`` xyxy from the padded image to the source image, clipped to it."""
         (height, width), (inner_height, inner_width) = self.source, self.inner
         gain = np.array([inner_width / width, inner_height / height] * 2, np.float32)
         shift = np.array([self.left, self.top] * 2, np.float32)
@@ -58,14 +58,14 @@ def fit_fixed(source: tuple[int, int], outer: tuple[int, int]) -> Letterbox:
 def _scale(
     source: tuple[int, int], outer: tuple[int, int]
 ) -> tuple[tuple[int, int], tuple[int, int]]:
-    """The size of the scaled picture, and what is missing to ``outer``, as (height, width)."""
+    """The size of the scaled image and the remaining padding to ``outer``, as (height, width)."""
     factor = min(outer[0] / source[0], outer[1] / source[1])
     inner = max(round(source[0] * factor), 1), max(round(source[1] * factor), 1)
     return inner, (outer[0] - inner[0], outer[1] - inner[1])
 
 
 def _pad(source: tuple[int, int], inner: tuple[int, int], missing: tuple[int, int]) -> Letterbox:
-    # An odd pixel goes after the picture, as in training.
+    # An odd pixel of padding goes after the image, as in training.
     top, left = missing[0] // 2, missing[1] // 2
     outer = inner[0] + missing[0], inner[1] + missing[1]
     return Letterbox(source, inner, outer, left, top)

@@ -1,4 +1,4 @@
-"""Detectors on the CPU: exported once, checked against PyTorch, run by OpenVINO."""
+"""Detectors on the CPU with OpenVINO: exported once and verified against PyTorch."""
 
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
@@ -16,20 +16,20 @@ from pipeline.paths import cache_folder
 from pipeline.weights.store import sha256_of
 from reid_model.openvino_runtime import core, import_openvino, read_network
 
-#: Compiled networks kept, one for each shape of padded picture.
+#: Number of compiled networks that are cached, one for each input shape.
 _SHAPES = 16
 
 
 class OpenVinoNetwork:
-    """An OpenVINO or ONNX model, one picture a request, ``parallel`` requests at a time.
+    """An OpenVINO or ONNX model: one image per request, ``parallel`` requests at a time.
 
-    A picture is never part of a batch, so what is found in it does not depend on its neighbours;
-    and for each shape a network is compiled that knows its shape, which is faster than one for
-    any shape. ``fixed`` is the (height, width) of a model that was exported for one size only.
+    Images are never batched, so the detections in one do not depend on the others. A network is
+    compiled for each input shape, which is faster than a dynamic one. ``fixed`` is the (height,
+    width) of a model that was exported for one size only.
     """
 
     def __init__(self, path: Path, parallel: int) -> None:
-        """Raises UserError when the model cannot be read or finds no persons."""
+        """Raises UserError when the model cannot be read or has no person class."""
         try:
             self._network = read_network(path)
         except ValueError as error:
@@ -42,10 +42,10 @@ class OpenVinoNetwork:
         self._requests: Callable[[tuple[int, int]], list[Any]] = lru_cache(_SHAPES)(self._compile)
 
     def run(self, images: Iterable[NDArray[np.uint8]]) -> Iterator[Any]:
-        """The raw output of each padded BGR picture ``(h, w, 3)``, in order.
+        """The raw output for each padded BGR image ``(h, w, 3)`` uint8, in order.
 
-        A picture is started before the next one is taken from ``images``, so its preparation
-        costs nothing. An output is valid until the next one is asked for.
+        Inference of an image starts before the next one is read from ``images``, so that their
+        preparation overlaps. An output is valid until the next one is requested.
         """
         import torch
 
@@ -53,9 +53,9 @@ class OpenVinoNetwork:
         busy: dict[tuple[int, int], int] = {}
         for image in images:
             shape = image.shape[0], image.shape[1]
-            turn = busy.get(shape, 0)
-            busy[shape] = turn + 1
-            request = self._requests(shape)[turn]
+            slot = busy.get(shape, 0)
+            busy[shape] = slot + 1
+            request = self._requests(shape)[slot]
             request.start_async([image[np.newaxis]])
             running.append(request)
         for request in running:
@@ -63,7 +63,7 @@ class OpenVinoNetwork:
             yield torch.from_numpy(request.get_output_tensor(0).data)
 
     def _compile(self, shape: tuple[int, int]) -> list[Any]:
-        """As many requests for padded pictures of ``shape`` as may run at a time."""
+        """``parallel`` inference requests for padded images of ``shape`` (height, width)."""
         openvino = import_openvino()
         steps = openvino.preprocess.PrePostProcessor(self._network.clone())
         colour = openvino.preprocess.ColorFormat
@@ -79,8 +79,8 @@ class OpenVinoNetwork:
             compiled = core().compile_model(network, "CPU", hints)
         except RuntimeError as error:
             raise UserError(
-                f"{self._path} does not take one picture of {shape[0]}x{shape[1]} pixels: export "
-                f"it again with batch=1, or dynamic=True"
+                f"{self._path} does not accept a single image of {shape[0]}x{shape[1]} pixels: "
+                "export it again with batch=1 or dynamic=True"
             ) from error
         return [compiled.create_infer_request() for _ in range(self._parallel)]
 
@@ -93,11 +93,11 @@ def _fixed_size(network: Any) -> tuple[int, int] | None:
 
 
 def exported(path: Path, image_size: int, make: Callable[[Path, int, Path], Path]) -> Path:
-    """The ``.xml`` file of a checkpoint, made on first use.
+    """The OpenVINO ``.xml`` file of a checkpoint, exported on first use.
 
-    ``make`` takes the checkpoint, the image size and a folder, and returns the file it made below
-    that folder. The result is kept in the cache under everything it depends on. Two processes may
-    export at once: a folder appears complete or not at all.
+    ``make`` takes the checkpoint, the image size and a folder, and returns the file it wrote below
+    that folder. The result is cached under a name made of everything it depends on. Several
+    processes may export at once: a folder appears complete or not at all.
     """
     root = cache_folder() / "exports"
     versions = "-".join(f"{name}{version(name)}" for name in ("ultralytics", "openvino"))
@@ -107,16 +107,16 @@ def exported(path: Path, image_size: int, make: Callable[[Path, int, Path], Path
             root.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(dir=root, prefix=".export-") as scratch:
                 fresh = make(path, image_size, Path(scratch))
-                _keep(fresh.parent, final)
+                _move_into_cache(fresh.parent, final)
         except OSError as error:
             raise UserError(f"cannot write to the cache {root}: {error.strerror}") from error
     return final / "model.xml"
 
 
-def _keep(folder: Path, final: Path) -> None:
+def _move_into_cache(folder: Path, final: Path) -> None:
     try:
         folder.rename(final)
     except OSError:
-        # Another process has kept the same export a moment earlier.
+        # Another process has cached the same export in the meantime.
         if not final.is_dir():
             raise

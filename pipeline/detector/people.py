@@ -1,4 +1,4 @@
-"""From a network's raw output to people, and whether two networks find the same ones."""
+"""Convert a network's raw output to detections, and compare two sets of detections."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any, Protocol
@@ -10,18 +10,18 @@ from pipeline.detector.geometry import Letterbox, fit, fit_fixed
 from pipeline.detector.yolo import Traits, suppress
 from trackers.detections import Detections, iou, valid_boxes
 
-#: Two networks agree when each person whom one finds with this score ...
+#: Two networks agree when each detection of one with at least this score ...
 _SURE = 0.4
-#: ... overlaps this much (IoU) with one whom the other finds ...
+#: ... overlaps a detection of the other by at least this IoU ...
 _SAME_IOU = 0.9
-#: ... with a score that differs by no more than this.
+#: ... whose score differs by at most this.
 _SAME_SCORE = 0.05
 
 
 class DetectorNetwork(Protocol):
-    """Padded pictures in, raw outputs out.
+    """A detection network: padded images in, raw outputs out.
 
-    ``fixed`` is the (height, width) of a network that takes no other size.
+    ``fixed`` is the (height, width) of a network that accepts only that size.
     """
 
     device: str
@@ -29,14 +29,14 @@ class DetectorNetwork(Protocol):
     fixed: tuple[int, int] | None
 
     def run(self, images: Iterable[NDArray[np.uint8]]) -> Iterator[Any]:
-        """One raw output for each padded BGR picture, in order."""
+        """One raw output for each padded BGR image, in order."""
         ...
 
 
 def find_people(
     network: DetectorNetwork, images: list[NDArray[np.uint8]], image_size: int, min_score: float
 ) -> list[Detections]:
-    """The people in BGR pictures ``(H, W, 3)`` uint8 of any sizes, best score first."""
+    """The people in BGR images ``(H, W, 3)`` uint8 of any sizes, best score first."""
     boxes = [_letterbox(image, network, image_size) for image in images]
     padded = (box.apply(image) for box, image in zip(boxes, images, strict=True))
     return [
@@ -46,11 +46,11 @@ def find_people(
 
 
 def disagreement(one: Detections, other: Detections) -> str | None:
-    """What differs between two sets of people found in one picture; None when they agree."""
+    """What differs between two sets of detections in one image; None when they agree."""
     for found, partners in ((one, other), (other, one)):
         for box, score in zip(found.boxes, found.scores, strict=True):
             if score >= _SURE and not _has_partner(box, score, partners):
-                return f"a person found with score {score:.2f} at {box.round().tolist()} differs"
+                return f"only one finds the person at {box.round().tolist()} (score {score:.2f})"
     return None
 
 
@@ -68,6 +68,6 @@ def _letterbox(image: NDArray[np.uint8], network: DetectorNetwork, size: int) ->
 
 def _to_detections(rows: NDArray[np.float32], letterbox: Letterbox) -> Detections:
     boxes = letterbox.to_source(rows[:, :4])
-    # A box that lies in the padding has no area left.
+    # A box inside the padding has no area left.
     kept = valid_boxes(boxes)
     return Detections(boxes=boxes[kept], scores=rows[kept, 4])

@@ -1,4 +1,4 @@
-"""Detectors that PyTorch runs: checkpoints, and TensorRT engines on its device memory."""
+"""Detectors run by PyTorch: checkpoints and TensorRT engines."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -12,10 +12,10 @@ from pipeline.errors import UserError
 
 
 class TorchNetwork:
-    """A checkpoint or a TensorRT engine, run through PyTorch on one device."""
+    """A checkpoint or a TensorRT engine, run by PyTorch on one device."""
 
     def __init__(self, model: Any, path: Path, device: str) -> None:
-        """``model`` is a loaded checkpoint, or None to open ``path`` itself (``.engine``)."""
+        """``model`` is a loaded checkpoint, or None to open the engine at ``path``."""
         import torch
 
         self._torch = torch
@@ -33,7 +33,7 @@ class TorchNetwork:
         self.fixed = None if dynamic else tuple(self._model.imgsz)
 
     def run(self, images: Iterable[NDArray[np.uint8]]) -> Iterator[Any]:
-        """The raw output of each padded BGR picture ``(h, w, 3)``; equal sizes run together."""
+        """The raw output for each padded BGR image ``(h, w, 3)``; equal sizes form a batch."""
         pictures = list(images)
         outputs: dict[int, Any] = {}
         for shape in {picture.shape for picture in pictures}:

@@ -1,4 +1,4 @@
-"""ultralytics, kept from the network and from writing outside the cache."""
+"""ultralytics, without network access and without writing outside the cache."""
 
 import ast
 import importlib
@@ -23,10 +23,10 @@ _TASKS = ("detect", "segment", "pose")
 
 @dataclass(frozen=True, slots=True)
 class Traits:
-    """What a detector says of itself.
+    """Properties of a detector.
 
-    ``person`` is the index of its person class among ``classes``; ``stride`` is what its input
-    sides must be multiples of; with ``end_to_end`` its output needs no suppression of overlaps.
+    ``person`` is the index of the person class among ``classes``; the sides of its input must be
+    multiples of ``stride``; with ``end_to_end`` its output needs no non-maximum suppression.
     """
 
     person: int
@@ -39,9 +39,8 @@ class Traits:
 def ultralytics_module(name: str) -> ModuleType:
     """Import ``ultralytics.<name>``, offline, silent, and with its settings in our cache.
 
-    It decides at import whether it is online, so the environment is set before; each of these
-    stops something: the look-up of two hosts and all reports that depend on it, installing
-    packages by itself, log lines, files in the home folder, and unpickling of arbitrary code.
+    ultralytics reads the environment at import. The variables disable its online check and usage
+    reports, automatic installation of packages, log lines, and files in the home folder.
     """
     import_openvino()
     os.environ["YOLO_OFFLINE"] = "true"
@@ -57,10 +56,10 @@ def ultralytics_module(name: str) -> ModuleType:
 def load_checkpoint(path: Path) -> Any:
     """The PyTorch model in a ``.pt`` file, on the CPU.
 
-    A checkpoint is a pickle, which can run any code when it is opened. It is opened so that only
-    known YOLO classes are built; FUSETRACK_ALLOW_PICKLE=1 lifts that for files one trusts.
+    A checkpoint is a pickle, which can run arbitrary code when opened. Only known YOLO classes are
+    allowed; FUSETRACK_ALLOW_PICKLE=1 removes that restriction for trusted files.
 
-    Raises UserError when the file is damaged, no YOLO checkpoint, or needs other code.
+    Raises UserError when the file is damaged, not a YOLO checkpoint, or needs other classes.
     """
     tasks: Any = ultralytics_module("nn.tasks")
     tasks.SAFE_LOAD = os.environ.get("FUSETRACK_ALLOW_PICKLE") != "1"
@@ -70,8 +69,8 @@ def load_checkpoint(path: Path) -> Any:
         refused = isinstance(error, ImportError) or "types outside" in str(error)
         if tasks.SAFE_LOAD and refused and zipfile.is_zipfile(path):
             raise UserError(
-                f"{path} is a pickle that wants to run code which is not part of YOLO. If you "
-                f"trust where it comes from, set FUSETRACK_ALLOW_PICKLE=1"
+                f"{path} is a pickle that runs code which is not part of YOLO. If you trust its "
+                "origin, set FUSETRACK_ALLOW_PICKLE=1"
             ) from error
         raise _not_a_checkpoint(path) from error
     except (RuntimeError, KeyError, AttributeError, ValueError, OSError) as error:
@@ -79,11 +78,13 @@ def load_checkpoint(path: Path) -> Any:
 
 
 def _not_a_checkpoint(path: Path) -> UserError:
-    return UserError(f"{path} is damaged or no YOLO checkpoint: expected a .pt file of ultralytics")
+    return UserError(
+        f"{path} is damaged or not a YOLO checkpoint: expected a .pt file of ultralytics"
+    )
 
 
 def checkpoint_traits(model: Any, path: Path) -> Traits:
-    """The traits of a loaded checkpoint. Raises UserError when it cannot find persons."""
+    """The traits of a loaded checkpoint. Raises UserError when it cannot detect people."""
     if type(model).__name__.startswith("RTDETR"):
         raise UserError(f"{path} is an RT-DETR model: expected a YOLO model")
     stride = max(int(model.stride.max()), 32)
@@ -91,14 +92,14 @@ def checkpoint_traits(model: Any, path: Path) -> Traits:
 
 
 def exported_traits(path: Path) -> Traits:
-    """The traits that ultralytics wrote into an exported model.
+    """The traits that ultralytics stored in an exported model.
 
-    Raises UserError when it carries none, or cannot find persons.
+    Raises UserError when there are none, or when the model cannot detect people.
     """
     base = ultralytics_module("nn.backends.base").BaseBackend
     metadata: dict[str, Any] = base.read_metadata(path)
     if not {"names", "task", "stride"} <= metadata.keys():
-        raise UserError(f"{path} carries no class names: expected a model exported by ultralytics")
+        raise UserError(f"{path} has no class names: expected a model exported by ultralytics")
     if metadata.get("head") == "RTDETRDecoder":
         raise UserError(f"{path} is an RT-DETR model: expected a YOLO model")
     names, options = _value(metadata["names"]), _value(metadata.get("args", {}))
@@ -107,7 +108,7 @@ def exported_traits(path: Path) -> Traits:
 
 
 def _value(written: Any) -> Any:
-    """A value of the metadata, which some formats hold as its Python text."""
+    """A value of the metadata, which some formats store as a Python literal."""
     return ast.literal_eval(written) if isinstance(written, str) else written
 
 
@@ -117,21 +118,21 @@ def _traits(names: dict[int, str], task: str, stride: int, end_to_end: bool, pat
     person = next((index for index, name in names.items() if name.lower() == "person"), None)
     if person is None:
         known = ", ".join(list(names.values())[:5])
-        raise UserError(f"{path} has no class 'person' (it knows {known}, ...): it cannot be used")
+        raise UserError(f"{path} has no class 'person' (only {known}, ...): use another model")
     return Traits(person, len(names), stride, end_to_end)
 
 
 def export_openvino(model: Any, folder: Path, image_size: int) -> Path:
-    """Convert a checkpoint for pictures of any size; the ``.xml`` file, below ``folder``.
+    """Export a checkpoint for images of any size; returns the ``.xml`` file below ``folder``.
 
-    Raises UserError when it cannot be converted.
+    Raises UserError when it cannot be exported.
     """
     exporter = ultralytics_module("engine.exporter").Exporter
     model.pt_path = str(folder / "model.pt")
     options = {"format": "openvino", "imgsz": image_size, "dynamic": True, "batch": 1}
     try:
         with warnings.catch_warnings():
-            # The converter traces with a function that PyTorch has deprecated.
+            # The exporter uses a tracing function that PyTorch has deprecated.
             warnings.simplefilter("ignore")
             made: str = exporter(overrides={**options, "device": "cpu"})(model=model)
     except (RuntimeError, AssertionError, ValueError, TypeError, LookupError) as error:
@@ -143,7 +144,7 @@ def export_openvino(model: Any, folder: Path, image_size: int) -> Path:
 
 
 def people_picture() -> NDArray[np.uint8]:
-    """A street with four people in it, which ships with ultralytics: BGR."""
+    """A street with four people, shipped with ultralytics: ``(H, W, 3)`` uint8 BGR."""
     import cv2
 
     image = cv2.imread(str(ultralytics_module("utils").ASSETS / "bus.jpg"))
@@ -151,9 +152,9 @@ def people_picture() -> NDArray[np.uint8]:
 
 
 def suppress(prediction: Any, traits: Traits, min_score: float) -> NDArray[np.float32]:
-    """The persons in the raw output for one picture: ``(N, 5)`` xyxy and score, best first.
+    """The people in the raw output for one image: ``(N, 5)`` float32 xyxy and score, best first.
 
-    ``prediction`` is ``(1, 4 + classes + extra, A)``, or ``(1, A, 6 + extra)`` end to end.
+    ``prediction`` is ``(1, 4 + classes + extra, A)``, or ``(1, A, 6 + extra)`` if end-to-end.
     """
     nms = ultralytics_module("utils.nms")
     kept = nms.non_max_suppression(

@@ -1,1 +1,1 @@
-"""ReID networks at work and in training, out of what the command line and configuration say."""
+"""ReID networks as the command line and the configuration use them: embedding and training."""

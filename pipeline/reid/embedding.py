@@ -1,4 +1,4 @@
-"""The ReID embedder of a site: its weights found and verified, its preprocessing looked up."""
+"""The ReID embedder of a site: find its weights, preprocessing and score calibration."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -6,24 +6,24 @@ from typing import TYPE_CHECKING
 from pipeline.config.schema import ReidConfig, Similarity
 from pipeline.errors import UserError
 from pipeline.weights import known_by_hash, load_manifest, weights_path
-from pipeline.weights.manifest import ReidNetwork, own_network
+from pipeline.weights.manifest import ReidNetwork, network_beside
 from reid_model.embedder import Embedder, load_embedder
 from reid_model.preprocess import EmbedderSpec
 from trackers.association.appearance import Calibration, Line
 
 if TYPE_CHECKING:
-    # torch loads in seconds; an associator that takes over has none to lose.
+    # Importing torch takes seconds, which an associator that takes over must not lose.
     from reid_model.similarity import SimilarityFit
 
 _TRAINED = ".safetensors"
 
 
 def open_embedder(config: ReidConfig, device: str) -> Embedder:
-    """Open ``config.model``: a ReID network of the manifest by name, or the path of a file.
+    """Open ``config.model``: the name of a ReID network in the manifest, or the path of a file.
 
     A ``.safetensors`` file is a model of `fusetrack reid train`, with its ``.json`` beside it. A
-    file that the manifest knows by its hash needs nothing more. Another ``.onnx`` or ``.xml``
-    file needs ``FILE.yaml`` beside it, which says what pictures the network expects:
+    file whose hash is in the manifest needs nothing more. Any other ``.onnx`` or ``.xml`` file
+    needs ``FILE.yaml`` beside it, which describes the input of the network:
 
         input:
           height: 256
@@ -33,8 +33,8 @@ def open_embedder(config: ReidConfig, device: str) -> Embedder:
           mean: [0.485, 0.456, 0.406]
           std: [0.229, 0.224, 0.225]
 
-    Raises UserError for an unknown name, weights that are not here or not as they should be, and
-    a file that is no such network.
+    Raises UserError for an unknown name, missing or damaged weights, and a file that is not a ReID
+    network.
     """
     path = weights_path(config.model, kind="reid")
     try:
@@ -48,11 +48,12 @@ def open_embedder(config: ReidConfig, device: str) -> Embedder:
 
 
 def similarity_calibration(config: ReidConfig) -> Calibration:
-    """What the cosines of ``config.model``'s vectors are worth as evidence.
+    """The score calibration of the embeddings of ``config.model``.
 
-    A name of the manifest needs no weights on this machine. Raises UserError as ``open_embedder``.
+    For a name of the manifest, the weights need not be installed. Raises UserError as
+    `open_embedder`.
     """
-    network = _described(config.model)
+    network = _network_if_described(config.model)
     if network is not None:
         return calibration_of(network.similarity)
     from reid_model.training.model_files import load_similarity
@@ -61,29 +62,29 @@ def similarity_calibration(config: ReidConfig) -> Calibration:
         fit = load_similarity(weights_path(config.model, kind="reid"))
     except ValueError as error:
         raise UserError(f"ReID model {config.model}: {error}") from error
-    return _fitted(fit)
+    return _calibration_of_fit(fit)
 
 
-def unknown_calibration() -> Calibration:
-    """What the cosines of a network of which nothing is known are worth: a middling one's."""
+def default_calibration() -> Calibration:
+    """The score calibration of an average network, for one that was not calibrated."""
     return calibration_of(Similarity())
 
 
-def _fitted(fit: "SimilarityFit | None") -> Calibration:
-    """What travels with a trained model; a middling network's lines where it has none."""
-    middling = unknown_calibration()
+def _calibration_of_fit(fit: "SimilarityFit | None") -> Calibration:
+    """The calibration stored with a trained model; the default lines where it has none."""
+    default = default_calibration()
     if fit is None:
-        return middling
+        return default
     same, other = fit.same_camera, fit.other_cameras
     return Calibration(
-        other_cameras=Line(other.slope, other.midpoint) if other else middling.other_cameras,
-        same_camera=Line(same.slope, same.midpoint) if same else middling.same_camera,
+        other_cameras=Line(other.slope, other.midpoint) if other else default.other_cameras,
+        same_camera=Line(same.slope, same.midpoint) if same else default.same_camera,
         strangers=fit.strangers,
     )
 
 
 def calibration_of(similarity: Similarity) -> Calibration:
-    """What cosines are worth, out of a configuration or the manifest."""
+    """The score calibration given by a configuration or the manifest."""
     return Calibration(
         other_cameras=Line(similarity.other_cameras.slope, similarity.other_cameras.midpoint),
         same_camera=Line(similarity.same_camera.slope, similarity.same_camera.midpoint),
@@ -91,8 +92,8 @@ def calibration_of(similarity: Similarity) -> Calibration:
     )
 
 
-def _described(name_or_path: str) -> ReidNetwork | None:
-    """What is known of a network beside its weights; None for a model that says it itself."""
+def _network_if_described(name_or_path: str) -> ReidNetwork | None:
+    """The description of a network; None for a trained model, which contains its own."""
     entry = load_manifest().get(name_or_path)
     if entry is not None and entry.kind == "reid":
         return entry.network
@@ -107,7 +108,7 @@ def _network(name_or_path: str) -> ReidNetwork:
     path = weights_path(name_or_path, kind="reid")
     known = known_by_hash(path)
     if known is None:
-        return own_network(path)
+        return network_beside(path)
     if known[1].network is None:
         raise UserError(f"{path} is not a ReID network: it is {known[0]}, a {known[1].kind}")
     return known[1].network

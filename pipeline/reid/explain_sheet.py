@@ -1,4 +1,4 @@
-"""`fusetrack reid explain`: what models look at, drawn side by side, a row for each picture."""
+"""`fusetrack reid explain`: heat maps of several models side by side, one row per picture."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +16,7 @@ from reid_model.preprocess import resize_crops
 
 Image = NDArray[np.uint8]
 
-#: Pixels: of a cell, of the line of titles, and between cells.
+#: Pixels: size of a cell, height of the title line, gap between cells.
 CELL_HEIGHT, CELL_WIDTH, TITLE, GAP = 256, 128, 20, 4
 _HEAT = 0.5
 _FORMATS = (".png", ".jpg", ".jpeg", ".webp")
@@ -25,11 +25,11 @@ _FORMATS = (".png", ".jpg", ".jpeg", ".webp")
 def write_sheet(
     models: Sequence[str], images: Sequence[Path], out: Path, to: Path | None, stage: Stage
 ) -> None:
-    """Write ``out``: each image, and beside it each model's heat map of it.
+    """Write ``out``: each image and, beside it, the heat map of each model.
 
-    ``to`` is the picture of a person to whom the images are compared. Raises UserError for a model
-    that is none of `fusetrack reid train`, a file that is no picture, and ``out`` that cannot be
-    written or is no picture's name.
+    ``to`` is the picture of a person with whom the images are compared. Raises UserError for a
+    model that was not trained by `fusetrack reid train`, a file that is not a picture, and ``out``
+    if it cannot be written or does not have the suffix of a picture.
     """
     if out.suffix.lower() not in _FORMATS:
         raise UserError(f"{out} must end with one of {', '.join(_FORMATS)}")
@@ -61,7 +61,7 @@ def sheet(titles: Sequence[str], rows: Sequence[Sequence[Image]]) -> Image:
 
 
 def heated(picture: Image, heat: NDArray[np.float32]) -> Image:
-    """A picture ``(H, W, 3)`` with heat ``(H, W)`` in 0..1 over it, from blue to red."""
+    """A BGR picture ``(H, W, 3)`` with ``heat`` ``(H, W)`` in 0..1 overlaid, blue to red."""
     colours = cv2.applyColorMap(np.round(heat * 255).astype(np.uint8), cv2.COLORMAP_JET)
     return np.asarray(cv2.addWeighted(picture, 1 - _HEAT, colours, _HEAT, 0), np.uint8)
 
@@ -70,7 +70,7 @@ def _explained(name: str, crops: list[Image], reference: Image | None, stage: St
     network, spec = trained_network(name)
     pictures = resize_crops(crops, spec.height, spec.width)
     wanted = None if reference is None else resize_crops([reference], spec.height, spec.width)[0]
-    # One at a time: a sheet of hundreds must fit into memory.
+    # One at a time, so that hundreds of pictures fit into memory.
     heats = [heat_maps(network, spec, picture[None], wanted, stage)[0] for picture in pictures]
     return [
         heated(cell, cv2.resize(heat, (CELL_WIDTH, CELL_HEIGHT)))
@@ -92,12 +92,12 @@ def _crop(path: Path) -> Image:
 
 
 def _title(name: str) -> str:
-    """A model's name; a file's with its folder, as trainings call all of theirs the same."""
+    """A model's name; for a file with its folder, since all trainings use the same file name."""
     return "/".join(Path(name.removesuffix(".safetensors")).parts[-2:])
 
 
 def _write(strip: Image, text: str) -> None:
-    """As much of the text as fits, in black; OpenCV draws ASCII only."""
+    """Draw as much of the text as fits, in black; OpenCV draws ASCII only."""
     font, scale = cv2.FONT_HERSHEY_SIMPLEX, 0.4
     shown = text.encode("ascii", "replace").decode()
     while cv2.getTextSize(shown, font, scale, 1)[0][0] > strip.shape[1]:

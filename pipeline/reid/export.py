@@ -1,4 +1,4 @@
-"""`fusetrack reid export`: a trained model found by name or path, and written for others."""
+"""`fusetrack reid export`: export a trained model to other formats."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -16,14 +16,14 @@ from reid_model.training.model_files import load_model, load_similarity
 
 
 def trained_network(name_or_path: str) -> tuple[FusedEmbedder, EmbedderSpec]:
-    """A model of `fusetrack reid train`, in PyTorch and in eval mode, and what it expects to see.
+    """A model of `fusetrack reid train`, in PyTorch in eval mode, and its input specification.
 
     Raises UserError for another kind of network, and as `weights_path` and `load_model`.
     """
     path = weights_path(name_or_path, kind="reid")
     if path.suffix != ".safetensors":
         raise UserError(
-            f"{name_or_path} is no model of `fusetrack reid train`: expected a .safetensors file"
+            f"{name_or_path} is not a model of `fusetrack reid train`: expected a .safetensors file"
         )
     try:
         network, recipe = load_model(path)
@@ -33,11 +33,11 @@ def trained_network(name_or_path: str) -> tuple[FusedEmbedder, EmbedderSpec]:
 
 
 def export_file(name_or_path: str, how: str, out: Path) -> float:
-    """Write the model in the format ``how``, and beside ONNX and OpenVINO ``OUT.yaml``, with which
-    `fusetrack run --reid OUT` opens it. Returns the least cosine to PyTorch's vectors.
+    """Write the model in the format ``how``; returns the smallest cosine to PyTorch's embeddings.
 
-    Raises UserError as `trained_network`, for an unknown format, a folder that is not there and
-    vectors that are not PyTorch's.
+    For ONNX and OpenVINO, ``OUT.yaml`` is written as well, so that `fusetrack run --reid OUT` can
+    open it. Raises UserError as `trained_network`, for an unknown format, a missing folder, and
+    embeddings that differ from PyTorch's.
     """
     if how not in FORMATS:
         raise unknown_name("format", how, FORMATS)
@@ -55,10 +55,10 @@ def export_file(name_or_path: str, how: str, out: Path) -> float:
 
 
 def _description(spec: EmbedderSpec, fit: SimilarityFit | None) -> str:
-    """What `pipeline.weights.manifest.own_network` reads."""
-    seen = {name: value for name, value in asdict(spec).items() if name != "architecture"}
-    values = {"input": {**seen, "mean": list(spec.mean), "std": list(spec.std)}}
+    """The YAML that `pipeline.weights.manifest.network_beside` reads."""
+    expected = {name: value for name, value in asdict(spec).items() if name != "architecture"}
+    values = {"input": {**expected, "mean": list(spec.mean), "std": list(spec.std)}}
     if fit is not None:
-        worth = {name: value for name, value in asdict(fit).items() if value is not None}
-        values["similarity"] = worth
+        fitted = {name: value for name, value in asdict(fit).items() if value is not None}
+        values["similarity"] = fitted
     return yaml.safe_dump(values, sort_keys=False)

@@ -1,4 +1,4 @@
-"""ReID models at work on pictures in files: embedding, evaluating, teaching."""
+"""Embed picture files with ReID models, and evaluate the models on data sets."""
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -21,8 +21,8 @@ from reid_model.evaluation import evaluate, evaluate_distances
 from reid_model.rerank import rerank
 from reid_model.training.measure import figures, people_of
 
-#: Called with the pictures done so far and their number.
-Tell = Callable[[int, int], None]
+#: Called with the number of pictures done so far and in total.
+ReportProgress = Callable[[int, int], None]
 
 _AT_ONCE = 256
 _SCHEMA = pa.schema([("path", pa.string()), ("embedding", pa.list_(pa.float32()))])
@@ -34,33 +34,33 @@ def open_model(name_or_path: str, device: str = "auto", batch: int = 32) -> Embe
 
 
 def evaluate_model(
-    embedder: Embedder, reid_set: ReidSet, tell: Tell, reranked: bool = False
+    embedder: Embedder, reid_set: ReidSet, report: ReportProgress, reranked: bool = False
 ) -> dict[str, float]:
-    """Ranks and mean average precision on the queries and the gallery of a set.
+    """CMC ranks and mean average precision on the queries and gallery of a data set.
 
-    Raises UserError for a set without them, and for files that are no pictures.
+    Raises UserError for a set without them, and for files that are not pictures.
     """
     if not reid_set.query or not reid_set.gallery:
         raise UserError(
-            f"{reid_set.name} has no queries and gallery, so nothing can be evaluated: "
+            f"{reid_set.name} has no queries and gallery to evaluate: "
             "expected folders query/ and gallery/ beside train/"
         )
     images = reid_set.query + reid_set.gallery
-    vectors = np.concatenate(list(embeddings(embedder, [i.path for i in images], tell)))
+    vectors = np.concatenate(list(embeddings(embedder, [i.path for i in images], report)))
     identities, cameras = people_of(images)
     count = len(reid_set.query)
     query, gallery = vectors[:count], vectors[count:]
-    whose = (identities[:count], cameras[:count], identities[count:], cameras[count:])
+    labels = (identities[:count], cameras[:count], identities[count:], cameras[count:])
     if reranked:
-        return figures(evaluate_distances(rerank(query, gallery), *whose))
-    return figures(evaluate(query, *whose[:2], gallery, *whose[2:]))
+        return figures(evaluate_distances(rerank(query, gallery), *labels))
+    return figures(evaluate(query, *labels[:2], gallery, *labels[2:]))
 
 
-def embed_folder(embedder: Embedder, folder: Path, out: Path, tell: Tell) -> int:
-    """Write ``path`` (within ``folder``) and ``embedding`` of all pictures in it, at any depth.
+def embed_folder(embedder: Embedder, folder: Path, out: Path, report: ReportProgress) -> int:
+    """Write ``path`` (relative to ``folder``) and ``embedding`` of all pictures below ``folder``.
 
-    Returns how many there are. Raises UserError when there are none, one cannot be read, or
-    ``out`` cannot be written; ``out`` is then as it was.
+    Returns their number. Raises UserError when there are none, one cannot be read, or ``out``
+    cannot be written; ``out`` is then unchanged.
     """
     paths = sorted(path for path in folder.rglob("*") if is_picture(path))
     if not paths:
@@ -68,7 +68,7 @@ def embed_folder(embedder: Embedder, folder: Path, out: Path, tell: Tell) -> int
     try:
         with replacing(out) as partial, pq.ParquetWriter(partial, _SCHEMA) as writer:
             done = 0
-            for vectors in embeddings(embedder, paths, tell):
+            for vectors in embeddings(embedder, paths, report):
                 names = [p.relative_to(folder).as_posix() for p in paths[done:][: len(vectors)]]
                 writer.write_table(pa.table([names, list(vectors)], schema=_SCHEMA))
                 done += len(vectors)
@@ -78,9 +78,9 @@ def embed_folder(embedder: Embedder, folder: Path, out: Path, tell: Tell) -> int
 
 
 def embeddings(
-    embedder: Embedder, paths: Sequence[Path], tell: Tell
+    embedder: Embedder, paths: Sequence[Path], report: ReportProgress
 ) -> Iterator[NDArray[np.float32]]:
-    """Unit vectors ``(n, D)`` of picture files, some at a time. Raises UserError for a bad file."""
+    """Embeddings ``(n, D)`` float32 of pictures, in chunks. Raises UserError for a bad file."""
     for start in range(0, len(paths), _AT_ONCE):
         some = paths[start : start + _AT_ONCE]
         try:
@@ -88,10 +88,10 @@ def embeddings(
         except ValueError as error:
             raise UserError(str(error)) from error
         yield embedder.embed(crops)
-        tell(start + len(some), len(paths))
+        report(start + len(some), len(paths))
 
 
 def _bgr(image: torch.Tensor) -> NDArray[np.uint8]:
-    """RGB ``(3, H, W)`` uint8 as a crop ``(H, W, 3)``."""
+    """An RGB tensor ``(3, H, W)`` uint8 as a BGR crop ``(H, W, 3)``."""
     crop: NDArray[np.uint8] = image.flip(0).permute(1, 2, 0).contiguous().numpy()
     return crop

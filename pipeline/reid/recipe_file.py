@@ -1,4 +1,4 @@
-"""A ReID training recipe from YAML: checked values, unknown keys refused."""
+"""Load a ReID training recipe from YAML; unknown keys are errors."""
 
 from pathlib import Path
 
@@ -14,13 +14,13 @@ from reid_model.training.recipe import Recipe
 
 
 class _Checked(Section):
-    """The section's rules (unknown keys refused, finite numbers) reach into the plain recipe."""
+    """Applies the rules of a section (known keys, finite numbers) to the plain recipe."""
 
     recipe: Recipe
 
 
 def load_recipe(name_or_path: str) -> Recipe:
-    """The recipe of a file, or one of ours by its name, such as ``market1501``.
+    """The recipe in a file, or a built-in one by its name, such as ``market1501``.
 
     Raises UserError that names the file, the key and what was expected.
     """
@@ -36,13 +36,13 @@ def load_recipe(name_or_path: str) -> Recipe:
 
 
 def recipe_path(name_or_path: str) -> Path:
-    """Where a recipe lies. Raises UserError for what is neither a file nor one of our names."""
+    """The file of a recipe. Raises UserError for neither a file nor the name of a built-in one."""
     path = Path(name_or_path)
     if path.suffix in (".yaml", ".yml") or path.is_file():
         return path
     known = {found.stem: found for found in sorted((config_folder() / "reid").glob("*.yaml"))}
     if name_or_path not in known:
         raise UserError(
-            f"{unknown_name('recipe', name_or_path, known)}. The path of your own works too"
+            f"{unknown_name('recipe', name_or_path, known)}. Or give the path of a recipe file"
         )
     return known[name_or_path]

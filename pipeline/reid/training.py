@@ -1,4 +1,4 @@
-"""What a training of a ReID network starts from: encoders with CLIP's weights, teachers, sizes."""
+"""What a ReID training starts from: encoders with pretrained weights, and teachers."""
 
 from itertools import chain, count, islice
 from pathlib import Path
@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from pipeline.errors import UserError
-from pipeline.reid.models import Tell, embeddings, open_model
+from pipeline.reid.models import ReportProgress, embeddings, open_model
 from pipeline.weights import weights_path
 from reid_model.data.dataset import EvaluationPictures
 from reid_model.data.reid_set import ReidSet
@@ -22,24 +22,24 @@ from reid_model.training.keras_resnet import read_weights
 from reid_model.training.recipe import ModelRecipe, Recipe
 from reid_model.training.warm_start import start_of, warm_start
 
-#: Of how many pictures a stem learns to stand in for ImageNet's: batches and their size.
+#: Batches, and their size, on which a narrower stem is fitted to that of the ImageNet network.
 _STEM_BATCHES, _STEM_BATCH = 250, 32
 
 
 def encoders_of(
     recipe: Recipe, clip: Path | None, imagenet: bool, reid_set: ReidSet
 ) -> tuple[ClipResNet | None, ClipText | None]:
-    """Image and text encoder with the weights in the file ``clip``, or an image encoder that starts
-    from ImageNet's; with neither there are none.
+    """Image and text encoder with CLIP weights, or an image encoder with ImageNet weights.
 
-    Raises UserError when the recipe learns texts and there is no file, for both at once, and for
-    an encoder that neither fits; ValueError as `load_clip` and for weights that do not fit.
+    ``clip`` is the file of the CLIP weights. With neither, both are None. Raises UserError when
+    the recipe learns texts without a file, when both are given, and for an encoder that neither
+    fits; ValueError as `load_clip` and for weights that do not fit.
     """
     if clip is not None and imagenet:
-        raise UserError("a training starts from --clip or from --imagenet, not from both")
+        raise UserError("--clip and --imagenet exclude each other: expected not both")
     if clip is None and recipe.model.texts:
         raise UserError(
-            "this recipe learns texts, which needs CLIP's weights: give a local file with --clip, "
+            "this recipe learns texts, which needs CLIP weights: give a local file with --clip, "
             "or set model.texts and model.text_guidance to false in the recipe"
         )
     if clip is None:
@@ -78,35 +78,35 @@ def _from_imagenet(recipe: Recipe, reid_set: ReidSet) -> ClipResNet:
 
 
 def starting_weights(recipe: Recipe, start: Path | None) -> dict[str, torch.Tensor] | None:
-    """What a training before this one learned, if any. Raises ValueError as `start_of`."""
+    """The weights of an earlier training, if one is given. Raises ValueError as `start_of`."""
     return None if start is None else start_of(start, recipe.model)
 
 
 def teachers_of(
-    recipe: Recipe, reid_set: ReidSet, device: str, tell: Tell
+    recipe: Recipe, reid_set: ReidSet, device: str, report: ReportProgress
 ) -> list[torch.Tensor] | list[Embedder]:
-    """What each network that the recipe names says of the training pictures, ``(N, E)``, or, for
-    those that always look, the networks.
+    """The teachers' embeddings of the training pictures, ``(N, E)`` each.
 
-    Raises UserError as `open_model`, and for files that are no pictures.
+    If the teachers embed the augmented pictures instead, the opened networks. Raises UserError as
+    `open_model`, and for files that are not pictures.
     """
     names = recipe.teaching.teachers
     if recipe.teaching.look == "always":
         return [open_model(name, device) for name in names]
     paths = [image.path for image in reid_set.train]
     return [
-        torch.from_numpy(np.concatenate(list(embeddings(open_model(name, device), paths, tell))))
+        torch.from_numpy(np.concatenate(list(embeddings(open_model(name, device), paths, report))))
         for name in names
     ]
 
 
 def parameter_counts(width: int, mscsa_modules: int, classes: int) -> dict[str, tuple[int, bool]]:
-    """Parameters by part, and whether embedding a crop needs that part.
+    """Parameter count of each part, and whether the part is needed to embed a crop.
 
     Raises ValueError for a model that cannot be built.
     """
     recipe = ModelRecipe(width=width, mscsa_modules=mscsa_modules)
-    # Counting needs no memory for the numbers themselves.
+    # Parameters on the meta device take no memory.
     with torch.device("meta"):
         text_encoder = ClipText()
         parts = build_parts(recipe, classes, build_encoder(recipe), text_encoder)

@@ -1,4 +1,4 @@
-"""Weights and clips by name: where they can be had, and the hash that each must have."""
+"""Weights and demo clips by name: their sources and their hashes."""
 
 from pipeline.weights.fetch import pull
 from pipeline.weights.manifest import Weights, load_manifest

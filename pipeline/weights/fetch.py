@@ -1,4 +1,4 @@
-"""Bringing weights into the cache. The only code that downloads, and only when asked."""
+"""Download weights into the cache. The only code that downloads, and only on request."""
 
 import shutil
 import subprocess
@@ -19,7 +19,7 @@ from pipeline.weights.manifest import Weights, WeightsFile, WeightsSource, load_
 from pipeline.weights.store import entry_folder, local_folder, sha256_of
 from reid_model.atomic_file import replacing
 
-#: Takes one line of text about what happens now.
+#: Called with one line of text about the current step.
 Report = Callable[[str], None]
 
 _TIMEOUT_S = 60.0
@@ -27,19 +27,20 @@ _PACKAGE_TIMEOUT_S = 600.0
 
 
 class _SourceError(Exception):
-    """One source did not give the file; the next one may."""
+    """A source did not deliver the file; the next one is tried."""
 
 
 def pull(
     names: Iterable[str], report: Report, manifest: dict[str, Weights] | None = None
 ) -> list[Path]:
-    """Bring every file of these entries into the cache, verified; those there already stay.
+    """Download and verify every file of these entries; files already in the cache are kept.
 
-    A file is looked for in FUSETRACK_WEIGHTS, then at its sources in turn. ``report`` takes one
-    line for each file. Two processes may pull at once: a file appears complete or not at all.
+    A file is looked up in FUSETRACK_WEIGHTS, then at its sources in order. ``report`` is called
+    with one line for each step. Several processes may pull at once: a file appears complete or
+    not at all.
 
-    Raises UserError for an unknown name, a cache that cannot be written, and a file that no
-    source gives with the right hash; the message says what each of them answered.
+    Raises UserError for an unknown name, a cache that cannot be written, and a file that no source
+    delivers with the right hash; the message gives the fault of each source.
     """
     manifest = load_manifest() if manifest is None else manifest
     wanted = list(names)
@@ -49,58 +50,60 @@ def pull(
     with tempfile.TemporaryDirectory(prefix="fusetrack-") as scratch:
         fetcher = _Fetcher(Path(scratch), report)
         return [
-            fetcher.bring(name, file, expected)
+            fetcher.fetch(name, file, expected)
             for name in wanted
             for file, expected in manifest[name].files.items()
         ]
 
 
 class _Fetcher:
-    """One pull: the packages it has downloaded serve all of its files."""
+    """One pull: each package is downloaded once for all of its files."""
 
     def __init__(self, scratch: Path, report: Report) -> None:
         self._scratch = scratch
         self._report = report
         self._packages: dict[str, Path] = {}
 
-    def bring(self, name: str, file: str, expected: WeightsFile) -> Path:
+    def fetch(self, name: str, file: str, expected: WeightsFile) -> Path:
         target = entry_folder(name) / file
         packed = packed_weights_folder() / file
         if packed.is_file() and sha256_of(packed) == expected.sha256:
-            self._report(f"{file}: comes with fusetrack")
+            self._report(f"{file}: included in fusetrack")
             return packed
         try:
             if target.is_file():
                 if sha256_of(target) == expected.sha256:
                     self._report(f"{file}: already in the cache")
                     return target
-                self._report(f"{file}: the cached file has a wrong hash and is removed")
+                self._report(f"{file}: removing the cached file, its hash is wrong")
                 target.unlink()
             target.parent.mkdir(parents=True, exist_ok=True)
-            self._from_anywhere(name, file, expected, target)
+            self._fetch_from_sources(name, file, expected, target)
         except OSError as error:
             raise UserError(f"cannot write {target}: {error.strerror or error}") from error
         return target
 
-    def _from_anywhere(self, name: str, file: str, expected: WeightsFile, target: Path) -> None:
+    def _fetch_from_sources(
+        self, name: str, file: str, expected: WeightsFile, target: Path
+    ) -> None:
         places: list[Path | WeightsSource] = [*_local_files(name, file), *expected.sources]
-        answers = []
+        faults = []
         for place in places:
-            self._report(f"{file}: from {place}")
+            self._report(f"{file}: trying {place}")
             try:
-                self._take(place, expected, target)
+                self._fetch_from(place, expected, target)
                 return
             except _SourceError as error:
-                answers.append(f"{place}: {error}")
-        tried = "; ".join(answers) or "the manifest knows no source"
+                faults.append(f"{place}: {error}")
+        tried = "; ".join(faults) or "the manifest has no source"
         raise UserError(
-            f"cannot get {file}: {tried}. Put the file into a folder and name the folder in "
-            f"FUSETRACK_WEIGHTS"
+            f"cannot fetch {file}: {tried}. Put the file into a folder and set FUSETRACK_WEIGHTS "
+            "to that folder"
         )
 
-    def _take(self, place: Path | WeightsSource, expected: WeightsFile, target: Path) -> None:
-        """Write ``target`` from ``place`` in one step, after its hash has been checked."""
-        # Two processes may fetch the same file at once.
+    def _fetch_from(self, place: Path | WeightsSource, expected: WeightsFile, target: Path) -> None:
+        """Write ``target`` from ``place`` atomically, after its hash has been verified."""
+        # A unique name: two processes may fetch the same file at once.
         with replacing(target, target.with_name(f".{target.name}.{uuid4().hex}")) as partial:
             with partial.open("xb") as output:
                 self._copy(place, expected.size, output)
@@ -138,9 +141,9 @@ def _local_files(name: str, file: str) -> list[Path]:
 
 def _download(url: str, size: int, output: IO[bytes]) -> None:
     try:
-        with urllib.request.urlopen(url, timeout=_TIMEOUT_S) as answer:
+        with urllib.request.urlopen(url, timeout=_TIMEOUT_S) as response:
             left = size
-            while block := answer.read(1 << 20):
+            while block := response.read(1 << 20):
                 left -= len(block)
                 if left < 0:
                     raise _SourceError(f"it is larger than the {size} bytes expected")
@@ -150,7 +153,7 @@ def _download(url: str, size: int, output: IO[bytes]) -> None:
 
 
 def _download_wheel(wheel: str, scratch: Path) -> Path:
-    """The wheel ``name==version``, taken by pip so that its index settings hold."""
+    """The wheel ``name==version``, downloaded by pip so that its index settings apply."""
     folder = scratch / wheel
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:"]
     command += ["--disable-pip-version-check", "--no-input", "--quiet", "--dest", str(folder)]
@@ -158,7 +161,7 @@ def _download_wheel(wheel: str, scratch: Path) -> Path:
 
 
 def _download_npm(package: str, scratch: Path) -> Path:
-    """The archive of ``name@version``, taken by npm so that its registry settings hold."""
+    """The archive of ``name@version``, downloaded by npm so that its registry settings apply."""
     npm = shutil.which("npm")
     if npm is None:
         raise _SourceError("npm is not installed")
@@ -169,7 +172,7 @@ def _download_npm(package: str, scratch: Path) -> Path:
 
 
 def _downloaded(command: list[str], folder: Path, pattern: str) -> Path:
-    """The file that a package manager puts into ``folder``."""
+    """The file that a package manager downloads into ``folder``."""
     name = Path(command[0]).name if command[0] != sys.executable else "pip"
     try:
         done = subprocess.run(
@@ -180,7 +183,7 @@ def _downloaded(command: list[str], folder: Path, pattern: str) -> Path:
     found = sorted(folder.glob(pattern))
     if done.returncode or not found:
         lines = done.stderr.strip().splitlines()
-        raise _SourceError(lines[-1] if lines else f"{name} ended with {done.returncode}")
+        raise _SourceError(lines[-1] if lines else f"{name} exited with code {done.returncode}")
     return found[0]
 
 

@@ -1,4 +1,4 @@
-"""configs/models.yaml as checked values."""
+"""The manifest configs/models.yaml as validated values."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -19,10 +19,10 @@ Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class WeightsSource(Section):
-    """One place a file can be had: a ``url``, or a ``member`` of a package of a registry.
+    """One source of a file: a ``url``, or a ``member`` of a package in a registry.
 
-    ``wheel`` is ``name==version`` of Python's registry, ``npm`` is ``name@version`` of Node's. Of
-    Python's only wheels: to look into a source archive, pip runs its code.
+    ``wheel`` is ``name==version`` on PyPI, ``npm`` is ``name@version`` on npm. Of Python packages
+    only wheels are allowed, because pip would run the code of a source archive.
     """
 
     url: Annotated[str, Field(pattern=r"^https?://")] | None = None
@@ -50,7 +50,7 @@ class WeightsFile(Section):
 
 
 class Input(Section):
-    """What a ReID network expects to see: ``(pixel * scale - mean) / std`` in ``colour`` order.
+    """The input of a ReID network: ``(pixel * scale - mean) / std`` in ``colour`` order.
 
     ``height`` and ``width`` are pixels; ``mean`` and ``std`` follow the colour order.
     """
@@ -64,7 +64,7 @@ class Input(Section):
 
 
 class ReidNetwork(Section):
-    """How a ReID network is opened, what it expects to see and what its vectors are worth."""
+    """Architecture, input and score calibration of a ReID network."""
 
     architecture: Architecture
     input: Input
@@ -82,10 +82,10 @@ class Weights(Section):
 
     @model_validator(mode="after")
     def _reid_has_network(self) -> "Weights":
-        # A model of ours says itself what it expects.
+        # A .safetensors model of ours contains its own description.
         trained = next(iter(self.files)).endswith(".safetensors")
         if (self.network is not None) != (self.kind == "reid" and not trained):
-            raise ValueError("expected network for kind reid, but for .safetensors, and only there")
+            raise ValueError("expected network for kind reid only, and not for .safetensors")
         return self
 
 
@@ -94,9 +94,9 @@ class _Manifest(Section):
 
 
 def load_manifest(path: Path | None = None) -> dict[str, Weights]:
-    """Every entry of ``configs/models.yaml`` (or of ``path``) by name.
+    """The entries of ``configs/models.yaml`` (or of ``path``) by name.
 
-    Raises UserError that names the file and the key when something in it is wrong.
+    Raises UserError that names the file and the key when a value is invalid.
     """
     path = path or config_folder() / "models.yaml"
     try:
@@ -105,23 +105,23 @@ def load_manifest(path: Path | None = None) -> dict[str, Weights]:
         raise UserError(f"{path}: {first_fault(error, Weights, skip=1)}") from None
 
 
-def own_network(path: Path) -> ReidNetwork:
-    """What ``FILE.yaml`` says of the user's own ``.onnx`` or ``.xml`` file, which lies beside it.
+def network_beside(path: Path) -> ReidNetwork:
+    """The description in ``FILE.yaml`` beside a user's own ``.onnx`` or ``.xml`` file.
 
-    It holds ``input`` and, optionally, ``similarity``, as the entries of the manifest do. Raises
-    UserError when it is not there or not valid, and for any other kind of file.
+    It contains ``input`` and, optionally, ``similarity``, like the entries of the manifest. Raises
+    UserError when it is missing or invalid, and for any other kind of file.
     """
     architecture = {".xml": "openvino", ".onnx": "onnx"}.get(path.suffix.lower())
     if architecture is None:
         raise UserError(
-            f"{path} is not a ReID network that can be opened: expected a name of "
-            f"`fusetrack weights list`, or an .onnx or .xml file"
+            f"{path} is not a ReID network: expected a name from `fusetrack weights list`, or an "
+            ".onnx or .xml file"
         )
     beside = path.with_name(f"{path.name}.yaml")
     if not beside.is_file():
         raise UserError(
-            f"it is not known what pictures {path} expects: write {beside.name} beside it, with "
-            f"input: {{height, width, colour: rgb or bgr, scale, mean, std}}"
+            f"the input of {path} is not described: write {beside.name} beside it, with "
+            "input: {height, width, colour: rgb or bgr, scale, mean, std}"
         )
     values = read_yaml(beside)
     described = values if isinstance(values, dict) else {}

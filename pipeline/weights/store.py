@@ -1,4 +1,4 @@
-"""Finding verified weights on this machine. Nothing here touches the network."""
+"""Find verified weights on this machine, without network access."""
 
 import hashlib
 import os
@@ -15,7 +15,7 @@ WeightsState = Literal["ok", "missing", "wrong hash"]
 
 @dataclass(frozen=True, slots=True)
 class FileState:
-    """Whether one file of the manifest is here: ``path`` is where it is, or where it would be."""
+    """The state of one file of the manifest; ``path`` is where it is or would be."""
 
     name: str
     file: str
@@ -33,12 +33,12 @@ def sha256_of(path: Path) -> str:
 
 
 def entry_folder(name: str) -> Path:
-    """The folder of the cache in which the files of ``name`` are kept."""
+    """The cache folder of the files of ``name``."""
     return cache_folder() / "weights" / name
 
 
 def local_folder() -> Path | None:
-    """The user's own folder of files, FUSETRACK_WEIGHTS."""
+    """The user's own weights folder, FUSETRACK_WEIGHTS; None when it is not set."""
     chosen = os.environ.get("FUSETRACK_WEIGHTS")
     return Path(chosen).expanduser() if chosen else None
 
@@ -46,9 +46,9 @@ def local_folder() -> Path | None:
 def weights_path(name_or_path: str, kind: WeightsKind | None = None) -> Path:
     """The file to open for a name of the manifest, or for the path of a file or folder.
 
-    A name's files are verified; a path is returned as it is, for its reader to judge. ``kind``
-    narrows the names. Raises UserError for an unknown name, a missing file, weights that have not
-    been pulled and a wrong hash.
+    The files of a name are verified; a path is returned unchecked. ``kind`` restricts the names.
+    Raises UserError for an unknown name, a missing file, weights that have not been pulled and a
+    wrong hash.
     """
     manifest = _of_kind(load_manifest(), kind)
     path = Path(name_or_path).expanduser()
@@ -60,12 +60,12 @@ def weights_path(name_or_path: str, kind: WeightsKind | None = None) -> Path:
             raise UserError(f"no such weights file: {path}")
         called = "ReID model" if kind == "reid" else kind or "weights"
         fault = unknown_name(called, name_or_path, manifest)
-        raise UserError(f"{fault}. The path of your own file works too")
+        raise UserError(f"{fault}. Or give the path of a file")
     return weights_files(name, manifest)[0]
 
 
 def weights_files(name: str, manifest: dict[str, Weights] | None = None) -> list[Path]:
-    """Every file of a manifest entry, verified, in the order of the manifest.
+    """All files of a manifest entry, verified, in the order of the manifest.
 
     Raises UserError for an unknown name, files that have not been pulled and a wrong hash.
     """
@@ -79,11 +79,11 @@ def weights_files(name: str, manifest: dict[str, Weights] | None = None) -> list
             for path in paths:
                 _check_hash(path, entry.files[path.name].sha256, name)
             return paths
-    raise UserError(f"{name} is not on this machine: run `fusetrack weights pull {name}`")
+    raise UserError(f"{name} is not installed: run `fusetrack weights pull {name}`")
 
 
 def known_by_hash(path: Path) -> tuple[str, Weights] | None:
-    """The manifest entry that has a file with the hash of ``path``, with its name."""
+    """Name and manifest entry of the file with the same hash as ``path``; None if unknown."""
     if not path.is_file():
         return None
     digest = sha256_of(path)
@@ -96,9 +96,9 @@ def known_by_hash(path: Path) -> tuple[str, Weights] | None:
 def verify(
     names: list[str] | None = None, manifest: dict[str, Weights] | None = None
 ) -> list[FileState]:
-    """The state of every file of these entries (of all, by default).
+    """The state of every file of these entries (default: all).
 
-    Raises UserError for an unknown name; a bad file is a state, not an error.
+    Raises UserError for an unknown name; a damaged file is a state, not an error.
     """
     manifest = load_manifest() if manifest is None else manifest
     states = []
@@ -123,17 +123,17 @@ def _check_hash(path: Path, expected: str, name: str) -> None:
     if found == expected:
         return
     if path.is_relative_to(cache_folder()):
-        remedy = f"run `fusetrack weights pull {name}` to fetch it again"
+        remedy = f"run `fusetrack weights pull {name}` to download it again"
     else:
         remedy = "replace or remove it"
     raise UserError(
-        f"{path} is damaged or another file: its sha256 is {found}, expected {expected}. "
-        f"It is not used; {remedy}"
+        f"{path} is damaged or a different file: its sha256 is {found}, expected {expected}. "
+        f"It is not used: {remedy}"
     )
 
 
 def _folders(name: str) -> list[Path]:
-    """Where the files of ``name`` may lie, the first choice first."""
+    """The folders that may contain the files of ``name``, in order of preference."""
     local = local_folder()
     own = [entry_folder(name), packed_weights_folder()]
     return own + ([local, local / name] if local else [])
@@ -144,7 +144,7 @@ def _of_kind(manifest: dict[str, Weights], kind: WeightsKind | None) -> dict[str
 
 
 def _entry_name(wanted: str, manifest: dict[str, Weights]) -> str | None:
-    """The entry called ``wanted``, or the one whose first file is."""
+    """The entry named ``wanted``, or the one whose first file has that name."""
     if wanted in manifest:
         return wanted
     return next(

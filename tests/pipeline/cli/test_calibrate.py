@@ -32,12 +32,12 @@ def written(path: Path, ground: np.ndarray) -> Path:
     return path
 
 
-def test_the_yaml_goes_out_and_the_picture_is_there(fusetrack: Command, site: Path) -> None:
+def test_the_yaml_is_printed_and_the_picture_written(fusetrack: Command, site: Path) -> None:
     points, out = written(site.with_name("points.yaml"), GROUND), site.with_name("grid.png")
     said = fusetrack("calibrate", site, "--camera", "gate", "--points", points, "--out", out)
     assert said.code == 0, said.err
     homography = yaml.safe_load(said.out)["cameras"]["gate"]["calibration"]["homography"]
-    # Any factor will do.
+    # A homography is defined up to a factor.
     np.testing.assert_allclose(np.divide(homography, homography[2][2]), TRUE, atol=1e-3)
     assert said.err.splitlines() == [
         f"point {number}: off by 0.0 pixels, 0.00 m on the ground" for number in range(1, 6)
@@ -45,7 +45,7 @@ def test_the_yaml_goes_out_and_the_picture_is_there(fusetrack: Command, site: Pa
     assert cv2.imread(str(out)).shape == (240, 320, 3)
 
 
-def test_four_points_say_that_they_always_fit(fusetrack: Command, site: Path) -> None:
+def test_four_points_are_reported_to_always_fit(fusetrack: Command, site: Path) -> None:
     points, out = written(site.with_name("points.yaml"), GROUND[:4]), site.with_name("grid.png")
     said = fusetrack("calibrate", site, "--camera", "gate", "--points", points, "--out", out)
     assert said.code == 0
@@ -75,7 +75,7 @@ def test_too_few_points_write_nothing(fusetrack: Command, site: Path, count: int
     assert not out.exists()
 
 
-def test_what_is_not_there_is_named(fusetrack: Command, site: Path) -> None:
+def test_missing_files_and_cameras_are_named(fusetrack: Command, site: Path) -> None:
     out = ("--out", site.with_name("grid.png"))
     points = ("--points", written(site.with_name("points.yaml"), GROUND))
     for arguments, words in (
@@ -91,7 +91,7 @@ def test_what_is_not_there_is_named(fusetrack: Command, site: Path) -> None:
         assert len(said.err.splitlines()) == 1
 
 
-def test_yaml_that_is_none(fusetrack: Command, site: Path) -> None:
+def test_invalid_yaml(fusetrack: Command, site: Path) -> None:
     points = site.with_name("points.yaml")
     points.write_text("cameras: [")
     out = site.with_name("grid.png")

@@ -1,4 +1,4 @@
-"""The main job on real video: four cameras, two people in the foreground."""
+"""A run on real video: four cameras, two people in the foreground."""
 
 import json
 from pathlib import Path
@@ -19,7 +19,7 @@ CAMERAS = ["cam01", "cam02", "cam03", "cam04"]
 def runs(
     demo_clips: list[Path], tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[RunDirectory, RunDirectory]:
-    """The same clips twice, in one process after the other run has ended."""
+    """Two runs on the same clips, one after the other in one process."""
     from pipeline.config.load import load_config
     from pipeline.runtime.run import run_site
     from pipeline.runtime.site_options import with_options
@@ -51,10 +51,10 @@ def test_the_two_people_in_front_have_one_global_id_in_all_cameras(
     assert places["ground_x"].to_list() == pytest.approx([-1.3, 0.2], abs=0.3)
 
 
-def test_nobody_shares_an_id(runs: tuple[RunDirectory, RunDirectory]) -> None:
+def test_ids_are_unique_within_a_frame(runs: tuple[RunDirectory, RunDirectory]) -> None:
     trajectories = runs[0].trajectories().drop_nulls("global_id")
     assert not trajectories.select("camera_id", "frame_index", "global_id").is_duplicated().any()
-    # One person is in one place, whichever camera looks: views of an id agree on the ground.
+    # The ground positions of an id agree across cameras.
     spread = (
         trajectories.group_by("global_id", "camera_id")
         .agg(pl.median("ground_x", "ground_y"))
@@ -73,12 +73,12 @@ def test_the_same_input_twice_gives_identical_exports(
     assert sum(map(len, _contents(one).values())) > 1000
 
 
-def test_only_what_was_never_seen_well_stays_without_a_person(
+def test_only_tracks_without_a_good_crop_have_no_identity(
     runs: tuple[RunDirectory, RunDirectory],
 ) -> None:
     run = runs[0]
     unknown = run.tracklets().join(run.identities(), on=["camera_id", "track_id"], how="anti")
-    # A second box on the upper body of somebody who has a box already.
+    # A second box on the upper body of a person who already has a box.
     assert len(unknown) <= 1
     assert unknown["quality"].max() in (None, 0.0)
     assert len(people(run)) == 3
@@ -98,7 +98,7 @@ def test_the_redis_files_are_gone(runs: tuple[RunDirectory, RunDirectory]) -> No
     assert not (runs[0].path / "redis").exists()
 
 
-def test_the_command_tells_its_progress_and_writes_videos(
+def test_the_command_prints_progress_and_writes_videos(
     demo_clips: list[Path], fusetrack: Command, tmp_path: Path
 ) -> None:
     outcome = fusetrack(

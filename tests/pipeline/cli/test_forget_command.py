@@ -1,4 +1,4 @@
-"""`fusetrack forget`: what it says, and how it ends."""
+"""`fusetrack forget`: output and exit codes."""
 
 import json
 from pathlib import Path
@@ -19,12 +19,12 @@ ROWS: list[Observation] = [("gate", frame, 1 + frame // 5, BOX) for frame in ran
 
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
-    """1 is seen until 0.4 s, 2 from 0.5 s on."""
+    """Person 1 is present until 0.4 s, person 2 from 0.5 s on."""
     ids = {("gate", 1): 1, ("gate", 2): 2}
     return make_run(tmp_path / "run", ROWS, ids, cameras=[camera("gate", 11)])
 
 
-def test_it_says_what_it_removed(fusetrack: Command, run: Path) -> None:
+def test_it_prints_what_it_removed(fusetrack: Command, run: Path) -> None:
     (run / "report.html").write_text("page")
     outcome = fusetrack("forget", run, "--identity", 1)
     assert outcome.code == 0
@@ -35,7 +35,7 @@ def test_it_says_what_it_removed(fusetrack: Command, run: Path) -> None:
     assert set(RunDirectory(run).trajectories()["global_id"]) == {2}
 
 
-def test_for_a_program_it_says_it_in_json(fusetrack: Command, run: Path) -> None:
+def test_json_output(fusetrack: Command, run: Path) -> None:
     planned = json.loads(fusetrack("forget", run, "--identity", 2, "--dry-run", "--json").out)
     assert RunDirectory(run).observations().height == 10
     done = json.loads(fusetrack("forget", run, "--identity", 2, "--json").out)
@@ -58,7 +58,7 @@ def test_forgetting_twice_ends_with_2_and_one_line(
 
 
 @pytest.mark.parametrize("options", [[], ["--identity", "1", "--expired"]])
-def test_it_wants_to_know_one_thing_to_remove(
+def test_exactly_one_thing_to_remove_is_required(
     fusetrack: Command, run: Path, options: list[str]
 ) -> None:
     outcome = fusetrack("forget", run, *options)
@@ -66,13 +66,13 @@ def test_it_wants_to_know_one_thing_to_remove(
     assert "expected one of --identity ID and --expired" in outcome.err
 
 
-def test_what_is_no_run_is_said(fusetrack: Command, tmp_path: Path) -> None:
+def test_not_a_run_directory(fusetrack: Command, tmp_path: Path) -> None:
     outcome = fusetrack("forget", tmp_path, "--identity", 1)
     assert outcome.code == 2
     assert "is not a run directory" in outcome.err
 
 
-def test_a_run_that_did_not_end_may_have_a_site_at_work(fusetrack: Command, run: Path) -> None:
+def test_an_unfinished_run_may_belong_to_a_running_site(fusetrack: Command, run: Path) -> None:
     write_progress(run, RecorderProgress("some", site="shop"))
     outcome = fusetrack("forget", run, "--identity", 1)
     assert outcome.code == 0
@@ -81,7 +81,7 @@ def test_a_run_that_did_not_end_may_have_a_site_at_work(fusetrack: Command, run:
     assert fusetrack("forget", run, "--identity", 2).err == ""
 
 
-def test_a_redis_that_was_named_and_is_not_there_is_an_error(
+def test_a_given_redis_that_is_unreachable_is_an_error(
     fusetrack: Command, run: Path, tmp_path: Path
 ) -> None:
     write_progress(run, RecorderProgress("some", site="shop"))
@@ -91,7 +91,7 @@ def test_a_redis_that_was_named_and_is_not_there_is_an_error(
     assert RunDirectory(run).observations().height == 10
 
 
-def test_the_redis_of_a_run_that_was_killed_is_no_trouble(
+def test_the_redis_files_of_a_killed_run_are_removed(
     fusetrack: Command, run: Path, tmp_path: Path
 ) -> None:
     (run / "redis").mkdir()
@@ -106,39 +106,39 @@ def test_the_redis_of_a_run_that_was_killed_is_no_trouble(
 def limited(run: Path, tmp_path: Path) -> Path:
     path = tmp_path / "site.yaml"
     path.write_text("retention: {observations_s: 0.55}\n")
-    # A recording ages from its last frame on, as long as it lies there.
+    # The age of a recording counts from its last frame.
     (run / "cameras.json").write_bytes(msgspec.json.encode([camera("gate", 10)]))
     return path
 
 
-def test_what_is_too_old_goes_by_the_configuration(
+def test_expired_data_is_removed_by_the_configuration(
     fusetrack: Command, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = limited(run, tmp_path)
     written = (run / "cameras.json").stat().st_mtime
     monkeypatch.setattr("time.time", lambda: written)
     outcome = fusetrack("forget", run, "--expired", "--config", config)
-    assert (outcome.code, outcome.out) == (0, "removed what is too old: 5 observations\n")
+    assert (outcome.code, outcome.out) == (0, "removed expired data: 5 observations\n")
     assert fusetrack("forget", run, "--expired", "--config", config).out == (
-        "removed what is too old: nothing\n"
+        "removed expired data: nothing\n"
     )
     monkeypatch.setattr("time.time", lambda: written + 3600)
     done = json.loads(fusetrack("forget", run, "--expired", "--config", config, "--json").out)
     assert done["removed"] == {"observations": 5}
 
 
-def test_a_runs_own_limits_are_taken_and_where_there_are_none_it_says_so(
+def test_the_runs_own_retention_is_used_and_its_absence_reported(
     fusetrack: Command, run: Path
 ) -> None:
     outcome = fusetrack("forget", run, "--expired")
     assert outcome.code == 2
     assert "no limit is set" in outcome.err
     (run / "config.yaml").write_text(yaml.safe_dump({"retention": {"identities_s": 1e-3}}))
-    assert fusetrack("forget", run, "--expired").out.startswith("removed what is too old: 2 ident")
+    assert fusetrack("forget", run, "--expired").out.startswith("removed expired data: 2 ident")
     assert fusetrack("forget", run, "--expired", "--dry-run").code == 2
 
 
-def test_a_recorder_at_work_removes_what_is_too_old_itself(
+def test_a_running_recorder_removes_expired_data_itself(
     fusetrack: Command, run: Path, tmp_path: Path
 ) -> None:
     config = limited(run, tmp_path)

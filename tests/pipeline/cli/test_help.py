@@ -1,4 +1,4 @@
-"""`--help` of every command is quick: it loads no heavy library."""
+"""`--help` of every command is fast: it imports no heavy library."""
 
 import json
 import subprocess
@@ -41,7 +41,7 @@ COMMANDS = [
 
 @pytest.fixture(scope="module")
 def helped() -> dict[str, object]:
-    """The help of all commands out of one new process."""
+    """The help of all commands, from one fresh process."""
     script = f"HEAVY = {HEAVY!r}\n{SCRIPT}"
     ended = subprocess.run(
         [sys.executable, "-c", script, json.dumps(COMMANDS)],
@@ -56,17 +56,17 @@ def helped() -> dict[str, object]:
     return loaded
 
 
-def test_no_heavy_library_is_loaded(helped: dict[str, object]) -> None:
+def test_no_heavy_library_is_imported(helped: dict[str, object]) -> None:
     assert helped["heavy"] == []
 
 
-def test_all_of_it_takes_less_than_two_seconds_of_process_time(helped: dict[str, float]) -> None:
-    # The start is most of it, so each on its own takes less.
+def test_all_help_takes_less_than_two_seconds_of_process_time(helped: dict[str, float]) -> None:
+    # Most of it is the start of Python, so each command alone takes less.
     assert helped["seconds"] < 2
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: " ".join(command) or "fusetrack")
-def test_every_command_explains_itself(
+def test_every_command_has_help(
     helped: dict[str, dict[str, tuple[int, str]]], command: list[str]
 ) -> None:
     code, text = helped["said"][" ".join(command)]
@@ -75,7 +75,7 @@ def test_every_command_explains_itself(
     assert " ".join(command) in text
 
 
-def test_no_command_is_missing_here() -> None:
+def test_no_command_is_missing_in_this_file() -> None:
     from typer.main import get_command
 
     from pipeline.cli.main import app
@@ -87,5 +87,5 @@ def test_no_command_is_missing_here() -> None:
     assert {tuple(command) for command in COMMANDS if command} == names
 
 
-def test_the_version_is_told(fusetrack: Command) -> None:
+def test_the_version_is_printed(fusetrack: Command) -> None:
     assert fusetrack("--version").out == f"fusetrack {version('fusetrack')}\n"

@@ -1,4 +1,4 @@
-"""Runs as processes: signals, kills, a full disk, no network, and the parts on their own."""
+"""Runs as processes: signals, kills, a full disk, no network, and separate parts."""
 
 import json
 import os
@@ -19,7 +19,7 @@ LONG = 200_000
 QUICK_SEGMENTS = "recording: {segment_s: 0.1}\nsite: test\n"
 ENDS_WITHIN_S = 600.0
 
-# Refuses and notes every attempt to reach anything but a local socket.
+# Refuses and records every attempt to reach anything but a local socket.
 NO_CALLS_OUT = """
 import os, sys
 def watch(event, arguments):
@@ -99,7 +99,7 @@ def test_a_kill_leaves_a_run_that_export_reads(
     observations = run.observations()
     assert len(observations) > 100
     for _, frames in observations.group_by("camera_id"):
-        # No hole: segment after segment, up to the last that was closed.
+        # No gap: every segment up to the last one that was closed.
         indices = frames["frame_index"].to_list()
         assert indices == list(range(indices[0], indices[0] + len(indices)))
     exported = export_run(run, "csv", tmp_path / "export.csv")
@@ -107,7 +107,7 @@ def test_a_kill_leaves_a_run_that_export_reads(
 
 
 @pytest.mark.skipif(shutil.which("unshare") is None, reason="needs unshare (util-linux)")
-def test_a_full_disk_is_told_and_leaves_what_was_closed(tmp_path: Path) -> None:
+def test_a_full_disk_is_reported_and_closed_segments_stay(tmp_path: Path) -> None:
     (tmp_path / "site.yaml").write_text(QUICK_SEGMENTS)
     source = recorded_walk(tmp_path / "long.parquet", frames=LONG)
     small, kept = tmp_path / "small", tmp_path / "kept"
@@ -135,10 +135,10 @@ def test_a_full_disk_is_told_and_leaves_what_was_closed(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_nothing_calls_out(demo_clips: list[Path], tmp_path: Path) -> None:
+def test_no_network_access(demo_clips: list[Path], tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text(NO_CALLS_OUT)
     calls = tmp_path / "calls"
-    # A cache without an export, so that the export is watched too.
+    # An empty cache, so that the export is monitored too.
     cache = tmp_path / "cache"
     shutil.copytree(demo_clips[0].parents[1] / "yolo26n", cache / "weights" / "yolo26n")
     environment = {
@@ -164,7 +164,7 @@ def test_nothing_calls_out(demo_clips: list[Path], tmp_path: Path) -> None:
     assert len(RunDirectory(tmp_path / "run").trajectories()) > 100
 
 
-def test_the_watch_of_calls_out_sees_them(tmp_path: Path) -> None:
+def test_the_network_monitor_detects_access(tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text(NO_CALLS_OUT)
     calls = tmp_path / "calls"
     script = "import urllib.request; urllib.request.urlopen('http://192.0.2.1/')"
@@ -177,7 +177,7 @@ def test_the_watch_of_calls_out_sees_them(tmp_path: Path) -> None:
     assert "192.0.2.1" in calls.read_text()
 
 
-def test_parts_as_processes_give_what_one_process_gives(tmp_path: Path) -> None:
+def test_separate_processes_give_the_same_as_one(tmp_path: Path) -> None:
     source = recorded_walk(tmp_path / "walk.parquet", frames=150)
     text = f"site: test\ncameras: {{cam0: {{source: {source}}}, cam1: {{source: {source}}}}}\n"
     (tmp_path / "site.yaml").write_text(text)

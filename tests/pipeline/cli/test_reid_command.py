@@ -75,7 +75,7 @@ def rows(out: str) -> dict[str, list[str]]:
     return {row[0]: row[1:] for row in cells}
 
 
-def test_a_training_sets_out_from_another(
+def test_a_training_starts_from_another(
     fused: Command, toys: Path, recipe: Path, tmp_path: Path
 ) -> None:
     data = ("--data", toys, "--workers", 0)
@@ -105,7 +105,7 @@ def test_a_training_starts_from_imagenet(
     assert fused(*train).code == 0
     both = fused(*train, "--clip", tmp_path / "clip.pt")
     assert both.code == 2
-    assert "not from both" in both.err
+    assert "expected not both" in both.err
 
 
 def test_summary_counts_the_parts(fused: Command) -> None:
@@ -226,7 +226,7 @@ def _with_texts(folder: Path) -> Path:
     return path
 
 
-def test_clip_weights_are_where_a_training_starts(
+def test_a_training_starts_from_clip_weights(
     fused: Command, toys: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # The text encoder's own size is fixed, and takes minutes here.
@@ -250,7 +250,7 @@ def test_clip_weights_are_where_a_training_starts(
     assert "do not fit the image encoder: 1 unknown (more)" in outcome.err
 
 
-def test_a_signal_stops_a_training_and_resume_goes_on(
+def test_a_signal_stops_a_training_and_resume_continues(
     fused: Command, toys: Path, recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     train = ("train", recipe, "--data", toys, "--workers", 0, "--out")
@@ -259,7 +259,7 @@ def test_a_signal_stops_a_training_and_resume_goes_on(
         patch.setattr(cli_reid, "_line", lambda step: (os.kill(os.getpid(), signal.SIGINT), "")[1])
         outcome = fused(*train, tmp_path / "out")
     assert outcome.code == 128 + signal.SIGINT
-    assert f"stopped; go on with --resume --out {tmp_path / 'out'}" in outcome.err
+    assert f"stopped; continue with --resume --out {tmp_path / 'out'}" in outcome.err
     outcome = fused(*train, tmp_path / "out", "--resume")
     assert outcome.code == 0
     assert "epoch 1 of 3" not in outcome.err
@@ -269,7 +269,7 @@ def test_a_signal_stops_a_training_and_resume_goes_on(
 
 
 @pytest.mark.parametrize("look", ["once", "always"])
-def test_a_teacher_of_the_manifest_or_a_path_is_asked(
+def test_a_teacher_by_name_or_path(
     fused: Command, toys: Path, model: Path, tmp_path: Path, look: str
 ) -> None:
     path = tmp_path / "taught.yaml"
@@ -295,12 +295,12 @@ def test_explain_draws_a_sheet(fused: Command, toys: Path, model: Path, tmp_path
     assert not (tmp_path / "no.png").exists()
 
 
-def test_export_says_how_near_it_is(fused: Command, model: Path, tmp_path: Path) -> None:
+def test_export_prints_the_smallest_cosine(fused: Command, model: Path, tmp_path: Path) -> None:
     out = tmp_path / "net.xml"
     outcome = fused("export", model, "--format", "openvino", "--out", out)
     assert (outcome.code, outcome.out) == (0, f"{out}\n")
     said, cosine = outcome.err.rsplit(maxsplit=1)
-    assert said == "openvino: the least cosine to PyTorch's vectors is"
+    assert said == "openvino: the smallest cosine to PyTorch's embeddings is"
     assert 0.999 <= float(cosine) < 1.001
     assert sorted(p.name for p in tmp_path.iterdir()) == ["net.bin", "net.xml", "net.xml.yaml"]
     outcome = fused("export", model, "--format", "onxx", "--out", out)

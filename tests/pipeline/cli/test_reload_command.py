@@ -27,7 +27,7 @@ Start = Callable[..., subprocess.Popen[str]]
 
 @pytest.fixture
 def address(tmp_path: Path) -> Iterator[str]:
-    """A camera, when the weights of the detector are there."""
+    """The address of a camera; skips without the weights of the detector."""
     try:
         weights_path("yolo26n")
     except UserError as error:
@@ -38,7 +38,7 @@ def address(tmp_path: Path) -> Iterator[str]:
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
-    """Starts `fusetrack NAME --config SITE ARGUMENTS`; what it says goes to NAME.log."""
+    """Starts `fusetrack NAME --config SITE ARGUMENTS`; its output goes to NAME.log."""
     started: list[subprocess.Popen[str]] = []
 
     def call(name: str, *arguments: object) -> subprocess.Popen[str]:
@@ -60,7 +60,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
 
 def until(true: Callable[[], bool], *processes: subprocess.Popen[str]) -> None:
-    """Wait for something that the processes do."""
+    """Wait until ``true()``, while the processes run."""
     deadline = time.monotonic() + ENDS_WITHIN_S
     while not true():
         assert all(process.poll() is None for process in processes)
@@ -80,7 +80,7 @@ def write(path: Path, redis: str | None = None, **cameras: str) -> None:
 
 
 def states(out: Path) -> dict[str, str]:
-    """The state of each camera that was recorded so far."""
+    """The recorded state of each camera."""
     if not (out / "config.yaml").exists():
         return {}
     return {camera.camera_id: camera.state for camera in RunDirectory(out).cameras()}
@@ -94,7 +94,7 @@ def test_a_run_follows_its_file_and_sighup(start: Start, address: str, tmp_path:
     write(file, gate=address)
     process.send_signal(signal.SIGHUP)
     until(lambda: states(out) == {"gate": "running"}, process)
-    # From here on it is only watched.
+    # From here on only the file watcher is used.
     file.write_text("cameras: {gate: {sauce: 1}}")
     until(lambda: "unknown key" in log.read_text(), process)
     write(file)
@@ -119,7 +119,7 @@ def test_a_run_follows_its_file_and_sighup(start: Start, address: str, tmp_path:
     assert not any("secret" in text for text in (*written, said))
 
 
-def test_the_parts_follow_their_file_each(
+def test_each_part_follows_the_file(
     start: Start, address: str, redis_url: str, tmp_path: Path
 ) -> None:
     file, out = tmp_path / "site.yaml", tmp_path / "run"

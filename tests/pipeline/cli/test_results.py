@@ -39,7 +39,7 @@ def fusetrack_process(*arguments: object, stdout: int) -> subprocess.CompletedPr
 
 
 def in_a_terminal(columns: int, *arguments: object) -> str:
-    """What `fusetrack ARGUMENTS` prints in a terminal of so many columns."""
+    """The output of `fusetrack ARGUMENTS` in a terminal of ``columns`` columns."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
     environment = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "LINES")}
@@ -54,7 +54,7 @@ def in_a_terminal(columns: int, *arguments: object) -> str:
         while True:
             try:
                 part = os.read(ours, 65536)
-            except OSError:  # how Linux tells that the other side is closed
+            except OSError:  # Linux reports this when the other side is closed
                 break
             if not part:
                 break
@@ -65,13 +65,13 @@ def in_a_terminal(columns: int, *arguments: object) -> str:
 
 
 def cells(text: str, row: int) -> list[str]:
-    """The cells of a table's row, put together over the lines that they take."""
+    """The cells of a table row, joined over its wrapped lines."""
     lines = [line.split("│")[1:-1] for line in text.splitlines() if line.startswith("│")]
     parts = list(zip(*lines, strict=True))[row]
     return [part.strip() for part in parts]
 
 
-def test_export_says_where_it_is(fusetrack: Command, run: Path, tmp_path: Path) -> None:
+def test_export_prints_its_path(fusetrack: Command, run: Path, tmp_path: Path) -> None:
     outcome = fusetrack("export", run, "--format", "csv")
     assert (outcome.code, outcome.out) == (0, f"{run / 'export' / 'trajectories.csv'}\n")
     assert len((run / "export" / "trajectories.csv").read_text().splitlines()) == 8
@@ -80,7 +80,7 @@ def test_export_says_where_it_is(fusetrack: Command, run: Path, tmp_path: Path) 
     assert len((tmp_path / "a.jsonl").read_text().splitlines()) == 7
 
 
-def test_rows_that_are_left_out_are_told_once_in_one_line(run: Path) -> None:
+def test_omitted_rows_are_logged_in_one_line(run: Path) -> None:
     ended = fusetrack_process("export", run, "--format", "mot", stdout=subprocess.PIPE)
     assert ended.returncode == 0
     assert ended.stdout == f"{run / 'export' / 'mot'}\n"
@@ -102,14 +102,14 @@ def test_evaluate_prints_a_table(fusetrack: Command, run: Path, tmp_path: Path) 
     assert outcome.err == ""
 
 
-def test_report_says_where_it_is(fusetrack: Command, run: Path, tmp_path: Path) -> None:
+def test_report_prints_its_path(fusetrack: Command, run: Path, tmp_path: Path) -> None:
     assert fusetrack("report", run).out == f"{run / 'report.html'}\n"
     page = tmp_path / "page.html"
     assert fusetrack("report", run, "--out", page).out == f"{page}\n"
     assert page.read_text().startswith("<!DOCTYPE html>")
 
 
-def test_summary_says_who_was_seen_where_and_when(fusetrack: Command, run: Path) -> None:
+def test_summary_lists_cameras_and_people(fusetrack: Command, run: Path) -> None:
     outcome = fusetrack("summary", run)
     assert outcome.code == 0
     assert "│ gate   │ 10     │ 640x480 │ complete │" in outcome.out
@@ -126,7 +126,7 @@ def test_summary_of_a_run_that_has_not_begun(fusetrack: Command, tmp_path: Path)
     assert "│" not in outcome.out
 
 
-def test_summary_takes_every_word_literally(fusetrack: Command, tmp_path: Path) -> None:
+def test_summary_prints_text_literally(fusetrack: Command, tmp_path: Path) -> None:
     detail = "truncated: [red]a[/b] :cat: 3 of 9"
     partial = msgspec.structs.replace(camera("gate"), state="partial", detail=detail)
     run = make_run(tmp_path / "run", ROWS[:1], {}, cameras=[partial])
@@ -134,7 +134,7 @@ def test_summary_takes_every_word_literally(fusetrack: Command, tmp_path: Path) 
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads a pseudo-terminal as Linux has it")
-def test_a_narrow_terminal_gets_all_of_it_in_its_width(tmp_path: Path) -> None:
+def test_a_narrow_terminal_wraps_and_truncates_nothing(tmp_path: Path) -> None:
     names = [f"north-entrance-{number}" for number in range(5)]
     start = 1_777_626_062.5
     cameras = [
@@ -155,7 +155,7 @@ def test_a_narrow_terminal_gets_all_of_it_in_its_width(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "arguments", [["summary"], ["export", "--format", "csv"], ["--help"], ["weights", "list"]]
 )
-def test_a_reader_who_leaves_early_is_no_fault(run: Path, arguments: list[str]) -> None:
+def test_a_closed_pipe_is_not_an_error(run: Path, arguments: list[str]) -> None:
     on_a_run = arguments[0] in ("summary", "export")
     reader, writer = os.pipe()
     os.close(reader)

@@ -1,4 +1,4 @@
-"""`fusetrack run`: what options do, what is said, and with which code it ends.
+"""`fusetrack run`: options, output and exit codes.
 
 The networks are fakes, see `fakes`; the real ones run in test_demo_clips.
 """
@@ -26,7 +26,7 @@ def walk(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def shots(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder of pictures, and networks that see them."""
+    """A folder of pictures, with fake networks."""
     models = ColourDetector(), ColourEmbedder()
     monkeypatch.setattr(run, "open_models", lambda config, sources: models)
     (tmp_path / "shots").mkdir()
@@ -35,7 +35,7 @@ def shots(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "shots"
 
 
-def test_one_line_says_what_was_found_and_where(
+def test_one_line_gives_the_number_of_people_and_the_path(
     fusetrack: Command, walk: Path, tmp_path: Path
 ) -> None:
     outcome = fusetrack("run", walk, "--out", tmp_path / "run")
@@ -45,13 +45,13 @@ def test_one_line_says_what_was_found_and_where(
     assert (outcome.code, outcome.out) == (0, "")
 
 
-def test_quiet_says_nothing(fusetrack: Command, walk: Path, tmp_path: Path) -> None:
+def test_quiet_prints_nothing(fusetrack: Command, walk: Path, tmp_path: Path) -> None:
     outcome = fusetrack("run", walk, "--quiet", "--out", tmp_path / "run")
     assert (outcome.code, outcome.out, outcome.err) == (0, "", "")
     assert len(RunDirectory(tmp_path / "run").trajectories()) == 40
 
 
-def test_quiet_still_says_what_went_wrong(fusetrack: Command, shots: Path, tmp_path: Path) -> None:
+def test_quiet_still_prints_errors(fusetrack: Command, shots: Path, tmp_path: Path) -> None:
     (shots / "3.png").write_bytes(b"broken")
     outcome = fusetrack("run", shots, "--quiet", "--out", tmp_path / "run")
     (line,) = outcome.err.splitlines()
@@ -60,7 +60,7 @@ def test_quiet_still_says_what_went_wrong(fusetrack: Command, shots: Path, tmp_p
     assert "3.png" in line
 
 
-def test_json_is_one_event_a_line_and_the_last_tells_the_result(
+def test_json_prints_one_event_per_line_and_the_result_last(
     fusetrack: Command, walk: Path, tmp_path: Path
 ) -> None:
     outcome = fusetrack("run", walk, "--json", "--out", tmp_path / "run")
@@ -171,7 +171,7 @@ def test_ctrl_c_in_any_other_command_is_130_and_no_traceback(
     assert (outcome.code, outcome.out, outcome.err) == (130, "", "")
 
 
-def test_a_fault_of_ours_shows_where_and_ends_with_1(walk: Path, tmp_path: Path) -> None:
+def test_a_bug_prints_a_traceback_and_exits_with_1(walk: Path, tmp_path: Path) -> None:
     script = (
         "from pipeline.runtime import workers\n"
         "from pipeline.cli.main import main\n"
@@ -193,12 +193,14 @@ def test_a_fault_of_ours_shows_where_and_ends_with_1(walk: Path, tmp_path: Path)
     assert RunDirectory(tmp_path / "run").trajectories().is_empty()
 
 
-def test_parts_say_what_they_do_not_make(fusetrack: Command, walk: Path, tmp_path: Path) -> None:
+def test_a_node_reports_what_it_does_not_write(
+    fusetrack: Command, walk: Path, tmp_path: Path
+) -> None:
     (tmp_path / "site.yaml").write_text(
         f"cameras: {{cam0: {{source: {walk}}}}}\nrecording: {{thumbnails: true}}\n"
     )
     outcome = fusetrack("node", "--config", tmp_path / "site.yaml")
     first, second = outcome.err.splitlines()
-    assert "this node makes none" in first
+    assert "this node writes none" in first
     assert second == ("fusetrack: no Redis: give --redis URL or set redis in the configuration")
     assert outcome.code == 2

@@ -22,14 +22,14 @@ def damage(cache: Path) -> Path:
     return path
 
 
-def test_list_names_every_entry_and_whether_it_is_here(fusetrack: Command, cache: Path) -> None:
+def test_list_names_every_entry_and_its_state(fusetrack: Command, cache: Path) -> None:
     damage(cache)
     outcome = fusetrack("weights", "list")
     rows = [line.split("│")[1:-1] for line in outcome.out.splitlines() if line.startswith("│")]
-    here = {row[0].strip(): row[2].strip() for row in rows if row[0].strip()}
+    installed = {row[0].strip(): row[2].strip() for row in rows if row[0].strip()}
     assert outcome.code == 0
     expected = {"yolo26n": "wrong hash", "fused-compact": "yes", "omni-scale-open": "yes"}
-    assert here == {name: "missing" for name in load_manifest()} | expected
+    assert installed == {name: "missing" for name in load_manifest()} | expected
 
 
 def test_verify_is_2_only_when_a_file_is_wrong(fusetrack: Command, cache: Path) -> None:
@@ -62,7 +62,7 @@ def test_path_needs_the_file(fusetrack: Command, cache: Path) -> None:
     assert str(path) in outcome.err
 
 
-def test_pull_says_what_it_does(fusetrack: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pull_reports_each_step(fusetrack: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     def pull(names: list[str], say: object) -> None:
         assert callable(say)
         say(f"{names[0]}: fetched [bold]")
@@ -74,7 +74,7 @@ def test_pull_says_what_it_does(fusetrack: Command, monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.parametrize(
     ("works", "needed", "code", "state"),
-    [(True, True, 0, "ok"), (False, False, 0, "not here"), (False, True, 2, "missing")],
+    [(True, True, 0, "ok"), (False, False, 0, "not available"), (False, True, 2, "missing")],
 )
 def test_doctor_is_2_only_without_what_is_needed(
     fusetrack: Command,

@@ -9,9 +9,9 @@ CAMERAS = {"gate": {"source": "gate.mp4"}, "hall": {"source": "hall.mp4"}}
 LINKS = [{"between": ["gate", "hall"], "seconds": 20}]
 
 
-def test_the_old_name_works_and_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+def test_the_old_name_works_with_one_warning(caplog: pytest.LogCaptureFixture) -> None:
     old = check_config({"cameras": CAMERAS, "ways": LINKS}, "site.yaml")
-    assert caplog.messages == ["site.yaml: ways is called camera_links now; the old name will go"]
+    assert caplog.messages == ["site.yaml: ways is deprecated, use camera_links instead"]
     assert old == check_config({"cameras": CAMERAS, "camera_links": LINKS}, "site.yaml")
     assert len(caplog.messages) == 1
 

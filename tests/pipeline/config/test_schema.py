@@ -18,16 +18,16 @@ def load(folder: Path, text: str) -> SiteConfig:
 
 
 def fault(folder: Path, text: str) -> str:
-    """What is said about ``text``, after the name of the file."""
-    with pytest.raises(UserError) as told:
+    """The error message for ``text``, without the name of the file."""
+    with pytest.raises(UserError) as message:
         load(folder, text)
-    message = str(told.value)
+    message = str(message.value)
     assert message.startswith(f"{folder / 'site.yaml'}: ")
     assert "\n" not in message
     return message.removeprefix(f"{folder / 'site.yaml'}: ")
 
 
-def test_what_is_not_written_has_its_default(tmp_path: Path) -> None:
+def test_omitted_keys_have_their_defaults(tmp_path: Path) -> None:
     assert load(tmp_path, "") == SiteConfig()
     config = load(tmp_path, "tracker: {name: ocsort}\ncameras: {gate: {source: a.mp4}}\n")
     assert (config.tracker.name, config.tracker.buffer_s) == ("ocsort", 1.0)
@@ -51,7 +51,7 @@ def test_what_is_not_written_has_its_default(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_an_unknown_key_is_named_with_what_was_meant(
+def test_an_unknown_key_is_named_with_a_suggestion(
     tmp_path: Path, text: str, expected: str
 ) -> None:
     assert fault(tmp_path, text) == expected
@@ -99,29 +99,29 @@ def test_a_wrong_value_is_named_with_what_was_expected(
     assert fault(tmp_path, text) == expected
 
 
-def test_the_limits_themselves_are_fine(tmp_path: Path) -> None:
+def test_the_limits_are_valid(tmp_path: Path) -> None:
     config = load(tmp_path, "detector: {min_score: 1, image_size: 64, batch: 256}")
     assert (config.detector.min_score, config.detector.image_size) == (1.0, 64)
 
 
 @pytest.mark.parametrize("name", ["gate", "Gate_2", "a.b-c", "-", ".hidden", "7"])
-def test_a_camera_may_be_called(tmp_path: Path, name: str) -> None:
+def test_valid_camera_names(tmp_path: Path, name: str) -> None:
     assert list(load(tmp_path, f"cameras: {{'{name}': {{}}}}").cameras) == [name]
 
 
 @pytest.mark.parametrize("name", ["front door", "a/b", "caf\u00e9", "..", ".", "", "a\\nb", "a:b"])
-def test_a_camera_may_not_be_called(tmp_path: Path, name: str) -> None:
-    told = fault(tmp_path, f'cameras: {{"{name}": {{}}}}')
-    assert "expected a name of the characters A-Z a-z 0-9 _ - and, not alone, ., got " in told
-    assert told.startswith("cameras.")
-    with pytest.raises(UserError, match="site: expected a name of the characters"):
+def test_invalid_camera_names(tmp_path: Path, name: str) -> None:
+    message = fault(tmp_path, f'cameras: {{"{name}": {{}}}}')
+    assert "expected a name of A-Z a-z 0-9 _ - . that is not only dots, got " in message
+    assert message.startswith("cameras.")
+    with pytest.raises(UserError, match="site: expected a name of A-Z"):
         check_config({"site": name}, "here")
 
 
 @pytest.mark.parametrize(("name", "read"), [("7", "7"), ("no", "False"), ("1.5", "1.5")])
-def test_a_name_that_yaml_takes_for_something_else(tmp_path: Path, name: str, read: str) -> None:
-    told = fault(tmp_path, f"cameras: {{{name}: {{}}}}")
-    assert told.endswith(f"expected a name in quotes, so that YAML reads it as text, got {read}")
+def test_a_name_that_yaml_does_not_read_as_text(tmp_path: Path, name: str, read: str) -> None:
+    message = fault(tmp_path, f"cameras: {{{name}: {{}}}}")
+    assert message.endswith(f"expected a name in quotes, so that YAML reads it as text, got {read}")
 
 
 @pytest.mark.parametrize(
@@ -138,19 +138,19 @@ def test_a_name_that_yaml_takes_for_something_else(tmp_path: Path, name: str, re
         ("{homography: [[1, 0, 0], [0, 1, 0]]}", "expected homography as 3 rows of 3 numbers"),
         (
             "{homography: [[1, 0, 0], [2, 0, 0], [0, 0, 1]]}",
-            "homography sees the ground as a line: expected independent rows",
+            "homography maps the ground to a line: expected independent rows",
         ),
     ],
 )
 def test_a_calibration_is_one_matrix_of_its_shape(
     tmp_path: Path, calibration: str, expected: str
 ) -> None:
-    told = fault(tmp_path, f"cameras: {{a: {{calibration: {calibration}}}}}")
-    assert told == f"cameras.a.calibration: {expected}"
+    message = fault(tmp_path, f"cameras: {{a: {{calibration: {calibration}}}}}")
+    assert message == f"cameras.a.calibration: {expected}"
 
 
 @pytest.mark.parametrize("calibration", [f"projection: {WIDE}", f"homography: {SQUARE}"])
-def test_either_calibration_will_do(tmp_path: Path, calibration: str) -> None:
+def test_either_calibration_is_valid(tmp_path: Path, calibration: str) -> None:
     load(tmp_path, f"cameras: {{a: {{calibration: {{{calibration}}}}}}}")
 
 
@@ -165,7 +165,7 @@ def test_a_matrix_holds_finite_numbers(tmp_path: Path) -> None:
     )
 
 
-def test_a_start_has_its_zone(tmp_path: Path) -> None:
+def test_a_start_needs_a_time_zone(tmp_path: Path) -> None:
     def start(text: str) -> datetime | None:
         return load(tmp_path, f"cameras: {{a: {{start: {text}}}}}").cameras["a"].start
 
@@ -178,8 +178,10 @@ def test_a_start_has_its_zone(tmp_path: Path) -> None:
     assert east == nine
     assert east.astimezone(timezone(timedelta(hours=1))).hour == 10
     for naive in ("2026-05-01 09:00:00", "'2026-05-01T09:00:00'", "2026-05-01"):
-        told = fault(tmp_path, f"cameras: {{a: {{start: {naive}}}}}")
-        assert told.startswith("cameras.a.start: expected a time with its zone, such as 2026-")
+        message = fault(tmp_path, f"cameras: {{a: {{start: {naive}}}}}")
+        assert message.startswith(
+            "cameras.a.start: expected a time with a time zone, such as 2026-"
+        )
 
 
 def test_a_key_given_twice_is_named_with_its_line(tmp_path: Path) -> None:
@@ -189,7 +191,7 @@ def test_a_key_given_twice_is_named_with_its_line(tmp_path: Path) -> None:
     assert fault(tmp_path, "site: a\nsite: a\n") == "line 2: 'site' is given twice"
 
 
-def test_one_camera_may_take_over_what_another_says(tmp_path: Path) -> None:
+def test_a_camera_may_merge_the_keys_of_another(tmp_path: Path) -> None:
     text = "cameras:\n  a: &a {source: x, fps: 5}\n  b:\n    <<: *a\n    source: y\n"
     cameras = load(tmp_path, text).cameras
     assert (cameras["b"].source, cameras["b"].fps) == ("y", 5.0)
@@ -219,9 +221,9 @@ def test_one_camera_may_take_over_what_another_says(tmp_path: Path) -> None:
 def test_a_password_is_never_shown(tmp_path: Path, text: str) -> None:
     path = tmp_path / "site.yaml"
     path.write_text(text)
-    with pytest.raises(UserError) as told:
+    with pytest.raises(UserError) as message:
         load_config(path)
-    assert "s3cret" not in str(told.value)
+    assert "s3cret" not in str(message.value)
 
 
 @pytest.mark.parametrize(
@@ -233,13 +235,13 @@ def test_a_password_is_never_shown(tmp_path: Path, text: str) -> None:
         (b"only text", ": expected keys and values at the top, got a str"),
     ],
 )
-def test_a_file_that_is_no_configuration(tmp_path: Path, content: bytes, expected: str) -> None:
+def test_a_file_that_is_not_a_configuration(tmp_path: Path, content: bytes, expected: str) -> None:
     path = tmp_path / "site.yaml"
     path.write_bytes(content)
-    with pytest.raises(UserError, match=r"site\.yaml") as told:
+    with pytest.raises(UserError, match=r"site\.yaml") as message:
         load_config(path)
-    assert expected in str(told.value)
-    assert "\n" not in str(told.value)
+    assert expected in str(message.value)
+    assert "\n" not in str(message.value)
 
 
 def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
@@ -248,6 +250,6 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
             load_config(path)
 
 
-def test_values_do_not_change_later() -> None:
+def test_values_are_immutable() -> None:
     with pytest.raises(ValueError, match="frozen"):
         SiteConfig().detector.batch = 8

@@ -1,4 +1,4 @@
-"""How a live camera is to be read, as the configuration says it."""
+"""The configuration of live cameras."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from pipeline.config.schema import CameraConfig, LiveConfig
 from pipeline.errors import UserError
 
 
-def test_the_defaults_fit_together() -> None:
+def test_the_defaults_are_consistent() -> None:
     live = CameraConfig().live
     assert (live.transport, live.clock) == ("tcp", "auto")
     assert live.buffer_s < live.late_s
@@ -25,7 +25,7 @@ def test_the_defaults_fit_together() -> None:
         ({"bufer_s": 1}, "bufer_s"),
     ],
 )
-def test_what_makes_no_sense_is_refused(live: dict[str, object], words: str) -> None:
+def test_invalid_values(live: dict[str, object], words: str) -> None:
     with pytest.raises(UserError, match=words):
         check_config({"cameras": {"a": {"live": live}}}, "the test")
 
@@ -34,6 +34,6 @@ def test_equal_waits_are_allowed() -> None:
     assert LiveConfig(retry_s=2, retry_max_s=2).retry_max_s == 2
 
 
-def test_hardware_that_nobody_has_is_refused() -> None:
+def test_unknown_hardware() -> None:
     with pytest.raises(UserError, match=r"cameras\.a\.hwaccel"):
         check_config({"cameras": {"a": {"hwaccel": "abacus"}}}, "the test")

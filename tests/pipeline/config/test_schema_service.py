@@ -13,7 +13,7 @@ from pipeline.errors import UserError
         ("[::1]:65535", ("::1", 65535)),
     ],
 )
-def test_an_address_has_two_parts(address: str, parts: tuple[str, int]) -> None:
+def test_a_valid_address(address: str, parts: tuple[str, int]) -> None:
     assert host_and_port(address) == parts
     assert check_config({"service": {"metrics": address}}, "here").service.metrics == address
 
@@ -21,10 +21,10 @@ def test_an_address_has_two_parts(address: str, parts: tuple[str, int]) -> None:
 @pytest.mark.parametrize(
     "address", ["9100", ":9100", "host", "host:", "h:65536", "::1:9100", "a b:1"]
 )
-def test_what_is_no_address(address: str) -> None:
+def test_an_invalid_address(address: str) -> None:
     with pytest.raises(UserError, match=r"here: service\.metrics: expected HOST:PORT, such as 127"):
         check_config({"service": {"metrics": address}}, "here")
 
 
-def test_nothing_is_served_unless_asked_for() -> None:
+def test_nothing_is_served_by_default() -> None:
     assert SiteConfig().service.metrics is None

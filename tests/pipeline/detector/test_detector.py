@@ -28,7 +28,7 @@ from trackers.detections import Detections
 
 @pytest.fixture(scope="module")
 def weights() -> Path:
-    """yolo26n; without it these tests are skipped, except where it has to be there."""
+    """yolo26n; without it these tests are skipped, except where it is required."""
     try:
         return weights_path("yolo26n")
     except UserError as error:
@@ -89,7 +89,7 @@ def test_boxes_end_at_the_edge_of_the_picture(openvino: Detector, street: np.nda
     assert boxes[:, 2].max() <= 720
 
 
-def test_a_picture_without_people_and_no_picture(openvino: Detector, pytorch: Detector) -> None:
+def test_an_image_without_people_and_no_image(openvino: Detector, pytorch: Detector) -> None:
     grey = np.full((90, 160, 3), 128, np.uint8)
     for detector in (openvino, pytorch):
         assert [len(found) for found in detector.detect([grey])] == [0]
@@ -133,7 +133,7 @@ def test_a_fixed_size_onnx_model(
     assert disagreement(detector.detect([street])[0], pytorch.detect([street])[0]) is None
 
 
-def test_an_export_that_finds_nobody_is_refused(
+def test_an_export_without_detections_is_refused(
     weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def spoilt(model: torch.nn.Module, folder: Path, image_size: int) -> Path:
@@ -143,7 +143,7 @@ def test_an_export_that_finds_nobody_is_refused(
 
     monkeypatch.setenv("FUSETRACK_CACHE", str(tmp_path))
     monkeypatch.setattr(detector_module, "export_openvino", spoilt)
-    with pytest.raises(UserError, match="compared with PyTorch, a person"):
+    with pytest.raises(UserError, match="differs from PyTorch: only one finds the person"):
         Detector(DetectorConfig(model=str(weights), image_size=320), "cpu")
     assert list((tmp_path / "exports").iterdir()) == []
 
@@ -172,7 +172,7 @@ def test_a_pickle_cannot_run_code_unless_allowed(
         load_checkpoint(tmp_path / "evil.pt")
     assert not (tmp_path / "unpickled").exists()
     monkeypatch.setenv("FUSETRACK_ALLOW_PICKLE", "1")
-    with pytest.raises(UserError, match="no YOLO checkpoint"):
+    with pytest.raises(UserError, match="not a YOLO checkpoint"):
         load_checkpoint(tmp_path / "evil.pt")
     assert (tmp_path / "unpickled").exists()
 
@@ -180,14 +180,14 @@ def test_a_pickle_cannot_run_code_unless_allowed(
 @pytest.mark.parametrize(
     ("name", "content", "backend", "expected"),
     [
-        ("words.txt", b"words", "auto", r"words\.txt is no detector"),
-        ("words.pt", b"words", "torch", r"words\.pt is damaged or no YOLO checkpoint"),
-        ("empty.pt", b"", "torch", r"empty\.pt is damaged or no YOLO checkpoint"),
-        ("words.pt", b"words", "auto", r"words\.pt is damaged or no YOLO checkpoint"),
+        ("words.txt", b"words", "auto", r"words\.txt is not a detector"),
+        ("words.pt", b"words", "torch", r"words\.pt is damaged or not a YOLO checkpoint"),
+        ("empty.pt", b"", "torch", r"empty\.pt is damaged or not a YOLO checkpoint"),
+        ("words.pt", b"words", "auto", r"words\.pt is damaged or not a YOLO checkpoint"),
         ("words.onnx", b"words", "auto", r"words\.onnx cannot be read"),
         ("words.onnx", b"words", "torch", r"backend torch cannot run .*words\.onnx"),
         ("words.pt", b"words", "tensorrt", r"backend tensorrt cannot run .*words\.pt"),
-        ("words.engine", b"words", "auto", r"words\.engine carries no class names"),
+        ("words.engine", b"words", "auto", r"words\.engine has no class names"),
     ],
 )
 def test_files_that_do_not_fit(
@@ -199,7 +199,7 @@ def test_files_that_do_not_fit(
         Detector(config, "cpu")
 
 
-def test_names_that_do_not_fit(tmp_path: Path) -> None:
+def test_unknown_names(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="Did you mean 'yolo26n'"):
         Detector(DetectorConfig(model="yolo-26n"), "cpu")
     with pytest.raises(UserError, match="no such weights file"):
@@ -223,8 +223,8 @@ print(len(found[0]) > 2)
 """
 
 
-def test_nothing_calls_out_and_nothing_is_written_elsewhere(weights: Path, tmp_path: Path) -> None:
-    """A first use with its export, outside pytest, under which ultralytics reports nothing."""
+def test_no_network_access_and_no_files_outside_the_cache(weights: Path, tmp_path: Path) -> None:
+    """The first use with its export, outside pytest, where ultralytics would send reports."""
     home, work = tmp_path / "home", tmp_path / "work"
     home.mkdir()
     work.mkdir()
@@ -276,6 +276,6 @@ def test_when_two_networks_agree() -> None:
     assert disagreement(one, people((0, 0, 10, 100, 0.56))) is not None
     assert disagreement(one, people()) is not None
     assert disagreement(people(), one) is not None
-    # Who is hardly seen by one may be missed by the other.
+    # A weak detection of one may be missed by the other.
     assert disagreement(people(), people((0, 0, 10, 100, 0.39))) is None
     assert disagreement(people(), people((0, 0, 10, 100, 0.4))) is not None

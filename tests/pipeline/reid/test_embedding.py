@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from pipeline.config.schema import ReidConfig
 from pipeline.errors import UserError
-from pipeline.reid.embedding import open_embedder, similarity_calibration, unknown_calibration
+from pipeline.reid.embedding import default_calibration, open_embedder, similarity_calibration
 from reid_model.openvino_runtime import import_openvino
 from reid_model.similarity import SimilarityFit, SimilarityLine
 from reid_model.training.build import build_encoder, new_model
@@ -72,7 +72,7 @@ def test_the_default_comes_with_fusetrack_and_says_what_its_cosines_are_worth(
 ) -> None:
     monkeypatch.setenv("FUSETRACK_CACHE", str(tmp_path))
     found = similarity_calibration(ReidConfig())
-    assert found != unknown_calibration()
+    assert found != default_calibration()
     assert found.strangers is not None
     assert found.strangers < found.other_cameras.midpoint < found.same_camera.midpoint
 
@@ -110,12 +110,12 @@ def test_a_trained_model_needs_no_description(tmp_path: Path) -> None:
     config = ReidConfig(model=str(path))
     vectors = open_embedder(config, "cpu").embed([np.full((9, 5, 3), 90, np.uint8)])
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
-    assert similarity_calibration(config) == unknown_calibration()
+    assert similarity_calibration(config) == default_calibration()
     fit = SimilarityFit(None, SimilarityLine(12.0, 0.4), 0.25)
     save_model(path, new_model(recipe, 6, build_encoder(recipe)).deploy(), recipe, fit)
     found = similarity_calibration(config)
     assert (found.other_cameras, found.strangers) == (Line(12.0, 0.4), 0.25)
-    assert found.same_camera == unknown_calibration().same_camera
+    assert found.same_camera == default_calibration().same_camera
     path.write_bytes(b"nothing")
     with pytest.raises(UserError, match="is damaged or no safetensors file"):
         similarity_calibration(config)

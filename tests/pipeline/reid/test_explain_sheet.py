@@ -101,7 +101,7 @@ def test_what_cannot_be_drawn_is_named(model: str, images: list[Path], tmp_path:
         (([model], images, out, tmp_path / "gone.jpg"), "gone.jpg does not exist"),
         (([model], images, tmp_path / "sheet.gif", None), "must end with one of .png"),
         (([model], images, tmp_path / "gone" / "sheet.png", None), "cannot write"),
-        (([model, str(other)], images, out, None), "is no model of `fusetrack reid train`"),
+        (([model, str(other)], images, out, None), "is not a model of `fusetrack reid train`"),
         (([str(tmp_path / "no.safetensors")], images, out, None), "no such weights file"),
     ):
         with pytest.raises(UserError, match=words):

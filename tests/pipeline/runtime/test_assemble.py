@@ -8,14 +8,14 @@ from command_line import recorded_walk
 from pipeline.associator.open import association_of
 from pipeline.config.load import check_config
 from pipeline.errors import UserError
-from pipeline.reid.embedding import similarity_calibration, unknown_calibration
+from pipeline.reid.embedding import default_calibration, similarity_calibration
 from trackers.association.appearance import Calibration, Line
 
 
 def test_recorded_embeddings_are_not_judged_as_those_of_our_network(tmp_path: Path) -> None:
     walk = str(recorded_walk(tmp_path / "walk.parquet", frames=1))
     recorded = check_config({"cameras": {"cam0": {"source": walk}}}, "here")
-    assert association_of(recorded).rules.calibration == unknown_calibration()
+    assert association_of(recorded).rules.calibration == default_calibration()
 
 
 def test_pictures_of_one_camera_are_enough_for_our_network_to_count(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from pipeline.weights import (
     weights_files,
     weights_path,
 )
-from pipeline.weights.manifest import own_network
+from pipeline.weights.manifest import network_beside
 
 CONTENT = b"some weights"
 OTHER = b"some words!!"
@@ -57,7 +57,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder that pip takes for its whole index, with one wheel that carries two files."""
+    """A folder that is pip's only index, with one wheel that contains two files."""
     folder = tmp_path / "registry"
     folder.mkdir()
     with zipfile.ZipFile(folder / "carrier-1.0-py3-none-any.whl", "w") as wheel:
@@ -100,7 +100,7 @@ def site(tmp_path: Path) -> Iterator[str]:
 
 @pytest.fixture
 def npm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A stand-in for npm that packs one small package, and knows no other."""
+    """A fake npm that has one small package."""
     package = tmp_path / "package"
     package.mkdir()
     (package / "a.bin").write_bytes(CONTENT)
@@ -115,7 +115,7 @@ def npm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
 
 
-def test_a_package_of_npm_is_looked_into(cache: Path, npm: None) -> None:
+def test_a_member_of_an_npm_package(cache: Path, npm: None) -> None:
     source = {"npm": "carrier@1.0", "member": "package/a.bin"}
     (path,) = pull(["x"], quiet, {"x": entry({"f": [source]})})
     assert path.read_bytes() == CONTENT
@@ -145,7 +145,7 @@ def quiet(line: str) -> None:
     pass
 
 
-def test_the_manifest_knows_the_defaults() -> None:
+def test_the_manifest_contains_the_defaults() -> None:
     manifest = load_manifest()
     assert manifest["yolo26n"].kind == "detector"
     network = manifest["deepsort-market1501"].network
@@ -185,7 +185,7 @@ def test_an_unknown_key_in_the_manifest_is_refused(tmp_path: Path) -> None:
         load_manifest(path)
 
 
-def test_a_source_is_one_place() -> None:
+def test_a_source_is_exactly_one_place() -> None:
     with pytest.raises(ValueError, match="either url, or wheel or npm with member"):
         entry({"f": [{"url": "https://example.org/f", **wheel("f")}]})
     with pytest.raises(ValueError, match="either url, or wheel or npm with member"):
@@ -231,12 +231,12 @@ def test_a_wrong_hash_is_refused_and_leaves_nothing(site: str, cache: Path) -> N
     assert [path for path in cache.rglob("*") if path.is_file()] == []
 
 
-def test_a_file_that_does_not_end_is_cut_off(site: str) -> None:
+def test_a_download_larger_than_expected_is_stopped(site: str) -> None:
     with pytest.raises(UserError, match="larger than the 12 bytes"):
         pull(["x"], quiet, {"x": entry({"f": [{"url": f"{site}/long.bin"}]})})
 
 
-def test_no_source_at_all_says_where_to_put_the_file() -> None:
+def test_without_a_source_the_error_says_where_to_put_the_file() -> None:
     with pytest.raises(UserError, match="FUSETRACK_WEIGHTS"):
         pull(["x"], quiet, {"x": entry({"f": []})})
 
@@ -266,7 +266,7 @@ def test_a_damaged_file_in_the_cache_is_refused_then_repaired(site: str) -> None
         assert part in str(caught.value)
     lines: list[str] = []
     assert pull(["x"], lines.append, manifest)[0].read_bytes() == CONTENT
-    assert "wrong hash" in lines[0]
+    assert "its hash is wrong" in lines[0]
     assert [state.state for state in verify(["x"], manifest)] == ["ok"]
 
 
@@ -323,18 +323,18 @@ def test_a_file_is_known_by_its_hash(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert known_by_hash(tmp_path) is None
 
 
-def test_a_network_of_ones_own(tmp_path: Path) -> None:
+def test_a_users_own_network(tmp_path: Path) -> None:
     path = tmp_path / "mine.onnx"
     with pytest.raises(UserError, match=r"write mine\.onnx\.yaml"):
-        own_network(path)
+        network_beside(path)
     with pytest.raises(UserError, match="not a ReID network"):
-        own_network(tmp_path / "mine.pth")
+        network_beside(tmp_path / "mine.pth")
     beside = tmp_path / "mine.onnx.yaml"
     beside.write_text("input: {height: 8, width: 4, colour: red}")
     with pytest.raises(UserError, match=r"input\.colour"):
-        own_network(path)
+        network_beside(path)
     beside.write_text(
         "input: {height: 8, width: 4, colour: bgr, scale: 1, mean: [0, 0, 0], std: [1, 1, 1]}"
     )
-    network = own_network(path)
+    network = network_beside(path)
     assert (network.architecture, network.input.height) == ("onnx", 8)
