@@ -1,1 +1,1 @@
-"""The running system: sources, detector, node, bus, associator, recorder, exports, command line."""
+"""The running system: sources, detector, node, bus, associator, recorder, API, command line."""

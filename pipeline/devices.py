@@ -1,4 +1,4 @@
-"""Which processor the networks run on."""
+"""The device that the networks run on."""
 
 import re
 
@@ -6,16 +6,16 @@ from pipeline.errors import UserError
 
 
 def resolve_device(name: str) -> str:
-    """Turn auto, cpu, cuda or cuda:N into ``cpu`` or ``cuda:N``.
+    """Resolve auto, cpu, cuda or cuda:N to ``cpu`` or ``cuda:N``.
 
-    ``auto`` is the first CUDA device where there is one. Raises UserError for any other name and
-    for a CUDA device that this machine does not have.
+    ``auto`` is the first CUDA device, or the CPU if there is none. Raises UserError for any other
+    name and for a CUDA device that this machine does not have.
     """
     if name == "cpu":
         return name
     wanted = re.fullmatch(r"cuda(?::(\d+))?", name)
     if name != "auto" and wanted is None:
-        raise UserError(f"unknown device {name!r}: expected auto, cpu or cuda:0")
+        raise UserError(f"unknown device {name!r}: expected auto, cpu, cuda or cuda:N")
     count = _cuda_devices()
     if wanted is None:
         return "cuda:0" if count else "cpu"
@@ -23,8 +23,8 @@ def resolve_device(name: str) -> str:
     if index < count:
         return f"cuda:{index}"
     raise UserError(
-        f"device {name} is not to be had: PyTorch sees {count} CUDA devices here. "
-        f"Use device auto or cpu"
+        f"device {name} is not available: PyTorch finds {count} CUDA devices. Use device auto or "
+        "cpu"
     )
 
 

@@ -1,15 +1,15 @@
-"""The one error a user sees: a single line that names the thing, what was expected, what to do."""
+"""The error shown to users: one line that names the thing, what was expected and what to do."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
 
 
 class UserError(Exception):
-    """Bad input or a missing resource. The command line prints it as one line and exits with 2."""
+    """Invalid input or a missing resource. The command line prints one line and exits with 2."""
 
 
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> UserError:
-    """The error for a name that does not exist, with the nearest one and the whole list."""
+    """The error for an unknown name, with the most similar known name and the list of all."""
     choices = sorted(known)
     near = get_close_matches(name, choices, n=1, cutoff=0.5)
     hint = f" Did you mean {near[0]!r}?" if near else ""

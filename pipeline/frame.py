@@ -1,4 +1,4 @@
-"""One picture of one camera at one moment."""
+"""One image of one camera, with its timestamp."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """A decoded picture.
+    """A decoded frame.
 
     ``index`` counts the frames of this camera from 0; ``timestamp`` is seconds UTC;
     ``image`` is ``(H, W, 3)`` uint8 BGR.

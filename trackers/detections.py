@@ -1,4 +1,4 @@
-"""The people found in one frame, as a struct of arrays that each stage widens by one column."""
+"""The detections of one frame as a struct of arrays, to which each stage adds a column."""
 
 from dataclasses import dataclass, replace
 
@@ -8,13 +8,13 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Detections:
-    """N person boxes of one frame, checked at birth.
+    """N person boxes of one frame, validated on construction.
 
     ``boxes`` is ``(N, 4)`` float32 xyxy in pixels, ``scores`` is ``(N,)`` float32 in 0..1.
     ``track_ids`` is ``(N,)`` int64, ``embeddings`` is ``(N, D)`` float32 unit vectors, ``masks``
-    is ``(N, H, W)`` bool; each is None until a stage has filled it.
+    is ``(N, H, W)`` bool; each is None until a stage adds it.
 
-    Raises ValueError when a column has the wrong shape, or a box is not finite or not
+    Raises ValueError when a column has the wrong shape, or a box is not finite or does not satisfy
     ``x1 < x2, y1 < y2``.
     """
 
@@ -42,7 +42,7 @@ class Detections:
         return len(self.boxes)
 
     def take(self, index: NDArray[np.intp] | NDArray[np.bool_]) -> "Detections":
-        """The rows at ``index`` (integers or a mask), with every column kept in step."""
+        """The rows at ``index`` (integers or a boolean mask) of all columns."""
         return Detections(
             boxes=self.boxes[index],
             scores=self.scores[index],
@@ -52,12 +52,12 @@ class Detections:
         )
 
     def with_embeddings(self, embeddings: NDArray[np.float32]) -> "Detections":
-        """The same detections with ``embeddings`` ``(N, D)`` as a column."""
+        """The same detections with the column ``embeddings`` ``(N, D)`` float32."""
         return replace(self, embeddings=embeddings)
 
 
 def valid_boxes(boxes: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Which rows of ``boxes`` ``(N, 4)`` xyxy are finite and have an area: ``(N,)`` bool."""
+    """Which of ``boxes`` ``(N, 4)`` xyxy are finite and have an area: ``(N,)`` bool."""
     finite = np.isfinite(boxes).all(axis=1)
     with np.errstate(invalid="ignore"):
         has_area = (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])
@@ -65,7 +65,7 @@ def valid_boxes(boxes: NDArray[np.float32]) -> NDArray[np.bool_]:
 
 
 def no_detections() -> Detections:
-    """A frame without people."""
+    """The detections of a frame without people."""
     return Detections(
         boxes=np.zeros((0, 4), np.float32),
         scores=np.zeros(0, np.float32),
@@ -84,7 +84,7 @@ def areas(boxes: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def intersections(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The area that boxes ``a`` ``(N, 4)`` share with boxes ``b`` ``(M, 4)``: ``(N, M)``."""
+    """Intersection areas of boxes ``a`` ``(N, 4)`` with boxes ``b`` ``(M, 4)``: ``(N, M)``."""
     top_left = np.maximum(a[:, None, :2], b[None, :, :2])
     bottom_right = np.minimum(a[:, None, 2:], b[None, :, 2:])
     sides = np.maximum(bottom_right - top_left, 0)
@@ -101,5 +101,5 @@ def iou(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def footpoints(boxes: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Where each person stands: the middle of the box's lower edge, ``(N, 2)`` x and y."""
+    """The centre of the lower edge of each box, where the person stands: ``(N, 2)`` x and y."""
     return np.column_stack([(boxes[:, 0] + boxes[:, 2]) / 2, boxes[:, 3]])

@@ -1,27 +1,26 @@
-"""One track of one camera, summarised for the association across cameras."""
+"""A tracklet: one track of one camera, summarised for the association across cameras."""
 
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-#: A tracklet's name: its camera and its track id there.
+#: Identifies a tracklet: its camera and its track id.
 TrackletKey = tuple[str, int]
-#: The camera of people who are followed on the ground; no real camera can have this name.
+#: The pseudo camera of people tracked on the ground plane; no real camera can have this name.
 GROUND = ":ground"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tracklet:
-    """What is known of one track up to ``end``; immutable once ``closed``.
+    """The state of one track up to ``end``; final once ``closed``.
 
     ``start`` and ``end`` are seconds UTC, ``count`` the number of observations.
     ``exemplars`` is ``(K, D)`` float32 unit vectors of the best crops, ``qualities`` ``(K,)``
     float32 in 0..1, ``exemplar_times`` ``(K,)`` float64 seconds UTC.
-    ``path`` is ``(M, 4)`` float64 rows of time in seconds UTC, footpoint x and y in pixels, and
-    box height in pixels, in order of time; a fifth column is the detector's score. ``ground`` is
-    ``(M, 2)`` float64 metres on the ground for the same rows, or None when the camera is not
-    calibrated.
+    ``path`` is ``(M, 4)`` float64, in order of time: seconds UTC, footpoint x and y in pixels, and
+    box height in pixels; an optional fifth column is the detector's score. ``ground`` is
+    ``(M, 2)`` float64 ground metres of the same rows, or None when the camera is not calibrated.
     """
 
     camera_id: str

@@ -1,1 +1,1 @@
-"""Point pairs to the ground of a camera, and a picture to check it by eye."""
+"""Fit the ground homography of a camera to point pairs, and draw it for a visual check."""

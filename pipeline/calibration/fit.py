@@ -1,4 +1,4 @@
-"""A camera's homography out of point pairs: pixels of its picture and metres on the ground."""
+"""Fit a camera's homography to point pairs: pixels in its picture and metres on the ground."""
 
 from dataclasses import dataclass
 from math import isfinite
@@ -17,23 +17,23 @@ from trackers.ground.view import ground_points, view_of_homography
 Points = NDArray[np.float64]
 
 MIN_PAIRS = 4
-# Of the smallest singular value to the largest: pixels off a line by a slip of the hand are below.
+# Minimum ratio of singular values; three points clicked roughly on a line stay below it.
 _NEARLY_ON_A_LINE = 0.01
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PointPairs:
-    """What somebody measured: ``picture`` ``(N, 2)`` pixels, ``ground`` ``(N, 2)`` metres."""
+    """Measured point pairs: ``picture`` ``(N, 2)`` pixels, ``ground`` ``(N, 2)`` metres."""
 
     picture: Points
     ground: Points
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Fit:
-    """A ``homography`` ``(3, 3)`` from ground metres to pixels, and by how much each pair is off.
+class HomographyFit:
+    """A ``homography`` ``(3, 3)`` from ground metres to pixels, and the error of each pair.
 
-    ``pixels`` ``(N,)`` is the distance in the picture, ``metres`` ``(N,)`` that on the ground.
+    ``pixels`` ``(N,)`` is the error in the picture, ``metres`` ``(N,)`` that on the ground.
     """
 
     homography: NDArray[np.float64]
@@ -42,7 +42,7 @@ class Fit:
 
 
 def read_pairs(path: Path, camera_id: str) -> PointPairs:
-    """The pairs of one camera out of ``cameras: {NAME: {points: [{picture, ground}, ...]}}``.
+    """The pairs of one camera in ``cameras: {NAME: {points: [{picture, ground}, ...]}}``.
 
     Raises UserError that names the file, the key and what was expected.
     """
@@ -60,11 +60,11 @@ def read_pairs(path: Path, camera_id: str) -> PointPairs:
     return PointPairs(both[:, 0], both[:, 1])
 
 
-def fit_homography(pairs: PointPairs) -> Fit:
-    """The homography with the least squared distances in pixels over all pairs.
+def fit_homography(pairs: PointPairs) -> HomographyFit:
+    """The homography with the least squared error in pixels over all pairs.
 
-    Raises UserError for fewer than four pairs, for points that determine none, such as three on a
-    line out of four, and for pairs that no camera can see so.
+    Raises UserError for fewer than four pairs, for degenerate points, such as three of four on a
+    line, and for pairs that no upright camera can see.
     """
     if len(pairs.picture) < MIN_PAIRS:
         raise UserError(f"expected at least {MIN_PAIRS} points, got {len(pairs.picture)}")
@@ -73,8 +73,8 @@ def fit_homography(pairs: PointPairs) -> Fit:
             raise UserError(f"all {name} points are the same: expected points far apart")
     if _spread(pairs) < _NEARLY_ON_A_LINE:
         raise UserError(
-            "the points determine no homography: expected four of them, in the picture and on the "
-            "ground, of which no three are on a line or close together"
+            "the points determine no homography: expected four points of which no three are on a "
+            "line or close together, in the picture and on the ground"
         )
     homography = _least_squares(pairs)
     seen = ground_points(pairs.picture, homography)
@@ -82,10 +82,10 @@ def fit_homography(pairs: PointPairs) -> Fit:
     wrong = np.isnan(seen).any(axis=1) | ~view.in_front(pairs.ground)
     if wrong.any():
         raise UserError(
-            f"point {int(np.argmax(wrong)) + 1} would lie behind the camera or above the horizon: "
-            "expected each pair to be one place, in a picture that is upright"
+            f"point {int(np.argmax(wrong)) + 1} would be behind the camera or above the horizon: "
+            "expected each pair to be the same place, in an upright picture"
         )
-    return Fit(
+    return HomographyFit(
         homography,
         np.linalg.norm(to_picture(pairs.ground, homography) - pairs.picture, axis=1),
         np.linalg.norm(seen - pairs.ground, axis=1),
@@ -93,7 +93,7 @@ def fit_homography(pairs: PointPairs) -> Fit:
 
 
 def _least_squares(pairs: PointPairs) -> NDArray[np.float64]:
-    # OpenCV calculates with 32 bits: far from (0, 0) centimetres would be lost.
+    # OpenCV computes in 32 bits: centimetres would be lost far from (0, 0).
     middle = pairs.ground.mean(axis=0)
     found, _ = cv2.findHomography(pairs.ground - middle, pairs.picture, 0)
     moved = np.array([[1, 0, -middle[0]], [0, 1, -middle[1]], [0, 0, 1]])
@@ -110,16 +110,16 @@ def to_picture(ground: Points, homography: NDArray[np.float64]) -> Points:
 
 
 def as_yaml(camera_id: str, homography: NDArray[np.float64]) -> str:
-    """The homography as a site file has it."""
+    """The homography as YAML for a site file."""
     calibration = {"calibration": {"homography": homography.tolist()}}
     return yaml.safe_dump({"cameras": {camera_id: calibration}}, default_flow_style=None, width=200)
 
 
 def _spread(pairs: PointPairs) -> float:
-    """How well the pairs determine a homography: 0 not at all.
+    """How well the pairs determine a homography; 0 means not at all.
 
-    The second least singular value of the equations of the direct linear transformation (Hartley
-    and Zisserman, Multiple View Geometry, 4.1), by the largest.
+    The ratio of the second smallest to the largest singular value of the equations of the direct
+    linear transformation (Hartley and Zisserman, Multiple View Geometry, 4.1).
     """
     (x, y), (u, v) = _centred(pairs.ground).T, _centred(pairs.picture).T
     one, zero = np.ones_like(x), np.zeros_like(x)
@@ -130,7 +130,7 @@ def _spread(pairs: PointPairs) -> float:
 
 
 def _centred(points: Points) -> Points:
-    """Around 0, sqrt(2) away from it in the mean."""
+    """``points`` normalised to mean 0 and a mean distance of sqrt(2) from it."""
     moved = points - points.mean(axis=0)
     return np.asarray(moved * (np.sqrt(2) / np.linalg.norm(moved, axis=1).mean()))
 

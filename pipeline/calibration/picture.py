@@ -1,4 +1,4 @@
-"""A camera's picture with the ground's grid on it: whether a calibration is right, by eye."""
+"""Draw the ground grid on a camera's picture, to check a calibration visually."""
 
 from pathlib import Path
 
@@ -19,9 +19,9 @@ Image = NDArray[np.uint8]
 Matrix = NDArray[np.float64]
 
 #: BGR.
-GRID, GIVEN, LANDED = (0, 220, 220), (0, 0, 255), (255, 120, 0)
-#: Metres: how far from the middle the grid goes, and how finely its lines are drawn.
-REACH, STEP = 25, 0.25
+GRID, GIVEN, PROJECTED = (0, 220, 220), (0, 0, 255), (255, 120, 0)
+#: Metres: extent of the grid from its middle, and length of the segments of its lines.
+EXTENT, STEP = 25, 0.25
 _FORMATS = (".png", ".jpg", ".jpeg", ".webp")
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _LABELS = 12
@@ -30,22 +30,24 @@ _LABELS = 12
 def first_picture(camera_id: str, config: CameraConfig) -> Image:
     """The first frame of the camera's source, ``(H, W, 3)`` uint8 BGR.
 
-    Raises UserError when it has none: see `open_source`; a live camera that does not answer.
+    Raises UserError as `open_source`, and for a live camera that does not answer.
     """
     source = open_source(camera_id, config)
     if isinstance(source, LiveSource) and (fault := source.probe()) is not None:
         raise UserError(str(fault))
     frame = next(iter(source.frames()), None)
     if not isinstance(frame, Frame):
-        raise UserError(f"camera {camera_id}: its source has no picture. Expected a video, say")
+        raise UserError(
+            f"camera {camera_id}: its source has no images. Expected a video or pictures"
+        )
     return frame.image
 
 
 def draw_ground(image: Image, homography: Matrix, pairs: PointPairs | None) -> Image:
-    """``image`` with a line for each metre of the ground, labelled; and the pairs.
+    """``image`` ``(H, W, 3)`` uint8 BGR with a labelled line per metre of ground, and the pairs.
 
-    ``homography`` is ``(3, 3)`` from ground metres to pixels. A circle is where a point was given,
-    a cross where its ground metres land. Raises UserError when no ground is in sight.
+    ``homography`` is ``(3, 3)`` from ground metres to pixels. A circle marks the given pixel of a
+    pair, a cross its projected ground point. Raises UserError when no ground is visible.
     """
     drawn = image.copy()
     low, high = _extent(image, homography, pairs)
@@ -64,13 +66,13 @@ def draw_ground(image: Image, homography: Matrix, pairs: PointPairs | None) -> I
 
 
 def check_name(out: Path) -> None:
-    """Raise UserError when ``out`` is no picture's name."""
+    """Raise UserError when ``out`` does not have the suffix of a picture."""
     if out.suffix.lower() not in _FORMATS:
         raise UserError(f"{out} must end with one of {', '.join(_FORMATS)}")
 
 
 def write_picture(out: Path, image: Image) -> None:
-    """Write ``out``, whole or not at all. Raises UserError when it cannot be written."""
+    """Write ``out`` atomically. Raises UserError when it cannot be written."""
     try:
         with replacing(out) as partial:
             partial.write_bytes(cv2.imencode(out.suffix, image)[1].tobytes())
@@ -81,22 +83,22 @@ def write_picture(out: Path, image: Image) -> None:
 def _extent(
     image: Image, homography: Matrix, pairs: PointPairs | None
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Least and greatest whole metres of what the picture shows of the ground, within reach."""
+    """Minimum and maximum whole metres of the visible ground, limited to `EXTENT`."""
     height, width = image.shape[:2]
     across, down = np.meshgrid(np.linspace(0, width, 33), np.linspace(0, height, 33))
     seen = ground_points(np.column_stack([across.ravel(), down.ravel()]), homography)
     seen = seen[~np.isnan(seen).any(axis=1)]
     if not len(seen):
-        raise UserError("the picture shows no ground under this calibration")
-    # The last pixel is the lowest in the picture: near the camera.
+        raise UserError("no ground is visible with this calibration: check its points")
+    # The last pixel is the lowest one in the picture, hence near the camera.
     middle = seen[-1] if pairs is None else pairs.ground.mean(axis=0)
-    near = np.clip(seen, middle - REACH, middle + REACH)
+    near = np.clip(seen, middle - EXTENT, middle + EXTENT)
     return np.floor(near.min(axis=0)).astype(int), np.ceil(near.max(axis=0)).astype(int)
 
 
 def _draw_line(drawn: Image, pixels: Matrix, text: str) -> None:
     height, width = drawn.shape[:2]
-    # Where a line comes near the camera's own height its pixels are too large for OpenCV.
+    # Near the horizon the coordinates of a line are too large for OpenCV.
     near = (np.abs(pixels) < 10 * max(height, width)).all(axis=1)
     for start, end, both in zip(pixels[:-1], pixels[1:], near[:-1] & near[1:], strict=True):
         if both:
@@ -107,15 +109,15 @@ def _draw_line(drawn: Image, pixels: Matrix, text: str) -> None:
 
 
 def _draw_pairs(drawn: Image, pairs: PointPairs, homography: Matrix) -> None:
-    landed = to_picture(pairs.ground, homography)
-    for number, (given, lands) in enumerate(zip(pairs.picture, landed, strict=True), start=1):
+    projected = to_picture(pairs.ground, homography)
+    for number, (given, found) in enumerate(zip(pairs.picture, projected, strict=True), start=1):
         cv2.circle(drawn, _whole(given), 7, GIVEN, 2, cv2.LINE_AA)
-        cv2.drawMarker(drawn, _whole(lands), LANDED, cv2.MARKER_TILTED_CROSS, 12, 2)
+        cv2.drawMarker(drawn, _whole(found), PROJECTED, cv2.MARKER_TILTED_CROSS, 12, 2)
         _write(drawn, str(number), given + 9)
 
 
 def _write(drawn: Image, text: str, place: NDArray[np.float64]) -> None:
-    """Text beside ``place``, readable on any ground, moved to where it is whole."""
+    """Text beside ``place``, readable on any background, moved into the image."""
     (width, height), _ = cv2.getTextSize(text, _FONT, 0.4, 1)
     x = min(int(place[0]) + 2, drawn.shape[1] - width)
     y = min(max(int(place[1]) - 2, height), drawn.shape[0] - 2)

@@ -69,7 +69,9 @@ def forget(
         typer.echo(json.dumps({**request, "removed": removed, "notes": outcome.notes}))
         return
     what = "expired data" if identity is None else f"identity {identity}"
-    typer.echo(f"{'would remove' if dry_run else 'removed'} {what}: {removed_text(outcome.removed)}")
+    typer.echo(
+        f"{'would remove' if dry_run else 'removed'} {what}: {removed_text(outcome.removed)}"
+    )
     for note in outcome.notes:
         say(note)
 

@@ -1,4 +1,4 @@
-"""How good a run is: HOTA, IDF1 and MOTA against ground truth."""
+"""Evaluate a run against ground truth: HOTA, IDF1 and MOTA."""
 
 from pipeline.evaluation.run import Evaluation, evaluate_run
 from pipeline.evaluation.scores import Scores

@@ -1,4 +1,4 @@
-"""The one table that ground truth and prediction share: one row a person a frame."""
+"""The common table of ground truth and predictions: one row per person and frame."""
 
 from pathlib import Path
 
@@ -6,8 +6,8 @@ import polars as pl
 
 from pipeline.errors import UserError
 
-#: ``frame_index`` counts from 0, boxes are xyxy pixels, and one person has one ``person_id`` in
-#: every camera.
+#: ``frame_index`` counts from 0, boxes are xyxy pixels, and a person has the same ``person_id`` in
+#: all cameras.
 SCHEMA = pl.Schema(
     {
         "camera_id": pl.String,
@@ -27,10 +27,10 @@ BoxRow = tuple[str, int, int, float, float, float, float]
 
 
 def checked(boxes: pl.DataFrame, origin: Path) -> pl.DataFrame:
-    """``boxes`` in the order of its key.
+    """``boxes`` sorted by their key.
 
     Raises UserError that names ``origin`` and the first box that is not finite, has no area, or
-    stands a second time in its frame.
+    repeats an id of its frame.
     """
     finite = pl.all_horizontal(pl.col(BOX).is_finite())
     has_area = (pl.col("x1") < pl.col("x2")) & (pl.col("y1") < pl.col("y2"))
@@ -40,8 +40,8 @@ def checked(boxes: pl.DataFrame, origin: Path) -> pl.DataFrame:
 
 
 def refuse_doubles(boxes: pl.DataFrame, origin: str) -> None:
-    """Raise UserError when an id stands twice in one frame of one camera."""
-    _refuse(boxes.filter(~pl.struct(KEY).is_first_distinct()), origin, "stands twice")
+    """Raise UserError when an id occurs twice in one frame of a camera."""
+    _refuse(boxes.filter(~pl.struct(KEY).is_first_distinct()), origin, "occurs twice")
 
 
 def _refuse(wrong: pl.DataFrame, origin: Path | str, fault: str) -> None:

@@ -1,4 +1,4 @@
-"""Who really was where: MOTChallenge text, the PETS 2009 xml or WILDTRACK json, as one table."""
+"""Read ground truth: MOTChallenge text, PETS 2009 xml or WILDTRACK json, as one table."""
 
 from pathlib import Path
 
@@ -21,10 +21,10 @@ def read_ground_truth(path: Path, camera_ids: list[str]) -> pl.DataFrame:
     """The boxes of those ``camera_ids`` that ``path`` annotates, sorted by camera, frame, person.
 
     Columns: camera_id, frame_index (from 0), person_id (int), x1, y1, x2, y2 (float64 pixels).
-    A single file belongs to the camera of its name, or to the only camera there is. WILDTRACK's
-    views belong to cameras C1 to C7, or to the cameras in order when none has such a name.
+    A single file belongs to the camera with its name, or to the only camera. The views of
+    WILDTRACK belong to cameras C1 to C7, or to the cameras in order if none has such a name.
 
-    Raises UserError when ``path`` is missing, broken, of an unknown layout, or annotates none of
+    Raises UserError when ``path`` is missing, damaged, of an unknown layout, or annotates none of
     the cameras.
     """
     annotated = annotated_cameras(path, camera_ids)
@@ -36,7 +36,10 @@ def read_ground_truth(path: Path, camera_ids: list[str]) -> pl.DataFrame:
 
 
 def annotated_cameras(path: Path, camera_ids: list[str]) -> list[str]:
-    """Those of ``camera_ids`` that ``path`` annotates, people or not. Raises like the reader."""
+    """Those of ``camera_ids`` that ``path`` annotates, even without people.
+
+    Raises UserError as `read_ground_truth`.
+    """
     if not path.exists():
         raise UserError(f"no ground truth at {path}. Expected {_LAYOUTS}")
     if _is_wildtrack(path):
@@ -47,8 +50,8 @@ def annotated_cameras(path: Path, camera_ids: list[str]) -> list[str]:
         found = _cameras_of_file(path, camera_ids)
     if not found:
         raise UserError(
-            f"{path} holds no ground truth for the cameras {', '.join(camera_ids)}. "
-            f"Expected {_LAYOUTS}, with CAMERA one of these"
+            f"{path} contains no ground truth for the cameras {', '.join(camera_ids)}. "
+            f"Expected {_LAYOUTS}, where CAMERA is one of these"
         )
     return found
 

@@ -11,17 +11,16 @@ from pipeline.evaluation.boxes import SCHEMA, BoxRow
 _EXPECTED = (
     "Expected frame,id,x,y,w,h[,confidence,class,visibility]: numbers, frames from 1, whole ids"
 )
-#: Class 1 is the pedestrian; -1 stands for "not said".
+#: Class 1 is pedestrian; -1 means not given.
 _PERSON_CLASSES = (1, -1)
 
 
 def mot_boxes(path: Path, camera_id: str) -> pl.DataFrame:
-    """The boxes of one file. Frames count from 1 in it, from 0 here.
+    """The boxes of one file. Frames count from 1 in the file, from 0 in the result.
 
-    Rows with confidence 0 (regions that the annotators left out) and rows of another class than
-    pedestrian are dropped. TrackEval also forgives predictions on MOTChallenge's distractors
-    (statues, reflections); here they count as false positives. Raises UserError that names the
-    line at fault.
+    Rows with confidence 0 (ignored regions) and rows of another class than pedestrian are dropped.
+    TrackEval also ignores predictions on MOTChallenge's distractors (statues, reflections); here
+    they count as false positives. Raises UserError that names the invalid line.
     """
     rows = []
     for number, line in enumerate(_text(path).splitlines(), start=1):

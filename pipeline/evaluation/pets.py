@@ -1,4 +1,4 @@
-"""Ground truth in the xml that comes with PETS 2009: ``dataset/frame/objectlist/object/box``."""
+"""Ground truth in the xml of PETS 2009: ``dataset/frame/objectlist/object/box``."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +12,7 @@ from pipeline.evaluation.boxes import SCHEMA, BoxRow
 
 
 def pets_boxes(path: Path, camera_id: str) -> pl.DataFrame:
-    """The boxes of one file. Its frames count from 0 like ours: frame n is video frame n."""
+    """The boxes of one file. Frames count from 0: frame n is frame n of the video."""
     try:
         root = ElementTree.parse(path).getroot()
     except (OSError, ElementTree.ParseError) as error:

@@ -16,8 +16,8 @@ from pipeline.run_directory.reader import RunDirectory
 class Evaluation:
     """The scores of a run: each camera by track id and by global id, all cameras by global id.
 
-    ``left_out`` names the cameras of the run without ground truth; they count nowhere.
-    ``doubled`` is the number of boxes whose global id another box of the same frame has already.
+    ``left_out`` are the cameras of the run without ground truth, which are not scored. ``doubled``
+    is the number of boxes whose global id already belongs to another box of the same frame.
     """
 
     by_track_id: dict[str, Scores]
@@ -34,17 +34,17 @@ class Evaluation:
 def evaluate_run(run: RunDirectory, ground_truth: Path) -> Evaluation:
     """Score ``run`` against the ``ground_truth`` file or folder.
 
-    Over all cameras, each camera's frames follow the other's as one sequence and global ids are
-    kept, so a person with another global id in another camera costs. A track without a global id
-    counts as a person of its own, and so do the boxes of ``doubled``. Frames that only the run or
-    only the ground truth has count as false positives or misses.
+    For the score over all cameras, their frames are concatenated into one sequence with the same
+    global ids, so a person with different global ids in two cameras is penalised. A track without
+    a global id counts as a separate person, and so do the ``doubled`` boxes. Frames that exist
+    only in the run or only in the ground truth count as false positives or misses.
 
-    Raises UserError when the run has no camera yet, or as ``read_ground_truth`` does.
+    Raises UserError when the run has no camera yet, and as `read_ground_truth`.
     """
     rows = run.trajectories()
     cameras = sorted({camera.camera_id for camera in run.cameras()} | set(rows["camera_id"]))
     if not cameras:
-        raise UserError(f"{run.path} has no camera to evaluate yet: no segment was closed")
+        raise UserError(f"{run.path} has no camera to evaluate yet: expected a closed segment")
     annotated = annotated_cameras(ground_truth, cameras)
     truth = read_ground_truth(ground_truth, cameras)
     rows = rows.filter(pl.col("camera_id").is_in(annotated))
@@ -63,7 +63,7 @@ def _by(rows: pl.DataFrame, person_id: pl.Expr) -> pl.DataFrame:
 
 
 def _global_or_own_id() -> pl.Expr:
-    """The global id, or a negative id of the track's own where it has none or it is doubled."""
+    """The global id; a negative id unique to the track where it is missing or doubled."""
     own_id = -pl.struct("camera_id", "track_id").rank("dense").cast(pl.Int64)
     return pl.when(_doubled()).then(own_id).otherwise(pl.coalesce("global_id", own_id))
 

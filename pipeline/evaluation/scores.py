@@ -9,20 +9,20 @@ from numpy.typing import NDArray
 
 from pipeline.evaluation.boxes import BOX, KEY, refuse_doubles
 
-#: From this intersection over union on, a box is right for CLEAR and Identity.
+#: Minimum intersection over union of a match for CLEAR and Identity.
 MATCH_IOU = 0.5
 _MOMENT = ["camera_id", "frame_index"]
 
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """How well predicted people agree with the truth.
+    """Scores of a prediction against ground truth.
 
     Ratios are 0..1 (``mota`` can be negative). ``hota``, ``det_a``, ``ass_a`` and ``loc_a`` are
     means over the thresholds 0.05 to 0.95; ``motp`` is the mean overlap of the matched boxes.
-    As in TrackEval, all ratios are 0 and ``loc_a`` is 1 when one side has no boxes at all.
-    ``fragments`` also counts a true person's own absence, as TrackEval does.
-    ``n_truth`` and ``n_predicted`` count boxes, ``truth_ids`` and ``predicted_ids`` people.
+    As in TrackEval, all ratios are 0 and ``loc_a`` is 1 when either side has no boxes, and
+    ``fragments`` also counts absences of a person from the ground truth. ``n_truth`` and
+    ``n_predicted`` count boxes, ``truth_ids`` and ``predicted_ids`` people.
     """
 
     hota: float
@@ -47,9 +47,9 @@ class Scores:
 def score(predicted: pl.DataFrame, truth: pl.DataFrame) -> Scores:
     """The scores of ``predicted`` against ``truth``, both of ``boxes.SCHEMA``.
 
-    Several cameras count as one long sequence, one camera after the other, in which a
-    ``person_id`` means the same person everywhere. A frame that only one side has counts as
-    misses or false positives. Raises UserError when an id stands twice in one frame.
+    Several cameras are concatenated into one sequence, in which a ``person_id`` is the same person
+    in all cameras. A frame that only one side has counts as misses or false positives. Raises
+    UserError when an id occurs twice in one frame.
     """
     from trackeval.metrics import CLEAR, HOTA, Identity
 
@@ -82,7 +82,7 @@ def score(predicted: pl.DataFrame, truth: pl.DataFrame) -> Scores:
 
 
 def _sequence(predicted: pl.DataFrame, truth: pl.DataFrame) -> Mapping[str, object]:
-    """TrackEval's input: for each moment the ids (from 0, without gaps) and all overlaps."""
+    """TrackEval's input: for each time step the ids (from 0, without gaps) and all overlaps."""
     moments = pl.concat([predicted.select(_MOMENT), truth.select(_MOMENT)]).unique().sort(_MOMENT)
     truth_ids, truth_boxes = _by_moment(truth, moments)
     predicted_ids, predicted_boxes = _by_moment(predicted, moments)
@@ -103,7 +103,7 @@ def _sequence(predicted: pl.DataFrame, truth: pl.DataFrame) -> Mapping[str, obje
 def _by_moment(
     boxes: pl.DataFrame, moments: pl.DataFrame
 ) -> tuple[list[NDArray[np.int64]], list[NDArray[np.float64]]]:
-    """The ids ``(N,)`` and boxes ``(N, 4)`` of every moment."""
+    """The ids ``(N,)`` and boxes ``(N, 4)`` of every time step."""
     rows = boxes.sort(KEY).join(moments.with_row_index("moment"), on=_MOMENT, maintain_order="left")
     ends = np.searchsorted(rows["moment"].to_numpy(), np.arange(1, len(moments)))
     ids = np.unique(rows["person_id"].to_numpy(), return_inverse=True)[1]
@@ -112,7 +112,7 @@ def _by_moment(
 
 
 def _overlaps(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Intersection over union of ``(N, 4)`` and ``(M, 4)`` xyxy boxes with an area: ``(N, M)``."""
+    """Intersection over union of ``(N, 4)`` with ``(M, 4)`` xyxy boxes: ``(N, M)``."""
     low = np.maximum(a[:, None, :2], b[None, :, :2])
     high = np.minimum(a[:, None, 2:], b[None, :, 2:])
     shared = (high - low).clip(min=0).prod(axis=2)

@@ -1,4 +1,4 @@
-"""An evaluation as the rows of a table for people."""
+"""An evaluation as the rows of a printed table."""
 
 from pipeline.evaluation.run import Evaluation
 from pipeline.evaluation.scores import Scores
@@ -11,10 +11,10 @@ COLUMNS = (
 
 
 def table_rows(evaluation: Evaluation) -> list[tuple[str, ...]]:
-    """One row of text under ``COLUMNS`` for each camera and kind of id, then all cameras.
+    """One row of ``COLUMNS`` for each camera and kind of id, then one for all cameras.
 
-    ``false`` and ``missed`` count boxes; ``people`` is how many were predicted ``of`` the true
-    number.
+    ``false`` and ``missed`` count boxes; ``people`` is the number of predicted people, ``of`` the
+    true number.
     """
     rows: list[tuple[str, ...]] = []
     for camera_id, by_track_id in evaluation.by_track_id.items():

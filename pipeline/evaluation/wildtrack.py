@@ -1,4 +1,4 @@
-"""Ground truth in WILDTRACK's json: a folder with one file a frame, each box in seven views."""
+"""Ground truth in WILDTRACK's json: a folder with one file per frame, boxes in seven views."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +9,7 @@ import polars as pl
 from pipeline.errors import UserError
 from pipeline.evaluation.boxes import SCHEMA, BoxRow
 
-#: The dataset's own names for views 0 to 6.
+#: The dataset's names of views 0 to 6.
 VIEWS = ("C1", "C2", "C3", "C4", "C5", "C6", "C7")
 
 
@@ -21,9 +21,9 @@ class _View(msgspec.Struct):
     ymax: float
 
     def box(self) -> tuple[float, float, float, float] | None:
-        """Corners in pixels, None when the person is not seen in this view.
+        """xyxy in pixels; None when the person is not visible in this view.
 
-        Only four times -1 says so: a box that starts a pixel left of the picture is real.
+        Only four times -1 means not visible: a box may start one pixel outside the image.
         """
         corners = (self.xmin, self.ymin, self.xmax, self.ymax)
         return None if corners == (-1, -1, -1, -1) else corners
@@ -35,9 +35,9 @@ class _Person(msgspec.Struct):
 
 
 def wildtrack_views(camera_ids: list[str]) -> dict[str, int]:
-    """The view of each camera: by name when a camera is called C1 to C7, else by order.
+    """The view of each camera: by name if any camera is named C1 to C7, else by order.
 
-    By order, the first camera of the run is view C1, and a camera after the seventh has none.
+    By order, the first camera of the run is view C1, and cameras after the seventh have none.
     """
     if set(camera_ids) & set(VIEWS):
         return {name: VIEWS.index(name) for name in camera_ids if name in VIEWS}
@@ -47,7 +47,7 @@ def wildtrack_views(camera_ids: list[str]) -> dict[str, int]:
 def wildtrack_boxes(folder: Path, views: dict[str, int]) -> pl.DataFrame:
     """The boxes of all ``views`` (camera to view number).
 
-    Frames are numbered by the order of the files, so the run must see the dataset's 2 frames a
+    Frames are numbered by the order of the files, so the run must use the dataset's 2 frames per
     second.
     """
     cameras = {view: camera_id for camera_id, view in views.items()}

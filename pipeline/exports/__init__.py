@@ -1,7 +1,6 @@
-"""Exports: the trajectories of a run in the formats other tools read.
+"""Export the trajectories of a run to formats of other tools.
 
-The same run directory gives the same bytes: rows in one order, no clock, floats in their shortest
-form.
+The same run directory gives the same bytes: fixed row order, no current time, shortest floats.
 """
 
 from collections.abc import Callable
@@ -18,7 +17,7 @@ from pipeline.exports.tables import csv, jsonl, parquet
 from pipeline.exports.write import write
 from pipeline.run_directory.reader import RunDirectory
 
-#: Name -> function that gives the bytes of one file, or file name -> bytes (one file a camera).
+#: Format -> function that returns the bytes of one file, or file name -> bytes (one per camera).
 FORMATS: dict[str, Callable[[RunDirectory], bytes | dict[str, bytes]]] = {
     "csv": csv,
     "parquet": parquet,
@@ -35,12 +34,12 @@ _FILE_NAMES = {"coco": "coco.json", "fiftyone": "fiftyone.json"}
 
 
 def export_run(run: RunDirectory, format: str, out: Path | None = None) -> Path:
-    """Write ``run`` as ``format`` to ``out`` and return where it is.
+    """Write ``run`` as ``format`` to ``out`` and return the path.
 
-    ``out`` is a folder for mot, kitti and cvat (one file a camera) and a file for the others. By
-    default it is in ``RUN/export``: the folder ``<format>``, or ``trajectories.<format>``,
-    ``coco.json`` and ``fiftyone.json``. Raises UserError for an unknown format, a run that the
-    format cannot hold, or a place that cannot be written.
+    ``out`` is a folder for mot, kitti and cvat (one file per camera) and a file for the others. It
+    defaults to ``RUN/export``: the folder ``<format>``, or ``trajectories.<format>``, ``coco.json``
+    and ``fiftyone.json``. Raises UserError for an unknown format, a run that the format cannot
+    represent, and a path that cannot be written.
     """
     if format not in FORMATS:
         raise unknown_name("export format", format, FORMATS)

@@ -1,10 +1,10 @@
 """COCO object detection JSON, all cameras in one file.
 
-An image for each frame with a person in it: file_name is ``<camera_id>/<frame_index>.jpg`` with
-six digits, counted from 0 (the pictures themselves are not exported); width and height are 0
-where the run does not know the size of the picture. An annotation for each row: bbox is
-``[left, top, width, height]`` in pixels. ``attributes`` repeats the ids because importers keep
-nothing else of their own accord. A global_id is null for a track without an identity.
+One image for each frame with a person: file_name is ``<camera_id>/<frame_index>.jpg`` with six
+digits, counted from 0 (the images themselves are not exported); width and height are 0 where the
+run does not know them. One annotation for each row: bbox is ``[left, top, width, height]`` in
+pixels. ``attributes`` repeats the ids because importers drop other extra fields. global_id is null
+for a track without an identity.
 """
 
 from typing import Any

@@ -1,9 +1,9 @@
 """CVAT for video 1.1: ``<camera_id>.xml``, one track element for each track of the camera.
 
-The id of a track element is the track id; the attribute ``global_id`` says whose it is, empty for
-a track without an identity. Frames count from 0. Every box is a keyframe; a box with outside="1"
-follows the last one before a gap and the last of all, unless the video ends there (CVAT refuses
-frames that a video does not have).
+The id of a track element is the track id; the attribute ``global_id`` is empty for a track without
+an identity. Frames count from 0. Every box is a keyframe. A box with outside="1" follows the last
+box before a gap and the last box of the track, unless the video ends there (CVAT rejects frames
+that the video does not have).
 """
 
 from collections.abc import Iterator
@@ -85,7 +85,7 @@ def _track(root: ET.Element, rows: list[dict[str, Any]], frames: int) -> None:
 def _keyframes(
     rows: list[dict[str, Any]], frames: int
 ) -> Iterator[tuple[int, bool, dict[str, Any]]]:
-    """(frame, outside, row) for every row and for the frame after each unbroken stretch."""
+    """(frame, outside, row) for every row and for the frame after each contiguous part."""
     following = [*(row["frame_index"] for row in rows[1:]), frames]
     for row, then in zip(rows, following, strict=True):
         yield row["frame_index"], False, row

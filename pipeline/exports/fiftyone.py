@@ -1,10 +1,10 @@
 """FiftyOne: one JSON file that ``fiftyone.Dataset.from_json(path, rel_dir=...)`` loads.
 
-A video dataset: ``{name, media_type: "video", sample_fields, frame_fields, info, samples}``. A
-sample for each camera, with its video as ``filepath`` (``rel_dir`` completes a relative one),
+A video dataset: ``{name, media_type: "video", sample_fields, frame_fields, info, samples}``. One
+sample per camera, with its video as ``filepath`` (``rel_dir`` is prepended to a relative one),
 ``camera_id``, VideoMetadata, and ``frames``: {frame number from 1: {frame_number, people}}.
-``people`` are Detections of the label "person": bounding_box ``[left, top, width, height]``
-relative to the picture and cut to 0..1, index = global id (null without an identity),
+``people`` are Detections with the label "person": bounding_box ``[left, top, width, height]``
+relative to the image and clipped to 0..1, index = global id (null without an identity),
 confidence = score of the detection, and the attributes track_id and identity_confidence.
 """
 
@@ -23,7 +23,7 @@ _EMBEDDED = f"{_FIELDS}.EmbeddedDocumentField"
 
 
 def fiftyone(run: RunDirectory) -> bytes:
-    """The JSON document. Raises UserError for a camera with rows but no known picture size."""
+    """The JSON document. Raises UserError for a camera with rows but an unknown image size."""
     rows = read_rows(run)
     document = {
         "name": "fusetrack",
@@ -49,8 +49,8 @@ def fiftyone(run: RunDirectory) -> bytes:
 def _sample(camera: CameraRecord, rows: pl.DataFrame, run: RunDirectory) -> dict[str, object]:
     if not rows.is_empty() and not (camera.width and camera.height):
         raise UserError(
-            f"{run.path} does not say how large the pictures of camera {camera.camera_id!r} are, "
-            "and fiftyone needs boxes relative to them. Export another format, such as coco"
+            f"{run.path} has no image size for camera {camera.camera_id!r}, which fiftyone needs "
+            "for relative boxes. Export another format, such as coco"
         )
     frames = rows.partition_by("frame_index", as_dict=True, maintain_order=True)
     return {

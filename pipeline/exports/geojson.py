@@ -1,15 +1,15 @@
-"""GeoJSON (RFC 7946): one feature a person, the path of its feet on the ground.
+"""GeoJSON (RFC 7946): one feature per person, the path of the feet on the ground.
 
-Positions of several cameras at one timestamp are averaged. The geometry is a LineString; a
-MultiLineString where the person was away for more than ``GAP_S``, so that no line crosses ground
-nobody was seen on (a stretch of a single position is that position twice); a Point where there is
-only one position in all. Properties: global_id, cameras, start and end (seconds UTC), confidence
-(the lowest of its tracks).
+Positions of several cameras at the same timestamp are averaged. The geometry is a LineString; a
+MultiLineString if the person was absent for more than ``GAP_S``, so that no line bridges an
+absence (a part with a single position repeats it); a Point if there is only one position.
+Properties: global_id, cameras, start and end (seconds UTC), confidence (the minimum over its
+tracks).
 
-With an ``origin`` in the configuration positions are longitude and latitude (WGS 84), by the
-plane that touches the ellipsoid there: within centimetres over a few hundred metres. Without one
-they are metres of the site's own ground, and the collection has the foreign member
-``"units": "local metres"``: a map program that ignores it would take them for degrees.
+With an ``origin`` in the configuration, positions are longitude and latitude (WGS 84), computed in
+the tangent plane of the ellipsoid: accurate to centimetres over a few hundred metres. Without one
+they are metres in the ground frame of the site, and the collection has the foreign member
+``"units": "local metres"``; map programs that ignore it treat the values as degrees.
 """
 
 from itertools import pairwise
@@ -35,7 +35,7 @@ Position = tuple[float, float]
 
 
 def geojson(run: RunDirectory) -> bytes:
-    """The JSON document. Raises UserError when no camera of the run sees the ground."""
+    """The JSON document. Raises UserError when no camera of the run is calibrated."""
     rows = read_rows(run)
     placed = rows.drop_nulls(["ground_x", "ground_y"])
     if placed.is_empty() and not rows.is_empty():

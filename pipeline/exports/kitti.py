@@ -1,9 +1,9 @@
-"""KITTI tracking results: ``<camera_id>.txt``, one line a person a frame, space-separated.
+"""KITTI tracking results: ``<camera_id>.txt``, one line per person and frame, space-separated.
 
 frame id type truncated occluded alpha x1 y1 x2 y2 height width length x y z rotation score.
-Frames count from 0, the id is the global id and the type is Pedestrian. What a box in a picture
-does not tell has the value that KITTI gives to unknown: -1 for truncated, occluded and the sizes,
--10 for the angles, -1000 for the location.
+Frames count from 0, the id is the global id and the type is Pedestrian. Unknown values are those
+that KITTI defines: -1 for truncated, occluded and the sizes, -10 for the angles, -1000 for the
+location.
 """
 
 import polars as pl
@@ -13,7 +13,7 @@ from pipeline.run_directory.reader import RunDirectory
 
 
 def kitti(run: RunDirectory) -> dict[str, bytes]:
-    """File name -> text. Rows without a global id are left out and counted in a log warning."""
+    """File name -> text. Rows without a global id are omitted, with a warning in the log."""
     rows = read_rows(run)
     lines = one_box_a_frame(rows, "kitti").select(
         *("camera_id", "frame_index", "global_id"),

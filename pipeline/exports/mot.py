@@ -1,10 +1,10 @@
-"""MOTChallenge tracker output: ``<camera_id>.txt``, one line a person a frame.
+"""MOTChallenge tracker output: ``<camera_id>.txt``, one line per person and frame.
 
 frame, id, left, top, width, height, score, -1, -1, -1. Frames count from 1 and the id is the
 global id, so the files of all cameras share their ids. TrackEval reads the folder as a tracker's
 ``data`` folder with the camera as the sequence; motmetrics reads each file
-(``loadtxt(path, fmt="mot15-2D")``). Boxes are pixels from 0, as trackers write them; motmetrics
-takes them as counted from 1 and subtracts 1 from left and top.
+(``loadtxt(path, fmt="mot15-2D")``). Box coordinates count from 0, as usual for trackers;
+motmetrics assumes that they count from 1 and subtracts 1 from left and top.
 """
 
 import polars as pl
@@ -14,7 +14,7 @@ from pipeline.run_directory.reader import RunDirectory
 
 
 def mot(run: RunDirectory) -> dict[str, bytes]:
-    """File name -> text. Rows without a global id are left out and counted in a log warning."""
+    """File name -> text. Rows without a global id are omitted, with a warning in the log."""
     rows = read_rows(run)
     lines = one_box_a_frame(rows, "mot").select(
         "camera_id",

@@ -1,4 +1,4 @@
-"""What the formats share: the rows as exact decimals, the cameras, and who has a global id."""
+"""Shared by the formats: rows with exact decimals, cameras, and rows with a global id."""
 
 import logging
 
@@ -12,10 +12,10 @@ _LOG = logging.getLogger(__name__)
 
 
 def read_rows(run: RunDirectory) -> pl.DataFrame:
-    """The trajectories of ``run`` with every float as float64, and ``width`` and ``height`` px.
+    """The trajectories of ``run`` with all floats as float64, and ``width`` and ``height`` (px).
 
     A float32 becomes the double of its shortest decimal, so 0.8 is written as 0.8 and not as
-    0.800000011920929. Order as in RunDirectory.trajectories.
+    0.800000011920929. The order is that of `RunDirectory.trajectories`.
     """
     rows = run.trajectories().with_columns(cs.float().cast(pl.String).cast(pl.Float64))
     return rows.with_columns(
@@ -25,10 +25,10 @@ def read_rows(run: RunDirectory) -> pl.DataFrame:
 
 
 def cameras_of(run: RunDirectory, rows: pl.DataFrame) -> list[CameraRecord]:
-    """The cameras by name; ``frames`` covers every frame that ``rows`` has.
+    """The cameras by name; ``frames`` covers every frame in ``rows``.
 
-    A killed run may have rows of a camera that it has not described yet: such a camera has no
-    source and a size of 0 x 0.
+    A killed run may have rows of a camera without a description: such a camera has no source and a
+    size of 0 x 0.
     """
     described = {camera.camera_id: camera for camera in run.cameras()}
     last = rows.group_by("camera_id").agg(pl.col("frame_index").max())
@@ -56,22 +56,21 @@ def _covering(camera: CameraRecord | None, camera_id: str, frames: int) -> Camer
 
 
 def identified(rows: pl.DataFrame, format: str) -> pl.DataFrame:
-    """The rows that have a global id. Logs a warning with the number of those left out."""
+    """The rows with a global id. Logs a warning with the number of omitted rows."""
     known = rows.filter(pl.col("global_id").is_not_null())
     if known.height < rows.height:
         _LOG.warning(
-            "%s: %d of %d rows have no global id and are left out",
+            "%s: %d of %d rows have no global id and are omitted",
             *(format, rows.height - known.height, rows.height),
         )
     return known
 
 
 def one_box_a_frame(rows: pl.DataFrame, format: str) -> pl.DataFrame:
-    """Identified rows by camera, frame and global id, with one box a person a frame.
+    """Identified rows by camera, frame and global id, with one box per person and frame.
 
-    Two tracks of one camera may have been given one global id for a moment; readers of the
-    formats by id refuse that. The box with the higher score stays, and a warning with the number
-    of the others is logged.
+    Two tracks of one camera may share a global id for a short time, which readers of formats with
+    ids reject. The box with the higher score is kept, and the number of others is logged.
     """
     key = ["camera_id", "frame_index", "global_id"]
     known = identified(rows, format)
@@ -79,7 +78,7 @@ def one_box_a_frame(rows: pl.DataFrame, format: str) -> pl.DataFrame:
     best = ordered.unique(key, keep="first", maintain_order=True)
     if best.height < known.height:
         _LOG.warning(
-            "%s: %d rows are a second box of one person in one frame and are left out",
+            "%s: %d rows are a second box of a person in the same frame and are omitted",
             *(format, known.height - best.height),
         )
     return best

@@ -1,8 +1,8 @@
 """csv, parquet and jsonl: the same table in three encodings.
 
-One row a person a frame: camera_id, frame_index, timestamp (seconds UTC), track_id, global_id,
+One row per person and frame: camera_id, frame_index, timestamp (seconds UTC), track_id, global_id,
 confidence and state (of the identity), x1, y1, x2, y2 (pixels), score (of the detection), then
-ground_x, ground_y (metres) when any row has them. Ordered by camera, frame and track. A track
+ground_x, ground_y (metres) if any row has them. Ordered by camera, frame and track. A track
 without an identity has an empty (csv) or null global_id and confidence, and the state unknown.
 """
 
@@ -26,7 +26,7 @@ def parquet(run: RunDirectory) -> bytes:
 
 
 def jsonl(run: RunDirectory) -> bytes:
-    """One JSON object a line, every line with the same keys."""
+    """One JSON object per line, every line with the same keys."""
     return _table(run).write_ndjson().encode()
 
 

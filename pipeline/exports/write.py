@@ -1,4 +1,4 @@
-"""Write an export: whole or not at all."""
+"""Write an export atomically."""
 
 from pathlib import Path
 
@@ -9,13 +9,13 @@ from reid_model.atomic_file import replacing
 def write(content: bytes | dict[str, bytes], out: Path) -> None:
     """Write bytes to the file ``out``, or name -> bytes to files in the folder ``out``.
 
-    Missing folders are made, files of an earlier export replaced. Raises UserError when ``out``
-    is a folder for a file or a file for a folder, or cannot be written.
+    Missing folders are created, and files of an earlier export replaced. Raises UserError when
+    ``out`` is a folder instead of a file or vice versa, or cannot be written.
     """
     if isinstance(content, bytes) and out.is_dir():
-        raise UserError(f"{out} is a folder. Expected a file to write; name one in it")
+        raise UserError(f"{out} is a folder. Expected a file: give the path of a file in it")
     if isinstance(content, dict) and out.is_file():
-        raise UserError(f"{out} is a file. Expected a folder; there is one file a camera")
+        raise UserError(f"{out} is a file. Expected a folder, for one file per camera")
     try:
         if isinstance(content, bytes):
             _write_file(out, content)
@@ -25,7 +25,7 @@ def write(content: bytes | dict[str, bytes], out: Path) -> None:
             _write_file(out / name, data)
     except OSError as error:
         raise UserError(
-            f"cannot write the export {out}: {error.strerror}. Name another place with --out"
+            f"cannot write the export {out}: {error.strerror}. Give another path with --out"
         ) from error
 
 

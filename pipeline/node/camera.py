@@ -23,7 +23,7 @@ from pipeline.node.open_tracker import open_tracker
 from pipeline.sources import Source
 from trackers.detections import Detections
 from trackers.ground.view import ground_to_image
-from trackers.single_camera.crops import Chosen, CropChoice
+from trackers.single_camera.crops import CropSelector, SelectedCrop
 from trackers.single_camera.track_log import Exemplar, TrackLog
 from trackers.tracklet import Tracklet
 
@@ -57,8 +57,10 @@ class Camera:
             exemplars=config.reid.exemplars,
             homography=None if view is None else ground_to_image(view.projection),
         )
-        self._choice: CropChoice[Crop] = CropChoice(config.reid.spacing_s, config.reid.min_quality)
-        self._due: list[Chosen[Crop]] = []
+        self._choice: CropSelector[Crop] = CropSelector(
+            config.reid.spacing_s, config.reid.min_quality
+        )
+        self._due: list[SelectedCrop[Crop]] = []
         self._closing: list[int] = []
         self._closed: list[Tracklet] = []
         self._rows: list[_Rows] = []
@@ -77,7 +79,7 @@ class Camera:
         if len(tracked):
             ground = self._log.ground(tracked.boxes)
             self._rows.append(_Rows(frame.index, frame.timestamp, tracked, ground))
-        self._due += self._choice.take_finished(frame.timestamp)
+        self._due += self._choice.pop_finished(frame.timestamp)
         self._choose_crops(tracked, image, frame.timestamp)
         self._end_overdue(frame.timestamp)
         return tracked
@@ -90,7 +92,7 @@ class Camera:
     def advance_to(self, timestamp: float) -> None:
         """Advance the event time to ``timestamp``, seconds UTC; no later frame is earlier."""
         self._advance(timestamp)
-        self._due += self._choice.take_finished(timestamp)
+        self._due += self._choice.pop_finished(timestamp)
         self._end_overdue(timestamp)
 
     def end(self) -> None:
@@ -98,12 +100,12 @@ class Camera:
         for track_id in self._log.open_ids():
             self._end_track(track_id)
 
-    def take_due_crops(self) -> list[Chosen[Crop]]:
+    def take_due_crops(self) -> list[SelectedCrop[Crop]]:
         """Take the crops that are due; each must be embedded and passed to `add_embedding`."""
         due, self._due = self._due, []
         return due
 
-    def add_embedding(self, chosen: Chosen[Crop], embedding: NDArray[np.float32]) -> None:
+    def add_embedding(self, chosen: SelectedCrop[Crop], embedding: NDArray[np.float32]) -> None:
         """Add the embedding ``(D,)`` float32 of a crop returned by `take_due_crops`."""
         exemplar = Exemplar(chosen.timestamp, chosen.quality, embedding)
         self._log.add_exemplar(chosen.track_id, exemplar)
@@ -174,9 +176,9 @@ class Camera:
         scores = qualities(tracked, image, self._size)
         scored = zip(map(int, tracked.track_ids), map(float, scores), strict=True)
         for row, (track_id, quality) in enumerate(scored):
-            if self._choice.wants(track_id, quality):
+            if self._choice.accepts(track_id, quality):
                 crop = crop_of(tracked, row, image)
-                self._choice.offer(track_id, timestamp, quality, crop)
+                self._choice.add(track_id, timestamp, quality, crop)
 
 
 def _observations(camera_id: str, rows: list[_Rows]) -> ObservationsMessage:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from pipeline.config.schema import Blur
 from pipeline.errors import UserError
-from pipeline.pictures.blur import blurred, people_within
+from pipeline.pictures.blur import blurred, boxes_in_crop
 from trackers.detections import Detections
 from trackers.single_camera.crops import crop_quality, geometry_quality
 
@@ -42,7 +42,7 @@ def crop_of(detections: Detections, row: int, image: NDArray[np.uint8] | None) -
     """The crop of one detection; its pixels are copied."""
     embedding = None if detections.embeddings is None else detections.embeddings[row]
     pixels = None if image is None else cut(image, detections.boxes[row]).copy()
-    return Crop(pixels, embedding, people_within(detections.boxes, detections.boxes[row]))
+    return Crop(pixels, embedding, boxes_in_crop(detections.boxes, detections.boxes[row]))
 
 
 def qualities(

@@ -1,1 +1,1 @@
-"""Pictures and video of a run: boxes, ids, colours, clocks and blurring."""
+"""Pictures and videos of a run: boxes, labels, colours, times and blurring."""

@@ -1,7 +1,7 @@
-"""Making people unrecognisable in a picture: a few averages of colour remain of them.
+"""Blur people in pictures so that only a few average colours remain.
 
-There is no face detector here. One that misses a turned head shows a face; the upper part of the
-box of a person holds the head whichever way it is turned.
+No face detector is used, because one that misses a head would show a face: the upper part of a
+person's box contains the head, whichever way it is turned.
 """
 
 from collections import defaultdict
@@ -18,24 +18,23 @@ from pipeline.config.schema import Blur
 Image = NDArray[np.uint8]
 Region = tuple[int, int, int, int]
 
-# So many averages remain across the shorter side of what is blurred.
+# Number of average colours that remain across the shorter side of a blurred region.
 _CELLS = 3
 _CELL_PX = 9
-# A head is within this part of the height of a person who stands. Of a person who sits or is cut
-# off at the waist the box is wider: then this part of the width counts.
+# The head of a standing person is within this share of the box height. The box of a person who
+# sits or is cut off at the waist is relatively wider: then this share of the width applies.
 _HEAD_HEIGHT, _HEAD_WIDTH = 0.3, 0.8
-# Boxes are tight, and hair sticks out: so much more, of the box's width, on every side.
+# Boxes are tight, and hair extends beyond them: margin on every side, as a share of the box width.
 _MARGIN = 0.08
 
 
 def blurred(image: Image, boxes: ArrayLike, how: Blur) -> Image:
-    """``image`` ``(H, W, 3)`` uint8 BGR with everybody blurred: a new one, unless there is nothing
-    to blur.
+    """``image`` ``(H, W, 3)`` uint8 BGR with all people blurred; a copy if anything is blurred.
 
-    ``boxes`` is ``(N, 4)`` xyxy pixels, one a person; they may reach over the border. For
-    ``bodies`` the whole box is blurred, for ``faces`` the part of it in which a head can be. What
-    is left is the mean colour of cells a third as wide as the blurred part, smoothed: it cannot be
-    turned back.
+    ``boxes`` is ``(N, 4)`` xyxy pixels, one per person; they may extend beyond the image. For
+    ``bodies`` the whole box is blurred, for ``faces`` the part that contains the head. Only the
+    smoothed mean colours of cells a third as wide as the region remain, so the blur is
+    irreversible.
     """
     regions = regions_of(boxes, how, image.shape[0], image.shape[1])
     if not regions:
@@ -47,7 +46,7 @@ def blurred(image: Image, boxes: ArrayLike, how: Blur) -> Image:
 
 
 def regions_of(boxes: ArrayLike, how: Blur, height: int, width: int) -> list[Region]:
-    """What `blurred` blurs of a picture of ``height`` x ``width``: left, top, right, bottom."""
+    """The regions that `blurred` blurs in an image of ``height`` x ``width``, xyxy pixels."""
     if how == "none":
         return []
     people = np.asarray(boxes, np.float64).reshape(-1, 4)
@@ -55,8 +54,8 @@ def regions_of(boxes: ArrayLike, how: Blur, height: int, width: int) -> list[Reg
     return [region for part in parts if (region := _within(part, height, width))]
 
 
-def people_within(boxes: NDArray[np.float32], crop: NDArray[np.float32]) -> NDArray[np.float32]:
-    """``boxes`` ``(N, 4)`` as a picture shows them that was cut out at ``crop`` ``(4,)``, xyxy."""
+def boxes_in_crop(boxes: NDArray[np.float32], crop: NDArray[np.float32]) -> NDArray[np.float32]:
+    """``boxes`` ``(N, 4)`` xyxy in the coordinates of a crop at the box ``crop`` ``(4,)``."""
     left, top = np.maximum(np.floor(crop[:2]), 0)
     return np.asarray(boxes - np.array([left, top, left, top], np.float32), np.float32)
 
@@ -85,7 +84,7 @@ def _coarse(part: Image) -> Image:
     cell = max(min(height, width) / _CELLS, 1.0)
     few = max(round(width / cell), 1), max(round(height / cell), 1)
     means = cv2.resize(part, few, interpolation=cv2.INTER_AREA)
-    # Smoothed while it is small: a large blur of a large picture takes seconds.
+    # Smoothed at a small size: a large blur of a large image takes seconds.
     cells = np.repeat(np.repeat(means, _CELL_PX, axis=0), _CELL_PX, axis=1)
     smooth = cv2.GaussianBlur(cells, (0, 0), _CELL_PX / 3)
     return np.asarray(cv2.resize(smooth, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
@@ -93,22 +92,22 @@ def _coarse(part: Image) -> Image:
 
 Boxes = NDArray[np.float64]
 
-# A track begins some frames after its person came, and ends when they are hardly seen any more.
+# A track begins some frames after the person appears, and ends before the person is gone.
 _BEYOND_S = 0.5
-# A gap longer than this is one of a person who was away.
+# After a longer gap the person is assumed to have been absent.
 _GAP_S = 2.0
 _DEFAULT_FPS = 25.0
-# Where somebody is not seen they have moved: so much more, of the box's width, on both sides.
+# A person who is not detected may have moved: margin on both sides, as a share of the box width.
 _WIDER = 0.25
 
 
 def boxes_to_blur(
-    observations: pl.DataFrame, fps: Mapping[str, float], *, carried: bool = True
+    observations: pl.DataFrame, fps: Mapping[str, float], *, fill_gaps: bool = True
 ) -> Mapping[tuple[str, int], Boxes]:
-    """``(N, 4)`` xyxy pixels of everybody in a frame, by camera and frame index.
+    """Boxes ``(N, 4)`` xyxy pixels of all people in a frame, by camera and frame index.
 
-    ``observations`` are as in `RunDirectory.observations`, ``fps`` the frames a second of each
-    camera. Without ``carried`` only what was seen.
+    ``observations`` are those of `RunDirectory.observations`, ``fps`` the frames per second of
+    each camera. ``fill_gaps`` adds boxes in frames in which the detector missed a tracked person.
     """
     frames: dict[tuple[str, int], list[Boxes]] = defaultdict(list)
     columns = ("frame_index", "x1", "y1", "x2", "y2")
@@ -118,24 +117,24 @@ def boxes_to_blur(
         boxes = rows.select(pl.col(columns[1:]).cast(pl.Float64)).to_numpy()
         found = [(int(index), box) for index, box in zip(indices, boxes, strict=True)]
         rate = fps.get(str(camera_id)) or _DEFAULT_FPS
-        for index, box in found + (_carried(found, rate) if carried else []):
+        for index, box in found + (_gap_boxes(found, rate) if fill_gaps else []):
             frames[str(camera_id), index].append(box)
     return {key: np.array(boxes) for key, boxes in frames.items()}
 
 
-def _carried(found: list[tuple[int, Boxes]], fps: float) -> list[tuple[int, Boxes]]:
-    """The boxes of one track in the frames between and beside those in which it was found."""
+def _gap_boxes(found: list[tuple[int, Boxes]], fps: float) -> list[tuple[int, Boxes]]:
+    """Boxes of one track in frames without a detection: in its gaps, before it and after it."""
     beyond, longest = round(_BEYOND_S * fps), round(_GAP_S * fps)
     first, last = found[0], found[-1]
-    carried = [(first[0] - step, _wider(first[1])) for step in range(1, beyond + 1)]
-    carried += [(last[0] + step, _wider(last[1])) for step in range(1, beyond + 1)]
+    added = [(first[0] - step, _widened(first[1])) for step in range(1, beyond + 1)]
+    added += [(last[0] + step, _widened(last[1])) for step in range(1, beyond + 1)]
     for (before, left), (after, right) in pairwise(found):
         if after - before <= longest:
             both = np.concatenate([np.minimum(left, right)[:2], np.maximum(left, right)[2:]])
-            carried += [(index, _wider(both)) for index in range(before + 1, after)]
-    return carried
+            added += [(index, _widened(both)) for index in range(before + 1, after)]
+    return added
 
 
-def _wider(box: Boxes) -> Boxes:
+def _widened(box: Boxes) -> Boxes:
     more = _WIDER * (box[2] - box[0])
     return np.asarray(box + np.array([-more, 0.0, more, 0.0]), np.float64)

@@ -1,11 +1,11 @@
-"""How moments are written, and where they lie on a time line."""
+"""Format times, and place them on a time line."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from math import ceil, floor
 
 _DAY_S = 86_400
-# Earlier than this a timestamp counts from the start of a video, it is not a real time.
+# Earlier timestamps are not real times: they count from the start of a video.
 _FIRST_REAL_TIME = 366 * _DAY_S
 _STEPS_S = (
     *(0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30),
@@ -15,7 +15,7 @@ _STEPS_S = (
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """A mark on the axis: its words, and its place from 0 (start) to 1 (end)."""
+    """A tick of the time axis: its label, and its place from 0 (start) to 1 (end)."""
 
     label: str
     place: float
@@ -23,10 +23,10 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """The time from ``start`` to ``end``, seconds UTC.
+    """The time span from ``start`` to ``end``, seconds UTC.
 
-    Times near the epoch are those of videos without a start time: they are written relative to
-    ``start``, real ones as UTC.
+    Times near the epoch come from videos without a start time: they are formatted relative to
+    ``start``, real times as UTC.
     """
 
     start: float
@@ -34,23 +34,23 @@ class Clock:
 
     @property
     def relative(self) -> bool:
-        """Whether moments are written relative to the start."""
+        """Whether times are formatted relative to the start."""
         return self.start < _FIRST_REAL_TIME
 
     def place(self, moment: float) -> float:
-        """Where ``moment`` lies, from 0 (start) to 1 (end)."""
+        """The place of ``moment`` (seconds UTC) on the axis, from 0 (start) to 1 (end)."""
         if self.end <= self.start:
             return 0.0
         return min(max((moment - self.start) / (self.end - self.start), 0.0), 1.0)
 
     def moment(self, moment: float) -> str:
-        """A moment in full: ``01:02.5`` after the start, or ``2026-05-01 09:01:02.5 UTC``."""
+        """Format a time in full: ``01:02.5`` after the start, or ``2026-05-01 09:01:02.5 UTC``."""
         if self.relative:
             return _minutes(moment - self.start, tenths=True)
         return f"{_utc(moment):%Y-%m-%d %H:%M:%S}.{_tenth(moment)} UTC"
 
     def ticks(self, most: int = 8) -> list[Tick]:
-        """Marks at round times, between one and ``most + 1`` of them."""
+        """Ticks at round times, between one and ``most + 1`` of them."""
         step = _step(self.end - self.start, most)
         zero = self.start if self.relative else 0.0
         first = ceil((self.start - zero) / step - 1e-9)
@@ -71,7 +71,7 @@ class Clock:
 
 
 def duration(seconds: float) -> str:
-    """A length of time in words: ``1.7 s``, ``4 min 10 s``, ``23 h 59 min``."""
+    """Format a duration: ``1.7 s``, ``4 min 10 s``, ``23 h 59 min``."""
     if round(seconds, 1) < 60:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
@@ -88,7 +88,7 @@ def _step(span_s: float, most: int) -> float:
 
 
 def _minutes(seconds: float, tenths: bool) -> str:
-    # In whole tenths first, so that 59.96 becomes 01:00.0 and not 00:60.0.
+    # Rounded to tenths first, so that 59.96 becomes 01:00.0 and not 00:60.0.
     minutes, rest = divmod(max(round(seconds * 10), 0), 600)
     hours, minutes = divmod(minutes, 60)
     text = f"{minutes:02d}:{rest // 10:02d}" + (f".{rest % 10}" if tenths else "")

@@ -1,4 +1,4 @@
-"""One colour for one person: the same in every camera, in the video and on the page."""
+"""A colour for each global id: the same in all cameras, in videos and in the report."""
 
 from math import cos, radians, sin
 
@@ -10,13 +10,13 @@ _CHROMA = 0.17
 
 
 def colour_of(global_id: int | None) -> tuple[int, int, int]:
-    """The BGR colour (0 to 255) of a person for pictures; grey for None, no identity yet."""
+    """The BGR colour (0 to 255) of a person; grey for None, a track without an identity."""
     red, green, blue = _rgb_of(global_id)
     return blue, green, red
 
 
 def css_colour(global_id: int | None) -> str:
-    """The same colour as ``#rrggbb`` for a page."""
+    """The same colour as ``#rrggbb`` for a web page."""
     return "#{:02x}{:02x}{:02x}".format(*_rgb_of(global_id))
 
 

@@ -1,4 +1,4 @@
-"""Pictures of a run: the videos again, with a box and a global id on every person."""
+"""Render the videos of a run with a box and a global id for every person."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
@@ -22,7 +22,7 @@ from pipeline.sources import open_source
 from pipeline.sources.source_kinds import kind_of
 
 Image = NDArray[np.uint8]
-#: Everybody in one frame: the global id, None without one, and the box in xyxy pixels.
+#: The people in one frame: global id (None without an identity) and box in xyxy pixels.
 LabelledBoxes = list[tuple[int | None, tuple[float, float, float, float]]]
 
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
@@ -35,13 +35,13 @@ _GUTTER_PX = 8
 def render_videos(run: RunDirectory) -> list[Path]:
     """Write RUN/video/<camera_id>.mp4 for every camera and return the paths, by camera.
 
-    The moments of the source are kept, so a variable frame rate stays one. Everybody has a box
-    and a label in the colour of the global id, grey without one; the camera and the time stand in
-    a corner. Raises UserError, before anything is written, when a source cannot be read again (a
-    live stream, recorded detections), and when the videos cannot be written.
+    The timestamps of the source are kept, also with a variable frame rate. Every person has a box
+    and a label in the colour of the global id, or grey without one; camera and time are shown in a
+    corner. Raises UserError when a source cannot be read again (a live stream, recorded
+    detections), before anything is written, and when the videos cannot be written.
     """
     cameras = _readable_cameras(run)
-    clock, people, hide = _clock(run), _people(run), _hiding(run)
+    clock, people, blur = _clock(run), _people(run), _blurring(run)
     folder = run.path / "video"
     paths = []
     try:
@@ -49,46 +49,46 @@ def render_videos(run: RunDirectory) -> list[Path]:
         for camera_id, config in sorted(cameras.items()):
             path = folder / f"{camera_id}.mp4"
             frames = _frames(camera_id, config)
-            if write_video(path, ((f.timestamp, _drawn(hide(f), people, clock)) for f in frames)):
+            if write_video(path, ((f.timestamp, _drawn(blur(f), people, clock)) for f in frames)):
                 paths.append(path)
     except OSError as error:
         raise UserError(
-            f"cannot write the videos of {folder}: {error.strerror or error}. "
-            "Expected a folder that can be written, with space left"
+            f"cannot write the videos in {folder}: {error.strerror or error}. "
+            "Expected a writable folder with free space"
         ) from error
     return paths
 
 
 def mosaic(run: RunDirectory, moment: float) -> Image:
-    """All cameras side by side at ``moment`` (seconds UTC), boxes drawn: ``(H, W, 3)`` BGR.
+    """All cameras side by side at ``moment`` (seconds UTC), with boxes: ``(H, W, 3)`` BGR.
 
-    Each camera shows its last frame up to that moment, or its first when it starts later. Raises
+    Each camera shows its last frame up to that time, or its first frame if it starts later. Raises
     UserError when a source cannot be read again.
     """
-    clock, people, hide = _clock(run), _people(run), _hiding(run)
+    clock, people, blur = _clock(run), _people(run), _blurring(run)
     frames = [
         _frame_at(camera_id, config, moment)
         for camera_id, config in sorted(_readable_cameras(run).items())
     ]
-    return _tiled([_drawn(hide(frame), people, clock) for frame in frames])
+    return _tiled([_drawn(blur(frame), people, clock) for frame in frames])
 
 
 def draw_people(image: Image, people: LabelledBoxes) -> None:
-    """Draw the box and the label of everybody onto ``image``, in place."""
+    """Draw the boxes and labels of all people onto ``image``, in place."""
     thickness = _thickness(image)
     for global_id, (x1, y1, x2, y2) in people:
         corners = (round(x1), round(y1)), (round(x2), round(y2))
         cv2.rectangle(image, *corners, colour_of(global_id), thickness)
-    # Labels after all boxes, so that no box runs through a label; the nearest person's on top.
+    # Labels after all boxes, so that no box crosses a label; that of the nearest person on top.
     for global_id, (x1, y1, _, _) in sorted(people, key=lambda person: person[1][3]):
         text = "no id" if global_id is None else f"id {global_id}"
         _write(image, text, (x1 - thickness // 2, y1), colour_of(global_id))
 
 
 def cover_people(image: Image, boxes: ArrayLike, labelled: Iterable[ArrayLike]) -> Image:
-    """``image``, drawn on before, with the bodies in ``boxes`` ``(N, 4)`` blurred.
+    """``image``, an already rendered frame, with the bodies in ``boxes`` ``(N, 4)`` blurred.
 
-    The lines and labels of those in ``labelled`` are painted over.
+    The box lines and labels of the people in ``labelled`` are painted over.
     """
     covered = blurred(image, boxes, "bodies").copy()
     thickness = _thickness(covered)
@@ -96,24 +96,24 @@ def cover_people(image: Image, boxes: ArrayLike, labelled: Iterable[ArrayLike]) 
         x1, y1, x2, y2 = map(float, np.asarray(box))
         corners = (round(x1), round(y1)), (round(x2), round(y2))
         cv2.rectangle(covered, *corners, _BLACK, thickness)
-        # Wider than any number, and at the same corner.
+        # Wider than any global id, and at the same corner.
         _write(covered, "forgotten", (x1 - thickness // 2, y1), _BLACK)
     return covered
 
 
-def _hiding(run: RunDirectory) -> Callable[[Frame], Frame]:
-    """How a frame is shown: with everybody blurred when the site wants that."""
+def _blurring(run: RunDirectory) -> Callable[[Frame], Frame]:
+    """A function that blurs the people in a frame as configured by the site."""
     how = check_config(run.config(), str(run.path / "config.yaml")).privacy.blur
     if how == "none":
         return lambda frame: frame
     fps = {camera.camera_id: camera.fps for camera in run.cameras()}
     boxes, nobody = boxes_to_blur(run.observations(), fps), np.zeros((0, 4))
 
-    def hide(frame: Frame) -> Frame:
+    def blur(frame: Frame) -> Frame:
         here = boxes.get((frame.camera_id, frame.index), nobody)
         return replace(frame, image=blurred(frame.image, here, how))
 
-    return hide
+    return blur
 
 
 def _readable_cameras(run: RunDirectory) -> dict[str, CameraConfig]:
@@ -121,8 +121,8 @@ def _readable_cameras(run: RunDirectory) -> dict[str, CameraConfig]:
     cameras = check_config(run.config(), str(path)).cameras
     if not cameras:
         raise UserError(
-            f"{path} names no camera. Expected cameras.<name>.source, a video file or a folder of "
-            "images to draw on"
+            f"{path} has no camera. Expected cameras.<name>.source, a video file or a folder of "
+            "images"
         )
     check_readable(cameras)
     return cameras
@@ -133,13 +133,13 @@ def check_readable(cameras: Mapping[str, CameraConfig]) -> None:
     faults = {
         "url": "is a live stream and cannot be read again",
         "webcam": "is a live camera and cannot be read again",
-        "recorded": "holds recorded detections, no pictures",
+        "recorded": "contains recorded detections, no images",
     }
     for camera_id, config in cameras.items():
         fault = faults.get(kind_of(config.source)) if config.source else "is not given"
         if fault:
             raise UserError(
-                f"camera {camera_id}: its source {fault}, so there is nothing to draw on. "
+                f"camera {camera_id}: its source {fault}, so no video can be rendered. "
                 "Expected a video file or a folder of images"
             )
 
@@ -151,7 +151,7 @@ def _clock(run: RunDirectory) -> Clock:
 
 
 def _people(run: RunDirectory) -> dict[tuple[str, int], LabelledBoxes]:
-    """Everybody by camera and frame index."""
+    """The people by camera and frame index."""
     people: dict[tuple[str, int], LabelledBoxes] = {}
     columns = ("camera_id", "frame_index", "global_id", "x1", "y1", "x2", "y2")
     for camera_id, index, global_id, x1, y1, x2, y2 in run.trajectories()[columns].iter_rows():
@@ -191,7 +191,7 @@ def _thickness(image: Image) -> int:
 def _write(
     image: Image, text: str, corner: tuple[float, float], colour: tuple[int, int, int]
 ) -> None:
-    """White text on a filled ground whose bottom left is ``corner``, moved into the picture."""
+    """White text on a filled box with its bottom left at ``corner``, moved into the image."""
     scale, stroke = max(min(image.shape[:2]) / 1300, 0.4), max(1, _thickness(image) // 2)
     (width, height), below = cv2.getTextSize(text, _FONT, scale, stroke)
     pad = max(2, below // 2)
@@ -205,7 +205,7 @@ def _write(
 
 
 def _tiled(images: list[Image]) -> Image:
-    """Pictures in rows, scaled to one height, each in the middle of a cell of one size."""
+    """Images in rows, scaled to the same height, each centred in a cell of the same size."""
     scaled = [_scaled(image) for image in images]
     columns = ceil(sqrt(len(scaled)))
     width = max(image.shape[1] for image in scaled) + _GUTTER_PX

@@ -1,4 +1,4 @@
-"""Write pictures as an H.264 video that keeps the moment of every picture."""
+"""Write images as an H.264 video that keeps the timestamp of every image."""
 
 from collections.abc import Iterator
 from fractions import Fraction
@@ -20,17 +20,17 @@ Image = NDArray[np.uint8]
 
 _TIME_BASE = Fraction(1, 90_000)
 _QUALITY = {"crf": "23", "preset": "veryfast"}
-# H.273 number of BT.709, the colours that players assume when nothing is said.
+# H.273 number of BT.709, the colour space that players assume by default.
 _BT709 = 1
 
 
 def write_video(path: Path, frames: Iterator[tuple[float, Image]]) -> int:
     """Write (timestamp in seconds, image ``(H, W, 3)`` uint8 BGR) pairs as ``path``, an mp4.
 
-    The video begins at 0 with the first pair and keeps the distances in time. An odd width or
-    height is padded by one pixel; a picture of another size than the first is scaled to it. The
-    file appears when it is whole. Returns the number of pictures; with none, nothing is written.
-    Raises OSError when the disk does not take it.
+    The video starts at 0 with the first pair and keeps the time differences. An odd width or
+    height is padded by one pixel; an image of another size than the first is scaled to it. The
+    file appears when it is complete. Returns the number of images; with none, nothing is written.
+    Raises OSError when the file cannot be written.
     """
     first = next(frames, None)
     if first is None:
@@ -58,7 +58,7 @@ def _encode(
     start = 0.0
     for count, (moment, image) in enumerate(frames, start=1):
         start = moment if count == 1 else start
-        # The encoder refuses two pictures of one moment: the later one comes a tick later.
+        # The encoder rejects equal timestamps: the second image is placed one tick later.
         pts = max(round((moment - start) / _TIME_BASE), pts + 1)
         container.mux(stream.encode(_video_frame(image, stream, pts)))
     container.mux(stream.encode())

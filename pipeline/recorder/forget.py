@@ -223,7 +223,7 @@ def cover_in_videos(run: RunDirectory, parts: list[TrackPart]) -> int:
         return 0
     seen = _observations(run, parts)
     fps = {camera.camera_id: camera.fps for camera in run.cameras()}
-    hidden, labels = boxes_to_blur(seen, fps), boxes_to_blur(seen, fps, carried=False)
+    hidden, labels = boxes_to_blur(seen, fps), boxes_to_blur(seen, fps, fill_gaps=False)
     for camera_id, path in videos.items():
         try:
             write_video(path, _covered(camera_id, path, hidden, labels))

@@ -1,9 +1,8 @@
-"""One self-contained HTML page of a run, to look at.
+"""The report: one self-contained HTML page of a run.
 
-summary.py    the tables of a run -> what the page shows, as plain values
-clock.py      how moments are written, placed and ticked on a time line
-pictures.py   thumbnails as data URIs
-page.py       the page itself, from report.html.jinja, report.css and report.js
+summary.py     the content of the page as plain values, computed from the tables of a run
+thumbnails.py  thumbnails as data URIs
+page.py        the page itself, from report.html.jinja, report.css and report.js
 """
 
 from pipeline.report.page import write_report

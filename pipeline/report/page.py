@@ -1,4 +1,4 @@
-"""The page: a template, its style and its script, filled with a summary and written."""
+"""Render the report page from its template, style and script, and write it."""
 
 import base64
 import hashlib
@@ -20,10 +20,10 @@ _HERE = Path(__file__).parent
 
 
 def write_report(run: RunDirectory, out: Path | None = None) -> Path:
-    """Write the page of ``run`` to ``out`` (RUN/report.html) and return its path.
+    """Write the page of ``run`` to ``out`` (default: RUN/report.html) and return its path.
 
-    One file: style, script and thumbnails are inside, nothing is loaded from elsewhere. The same
-    run gives the same bytes. Raises UserError when ``out`` cannot be written.
+    Style, script and thumbnails are embedded; nothing is loaded from elsewhere. The same run gives
+    the same bytes. Raises UserError when ``out`` cannot be written.
     """
     path = out if out is not None else run.path / "report.html"
     page = _page(summarise(run), run.path)
@@ -61,12 +61,12 @@ def _page(summary: Summary, root: Path) -> str:
         clock=summary.clock,
         style=Markup((_HERE / "report.css").read_text(encoding="utf-8")),
         script=Markup(script),
-        # The browser runs this one script and no other, whatever the data holds.
+        # The browser runs only this script, whatever the data contains.
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
     )
 
 
 def _area(values: list[int], most: int) -> str:
-    """An SVG path of steps under ``values``: one unit wide each, ``most`` units high."""
+    """An SVG path of the area below ``values``: steps one unit wide, up to ``most`` units high."""
     steps = "".join(f"V{most - value}h1" for value in values)
     return f"M0 {most}{steps}V{most}Z"

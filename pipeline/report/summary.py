@@ -1,4 +1,4 @@
-"""What the page shows, as plain values made from the tables of a run."""
+"""The content of the report page as plain values, computed from the tables of a run."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -23,8 +23,8 @@ _Key = tuple[int, str]
 class Visit:
     """One person in one camera.
 
-    ``stays`` are (start, end) in seconds UTC; ``pictures`` the paths of the best thumbnails,
-    relative to the run directory, out of ``kept``.
+    ``stays`` are (start, end) in seconds UTC. ``pictures`` are the paths of the best thumbnails,
+    relative to the run directory; ``kept`` is the number of all thumbnails.
     """
 
     camera_id: str
@@ -35,18 +35,18 @@ class Visit:
 
     @property
     def start(self) -> float:
-        """The first moment of the visit."""
+        """Start of the first stay, seconds UTC."""
         return self.stays[0][0]
 
     @property
     def end(self) -> float:
-        """The last moment of the visit."""
+        """End of the last stay, seconds UTC."""
         return self.stays[-1][1]
 
 
 @dataclass(frozen=True, slots=True)
 class PersonSummary:
-    """One global id. ``confidence`` is the mean over its observations, ``lowest`` its worst."""
+    """One global id. ``confidence`` is the mean over its observations, ``lowest`` the minimum."""
 
     global_id: int
     confidence: float
@@ -55,25 +55,25 @@ class PersonSummary:
 
     @property
     def observations(self) -> int:
-        """How often the person was seen, over all cameras."""
+        """The number of observations in all cameras."""
         return sum(visit.observations for visit in self.visits)
 
     @property
     def start(self) -> float:
-        """When the person was first seen."""
+        """Time of the first observation, seconds UTC."""
         return min(visit.start for visit in self.visits)
 
     @property
     def end(self) -> float:
-        """When the person was last seen."""
+        """Time of the last observation, seconds UTC."""
         return max(visit.end for visit in self.visits)
 
 
 @dataclass(frozen=True, slots=True)
 class CameraCount:
-    """What one camera saw. ``busiest`` is (people, moment) of its fullest frame.
+    """Counts of one camera. ``busiest`` is (people, seconds UTC) of its busiest frame.
 
-    ``over_time`` is the most people in one frame, for equal parts of the whole run.
+    ``over_time`` is the maximum number of people in a frame, for equal intervals of the run.
     """
 
     camera_id: str
@@ -86,23 +86,23 @@ class CameraCount:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """A whole run. ``nameless`` are the observations of tracks that have no identity yet."""
+    """A whole run. ``unidentified`` counts observations of tracks without an identity."""
 
     site: str
     clock: Clock
     observations: int
-    nameless: int
+    unidentified: int
     people: list[PersonSummary]
     cameras: list[CameraCount]
 
     @property
     def has_pictures(self) -> bool:
-        """Whether the run kept any thumbnail of its people."""
+        """Whether the run has any thumbnail of its people."""
         return any(visit.kept for person in self.people for visit in person.visits)
 
 
 def summarise(run: RunDirectory) -> Summary:
-    """Read a run and count. Works on a growing or killed run as far as it goes."""
+    """Read a run and summarise it; works on unfinished and killed runs too."""
     trajectories = run.trajectories()
     known = {camera.camera_id: camera for camera in run.cameras()}
     seen = trajectories.filter(pl.col("global_id").is_not_null())
@@ -112,7 +112,7 @@ def summarise(run: RunDirectory) -> Summary:
         site=str(run.config().get("site", "site")),
         clock=clock,
         observations=trajectories.height,
-        nameless=trajectories.height - seen.height,
+        unidentified=trajectories.height - seen.height,
         people=_people(seen, _pictures(run), _gaps(clock, known, camera_ids)),
         cameras=[_count(name, known.get(name), trajectories, clock) for name in camera_ids],
     )
@@ -132,9 +132,9 @@ def _span(trajectories: pl.DataFrame, cameras: Iterable[CameraRecord]) -> tuple[
 
 
 def _gaps(clock: Clock, known: dict[str, CameraRecord], camera_ids: list[str]) -> pl.DataFrame:
-    """How long a person may be out of sight of each camera before a new stay begins.
+    """For each camera, the length of an absence after which a new stay begins.
 
-    A gap too short to see on the time line is no gap, which keeps a day of video drawable.
+    Gaps too short to be visible on the time line are ignored, to limit the number of bars.
     """
     visible = (clock.end - clock.start) / 1000
     fps = [known[name].fps if name in known else 0.0 for name in camera_ids]
@@ -174,7 +174,7 @@ def _confidences(seen: pl.DataFrame) -> Iterator[tuple[int, float, float]]:
 
 
 def _stays(seen: pl.DataFrame, gaps: pl.DataFrame) -> dict[_Key, list[tuple[float, float, int]]]:
-    """The (start, end, observations) of every stay, by person and camera, in order of time."""
+    """(start, end, observations) of every stay, by person and camera, in order of time."""
     keys = ["global_id", "camera_id"]
     away = pl.col("timestamp").diff().over(keys) > pl.col("gap_s")
     table = (
@@ -195,8 +195,8 @@ def _stays(seen: pl.DataFrame, gaps: pl.DataFrame) -> dict[_Key, list[tuple[floa
 
 
 def _pictures(run: RunDirectory) -> dict[_Key, list[str]]:
-    """The thumbnails of every person in every camera, the best first."""
-    # Of a track that shows two people it is not known whom its thumbnail shows.
+    """The thumbnails by person and camera, best first."""
+    # A track that was assigned to two people is skipped: its thumbnail may show either.
     track = ["camera_id", "track_id"]
     identities = run.identities().select(*track, "global_id").unique()
     identities = identities.filter(pl.len().over(track) == 1)

@@ -1,4 +1,4 @@
-"""Thumbnails as data URIs, so that the page needs no other file."""
+"""Thumbnails as data URIs, which keep the page self-contained."""
 
 import base64
 from pathlib import Path
@@ -6,14 +6,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-# Twice the height at which the page shows them, for dense screens.
+# Twice the displayed height, for high-resolution screens.
 _MOST_HEIGHT_PX = 240
 
 
 def data_uri(root: Path, relative: str) -> str | None:
     """The picture ``relative`` to ``root`` as a small JPEG data URI.
 
-    None when there is no such picture below ``root``, or it is broken.
+    None when there is no such picture below ``root`` or it is damaged.
     """
     path = (root / relative).resolve()
     if not path.is_relative_to(root.resolve()) or not path.is_file():

@@ -1,1 +1,1 @@
-"""One camera: boxes to tracks, tracks to crops and tracklets."""
+"""Tracking in one camera: detections to tracks, tracks to crops and tracklets."""

@@ -1,7 +1,6 @@
-"""The trackers of one camera: which detections of successive frames are one person.
+"""Single-camera trackers of boxmot; the only module that imports it.
 
-This is the only home of boxmot. A tracker gives ids to detections and nothing else: what comes out
-are the detections that went in, boxes, scores and other columns untouched.
+A tracker only assigns ids: boxes, scores and all other columns of the detections are unchanged.
 """
 
 from __future__ import annotations
@@ -39,14 +38,14 @@ _BLANK = np.zeros((1, 1, 3), np.uint8)
 
 
 class SingleCameraTracker:
-    """One tracker for one camera; no state is shared between two of them.
+    """The tracker of one camera; trackers share no state.
 
-    ``buffer_s`` is for how many seconds a lost person may come back under the same id; ``fps`` is
-    the usual number of frames a second. Without ``use_embeddings`` only motion counts. ``options``
-    are the tracker's own, by boxmot's names; ``cmc: true`` lets it follow a moving camera.
+    A lost track keeps its id for ``buffer_s`` seconds; ``fps`` is the usual frame rate. Without
+    ``use_embeddings`` only motion is used. ``options`` are the tracker's own options with boxmot's
+    names; ``cmc: true`` compensates for the motion of the camera.
 
-    Raises ValueError for an unknown name or option, a value of the wrong kind, a duration or rate
-    that is not positive, or embeddings for a tracker that takes none.
+    Raises ValueError for an unknown name or option, a value of the wrong type, a duration or rate
+    that is not positive, or embeddings for a tracker that does not use them.
     """
 
     def __init__(
@@ -66,7 +65,7 @@ class SingleCameraTracker:
         self._cmc = bool(options.get("cmc"))
         buffer = max(1, round(buffer_s * fps))
         self._settings = boxmot_settings(name, buffer, fps, use_embeddings, options)
-        # Half a frame of tolerance, for timestamps are rarely exact.
+        # Half a frame of tolerance, because timestamps are rarely exact.
         self._longest_gap_s = (buffer + 0.5) / fps
         self._tracker = self._create()
         self._last_timestamp: float | None = None
@@ -78,13 +77,12 @@ class SingleCameraTracker:
     ) -> Detections:
         """The detections of the frame that belong to a track, with ``track_ids`` filled.
 
-        Call it for every frame, also for one without detections. ``image`` is ``(H, W, 3)`` uint8
-        BGR, or None when ``needs_image`` says that it is not needed; ``timestamp`` is in seconds
-        and increases. Rows are ordered by track id. An id is at least 1, occurs once in a frame
-        and never stands for a second track.
+        Call it for every frame, including frames without detections. ``image`` is ``(H, W, 3)``
+        uint8 BGR, or None if `needs_image` is False; ``timestamp`` is in seconds and increases.
+        Rows are ordered by track id. An id is at least 1, unique in a frame and never reused.
 
-        Raises ValueError when the timestamp does not increase, or the image or the embeddings are
-        missing though needed.
+        Raises ValueError when the timestamp does not increase, or when a required image or
+        required embeddings are missing.
         """
         self._advance(timestamp)
         tracks = self._tracker.update(
@@ -97,7 +95,7 @@ class SingleCameraTracker:
         if last is not None and not timestamp > last:
             raise ValueError(f"timestamps of a camera must increase, got {timestamp} after {last}")
         if last is not None and timestamp - last > self._longest_gap_s:
-            # Every track is older than the buffer: none may come back.
+            # Every track is older than the buffer, so none may continue.
             self._tracker = self._create()
             self._ids_before = self._last_id
         self._last_timestamp = timestamp
@@ -105,10 +103,10 @@ class SingleCameraTracker:
     def _create(self) -> Any:
         tracker = _boxmot_tracker(self._name, self._settings)
         if not self._cmc:
-            # StrongSORT has no option for it.
+            # StrongSORT has no option to disable it.
             tracker.cmc = None
         if self._name == "bytetrack":
-            # boxmot keeps every track that ever ended, and walks through them on each frame.
+            # boxmot keeps all ended tracks and iterates over them on each frame.
             tracker.removed_stracks = deque(maxlen=1000)
         return tracker
 
@@ -130,17 +128,17 @@ class SingleCameraTracker:
         if not self._tracker.requirements.embeddings:
             return None
         if not self._use_embeddings or not len(detections):
-            # StrongSORT cannot do without: people who all look alike leave it the motion.
+            # StrongSORT requires embeddings: with identical ones only motion decides.
             return np.ones((len(detections), 1), np.float32)
         if detections.embeddings is None:
-            raise ValueError(f"tracker {self._name!r} is set to use embeddings, and got none")
+            raise ValueError(f"tracker {self._name!r} uses embeddings, but there are none")
         return detections.embeddings
 
     def _frame(self, image: NDArray[np.uint8] | None) -> NDArray[np.uint8] | None:
         if self._needs_image and image is None:
             raise ValueError(
-                f"tracker {self._name!r} needs the picture of every frame with the options cmc and "
-                "asso_func: centroid; leave them out for recorded detections"
+                f"tracker {self._name!r} needs the image of every frame with the options cmc and "
+                "asso_func: centroid; omit them for recorded detections"
             )
         if not self._tracker.requirements.frame:
             return None
@@ -163,11 +161,11 @@ class SingleCameraTracker:
 
 
 def _boxmot_tracker(name: str, settings: Options) -> Any:
-    import boxmot.utils  # noqa: F401  installs boxmot's own log handler, which is taken off below
+    import boxmot.utils  # noqa: F401  installs boxmot's own log handler, which is removed below
     from boxmot.trackers.factory import create_tracker
     from boxmot.trackers.specs import TrackerSpec
 
-    # boxmot prints its settings through a handler of its own.
+    # boxmot would print its settings through its own handler.
     log = logging.getLogger("boxmot")
     log.handlers.clear()
     log.propagate = True
@@ -185,7 +183,7 @@ def _check(name: str, buffer_s: float, fps: float, use_embeddings: bool, options
         raise ValueError(f"fps must be more than 0, got {fps}")
     if use_embeddings and not takes_embeddings(name):
         able = ", ".join(sorted(TAKE_EMBEDDINGS))
-        raise ValueError(f"tracker {name!r} takes no embeddings. These do: {able}")
+        raise ValueError(f"tracker {name!r} does not use embeddings. These do: {able}")
     check_name(name)
     _check_options(name, options)
 
@@ -213,7 +211,7 @@ def _same_kind(value: object, example: object) -> bool:
 
 
 def tracker_options(name: str) -> Options:
-    """The options of the tracker ``name`` with the values that hold when none is given.
+    """The options of the tracker ``name`` with their default values.
 
     Raises ValueError for an unknown name.
     """

@@ -1,9 +1,9 @@
-"""A single-camera tracker for few frames a second: it links what is clear and cuts what is not.
+"""A single-camera tracker for low frame rates that links only unambiguous detections.
 
-Boxes of one person hardly overlap when frames are half a second apart, so that trackers by overlap
-fail. This one compares where boxes are in units of their height, and what they look like when that
-is known. Where two people could be meant it begins new tracks: a track that ends too early can be
-joined across cameras later, one that runs on as somebody else cannot.
+At half a second between frames the boxes of a person hardly overlap, so trackers based on overlap
+fail. This one compares box positions in units of box height, and appearance where available. In an
+ambiguous case it starts new tracks: a track that ends too early can be joined later by the
+association, a track that continues on another person cannot be repaired.
 """
 
 from dataclasses import dataclass, replace
@@ -14,13 +14,13 @@ from scipy.optimize import linear_sum_assignment
 
 from trackers.detections import Detections
 
-# How far somebody gets, in heights of their box: at once, and by the second.
+# Maximum displacement of a person in box heights: a constant, plus an amount per second.
 _REACH, _REACH_PER_S = 0.25, 1.0
-# The best must be so much nearer than the second best, as squared distances.
+# Minimum ratio of the second smallest to the smallest squared distance of a clear match.
 _CLEARLY = 1.5
-# Weak boxes go on with tracks, they do not begin them.
+# Detections with a lower score continue tracks but do not start them.
 _STRONG_SCORE = 0.5
-# Two vectors that are not alike at all are so far apart.
+# Cost of a cosine of 0 between two embeddings, as a squared distance.
 _UNLIKE = 0.3
 _FAR = 1e6
 
@@ -35,9 +35,9 @@ class _Link:
 
 
 class LinkTracker:
-    """One tracker for one camera. A track is there from its first frame on.
+    """The tracker of one camera. A track is reported from its first frame on.
 
-    ``buffer_s`` is for how many seconds a lost person may come back under the same id.
+    A lost track keeps its id for ``buffer_s`` seconds.
     """
 
     def __init__(self, *, buffer_s: float) -> None:
@@ -53,8 +53,7 @@ class LinkTracker:
     ) -> Detections:
         """The detections of the frame that belong to a track, with ``track_ids`` filled, by id.
 
-        ``image`` is not looked at. Raises ValueError when the timestamp (seconds) does not
-        increase.
+        ``image`` is ignored. Raises ValueError when the timestamp (seconds) does not increase.
         """
         last = self._last_timestamp
         if last is not None and not timestamp > last:
@@ -78,7 +77,7 @@ class LinkTracker:
         embeddings: NDArray[np.float32] | None,
         timestamp: float,
     ) -> dict[int, _Link]:
-        """The track of each row that clearly has one."""
+        """The track of each row that has an unambiguous match."""
         if not len(boxes) or not self._links:
             return {}
         costs = self._costs(boxes, embeddings, timestamp)
@@ -95,12 +94,12 @@ class LinkTracker:
         embeddings: NDArray[np.float32] | None,
         timestamp: float,
     ) -> NDArray[np.float64]:
-        """Squared distances ``(N, M)`` in heights, ``_FAR`` beyond reach."""
+        """Squared distances ``(N, M)`` in box heights, ``_FAR`` beyond reach."""
         gaps = timestamp - np.array([link.timestamp for link in self._links])
         speeds = np.array([link.speed for link in self._links])
-        there = np.array([link.box for link in self._links]) + speeds * gaps[:, None]
+        predicted = np.array([link.box for link in self._links]) + speeds * gaps[:, None]
         heights = (boxes[:, 1] - boxes[:, 2])[:, None]
-        costs = np.square((boxes[:, None] - there[None]) / heights[..., None]).sum(axis=2)
+        costs = np.square((boxes[:, None] - predicted[None]) / heights[..., None]).sum(axis=2)
         reach = _REACH + _REACH_PER_S * gaps
         beyond = costs > np.square(reach)[None]
         for column, link in enumerate(self._links):
@@ -125,7 +124,7 @@ class LinkTracker:
 
 
 def _places(boxes: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Middle across, foot and top of ``(N, 4)`` boxes: ``(N, 3)`` pixels."""
+    """Horizontal centre, bottom and top of ``(N, 4)`` boxes: ``(N, 3)`` pixels."""
     return np.column_stack([(boxes[:, 0] + boxes[:, 2]) / 2, boxes[:, 3], boxes[:, 1]])
 
 

@@ -1,19 +1,19 @@
-"""What each tracker is called, takes and is set to: names, options and defaults, without boxmot."""
+"""Names, options and defaults of the trackers, without importing boxmot."""
 
 from collections.abc import Mapping
 
 Option = bool | int | float | str
 Options = Mapping[str, Option | None]
 
-#: Our options where boxmot's do not suit a still camera without embeddings. Measured on PETS 2009
+#: Our options where boxmot's do not suit a static camera without embeddings. Measured on PETS 2009
 #: S2.L1 view 001 with YOLO26n at 640: BoT-SORT has MOTA 0.856 with PyTorch's scores and 0.857 with
-#: OpenVINO's, where no other has more than 0.851 with both; 97 % of a track's boxes are on one
-#: person; and MOTA stays above 0.84 when any one threshold moves by 0.05. Its thresholds are its
-#: paper's, but for new tracks (0.7 there) and the first pass (0.6 there), lower for a small
-#: detector. The SORT family emits a track from its first box on (``min_hits`` 1): waiting for
-#: three, as boxmot does, again after each absence, costs up to 0.08. The lowest scores are for the
-#: detector to cut off: the second pass takes what there is, except in OC-SORT, where 0.05 instead
-#: of 0.1 costs 0.05.
+#: OpenVINO's, while no other tracker exceeds 0.851 with both; 97 % of a track's boxes are on one
+#: person; and MOTA stays above 0.84 when any single threshold changes by 0.05. Its thresholds are
+#: those of its paper, except those for new tracks (0.7 in the paper) and for the first pass (0.6),
+#: which are lower because the detector is small. The SORT family reports a track from its first
+#: box on (``min_hits`` 1): waiting for three boxes after each absence, as boxmot does, costs up to
+#: 0.08. Low scores are left to the detector's threshold: the second pass uses all detections,
+#: except in OC-SORT, where 0.05 instead of 0.1 costs 0.05.
 DEFAULTS: dict[str, Options] = {
     "botsort": {
         "track_high_thresh": 0.5,
@@ -39,13 +39,13 @@ DEFAULTS: dict[str, Options] = {
     "sfsort": {"high_th": 0.6, "new_track_th": 0.65, "match_th_first": 0.5, "match_th_second": 0.5},
 }
 
-#: The names that a configuration may give.
+#: The tracker names that a configuration accepts.
 TRACKER_NAMES = tuple(sorted(DEFAULTS))
 
-#: The one to take when nothing is asked for.
+#: The default tracker.
 DEFAULT_TRACKER = "botsort"
 
-#: What each tracker calls its buffer, and how many frames longer than this number it really lasts.
+#: The option names of each tracker's buffer, and by how many frames it lasts longer than the value.
 _BUFFER: dict[str, tuple[tuple[str, ...], int]] = {
     "botsort": (("track_buffer",), 2),
     "bytetrack": (("track_buffer",), 2),
@@ -58,7 +58,7 @@ _BUFFER: dict[str, tuple[tuple[str, ...], int]] = {
     "sfsort": (("central_timeout", "marginal_timeout"), 0),
 }
 
-#: How each tracker is told to follow a moving camera, or not to: (on, off).
+#: The options of each tracker that enable and disable camera motion compensation.
 _CAMERA_MOTION: dict[str, tuple[Options, Options]] = {
     "botsort": ({"use_cmc": True}, {"use_cmc": False}),
     "boosttrack": ({"use_cmc": True}, {"use_cmc": False}),
@@ -71,7 +71,7 @@ _CAMERA_MOTION: dict[str, tuple[Options, Options]] = {
 #: The trackers that can use appearance.
 TAKE_EMBEDDINGS = frozenset(_CAMERA_MOTION)
 
-#: boxmot's options that are ours to set, or mean nothing here.
+#: Options of boxmot that are set by us or have no effect here.
 _NOT_OPTIONS = frozenset(
     {
         "track_buffer",
@@ -98,10 +98,10 @@ def takes_embeddings(name: str) -> bool:
 
 
 def needs_image(name: str, options: Options | None = None) -> bool:
-    """Whether ``update`` needs the picture of every frame. Raises ValueError for an unknown name.
+    """Whether ``update`` needs the image of every frame. Raises ValueError for an unknown name.
 
-    Only a tracker that follows a moving camera (option ``cmc``), or one that measures distances as
-    parts of the picture (``asso_func: centroid``), does.
+    Only camera motion compensation (option ``cmc``) and distances relative to the image size
+    (``asso_func: centroid``) need it.
     """
     check_name(name)
     options = options or {}
@@ -109,13 +109,13 @@ def needs_image(name: str, options: Options | None = None) -> bool:
 
 
 def check_name(name: str) -> None:
-    """Raises ValueError, with the known names, unless ``name`` is one of them."""
+    """Raise ValueError with the known names unless ``name`` is one of them."""
     if name not in DEFAULTS:
         raise ValueError(f"unknown tracker {name!r}. Known: {', '.join(TRACKER_NAMES)}")
 
 
 def known_options(name: str, boxmot_defaults: Options) -> Options:
-    """The options of the tracker ``name`` and what holds when they are not given."""
+    """The options of the tracker ``name`` with their default values."""
     known = {**boxmot_defaults, **DEFAULTS[name]}
     if name in _CAMERA_MOTION:
         known["cmc"] = False
@@ -123,14 +123,14 @@ def known_options(name: str, boxmot_defaults: Options) -> Options:
 
 
 def _is_option(key: str) -> bool:
-    # boxmot has options in capitals, and refuses them; those for turned boxes do nothing here.
+    # boxmot rejects its own options in capitals; those for rotated boxes have no effect here.
     return key not in _NOT_OPTIONS and key.islower() and not key.startswith("obb_")
 
 
 def boxmot_settings(
     name: str, buffer: int, fps: float, use_embeddings: bool, options: Options
 ) -> Options:
-    """boxmot's options: our defaults, the user's, then what follows from buffer and rate.
+    """The options for boxmot: our defaults, the user's, then those derived from buffer and fps.
 
     ``buffer`` is in frames, at least 1.
     """
@@ -143,8 +143,8 @@ def boxmot_settings(
     keys, longer = _BUFFER[name]
     settings.update(dict.fromkeys(keys, max(0, buffer - longer)))
     if "track_buffer" in keys:
-        settings["frame_rate"] = 30  # the rate at which boxmot takes the buffer as it is
+        settings["frame_rate"] = 30  # boxmot scales the buffer by frame_rate / 30
     if name != "sfsort":
-        # Prediction by measured time, with the noise of boxmot's constants for one usual frame.
+        # Predict by elapsed time; boxmot's noise constants apply to one usual frame interval.
         settings |= {"variable_dt": True, "kf_reference_dt_s": 1.0 / fps}
     return settings

@@ -1,4 +1,4 @@
-"""The life of the tracks of one camera: from the first observation to the closed tracklet."""
+"""The tracks of one camera, from the first observation to the closed tracklet."""
 
 import math
 from dataclasses import dataclass, field, replace
@@ -10,9 +10,9 @@ from trackers.detections import Detections, footpoints
 from trackers.ground.view import ground_points
 from trackers.tracklet import Tracklet
 
-# A path is kept to tell where somebody was and where they were going, not every step.
+# A path is sampled: it must show position and direction, not every frame.
 _PATH_STEP_S = 0.2
-# Timestamps are rounded: a frame that comes this little early is still a whole step later.
+# Timestamps are rounded: a frame that is early by this much still counts as a full step.
 _ROUNDING_S = 1e-3
 _PATH_LENGTH = 512
 
@@ -40,12 +40,12 @@ class _Track:
 
 
 class TrackLog:
-    """Collects what is seen of each track of one camera.
+    """Collects the observations and exemplars of the tracks of one camera.
 
-    Track ids given out here count from 1 and are never used again, even when the tracker brings
-    back one of its own after it was closed here, or was overdue. More than ``close_after_s``
-    without an observation ends a track; the best ``exemplars`` are kept. ``homography``
-    ``(3, 3)`` from ground metres to pixels puts footpoints on the ground.
+    Track ids assigned here count from 1 and are never reused, even when the tracker continues one
+    of its own ids after the track was closed here or is overdue. A track ends after more than
+    ``close_after_s`` seconds without an observation; its best ``exemplars`` are kept.
+    ``homography`` ``(3, 3)`` from ground metres to pixels gives the ground positions.
     """
 
     def __init__(
@@ -66,25 +66,25 @@ class TrackLog:
         self._previous = -math.inf
 
     def add(self, tracked: Detections, timestamp: float) -> Detections:
-        """Take the tracks of one frame; returns them under the ids of this log."""
+        """Add the tracked detections of one frame; returns them with the track ids of this log."""
         assert tracked.track_ids is not None
         ids = np.array([self._id_of(int(t), timestamp) for t in tracked.track_ids], np.int64)
         feet = footpoints(tracked.boxes)
         heights = tracked.boxes[:, 3] - tracked.boxes[:, 1]
         for track_id, foot, height, score in zip(ids, feet, heights, tracked.scores, strict=True):
             step = timestamp, float(foot[0]), float(foot[1]), float(height), float(score)
-            _see(self._open[int(track_id)], step)
+            _append(self._open[int(track_id)], step)
         self._previous = timestamp
         return replace(tracked, track_ids=ids)
 
     def ground(self, boxes: NDArray[np.float32]) -> NDArray[np.float64] | None:
-        """``(N, 2)`` ground metres under ``(N, 4)`` boxes, None without calibration."""
+        """Ground positions ``(N, 2)`` in metres of boxes ``(N, 4)``; None without calibration."""
         if self._homography is None:
             return None
         return ground_points(footpoints(boxes).astype(np.float64), self._homography)
 
     def add_exemplar(self, track_id: int, exemplar: Exemplar) -> None:
-        """Keep the exemplar with its track if it is among the best."""
+        """Add the exemplar to its track if it is among the best."""
         track = self._open[track_id]
         track.changed = True
         track.exemplars.append(exemplar)
@@ -92,11 +92,11 @@ class TrackLog:
         del track.exemplars[self._exemplars :]
 
     def is_open(self, track_id: int) -> bool:
-        """Whether the track was seen and is not closed."""
+        """Whether the track exists and is not closed."""
         return track_id in self._open
 
     def overdue(self, timestamp: float) -> list[int]:
-        """The tracks that have not been seen for too long at ``timestamp``, by id."""
+        """The open tracks without an observation for too long at ``timestamp``, by id."""
         return [i for i in self.open_ids() if self._is_overdue(i, timestamp)]
 
     def open_ids(self) -> list[int]:
@@ -104,19 +104,19 @@ class TrackLog:
         return sorted(self._open)
 
     def close(self, track_id: int) -> Tracklet:
-        """End a track: its last revision, closed."""
+        """End a track; returns its last revision, closed."""
         track = self._open.pop(track_id)
         self._ids = {theirs: ours for theirs, ours in self._ids.items() if ours != track_id}
         return self._tracklet(track, closed=True)
 
     def snapshot(self) -> list[Tracklet]:
-        """The open tracks that have changed since the last snapshot, each as a new revision."""
+        """A new revision of each open track that has changed since the last snapshot."""
         changed = [self._open[i] for i in self.open_ids() if self._open[i].changed]
         return [self._tracklet(track, closed=False) for track in changed]
 
     def _id_of(self, tracker_id: int, timestamp: float) -> int:
         track_id = self._ids.get(tracker_id)
-        # Who was overdue after the frame before is being closed and must not grow again.
+        # A track that was overdue at the previous frame is being closed and must not grow.
         if track_id is None or self._is_overdue(track_id, self._previous):
             track_id = self._ids[tracker_id] = self._next_id
             self._next_id += 1
@@ -152,7 +152,7 @@ class TrackLog:
         )
 
 
-def _see(track: _Track, step: tuple[float, float, float, float, float]) -> None:
+def _append(track: _Track, step: tuple[float, float, float, float, float]) -> None:
     track.end = step[0]
     track.count += 1
     track.changed = True
@@ -160,5 +160,5 @@ def _see(track: _Track, step: tuple[float, float, float, float, float]) -> None:
     if not track.path or step[0] - track.path[-1][0] >= _PATH_STEP_S - _ROUNDING_S:
         track.path.append(step)
     if len(track.path) > _PATH_LENGTH:
-        # The start says where somebody came from; the middle of a long stay is thinned out.
+        # Keep the start, which shows where the person came from; thin out the rest.
         del track.path[1:-1:2]

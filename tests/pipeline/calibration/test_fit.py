@@ -1,4 +1,4 @@
-"""Homographies out of point pairs."""
+"""Homographies from point pairs."""
 
 from pathlib import Path
 
@@ -21,7 +21,7 @@ def seen(ground: np.ndarray) -> PointPairs:
 
 
 @pytest.mark.parametrize("ground", [CORNERS, GRID], ids=["exactly four", "nine"])
-def test_a_known_homography_is_found_again(ground: np.ndarray) -> None:
+def test_a_known_homography_is_recovered(ground: np.ndarray) -> None:
     fit = fit_homography(seen(ground))
     np.testing.assert_allclose(fit.homography / fit.homography[2, 2], TRUE, rtol=1e-4)
     assert fit.pixels.shape == fit.metres.shape == (len(ground),)
@@ -34,7 +34,7 @@ def test_ground_far_from_the_origin_keeps_its_centimetres() -> None:
     assert max(fit.pixels.max(), fit.metres.max()) < 1e-3
 
 
-def test_the_error_of_each_point_is_told_in_pixels_and_metres() -> None:
+def test_the_error_of_each_pair_in_pixels_and_metres() -> None:
     pairs = seen(GRID)
     pairs.picture[4] += [30, 0]
     fit = fit_homography(pairs)
@@ -70,7 +70,7 @@ def test_points_on_a_line_are_refused(ground: list[list[float]]) -> None:
         fit_homography(seen(np.array(ground, float)))
 
 
-def test_three_clicked_nearly_on_a_line_are_refused() -> None:
+def test_three_points_nearly_on_a_line_are_refused() -> None:
     pairs = seen(np.array([[0.0, 0], [2, 0], [4, 0], [0, 6]]))
     pairs.picture[1, 1] += 3
     with pytest.raises(UserError, match="no three are on a line"):
@@ -82,17 +82,17 @@ def test_one_point_four_times_is_refused() -> None:
         fit_homography(seen(np.ones((4, 2))))
 
 
-def test_pairs_that_no_camera_sees_so_are_refused() -> None:
+def test_pairs_that_no_camera_can_see_are_refused() -> None:
     pairs = seen(CORNERS)
-    with pytest.raises(UserError, match="each pair to be one place"):
+    with pytest.raises(UserError, match="each pair to be the same place"):
         fit_homography(PointPairs(pairs.picture, CORNERS[[1, 0, 2, 3]]))
 
 
-def test_what_lies_behind_the_camera_has_no_pixel() -> None:
+def test_points_behind_the_camera_have_no_pixel() -> None:
     assert np.isnan(to_picture(np.array([[0.0, -20.0]]), TRUE)).all()
 
 
-def test_the_yaml_is_what_a_site_file_takes(tmp_path: Path) -> None:
+def test_the_yaml_is_valid_in_a_site_file(tmp_path: Path) -> None:
     homography = fit_homography(seen(GRID)).homography
     path = tmp_path / "site.yaml"
     path.write_text(as_yaml("gate", homography))
@@ -135,7 +135,7 @@ GOOD = {"picture": [1, 2], "ground": [3, 4]}
         ({"cameras": {"gate": {"points": [{**GOOD, "ground": [1, float("nan")]}]}}}, "two numbers"),
     ],
 )
-def test_what_is_wrong_is_named(tmp_path: Path, values: object, words: str) -> None:
+def test_the_fault_is_named(tmp_path: Path, values: object, words: str) -> None:
     path = tmp_path / "points.yaml"
     path.write_text(yaml.safe_dump(values))
     with pytest.raises(UserError) as refused:

@@ -1,4 +1,4 @@
-"""The ground's grid on a camera's picture."""
+"""The ground grid on a camera's picture."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from pipeline.calibration.fit import PointPairs
 from pipeline.calibration.picture import (
     GIVEN,
     GRID,
-    LANDED,
+    PROJECTED,
     check_name,
     draw_ground,
     first_picture,
@@ -25,7 +25,7 @@ DOWN = np.array([[40.0, 0.0, 160.0], [0.0, -40.0, 120.0], [0.0, 0.0, 1.0]])
 BLACK = np.zeros((240, 320, 3), np.uint8)
 
 
-def test_lines_lie_where_the_metres_are_and_nowhere_else() -> None:
+def test_lines_are_drawn_at_whole_metres_only() -> None:
     drawn = draw_ground(BLACK, DOWN, None)
     # Beside the labels, which stand at the left and at the bottom.
     for x in range(80, 320, 40):
@@ -43,11 +43,11 @@ def test_the_lines_are_labelled() -> None:
     assert not BLACK.any()
 
 
-def test_a_point_is_a_circle_and_where_it_lands_a_cross() -> None:
+def test_a_circle_for_the_given_and_a_cross_for_the_projected_point() -> None:
     pairs = PointPairs(np.array([[100.0, 100.0]]), np.array([[1.0, 1.0]]))
     drawn = draw_ground(BLACK, DOWN, pairs)
     assert (drawn[100, 93] == GIVEN).all()
-    assert (drawn[80, 200] == LANDED).all()
+    assert (drawn[80, 200] == PROJECTED).all()
 
 
 def test_nothing_is_drawn_above_the_horizon() -> None:
@@ -70,7 +70,7 @@ def test_the_first_frame_of_a_video_is_taken(tmp_path: Path) -> None:
     assert read_index(image) == 0
 
 
-def test_a_picture_is_written_whole(tmp_path: Path) -> None:
+def test_a_picture_is_written_atomically(tmp_path: Path) -> None:
     image = draw_ground(BLACK, DOWN, None)
     write_picture(tmp_path / "grid.png", image)
     assert [path.name for path in tmp_path.iterdir()] == ["grid.png"]

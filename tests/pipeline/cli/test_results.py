@@ -84,7 +84,7 @@ def test_omitted_rows_are_logged_in_one_line(run: Path) -> None:
     ended = fusetrack_process("export", run, "--format", "mot", stdout=subprocess.PIPE)
     assert ended.returncode == 0
     assert ended.stdout == f"{run / 'export' / 'mot'}\n"
-    assert ended.stderr == ("fusetrack: mot: 1 of 7 rows have no global id and are left out\n")
+    assert ended.stderr == ("fusetrack: mot: 1 of 7 rows have no global id and are omitted\n")
 
 
 def test_evaluate_prints_a_table(fusetrack: Command, run: Path, tmp_path: Path) -> None:

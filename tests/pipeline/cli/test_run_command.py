@@ -118,7 +118,7 @@ def test_without_out_the_folder_is_named_by_the_time(
 def test_videos_are_refused_before_the_run(fusetrack: Command, walk: Path, tmp_path: Path) -> None:
     outcome = fusetrack("run", walk, "--save-video", "--out", tmp_path / "run")
     assert outcome.code == 2
-    assert "holds recorded detections" in outcome.err
+    assert "contains recorded detections" in outcome.err
     assert not (tmp_path / "run").exists()
 
 

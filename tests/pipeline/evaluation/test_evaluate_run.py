@@ -29,7 +29,7 @@ def _truth(folder: Path, *cameras: str) -> Path:
     return folder
 
 
-def test_ids_swapped_between_cameras_cost_only_over_all(tmp_path: Path) -> None:
+def test_ids_swapped_between_cameras_lower_only_the_overall_score(tmp_path: Path) -> None:
     gids = {("a", 1): 1, ("a", 2): 2, ("b", 1): 2, ("b", 2): 1}
     run = RunDirectory(make_run(tmp_path / "run", BOTH, gids))
     found = evaluate_run(run, _truth(tmp_path / "truth", "a", "b"))
@@ -75,7 +75,7 @@ def test_a_second_box_with_a_global_id_has_none_and_costs(tmp_path: Path) -> Non
     assert found.all_cameras.idf1 == pytest.approx(12 / 16)
 
 
-def test_cameras_without_ground_truth_are_named_and_count_nowhere(tmp_path: Path) -> None:
+def test_cameras_without_ground_truth_are_named_and_not_scored(tmp_path: Path) -> None:
     run = RunDirectory(make_run(tmp_path / "run", BOTH, {}))
     found = evaluate_run(run, _truth(tmp_path / "truth", "b"))
     assert found.left_out == ["a"]
@@ -83,14 +83,14 @@ def test_cameras_without_ground_truth_are_named_and_count_nowhere(tmp_path: Path
     assert (found.all_cameras.n_predicted, found.all_cameras.idf1) == (8, 1.0)
 
 
-def test_a_run_without_people_misses_everybody(tmp_path: Path) -> None:
+def test_a_run_without_people_has_only_misses(tmp_path: Path) -> None:
     run = RunDirectory(make_run(tmp_path / "run", [], {}, cameras=[camera("a")]))
     found = evaluate_run(run, _truth(tmp_path / "truth", "a"))
     assert (found.all_cameras.misses, found.all_cameras.n_predicted) == (8, 0)
     assert list(found.by_track_id) == ["a"]
 
 
-def test_people_where_the_truth_has_nobody_are_false(tmp_path: Path) -> None:
+def test_people_missing_in_the_truth_are_false_positives(tmp_path: Path) -> None:
     run = RunDirectory(make_run(tmp_path / "run", _walk("a", 1, 0), {}))
     (tmp_path / "a.txt").write_text("")
     found = evaluate_run(run, tmp_path / "a.txt")

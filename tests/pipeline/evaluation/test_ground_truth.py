@@ -38,7 +38,7 @@ def test_mot_frames_count_from_zero_and_boxes_become_corners(tmp_path: Path) -> 
     ]
 
 
-def test_mot_leaves_out_ignored_regions_and_other_classes(tmp_path: Path) -> None:
+def test_mot_drops_ignored_regions_and_other_classes(tmp_path: Path) -> None:
     lines = [
         "1,1,0,0,9,9",  # no confidence, no class
         "1,2,0,0,9,9,1",  # no class
@@ -157,7 +157,7 @@ def test_a_box_without_an_area_is_refused(tmp_path: Path, size: str) -> None:
 
 def test_a_person_twice_in_a_frame_is_refused(tmp_path: Path) -> None:
     path = _write(tmp_path / "gt.txt", "3,8,0,0,9,9\n3,8,1,1,9,9\n")
-    with pytest.raises(UserError, match=r"gt\.txt: person 8 stands twice in frame 2"):
+    with pytest.raises(UserError, match=r"gt\.txt: person 8 occurs twice in frame 2"):
         read_ground_truth(path, ["a"])
 
 
@@ -194,7 +194,7 @@ def test_a_broken_wildtrack_file_is_named(tmp_path: Path, text: str) -> None:
         read_ground_truth(tmp_path, ["a"])
 
 
-def test_a_json_file_that_is_no_frame_is_named(tmp_path: Path) -> None:
+def test_a_json_file_not_named_by_frame_number(tmp_path: Path) -> None:
     _write(tmp_path / "notes.json", "[]")
     with pytest.raises(UserError, match=r"notes\.json: expected files named by frame number"):
         read_ground_truth(tmp_path, ["a"])

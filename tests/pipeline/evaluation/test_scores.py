@@ -123,9 +123,9 @@ def test_the_order_of_the_rows_does_not_matter() -> None:
 
 
 def test_an_id_twice_in_a_frame_is_refused() -> None:
-    with pytest.raises(UserError, match=r"the prediction: person 1 stands twice in frame 0"):
+    with pytest.raises(UserError, match=r"the prediction: person 1 occurs twice in frame 0"):
         score(_boxes([(0, 1, 0), (0, 1, 50)]), _boxes(TWO))
-    with pytest.raises(UserError, match="the ground truth: person 1 stands twice"):
+    with pytest.raises(UserError, match="the ground truth: person 1 occurs twice"):
         score(_boxes(TWO), _boxes([(0, 1, 0), (0, 1, 50)]))
 
 

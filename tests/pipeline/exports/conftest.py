@@ -27,5 +27,5 @@ def run(tmp_path: Path) -> RunDirectory:
 
 @pytest.fixture
 def empty_run(tmp_path: Path) -> RunDirectory:
-    """One camera that saw nobody."""
+    """One camera without any person."""
     return RunDirectory(make_run(tmp_path / "empty", [], {}, cameras=[camera("gate")]))

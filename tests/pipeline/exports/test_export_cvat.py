@@ -61,7 +61,7 @@ def test_a_track_is_shown_where_it_was_seen(run: RunDirectory) -> None:
     assert root.findtext("meta/task/original_size/width") == "640"
 
 
-def test_every_box_says_whose_it_is(run: RunDirectory) -> None:
+def test_every_box_has_its_global_id(run: RunDirectory) -> None:
     root, _ = load(export_run(run, "cvat") / "gate.xml")
     owners = {
         track.attrib["id"]: {item.text or "" for item in track.iter("attribute")}

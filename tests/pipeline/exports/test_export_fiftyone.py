@@ -66,7 +66,7 @@ def test_unknown_picture_size(tmp_path: Path) -> None:
     """Recorded detections come without pictures."""
     cameras = [msgspec.structs.replace(camera("a"), width=0, height=0)]
     run = RunDirectory(make_run(tmp_path, [("a", 0, 1, (1, 2, 3, 4))], {}, cameras=cameras))
-    with pytest.raises(UserError, match="how large the pictures of camera 'a' are"):
+    with pytest.raises(UserError, match="no image size for camera 'a'"):
         export_run(run, "fiftyone")
 
 

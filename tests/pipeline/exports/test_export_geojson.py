@@ -68,7 +68,7 @@ def test_geopandas_reads_one_feature_a_person(tmp_path: Path) -> None:
     assert [list(cameras) for cameras in people["cameras"]] == [["a", "b"], ["a"]]
 
 
-def test_local_metres_are_said(tmp_path: Path) -> None:
+def test_local_metres_are_declared(tmp_path: Path) -> None:
     run = run_on_the_ground(tmp_path, {"a": [(0.0, 1, 250.0, 400.0)]})
     document = json.loads(export_run(run, "geojson").read_bytes())
     assert document["units"] == "local metres"
@@ -110,7 +110,7 @@ def test_wrong_origin_names_the_key(tmp_path: Path) -> None:
         export_run(run, "geojson")
 
 
-def test_a_run_without_ground_says_to_calibrate(run: RunDirectory) -> None:
+def test_a_run_without_ground_positions(run: RunDirectory) -> None:
     with pytest.raises(UserError, match=r"no ground positions.*fusetrack calibrate"):
         export_run(run, "geojson")
     assert not (run.path / "export").exists()
@@ -119,7 +119,7 @@ def test_a_run_without_ground_says_to_calibrate(run: RunDirectory) -> None:
 def test_tracks_without_an_id_are_counted(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     run = RunDirectory(make_run(tmp_path, [("a", 0, 1, (1, 2, 3, 4))], {}, ground=True))
     path = export_run(run, "geojson")
-    assert caplog.messages == ["geojson: 1 of 1 rows have no global id and are left out"]
+    assert caplog.messages == ["geojson: 1 of 1 rows have no global id and are omitted"]
     assert json.loads(path.read_bytes())["features"] == []
 
 

@@ -50,7 +50,7 @@ def test_rows_without_an_id_are_counted(
     run: RunDirectory, caplog: pytest.LogCaptureFixture
 ) -> None:
     export_run(run, "kitti")
-    assert caplog.messages == ["kitti: 1 of 7 rows have no global id and are left out"]
+    assert caplog.messages == ["kitti: 1 of 7 rows have no global id and are omitted"]
 
 
 def test_a_run_without_people_has_an_empty_file(empty_run: RunDirectory) -> None:

@@ -50,10 +50,10 @@ def test_rows_without_an_id_are_counted(
     run: RunDirectory, caplog: pytest.LogCaptureFixture
 ) -> None:
     export_run(run, "mot")
-    assert caplog.messages == ["mot: 1 of 7 rows have no global id and are left out"]
+    assert caplog.messages == ["mot: 1 of 7 rows have no global id and are omitted"]
 
 
-def test_nothing_is_said_when_nothing_is_left_out(
+def test_no_warning_when_no_row_is_omitted(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
@@ -72,7 +72,7 @@ def test_one_box_a_person_a_frame(
     lines = (export_run(run, format) / "a.txt").read_text().splitlines()
     assert len(lines) == 2
     assert "9.0" not in lines[1]
-    assert "1 of 3 rows have no global id and are left out" in caplog.text
+    assert "1 of 3 rows have no global id and are omitted" in caplog.text
 
 
 def test_a_run_without_people_has_an_empty_file(empty_run: RunDirectory) -> None:

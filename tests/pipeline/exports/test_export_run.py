@@ -1,4 +1,4 @@
-"""The whole of exports: names, places, determinism, faults."""
+"""All exports: names, paths, determinism and errors."""
 
 import shutil
 from pathlib import Path
@@ -69,7 +69,7 @@ def test_camera_of_a_killed_run_without_a_description(tmp_path: Path, format: st
     run = RunDirectory(make_run(tmp_path / "run", BOXES, {("a", 1): 1}, cameras=[], ground=True))
     (run.path / "cameras.json").unlink()
     if format == "fiftyone":
-        with pytest.raises(UserError, match="how large the pictures of camera 'a' are"):
+        with pytest.raises(UserError, match="no image size for camera 'a'"):
             export_run(run, format)
         return
     path = export_run(run, format)

@@ -196,7 +196,10 @@ def test_a_projection_is_a_homography_of_the_ground() -> None:
     ("tracker", "words"),
     [
         ({"name": "byetrack"}, r"unknown tracker 'byetrack'. Did you mean 'bytetrack'\?"),
-        ({"name": "sfsort", "embeddings": True}, "^tracker: tracker 'sfsort' takes no embeddings"),
+        (
+            {"name": "sfsort", "embeddings": True},
+            "tracker 'sfsort' does not use embeddings",
+        ),
         ({"options": {"wrong": 1}}, "^tracker: tracker 'botsort' has no option 'wrong'"),
     ],
 )

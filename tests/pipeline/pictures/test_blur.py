@@ -1,4 +1,4 @@
-"""Blurring: beyond recognition inside, as it was outside."""
+"""Blurring: unrecognisable inside the boxes, unchanged outside."""
 
 from typing import get_args
 
@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from pipeline.config.schema import Blur
-from pipeline.pictures.blur import blurred, people_within, regions_of
+from pipeline.pictures.blur import blurred, boxes_in_crop, regions_of
 
 Image = NDArray[np.uint8]
 PERSON = (60.0, 40.0, 120.0, 240.0)
@@ -17,14 +17,14 @@ RECOGNISED = 0.35
 
 
 def noise(height: int = 300, width: int = 200, seed: int = 1) -> Image:
-    """Blobs the size of what makes a face, in every colour."""
+    """Coloured blobs of the size of facial features."""
     rough = np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
     smooth = cv2.GaussianBlur(rough, (0, 0), 2)
     return np.asarray(cv2.normalize(smooth, None, 0, 255, cv2.NORM_MINMAX), np.uint8)
 
 
 def likeness(a: Image, b: Image) -> float:
-    """Correlation of two pictures, 1 for the same."""
+    """Correlation of two images; 1 for equal ones."""
     return float(np.corrcoef(a.reshape(-1).astype(float), b.reshape(-1).astype(float))[0, 1])
 
 
@@ -34,7 +34,7 @@ def part(image: Image, region: tuple[int, int, int, int]) -> Image:
 
 
 @pytest.mark.parametrize("how", ["faces", "bodies"])
-def test_inside_nothing_is_recognised_and_outside_nothing_changes(how: Blur) -> None:
+def test_unrecognisable_inside_and_unchanged_outside(how: Blur) -> None:
     image = noise()
     before = image.copy()
     result = blurred(image, [PERSON], how)
@@ -47,8 +47,8 @@ def test_inside_nothing_is_recognised_and_outside_nothing_changes(how: Blur) -> 
     assert np.array_equal(image, before)
 
 
-def test_two_pictures_with_the_same_means_become_the_same() -> None:
-    """What is lost is lost: there is no way back to either of the two."""
+def test_images_with_equal_means_become_equal() -> None:
+    """So neither of them can be recovered."""
     stripes = np.zeros((90, 90, 3), np.uint8)
     stripes[::2] = 200
     flat = np.full((90, 90, 3), 100, np.uint8)
@@ -58,7 +58,7 @@ def test_two_pictures_with_the_same_means_become_the_same() -> None:
 
 
 @pytest.mark.parametrize("scale", [0.1, 1.0, 8.0])
-def test_as_little_is_left_of_a_large_person_as_of_a_small_one(scale: float) -> None:
+def test_blur_does_not_depend_on_size(scale: float) -> None:
     size = max(round(100 * scale), 1), max(round(200 * scale), 1)
     image = cv2.resize(noise(200, 100), size, interpolation=cv2.INTER_AREA)
     result = blurred(image, [(0, 0, *size)], "bodies")
@@ -68,7 +68,7 @@ def test_as_little_is_left_of_a_large_person_as_of_a_small_one(scale: float) -> 
     assert np.abs(again.astype(int) - result).mean() < 12
 
 
-def test_the_head_is_in_the_upper_part_of_who_stands() -> None:
+def test_the_head_of_a_standing_person() -> None:
     (region,) = regions_of([PERSON], "faces", 300, 200)
     left, top, right, bottom = region
     assert left < 60
@@ -77,7 +77,7 @@ def test_the_head_is_in_the_upper_part_of_who_stands() -> None:
     assert 40 + 0.25 * 200 < bottom < 40 + 0.45 * 200
 
 
-def test_of_who_is_cut_off_at_the_waist_the_head_is_a_larger_part() -> None:
+def test_the_head_of_a_person_cut_off_at_the_waist() -> None:
     (region,) = regions_of([(50, 100, 150, 200)], "faces", 300, 200)
     assert region[3] >= 180
     # Never more than the person.
@@ -85,7 +85,7 @@ def test_of_who_is_cut_off_at_the_waist_the_head_is_a_larger_part() -> None:
     assert region[3] <= 120 + 10
 
 
-def test_at_the_edge_of_the_picture_only_what_is_in_it_is_blurred() -> None:
+def test_regions_are_clipped_to_the_image() -> None:
     image = noise()
     boxes = [(-50, -50, 20, 60), (180, 280, 400, 400), (199, 299, 205, 305)]
     result = blurred(image, boxes, "bodies")
@@ -108,24 +108,24 @@ def test_at_the_edge_of_the_picture_only_what_is_in_it_is_blurred() -> None:
     ids=["none", "no list", "empty", "inside out", "outside", "no numbers"],
 )
 @pytest.mark.parametrize("how", get_args(Blur))
-def test_boxes_of_nobody_change_nothing(boxes: object, how: Blur) -> None:
+def test_invalid_boxes_change_nothing(boxes: object, how: Blur) -> None:
     image = noise()
     assert np.array_equal(blurred(image, boxes, how), image)  # type: ignore[arg-type]
 
 
-def test_when_nothing_is_asked_for_the_picture_is_the_same() -> None:
+def test_without_blur_the_image_is_unchanged() -> None:
     image = noise()
     assert blurred(image, [PERSON], "none") is image
 
 
-def test_a_person_of_one_pixel_is_no_trouble() -> None:
+def test_a_person_of_one_pixel() -> None:
     image = noise()
     result = blurred(image, [(10, 10, 11, 11)], "bodies")
     assert np.array_equal(result[20:], image[20:])
 
 
-def test_who_overlaps_somebody_else_hides_nobody() -> None:
-    """The order of the boxes brings nothing back that one of them hid."""
+def test_overlapping_people_are_all_blurred() -> None:
+    """In any order of the boxes."""
     image = noise()
     other = (90.0, 60.0, 150.0, 260.0)
     for boxes in ([PERSON, other], [other, PERSON]):
@@ -134,13 +134,13 @@ def test_who_overlaps_somebody_else_hides_nobody() -> None:
             assert likeness(part(result, region), part(image, region)) < RECOGNISED
 
 
-def test_people_are_found_in_what_was_cut_out() -> None:
+def test_boxes_in_the_coordinates_of_a_crop() -> None:
     boxes = np.array([[10.5, 20, 50, 90], [-4, 30, 20, 80]], np.float32)
-    inside = people_within(boxes, boxes[0])
+    inside = boxes_in_crop(boxes, boxes[0])
     assert inside.tolist() == [[0.5, 0, 40, 70], [-14, 10, 10, 60]]
-    assert people_within(boxes, boxes[1])[0].tolist() == [10.5, -10, 50, 60]
+    assert boxes_in_crop(boxes, boxes[1])[0].tolist() == [10.5, -10, 50, 60]
 
 
-def test_a_weak_blur_would_be_told() -> None:
+def test_a_weak_blur_is_detected() -> None:
     image = part(noise(), (60, 40, 120, 100))
     assert likeness(np.asarray(cv2.GaussianBlur(image, (0, 0), 6), np.uint8), image) > RECOGNISED

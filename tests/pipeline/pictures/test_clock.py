@@ -1,4 +1,4 @@
-"""Moments as words, and ticks that fit 1.7 seconds as well as a day."""
+"""Formatted times, and ticks for spans from 1.7 seconds to days."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from pipeline.pictures.clock import Clock, duration
 NINE = 1777626000.0  # 2026-05-01 09:00:00 UTC
 
 
-def test_moments_near_the_epoch_count_from_the_start() -> None:
+def test_times_near_the_epoch_are_relative() -> None:
     clock = Clock(10.0, 4000.0)
     assert clock.relative
     assert clock.moment(10.0) == "00:00.0"
@@ -16,7 +16,7 @@ def test_moments_near_the_epoch_count_from_the_start() -> None:
     assert clock.moment(10 + 3600) == "1:00:00.0"
 
 
-def test_real_moments_are_utc() -> None:
+def test_real_times_are_utc() -> None:
     clock = Clock(NINE, NINE + 10)
     assert not clock.relative
     assert clock.moment(NINE) == "2026-05-01 09:00:00.0 UTC"

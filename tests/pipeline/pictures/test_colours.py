@@ -19,7 +19,7 @@ def test_the_page_and_the_video_show_the_same_colour() -> None:
         assert css_colour(global_id) == f"#{red:02x}{green:02x}{blue:02x}"
 
 
-def test_a_colour_is_fixed_for_ever() -> None:
+def test_a_colour_never_changes() -> None:
     assert css_colour(1) == "#2d7d00"
     assert css_colour(2) == "#505ac8"
 
@@ -38,7 +38,7 @@ def test_the_first_people_are_far_apart_in_hue() -> None:
     assert min(gaps) > 12
 
 
-def test_nobody_is_grey_but_the_unknown() -> None:
+def test_only_the_unidentified_are_grey() -> None:
     assert len(set(colour_of(None))) == 1
     for global_id in range(1000):
         assert max(colour_of(global_id)) - min(colour_of(global_id)) > 60

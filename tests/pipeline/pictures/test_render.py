@@ -1,4 +1,4 @@
-"""Videos of a run: every frame again, with everybody in the colour of the global id."""
+"""Videos of a run: every frame, with people in the colours of their global ids."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -56,7 +56,7 @@ def near(pixel: Image, colour: tuple[int, int, int], within: int = 25) -> bool:
     return bool(np.abs(pixel.astype(int) - colour).max() <= within)
 
 
-def test_every_frame_comes_back_with_boxes_where_people_were(tmp_path: Path) -> None:
+def test_every_frame_is_rendered_with_its_boxes(tmp_path: Path) -> None:
     sources = {name: str(make_source(tmp_path / f"{name}.mkv")) for name in ("a", "b")}
     rows = [("a", 1, 7, BOX), ("a", 2, 7, BOX), ("b", 0, 1, BOX)]
     paths = render_videos(run_on(tmp_path / "run", sources, rows))
@@ -141,7 +141,7 @@ def test_a_folder_of_pictures_is_read_again(tmp_path: Path) -> None:
     [
         ("rtsp://10.0.0.1/stream", "is a live stream and cannot be read again"),
         ("0", "is a live camera and cannot be read again"),
-        ("people.parquet", "holds recorded detections, no pictures"),
+        ("people.parquet", "contains recorded detections, no images"),
     ],
 )
 def test_a_source_that_cannot_be_read_again_stops_before_anything_is_written(
@@ -161,13 +161,13 @@ def test_a_password_is_never_in_the_message(tmp_path: Path) -> None:
     assert "hunter2" not in str(error.value)
 
 
-def test_a_run_without_sources_says_so(tmp_path: Path) -> None:
+def test_a_run_without_sources(tmp_path: Path) -> None:
     run = RunDirectory(make_run(tmp_path / "run", [], {}))
-    with pytest.raises(UserError, match="names no camera"):
+    with pytest.raises(UserError, match="has no camera"):
         render_videos(run)
 
 
-def test_a_source_that_has_gone_is_named(tmp_path: Path) -> None:
+def test_a_missing_source_is_named(tmp_path: Path) -> None:
     run = run_on(tmp_path / "run", {"a": str(tmp_path / "gone.mp4")}, [])
     with pytest.raises(UserError, match=r"gone\.mp4"):
         render_videos(run)

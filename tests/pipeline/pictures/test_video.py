@@ -1,4 +1,4 @@
-"""The video writer: every picture, at its moment, in its colours."""
+"""The video writer: every image, with its timestamp and colours."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -25,7 +25,7 @@ def read(path: Path) -> list[tuple[float, Image]]:
         ]
 
 
-def test_moments_and_colours_survive(tmp_path: Path) -> None:
+def test_timestamps_and_colours_are_kept(tmp_path: Path) -> None:
     moments = [1777626000.0 + offset for offset in (0, 0.04, 0.2, 0.25, 3.0, 3.01)]
     path = tmp_path / "a.mp4"
     assert write_video(path, iter([(moment, plain(48, 64)) for moment in moments])) == 6
@@ -39,7 +39,7 @@ def test_moments_and_colours_survive(tmp_path: Path) -> None:
     assert [item.name for item in tmp_path.iterdir()] == ["a.mp4"]
 
 
-def test_it_is_h264_that_every_player_shows(tmp_path: Path) -> None:
+def test_the_format_is_widely_playable_h264(tmp_path: Path) -> None:
     write_video(tmp_path / "a.mp4", iter([(0.0, plain(48, 64))]))
     with av.open(tmp_path / "a.mp4") as container:
         context = container.streams.video[0].codec_context
@@ -58,7 +58,7 @@ def test_a_picture_of_another_size_is_scaled(tmp_path: Path) -> None:
     assert [image.shape for _, image in read(tmp_path / "a.mp4")] == [(32, 64, 3)] * 2
 
 
-def test_pictures_of_one_moment_are_all_kept(tmp_path: Path) -> None:
+def test_images_with_equal_timestamps_are_kept(tmp_path: Path) -> None:
     assert write_video(tmp_path / "a.mp4", iter([(5.0, plain(32, 32))] * 3)) == 3
     moments = [moment for moment, _ in read(tmp_path / "a.mp4")]
     tick = float(Fraction(1, 90_000))
@@ -70,7 +70,7 @@ def test_no_picture_no_file(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_fault_in_the_middle_leaves_nothing_behind(tmp_path: Path) -> None:
+def test_an_error_leaves_no_file(tmp_path: Path) -> None:
     def frames():  # type: ignore[no-untyped-def]
         yield 0.0, plain(32, 32)
         raise OSError("the disk went away")

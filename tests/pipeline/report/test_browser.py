@@ -1,4 +1,4 @@
-"""The page as a person sees it, in a real Chromium without a network."""
+"""The page in a real Chromium without network access."""
 
 import shutil
 from collections.abc import Iterator
@@ -78,7 +78,7 @@ def shown(browser: webdriver.Chrome, selector: str) -> list[WebElement]:
 
 
 def people(browser: webdriver.Chrome) -> list[str | None]:
-    """Who is displayed; the time line and the list must agree."""
+    """The people displayed; time line and list must agree."""
     rows = [row.get_attribute("data-person") for row in shown(browser, ".row")]
     assert rows == [card.get_attribute("data-person") for card in shown(browser, "article")]
     return rows
@@ -92,7 +92,7 @@ def test_every_person_is_displayed_without_errors(opened: webdriver.Chrome) -> N
     assert opened.get_log("browser") == []
 
 
-def test_nothing_is_requested_but_the_page(opened: webdriver.Chrome, page: Path) -> None:
+def test_no_other_requests(opened: webdriver.Chrome, page: Path) -> None:
     loaded = opened.execute_script("return performance.getEntriesByType('resource').length")
     assert loaded == 0
     requests = [
@@ -119,7 +119,7 @@ def test_every_thumbnail_is_painted(opened: webdriver.Chrome) -> None:
     assert len(shown(opened, "#person-12 svg.silhouette")) == 1
 
 
-def test_bars_lie_where_the_people_were(opened: webdriver.Chrome) -> None:
+def test_bars_match_the_stays(opened: webdriver.Chrome) -> None:
     """The run lasts 10 s; a stay of frames [a, b) is drawn from a/10 s to (b - 1)/10 s."""
     bars = shown(opened, ".bar")
     assert len(bars) == len(STAYS)
@@ -139,14 +139,14 @@ def test_bars_have_the_colour_of_their_person(opened: webdriver.Chrome) -> None:
     assert len(set(colours)) == 3
 
 
-def test_a_tick_stands_over_its_moment(opened: webdriver.Chrome) -> None:
+def test_ticks_are_placed_at_their_times(opened: webdriver.Chrome) -> None:
     plot = opened.find_element(By.CSS_SELECTOR, ".bar").find_element(By.XPATH, "..").rect
     tick = next(item for item in shown(opened, ".tick") if item.text == "00:04")
     middle = tick.rect["x"] + tick.rect["width"] / 2
     assert (middle - plot["x"]) / plot["width"] == pytest.approx(0.4, abs=0.005)
 
 
-def test_focus_on_a_bar_says_where_and_when(opened: webdriver.Chrome) -> None:
+def test_focus_on_a_bar_shows_camera_and_time(opened: webdriver.Chrome) -> None:
     bar = shown(opened, ".bar")[1]
     opened.execute_script("arguments[0].focus()", bar)
     (tip,) = shown(opened, "#tip")

@@ -132,14 +132,14 @@ def test_a_partial_camera_says_why(tmp_path: Path) -> None:
     assert "ends in frame 87" in words(page)
 
 
-def test_nobody_at_all(tmp_path: Path) -> None:
+def test_a_run_without_people(tmp_path: Path) -> None:
     page = page_of(make_run(tmp_path / "run", [], {}, cameras=[camera("a")]))
     assert "Nobody was seen in this run." in words(page)
     assert page.all("article") == []
     assert "save-thumbnails" not in page.text
 
 
-def test_people_without_identity_are_told(tmp_path: Path) -> None:
+def test_observations_without_identity_are_mentioned(tmp_path: Path) -> None:
     page = page_of(make_run(tmp_path / "run", ROWS, {}))
     assert "4 observations have no identity yet" in words(page)
     assert "Nobody has an identity in this run." in words(page)
@@ -158,7 +158,7 @@ def test_without_pictures_a_silhouette_and_a_hint(tmp_path: Path) -> None:
     assert "Run with --save-thumbnails to keep them." in words(page)
 
 
-def test_pictures_are_inside_and_small(tmp_path: Path) -> None:
+def test_pictures_are_embedded_and_small(tmp_path: Path) -> None:
     run = make_run(tmp_path / "run", ROWS, IDS, thumbnails={("a", 1): "thumbnails/1.jpg"})
     (run / "thumbnails").mkdir()
     cv2.imwrite(str(run / "thumbnails" / "1.jpg"), np.full((960, 400, 3), 90, np.uint8))

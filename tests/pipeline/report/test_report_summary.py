@@ -1,4 +1,4 @@
-"""What the page counts: people, visits, stays, cameras."""
+"""The summary of a run: people, visits, stays and cameras."""
 
 from pathlib import Path
 
@@ -58,7 +58,7 @@ def test_a_camera_counts_its_busiest_moment(tmp_path: Path) -> None:
 def test_observations_without_identity_are_counted(tmp_path: Path) -> None:
     run = make_run(tmp_path / "run", seen("a", range(3), 1), {})
     summary = summarise(RunDirectory(run))
-    assert (summary.people, summary.nameless, summary.observations) == ([], 3, 3)
+    assert (summary.people, summary.unidentified, summary.observations) == ([], 3, 3)
 
 
 def test_the_best_pictures_come_first_and_are_limited(tmp_path: Path) -> None:

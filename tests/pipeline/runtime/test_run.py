@@ -59,7 +59,7 @@ def test_everything_seen_is_in_the_run_directory(
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"recording": {"video": True}}, "camera cam0: its source holds recorded detections"),
+        ({"recording": {"video": True}}, "camera cam0: its source contains recorded detections"),
         ({"tracker": {"embeddings": True}}, "camera cam0 .* without the column embedding: add it"),
         ({"tracker": {"options": {"cmc": True}}}, "camera cam0 .* no pictures: leave out .* cmc"),
         ({"tracker": {"name": "botsrot"}}, "Did you mean 'botsort'"),

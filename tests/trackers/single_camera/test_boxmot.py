@@ -37,7 +37,7 @@ def standing() -> Detections:
 
 
 def crossing(frames: int = 40) -> Iterator[Detections]:
-    """One person walks to the right, a nearer one to the left; at half time they overlap."""
+    """One person walks to the right, a nearer one to the left; they overlap halfway."""
     for step in np.arange(frames) * 6.0:
         yield people((100 + step, 100, 140 + step, 220), (330 - step, 110, 390 - step, 290))
 
@@ -79,9 +79,7 @@ def test_boxes_and_scores_come_out_as_they_went_in(name: str) -> None:
 
 @every_tracker
 @pytest.mark.parametrize(("away", "same"), [(3, True), (9, True), (10, False), (30, False)])
-def test_a_person_may_be_away_for_the_buffer_and_no_longer(
-    name: str, away: int, same: bool
-) -> None:
+def test_a_track_survives_absence_up_to_the_buffer(name: str, away: int, same: bool) -> None:
     # Seen again after 10 frames, 9 of them empty, is 1 s after the last time: still the same.
     frames = [standing()] * 8 + [no_detections()] * away + [standing()] * 8
     outputs = ids(run(tracker(name), frames))
@@ -93,7 +91,7 @@ def test_a_person_may_be_away_for_the_buffer_and_no_longer(
 
 
 @every_tracker
-def test_the_buffer_is_seconds_whatever_the_frame_rate(name: str) -> None:
+def test_the_buffer_is_in_seconds_at_any_frame_rate(name: str) -> None:
     for fps, away in ((5.0, 4), (20.0, 19)):
         for extra, same in ((0, True), (1, False)):
             frames = [standing()] * 8 + [no_detections()] * (away + extra) + [standing()] * 8
@@ -121,7 +119,7 @@ def test_dropped_frames_within_the_buffer_keep_the_track(name: str) -> None:
 
 
 @every_tracker
-def test_nothing_in_nothing_out(name: str) -> None:
+def test_no_detections(name: str) -> None:
     outputs = run(tracker(name), [no_detections()] * 3 + list(crossing(10)) + [no_detections()])
 
     assert ids(outputs)[:3] == [[], [], []]
@@ -133,19 +131,19 @@ def test_nothing_in_nothing_out(name: str) -> None:
 def test_a_clip_of_one_frame(name: str) -> None:
     (output,) = run(tracker(name), [people((0, 0, 40, 120), (200, 0, 240, 120))])
 
-    # A tracker that waits for a second look has nothing to say; the others give both.
+    # A tracker that waits for a second frame reports nothing; the others report both.
     assert ids([output]) in ([[]], [[1, 2]])
 
 
 @every_tracker
-def test_low_scores_alone_make_no_track(name: str) -> None:
+def test_low_scores_do_not_start_a_track(name: str) -> None:
     outputs = run(tracker(name), [people((0, 0, 40, 120), score=0.2)] * 6)
 
     assert not any(ids(outputs))
 
 
 def crowd(seed: int, frames: int = 60) -> list[Detections]:
-    """Six people on random walks, each missed now and then, with some false boxes."""
+    """Six people on random walks, each sometimes missed, with some false boxes."""
     rng = np.random.default_rng(seed)
     places = rng.uniform(50, 500, (6, 2))
     result = []
@@ -167,7 +165,7 @@ def assert_same(one: list[Detections], other: list[Detections]) -> None:
 
 
 @every_tracker
-def test_two_trackers_in_turn_give_what_each_gives_alone(name: str) -> None:
+def test_interleaved_trackers_are_independent(name: str) -> None:
     first, second = crowd(1), crowd(2)
     alone = run(tracker(name), first), run(tracker(name), second)
     a, b = tracker(name), tracker(name)
@@ -191,7 +189,7 @@ def test_no_id_is_used_twice_in_a_frame_and_all_begin_at_one(name: str) -> None:
         assert all(track_id >= 1 for track_id in frame)
 
 
-def test_a_late_start_of_time_changes_nothing() -> None:
+def test_the_time_origin_does_not_matter() -> None:
     frames = crowd(4)
     late = tracker(DEFAULT_TRACKER)
     outputs = [late.update(frame, None, 1.7e9 + i / FPS) for i, frame in enumerate(frames)]
@@ -209,7 +207,7 @@ def test_the_trackers_take_the_detections_but_do_not_change_them() -> None:
             assert np.array_equal(frame.scores, scores)
 
 
-def test_read_only_arrays_are_fine() -> None:
+def test_read_only_arrays_are_accepted() -> None:
     frame = standing()
     frame.boxes.flags.writeable = False
     frame.scores.flags.writeable = False
@@ -217,7 +215,7 @@ def test_read_only_arrays_are_fine() -> None:
     assert ids(run(tracker(DEFAULT_TRACKER), [frame] * 2)) == [[1], [1]]
 
 
-def test_bytetrack_does_not_remember_every_track_that_ever_ended() -> None:
+def test_bytetrack_does_not_keep_all_ended_tracks() -> None:
     one = tracker("bytetrack", buffer_s=0.1)
     places = np.arange(30) * 50.0
     seen: set[int] = set()
@@ -236,7 +234,7 @@ def test_bytetrack_does_not_remember_every_track_that_ever_ended() -> None:
 
 
 @pytest.mark.parametrize("name", WITH_EMBEDDINGS)
-def test_embeddings_come_out_in_step(name: str) -> None:
+def test_embeddings_stay_with_their_detections(name: str) -> None:
     looks = np.eye(2, 8, dtype=np.float32)
     frames = [frame.with_embeddings(looks) for frame in crossing(12)]
     outputs = run(tracker(name, use_embeddings=True), frames)
@@ -265,7 +263,7 @@ def test_appearance_decides_where_motion_cannot() -> None:
 
 
 @pytest.mark.parametrize("name", WITH_EMBEDDINGS)
-def test_without_use_embeddings_they_do_not_count(name: str) -> None:
+def test_without_use_embeddings_they_are_ignored(name: str) -> None:
     frames = crowd(6, 30)
     rng = np.random.default_rng(0)
     with_noise = [
@@ -277,17 +275,17 @@ def test_without_use_embeddings_they_do_not_count(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", WITH_EMBEDDINGS)
-def test_missing_embeddings_are_an_error_and_never_made(name: str) -> None:
+def test_missing_embeddings_are_an_error(name: str) -> None:
     one = tracker(name, use_embeddings=True)
     one.update(no_detections(), None, 0.0)
 
-    with pytest.raises(ValueError, match="set to use embeddings, and got none"):
+    with pytest.raises(ValueError, match="uses embeddings, but there are none"):
         one.update(standing(), np.zeros((240, 320, 3), np.uint8), 0.1)
 
 
 @pytest.mark.parametrize("name", sorted(set(TRACKER_NAMES) - set(WITH_EMBEDDINGS)))
 def test_a_tracker_without_appearance_refuses_embeddings(name: str) -> None:
-    with pytest.raises(ValueError, match=f"'{name}' takes no embeddings. These do: boosttrack"):
+    with pytest.raises(ValueError, match=f"'{name}' does not use embeddings. These do: boosttrack"):
         tracker(name, use_embeddings=True)
 
 
@@ -302,11 +300,11 @@ def pictures(frames: int) -> list[np.ndarray]:
 
 
 @pytest.mark.parametrize("name", WITH_EMBEDDINGS)
-def test_following_a_moving_camera_needs_the_picture(name: str) -> None:
+def test_camera_motion_compensation_needs_the_image(name: str) -> None:
     assert needs_image(name, {"cmc": True})
     one = tracker(name, options={"cmc": True})
 
-    with pytest.raises(ValueError, match="needs the picture of every frame"):
+    with pytest.raises(ValueError, match="needs the image of every frame"):
         one.update(standing(), None, 0.0)
     for index, picture in enumerate(pictures(5)):
         output = one.update(standing(), picture, (1 + index) / FPS)
@@ -314,7 +312,7 @@ def test_following_a_moving_camera_needs_the_picture(name: str) -> None:
 
 
 @every_tracker
-def test_no_tracker_needs_the_picture_by_default(name: str) -> None:
+def test_no_tracker_needs_the_image_by_default(name: str) -> None:
     assert not needs_image(name)
     assert needs_image(name, {"asso_func": "centroid"})
     picture = np.zeros((480, 640, 3), np.uint8)
@@ -342,7 +340,7 @@ def test_an_unknown_option_is_named_with_the_known_ones() -> None:
 
 
 @pytest.mark.parametrize("key", ["track_buffer", "frame_rate", "variable_dt"])
-def test_what_buffer_and_rate_decide_is_no_option(key: str) -> None:
+def test_derived_settings_are_not_options(key: str) -> None:
     with pytest.raises(ValueError, match=f"no option '{key}'"):
         tracker("bytetrack", options={key: 1})
 
@@ -357,7 +355,7 @@ def test_what_buffer_and_rate_decide_is_no_option(key: str) -> None:
         ("ocsort", "asso_func", 3),
     ],
 )
-def test_a_value_of_the_wrong_kind_is_refused(name: str, key: str, value: object) -> None:
+def test_a_value_of_the_wrong_type_is_refused(name: str, key: str, value: object) -> None:
     with pytest.raises(ValueError, match=f"option '{key}' of tracker '{name}': expected a value"):
         tracker(name, options={key: value})
 
@@ -396,7 +394,7 @@ def test_durations_and_rates_are_positive(settings: dict[str, float], message: s
 
 
 @pytest.mark.parametrize("second", [1.0, 0.5, float("nan")])
-def test_time_must_go_on(second: float) -> None:
+def test_timestamps_must_increase(second: float) -> None:
     one = tracker("bytetrack")
     one.update(standing(), None, 1.0)
 
@@ -404,7 +402,7 @@ def test_time_must_go_on(second: float) -> None:
         one.update(standing(), None, second)
 
 
-def test_boxmot_says_nothing(
+def test_boxmot_logs_nothing(
     capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.INFO):

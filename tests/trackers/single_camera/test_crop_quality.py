@@ -7,10 +7,10 @@ from trackers.single_camera.crops import (
     BLURRED,
     aspect_factor,
     border_factor,
-    covered,
     crop_quality,
     geometry_quality,
     height_factor,
+    occlusion,
     sharpness,
 )
 
@@ -28,7 +28,7 @@ def ones(count: int) -> np.ndarray:
 
 
 def picture() -> np.ndarray:
-    """A picture of SIZE with edges everywhere."""
+    """An image of SIZE with edges everywhere."""
     noise = np.random.default_rng(0).integers(0, 255, (160, 214, 3), dtype=np.uint8)
     return np.ascontiguousarray(noise.repeat(3, axis=0).repeat(3, axis=1)[:480, :640])
 
@@ -86,28 +86,28 @@ def test_all_four_borders_count() -> None:
     assert border_factor(touching, SIZE) == pytest.approx([AT_BORDER] * 4)
 
 
-def test_who_stands_lower_covers_who_stands_higher() -> None:
+def test_a_lower_box_occludes_a_higher_one() -> None:
     behind, in_front = (100, 100, 200, 300), (150, 120, 250, 320)
 
-    assert covered(boxes(behind, in_front)) == pytest.approx([0.5 * 0.9, 0])
-    assert covered(boxes(in_front, behind)) == pytest.approx([0, 0.45])
+    assert occlusion(boxes(behind, in_front)) == pytest.approx([0.5 * 0.9, 0])
+    assert occlusion(boxes(in_front, behind)) == pytest.approx([0, 0.45])
 
 
-def test_one_box_alone_or_apart_or_in_line_is_not_covered() -> None:
-    assert covered(boxes(GOOD)).tolist() == [0]
-    assert covered(boxes((0, 0, 10, 20), (10, 0, 20, 30))).tolist() == [0, 0]
-    assert covered(boxes((0, 0, 10, 20), (5, 0, 15, 20))).tolist() == [0, 0]
+def test_no_occlusion_for_single_separate_or_level_boxes() -> None:
+    assert occlusion(boxes(GOOD)).tolist() == [0]
+    assert occlusion(boxes((0, 0, 10, 20), (10, 0, 20, 30))).tolist() == [0, 0]
+    assert occlusion(boxes((0, 0, 10, 20), (5, 0, 15, 20))).tolist() == [0, 0]
 
 
-def test_the_one_who_covers_most_counts() -> None:
+def test_only_the_largest_occlusion_counts() -> None:
     person = (100, 100, 200, 300)
 
-    found = covered(boxes(person, (175, 100, 275, 310), (160, 100, 260, 310)))
+    found = occlusion(boxes(person, (175, 100, 275, 310), (160, 100, 260, 310)))
 
     assert found[0] == pytest.approx(0.4)
 
 
-def test_an_occluded_person_is_worth_less_than_a_free_one() -> None:
+def test_occlusion_lowers_quality() -> None:
     free, hidden, front = (400, 100, 460, 250), (200, 100, 260, 250), (215, 110, 275, 260)
 
     quality = crop_quality(boxes(free, hidden, front), picture(), ones(3))
@@ -117,14 +117,14 @@ def test_an_occluded_person_is_worth_less_than_a_free_one() -> None:
 
 
 @pytest.mark.parametrize(("score", "factor"), [(0, 0), (0.25, 0.5), (1, 1)])
-def test_the_detector_counts_by_its_root(score: float, factor: float) -> None:
+def test_quality_scales_with_the_root_of_the_score(score: float, factor: float) -> None:
     quality = geometry_quality(boxes(GOOD), SIZE, np.array([score], np.float32))
 
     assert quality == pytest.approx([factor])
 
 
 @pytest.mark.parametrize("height", [60, 150, 400])
-def test_a_blurred_crop_is_worth_less_than_a_sharp_one(height: int) -> None:
+def test_blur_lowers_quality(height: int) -> None:
     rows = np.random.default_rng(1).integers(0, 255, (48, 16, 3), dtype=np.uint8)
     person = cv2.resize(rows, (height * 2 // 5, height), interpolation=cv2.INTER_NEAREST)
     image = np.full((480, 640, 3), 90, np.uint8)
@@ -151,13 +151,13 @@ def test_a_crop_without_any_edge_has_the_lowest_sharpness() -> None:
     assert sharpness(boxes(GOOD), flat) == pytest.approx([BLURRED])
 
 
-def test_a_box_outside_the_picture_is_worth_nothing() -> None:
+def test_a_box_outside_the_image_has_no_quality() -> None:
     outside = boxes((700, 100, 760, 250), (-90, 100, -30, 250), (200, -200, 260, -50))
 
     assert crop_quality(outside, picture(), ones(3)).tolist() == [0, 0, 0]
 
 
-def test_a_box_thinner_than_a_pixel_is_no_error() -> None:
+def test_a_box_thinner_than_a_pixel_is_valid() -> None:
     thin = boxes((100.2, 50.3, 100.4, 50.9))
 
     assert 0 <= crop_quality(thin, picture(), ones(1))[0] < 0.01

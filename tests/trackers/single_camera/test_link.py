@@ -19,26 +19,26 @@ def _seen(*places, looks=None, score=0.5):
 
 
 def _ids(tracker, time, *places, **more):
-    """The track of each place."""
+    """The track id at each place."""
     tracked = tracker.update(_seen(*places, **more), None, time)
     feet = [(float(x1 + 20), float(y2)) for x1, _, _, y2 in tracked.boxes]
     ids = dict(zip(feet, tracked.track_ids.tolist(), strict=True))
     return [ids[place] for place in places]
 
 
-def test_nothing():
+def test_no_detections():
     tracked = LinkTracker(buffer_s=1).update(no_detections(), None, 0.0)
     assert len(tracked) == 0
     assert tracked.track_ids.dtype == np.int64
 
 
-def test_everybody_has_a_track_from_the_first_frame_on():
+def test_tracks_start_in_the_first_frame():
     tracker = LinkTracker(buffer_s=1)
     assert _ids(tracker, 0.0, LEFT, RIGHT) == [1, 2]
     assert _ids(tracker, 0.5, RIGHT, LEFT) == [2, 1]
 
 
-def test_weak_boxes_go_on_with_tracks_but_do_not_begin_them():
+def test_low_scores_continue_tracks_but_do_not_start_them():
     tracker = LinkTracker(buffer_s=1)
     assert len(tracker.update(_seen(LEFT, score=0.499), None, 0.0)) == 0
     assert _ids(tracker, 0.5, LEFT, score=0.5) == [1]
@@ -55,7 +55,7 @@ def test_rows_are_in_order_of_their_tracks_and_keep_their_columns():
     assert tracked.embeddings.tolist() == [[1, 0], [0, 1]]
 
 
-def test_exactly_as_far_as_people_get():
+def test_the_exact_reach():
     # In half a second 0.75 heights.
     tracker = LinkTracker(buffer_s=1)
     _ids(tracker, 0.0, LEFT)
@@ -65,7 +65,7 @@ def test_exactly_as_far_as_people_get():
     assert _ids(tracker, 0.5, (176, 200)) == [2]
 
 
-def test_who_walks_is_looked_for_further_on():
+def test_motion_is_predicted():
     tracker = LinkTracker(buffer_s=1)
     assert [_ids(tracker, n / 2, (100 + 70 * n, 200)) for n in range(5)] == [[1]] * 5
     assert _ids(tracker, 2.5, (100 + 70 * 5 + 60, 200)) == [1]
