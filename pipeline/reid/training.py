@@ -85,13 +85,13 @@ def starting_weights(recipe: Recipe, start: Path | None) -> dict[str, torch.Tens
 def teachers_of(
     recipe: Recipe, reid_set: ReidSet, device: str, tell: Tell
 ) -> list[torch.Tensor] | list[Embedder]:
-    """What each network that the recipe names says of the training pictures, ``(N, E)``, or, for
-    those that always look, the networks.
+    """The embeddings ``(N, E)`` of the training pictures by each teacher of the recipe; for
+    ``teacher_view: augmented`` the teachers themselves.
 
     Raises UserError as `open_model`, and for files that are no pictures.
     """
-    names = recipe.teaching.teachers
-    if recipe.teaching.look == "always":
+    names = recipe.distillation.teachers
+    if recipe.distillation.teacher_view == "augmented":
         return [open_model(name, device) for name in names]
     paths = [image.path for image in reid_set.train]
     return [

@@ -18,7 +18,7 @@ from reid_model.losses import (
 )
 from reid_model.training.build import Parts
 from reid_model.training.optimiser import Descent, placed
-from reid_model.training.recipe import Stage2Recipe, TeachingRecipe
+from reid_model.training.recipe import DistillationRecipe, Stage2Recipe
 
 
 def stage2_epoch(
@@ -26,7 +26,7 @@ def stage2_epoch(
     texts: Tensor | None,
     batches: Iterable[tuple[Tensor, Tensor, list[Tensor]]],
     recipe: Stage2Recipe,
-    teaching: TeachingRecipe,
+    distillation: DistillationRecipe,
     descent: Descent,
 ) -> Iterator[dict[str, Tensor]]:
     """Learn from each batch of pictures ``(B, 3, H, W)``, classes ``(B,)`` and what each teacher
@@ -53,7 +53,7 @@ def stage2_epoch(
             margin=recipe.margin,
         )
         student = torch.cat(output.features[1:], dim=1).float()  # f_img and f_proj, (B, D)
-        taught = _taught(parts.to_teachers, theirs, student, teaching)
+        taught = _taught(parts.to_teachers, theirs, student, distillation)
         total = loss.total + taught
         descent.step(total)
         yield {
@@ -61,7 +61,7 @@ def stage2_epoch(
             "identity": loss.identity.detach(),
             "triplet": loss.triplet.detach(),
             "image_to_text": loss.image_to_text.detach(),
-            "teaching": taught.detach(),
+            "distillation": taught.detach(),
         }
 
 
@@ -79,7 +79,7 @@ def _taught(
     maps: nn.ModuleList,
     teachers: Sequence[Tensor],
     student: Tensor,
-    recipe: TeachingRecipe,
+    recipe: DistillationRecipe,
 ) -> Tensor:
     """How far the embeddings ``(B, D)`` are from what the teachers say, their mean."""
     total = student.new_zeros(())
