@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import torch
 from torch import Tensor, nn
 
-from reid_model.data.dataset import NOBODY
+from reid_model.data.dataset import NO_IDENTITY
 from reid_model.losses import (
     Stage2Weights,
     cosine_distillation,
@@ -29,8 +29,9 @@ def stage2_epoch(
     distillation: DistillationRecipe,
     descent: Descent,
 ) -> Iterator[dict[str, Tensor]]:
-    """Learn from each batch of pictures ``(B, 3, H, W)``, classes ``(B,)`` and what each teacher
-    says of them ``(B, E)``; give its losses. From a picture of `NOBODY` only teachers are learned.
+    """Train on each batch of pictures ``(B, 3, H, W)``, classes ``(B,)`` and each teacher's
+    embeddings ``(B, E)``, and yield its losses. A picture of `NO_IDENTITY` counts in the
+    distillation losses only.
 
     ``texts`` are those of all classes ``(C, D)``; None is the baseline.
     """
@@ -38,16 +39,16 @@ def stage2_epoch(
     weights = Stage2Weights(recipe.identity, recipe.triplet, recipe.image_to_text)
     for pictures, labels, theirs in batches:
         pictures, labels = placed(pictures, descent.device), labels.to(descent.device)
-        somebody = labels != NOBODY  # (B,)
+        identified = labels != NO_IDENTITY  # (B,)
         with descent.autocast():
             output = parts.model(pictures)
-            compared = _compared(parts, texts, output.y3[somebody], recipe.plain_texts)
+            compared = _compared(parts, texts, output.y3[identified], recipe.plain_texts)
         loss = stage2_loss(
-            [scores[somebody] for scores in output.scores],
-            [features[somebody] for features in output.features],
-            output.f_proj[somebody],
+            [scores[identified] for scores in output.scores],
+            [features[identified] for features in output.features],
+            output.f_proj[identified],
             compared,
-            labels[somebody],
+            labels[identified],
             weights,
             smoothing=recipe.smoothing,
             margin=recipe.margin,

@@ -45,5 +45,5 @@ def teacher_of(given: Tensor | Embedder, pictures: int, view: TeacherView) -> Te
 
 
 def _embedded(embedder: Embedder, seen: Tensor) -> Tensor:
-    bgr = IMAGENET.undone(seen).flip(1).permute(0, 2, 3, 1)  # (B, H, W, 3)
+    bgr = IMAGENET.invert(seen).flip(1).permute(0, 2, 3, 1)  # (B, H, W, 3)
     return torch.from_numpy(embedder.embed(list(np.ascontiguousarray(bgr.numpy()))))

@@ -206,7 +206,7 @@ def test_bad_input_is_one_line(
     assert "give a local file with --clip" in said("train", _with_texts(tmp_path), *train)
     missing = said("train", "msmt17", "--data", tmp_path / "gone", "--out", out)
     assert "MSMT17" in missing
-    assert "to be had" in missing
+    assert "Source: " in missing
     assert "clip.pt does not exist" in said("train", recipe, *train, "--clip", tmp_path / "clip.pt")
     assert "unknown device 'tpu'" in said("train", recipe, *train, "--device", "tpu")
     assert "Did you mean 'msmt17'" in said("evaluate", model, "--data", toys, "--set", "msmt")
