@@ -1,6 +1,8 @@
 """Load a ReID training recipe from YAML; unknown keys are errors."""
 
+import logging
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -11,6 +13,9 @@ from pipeline.errors import UserError, unknown_name
 from pipeline.paths import config_folder
 from reid_model.data import READERS
 from reid_model.training.recipe import Recipe
+from reid_model.training.renamed import current_names
+
+_log = logging.getLogger(__name__)
 
 
 class _Checked(Section):
@@ -22,10 +27,11 @@ class _Checked(Section):
 def load_recipe(name_or_path: str) -> Recipe:
     """The recipe in a file, or a built-in one by its name, such as ``market1501``.
 
-    Raises UserError that names the file, the key and what was expected.
+    A warning names each key that is given by its old name. Raises UserError that names the file,
+    the key and what was expected.
     """
     path = recipe_path(name_or_path)
-    values = read_yaml(path)
+    values = _current(read_yaml(path), path)
     try:
         recipe = _Checked.model_validate({"recipe": values or {}}).recipe
     except ValidationError as error:
@@ -33,6 +39,20 @@ def load_recipe(name_or_path: str) -> Recipe:
     if recipe.data not in READERS:
         raise UserError(f"{path}: {unknown_name('data set', recipe.data, READERS)}")
     return recipe
+
+
+def _current(values: Any, path: Path) -> Any:
+    """``values`` with current names. Raises UserError for a key under both of its names."""
+
+    def warn(old: str, new: str) -> None:
+        _log.warning("%s: %s is called %s now; the old name will go", path, old, new)
+
+    if not isinstance(values, dict):
+        return values
+    try:
+        return current_names(values, warn)
+    except ValueError as error:
+        raise UserError(f"{path}: {error}") from None
 
 
 def recipe_path(name_or_path: str) -> Path:

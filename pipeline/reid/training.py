@@ -85,13 +85,13 @@ def starting_weights(recipe: Recipe, start: Path | None) -> dict[str, torch.Tens
 def teachers_of(
     recipe: Recipe, reid_set: ReidSet, device: str, report: ReportProgress
 ) -> list[torch.Tensor] | list[Embedder]:
-    """The teachers' embeddings of the training pictures, ``(N, E)`` each.
+    """The embeddings ``(N, E)`` of the training pictures by each teacher of the recipe.
 
-    If the teachers embed the augmented pictures instead, the opened networks. Raises UserError as
+    For ``teacher_view: augmented`` the opened teachers themselves. Raises UserError as
     `open_model`, and for files that are not pictures.
     """
-    names = recipe.teaching.teachers
-    if recipe.teaching.look == "always":
+    names = recipe.distillation.teachers
+    if recipe.distillation.teacher_view == "augmented":
         return [open_model(name, device) for name in names]
     paths = [image.path for image in reid_set.train]
     return [

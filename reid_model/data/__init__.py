@@ -1,4 +1,4 @@
-"""Pictures of people for training and evaluation: readers of data sets, sampler, transforms."""
+"""Pictures of people for training and evaluation: data set readers, sampler, transforms."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +13,7 @@ from reid_model.data.reid_set import ReidImage, ReidSet, class_labels, joined
 __all__ = ["READERS", "ReidImage", "ReidSet", "class_labels", "joined"]
 
 #: Name -> function that lists the pictures of the set in a folder. Each raises ValueError when the
-#: folder does not hold the set: where it is to be had, and which layout is expected.
+#: folder does not hold the set; the message names its source and the expected layout.
 READERS: dict[str, Callable[[Path], ReidSet]] = {
     "market1501": read_market1501,
     "msmt17": read_msmt17,

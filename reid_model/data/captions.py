@@ -1,4 +1,4 @@
-"""Written descriptions of people, and the pictures that each was written of."""
+"""Written descriptions of people, each with the pictures that it describes."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -11,8 +11,8 @@ from reid_model.data.reid_set import ReidSet
 
 _CAPTIONS = DataSetInfo(
     "captions",
-    "as CUHK-PEDES from its authors (Shuang Li and others, CVPR 2017), for research only, and has "
-    "to be brought into this layout",
+    "CUHK-PEDES, from its authors (Shuang Li and others, CVPR 2017), for research only, to be "
+    "converted to this layout",
     "captions/captions.jsonl in the folder, a JSON object a line: dataset, identity, image (a path "
     "within the folder, or null where only the person is known), captions",
 )
@@ -20,8 +20,8 @@ _CAPTIONS = DataSetInfo(
 
 @dataclass(frozen=True, slots=True)
 class Caption:
-    """One description. ``pictures`` is the picture that it was written of or, where that one is not
-    known, all of the person's. ``person`` tells the people of all captions apart.
+    """One description. ``pictures`` is the picture that it describes or, where that is not known,
+    all pictures of the person. ``person`` is an index over the people of all data sets.
     """
 
     text: str
@@ -30,29 +30,30 @@ class Caption:
 
 
 def read_captions(root: Path, sets: Mapping[str, ReidSet]) -> tuple[Caption, ...]:
-    """The descriptions, in the file's order, of those people whom ``sets`` train on.
+    """The descriptions of people in the training parts of ``sets``, in the file's order.
 
-    ``sets`` are known by the names that the file uses. Whoever is in none of them, or in the part
-    of a set that is for testing, is left out. Raises ValueError as every reader, and when nobody
-    is left.
+    ``sets`` has the file's names of the data sets as keys. People of other sets, and of the test
+    parts, are left out. Raises ValueError as every reader, and when no description is left.
     """
     path = root / "captions" / "captions.jsonl"
     if not path.is_file():
         raise _CAPTIONS.missing(path)
-    of_people = _pictures_of_people(sets)
-    numbers = {person: number for number, person in enumerate(of_people)}
+    by_person = _pictures_by_person(sets)
+    indices = {person: index for index, person in enumerate(by_person)}
     found = tuple(
-        Caption(text, numbers[person], _pictures(root, image) or of_people[person])
+        Caption(text, indices[person], _pictures(root, image) or by_person[person])
         for person, image, texts in _rows(path)
-        if person in of_people
+        if person in by_person
         for text in texts
     )
     if not found:
-        raise ValueError(f"{path} describes nobody of the training pictures of {', '.join(sets)}")
+        raise ValueError(
+            f"{path} describes no person in the training pictures of {', '.join(sets)}"
+        )
     return found
 
 
-def _pictures_of_people(sets: Mapping[str, ReidSet]) -> dict[tuple[str, int], tuple[Path, ...]]:
+def _pictures_by_person(sets: Mapping[str, ReidSet]) -> dict[tuple[str, int], tuple[Path, ...]]:
     found: dict[tuple[str, int], tuple[Path, ...]] = {}
     for name, one in sets.items():
         for image in one.train:
@@ -62,7 +63,7 @@ def _pictures_of_people(sets: Mapping[str, ReidSet]) -> dict[tuple[str, int], tu
 
 
 def _rows(path: Path) -> Iterator[tuple[tuple[str, int], str | None, list[str]]]:
-    """Person, picture and texts of each line that is not about a test."""
+    """Person, picture and texts of each line, but for those of test parts."""
     with path.open(encoding="utf-8") as file:
         for number, line in enumerate(file, 1):
             try:
@@ -73,13 +74,13 @@ def _rows(path: Path) -> Iterator[tuple[tuple[str, int], str | None, list[str]]]
                 raise ValueError(
                     f"captions: cannot read line {number} of {path}. Expected {_CAPTIONS.layout}"
                 ) from error
-            # CUHK03 numbers the people of its test anew.
+            # CUHK03 starts the identities of its test part at 0 again.
             if row.get("split", "train") == "train":
                 yield person, image, texts
 
 
 def _pictures(root: Path, image: str | None) -> tuple[Path, ...]:
-    """Raises ValueError when the picture is missing."""
+    """The picture, or nothing for None. Raises ValueError when the picture is missing."""
     if image is None:
         return ()
     if not (root / image).is_file():

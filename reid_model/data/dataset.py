@@ -1,4 +1,4 @@
-"""Pictures of a set as torch wants them: by index, with a seed for every drawn picture."""
+"""Pictures of a set as PyTorch datasets; each augmented picture has its own seed."""
 
 from collections.abc import Sequence
 
@@ -10,18 +10,18 @@ from reid_model.data.picture_files import read_picture
 from reid_model.data.reid_set import ReidImage, class_labels
 from reid_model.data.transforms import EvaluationTransform, TrainTransform
 
-#: The class of a picture that shows two people in one.
-NOBODY = -1
-#: Index of a picture, and the seed of its changes.
+#: The class of a picture in which two people are mixed.
+NO_IDENTITY = -1
+#: Index of a picture, and the seed of its augmentation.
 Key = tuple[int, int]
 
 
 class TrainingPictures(Dataset[tuple[torch.Tensor, int]]):
     """``(pixels (3, H, W), class)`` for a key ``(index, seed)``, the same in every process.
 
-    With the probability ``mix`` somebody else is mixed in, and the class is `NOBODY`.
+    With the probability ``mix`` another person is mixed in, and the class is `NO_IDENTITY`.
 
-    Made for ``DataLoader(pictures, batch_sampler=seeded(sampler.epoch(7), sampler.seed, 7))``.
+    Used as ``DataLoader(pictures, batch_sampler=seeded(sampler.epoch(7), sampler.seed, 7))``.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class TrainingPictures(Dataset[tuple[torch.Tensor, int]]):
         return len(self._images)
 
     def __getitem__(self, key: Key) -> tuple[torch.Tensor, int]:
-        """Raises ValueError when the file is no picture."""
+        """Raises ValueError when the file is not a picture."""
         index, seed = key
         generator = torch.Generator().manual_seed(seed)
         image, label = read_picture(self._images[index].path), int(self.labels[index])
@@ -45,14 +45,14 @@ class TrainingPictures(Dataset[tuple[torch.Tensor, int]]):
             index = int(torch.randint(len(self._images), (), generator=generator))
             return read_picture(self._images[index].path)
 
-        # Nothing is drawn for nothing: the pictures of a recipe stay what they were.
+        # Without mixing nothing is drawn for it: it would change all augmentations that follow.
         if self._mix and chance(self._mix, generator):
-            image, label = mixed(image, other(), generator), NOBODY
+            image, label = mixed(image, other(), generator), NO_IDENTITY
         return self._transform(image, generator, other), label
 
 
 class EvaluationPictures(Dataset[torch.Tensor]):
-    """``(3, H, W)`` for an index, unchanged but for size and normalisation."""
+    """``(3, H, W)`` for an index, only resized and normalised."""
 
     def __init__(self, images: Sequence[ReidImage], transform: EvaluationTransform) -> None:
         self._images = images
@@ -62,12 +62,12 @@ class EvaluationPictures(Dataset[torch.Tensor]):
         return len(self._images)
 
     def __getitem__(self, index: int) -> torch.Tensor:
-        """Raises ValueError when the file is no picture."""
+        """Raises ValueError when the file is not a picture."""
         return self._transform(read_picture(self._images[index].path))
 
 
 def seeded(batches: Sequence[Sequence[int]], seed: int, epoch: int) -> list[list[Key]]:
-    """The keys of an epoch's batches: every place has a seed of its own, given by the three."""
+    """The keys of an epoch's batches; the arguments determine the seed of each position."""
     count = sum(map(len, batches))
     generator = torch.Generator().manual_seed(seed + epoch * 1_000_003)
     seeds = iter(torch.randint(2**62, (count,), generator=generator).tolist())

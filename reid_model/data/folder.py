@@ -1,4 +1,4 @@
-"""People's own data: a folder of identities."""
+"""A user's own data: a folder of identities."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,16 +9,16 @@ from reid_model.data.reid_set import ReidImage, ReidSet
 
 _FOLDER = DataSetInfo(
     "folder of identities",
-    "by making one yourself, from your own cameras",
+    "your own cameras",
     "one folder for each person, with pictures named CAMERA_anything.jpg or lying in a folder for "
-    "each camera (IDENTITY/CAMERA/anything.jpg); or folders train/, query/ and gallery/ of such",
+    "each camera (IDENTITY/CAMERA/anything.jpg); or such folders in train/, query/ and gallery/",
 )
 _SPLITS = ("train", "query", "gallery")
 
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """A picture with the names that its place gives."""
+    """A picture with the names of its identity and camera, taken from its path."""
 
     path: Path
     identity: str
@@ -28,10 +28,10 @@ class _Found:
 def read_folder(root: Path) -> ReidSet:
     """A folder of identities, ``IDENTITY/CAMERA_anything.jpg`` or ``IDENTITY/CAMERA/anything.jpg``.
 
-    With folders ``train/``, ``query/`` or ``gallery/`` of such in it each is read as what it says;
-    without them everything is for training. Identities and cameras are numbered 0, 1, ... in the
-    order of their names, and a name means the same in all three. Raises ValueError as every
-    reader, and for a query without a gallery or the other way round.
+    If it contains ``train/``, ``query/`` or ``gallery/``, each is read as that part; otherwise
+    everything is for training. Identities and cameras are numbered 0, 1, ... in the order of
+    their names, over all parts together. Raises ValueError as every reader, and for a query
+    without a gallery or a gallery without a query.
     """
     if not root.is_dir():
         raise _FOLDER.missing(root)

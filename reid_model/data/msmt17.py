@@ -1,4 +1,4 @@
-"""MSMT17: pictures in folders of identities, named by list files."""
+"""MSMT17: pictures in a folder for each identity, listed in text files."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from reid_model.data.reid_set import ReidImage, ReidSet
 
 _MSMT17 = DataSetInfo(
     "MSMT17",
-    "from its authors (Longhui Wei and others, Peking University, CVPR 2018), for research only",
+    "its authors (Longhui Wei and others, Peking University, CVPR 2018), for research only",
     "list_train.txt, list_val.txt, list_query.txt and list_gallery.txt in the folder, with lines "
     "like '0000/0000_000_01_0303morning_0008_0.jpg 0' (the third number is the camera), and the "
     "pictures in train/ and test/ (mask_train_v2/ and mask_test_v2/ in the second edition)",
@@ -17,8 +17,8 @@ _MSMT17 = DataSetInfo(
 def read_msmt17(root: Path) -> ReidSet:
     """MSMT17, first or second edition: training is list_train and list_val together.
 
-    Identities of train and test are different people, whatever their numbers. Raises ValueError
-    as every reader.
+    Train and test share no person, even where identity numbers are equal. Raises ValueError as
+    every reader.
     """
     train = _folder(root, "train", "mask_train_v2")
     test = _folder(root, "test", "mask_test_v2")

@@ -1,4 +1,4 @@
-"""Picture files in folders, and what to say when they are not there."""
+"""Picture files in folders, and the errors for missing and misnamed ones."""
 
 import re
 from dataclasses import dataclass
@@ -8,58 +8,57 @@ import cv2
 import numpy as np
 import torch
 
-#: Endings of picture files; anything else in a folder (lists, Thumbs.db, notes) is passed over.
+#: Suffixes of picture files; other files in a folder (lists, Thumbs.db, notes) are ignored.
 PICTURES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
 
 
 @dataclass(frozen=True, slots=True)
 class DataSetInfo:
-    """What a user has to know about a set: its name, whom it comes from, how it lies on disk."""
+    """What a user needs to know about a data set: its name, its source, its layout on disk."""
 
     name: str
-    to_be_had: str
+    source: str
     layout: str
 
     def missing(self, what: Path) -> ValueError:
-        """The error for a file or folder of the set that is not there."""
+        """The error for a missing file or folder of the set."""
         return ValueError(
-            f"{self.name}: {what} is missing. Expected {self.layout}. "
-            f"The set is to be had {self.to_be_had}"
+            f"{self.name}: {what} is missing. Expected {self.layout}. Source: {self.source}"
         )
 
     def misnamed(self, path: Path) -> ValueError:
-        """The error for a picture whose name says neither who nor which camera."""
+        """The error for a picture whose name does not give identity and camera."""
         return ValueError(f"{self.name}: cannot read the name of {path}. Expected {self.layout}")
 
 
-def pictures(folder: Path, source: DataSetInfo) -> list[Path]:
-    """The picture files right in ``folder``, sorted by name.
+def pictures(folder: Path, info: DataSetInfo) -> list[Path]:
+    """The picture files directly in ``folder``, sorted by name.
 
     Raises ValueError when the folder is missing or has none.
     """
     found = sorted(path for path in folder.glob("*") if is_picture(path))
     if not found:
-        raise source.missing(folder if not folder.is_dir() else folder / "*")
+        raise info.missing(folder if not folder.is_dir() else folder / "*")
     return found
 
 
 def is_picture(path: Path) -> bool:
-    """Whether this is a file whose ending is that of a picture; hidden files are none."""
+    """Whether ``path`` is a file with the suffix of a picture, and not hidden."""
     return path.suffix.lower() in PICTURES and not path.name.startswith(".") and path.is_file()
 
 
-def matched(pattern: re.Pattern[str], path: Path, source: DataSetInfo) -> re.Match[str]:
-    """What ``pattern`` finds at the start of the name. Raises ValueError when it finds nothing."""
+def matched(pattern: re.Pattern[str], path: Path, info: DataSetInfo) -> re.Match[str]:
+    """The match of ``pattern`` at the start of the name. Raises ValueError when there is none."""
     found = pattern.match(path.name)
     if found is None:
-        raise source.misnamed(path)
+        raise info.misnamed(path)
     return found
 
 
 def read_picture(path: Path) -> torch.Tensor:
-    """A picture file as ``(3, H, W)`` uint8 RGB; grey ones get three channels, alpha is dropped.
+    """A picture file as ``(3, H, W)`` uint8 RGB; greyscale becomes RGB, alpha is dropped.
 
-    Raises ValueError when the file is missing or is no picture.
+    Raises ValueError when the file is missing or not a picture.
     """
     if not path.is_file():
         raise ValueError(f"{path} does not exist")

@@ -1,4 +1,4 @@
-"""A ReID data set: who is in which picture, taken by which camera."""
+"""A ReID data set: pictures with their identity and camera."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, slots=True)
 class ReidImage:
-    """One picture of one person. Numbers mean something within one ReidSet only."""
+    """One picture of one person. ``identity`` and ``camera`` are valid within one ReidSet only."""
 
     path: Path
     identity: int
@@ -19,10 +19,9 @@ class ReidImage:
 
 @dataclass(frozen=True, slots=True)
 class ReidSet:
-    """Pictures to train on, and queries with the gallery to find them in; a part may be empty.
+    """The training pictures, the queries and the gallery; each may be empty.
 
-    The order is the same on every machine: pictures are sorted by name, or stand as a list file
-    gives them.
+    The order is the same on every machine: by name, or that of a list file.
     """
 
     name: str
@@ -39,7 +38,7 @@ def class_labels(images: Sequence[ReidImage]) -> NDArray[np.int64]:
 def joined(name: str, sets: Sequence[ReidSet]) -> ReidSet:
     """The training pictures of several sets as one; no two sets share an identity or a camera.
 
-    Query and gallery are empty: every set is evaluated by itself.
+    Query and gallery are empty: each set is evaluated separately.
     """
     images = [(number, image) for number, one in enumerate(sets) for image in one.train]
     identities = _numbers((number, image.identity) for number, image in images)

@@ -1,4 +1,4 @@
-"""Which pictures meet in a batch: P identities with K pictures each."""
+"""Batches of P identities with K pictures each."""
 
 from dataclasses import dataclass
 
@@ -11,10 +11,10 @@ class PKSampler:
     """Batches of ``identities`` x ``images`` pictures (CLIP-ReID, Li et al. 2023).
 
     ``labels`` ``(N,)`` is the identity of every picture. An epoch depends on ``seed`` and its
-    number only, so a training that stopped goes on from those two (and, within an epoch, by
-    leaving out the batches it has seen).
+    number only, so a training can resume from those two (and, within an epoch, by skipping the
+    batches already used).
 
-    Raises ValueError when there are fewer than ``identities`` people: no batch could be made.
+    Raises ValueError when there are fewer than ``identities`` people: there would be no batch.
     """
 
     labels: NDArray[np.int64]
@@ -31,19 +31,19 @@ class PKSampler:
             )
 
     def epoch(self, number: int) -> list[list[int]]:
-        """The batches of epoch ``number``: indices into ``labels``, the K of a person in a row.
+        """The batches of epoch ``number``: indices into ``labels``, the K of a person adjacent.
 
-        Every person's pictures are shuffled and cut in groups of K; what is left over is dropped,
-        and who has fewer than K is drawn from with replacement. Each batch takes the next group of
-        P people drawn from those who have one left, until fewer than P people have.
+        The pictures of a person are shuffled and cut into groups of K; the rest is dropped, and
+        fewer than K are drawn with replacement. Each batch takes one group of each of P people,
+        drawn among those with groups left, until fewer than P people have any.
         """
         random = np.random.default_rng([self.seed, number])
-        waiting = [self._groups(person, random) for person in np.unique(self.labels)]
+        remaining = [self._groups(person, random) for person in np.unique(self.labels)]
         batches = []
-        while len(waiting) >= self.identities:
-            drawn = random.choice(len(waiting), self.identities, replace=False)
-            batches.append([index for person in drawn for index in waiting[person].pop()])
-            waiting = [groups for groups in waiting if groups]
+        while len(remaining) >= self.identities:
+            drawn = random.choice(len(remaining), self.identities, replace=False)
+            batches.append([index for person in drawn for index in remaining[person].pop()])
+            remaining = [groups for groups in remaining if groups]
         return batches
 
     def _groups(self, person: np.int64, random: np.random.Generator) -> list[list[int]]:

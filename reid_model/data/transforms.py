@@ -1,6 +1,6 @@
-"""From a picture to what a network is trained or tested on (CLIP-ReID, Li et al. 2023).
+"""From a picture to the input of a network, in training and evaluation (CLIP-ReID, Li et al. 2023).
 
-Pictures are ``(3, h, w)`` uint8 RGB tensors of any size; what comes out is normalised float32.
+Pictures are ``(3, h, w)`` uint8 RGB tensors of any size; the result is normalised float32.
 """
 
 from collections.abc import Callable
@@ -23,7 +23,7 @@ from reid_model.data.augment import (
 
 @dataclass(frozen=True, slots=True)
 class Normalisation:
-    """A value 0..255 becomes ``(value / 255 - mean) / std``, for red, green and blue."""
+    """``(value / 255 - mean) / std`` of values 0..255; ``mean`` and ``std`` are RGB."""
 
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
@@ -33,8 +33,8 @@ class Normalisation:
         mean, std = torch.tensor(self.mean), torch.tensor(self.std)
         return (image.contiguous().float() / 255 - mean[:, None, None]) / std[:, None, None]
 
-    def undone(self, images: torch.Tensor) -> torch.Tensor:
-        """Normalised ``(..., 3, H, W)`` to uint8; what no picture can hold becomes 0 or 255."""
+    def invert(self, images: torch.Tensor) -> torch.Tensor:
+        """Normalised ``(..., 3, H, W)`` to uint8, clipped to 0..255."""
         mean, std = torch.tensor(self.mean), torch.tensor(self.std)
         values = (images * std[:, None, None] + mean[:, None, None]) * 255
         return values.round().clamp(0, 255).to(torch.uint8)
@@ -47,25 +47,25 @@ HALF = Normalisation((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 
 @dataclass(frozen=True, slots=True)
 class EvaluationTransform:
-    """A picture to ``(3, height, width)``: bilinear resize, normalise."""
+    """A picture to ``(3, height, width)``: bilinear resize, normalisation."""
 
     height: int = 256
     width: int = 128
     normalisation: Normalisation = IMAGENET
 
     def __call__(self, image: torch.Tensor) -> torch.Tensor:
-        """Raises ValueError for what is no picture."""
+        """Raises ValueError for a tensor that is not a picture."""
         return self.normalisation(_resized(image, self.height, self.width, "bilinear"))
 
 
 @dataclass(frozen=True, slots=True)
 class TrainTransform:
-    """A picture to ``(3, height, width)``, changed at random.
+    """A picture to ``(3, height, width)``, with random augmentation.
 
-    Bicubic resize, mirroring, a border of ``pad`` black pixels and a random cut, normalising, and
-    a box of noise: the published recipe. The probabilities that are 0 by default make a network
-    sturdier against boxes that are too tight, coarse pictures, other cameras' colours, and people
-    behind something. ``hue`` is how far colours may turn, of the whole circle.
+    Bicubic resize, horizontal flip, padding by ``pad`` black pixels and a random crop,
+    normalisation, and random erasing: the published recipe. The probabilities that are 0 by
+    default make a network robust against tight boxes, low resolution, other cameras' colours and
+    occlusion. ``hue`` is the largest hue shift, as a share of the colour circle.
     """
 
     height: int = 256
@@ -88,19 +88,19 @@ class TrainTransform:
     ) -> torch.Tensor:
         """The same generator state gives the same result.
 
-        ``other`` reads a picture of somebody else, any size, that may stand in front. Raises
-        ValueError for what is no picture, and when ``occlude`` is asked for without ``other``.
+        ``other`` reads a picture of another person, any size, as the occluder. Raises ValueError
+        for a tensor that is not a picture, and when ``occlude`` needs ``other`` and has none.
         """
-        image = self._framed(image, generator)
+        image = self._geometry(image, generator)
         if chance(self.recolour, generator):
             image = recoloured(image, generator, self.hue)
         if chance(self.occlude, generator):
-            image = occluded(image, self._in_front(other), generator)
+            image = occluded(image, self._occluder(other), generator)
         image = self.normalisation(image)
         return erased(image, generator) if chance(self.erase, generator) else image
 
-    def _framed(self, image: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-        """What changes where pixels lie: uint8 ``(3, height, width)``."""
+    def _geometry(self, image: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+        """The geometric augmentations: uint8 ``(3, height, width)``."""
         if chance(self.tight, generator):
             image = tighter(image, generator)
         image = _resized(image, self.height, self.width, "bicubic")
@@ -110,7 +110,7 @@ class TrainTransform:
             image = image.flip(2)
         return shifted(image, self.pad, generator)
 
-    def _in_front(self, other: Callable[[], torch.Tensor] | None) -> torch.Tensor:
+    def _occluder(self, other: Callable[[], torch.Tensor] | None) -> torch.Tensor:
         if other is None:
             raise ValueError("occlude needs a second picture to cut from")
         return _resized(other(), self.height, self.width, "bicubic")

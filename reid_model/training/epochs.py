@@ -39,7 +39,7 @@ def batches_of(job: Job, state: TrainingState) -> list[list[int]]:
 
 def _shown(job: Job, state: TrainingState) -> int:
     """The epoch of stage 2 whose pictures are shown: its own, or an earlier one's again."""
-    repeat = job.recipe.teaching.repeat
+    repeat = job.recipe.distillation.repeat
     return (state.epoch - 1) % repeat + 1 if repeat else state.epoch
 
 
@@ -114,7 +114,7 @@ def _stage2_steps(
         state.texts,
         _taught(job, state, batches, loader(training, keys, job.workers)),
         recipe.stage2,
-        recipe.teaching,
+        recipe.distillation,
         state.descent,
     )
 
@@ -138,6 +138,6 @@ def _taught(
 
 def _answers(job: Job, state: TrainingState, batches: int) -> Answers | None:
     """Where what teachers say is kept, if the epoch's pictures come again."""
-    if not job.recipe.teaching.repeat:
+    if not job.recipe.distillation.repeat:
         return None
     return Answers(job.out / ANSWERS, _shown(job, state), batches)

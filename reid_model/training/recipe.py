@@ -17,8 +17,9 @@ from reid_model.networks.text_guidance import Residual
 Stage1Mode = Literal["A", "B"]
 #: What the networks multiply in; parameters and losses are float32 throughout.
 TrainingPrecision = Literal["float32", "bfloat16", "float16"]
-#: Teachers look ``once``, at the unchanged pictures, or ``always``, at each as it was changed.
-Look = Literal["once", "always"]
+#: What a teacher embeds: the ``plain`` pictures, once, or each ``augmented`` picture, as the
+#: student gets it.
+TeacherView = Literal["plain", "augmented"]
 #: How stage 2's learning rate falls: by ``decay`` at milestones, or by a cosine to its square.
 Fall = Literal["steps", "cosine"]
 
@@ -166,20 +167,19 @@ class AugmentRecipe:
 
 
 @dataclass(frozen=True, slots=True)
-class TeachingRecipe:
-    """Learning from other networks: who they are, when they look at a picture, and what each kind
-    of likeness weighs.
+class DistillationRecipe:
+    """Distillation from other networks: the teachers, what they embed, and the loss weights.
 
-    ``embedding`` is the cosine between a linear map of our embedding and theirs, ``similarity``
-    compares the cosines of all pairs in a batch, ``neighbours`` those of near pairs, the more so
-    the lower ``temperature``. Each is averaged over the teachers.
+    ``embedding`` weighs the cosine between a linear map of our embedding and the teacher's,
+    ``similarity`` compares the cosines of all pairs in a batch, ``neighbours`` those of near pairs,
+    the nearer the lower ``temperature`` is. Each loss is averaged over the teachers.
 
-    After ``repeat`` epochs the same pictures come again, changed as they were, and what teachers
-    said of them is read from disk; 0 is never.
+    After ``repeat`` epochs the same augmented pictures are used again, and the teachers' embeddings
+    of them are read from disk; 0 never repeats.
     """
 
     teachers: tuple[str, ...] = ()
-    look: Look = "once"
+    teacher_view: TeacherView = "plain"
     repeat: int = 0
     embedding: float = 1.0
     similarity: float = 10.0
@@ -194,10 +194,11 @@ class TeachingRecipe:
             similarity=self.similarity,
             neighbours=self.neighbours,
         )
-        _one_of(get_args(Look), look=self.look)
-        if self.repeat and self.look != "always":
+        _one_of(get_args(TeacherView), teacher_view=self.teacher_view)
+        if self.repeat and self.teacher_view != "augmented":
             raise ValueError(
-                "repeat keeps what teachers say of changed pictures: set look to always, or it to 0"
+                "repeat keeps embeddings of augmented pictures: set teacher_view to augmented, "
+                "or repeat to 0"
             )
         if self.temperature <= 0:
             raise ValueError(f"temperature must be above 0, got {self.temperature}")
@@ -217,15 +218,15 @@ class Recipe:
     stage1: Stage1Recipe = field(default_factory=Stage1Recipe)
     stage2: Stage2Recipe = field(default_factory=Stage2Recipe)
     augment: AugmentRecipe = field(default_factory=AugmentRecipe)
-    teaching: TeachingRecipe = field(default_factory=TeachingRecipe)
+    distillation: DistillationRecipe = field(default_factory=DistillationRecipe)
 
     def __post_init__(self) -> None:
         _at_least(0, seed=self.seed)
         _one_of(get_args(TrainingPrecision), precision=self.precision)
-        if self.augment.mix > 0 and self.teaching.look != "always":
+        if self.augment.mix > 0 and self.distillation.teacher_view != "augmented":
             raise ValueError(
-                "augment.mix makes pictures of nobody, which only teachers can judge: "
-                "set teaching.look to always, or mix to 0"
+                "augment.mix makes pictures without an identity, which only teachers can embed: "
+                "set distillation.teacher_view to augmented, or augment.mix to 0"
             )
 
 

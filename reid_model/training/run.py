@@ -68,9 +68,9 @@ def train(
     """
     if not reid_set.train:
         raise ValueError(f"{reid_set.name} has no pictures to train on")
-    if len(teachers) != len(recipe.teaching.teachers):
+    if len(teachers) != len(recipe.distillation.teachers):
         raise ValueError(
-            f"the recipe names {len(recipe.teaching.teachers)} teachers, got {len(teachers)}"
+            f"the recipe names {len(recipe.distillation.teachers)} teachers, got {len(teachers)}"
         )
     labels = class_labels(reid_set.train)
     job = Job(
@@ -80,7 +80,9 @@ def train(
         out,
         device,
         text_encoder,
-        tuple(teacher_of(it, len(reid_set.train), recipe.teaching.look) for it in teachers),
+        tuple(
+            teacher_of(it, len(reid_set.train), recipe.distillation.teacher_view) for it in teachers
+        ),
         workers,
         report,
         stop,

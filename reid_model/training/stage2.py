@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import torch
 from torch import Tensor, nn
 
-from reid_model.data.dataset import NOBODY
+from reid_model.data.dataset import NO_IDENTITY
 from reid_model.losses import (
     Stage2Weights,
     cosine_distillation,
@@ -18,7 +18,7 @@ from reid_model.losses import (
 )
 from reid_model.training.build import Parts
 from reid_model.training.optimiser import Descent, placed
-from reid_model.training.recipe import Stage2Recipe, TeachingRecipe
+from reid_model.training.recipe import DistillationRecipe, Stage2Recipe
 
 
 def stage2_epoch(
@@ -26,11 +26,12 @@ def stage2_epoch(
     texts: Tensor | None,
     batches: Iterable[tuple[Tensor, Tensor, list[Tensor]]],
     recipe: Stage2Recipe,
-    teaching: TeachingRecipe,
+    distillation: DistillationRecipe,
     descent: Descent,
 ) -> Iterator[dict[str, Tensor]]:
-    """Learn from each batch of pictures ``(B, 3, H, W)``, classes ``(B,)`` and what each teacher
-    says of them ``(B, E)``; give its losses. From a picture of `NOBODY` only teachers are learned.
+    """Train on each batch of pictures ``(B, 3, H, W)``, classes ``(B,)`` and each teacher's
+    embeddings ``(B, E)``, and yield its losses. A picture of `NO_IDENTITY` counts in the
+    distillation losses only.
 
     ``texts`` are those of all classes ``(C, D)``; None is the baseline.
     """
@@ -38,22 +39,22 @@ def stage2_epoch(
     weights = Stage2Weights(recipe.identity, recipe.triplet, recipe.image_to_text)
     for pictures, labels, theirs in batches:
         pictures, labels = placed(pictures, descent.device), labels.to(descent.device)
-        somebody = labels != NOBODY  # (B,)
+        identified = labels != NO_IDENTITY  # (B,)
         with descent.autocast():
             output = parts.model(pictures)
-            compared = _compared(parts, texts, output.y3[somebody], recipe.plain_texts)
+            compared = _compared(parts, texts, output.y3[identified], recipe.plain_texts)
         loss = stage2_loss(
-            [scores[somebody] for scores in output.scores],
-            [features[somebody] for features in output.features],
-            output.f_proj[somebody],
+            [scores[identified] for scores in output.scores],
+            [features[identified] for features in output.features],
+            output.f_proj[identified],
             compared,
-            labels[somebody],
+            labels[identified],
             weights,
             smoothing=recipe.smoothing,
             margin=recipe.margin,
         )
         student = torch.cat(output.features[1:], dim=1).float()  # f_img and f_proj, (B, D)
-        taught = _taught(parts.to_teachers, theirs, student, teaching)
+        taught = _taught(parts.to_teachers, theirs, student, distillation)
         total = loss.total + taught
         descent.step(total)
         yield {
@@ -61,7 +62,7 @@ def stage2_epoch(
             "identity": loss.identity.detach(),
             "triplet": loss.triplet.detach(),
             "image_to_text": loss.image_to_text.detach(),
-            "teaching": taught.detach(),
+            "distillation": taught.detach(),
         }
 
 
@@ -79,7 +80,7 @@ def _taught(
     maps: nn.ModuleList,
     teachers: Sequence[Tensor],
     student: Tensor,
-    recipe: TeachingRecipe,
+    recipe: DistillationRecipe,
 ) -> Tensor:
     """How far the embeddings ``(B, D)`` are from what the teachers say, their mean."""
     total = student.new_zeros(())

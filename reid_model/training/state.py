@@ -19,6 +19,7 @@ from reid_model.training.build import Parts, build_encoder, build_parts
 from reid_model.training.checkpoint import load_checkpoint, save_checkpoint
 from reid_model.training.optimiser import Descent, new_scaler, stage_optimiser
 from reid_model.training.recipe import Recipe
+from reid_model.training.renamed import current_losses, current_names
 from reid_model.training.stage1 import class_texts
 from reid_model.training.teachers import Teacher
 from reid_model.training.warm_start import set_out_from
@@ -169,6 +170,8 @@ def resumed(job: Job, encoder: Encoder | None) -> TrainingState | None:
     state.descent.scaler.load_state_dict(content["scaler"])
     for name in _PLAIN:
         setattr(state, name, content[name])
+    state.sums = current_losses(state.sums)
+    state.history = [current_losses(row) for row in state.history]
     if state.texts is not None:
         state.texts = state.texts.to(job.device)
     _set_random_state(job.device, content["random"])
@@ -207,11 +210,11 @@ def _check_same(job: Job, content: dict[str, Any]) -> None:
 
 
 def _completed(recipe: dict[str, Any]) -> dict[str, Any]:
-    """A recipe from before some choice was there, with what it meant all along."""
+    """A recipe of an earlier version, with current names and the defaults of newer keys."""
     defaults = asdict(Recipe())
     return {
         name: {**defaults[name], **part} if isinstance(part, dict) else part
-        for name, part in recipe.items()
+        for name, part in current_names(recipe).items()
     }
 
 

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from reid_model.data.transforms import IMAGENET
 from reid_model.embedder import Embedder
-from reid_model.training.recipe import Look
+from reid_model.training.recipe import TeacherView
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,15 +27,16 @@ class Teacher:
     says: Callable[[list[int], Tensor], Tensor]
 
 
-def teacher_of(given: Tensor | Embedder, pictures: int, look: Look) -> Teacher:
-    """The one who said ``(N, E)`` of the unchanged pictures, or who looks at each changed one.
+def teacher_of(given: Tensor | Embedder, pictures: int, view: TeacherView) -> Teacher:
+    """A teacher from its embeddings ``(N, E)`` of the plain pictures, or from the network itself,
+    which embeds each augmented picture.
 
-    Raises ValueError when it is not who ``look`` asks for, or when there are not as many answers
-    as the ``pictures`` of the set.
+    Raises ValueError when ``given`` is not what ``view`` needs, or when the embeddings are not as
+    many as the ``pictures`` of the set.
     """
-    if isinstance(given, Embedder) != (look == "always"):
-        wanted = {"always": "the network itself", "once": "what it says of the unchanged pictures"}
-        raise ValueError(f"a teacher that looks {look} must be given as {wanted[look]}")
+    if isinstance(given, Embedder) != (view == "augmented"):
+        wanted = {"augmented": "an Embedder", "plain": "its embeddings of the training pictures"}
+        raise ValueError(f"with teacher_view {view} a teacher must be given as {wanted[view]}")
     if isinstance(given, Embedder):
         return Teacher(given.dimension, lambda places, seen: _embedded(given, seen))
     if len(given) != pictures:
@@ -44,5 +45,5 @@ def teacher_of(given: Tensor | Embedder, pictures: int, look: Look) -> Teacher:
 
 
 def _embedded(embedder: Embedder, seen: Tensor) -> Tensor:
-    bgr = IMAGENET.undone(seen).flip(1).permute(0, 2, 3, 1)  # (B, H, W, 3)
+    bgr = IMAGENET.invert(seen).flip(1).permute(0, 2, 3, 1)  # (B, H, W, 3)
     return torch.from_numpy(embedder.embed(list(np.ascontiguousarray(bgr.numpy()))))

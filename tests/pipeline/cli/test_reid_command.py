@@ -206,7 +206,7 @@ def test_bad_input_is_one_line(
     assert "give a local file with --clip" in said("train", _with_texts(tmp_path), *train)
     missing = said("train", "msmt17", "--data", tmp_path / "gone", "--out", out)
     assert "MSMT17" in missing
-    assert "to be had" in missing
+    assert "Source: " in missing
     assert "clip.pt does not exist" in said("train", recipe, *train, "--clip", tmp_path / "clip.pt")
     assert "unknown device 'tpu'" in said("train", recipe, *train, "--device", "tpu")
     assert "Did you mean 'msmt17'" in said("evaluate", model, "--data", toys, "--set", "msmt")
@@ -268,16 +268,16 @@ def test_a_signal_stops_a_training_and_resume_continues(
     assert len({(tmp_path / name).read_bytes() for name in names}) == 1
 
 
-@pytest.mark.parametrize("look", ["once", "always"])
-def test_a_teacher_by_name_or_path(
-    fused: Command, toys: Path, model: Path, tmp_path: Path, look: str
+@pytest.mark.parametrize("view", ["plain", "augmented"])
+def test_a_teacher_of_the_manifest_or_a_path_is_asked(
+    fused: Command, toys: Path, model: Path, tmp_path: Path, view: str
 ) -> None:
     path = tmp_path / "taught.yaml"
-    path.write_text(f"{RECIPE}\nteaching: {{teachers: ['{model}'], look: {look}}}\n")
+    path.write_text(f"{RECIPE}\ndistillation: {{teachers: ['{model}'], teacher_view: {view}}}\n")
     outcome = fused("train", path, "--data", toys, "--out", tmp_path / "out", "--workers", 0)
     assert outcome.code == 0
     curves = (tmp_path / "out" / "curves.jsonl").read_text().splitlines()
-    assert all(json.loads(line)["teaching"] > 0 for line in curves)
+    assert all(json.loads(line)["distillation"] > 0 for line in curves)
 
 
 def test_explain_draws_a_sheet(fused: Command, toys: Path, model: Path, tmp_path: Path) -> None:

@@ -63,6 +63,48 @@ def test_a_fault_is_named(tmp_path: Path, text: str, said: str) -> None:
     assert "\n" not in str(raised.value)
 
 
+def test_old_names_work_with_one_warning_each(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text("teaching: {teachers: [a], look: always}")
+    old = load_recipe(str(path))
+    assert caplog.messages == [
+        f"{path}: teaching is called distillation now; the old name will go",
+        f"{path}: teaching.look: always is called distillation.teacher_view: augmented now; "
+        "the old name will go",
+    ]
+    path.write_text("distillation: {teachers: [a], teacher_view: augmented}")
+    assert load_recipe(str(path)) == old
+    assert len(caplog.messages) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            "teaching: {}\ndistillation: {}",
+            "teaching is the old name of distillation: expected one",
+        ),
+        (
+            "distillation: {look: once, teacher_view: plain}",
+            "look is the old name of distillation.teacher_view: expected one of the two",
+        ),
+        ("teaching: {look: never}", "teacher_view: expected 'plain' or 'augmented', got 'never'"),
+        ("teaching: {look: [once]}", "teacher_view: expected 'plain' or 'augmented', got a list"),
+        ("teaching: 3", "distillation: "),
+        ("distillation: {teacher_view: always}", "expected 'plain' or 'augmented', got 'always'"),
+    ],
+)
+def test_faults_under_old_names(tmp_path: Path, text: str, said: str) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(text)
+    with pytest.raises(UserError) as raised:
+        load_recipe(str(path))
+    assert str(raised.value).startswith(f"{path}: ")
+    assert said in str(raised.value)
+
+
 def test_an_empty_file_is_all_defaults(tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text("")
     assert load_recipe(str(tmp_path / "mine.yaml")) == Recipe()

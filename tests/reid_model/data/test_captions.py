@@ -1,4 +1,4 @@
-"""Descriptions of people: whom they may be of, and which pictures belong to them."""
+"""Descriptions of people, and the pictures that belong to them."""
 
 import json
 import os
@@ -11,7 +11,7 @@ from reid_model.data.captions import read_captions
 
 
 def set_of(name: str, *identities: int) -> ReidSet:
-    """Two training pictures of each identity; identity 9 is for testing."""
+    """Two training pictures of each identity; identity 9 is in the test part."""
     train = tuple(
         ReidImage(Path(f"{name}/{identity}_{view}.jpg"), identity, view)
         for identity in identities
@@ -56,11 +56,11 @@ def test_a_caption_belongs_to_its_picture_or_else_to_all_of_the_person(tmp_path:
     assert found[0].person == found[1].person == found[3].person != found[2].person
 
 
-def test_nobody_of_a_test_is_described(tmp_path: Path) -> None:
+def test_people_of_test_parts_are_left_out(tmp_path: Path) -> None:
     write(
         tmp_path,
         row("one", "9", "a query", image="captions/a.jpg"),
-        row("one", "3", "numbered anew", split="val"),
+        row("one", "3", "numbered again", split="val"),
         row("one", "4", "left out of the set"),
         row("another", "3", "of a set not given"),
         row("one", "3", "kept", split="train"),
@@ -74,7 +74,7 @@ def test_what_is_wrong_with_the_file(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"captions\.jsonl is missing"):
         read_captions(tmp_path, sets)
     write(tmp_path, row("one", "9", "a query"))
-    with pytest.raises(ValueError, match="describes nobody of the training pictures of one"):
+    with pytest.raises(ValueError, match="describes no person in the training pictures of one"):
         read_captions(tmp_path, sets)
     path = tmp_path / "captions" / "captions.jsonl"
     for line in ("{", "[]", '{"dataset": "one"}', json.dumps(row("one", "x", "y"))):
@@ -91,7 +91,7 @@ def test_the_real_captions() -> None:
     root = Path(os.environ["FUSETRACK_DATA"]) / "reid"
     sets = {name: READERS[name](root / name) for name in ("market1501", "cuhk01", "cuhk03")}
     found = read_captions(root, sets)
-    # 221 of Market-1501's 438 people described are those of its training.
+    # 221 of Market-1501's 438 people described are in its training part.
     assert len({one.person for one in found}) == 221 + 195 + 205
     market = [
         path.name for one in found for path in one.pictures if path.parent.name == "market1501"

@@ -9,7 +9,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from reid_model.data import ReidImage
-from reid_model.data.dataset import NOBODY, EvaluationPictures, TrainingPictures, seeded
+from reid_model.data.dataset import NO_IDENTITY, EvaluationPictures, TrainingPictures, seeded
 from reid_model.data.picture_files import read_picture
 from reid_model.data.sampler import PKSampler
 from reid_model.data.transforms import EvaluationTransform, TrainTransform
@@ -30,7 +30,7 @@ def images(tmp_path: Path) -> list[ReidImage]:
 @pytest.mark.parametrize(
     ("pixel", "colour"),
     [
-        ((10, 20, 200), [200, 20, 10]),  # BGR on disk's way in, RGB out
+        ((10, 20, 200), [200, 20, 10]),  # written as BGR, read as RGB
         ((10, 20, 200, 0), [200, 20, 10]),  # transparency is dropped
         ((70,), [70, 70, 70]),
     ],
@@ -43,7 +43,7 @@ def test_read_picture(pixel: tuple[int, ...], colour: list[int], tmp_path: Path)
     assert found[:, 0, 0].tolist() == colour
 
 
-def test_files_that_are_no_pictures(tmp_path: Path) -> None:
+def test_files_that_are_not_pictures(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"gone\.jpg does not exist"):
         read_picture(tmp_path / "gone.jpg")
     for name, content in (("empty.jpg", b""), ("words.jpg", b"not a picture")):
@@ -52,17 +52,17 @@ def test_files_that_are_no_pictures(tmp_path: Path) -> None:
             read_picture(tmp_path / name)
 
 
-def test_who_is_mixed_is_nobody(images: list[ReidImage]) -> None:
+def test_a_mixed_picture_has_no_identity(images: list[ReidImage]) -> None:
     same, mixed = (
         TrainingPictures(images, TrainTransform(16, 8, flip=0, pad=0, erase=0), mix=mix)
         for mix in (0.0, 0.5)
     )
     found = [mixed[1, seed] for seed in range(60)]
-    assert 15 < sum(label == NOBODY for _, label in found) < 45
-    somebody = [pixels for pixels, label in found if label != NOBODY]
-    assert all(torch.equal(pixels, same[1, 0][0]) for pixels in somebody)
-    nobody = [pixels for pixels, label in found if label == NOBODY]
-    assert sum(torch.equal(pixels, same[1, 0][0]) for pixels in nobody) < len(nobody) / 2
+    assert 15 < sum(label == NO_IDENTITY for _, label in found) < 45
+    plain = [pixels for pixels, label in found if label != NO_IDENTITY]
+    assert all(torch.equal(pixels, same[1, 0][0]) for pixels in plain)
+    mixtures = [pixels for pixels, label in found if label == NO_IDENTITY]
+    assert sum(torch.equal(pixels, same[1, 0][0]) for pixels in mixtures) < len(mixtures) / 2
     assert all(torch.equal(mixed[1, seed][0], found[seed][0]) for seed in range(60))
 
 

@@ -1,4 +1,4 @@
-"""Readers of data sets: their layouts made here, and the real ones where they are at hand."""
+"""Data set readers: on layouts made here, and on the real data where available."""
 
 import os
 from collections import Counter
@@ -15,7 +15,7 @@ needs_data = pytest.mark.skipif(
 
 
 def touch(root: Path, *names: str) -> None:
-    """Empty files: readers look at names only."""
+    """Empty files: readers use names only."""
     for name in names:
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).touch()
@@ -29,7 +29,7 @@ MARKET_LIKE = ("market1501", "dukemtmc-reid", "occluded-duke")
 
 
 @pytest.mark.parametrize("name", MARKET_LIKE)
-def test_market_and_its_kin(name: str, tmp_path: Path) -> None:
+def test_market_and_similar_sets(name: str, tmp_path: Path) -> None:
     touch(
         tmp_path,
         "bounding_box_train/0007_c2s1_000451_03.jpg",
@@ -54,7 +54,7 @@ def test_market_and_its_kin(name: str, tmp_path: Path) -> None:
     assert found.query[0].path == tmp_path / "query" / "0001_c1s1_001051_00.jpg"
 
 
-def test_mixed_keeps_every_twentieth_identity_out(tmp_path: Path) -> None:
+def test_mixed_holds_out_every_twentieth_identity(tmp_path: Path) -> None:
     market = [f"market1501/bounding_box_train/{i:04}_c{c}_0.jpg" for i in range(21) for c in (2, 5)]
     touch(
         tmp_path,
@@ -68,14 +68,14 @@ def test_mixed_keeps_every_twentieth_identity_out(tmp_path: Path) -> None:
         "cuhk01/train/0001_1.webp",
     )
     found = READERS["mixed"](tmp_path)
-    # Identities 0 and 20 of Market-1501; the sets' own tests are nowhere.
+    # Identities 0 and 20 of Market-1501; the sets' own test parts are not used.
     assert [image.path.name for image in found.query] == ["0000_c2_0.jpg", "0020_c2_0.jpg"]
     assert [image.path.name for image in found.gallery] == ["0000_c5_0.jpg", "0020_c5_0.jpg"]
     assert len(found.train) == 2 * 19 + 2 + 1
     used = {image.path.parent.name for image in found.train + found.query + found.gallery}
     assert used == {"bounding_box_train", "train"}
-    kept_out = {image.identity for image in found.query + found.gallery}
-    assert not kept_out & {image.identity for image in found.train}
+    held_out = {image.identity for image in found.query + found.gallery}
+    assert not held_out & {image.identity for image in found.train}
 
 
 def msmt17(root: Path, train: str = "train", test: str = "test") -> None:
@@ -180,7 +180,7 @@ def test_a_folder_picture_without_a_camera(name: str, tmp_path: Path) -> None:
         READERS["folder"](tmp_path)
 
 
-WHERE = {
+SOURCES = {
     "market1501": "Liang Zheng",
     "mixed": "Liang Zheng",
     "msmt17": "Longhui Wei",
@@ -195,9 +195,9 @@ WHERE = {
 @pytest.mark.parametrize("name", READERS)
 def test_missing_data(name: str, tmp_path: Path) -> None:
     for root in (tmp_path / "gone", tmp_path):
-        with pytest.raises(ValueError, match=r"is missing\. Expected .* to be had") as error:
+        with pytest.raises(ValueError, match=r"is missing\. Expected .* Source: ") as error:
             READERS[name](root)
-        assert WHERE[name] in str(error.value)
+        assert SOURCES[name] in str(error.value)
         assert "\n" not in str(error.value)
 
 
@@ -234,7 +234,11 @@ def image(identity: int, camera: int) -> ReidImage:
 @pytest.mark.parametrize(
     ("name", "identities", "counts"),
     [
-        ("market1501", (751, 750, 751), (12936, 3368, 15913)),  # the gallery's 751st is nobody
+        (
+            "market1501",
+            (751, 750, 751),
+            (12936, 3368, 15913),
+        ),  # the gallery's 751st are the distractors
         ("cuhk03", (743, 100, 100), (7239, None, None)),
         ("cuhk01", (671, 0, 0), (2684, 0, 0)),
     ],

@@ -9,7 +9,7 @@ from reid_model.data.sampler import PKSampler
 
 
 def labels(*pictures: int) -> np.ndarray:
-    """Person i has ``pictures[i]`` pictures, mixed with everybody else's."""
+    """Person i has ``pictures[i]`` pictures, mixed with all others."""
     people = np.repeat(np.arange(len(pictures)), pictures)
     return np.random.default_rng(0).permutation(people)
 
@@ -23,7 +23,7 @@ def test_every_batch_has_p_people_with_k_pictures() -> None:
         assert set(Counter(people[batch]).values()) == {4}
 
 
-def test_an_epoch_shows_no_picture_twice_and_drops_what_is_left() -> None:
+def test_an_epoch_has_no_picture_twice_and_drops_the_rest() -> None:
     people = labels(9, 9, 9)
     drawn = [index for batch in PKSampler(people, identities=3).epoch(0) for index in batch]
     assert len(drawn) == len(set(drawn)) == 24  # 2 groups of 4 of each: the ninth is left
@@ -39,7 +39,7 @@ def test_people_with_few_pictures_are_drawn_with_replacement() -> None:
 
 
 def test_it_ends_when_too_few_people_remain() -> None:
-    # Person 0 has five groups, but after the others' single groups nobody can stand beside it.
+    # Person 0 has five groups, but after the others' single groups no second person is left.
     assert len(PKSampler(labels(20, 4, 4), identities=2).epoch(0)) == 2
     assert len(PKSampler(labels(20, 4, 4), identities=3).epoch(0)) == 1
     assert len(PKSampler(labels(4, 4, 4), identities=1).epoch(0)) == 3

@@ -1,4 +1,4 @@
-"""Pictures to tensors: against Pillow, and what each random change may and may not do."""
+"""Pictures to tensors: against Pillow, and the bounds of each random augmentation."""
 
 from collections.abc import Callable
 
@@ -54,11 +54,11 @@ def test_normalisation() -> None:
     assert found[:, 0, 0].tolist() == pytest.approx([1, -1, -0.6])
 
 
-def test_normalising_is_undone_to_the_pixel() -> None:
+def test_normalisation_is_inverted_exactly() -> None:
     every = torch.arange(256, dtype=torch.uint8).repeat(3, 1).reshape(3, 16, 16)
     both = torch.stack([IMAGENET(every), IMAGENET(every.flip(1))])
-    assert torch.equal(IMAGENET.undone(both), torch.stack([every, every.flip(1)]))
-    beyond = IMAGENET.undone(torch.tensor([-99.0, 99.0]).expand(3, 1, 2))
+    assert torch.equal(IMAGENET.invert(both), torch.stack([every, every.flip(1)]))
+    beyond = IMAGENET.invert(torch.tensor([-99.0, 99.0]).expand(3, 1, 2))
     assert torch.equal(beyond, torch.tensor([0, 255], dtype=torch.uint8).expand(3, 1, 2))
 
 
@@ -101,11 +101,11 @@ def test_shift() -> None:
             if torch.equal(found, padded[:, top : top + 20, left : left + 12])
         }
         assert found.shape == picture.shape
-    assert len(places) == 25  # every place is taken, the outermost ones too
+    assert len(places) == 25  # every offset occurs, the outermost ones too
 
 
 def test_erasing() -> None:
-    """Bounds of the box, and noise of every pixel and channel its own."""
+    """The bounds of the box, and independent noise in every pixel and channel."""
     picture = torch.full((3, 256, 128), 9.0)
     shares, noise = [], []
     for seed in range(100):
@@ -163,7 +163,7 @@ def test_other_colours_stay_near() -> None:
     assert {int(colour.argmax()) for colour in far} == {0, 1, 2}
 
 
-def test_who_is_mixed_has_the_legs_of_somebody_else_or_lets_them_shine_through() -> None:
+def test_mixing_replaces_the_lower_part_or_blends() -> None:
     black = torch.zeros((3, 40, 8), dtype=torch.uint8)
     white = torch.full((3, 50, 30), 255, dtype=torch.uint8)
     halves, faint = set(), set()
@@ -197,7 +197,7 @@ def test_occlusion_needs_another_picture() -> None:
         torch.zeros((3, 4, 4)),
     ],
 )
-def test_what_is_no_picture_is_refused(picture: torch.Tensor) -> None:
+def test_a_tensor_that_is_not_a_picture_is_refused(picture: torch.Tensor) -> None:
     with pytest.raises(ValueError, match="uint8 RGB"):
         EvaluationTransform()(picture)
     with pytest.raises(ValueError, match="uint8 RGB"):

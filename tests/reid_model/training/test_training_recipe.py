@@ -2,11 +2,11 @@ import pytest
 
 from reid_model.training.recipe import (
     AugmentRecipe,
+    DistillationRecipe,
     ModelRecipe,
     Recipe,
     Stage1Recipe,
     Stage2Recipe,
-    TeachingRecipe,
 )
 
 
@@ -43,10 +43,14 @@ def test_the_defaults_are_the_published_figures() -> None:
         (ModelRecipe, {"layers": (3, 0, 6, 3)}, "layers must be at least 1"),
         (AugmentRecipe, {"hue": 0.51}, r"hue must be within 0\.\.0\.5, half the circle, got 0\.51"),
         (AugmentRecipe, {"hue": -0.1}, r"hue must be within 0\.\.0\.5, half the circle, got -0\.1"),
-        (TeachingRecipe, {"temperature": 0.0}, "temperature must be above 0"),
-        (TeachingRecipe, {"repeat": -1}, "repeat must be at least 0"),
-        (TeachingRecipe, {"repeat": 2}, "set look to always, or it to 0"),
-        (TeachingRecipe, {"look": "never"}, "look must be one of once, always, got 'never'"),
+        (DistillationRecipe, {"temperature": 0.0}, "temperature must be above 0"),
+        (DistillationRecipe, {"repeat": -1}, "repeat must be at least 0"),
+        (DistillationRecipe, {"repeat": 2}, "set teacher_view to augmented, or repeat to 0"),
+        (
+            DistillationRecipe,
+            {"teacher_view": "never"},
+            "must be one of plain, augmented, got 'never'",
+        ),
         (Stage2Recipe, {"fall": "wall"}, "fall must be one of steps, cosine, got 'wall'"),
         (Recipe, {"seed": -1}, "seed must be at least 0"),
         (Recipe, {"precision": "half"}, "precision must be one of float32, bfloat16, float16"),
@@ -57,8 +61,11 @@ def test_a_figure_out_of_range_is_refused(part: type, values: dict[str, object],
         part(**values)
 
 
-def test_only_a_teacher_that_looks_can_judge_pictures_of_nobody() -> None:
+def test_mixed_pictures_need_a_teacher_of_augmented_ones() -> None:
     mix = AugmentRecipe(mix=0.1)
-    assert Recipe(augment=mix, teaching=TeachingRecipe(look="always")).augment.mix == 0.1
-    with pytest.raises(ValueError, match=r"augment\.mix makes pictures of nobody"):
+    assert (
+        Recipe(augment=mix, distillation=DistillationRecipe(teacher_view="augmented")).augment.mix
+        == 0.1
+    )
+    with pytest.raises(ValueError, match=r"augment\.mix makes pictures without an identity"):
         Recipe(augment=mix)

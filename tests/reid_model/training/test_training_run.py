@@ -21,10 +21,10 @@ from reid_model.networks.clip_text import ClipText
 from reid_model.training.checkpoint import load_checkpoint, save_checkpoint
 from reid_model.training.recipe import (
     AugmentRecipe,
+    DistillationRecipe,
     Recipe,
     Stage1Recipe,
     Stage2Recipe,
-    TeachingRecipe,
 )
 from reid_model.training.run import train
 from reid_model.training.state import TrainingProgress
@@ -279,9 +279,9 @@ def test_guidance_and_plain_texts_are_both_compared_with(toys: ReidSet, tmp_path
 def test_a_teacher_is_learned_from(toys: ReidSet, tmp_path: Path) -> None:
     teacher = torch.eye(3)[torch.from_numpy(class_labels(toys.train)) % 3]
     told: list[TrainingProgress] = []
-    recipe = replace(plain(), teaching=TeachingRecipe(("colours",)))
+    recipe = replace(plain(), distillation=DistillationRecipe(("colours",)))
     trained(recipe, toys, tmp_path, report=told.append, teachers=[teacher])
-    taught = [p.losses["teaching"] for p in told if p.what == "stage 2"]
+    taught = [p.losses["distillation"] for p in told if p.what == "stage 2"]
     assert taught[-1] < 0.7 * taught[0]
 
 
@@ -303,10 +303,10 @@ def test_a_teacher_who_looks_sees_what_the_student_sees(toys: ReidSet, tmp_path:
     recipe = replace(
         plain(),
         augment=AugmentRecipe(mix=0.3, occlude=0.2),
-        teaching=TeachingRecipe(("colours",), look="always"),
+        distillation=DistillationRecipe(("colours",), teacher_view="augmented"),
     )
     whole = trained(recipe, toys, tmp_path / "a", report=told.append, teachers=[teacher])
-    taught = [p.losses["teaching"] for p in told if p.what == "stage 2"]
+    taught = [p.losses["distillation"] for p in told if p.what == "stage 2"]
     assert taught[-1] < 0.7 * taught[0]
     assert all(pictures.shape == (12, 64, 32, 3) for pictures in seen[1:])
 
@@ -323,7 +323,7 @@ def repeating(epochs: int, repeat: int) -> Recipe:
         plain(),
         stage2=replace(plain().stage2, epochs=epochs),
         augment=AugmentRecipe(mix=0.3),
-        teaching=TeachingRecipe(("colours",), look="always", repeat=repeat),
+        distillation=DistillationRecipe(("colours",), teacher_view="augmented", repeat=repeat),
     )
 
 
@@ -373,12 +373,13 @@ def test_from_pictures_of_nobody_only_teachers_are_learned(toys: ReidSet, tmp_pa
     teacher = colour_teacher([])
     told: list[TrainingProgress] = []
     recipe = toy_recipe(
-        augment=AugmentRecipe(mix=1.0), teaching=TeachingRecipe(("colours",), look="always")
+        augment=AugmentRecipe(mix=1.0),
+        distillation=DistillationRecipe(("colours",), teacher_view="augmented"),
     )
     trained(recipe, toys, tmp_path, report=told.append, teachers=[teacher])
     for losses in (p.losses for p in told if p.what == "stage 2"):
         assert (losses["identity"], losses["triplet"], losses["image_to_text"]) == (0, 0, 0)
-        assert losses["loss"] == losses["teaching"] > 0
+        assert losses["loss"] == losses["distillation"] > 0
 
 
 def test_a_training_is_not_overwritten_nor_mixed_with_another(
@@ -400,9 +401,30 @@ def test_a_training_from_before_a_choice_was_there_goes_on(toys: ReidSet, tmp_pa
         trained(plain(), toys, tmp_path / "out", report=after_steps(9), checkpoint_every_s=0)
     content = load_checkpoint(tmp_path / "out" / "checkpoints")
     assert content is not None
-    del content["recipe"]["model"]["standardise"], content["recipe"]["teaching"]["look"]
+    del content["recipe"]["model"]["standardise"], content["recipe"]["distillation"]["teacher_view"]
     save_checkpoint(tmp_path / "out" / "checkpoints", content["steps"] + 1, content)
     assert same(whole, trained(plain(), toys, tmp_path / "out", resume=True))
+
+
+@pytest.mark.parametrize("repeat", [0, 2])
+def test_a_checkpoint_with_old_names_is_resumed(toys: ReidSet, tmp_path: Path, repeat: int) -> None:
+    def taught(out: str, **how: object) -> dict[str, Tensor]:
+        teachers = [colour_teacher([])]
+        return trained(repeating(4, repeat), toys, tmp_path / out, teachers=teachers, **how)
+
+    with pytest.raises(Killed):
+        taught("out", report=after_steps(5), checkpoint_every_s=0)
+    checkpoints = tmp_path / "out" / "checkpoints"
+    content = load_checkpoint(checkpoints)
+    assert content is not None
+    old = content["recipe"]["teaching"] = content["recipe"].pop("distillation")
+    assert old.pop("teacher_view") == "augmented"
+    old["look"] = "always"
+    for losses in (content["sums"], *content["history"]):
+        losses["teaching"] = losses.pop("distillation")
+    save_checkpoint(checkpoints, content["steps"] + 1, content)
+    assert same(taught("out", resume=True), taught("whole"))
+    assert curves(tmp_path / "out") == curves(tmp_path / "whole")
 
 
 def test_what_does_not_fit_is_refused(toys: ReidSet, tmp_path: Path) -> None:
@@ -412,7 +434,7 @@ def test_what_does_not_fit_is_refused(toys: ReidSet, tmp_path: Path) -> None:
         train(toy_recipe(), toys, tmp_path, text_encoder=toy_text_encoder(32))
     with pytest.raises(ValueError, match="names 0 teachers, got 1"):
         train(plain(), toys, tmp_path, teachers=[torch.zeros(len(toys.train), 3)])
-    recipe = replace(plain(), teaching=TeachingRecipe(("colours",)))
+    recipe = replace(plain(), distillation=DistillationRecipe(("colours",)))
     with pytest.raises(ValueError, match="speaks of 2 pictures, but there are"):
         train(recipe, toys, tmp_path, teachers=[torch.zeros(2, 3)])
     with pytest.raises(ValueError, match="no pictures to train on"):

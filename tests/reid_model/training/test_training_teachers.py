@@ -12,11 +12,11 @@ SPEC = EmbedderSpec("onnx", 8, 4, "bgr", 1.0, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
 
 def test_who_looked_once_says_the_same_whatever_became_of_the_picture() -> None:
     said = torch.arange(12.0).reshape(4, 3)
-    teacher = teacher_of(said, 4, "once")
+    teacher = teacher_of(said, 4, "plain")
     assert teacher.dimension == 3
     assert torch.equal(teacher.says([2, 0], torch.zeros(2, 3, 8, 4)), said[[2, 0]])
     with pytest.raises(ValueError, match="a teacher speaks of 4 pictures, but there are 5"):
-        teacher_of(said, 5, "once")
+        teacher_of(said, 5, "plain")
 
 
 def test_who_always_looks_gets_the_pixels_back() -> None:
@@ -27,7 +27,7 @@ def test_who_always_looks_gets_the_pixels_back() -> None:
         return np.ones((len(pictures), 2), np.float32)
 
     embedder = Embedder(forward, SPEC, "cpu", batch=4)
-    teacher = teacher_of(embedder, 100, "always")
+    teacher = teacher_of(embedder, 100, "augmented")
     assert teacher.dimension == 2
     random = torch.Generator().manual_seed(0)
     rgb = torch.randint(256, (3, 3, 8, 4), generator=random, dtype=torch.uint8)
@@ -41,7 +41,11 @@ def test_who_always_looks_gets_the_pixels_back() -> None:
 
 def test_a_teacher_must_be_who_the_recipe_asks_for() -> None:
     embedder = Embedder(lambda pictures: np.ones((len(pictures), 2), np.float32), SPEC, "cpu", 4)
-    with pytest.raises(ValueError, match="looks once must be given as what it says"):
-        teacher_of(embedder, 4, "once")
-    with pytest.raises(ValueError, match="looks always must be given as the network itself"):
-        teacher_of(torch.ones(4, 3), 4, "always")
+    with pytest.raises(
+        ValueError, match="teacher_view plain a teacher must be given as its embeddings"
+    ):
+        teacher_of(embedder, 4, "plain")
+    with pytest.raises(
+        ValueError, match="teacher_view augmented a teacher must be given as an Embedder"
+    ):
+        teacher_of(torch.ones(4, 3), 4, "augmented")
