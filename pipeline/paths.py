@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import reid_model
+from pipeline.errors import UserError
 
 
 def config_folder() -> Path:
@@ -21,4 +22,17 @@ def packed_weights_folder() -> Path:
 def cache_folder() -> Path:
     """The cache of weights and exports: FUSETRACK_CACHE, else ``~/.cache/fusetrack``."""
     chosen = os.environ.get("FUSETRACK_CACHE")
-    return Path(chosen).expanduser() if chosen else Path.home() / ".cache" / "fusetrack"
+    if chosen:
+        return expanded(chosen)
+    return expanded("~", "set FUSETRACK_CACHE to a folder that can be written") / ".cache/fusetrack"
+
+
+def expanded(text: str, otherwise: str = "write the whole path") -> Path:
+    """``text`` as a path, with ``~`` as the home directory.
+
+    Raises UserError when there is none; ``otherwise`` says what to do then.
+    """
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as error:
+        raise UserError(f"{text}: no home directory is known: {otherwise}") from error

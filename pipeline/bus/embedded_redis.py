@@ -93,7 +93,7 @@ class EmbeddedServer:
         self._process: subprocess.Popen[bytes] | None = None
         socket = self.folder / "redis.sock"
         if len(str(socket).encode()) > _LONGEST_SOCKET_PATH:
-            self._socket_folder = Path(tempfile.mkdtemp(prefix="fusetrack-"))
+            self._socket_folder = _short_folder()
             socket = self._socket_folder / "redis.sock"
         self._socket = socket
         self.url = f"unix://{quote(str(socket))}"
@@ -225,3 +225,18 @@ class EmbeddedServer:
         finally:
             probe.unlink(missing_ok=True)
         return ""
+
+
+def _short_folder() -> Path:
+    """A new folder of our own whose path is short enough for a socket.
+
+    TMPDIR may itself be too long, as that of a batch job often is.
+    """
+    room = _LONGEST_SOCKET_PATH - len("/fusetrack-12345678/redis.sock")
+    for base in (tempfile.gettempdir(), "/tmp"):
+        if len(os.path.realpath(base).encode()) <= room and os.access(base, os.W_OK):
+            return Path(tempfile.mkdtemp(prefix="fusetrack-", dir=base))
+    raise UserError(
+        f"the path of the run directory and of {tempfile.gettempdir()} are too long for a socket: "
+        "set TMPDIR to a folder with a short path"
+    )

@@ -1,5 +1,7 @@
 """The command `fusetrack`: its subcommands, and its errors as one line on stderr."""
 
+import errno
+import os
 import sys
 from typing import Annotated
 
@@ -67,13 +69,33 @@ def main() -> None:
     """Run the command line. A UserError is printed as one line; any other error is a bug."""
     from pipeline.monitoring import logs
 
+    _open_standard_streams()
     logs.set_up()
     try:
         app()
     except UserError as error:
         fail(str(error))
         sys.exit(2)
+    except OSError as error:
+        # An error about a file has its name; without one it is about a standard stream.
+        if error.errno != errno.ENOSPC or error.filename is not None:
+            logs.write_traceback(error)
+            sys.exit(1)
+        fail(f"cannot write the output: {error.strerror}")
+        _open_standard_streams(anew=True)
+        sys.exit(2)
     # The outermost handler: an unexpected error must also reach the log.
     except Exception as error:  # noqa: BLE001
         logs.write_traceback(error)
         sys.exit(1)
+
+
+def _open_standard_streams(*, anew: bool = False) -> None:
+    """Put a stream that keeps nothing in the place of one that the caller closed.
+
+    With ``anew`` in the place of standard output in any case, so that the end does not try again
+    to write what it could not.
+    """
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None or (anew and name == "stdout"):
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -60,6 +61,7 @@ def run(
     from pipeline.config.schema import SiteConfig
     from pipeline.monitoring.progress import Tally, show_progress
     from pipeline.monitoring.web import serve_metrics
+    from pipeline.run_directory.preparing import new_folder
     from pipeline.runtime.run import run_site
     from pipeline.runtime.site_options import with_options
     from pipeline.runtime.stopping import Stop, signals
@@ -78,10 +80,10 @@ def run(
 
     site, file = load_site(config, load, no_watch=no_watch)
     configure_log(site, "run")
-    folder = out or Path("runs") / datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     mode = _mode(json_events, quiet or site.service.log_format == "json")
     stop, tally = Stop(), Tally(list(site.cameras))
     with (
+        nullcontext(out) if out else new_folder(Path("runs"), datetime.now(UTC)) as folder,
         signals(stop, reloads=file is not None),
         show_progress(tally, mode),
         serve_metrics(site, "run", tally) as watch,

@@ -1,5 +1,6 @@
 """Read ground truth: MOTChallenge text, PETS 2009 xml or WILDTRACK json, as one table."""
 
+import logging
 from pathlib import Path
 
 import polars as pl
@@ -14,6 +15,8 @@ _LAYOUTS = (
     "a MOT .txt file, a folder with CAMERA.txt or CAMERA/gt/gt.txt, the PETS 2009 .xml, or "
     "WILDTRACK's folder annotations_positions"
 )
+_log = logging.getLogger(__name__)
+
 _FILE_READERS = {".txt": mot_boxes, ".xml": pets_boxes}
 
 
@@ -32,7 +35,10 @@ def read_ground_truth(path: Path, camera_ids: list[str]) -> pl.DataFrame:
         views = wildtrack_views(camera_ids)
         return checked(wildtrack_boxes(_json_folder(path), views), path)
     parts = [_file_boxes(_camera_file(path, name), name) for name in annotated]
-    return pl.concat([SCHEMA.to_frame(), *parts])
+    truth = pl.concat([SCHEMA.to_frame(), *parts])
+    if truth.is_empty():
+        _log.warning("%s annotates nobody in %s", path, ", ".join(annotated))
+    return truth
 
 
 def annotated_cameras(path: Path, camera_ids: list[str]) -> list[str]:

@@ -3,6 +3,9 @@
 import glob
 import itertools
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 
 import yaml
@@ -12,6 +15,36 @@ from pipeline.errors import UserError
 from pipeline.sources.redact import redact
 from pipeline.sources.source_kinds import exists, is_glob, is_live, kind_of
 from reid_model.atomic_file import replacing
+
+
+@contextmanager
+def new_folder(parent: Path, now: datetime) -> Iterator[Path]:
+    """A new folder in ``parent`` that is named after ``now``; it goes again if nothing was written.
+
+    A second one of the same second gets ``-2`` behind its name. Raises UserError when it cannot be
+    made.
+    """
+    folder = _made(parent, now.strftime("%Y%m%dT%H%M%SZ"))
+    try:
+        yield folder
+    finally:
+        with suppress(OSError):
+            folder.rmdir()  # refused when there is something in it
+
+
+def _made(parent: Path, name: str) -> Path:
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        for number in itertools.count(1):
+            folder = parent / (name if number == 1 else f"{name}-{number}")
+            with suppress(FileExistsError):
+                folder.mkdir()
+                return folder
+    except OSError as error:
+        raise UserError(
+            f"cannot write to {parent}: {error.strerror}. Give --out a writable folder"
+        ) from error
+    raise AssertionError("there is always a next number")
 
 
 def prepare(out: Path, config: SiteConfig, *, resume: bool = False) -> None:

@@ -1,8 +1,8 @@
 """Timestamps of frames in seconds UTC, for recordings and for live cameras."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
-from typing import Literal
+from typing import Literal, TypeVar
 
 from pipeline.config.schema import CameraConfig
 
@@ -11,6 +11,8 @@ STEP_S = 0.001
 #: A jump back by more than this means that the clock was reset: time continues where it was.
 RESET_S = 1.0
 _DAY_S = 86400.0
+
+T = TypeVar("T")
 
 
 def start_of(config: CameraConfig, metadata: Mapping[str, str]) -> tuple[float, str]:
@@ -42,15 +44,26 @@ class Timeline:
         self._interval_s = interval_s
         self._previous: float | None = None
 
-    def next_timestamp(self, offset_s: float | None) -> float:
+    def next_timestamp(self, offset_s: float | None, following_s: float | None = None) -> float:
         """The timestamp of the next frame.
 
         ``offset_s`` is its time since the start; None when the container has none, which places
-        the frame one frame interval after the one before.
+        the frame one frame interval after the one before. So does a time that is out of line with
+        the frames before and after it, whose time is ``following_s``: it is a wrong one.
         """
+        if self._is_outlier(offset_s, following_s):
+            offset_s = None
         timestamp = self._next(offset_s)
         self._previous = timestamp
         return timestamp
+
+    def _is_outlier(self, offset_s: float | None, following_s: float | None) -> bool:
+        """Whether a frame jumps by more than a reset, and the next one is back in line."""
+        if offset_s is None or following_s is None or self._previous is None:
+            return False
+        last_s = self._previous - self._start
+        in_line = 0 <= following_s - last_s <= RESET_S + 2 * self._interval_s
+        return in_line and not -RESET_S <= offset_s - last_s <= RESET_S + following_s - last_s
 
     def _next(self, offset_s: float | None) -> float:
         previous = self._previous
@@ -63,6 +76,20 @@ class Timeline:
             self._start = previous + self._interval_s - offset_s
             return previous + self._interval_s
         return max(timestamp, previous + STEP_S)
+
+
+def with_next(items: Iterable[T]) -> Iterator[tuple[T, T | None]]:
+    """Every item with the one after it, None after the last."""
+    iterator = iter(items)
+    for first in iterator:
+        held = first
+        break
+    else:
+        return
+    for item in iterator:
+        yield held, item
+        held = item
+    yield held, None
 
 
 TimestampOrigin = Literal["rtcp", "arrival"]

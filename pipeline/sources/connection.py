@@ -1,5 +1,6 @@
 """Connect to a live camera, and explain why a connection fails."""
 
+import re
 import socket
 import sys
 import time
@@ -74,10 +75,32 @@ def address_of(source: str, config: CameraConfig) -> Address:
     scheme = source.split("://", 1)[0].lower()
     if scheme not in _SCHEMES:
         raise UserError(f"{name}: expected an address with one of {', '.join(_SCHEMES)}")
+    rest = source.split("://", 1)[1]
+    authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
+    _check_authority(authority, rest, name)
     transport: dict[str, str] = {"rtsp_transport": config.live.transport}
     options = transport if scheme.startswith("rtsp") else {}
-    host = source.split("://", 1)[1].split("/", 1)[0]
-    return Address(source, name, None, options, "@" in host)
+    return Address(source, name, None, options, "@" in authority)
+
+
+def _check_authority(authority: str, rest: str, name: str) -> None:
+    """Raise UserError when the part between :// and the path cannot be a host's."""
+    login, _, place = authority.rpartition("@")
+    port = re.sub(r"^(\[[^]]*\]|[^:]*):?", "", place)
+    cut = not login and "@" in rest and (rest[len(authority)] == "#" or not _is_port(port))
+    if cut:
+        raise UserError(
+            f"{name}: a user or password with /, ? or # ends the address too early. Write / as "
+            "%2F, ? as %3F and # as %23"
+        )
+    if not place or place.startswith(":"):
+        raise UserError(f"{name}: no host: expected ://HOST/PATH or ://USER:PASSWORD@HOST/PATH")
+    if not _is_port(port):
+        raise UserError(f"{name}: {port} is no port: expected a number from 1 to 65535")
+
+
+def _is_port(text: str) -> bool:
+    return not text or (text.isascii() and text.isdigit() and 1 <= int(text) <= 65535)
 
 
 def connect(address: Address, config: CameraConfig, *, quick: bool) -> Connection:

@@ -2,8 +2,10 @@
 
 import logging
 import re
+import struct
 from collections.abc import Iterator, Sequence
 from functools import cache
+from typing import Any
 
 import av
 import numpy as np
@@ -11,6 +13,7 @@ from av.codec.hwaccel import HWAccel, hwdevices_available
 from av.container import InputContainer
 from av.error import FFmpegError
 from av.packet import Packet
+from av.sidedata.sidedata import Type as SideDataType
 from av.stream import Disposition
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
@@ -89,13 +92,35 @@ def average_fps(stream: VideoStream) -> float:
     return float(stream.average_rate or stream.guessed_rate or 0)
 
 
+def own_fps(stream: VideoStream) -> float:
+    """Frames per second that the coded stream itself states; 0 when it does not.
+
+    Of a raw stream (.h264, .hevc) the container's rate is FFmpeg's default of 25.
+    """
+    return float(stream.codec_context.framerate or 0)
+
+
 def to_image(frame: VideoFrame) -> NDArray[np.uint8]:
-    """The image, rotated upright: ``(H, W, 3)`` uint8 BGR, contiguous."""
+    """The image as a player shows it, upright: ``(H, W, 3)`` uint8 BGR, contiguous."""
     # One thread per camera: cameras already run in parallel, and more threads only contend.
     image = frame.reformat(format="bgr24", threads=1).to_ndarray()
-    # The display matrix turns counter-clockwise, as rot90 does.
-    upright = np.rot90(image, round(frame.rotation / 90))
-    return np.ascontiguousarray(upright, dtype=np.uint8)
+    return np.ascontiguousarray(_upright(image, frame), dtype=np.uint8)
+
+
+def _upright(image: NDArray[Any], frame: VideoFrame) -> NDArray[Any]:
+    """``image`` turned and mirrored by the frame's display matrix, in one of eight ways.
+
+    The matrix takes a pixel (x, y) to (a x + c y, b x + d y), up to a shift.
+    """
+    side_data: Any = frame.side_data
+    matrix = side_data.get(SideDataType.DISPLAYMATRIX)
+    if matrix is None:
+        return image
+    a, b, _, c, d = struct.unpack("=5i", bytes(matrix)[:20])
+    if abs(a) < abs(b):
+        # x and y change places: what a column was is a row now.
+        image, a, d = image.transpose(1, 0, 2), c, b
+    return image[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1]
 
 
 _MICROSECONDS = 1_000_000

@@ -30,6 +30,11 @@ def resolve_sources(arguments: list[str]) -> dict[str, CameraConfig]:
     """
     cameras: dict[str, str] = {}
     for argument in arguments:
+        if not argument.strip():
+            raise UserError(
+                "a source is empty: expected a file, a folder, an address or a webcam's number. "
+                "Is a variable of the shell not set?"
+            )
         for name, source in _cameras(*_split(argument)):
             if name in cameras:
                 raise _same_name(name, cameras[name], source)

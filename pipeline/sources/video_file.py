@@ -12,12 +12,13 @@ from av.video.stream import VideoStream
 from pipeline.config.schema import CameraConfig
 from pipeline.errors import UserError
 from pipeline.frame import Frame
-from pipeline.sources.clock import Timeline, start_of
+from pipeline.sources.clock import Timeline, start_of, with_next
 from pipeline.sources.decoding import (
     Decoder,
     accelerator,
     average_fps,
     has_decoder,
+    own_fps,
     reason_of,
     shortfall,
     to_image,
@@ -56,8 +57,8 @@ class VideoFile:
             self.height, self.width = to_image(first).shape[:2]
             self._times = _FrameTimes(container, stream, first)
             self.fps = average_fps(stream)
-            if first.pts is None and config.fps:
-                self.fps = config.fps
+            if first.pts is None:
+                self.fps = config.fps or own_fps(stream) or self.fps
             self._start, self.timestamp_origin = start_of(config, container.metadata)
 
     def frames(self) -> Iterator[Frame]:
@@ -67,8 +68,10 @@ class VideoFile:
         with _open(self._path, self._hwaccel) as container:
             stream = _stream_of(container, self._path)
             decoder = Decoder(container, stream)
-            for count, frame in enumerate(decoder.frames(), start=1):
-                timestamp = timeline.next_timestamp(self._times.offset_s(frame))
+            following = with_next(decoder.frames())
+            for count, (frame, after) in enumerate(following, start=1):
+                next_s = None if after is None else self._times.offset_s(after)
+                timestamp = timeline.next_timestamp(self._times.offset_s(frame), next_s)
                 yield Frame(self.camera_id, count - 1, timestamp, to_image(frame))
             self.fault = shortfall(container, stream, decoder, count)
 
@@ -95,7 +98,8 @@ class _FrameTimes:
 
 def _open(path: Path, hwaccel: str) -> InputContainer:
     try:
-        container = av.open(str(path), metadata_errors="replace", hwaccel=accelerator(hwaccel))
+        # Without the protocol FFmpeg takes a name with a colon for an address.
+        container = av.open(f"file:{path}", metadata_errors="replace", hwaccel=accelerator(hwaccel))
     except FFmpegError as error:
         raise _cannot_open(path, error) from error
     # FFmpeg opens any .txt as a video of coloured letters.

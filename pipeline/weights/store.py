@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from pipeline.errors import UserError, unknown_name
-from pipeline.paths import cache_folder, packed_weights_folder
+from pipeline.paths import cache_folder, expanded, packed_weights_folder
 from pipeline.weights.manifest import Weights, WeightsKind, load_manifest
 
 WeightsState = Literal["ok", "missing", "wrong hash"]
@@ -40,7 +40,7 @@ def entry_folder(name: str) -> Path:
 def local_folder() -> Path | None:
     """The user's own weights folder, FUSETRACK_WEIGHTS; None when it is not set."""
     chosen = os.environ.get("FUSETRACK_WEIGHTS")
-    return Path(chosen).expanduser() if chosen else None
+    return expanded(chosen) if chosen else None
 
 
 def weights_path(name_or_path: str, kind: WeightsKind | None = None) -> Path:
@@ -51,7 +51,7 @@ def weights_path(name_or_path: str, kind: WeightsKind | None = None) -> Path:
     wrong hash.
     """
     manifest = _of_kind(load_manifest(), kind)
-    path = Path(name_or_path).expanduser()
+    path = expanded(name_or_path)
     if name_or_path not in manifest and path.exists():
         return path
     name = _entry_name(name_or_path, manifest)

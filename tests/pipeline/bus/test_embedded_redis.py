@@ -3,6 +3,7 @@ import signal
 import stat
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from contextlib import suppress
@@ -227,3 +228,15 @@ def test_a_server_whose_disk_is_full_is_not_restarted(
         kill(embedded.url)
         assert gone.wait(10)
         assert "No space left on device" in embedded.fault
+
+
+def test_a_long_folder_and_a_long_tmpdir_are_no_hindrance(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long = tmp_path / ("t" * 110)
+    long.mkdir()
+    monkeypatch.setenv("TMPDIR", str(long))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    with EmbeddedServer(long / "redis") as server:
+        assert len(server.url) < 100
+        assert redis.Redis.from_url(server.url).ping()

@@ -164,3 +164,23 @@ def test_a_closed_pipe_is_not_an_error(run: Path, arguments: list[str]) -> None:
     finally:
         os.close(writer)
     assert ended.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("stream", "code", "said"),
+    [
+        ("> /dev/full", 2, "fusetrack: cannot write the output: No space left on device\n"),
+        (">&-", 0, ""),
+    ],
+)
+def test_a_stream_that_takes_nothing_is_no_fault_of_ours(
+    run: Path, tmp_path: Path, stream: str, code: int, said: str
+) -> None:
+    ended = subprocess.run(
+        ["/bin/sh", "-c", f'exec "$0" -m fusetrack summary "$1" {stream}', sys.executable, run],
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+    )
+    assert (ended.returncode, ended.stderr) == (code, said)

@@ -52,6 +52,25 @@ def test_mot_drops_ignored_regions_and_other_classes(tmp_path: Path) -> None:
     assert truth["person_id"].to_list() == [1, 2, 3, 4]
 
 
+@pytest.mark.parametrize("world", ["-3.17,16.34,0.45", "1.000,9.02,0.68", "-1,-1,-1", "0,0,0"])
+def test_mot_of_2015_has_places_in_the_world_and_no_class(tmp_path: Path, world: str) -> None:
+    path = _write(tmp_path / "gt.txt", f"1,1,0,0,9,9,1,{world}\n")
+    assert read_ground_truth(path, ["cam"])["person_id"].to_list() == [1]
+
+
+def test_mot_tells_what_it_leaves_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    lines = "1,1,0,0,9,9,1,1,1\n1,2,0,0,9,9,1,3,1\n1,3,0,0,9,9,1,3,1\n1,4,0,0,9,9,0,1,1\n"
+    path = _write(tmp_path / "gt.txt", lines)
+    assert read_ground_truth(path, ["cam"])["person_id"].to_list() == [1]
+    assert caplog.messages == [f"{path}: 1 rows used, left out: 2 of class 3, 1 of confidence 0"]
+
+
+def test_mot_of_which_no_row_is_left_is_refused(tmp_path: Path) -> None:
+    path = _write(tmp_path / "gt.txt", "1,1,0,0,9,9,1,0,1\n")
+    with pytest.raises(UserError, match="only rows that are left out: 1 of class 0"):
+        read_ground_truth(path, ["cam"])
+
+
 def test_mot_folder_in_both_shapes(tmp_path: Path) -> None:
     _write(tmp_path / "a.txt", "1,1,0,0,9,9\n")
     _write(tmp_path / "b" / "gt" / "gt.txt", "1,2,0,0,9,9\n")
@@ -67,10 +86,19 @@ def test_a_single_file_belongs_to_the_camera_of_its_name(tmp_path: Path) -> None
     assert annotated_cameras(path, ["a", "b"]) == ["b"]
 
 
-def test_an_empty_mot_file_annotates_nobody(tmp_path: Path) -> None:
+def test_an_empty_mot_file_is_a_camera_in_which_nobody_is_seen(tmp_path: Path) -> None:
+    _write(tmp_path / "a.txt", "")
+    _write(tmp_path / "b.txt", "1,1,0,0,9,9\n")
+    assert read_ground_truth(tmp_path, ["a", "b"])["camera_id"].to_list() == ["b"]
+    assert annotated_cameras(tmp_path, ["a", "b"]) == ["a", "b"]
+
+
+def test_ground_truth_without_anybody_is_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     path = _write(tmp_path / "a.txt", "")
     assert read_ground_truth(path, ["a"]).is_empty()
-    assert annotated_cameras(path, ["a"]) == ["a"]
+    assert caplog.messages == [f"{path} annotates nobody in a"]
 
 
 def test_pets_boxes_have_a_centre_and_frames_from_zero(tmp_path: Path) -> None:

@@ -1,3 +1,4 @@
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -6,7 +7,7 @@ import yaml
 from pipeline.config.load import check_config, load_config
 from pipeline.config.schema import SiteConfig
 from pipeline.errors import UserError
-from pipeline.run_directory.preparing import prepare, update_config
+from pipeline.run_directory.preparing import new_folder, prepare, update_config
 from pipeline.run_directory.reader import RunDirectory
 
 
@@ -119,3 +120,20 @@ def test_a_path_that_cannot_be_a_folder_is_named(tmp_path: Path) -> None:
     for out in (tmp_path / "file", tmp_path / "file" / "run"):
         with pytest.raises(UserError, match=f"cannot write to {out}: .*--out"):
             prepare(out, config())
+
+
+def test_two_runs_of_one_second_get_a_folder_each(tmp_path: Path) -> None:
+    now = datetime(2026, 5, 1, 9, tzinfo=UTC)
+    with new_folder(tmp_path, now) as first, new_folder(tmp_path, now) as second:
+        assert (first.name, second.name) == ("20260501T090000Z", "20260501T090000Z-2")
+        (first / "config.yaml").touch()
+    assert list(tmp_path.iterdir()) == [first]
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "runs").touch()
+    with (
+        pytest.raises(UserError, match=r"cannot write to .*runs: "),
+        new_folder(tmp_path / "runs", datetime(2026, 5, 1, tzinfo=UTC)),
+    ):
+        pass

@@ -277,3 +277,36 @@ print(time.monotonic() - began)
             printed, _ = run.communicate(timeout=600)
     assert run.returncode == 0
     assert float(printed) < 30
+
+
+@pytest.mark.parametrize(
+    ("address", "fault"),
+    [
+        ("rtsp://admin:p#ss@127.0.0.1:554/1", "%2F, ? as %3F and # as %23"),
+        ("rtsp://admin:p/ss@127.0.0.1:554/1", "%2F, ? as %3F and # as %23"),
+        ("rtsp://admin:p?ss@127.0.0.1:554/1", "%2F, ? as %3F and # as %23"),
+        ("rtsp://admin:2026#@127.0.0.1:554/1", "%2F, ? as %3F and # as %23"),
+        ("rtsp://127.0.0.1:99999/1", "99999 is no port"),
+        ("rtsp://127.0.0.1:0/1", "0 is no port"),
+        ("rtsp://h:x/1", "x is no port"),
+        ("rtsp://", "no host"),
+        ("rtsp://admin:secret@/1", "no host"),
+    ],
+)
+def test_an_address_that_only_a_person_can_mend_is_refused(address: str, fault: str) -> None:
+    with pytest.raises(UserError) as refused:
+        address_of(address, CameraConfig())
+    assert fault in str(refused.value)
+    assert "p#ss" not in str(refused.value)
+    assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("rtsp://h/1", "rtsp://h:554/1", "rtsp://u:p@h/1", "rtsp://u:p%23@h:1/1?x=a@b"),
+        *("http://h:80/mail@place", "rtsp://[::1]:554/1", "rtsp://[::1]/1", "rtsp://u@h/1#x"),
+    ],
+)
+def test_an_address_that_is_one_is_taken(address: str) -> None:
+    assert address_of(address, CameraConfig()).url == address

@@ -149,3 +149,9 @@ def test_recorded_detections_name_their_cameras(tmp_path: Path) -> None:
     assert resolved(path) == {"a": str(path), "b_2": str(path)}
     with pytest.raises(UserError, match="Leave out the name"):
         resolved(f"gate={path}")
+
+
+@pytest.mark.parametrize("empty", ["", "  "])
+def test_an_empty_argument_is_refused(empty: str) -> None:
+    with pytest.raises(UserError, match=r"^a source is empty: "):
+        resolve_sources([empty])

@@ -1,9 +1,11 @@
 """Timestamps have the right start and always increase."""
 
+from itertools import pairwise
+
 import pytest
 
 from pipeline.config.schema import CameraConfig
-from pipeline.sources.clock import RESET_S, STEP_S, Timeline, start_of
+from pipeline.sources.clock import RESET_S, STEP_S, Timeline, start_of, with_next
 
 CAMERA = CameraConfig(source="a.mp4")
 
@@ -59,3 +61,22 @@ def test_the_reset_threshold() -> None:
     at.next_timestamp(5.0), past.next_timestamp(5.0)
     assert at.next_timestamp(5.0 - RESET_S) == 5.0 + STEP_S
     assert past.next_timestamp(5.0 - RESET_S - 0.001) == 5.25
+
+
+def test_a_time_out_of_line_with_its_neighbours_is_not_believed() -> None:
+    timeline = Timeline(0.0, 0.1)
+    offsets = [0.0, 500.0, 0.2, -500.0, 0.4, None]
+    times = [timeline.next_timestamp(a, b) for a, b in pairwise(offsets)]
+    assert times == pytest.approx([0.0, 0.1, 0.2, 0.3, 0.4])
+
+
+def test_a_real_gap_is_believed() -> None:
+    timeline = Timeline(0.0, 0.1)
+    times = [timeline.next_timestamp(a, b) for a, b in pairwise([0.0, 0.1, 500.0, 500.1, None])]
+    assert times == pytest.approx([0.0, 0.1, 500.0, 500.1])
+
+
+def test_every_item_comes_with_the_one_after_it() -> None:
+    assert list(with_next([])) == []
+    assert list(with_next([1])) == [(1, None)]
+    assert list(with_next([1, 2, 3])) == [(1, 2), (2, 3), (3, None)]

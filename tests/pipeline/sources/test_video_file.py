@@ -1,16 +1,22 @@
 """Every frame of a file, upright, in order, with the timestamp of its container."""
 
+import itertools
+import struct
+from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 
 import av
 import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from pipeline.config.schema import CameraConfig
 from pipeline.sources import Source, open_source
 from videos import make_video, picture, read_index
 
+Image = NDArray[np.uint8]
 BUSY = {"g": "5", "bf": "0"}
 
 
@@ -149,3 +155,76 @@ def test_a_trimmed_mp4_follows_its_edit_list(tmp_path: Path) -> None:
     source = opened(path)
     assert [read_index(frame.image) for frame in source.frames()] == list(range(12))
     assert source.fault == ""
+
+
+@pytest.mark.parametrize("given", ["2026-05-01T09:00:00Z.mp4", "./2026-05-01T09:00:00Z.mp4"])
+def test_a_name_with_colons_is_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: str
+) -> None:
+    make_video(tmp_path / "a.mp4", 3).rename(tmp_path / "2026-05-01T09:00:00Z.mp4")
+    monkeypatch.chdir(tmp_path)
+    source = open_source("a", CameraConfig(source=given))
+    assert [read_index(frame.image) for frame in source.frames()] == [0, 1, 2]
+
+
+ONE, W30 = 1 << 16, 1 << 30
+
+
+@pytest.mark.parametrize(
+    ("matrix", "shown"),
+    [
+        ((1, 0, 0, 1), lambda image: image),
+        ((-1, 0, 0, 1), np.fliplr),
+        ((1, 0, 0, -1), np.flipud),
+        ((-1, 0, 0, -1), lambda image: np.rot90(image, 2)),
+        ((0, 1, 1, 0), lambda image: image.transpose(1, 0, 2)),
+        ((0, 1, -1, 0), lambda image: np.rot90(image, -1)),
+        ((0, -1, 1, 0), lambda image: np.rot90(image, 1)),
+        ((0, -1, -1, 0), lambda image: np.rot90(image, 2).transpose(1, 0, 2)),
+    ],
+)
+def test_a_display_matrix_turns_and_mirrors(
+    tmp_path: Path, matrix: tuple[int, int, int, int], shown: Callable[[Image], Image]
+) -> None:
+    image = np.zeros((48, 64, 3), np.uint8)
+    image[:24, :32], image[:24, 32:] = 255, 120  # no two of the eight ways look the same
+    data = make_video(tmp_path / "a.mp4", [image] * 2).read_bytes()
+    at = data.find(b"tkhd") + 4
+    at += 4 + (16 if data[at] == 0 else 28) + 20  # version, times and ids, then layer and volume
+    a, b, c, d = (value * ONE for value in matrix)
+    path = tmp_path / "turned.mp4"
+    path.write_bytes(data[:at] + struct.pack(">9i", a, b, 0, c, d, 0, 0, 0, W30) + data[at + 36 :])
+    (frame, _) = frames_of(path)
+    expected = shown(image)
+    assert frame.image.shape == expected.shape
+    assert np.abs(frame.image.astype(int) - expected).mean() < 20
+
+
+@pytest.mark.parametrize("suffix", ["h264", "hevc"])
+def test_a_raw_stream_runs_at_the_rate_that_it_states(tmp_path: Path, suffix: str) -> None:
+    codec = {"h264": "libx264", "hevc": "libx265"}[suffix]
+    path = make_video(tmp_path / f"a.{suffix}", 11, fps=50, codec=codec)
+    source = opened(path)
+    assert source.fps == 50
+    assert [frame.timestamp for frame in source.frames()][-1] == pytest.approx(0.2)
+    assert opened(path, fps=5).fps == 5
+
+
+@pytest.mark.parametrize("wrong", [{4: 37600.0}, {4: 37600.0, 8: 37600.0}, {4: -9800.0}])
+def test_one_frame_with_a_wrong_time_moves_no_other(
+    tmp_path: Path, wrong: dict[int, float]
+) -> None:
+    path = tmp_path / "a.mkv"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=10, options=BUSY | {"tune": "zerolatency"})
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        pictures = [av.VideoFrame.from_ndarray(picture(n), format="bgr24") for n in range(12)]
+        encoded = [*itertools.chain.from_iterable(map(stream.encode, pictures)), *stream.encode()]
+        for number, packet in enumerate(encoded):
+            packet.time_base = Fraction(1, 1000)
+            packet.dts = 100 * number - (10**8 if min(wrong.values()) < 0 else 0)
+            packet.pts = 100 * number + round(1000 * wrong.get(number, 0.0))
+            container.mux(packet)
+    found = [frame.timestamp for frame in frames_of(path)]
+    assert len(found) == 12
+    assert np.subtract(found, found[0]) == pytest.approx(np.arange(12) / 10, abs=0.11)
