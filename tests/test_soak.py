@@ -13,23 +13,25 @@ from scripts.benches.soaking import figures, verdict
 from scripts.benches.soaking.drive import Soak
 from scripts.benches.soaking.faults import LASTS, SETTLE_S, SLOT_S, plan
 from scripts.benches.soaking.figures import BACK_S, GAP_S, Outcome, gaps, outcome, slope
-from scripts.benches.soaking.record import Fault, Heard, Named, Sample, Seen
+from scripts.benches.soaking.record import CameraReport, Fault, IdentityEvent, Sample, StreamLog
 
 CAMERAS = ("gate", "hall", "till", "yard")
 GONE = Fault("gone", "gate", 10.0, 20.0)
 REDIS = Fault("redis", "", 10.0, 10.0)
 
 
-def seen(camera: str, ends: Iterable[float]) -> list[Seen]:
+def seen(camera: str, ends: Iterable[float]) -> list[CameraReport]:
     """Messages of a camera whose last frames are at ``ends``."""
-    return [Seen(camera, float(end), 0, 0, (64, 48), "") for end in ends]
+    return [CameraReport(camera, float(end), 0, 0, (64, 48), "") for end in ends]
 
 
 def whole(**changes: object) -> Soak:
-    """A soak of a minute in which all was well."""
-    heard = Heard(
+    """A soak of a minute without any problem."""
+    observed = StreamLog(
         cameras=[one for name in CAMERAS for one in seen(name, range(60))],
-        named=[Named(at=moment + 0.5, moment=moment, start=moment - 2) for moment in range(60)],
+        identities=[
+            IdentityEvent(at=moment + 0.5, moment=moment, start=moment - 2) for moment in range(60)
+        ],
         ended={("gate", 1)},
         begun={("gate", 1): 3.0},
         messages=300,
@@ -37,7 +39,7 @@ def whole(**changes: object) -> Soak:
     soak = Soak(
         seconds=60,
         warm_s=10,
-        heard=heard,
+        observed=observed,
         samples=[Sample(at, 500.0, 400.0, 5.0, {"tracklets": 40}) for at in range(60)],
         faults=[],
         recorded=[("gate", 1)],
@@ -70,7 +72,7 @@ def test_ten_minutes_hold_every_kind_and_redis_once() -> None:
     assert all(f.until - f.at > 3.0 for f in faults if f.kind == "gone")
 
 
-def test_one_fault_is_over_before_the_next() -> None:
+def test_a_fault_ends_before_the_next() -> None:
     faults = plan(3600, CAMERAS, "till", 7, 3.0)
     assert all(b.at - a.until >= BACK_S for a, b in pairwise(faults))
     assert faults[-1].until <= 3600
@@ -81,7 +83,7 @@ def test_a_minute_holds_one_fault_and_seconds_none() -> None:
     assert plan(SETTLE_S + SLOT_S - 0.1, CAMERAS, "till", 1, 3.0) == []
 
 
-def test_who_is_gone_must_be_gone_for_longer_than_the_track_buffer() -> None:
+def test_a_camera_is_gone_for_longer_than_the_track_buffer() -> None:
     with pytest.raises(ValueError, match=r"more than 9\.0 s"):
         plan(600, CAMERAS, "till", 1, LASTS["gone"][0])
 
@@ -95,7 +97,7 @@ def test_slope_of_a_leak_is_found_in_noise() -> None:
     assert abs(leak.per_hour - 60) <= leak.error
 
 
-def test_slope_of_nothing_is_nil() -> None:
+def test_constant_memory_has_no_slope() -> None:
     times = np.arange(0, 480.0)
     noise = np.random.default_rng(1).normal(0, 2, len(times))
     flat = slope(list(times), list(500 + noise))
@@ -112,7 +114,7 @@ def test_slope_of_a_line_is_that_of_the_line() -> None:
     assert found.error == pytest.approx(0, abs=1e-6)
 
 
-def test_one_step_is_no_slope() -> None:
+def test_one_step_is_not_a_slope() -> None:
     found = slope([float(n) for n in range(480)], [500.0] * 300 + [515.0] * 180)
     assert found is not None
     assert found.nil
@@ -158,7 +160,7 @@ def test_a_gap_of_another_camera_counts_until_the_first_is_back() -> None:
     assert outcome(GONE, after).others_gap == 0.0
 
 
-def test_redis_is_everybodys_fault() -> None:
+def test_a_redis_fault_affects_all_cameras() -> None:
     cameras = {"gate": seen("gate", [9, 12]), "hall": seen("hall", [9, 14])}
     found = outcome(REDIS, cameras)
     assert (found.back, found.others_gap) == (4.0, 0.0)
@@ -173,11 +175,13 @@ def test_a_gap_needs_a_fault_of_its_own_camera() -> None:
     assert figures.unexplained({"gate": cameras["gate"]}, []) == 1
 
 
-def test_calm_delays_leave_out_the_time_around_a_fault() -> None:
-    named = [Named(moment + 1.0, moment, moment) for moment in (7.9, 8.0, 23.0, 25.0, 25.1)]
+def test_quiet_delays_exclude_the_time_around_a_fault() -> None:
+    identities = [
+        IdentityEvent(moment + 1.0, moment, moment) for moment in (7.9, 8.0, 23.0, 25.0, 25.1)
+    ]
     found = [Outcome(GONE, 3.0, 1.0)]
-    assert len(figures.delays(named, found, quiet=True)) == 2
-    assert len(figures.delays(named, found, quiet=False)) == 5
+    assert len(figures.delays(identities, found, quiet=True)) == 2
+    assert len(figures.delays(identities, found, quiet=False)) == 5
     assert figures.delays([], found, quiet=True) == []
 
 
@@ -187,7 +191,7 @@ def test_size_changes_are_counted() -> None:
     assert figures.size_changes([]) == 0
 
 
-def test_all_is_well() -> None:
+def test_no_bound_is_exceeded() -> None:
     assert broken(whole()) == []
 
 
@@ -197,53 +201,53 @@ def test_all_is_well() -> None:
         ({"recorded": [("gate", 1), ("gate", 2)]}, "1 recorded tracks never ended"),
         ({"recorded": [("gate", 1), ("gate", 1)]}, "1 tracks are recorded twice"),
         ({"status": 0}, "the run ended with 0, expected 143"),
-        ({"leaks": ["log"]}, "1 files hold a password"),
+        ({"leaks": ["log"]}, "1 files contain a password"),
         ({"samples": [Sample(1, 5.0, 4.0, 1.0, {"tracklets": 1001})]}, "1001 entries in tracklets"),
         ({"samples": [Sample(n, 500 + n / 20) for n in range(300)]}, "memory grows"),
         ({"samples": [Sample(n, 526 if n == 250 else 500) for n in range(300)]}, "memory: 526 MB"),
     ],
 )
-def test_a_broken_bound_is_told(changes: dict[str, object], said: str) -> None:
+def test_an_exceeded_bound_is_reported(changes: dict[str, object], said: str) -> None:
     (line,) = broken(whole(**changes))
     assert said in line
 
 
-def test_an_end_that_is_not_recorded_is_told() -> None:
+def test_an_unrecorded_end_is_reported() -> None:
     soak = whole()
-    soak.heard.ended.add(("hall", 4))
-    soak.heard.begun[("hall", 4)] = 9.0
-    assert broken(soak) == ["1 tracks ended and are not recorded"]
+    soak.observed.ended.add(("hall", 4))
+    soak.observed.begun[("hall", 4)] = 9.0
+    assert broken(soak) == ["1 ended tracks are not recorded"]
 
 
-def test_a_track_without_an_end_is_told() -> None:
+def test_a_track_without_an_end_is_reported() -> None:
     soak = whole()
-    soak.heard.begun[("hall", 4)] = 9.0
-    assert broken(soak) == ["1 tracks began and never ended"]
+    soak.observed.begun[("hall", 4)] = 9.0
+    assert broken(soak) == ["1 started tracks never ended"]
 
 
-def test_nothing_seen_is_nothing_shown() -> None:
-    lines = broken(whole(heard=Heard(), recorded=[]))
-    assert "nobody was seen" in lines
+def test_an_empty_soak_is_reported() -> None:
+    lines = broken(whole(observed=StreamLog(), recorded=[]))
+    assert "no tracks were recorded" in lines
     assert any("capture to identity" in line for line in lines)
 
 
-def test_a_fault_that_is_not_survived_is_told() -> None:
+def test_a_fault_that_is_not_survived_is_reported() -> None:
     (line,) = broken(whole(), [Outcome(GONE, 17.0, 1.0)])
-    assert line.startswith("gone gate at 10 s: back after 17.0 s (at most 15.0)")
+    assert line.startswith("gone gate at 10 s: live again after 17.0 s (at most 15.0)")
 
 
-def test_a_late_identity_is_told() -> None:
+def test_a_late_identity_is_reported() -> None:
     soak = whole()
-    soak.heard.named.append(Named(at=40.1, moment=32.0, start=30.0))
+    soak.observed.identities.append(IdentityEvent(at=40.1, moment=32.0, start=30.0))
     assert broken(soak) == ["capture to identity: 8.1 s, at most 8.0"]
 
 
-def test_the_share_of_frames_that_were_looked_at() -> None:
+def test_the_share_of_processed_frames() -> None:
     assert verdict.share(whole(frames={"gate": 90, "hall": 90}, dropped={"gate": 20})) == 90.0
     assert verdict.share(whole()) == 0.0
 
 
 def test_the_table_of_an_empty_soak_can_be_made() -> None:
-    table = verdict.table(whole(heard=Heard(), samples=[], recorded=[]), [])
-    assert table["memory slope, MB/hour (95 %)"] == "too short to tell"
-    assert table["tracks begun, ended, recorded"] == [0, 0, 0]
+    table = verdict.table(whole(observed=StreamLog(), samples=[], recorded=[]), [])
+    assert table["memory slope, MB/hour (95 %)"] == "too few samples"
+    assert table["tracks started, ended, recorded"] == [0, 0, 0]

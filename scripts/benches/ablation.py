@@ -1,9 +1,9 @@
-"""The paper's claims at our scale: what texts, TGI and MSCSA each add on Market-1501.
+"""Ablation of the paper's claims at a small scale: the effect of texts, TGI and MSCSA.
 
-Reads FUSETRACK_DATA/reid (market1501/, cuhk01/, cuhk03/, captions/). All variants set out from one
-pair of encoders; its image encoder begins as the trunk of the network that comes with fusetrack, or
-as --start says. Every training lies in a folder of --out, where the same command goes on after a
-stop. The budget is that of the recipe ablation, but for what options say.
+Trains and evaluates on Market-1501; reads FUSETRACK_DATA/reid (market1501/, cuhk01/, cuhk03/,
+captions/). All variants start from the same pair of encoders, whose image encoder starts from
+--start (default: the trunk of a network included in fusetrack). Each training has a folder in
+--out; the same command resumes after a stop. Options override the budget of the recipe ablation.
 """
 
 import argparse
@@ -42,7 +42,7 @@ SETS = ("market1501", "cuhk01", "cuhk03")
 
 
 def main() -> None:
-    """Train what is not trained yet, and print."""
+    """Run the missing trainings and print the results."""
     options = _options()
     stop = Stop()
     try:
@@ -54,7 +54,7 @@ def main() -> None:
     except (UserError, ValueError, OSError) as error:
         sys.exit(f"bench ablation: {error}")
     except Stopped:
-        print("stopped; the same command goes on", file=sys.stderr)
+        print("stopped; the same command resumes", file=sys.stderr)
         sys.exit(128 + (stop.signal or signal.SIGINT))
     rows = rows_of(outcomes)
     claims = claims_of(rows)
@@ -69,17 +69,21 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     add = parser.add_argument
     add("--out", type=Path, required=True, help="folder for the trainings")
-    add("--start", default=START, help="of the pair: a model of ours, or imagenet; %(default)s")
-    add("--width", type=int, help="channels of the stem; 64 is RN50")
-    add("--image-size", type=_size, metavar="HxW", help="in pixels, such as 128x64")
-    add("--epochs", type=int, help="of stage 2, the image encoder")
-    add("--stage1-epochs", type=int, help="of stage 1, the prompts")
-    add("--mode", choices=("A", "B"), help="of stage 1: B trains MSCSA as well, and costs more")
-    add("--identities", type=int, help="the first so many to train on, for a quick look")
-    add("--seeds", type=int, default=1, help="how many trainings of each variant")
+    add(
+        "--start",
+        default=START,
+        help="start of the pair: a model or imagenet; default: %(default)s",
+    )
+    add("--width", type=int, help="channels of the stem; 64 for ResNet-50")
+    add("--image-size", type=_size, metavar="HxW", help="pixels, such as 128x64")
+    add("--epochs", type=int, help="epochs of stage 2, the image encoder")
+    add("--stage1-epochs", type=int, help="epochs of stage 1, the prompts")
+    add("--mode", choices=("A", "B"), help="mode of stage 1: B also trains MSCSA, at a higher cost")
+    add("--identities", type=int, help="train on the first N identities only, for a quick test")
+    add("--seeds", type=int, default=1, help="number of trainings of each variant")
     add("--variants", nargs="+", choices=list(VARIANTS), default=list(VARIANTS))
     add("--device", default="auto")
-    add("--workers", type=int, default=2, help="processes that read pictures")
+    add("--workers", type=int, default=2, help="processes that load pictures")
     add("--json", action="store_true")
     return parser.parse_args()
 
@@ -92,7 +96,7 @@ def _size(text: str) -> tuple[int, int]:
 def _ablation(options: argparse.Namespace, stop: Stop) -> Ablation:
     data = os.environ.get("FUSETRACK_DATA")
     if data is None:
-        raise UserError("set FUSETRACK_DATA to a folder that holds reid/")
+        raise UserError("set FUSETRACK_DATA to a folder that contains reid/")
     root = Path(data) / "reid"
     sets = {name: READERS[name](root / name) for name in SETS}
     sets["market1501"] = first_identities(sets["market1501"], options.identities)
@@ -110,7 +114,7 @@ def _ablation(options: argparse.Namespace, stop: Stop) -> Ablation:
 
 
 def _recipe(options: argparse.Namespace) -> Recipe:
-    """The recipe ablation with what the options change."""
+    """The recipe ablation, changed by the options."""
     recipe = load_recipe("ablation")
     return replace(
         recipe,
@@ -171,7 +175,7 @@ def _print(
         lead = "" if claim.lead is None else f", by {100 * claim.lead:+.1f} points of mAP"
         console.print(f"{claim.text}: {claim.verdict}{lead}")
     if len(budget["seeds"]) == 1:
-        console.print("one seed: how far a figure varies from training to training is not known")
+        console.print("one seed: the variation between trainings is unknown")
 
 
 def _shown(figure: Figure) -> str:

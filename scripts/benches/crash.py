@@ -1,8 +1,8 @@
-"""Kill the parts of a run again and again, and compare what is recorded with an undisturbed run.
+"""Kill the parts of a run repeatedly, and compare the recorded data with an undisturbed run.
 
-Node, two associators and recorder are processes of the command line around a Redis. Each is killed
-with SIGKILL at random points of its own work, Redis too, and started again at once. The recording
-is made here: people who cross each other and walk from camera to camera, with embeddings.
+Node, two associators and recorder are command line processes that share a Redis. Each of them, and
+Redis, is killed with SIGKILL at random points of its progress and restarted at once. The input is
+generated: people who cross each other and walk from camera to camera, with embeddings.
 """
 
 import argparse
@@ -36,32 +36,32 @@ from pipeline.run_directory.reader import RunDirectory
 FPS = 10
 CAMERAS = ("door", "hall", "yard")
 PARTS = ("node", "associator", "recorder", "redis")
-# A metre of ground is 50 pixels, for what the association learns of places is state as well.
+# 50 pixels per metre of ground, because learned ground positions are part of the state too.
 CALIBRATED = {"calibration": {"homography": [[50, 0, 0], [0, 50, 0], [0, 0, 1]]}}
 _POLL_S = 0.01
 
 
 def recording(path: Path, seconds: int, people: int, seed: int) -> Path:
-    """Detections of ``people`` who walk through all cameras, each in their own order."""
+    """Write detections of ``people`` who walk through all cameras, each in a random order."""
     noise = np.random.default_rng(seed)
-    looks = noise.normal(size=(people, 32))
+    appearances = noise.normal(size=(people, 32))
     rows = []
-    for person, look in enumerate(looks):
+    for person, appearance in enumerate(appearances):
         start, height = noise.uniform(0, seconds - 40), noise.uniform(120, 180)
         for camera in noise.permutation(CAMERAS):
             end = start + noise.uniform(6, 10)
             step, x = noise.choice([-1, 1]) * 55, noise.uniform(100, 500)
             for frame in range(int(start * FPS), int(end * FPS)):
                 left = abs((x + step * (frame / FPS - start)) % 1200 - 600)
-                seen = look + noise.normal(scale=0.3, size=32)
+                seen = appearance + noise.normal(scale=0.3, size=32)
                 top = 150 + 20 * (person % 3)
                 box = (left, top, left + height * 0.4, top + height)
                 rows.append((camera, frame, frame / FPS, *box, 0.9, (seen / np.linalg.norm(seen))))
             start = end + noise.uniform(2, 5)
     columns = ["camera_id", "frame_index", "timestamp", "x1", "y1", "x2", "y2", "score"]
     table = pl.DataFrame([row[:8] for row in rows], columns, orient="row")
-    looks_seen = pl.Series("embedding", [row[8].astype(np.float32) for row in rows])
-    table.with_columns(looks_seen).sort("camera_id", "frame_index").write_parquet(path)
+    embeddings = pl.Series("embedding", [row[8].astype(np.float32) for row in rows])
+    table.with_columns(embeddings).sort("camera_id", "frame_index").write_parquet(path)
     return path
 
 
@@ -101,21 +101,21 @@ class Site:
         self.start(name)
 
     def running(self) -> bool:
-        """Whether somebody is at work; raises RuntimeError when a process failed."""
+        """Whether any process is running; raises RuntimeError when one has failed."""
         for name, process in self.processes.items():
             if process.poll() not in (None, 0):
                 raise RuntimeError((self.folder / f"{self.site}.{name}.log").read_text())
         return any(process.poll() is None for process in self.processes.values())
 
     def end(self) -> None:
-        """Leave no process behind."""
+        """Kill all processes."""
         for process in self.processes.values():
             process.kill()
             process.wait()
 
 
 def progress(site: Site) -> dict[str, float]:
-    """How many messages each part has dealt with."""
+    """The number of messages that each part has processed."""
     try:
         with Bus(site.url, site.site) as bus:
             sent = [Outbox(bus, camera, live=False).known for camera in CAMERAS]
@@ -134,14 +134,14 @@ def progress(site: Site) -> dict[str, float]:
 
 @dataclass
 class Killer:
-    """Kills each part at points of its work drawn with ``seed``."""
+    """Kills each part at points of its progress drawn with ``seed``."""
 
     site: Site
     seed: int
     points: dict[str, list[float]]
 
-    def look(self) -> None:
-        """Kill who has come to a point."""
+    def step(self) -> None:
+        """Kill each part that has reached its next point."""
         at = progress(self.site)
         chance = random.Random(f"{self.seed} {sum(self.site.kills.values())}")
         for part, points in self.points.items():
@@ -161,8 +161,8 @@ class Killer:
         self.site.kills[part] += 1
 
 
-def run(folder: Path, url: str, name: str, source: Path, look: Callable[[Site], None]) -> Site:
-    """A run of the parts to its end; ``look`` is called all the while."""
+def run(folder: Path, url: str, name: str, source: Path, step: Callable[[Site], None]) -> Site:
+    """Run the parts to the end; ``step`` is called repeatedly meanwhile."""
     config = {
         "site": name,
         "redis": url,
@@ -175,7 +175,7 @@ def run(folder: Path, url: str, name: str, source: Path, look: Callable[[Site], 
         for part in ("recorder", "associator-1", "associator-2", "node"):
             site.start(part)
         while site.running():
-            look(site)
+            step(site)
             time.sleep(_POLL_S)
     finally:
         site.end()
@@ -183,7 +183,7 @@ def run(folder: Path, url: str, name: str, source: Path, look: Callable[[Site], 
 
 
 def rows(out: Path) -> dict[str, object]:
-    """Everything that a run left, in a form that can be compared."""
+    """The results of a run in comparable form."""
     directory = RunDirectory(out)
     return {
         "export": export_run(directory, "csv", out.with_suffix(".csv")).read_bytes(),
@@ -194,7 +194,7 @@ def rows(out: Path) -> dict[str, object]:
 
 
 def measure(folder: Path, kills: dict[str, int], seconds: int, seed: int) -> dict[str, object]:
-    """Two runs of one recording, of which one is disturbed."""
+    """Compare an undisturbed and a disturbed run of the same recording."""
     source = recording(folder / "people.parquet", seconds, people=seconds // 5, seed=seed)
     with EmbeddedServer(folder / "redis", restarts=10_000) as server:
         whole: dict[str, float] = {}
@@ -206,13 +206,13 @@ def measure(folder: Path, kills: dict[str, int], seconds: int, seed: int) -> dic
         }
         killers: list[Killer] = []
 
-        def look(site: Site) -> None:
+        def step(site: Site) -> None:
             if not killers:
                 killers.append(Killer(site, seed, points))
-            killers[0].look()
+            killers[0].step()
 
         begin = time.monotonic()
-        disturbed = run(folder, server.url, "disturbed", source, look)
+        disturbed = run(folder, server.url, "disturbed", source, step)
         taken = time.monotonic() - begin
     expected, found = rows(calm.out), rows(disturbed.out)
     return {
@@ -229,7 +229,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--kills", type=int, default=25, help="of each part")
+    parser.add_argument("--kills", type=int, default=25, help="number of kills of each part")
     parser.add_argument("--seconds", type=int, default=300, help="length of the recording")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:

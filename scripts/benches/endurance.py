@@ -1,7 +1,7 @@
-"""Hours of people through the real associator, recorder and Redis, and what they hold meanwhile.
+"""Memory and disk use of the real associator, recorder and Redis over hours of event time.
 
-The bench stands in for the node: people walk from camera to camera, and each second of event time
-every camera sends what it sees. Everything else are the processes of the command line. `--picture`
+The bench replaces the node: simulated people walk from camera to camera, and every camera publishes
+its messages each second of event time. All other parts are command line processes. `--picture`
 draws the curves.
 """
 
@@ -49,36 +49,38 @@ MB = 1e6
 
 @dataclass(frozen=True)
 class Visit:
-    """Somebody in front of a camera from ``start`` to ``end``, seconds."""
+    """One person in the view of a camera from ``start`` to ``end``, seconds."""
 
     camera: int
     track_id: int
     start: int
     end: int
-    look: NDArray[np.float32]
+    appearance: NDArray[np.float32]
 
 
 def visits(cameras: int, seconds: int, people_per_minute: float) -> list[Visit]:
-    """Everybody's way through the site, in order of time; each is seen by some cameras in turn."""
+    """The visits of all people in order of time; each person passes some cameras in turn."""
     chance = np.random.default_rng(0)
-    ways: list[tuple[int, int, NDArray[np.float32]]] = []
+    planned: list[tuple[int, int, NDArray[np.float32]]] = []
     for _ in range(int(seconds / 60 * people_per_minute)):
-        look = chance.normal(size=DIMENSION).astype(np.float32)
+        appearance = chance.normal(size=DIMENSION).astype(np.float32)
         at = int(chance.uniform(0, seconds - VISITS * (STAY_S + WALK_S)))
         for camera in chance.permutation(cameras)[:VISITS]:
-            ways.append((at, int(camera), look))
+            planned.append((at, int(camera), appearance))
             at += STAY_S + int(chance.integers(1, WALK_S))
-    ways.sort(key=lambda way: way[:2])
+    planned.sort(key=lambda visit: visit[:2])
     tracks = [0] * cameras
     found = []
-    for at, camera, look in ways:
+    for at, camera, appearance in planned:
         tracks[camera] += 1
-        found.append(Visit(camera, tracks[camera], at, at + STAY_S, look))
+        found.append(Visit(camera, tracks[camera], at, at + STAY_S, appearance))
     return found
 
 
-def told(camera_id: str, here: list[Visit], at: int, *, ended: bool) -> list[tuple[str, Message]]:
-    """What a camera sends for the second before ``at``."""
+def camera_messages(
+    camera_id: str, here: list[Visit], at: int, *, ended: bool
+) -> list[tuple[str, Message]]:
+    """The messages of a camera for the second before ``at``."""
     tracklets = [(TRACKLETS, tracklet_message(tracklet(camera_id, v, at), at)) for v in here]
     rows = [row for visit in here if visit.start < at for row in observations(visit, at)]
     state = CameraRecord(
@@ -94,11 +96,11 @@ def told(camera_id: str, here: list[Visit], at: int, *, ended: bool) -> list[tup
 
 
 def tracklet(camera_id: str, visit: Visit, at: int) -> Tracklet:
-    """The visit as far as it is known at a moment."""
+    """The tracklet of a visit as of the time ``at``."""
     seconds = np.arange(visit.start, min(at, visit.end), dtype=np.float64)
     chance = np.random.default_rng((visit.camera, visit.track_id))
-    seen = visit.look + chance.normal(scale=0.15, size=(STAY_S, DIMENSION)).astype(np.float32)
-    looks = (seen / np.linalg.norm(seen, axis=1, keepdims=True))[: len(seconds)]
+    seen = visit.appearance + chance.normal(scale=0.15, size=(STAY_S, DIMENSION)).astype(np.float32)
+    embeddings = (seen / np.linalg.norm(seen, axis=1, keepdims=True))[: len(seconds)]
     feet = np.stack([seconds, 100 + 40 * (seconds - visit.start), seconds * 0 + 300], axis=1)
     return Tracklet(
         camera_id=camera_id,
@@ -108,7 +110,7 @@ def tracklet(camera_id: str, visit: Visit, at: int) -> Tracklet:
         end=float(seconds[-1]),
         count=len(seconds) * FPS,
         closed=at >= visit.end,
-        exemplars=looks.astype(np.float32),
+        exemplars=embeddings.astype(np.float32),
         qualities=np.full(len(seconds), 0.7, np.float32),
         exemplar_times=seconds,
         path=np.column_stack([feet, np.full(len(seconds), 150.0)]),
@@ -136,7 +138,7 @@ def as_message(camera_id: str, rows: list[tuple[int, int]]) -> ObservationsMessa
 
 
 def send(bus: Bus, cameras: int, everybody: list[Visit], seconds: int) -> Iterator[int]:
-    """Send all of it; yields each second of event time that was sent."""
+    """Send all messages; yields each second of event time once it was sent."""
     outboxes = [Outbox(bus, f"cam{camera:02}", live=False) for camera in range(cameras)]
     coming, here = iter(everybody), list[Visit]()
     following = next(coming, None)
@@ -147,13 +149,16 @@ def send(bus: Bus, cameras: int, everybody: list[Visit], seconds: int) -> Iterat
         backpressure.wait_for_capacity(bus, threading.Event())
         for camera, outbox in enumerate(outboxes):
             mine = [visit for visit in here if visit.camera == camera]
-            outbox.send(told(f"cam{camera:02}", mine, at, ended=at == seconds), ended=at == seconds)
+            outbox.send(
+                camera_messages(f"cam{camera:02}", mine, at, ended=at == seconds),
+                ended=at == seconds,
+            )
         here = [visit for visit in here if visit.end > at]
         yield at
 
 
 def sample(client: redis.Redis, bus: Bus, parts: dict[str, psutil.Process]) -> dict[str, float]:
-    """What is held at this moment."""
+    """Current memory, disk use and stream lengths."""
     memory, disk = client.info("memory"), client.info("persistence")
     return {
         **{f"{name}_mb": part.memory_info().rss / MB for name, part in parts.items()},
@@ -165,7 +170,7 @@ def sample(client: redis.Redis, bus: Bus, parts: dict[str, psutil.Process]) -> d
 
 
 def measure(folder: Path, cameras: int, hours: float, people: float) -> dict[str, object]:
-    """The curves of one long run."""
+    """Measure one long run."""
     seconds = int(hours * 3600)
     everybody = visits(cameras, seconds, people)
     with EmbeddedServer(folder / "redis") as server, Bus(server.url, "endurance") as bus:
@@ -210,7 +215,7 @@ def measure(folder: Path, cameras: int, hours: float, people: float) -> dict[str
 
 
 def growth(curve: list[dict[str, float]]) -> dict[str, float]:
-    """The mean of the last quarter over that of the second: 1 is flat."""
+    """The ratio of the mean of the last quarter to that of the second quarter; 1 means flat."""
     quarter = len(curve) // 4
     second, last = curve[quarter : 2 * quarter], curve[-quarter:]
     return {
@@ -221,7 +226,7 @@ def growth(curve: list[dict[str, float]]) -> dict[str, float]:
 
 
 def draw(found: dict[str, object], path: Path) -> None:
-    """The curves as a picture."""
+    """Draw the curves into a picture."""
     import matplotlib as mpl
 
     mpl.use("agg")
@@ -256,9 +261,9 @@ def main() -> None:
     """Measure, print and draw."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", action="store_true")
-    parser.add_argument("--hours", type=float, default=6.0, help="of event time")
+    parser.add_argument("--hours", type=float, default=6.0, help="hours of event time")
     parser.add_argument("--cameras", type=int, default=4)
-    parser.add_argument("--people", type=float, default=6.0, help="a minute")
+    parser.add_argument("--people", type=float, default=6.0, help="new people per minute")
     parser.add_argument("--picture", type=Path, help="draw the curves into this file")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:

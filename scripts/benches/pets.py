@@ -1,7 +1,7 @@
-"""PETS 2009 S2.L1 view 001: the defaults of fusetrack, beside ultralytics' trackers.
+"""PETS 2009 S2.L1 view 001: fusetrack with its defaults, compared with ultralytics' trackers.
 
-MOTA, IDF1 and HOTA against the annotation; ours by track id and by global id. The peers use the
-same detector at the same size, as PyTorch. `--no-peers` leaves them out.
+MOTA, IDF1 and HOTA against the ground truth; fusetrack by track id and by global id. The others use
+the same detector at the same input size, in PyTorch. `--no-peers` skips them.
 """
 
 import argparse
@@ -44,7 +44,7 @@ def ours(video: Path, truth: Path) -> dict[str, dict[str, float]]:
 
 def peer(video: Path, truth: Path, tracker: str) -> dict[str, float]:
     """Run ultralytics' own tracking and score it."""
-    os.environ.setdefault("YOLO_VERBOSE", "false")  # it prints to stdout, where figures go
+    os.environ.setdefault("YOLO_VERBOSE", "false")  # it prints to stdout, which is for the figures
     from ultralytics import YOLO
 
     begin = time.perf_counter()
@@ -64,7 +64,7 @@ def peer(video: Path, truth: Path, tracker: str) -> dict[str, float]:
 
 
 def figures(scores: Scores, speed: float) -> dict[str, float]:
-    """The figures of one row of the table."""
+    """The figures in one row of the table."""
     return {
         "mota": round(scores.mota, 4),
         "idf1": round(scores.idf1, 4),
@@ -82,7 +82,7 @@ def main() -> None:
     arguments = parser.parse_args()
     data = os.environ.get("FUSETRACK_DATA")
     if data is None:
-        sys.exit("bench pets: set FUSETRACK_DATA to a folder that holds pets2009/")
+        sys.exit("bench pets: set FUSETRACK_DATA to a folder that contains pets2009/")
     folder = Path(data) / "pets2009"
     video, truth = folder / f"{CAMERA}.avi", folder / "PETS2009-S2L1.xml"
     found = ours(video, truth)

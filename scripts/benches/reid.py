@@ -1,8 +1,8 @@
-"""How well ReID networks find people again, and what a crop costs.
+"""Accuracy of ReID networks, and time per crop.
 
 Rank-1 and mAP on Market-1501 and on CUHK03's val (FUSETRACK_DATA/reid: all crops of camera A are
-queries, all of camera B the gallery), no re-ranking; milliseconds a crop at batch 8 on this CPU,
-resizing included. Names or paths of ReID models may be given.
+queries, all of camera B the gallery), without re-ranking; milliseconds per crop at batch size 8 on
+this CPU, including resizing. Names or paths of ReID models may be given.
 """
 
 import argparse
@@ -36,7 +36,7 @@ COLUMNS = ("market1501_r1", "market1501_map", "cuhk03_r1", "cuhk03_map", "dimens
 
 
 def vectors(embedder: Embedder, images: Sequence[ReidImage]) -> NDArray[np.float32]:
-    """``(N, D)``; a thousand pictures are in memory at a time."""
+    """Embeddings ``(N, D)``; at most a thousand pictures are in memory at a time."""
     parts = [
         embedder.embed([cv2.imread(str(image.path)) for image in images[start : start + 1000]])
         for start in range(0, len(images), 1000)
@@ -45,7 +45,7 @@ def vectors(embedder: Embedder, images: Sequence[ReidImage]) -> NDArray[np.float
 
 
 def accuracy(embedder: Embedder, people: ReidSet) -> dict[str, float]:
-    """Rank-1 and mAP on one set."""
+    """Rank-1 and mAP on one data set."""
     query, gallery = (
         (
             vectors(embedder, images),
@@ -62,7 +62,7 @@ def accuracy(embedder: Embedder, people: ReidSet) -> dict[str, float]:
 
 
 def milliseconds(embedder: Embedder, images: Sequence[ReidImage]) -> float:
-    """The median time of a crop over batches of 8, the first few left out."""
+    """The median time per crop over batches of 8, without the first few."""
     crops = [cv2.imread(str(image.path)) for image in images[: 40 * BATCH]]
     took = []
     for start in range(0, len(crops), BATCH):
@@ -90,7 +90,7 @@ def main() -> None:
     arguments = parser.parse_args()
     data = os.environ.get("FUSETRACK_DATA")
     if data is None:
-        sys.exit("bench reid: set FUSETRACK_DATA to a folder that holds reid/ and weights/")
+        sys.exit("bench reid: set FUSETRACK_DATA to a folder that contains reid/ and weights/")
     folder = Path(data)
     sets = [READERS[name](folder / "reid" / name) for name in ("market1501", "cuhk03")]
     references = [str(folder / "weights" / name) for name in REFERENCES]

@@ -1,7 +1,7 @@
-"""Fit what an embedder's cosines are worth: the `similarity` section of configs/models.yaml.
+"""Fit the score calibration of embedders: the `similarity` section of configs/models.yaml.
 
-Pairs of CUHK01 crops (FUSETRACK_DATA/reid/cuhk01): one person and two people, in the same camera
-and in two. Names or paths of ReID models may be given; the default is the default embedder.
+Genuine and impostor pairs of CUHK01 crops (FUSETRACK_DATA/reid/cuhk01), in the same camera and in
+two cameras. Names or paths of ReID models may be given; the default is the default embedder.
 """
 
 import argparse
@@ -25,7 +25,7 @@ Vectors = NDArray[np.float32]
 
 
 def embeddings(model: str, folder: Path) -> Vectors:
-    """``(people, 4, D)``: crops 1 and 2 are of one camera, 3 and 4 of the other."""
+    """Embeddings ``(people, 4, D)``: crops 1 and 2 are from one camera, 3 and 4 from the other."""
     embedder = open_embedder(ReidConfig(model=model), "cpu")
     people = sorted({path.name.split("_")[0] for path in folder.glob("*_1.webp")})
     crops = [
@@ -35,11 +35,11 @@ def embeddings(model: str, folder: Path) -> Vectors:
 
 
 def fit(one: Vectors, two: Vectors) -> dict[str, float]:
-    """Logistic regression on row i of ``one`` with row i of ``two``, against all other rows."""
+    """Logistic regression of equal rows of ``one`` and ``two`` against all other pairs of rows."""
     cosines = one @ two.T
-    same, strangers = np.diag(cosines), cosines[~np.eye(len(cosines), dtype=bool)]
-    line = fit_line(same, strangers)
-    return {**asdict(line), "strangers": round(float(strangers.mean()), 3)}
+    genuine, impostors = np.diag(cosines), cosines[~np.eye(len(cosines), dtype=bool)]
+    line = fit_line(genuine, impostors)
+    return {**asdict(line), "strangers": round(float(impostors.mean()), 3)}
 
 
 def main() -> None:
@@ -50,7 +50,7 @@ def main() -> None:
     arguments = parser.parse_args()
     data = os.environ.get("FUSETRACK_DATA")
     if data is None:
-        sys.exit("bench similarity: set FUSETRACK_DATA to a folder that holds reid/cuhk01/")
+        sys.exit("bench similarity: set FUSETRACK_DATA to a folder that contains reid/cuhk01/")
     found = {}
     for model in arguments.models:
         vectors = embeddings(model, Path(data) / "reid" / "cuhk01" / "train")

@@ -1,8 +1,8 @@
-"""Four RTSP cameras for minutes or hours, with faults: what is held, how late, what is lost.
+"""Soak test with four RTSP cameras for minutes or hours, with faults: memory, delay and losses.
 
-Real RTSP servers, the real `fusetrack run` with its own Redis, detector and ReID network. Servers
-are killed, stopped, gone for long, or change their password; a picture changes its size; Redis is
-killed once. Exits with 1 when a bound is broken. `--picture` draws the curves.
+Real RTSP servers and the real `fusetrack run` with its own Redis, detector and ReID network.
+Servers are killed, paused, off for long, or change their password; the size of a stream changes;
+Redis is killed once. Exits with 1 when a bound is exceeded. `--picture` draws the curves.
 """
 
 import argparse
@@ -25,13 +25,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--minutes", type=float, default=10.0)
-    parser.add_argument("--seed", type=int, default=1, help="of the faults")
+    parser.add_argument("--seed", type=int, default=1, help="seed of the faults")
     parser.add_argument("--picture", type=Path, help="draw the curves into this file")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="soak-") as folder:
         found = soak(Path(folder), arguments.minutes * 60, arguments.seed)
     print(found.log, file=sys.stderr, end="")
-    outcomes = figures.outcomes(found.faults, found.heard.cameras)
+    outcomes = figures.outcomes(found.faults, found.observed.cameras)
     wrong = broken(found, outcomes)
     rows = table(found, outcomes)
     if arguments.picture:
@@ -51,7 +51,7 @@ def main() -> None:
         more = {"fault list": faults, "memory: s, MB, private MB": curve, "broken": wrong}
         print(json.dumps({**rows, **more}))
     else:
-        shown = Table("what", "figure")
+        shown = Table("name", "figure")
         for name, figure in rows.items():
             shown.add_row(name, str(figure))
         Console(width=None if sys.stdout.isatty() else 120).print(shown)

@@ -1,8 +1,8 @@
-"""Camera-frames a second on the four demo clips (1088x1920), start-up left out.
+"""Camera-frames per second on the four demo clips (1088x1920), without start-up.
 
-`fusetrack` does everything: decoding, detection, tracking, embedding, association, recording. The
-others do parts of it on the same clips in the same run: ultralytics' ByteTrack with the same
-detector as OpenVINO, one clip after the other, without ReID; and decoding alone.
+`fusetrack` does everything: decoding, detection, tracking, embedding, association, recording. For
+comparison, parts of it on the same clips in the same run: ultralytics' ByteTrack with the same
+detector in OpenVINO, one clip after the other, without ReID; and decoding alone.
 """
 
 import argparse
@@ -27,18 +27,18 @@ from pipeline.weights import weights_path
 
 
 class FirstFrame(Tally):
-    """A tally that knows when the first batch was done."""
+    """A tally that records when the first batch was finished."""
 
     began = 0.0
 
     def on_frames(self, camera_id: str, frames: int) -> None:
-        """Remember the first call."""
+        """Record the time of the first call."""
         super().on_frames(camera_id, frames)
         self.began = self.began or time.perf_counter()
 
 
 def ours(clips: list[Path], config: SiteConfig) -> float:
-    """The whole of fusetrack, from the first batch on."""
+    """All of fusetrack, from the first batch on."""
     site = with_options(config, [str(clip) for clip in clips], {})
     tally = FirstFrame([clip.stem for clip in clips])
     with tempfile.TemporaryDirectory() as folder:
@@ -48,8 +48,8 @@ def ours(clips: list[Path], config: SiteConfig) -> float:
 
 
 def ultralytics(clips: list[Path], scratch: Path) -> float:
-    """Detection and tracking by ultralytics on an export of its own, from the second frame on."""
-    os.environ.setdefault("YOLO_VERBOSE", "false")  # it prints to stdout, where figures go
+    """Detection and tracking by ultralytics with its own export, from the second frame on."""
+    os.environ.setdefault("YOLO_VERBOSE", "false")  # it prints to stdout, which is for the figures
     from ultralytics import YOLO
 
     weights = shutil.copy(weights_path("yolo26n", kind="detector"), scratch)
@@ -95,7 +95,7 @@ def main() -> None:
     if arguments.json:
         print(json.dumps({name: round(speed, 1) for name, speed in found.items()}))
         return
-    table = Table("what", "camera-frames/s", "of fusetrack")
+    table = Table("system", "camera-frames/s", "of fusetrack")
     for name, speed in found.items():
         table.add_row(name, f"{speed:.1f}", f"{speed / found['fusetrack, all of it']:.2f}")
     Console().print(table)

@@ -1,7 +1,7 @@
-"""How embeddings of one person, and of two, are spread: what `simulation.looks` draws.
+"""Distribution of the cosines of genuine and impostor pairs, the basis of `simulation.looks`.
 
-Crops of CUHK03 (FUSETRACK_DATA/reid/cuhk03/val), 100 people in two cameras, by a ReID model that
-may be named; beside it the same of as many simulated people.
+Crops of CUHK03 (FUSETRACK_DATA/reid/cuhk03/val), 100 people in two cameras, embedded by a given
+ReID model; compared with the same number of simulated people.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from rich.table import Table
 
 from pipeline.config.schema import ReidConfig
 from pipeline.reid.embedding import open_embedder
-from simulation.looks import Looks
+from simulation.looks import AppearanceModel
 
 MODEL = "person-reidentification-retail-0286"
 
@@ -36,26 +36,26 @@ def real(model: str, folder: Path) -> Crops:
 
 
 def simulated(people: int, crops: int) -> Crops:
-    """As many people, each once in each of two cameras."""
-    looks = Looks(seed=0)
+    """Simulated embeddings of ``people``, each once in each of two cameras."""
+    appearance = AppearanceModel(seed=0)
     visits = [(person, camera) for person in range(people) for camera in (0, 1)]
-    vectors = [looks.crops(*visit, number, crops) for number, visit in enumerate(visits)]
+    vectors = [appearance.crops(*visit, number, crops) for number, visit in enumerate(visits)]
     person, camera = np.repeat(np.array(visits), crops, axis=0).T
     return np.concatenate(vectors), person, camera
 
 
 def spread(crops: Crops) -> dict[str, float]:
-    """Mean and standard deviation of the cosines of pairs, and how often the best is right."""
+    """Mean and standard deviation of the cosines of each kind of pair, and the rank-1 accuracy."""
     vectors, people, cameras = crops
     cosines = vectors @ vectors.T
     pairs = np.triu(np.ones(cosines.shape, bool), 1)
     same = people[:, None] == people
     here = cameras[:, None] == cameras
     kinds = {
-        "strangers": ~same & ~here,
-        "strangers, one camera": ~same & here,
-        "one person": same & ~here,
-        "one person, one camera": same & here,
+        "impostors": ~same & ~here,
+        "impostors, same camera": ~same & here,
+        "same person": same & ~here,
+        "same person, same camera": same & here,
     }
     found = {}
     for kind, wanted in kinds.items():
@@ -76,7 +76,7 @@ def main() -> None:
     arguments = parser.parse_args()
     data = os.environ.get("FUSETRACK_DATA")
     if data is None:
-        sys.exit("bench spread: set FUSETRACK_DATA to a folder that holds reid/cuhk03/")
+        sys.exit("bench spread: set FUSETRACK_DATA to a folder that contains reid/cuhk03/")
     found = {
         arguments.model: spread(real(arguments.model, Path(data) / "reid" / "cuhk03" / "val")),
         "simulated": spread(simulated(people=100, crops=5)),

@@ -1,9 +1,9 @@
-"""The ablation of the fused ReID model: one training again and again, with parts left out.
+"""The ablation of the fused ReID model: repeated trainings with parts removed.
 
-CLIP's weights would tie pictures and texts to each other. A pair of our own stands in for them: an
-image encoder that the baseline's recipe trains, from a model that knows people or from ImageNet's
-weights, and a small text encoder that learns from written descriptions what it sees. Every variant
-sets out from this pair.
+The original method relies on CLIP's aligned image and text encoders. Here a pair of our own
+replaces them: an image encoder trained by the recipe of the baseline, starting from a ReID model
+or from ImageNet weights, and a small text encoder trained to match its features to captions. Every
+variant starts from this pair.
 """
 
 import json
@@ -24,8 +24,8 @@ from reid_model.training.recipe import Recipe
 from reid_model.training.run import train
 from reid_model.training.state import Stopped, TrainingProgress
 
-#: Name -> what the recipe's model has. The number of MSCSA modules is varied without TGI, whose
-#: training is the dearest by far.
+#: Name -> settings of the recipe's model. The number of MSCSA modules is varied without TGI, whose
+#: training is by far the most expensive.
 VARIANTS: dict[str, dict[str, Any]] = {
     "baseline": {"texts": False, "text_guidance": False, "mscsa_modules": 0},
     "clip-reid": {"texts": True, "text_guidance": False, "mscsa_modules": 0},
@@ -40,9 +40,11 @@ VARIANTS: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True, slots=True)
 class Ablation:
-    """What all variants share. ``out`` gets a folder for each training, in which a later run goes
-    on. ``say`` gets a line now and then. ``start`` is where the pair's image encoder sets out: a
-    `save_model` file, of which the trunk is taken, ImageNet's weights, or None for random ones.
+    """Settings shared by all variants.
+
+    ``out`` gets a folder for each training, in which a later run resumes. ``say`` is called with
+    lines of progress. ``start`` is the start of the pair's image encoder: the trunk of a
+    `save_model` file, ImageNet weights, or None for random ones.
     """
 
     recipe: Recipe
@@ -59,8 +61,8 @@ class Ablation:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What one training came to: shares 0..1, parameters needed to embed a crop, and minutes of
-    training and measuring.
+    """The result of one training: scores in 0..1, number of parameters needed to embed a crop, and
+    minutes of training and evaluation.
     """
 
     rank1: float
@@ -73,10 +75,10 @@ class Outcome:
 def run_ablation(
     ablation: Ablation, variants: Sequence[str], seeds: Sequence[int]
 ) -> dict[str, list[Outcome]]:
-    """The outcomes of each variant, one a seed; what was trained before is not trained again.
+    """The outcomes of each variant, one per seed; finished trainings are reused.
 
-    Raises Stopped when ``stop`` says so, and ValueError when ``out`` holds trainings by another
-    recipe or on other pictures, as `train`, and for unknown variants.
+    Raises Stopped when ``stop`` returns True, and ValueError as `train` when ``out`` contains
+    trainings of another recipe or other pictures, and for unknown variants.
     """
     unknown = [name for name in variants if name not in VARIANTS]
     if unknown:
@@ -95,7 +97,7 @@ def run_ablation(
 
 
 def text_figures(out: Path) -> dict[str, float]:
-    """How good the text encoder of an ablation in ``out`` is. Raises ValueError as `load_text`."""
+    """Scores of the text encoder of an ablation in ``out``. Raises ValueError as `load_text`."""
     return load_text(out / "text.safetensors")[1]
 
 
@@ -105,7 +107,7 @@ def variant(recipe: Recipe, name: str) -> Recipe:
 
 
 def first_identities(reid_set: ReidSet, count: int | None) -> ReidSet:
-    """The set with the training pictures of its first ``count`` people only; None is everybody."""
+    """The set with the training pictures of its first ``count`` people only; None keeps all."""
     people = class_labels(reid_set.train)
     train = (
         image
@@ -127,7 +129,7 @@ def _train_pair(ablation: Ablation, folder: Path) -> None:
 
 
 def _text_encoder(ablation: Ablation, model: Path) -> ClipText:
-    """The pair's text encoder: read, or learned now."""
+    """The text encoder of the pair; trained if it does not exist yet."""
     path = ablation.out / "text.safetensors"
     if not path.is_file():
         _learn_text(ablation, model, path)
@@ -166,7 +168,7 @@ def _train(
     text: ClipText | None = None,
     start: Path | None = None,
 ) -> None:
-    """Train in ``folder``, or go on there, unless that is done. Raises Stopped."""
+    """Train in ``folder``, or resume there, unless it is finished. Raises Stopped."""
     if _is_done(folder, recipe, ablation.reid_set):
         return
     started = time.perf_counter()
@@ -191,7 +193,7 @@ def _train(
 
 
 def _is_done(folder: Path, recipe: Recipe, reid_set: ReidSet) -> bool:
-    """Whether ``folder`` holds the model of this very training; `train` judges all others."""
+    """Whether ``folder`` contains the model of exactly this training; `train` checks all others."""
     path = folder / "model.json"
     if not path.is_file():
         return False

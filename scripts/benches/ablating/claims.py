@@ -1,4 +1,4 @@
-"""What an ablation says of the paper's claims: means and spreads, and who is ahead of whom."""
+"""Check the paper's claims against an ablation: means, standard deviations and leads."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A variant in the table. Shares are 0..1, ``minutes`` those of one training."""
+    """A variant in the table. Scores are 0..1, ``minutes`` is the time of one training."""
 
     rank1: Figure
     mean_average_precision: Figure
@@ -31,8 +31,10 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What the paper says, and whether it is so here: ``lead`` is by how much mAP the variant that
-    ought to be ahead is ahead of the best of the others; None where one was not trained.
+    """A claim of the paper and its verdict.
+
+    ``lead`` is the difference in mAP between the variant that should be better and the best of the
+    others; None when one of them was not trained.
     """
 
     text: str
@@ -40,10 +42,10 @@ class Claim:
     lead: float | None
 
 
-# Two trainings that differ in nothing but their seed differ by about as much.
+# Two trainings that differ only in their seed differ by about this much.
 _UNKNOWN_SPREAD = 0.003
 
-#: The claim, the variant that it puts ahead, and those that it puts behind
+#: The claim, the better variant and the worse ones according to it
 #: (Electronics 2025, 14(3), 525, tables 3 and 4).
 _CLAIMS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("texts help (CLIP-ReID over the baseline)", "clip-reid", ("baseline",)),
@@ -57,7 +59,7 @@ _CLAIMS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
 
 
 def rows_of(outcomes: Mapping[str, Sequence[Outcome]]) -> dict[str, Row]:
-    """A row for each variant, each of which has an outcome or more."""
+    """A row for each variant, each of which has at least one outcome."""
     return {
         name: Row(
             rank1=_figure([one.rank1 for one in found]),
@@ -73,8 +75,8 @@ def rows_of(outcomes: Mapping[str, Sequence[Outcome]]) -> dict[str, Row]:
 def claims_of(rows: Mapping[str, Row]) -> list[Claim]:
     """Each of the paper's claims, judged by mAP.
 
-    A lead no larger than the larger spread of the two is too close to tell; where spreads are not
-    known, for want of seeds, one of up to 0.3 points.
+    A lead within the larger standard deviation of the two is too close to tell; with a single
+    seed, one of up to 0.3 points.
     """
     return [_claim(rows, *claim) for claim in _CLAIMS]
 

@@ -1,1 +1,1 @@
-"""Recordings of several cameras, read for the benches."""
+"""Readers of multi-camera recordings for the benches."""

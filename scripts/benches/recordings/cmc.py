@@ -1,4 +1,4 @@
-"""The CMC recordings (Curtin): four cameras over one room, with detections, features and truth."""
+"""The CMC recordings (Curtin): four cameras in a room, with detections, features and truth."""
 
 from pathlib import Path
 
@@ -16,11 +16,11 @@ _SIZE = (1920, 1024)
 
 
 def read_cmc(folder: Path, name: str) -> Recording:
-    """The recording ``name``, such as CMC1, from the folder that holds all of them.
+    """The recording ``name``, such as CMC1, from the folder that contains all of them.
 
-    The truth is the middle of each body in metres, projected into every picture. It begins and
-    ends where the room does: detections that stand outside of all annotated places, at the door,
-    and show nobody annotated are not judged. Raises UserError when a file is missing.
+    The ground truth is the centre of each body in metres, projected into every image. It covers
+    only the room: unmatched detections outside of all annotated positions, such as at the door,
+    are not judged. Raises UserError when a file is missing.
     """
     projections = {
         f"Cam_{n}": _projection(folder / "calib" / f"cam{n}_cam_mat.mat") for n in _CAMERAS
@@ -31,12 +31,12 @@ def read_cmc(folder: Path, name: str) -> Recording:
     bodies = _bodies(folder / "ground_truth" / f"GT_{name}_WORLD_CENTROID.txt")
     points = pl.concat([_seen(bodies, camera, matrix) for camera, matrix in projections.items()])
     truth = boxes_of_points(detections, points)
-    strangers = detections.with_columns(pl.col(BOX).cast(pl.Float64)).join(
+    unmatched = detections.with_columns(pl.col(BOX).cast(pl.Float64)).join(
         truth, on=["camera_id", "frame_index", *BOX], how="anti"
     )
     outside = [
         _outside(rows, projections[str(camera)], bodies)
-        for (camera,), rows in strangers.group_by("camera_id", maintain_order=True)
+        for (camera,), rows in unmatched.group_by("camera_id", maintain_order=True)
     ]
     return Recording(detections, projections, truth, pl.concat(outside))
 
@@ -44,13 +44,13 @@ def read_cmc(folder: Path, name: str) -> Recording:
 def _projection(path: Path) -> NDArray[np.float64]:
     import h5py
 
-    with h5py.File(_there(path)) as file:
+    with h5py.File(_existing(path)) as file:
         (matrix,) = file.values()
         return np.array(matrix, np.float64).T
 
 
 def _detections(path: Path, camera_id: str) -> pl.DataFrame:
-    with np.load(_there(path)) as frames:
+    with np.load(_existing(path)) as frames:
         parts = [(int(key), frames[key]) for key in frames]
     index = np.concatenate([np.full(len(rows), frame) for frame, rows in parts])
     rows = np.concatenate([rows for _, rows in parts])
@@ -68,7 +68,7 @@ def _detections(path: Path, camera_id: str) -> pl.DataFrame:
 
 def _bodies(path: Path) -> NDArray[np.float64]:
     """Rows of frame (from 0), person, and x, y, z in metres."""
-    rows = np.loadtxt(_there(path))
+    rows = np.loadtxt(_existing(path))
     return np.asarray(np.column_stack([rows[:, 0] - 1, rows[:, 1], rows[:, 7:10]]))
 
 
@@ -87,7 +87,7 @@ def _seen(
 def _outside(
     rows: pl.DataFrame, projection: NDArray[np.float64], bodies: NDArray[np.float64]
 ) -> pl.DataFrame:
-    """Those of ``rows`` that stand where nobody is ever annotated."""
+    """Those of ``rows`` that are outside the area with annotated people."""
     from trackers.ground.view import ground_points, ground_to_image
 
     feet = rows.select((pl.col("x1") + pl.col("x2")) / 2, "y2").to_numpy()
@@ -97,7 +97,7 @@ def _outside(
     return rows.filter(pl.Series(~within)).select("camera_id", "frame_index", *BOX)
 
 
-def _there(path: Path) -> Path:
+def _existing(path: Path) -> Path:
     if not path.is_file():
         raise UserError(
             f"no file {path}: expected the CMC recordings with detections, calib, ground_truth"

@@ -1,4 +1,4 @@
-"""Recordings of several cameras at once, in which one person has one id everywhere."""
+"""Recordings of several synchronised cameras with ground truth of global ids."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,18 +12,18 @@ from pipeline.evaluation.boxes import BOX, KEY, SCHEMA
 from pipeline.evaluation.scores import Scores, score
 
 _MOMENT = ["camera_id", "frame_index"]
-# A truth that no detection shows is a box of this size, which none overlaps.
+# A person without a detection is a box of this size in the truth, which no detection overlaps.
 _TINY = 1e-3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Recording:
-    """Detections of synchronised cameras, what is known of the cameras, and who was there.
+    """Detections, calibration and ground truth of synchronised cameras.
 
-    ``detections`` has camera_id, frame_index, timestamp, x1, y1, x2, y2, score and perhaps
-    embedding. ``projections`` are ``(3, 4)`` from metres to pixels, by camera. ``truth`` is of
-    `boxes.SCHEMA`; boxes that are in ``unjudged`` (of ``KEY`` without a person, and ``BOX``) are
-    neither right nor wrong, and only the cameras of ``truth`` are judged.
+    ``detections`` has camera_id, frame_index, timestamp, x1, y1, x2, y2, score and optionally
+    embedding. ``projections`` are ``(3, 4)`` from metres to pixels, by camera. ``truth`` has the
+    columns of `boxes.SCHEMA`. Boxes in ``unjudged`` (``KEY`` without a person, and ``BOX``) are
+    not scored, and neither are cameras without ``truth``.
     """
 
     detections: pl.DataFrame
@@ -32,7 +32,7 @@ class Recording:
     unjudged: pl.DataFrame | None = None
 
     def score(self, trajectories: pl.DataFrame) -> Scores:
-        """How well `RunDirectory.trajectories` agree with the truth, by global id."""
+        """Scores of `RunDirectory.trajectories` against the ground truth, by global id."""
         own = -pl.struct("camera_id", "track_id").rank("dense").cast(pl.Int64)
         predicted = trajectories.filter(
             pl.col("camera_id").is_in(self.truth["camera_id"].unique().implode())
@@ -45,11 +45,11 @@ class Recording:
 
 
 def boxes_of_points(detections: pl.DataFrame, points: pl.DataFrame) -> pl.DataFrame:
-    """Whom each detection shows, when only a point of each person is known: the truth as boxes.
+    """Ground truth boxes from ground truth points, by matching the points to detections.
 
-    ``points`` has camera_id, frame_index, person_id, u and v, the middle of a body in pixels. A
-    detection belongs to the person whose point lies in its box, one to one, the most central ones
-    first of all in sum; a person whom no detection shows gets a tiny box at the point.
+    ``points`` has camera_id, frame_index, person_id, u and v, the centre of a body in pixels. A
+    point is matched to at most one detection whose box contains it, with the most central points
+    in total; a person without a matching detection gets a tiny box at the point.
     """
     boxes = {key: rows for key, rows in detections.group_by(_MOMENT)}
     found = []

@@ -1,4 +1,4 @@
-"""PETS 2009 S2.L1 in seven views: given detections and calibration, truth for view 001."""
+"""PETS 2009 S2.L1 in seven views: given detections and calibration, ground truth of view 001."""
 
 import gzip
 from pathlib import Path
@@ -13,7 +13,7 @@ from pipeline.evaluation.pets import pets_boxes
 from recordings.multi_camera import Recording
 
 FPS = 7.0
-_JUDGE = "View_001"
+_TRUTH_VIEW = "View_001"
 _MM = 1000.0
 
 
@@ -30,13 +30,13 @@ class _Camera(msgspec.Struct):
 
 
 def read_pets_views(folder: Path) -> Recording:
-    """All views in ``folder``. Lens distortion is left out. Raises UserError for a missing file."""
+    """All views in ``folder``, without lens distortion. Raises UserError for a missing file."""
     try:
         calibration = (folder / "calibration_mot3d.json").read_bytes()
         detections = [
             _detections(path) for path in sorted((folder / "detections_kprcnn").glob("*.json.gz"))
         ]
-        truth = pets_boxes(folder / "PETS2009-S2L1.xml", _JUDGE)
+        truth = pets_boxes(folder / "PETS2009-S2L1.xml", _TRUTH_VIEW)
     except OSError as error:
         raise UserError(f"cannot read the PETS 2009 recording: {error}") from error
     cameras = msgspec.json.decode(calibration, type=dict[str, _Camera])

@@ -1,4 +1,4 @@
-"""WILDTRACK as a recording: its annotated boxes, without their ids, are the detections."""
+"""WILDTRACK as a recording whose detections are the annotated boxes without ids."""
 
 import re
 from pathlib import Path
@@ -48,7 +48,7 @@ def _text(path: Path) -> str:
 
 
 def _numbers(xml: str, tag: str) -> NDArray[np.float64]:
-    """The numbers of the first element ``tag``; OpenCV's xml is not well-formed everywhere."""
+    """The numbers in the first element ``tag``; OpenCV's xml is not always well-formed."""
     found = re.search(rf"<{tag}>(.*?)</{tag}>", xml, re.DOTALL)
     if found is None:
         raise UserError(f"the calibration of WILDTRACK has no <{tag}>")

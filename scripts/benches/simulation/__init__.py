@@ -1,4 +1,4 @@
-"""People of a day on a site that does not exist: what its nodes would send, and who it really was.
+"""A simulated day on a site: the tracklets that its nodes would send, and the ground truth.
 
-It stands in for the nodes, which belong to the pipeline; it needs numpy and `trackers` only.
+It replaces the nodes of the pipeline and needs only numpy and `trackers`.
 """

@@ -1,7 +1,7 @@
-"""The usual way, to compare with: cluster all recent tracklets anew every few seconds.
+"""A common baseline: cluster all recent tracklets every few seconds.
 
-Average-linkage agglomerative clustering by the cosine distance of mean embeddings; two tracks of
-one camera at one time are kept apart. A cluster goes on under the id that most of its tracks had.
+Average-linkage agglomerative clustering by the cosine distance of mean embeddings; simultaneous
+tracks of the same camera are never merged. A cluster keeps the id that most of its tracks had.
 """
 
 from collections import Counter
@@ -16,14 +16,14 @@ from trackers.tracklet import Tracklet, TrackletKey
 
 EVERY_S = 5.0
 WINDOW_S = 120.0
-# The cosine distance at which two clusters are two people: of 0.5, 0.55 and 0.6 the best for the
-# mean IDF1 of simulated sites of 10, 30 and 100 cameras.
+# Cosine distance above which clusters are different people: the best of 0.5, 0.55 and 0.6 by mean
+# IDF1 on simulated sites of 10, 30 and 100 cameras.
 _THRESHOLD = 0.55
 _NEVER = 10.0
 
 
 class Clustering:
-    """Links tracklets by clustering; used as an `Association` is."""
+    """Associates tracklets by clustering, with the interface of `Association`."""
 
     def __init__(self, threshold: float = _THRESHOLD) -> None:
         self._threshold = threshold
@@ -33,11 +33,11 @@ class Clustering:
         self._due = EVERY_S
 
     def observe(self, tracklet: Tracklet) -> None:
-        """Take a revision of a tracklet."""
+        """Add or replace a tracklet."""
         self._recent[tracklet.key] = tracklet
 
     def decide(self, at: float) -> list[Decision]:
-        """Cluster when it is time; the tracks whose id is another than before."""
+        """Cluster if it is due; returns the tracks whose id has changed."""
         if at < self._due:
             return []
         self._due = at + EVERY_S
@@ -53,11 +53,11 @@ class Clustering:
         return decisions
 
     def finish(self) -> list[Decision]:
-        """Nothing is known that was not known before."""
+        """No further decisions."""
         return []
 
     def forget(self, at: float) -> list[TrackletKey]:
-        """Drop what has left the window."""
+        """Remove the tracklets that have left the window."""
         gone = [key for key, known in self._recent.items() if known.end < at - WINDOW_S]
         for key in gone:
             del self._recent[key]

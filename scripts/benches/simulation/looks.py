@@ -1,10 +1,10 @@
-"""Embeddings as real ones are spread: drawn from what was measured on crops of real people.
+"""Simulated embeddings with the cosine distribution measured on crops of real people.
 
-An embedding is the sum of independent parts, made a unit vector: what all crops have in common,
-what those of one camera have, the person, the person on this visit (pose, light, what they
-carry), and the crop. The cosine that two crops are expected to have is the sum of the squared
-lengths of the parts they share, which gives the lengths; how far the cosines of strangers and of
-one person stray gives the dimensions and how much visits differ.
+An embedding is the normalised sum of independent components: one common to all crops, one of the
+camera, one of the person, one of the visit (pose, light, carried objects), and one of the crop.
+The expected cosine of two crops is the sum of the squared lengths of their shared components,
+which determines the lengths. The standard deviations of impostor pairs and of the same person
+determine the number of dimensions and the variation between visits.
 """
 
 from dataclasses import dataclass
@@ -14,34 +14,34 @@ from numpy.typing import NDArray
 
 #: Mean cosines of the crops of 100 people in two cameras, embedded by retail-0286
 #: (`./scripts/bench spread`; CUHK03 val).
-STRANGERS = 0.100
-STRANGERS_SAME_CAMERA = 0.139
+IMPOSTORS = 0.100
+IMPOSTORS_SAME_CAMERA = 0.139
 SAME_PERSON = 0.439
 SAME_VISIT = 0.789
-#: As many dimensions as give strangers the measured standard deviation, 0.090.
+#: Number of dimensions that gives impostor pairs the measured standard deviation, 0.090.
 EFFECTIVE_DIMENSION = 96
-#: Log-normal, which gives one person in two cameras the measured standard deviation, 0.116.
+#: Log-normal spread that gives a person in two cameras the measured standard deviation, 0.116.
 VISIT_SPREAD = 0.5
-#: As long as the network's; what is beyond the effective ones is zero.
+#: Dimension of the network's embeddings; those beyond the effective ones are zero.
 DIMENSION = 256
 
-_COMMON = STRANGERS**0.5
-_CAMERA = (STRANGERS_SAME_CAMERA - STRANGERS) ** 0.5
-_PERSON = (SAME_PERSON - STRANGERS) ** 0.5
-_VISIT = (SAME_VISIT - SAME_PERSON - STRANGERS_SAME_CAMERA + STRANGERS) ** 0.5
+_COMMON = IMPOSTORS**0.5
+_CAMERA = (IMPOSTORS_SAME_CAMERA - IMPOSTORS) ** 0.5
+_PERSON = (SAME_PERSON - IMPOSTORS) ** 0.5
+_VISIT = (SAME_VISIT - SAME_PERSON - IMPOSTORS_SAME_CAMERA + IMPOSTORS) ** 0.5
 _CROP = (1 - SAME_VISIT) ** 0.5
 
 Vectors = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
-class Looks:
-    """Draws embeddings; the same seed and numbers give the same ones, in any order."""
+class AppearanceModel:
+    """Draws embeddings; they depend only on the seed and the numbers, not on the order."""
 
     seed: int
 
     def crops(self, person: int, camera: int, visit: int, count: int, piece: int = 0) -> Vectors:
-        """``(count, DIMENSION)`` unit vectors of one visit, or of a ``piece`` of it."""
+        """Unit vectors ``(count, DIMENSION)`` float32 of a visit, or of a ``piece`` of it."""
         shared = (
             _COMMON * self._part(0)
             + _CAMERA * self._part(1, camera)
@@ -55,14 +55,14 @@ class Looks:
 
     def _visit(self, visit: int) -> Vectors:
         rng = np.random.default_rng([self.seed, 3, visit])
-        strange = np.exp(VISIT_SPREAD * rng.standard_normal() - VISIT_SPREAD**2 / 2)
-        return _normal(rng, 1) * np.float32(strange)
+        scale = np.exp(VISIT_SPREAD * rng.standard_normal() - VISIT_SPREAD**2 / 2)
+        return _normal(rng, 1) * np.float32(scale)
 
     def _part(self, *name: int, rows: int = 1) -> Vectors:
         return _normal(np.random.default_rng([self.seed, *name]), rows)
 
 
 def _normal(rng: np.random.Generator, rows: int) -> Vectors:
-    """``(rows, EFFECTIVE_DIMENSION)`` of expected length 1."""
+    """Normal vectors ``(rows, EFFECTIVE_DIMENSION)`` float32 of expected length 1."""
     values = rng.standard_normal((rows, EFFECTIVE_DIMENSION), dtype=np.float32)
     return values / np.float32(EFFECTIVE_DIMENSION**0.5)

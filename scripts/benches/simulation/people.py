@@ -1,4 +1,4 @@
-"""Where the people of a day were, and what the single-camera trackers made of it."""
+"""Simulate the people of a day, and the tracks that single-camera trackers make of them."""
 
 from dataclasses import dataclass
 
@@ -7,20 +7,20 @@ from numpy.typing import NDArray
 
 from simulation.site_graph import SiteGraph
 
-#: Tracks a minute that a camera sees.
+#: Tracks per minute and camera.
 TRACKS_PER_MINUTE = 10.0
-# Cameras that a person passes, at least one.
+# Mean number of cameras that a person passes, at least one.
 _VISITS = 8.0
 _STAY_S, _STAY_SPREAD = 8.0, 0.5
 _SHORTEST_STAY_S = 2.0
 _PACE_SPREAD, _WALK_SPREAD = 0.2, 0.15
-# Some stop on the way where no camera looks.
+# Some people pause between cameras, out of view.
 _PAUSES, _PAUSE_S = 0.05, 60.0
-# How much of the shorter stay is seen by both of two cameras that overlap.
+# Share of the shorter stay during which both of two overlapping cameras see the person.
 _SHARED = 0.4
 _TURNS_BACK = 0.1
 _MISSED = 0.03
-# The single-camera tracker loses somebody for longer than it waits.
+# Share of visits in which the single-camera tracker loses the person for longer than its buffer.
 _BROKEN, _BREAK_S = 0.1, (1.5, 3.0)
 
 Floats = NDArray[np.float64]
@@ -29,10 +29,10 @@ Ints = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tracks:
-    """What the cameras saw, a row a track, in order of ``start``, all ``(T,)``.
+    """The tracks of all cameras, one row per track, in order of ``start``; all arrays ``(T,)``.
 
-    ``person`` and ``camera`` are numbers, ``start`` and ``end`` seconds. ``visit`` is the same for
-    the pieces of a visit during which the tracker lost the person.
+    ``person`` and ``camera`` are indices, ``start`` and ``end`` are seconds. The pieces of a visit
+    in which the tracker lost the person have the same ``visit``.
     """
 
     person: Ints
@@ -45,7 +45,7 @@ class Tracks:
         return len(self.person)
 
     def take(self, rows: NDArray[np.int64]) -> "Tracks":
-        """The ``rows``, in that order."""
+        """The given ``rows``, in that order."""
         return Tracks(
             self.person[rows],
             self.camera[rows],
@@ -56,9 +56,9 @@ class Tracks:
 
 
 def people_of_a_day(site: SiteGraph, tracks: int, seed: int) -> Tracks:
-    """Exactly the first ``tracks`` tracks of people who come in at the doors and walk about.
+    """Exactly the first ``tracks`` tracks of people who enter at the doors and walk around.
 
-    As many people come a minute as keep every camera as busy as every other size of site would.
+    The arrival rate makes each camera equally busy whatever the size of the site.
     """
     rng = np.random.default_rng([seed, len(site.camera_ids), 1])
     per_visit = (1 - _MISSED) * (1 + _BROKEN)
@@ -66,15 +66,15 @@ def people_of_a_day(site: SiteGraph, tracks: int, seed: int) -> Tracks:
     people = int(1.3 * tracks / _VISITS / per_visit) + 20
     arrivals = np.cumsum(rng.exponential(1 / arrivals_per_s, people))
     seen = _as_tracked(_walk_about(site, arrivals, rng), rng)
-    # Those who would come later still are not there.
+    # People are simulated in order of arrival, so no earlier track is missing.
     found = seen.take(np.argsort(seen.start, kind="stable")[:tracks])
     assert len(found) == tracks
     return found
 
 
 def _walk_about(site: SiteGraph, arrivals: Floats, rng: np.random.Generator) -> Tracks:
-    """All people step by step, everybody's n-th visit at once."""
-    ways = _Ways(site)
+    """Simulate all people step by step, the n-th visit of all people at once."""
+    links = _LinkTable(site)
     people = np.arange(len(arrivals))
     pace = rng.lognormal(0, _PACE_SPREAD, len(people))
     visits_left = rng.geometric(1 / _VISITS, len(people))
@@ -86,9 +86,9 @@ def _walk_about(site: SiteGraph, arrivals: Floats, rng: np.random.Generator) -> 
     while len(people):
         steps.append((people, camera, start, start + stay))
         visits_left = visits_left - 1
-        on = (visits_left > 0) & (ways.count[camera] > 0)
+        on = (visits_left > 0) & (links.count[camera] > 0)
         people, pace, visits_left = people[on], pace[on], visits_left[on]
-        following, walk = ways.choose(camera[on], came_from[on], rng)
+        following, walk = links.choose(camera[on], came_from[on], rng)
         next_stay = _stays(len(people), rng)
         shared = np.where(walk == 0, _SHARED * np.minimum(stay[on], next_stay), 0.0)
         pause = (rng.random(len(people)) < _PAUSES) * rng.exponential(_PAUSE_S, len(people))
@@ -106,8 +106,8 @@ def _stays(count: int, rng: np.random.Generator) -> Floats:
     return np.maximum(_STAY_S * rng.lognormal(0, _STAY_SPREAD, count), _SHORTEST_STAY_S)
 
 
-class _Ways:
-    """The links of each camera as rows of one table."""
+class _LinkTable:
+    """The camera links as a table, grouped by camera."""
 
     def __init__(self, site: SiteGraph) -> None:
         both = np.concatenate([site.links, site.links[:, ::-1]])
@@ -120,7 +120,7 @@ class _Ways:
     def choose(
         self, camera: Ints, came_from: Ints, rng: np.random.Generator
     ) -> tuple[Ints, Floats]:
-        """Where each goes next, and the walk there; few turn back."""
+        """The next camera of each person and the walking time; few people turn back."""
         chosen = self._first[camera] + (rng.random(len(camera)) * self.count[camera]).astype(int)
         back = (self._to[chosen] == came_from) & (rng.random(len(camera)) >= _TURNS_BACK)
         aside = self._first[camera] + (chosen - self._first[camera] + 1) % self.count[camera]
@@ -129,7 +129,7 @@ class _Ways:
 
 
 def _as_tracked(visits: Tracks, rng: np.random.Generator) -> Tracks:
-    """Some visits are missed, and in some the tracker starts anew."""
+    """Visits as tracks: some are missed, and some are split by the tracker."""
     visits = visits.take(np.flatnonzero(rng.random(len(visits)) >= _MISSED))
     lost_s = rng.uniform(*_BREAK_S, len(visits))
     whole_s = visits.end - visits.start - lost_s

@@ -1,4 +1,4 @@
-"""Show a simulated day to an association, second by second, and take its time."""
+"""Replay a simulated day to an association, second by second, and measure its time."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,28 +16,28 @@ from trackers.tracklet import Tracklet, TrackletKey
 
 
 class Links(Protocol):
-    """What links tracklets to people."""
+    """The interface of an association under test."""
 
     def observe(self, tracklet: Tracklet) -> None:
-        """Take a revision of a tracklet."""
+        """Add a revision of a tracklet."""
 
     def decide(self, at: float) -> list[Decision]:
-        """Decide at a moment, seconds."""
+        """Decide at the event time ``at``, seconds."""
 
     def forget(self, at: float) -> list[TrackletKey]:
-        """Drop what is of no more use."""
+        """Forget what is no longer needed."""
 
     def finish(self) -> list[Decision]:
-        """Decide once more when all is over."""
+        """Make the final decisions at the end."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Replayed:
-    """``identity`` ``(T,)`` is who each track was taken for when the day was over, -1 for nobody;
-    ``finished`` the same after the finish, which took ``finish_s``.
+    """``identity`` ``(T,)`` is the identity of each track at the end of the day, -1 for none;
+    ``finished`` the same after `finish`, which took ``finish_s``.
 
-    ``busy_s`` is the time spent in the association, ``latencies_s`` ``(N,)`` for each first
-    decision the time from the second's first tracklet to all decisions of that second.
+    ``busy_s`` is the time spent in the association. ``latencies_s`` ``(N,)`` is, for the first
+    decision on each track, the time from the first tracklet of that second to its decisions.
     """
 
     identity: NDArray[np.int64]
@@ -50,7 +50,7 @@ class Replayed:
 def replay(
     site: SiteGraph, tracks: Tracks, seed: int, links: Links, clock: Callable[[], float]
 ) -> Replayed:
-    """Every second of the day in order; what the simulation itself costs is left out."""
+    """Replay every second of the day in order; the time of the simulation is not counted."""
     identity = np.full(len(tracks), -1, np.int64)
     busy_s = 0.0
     latencies: list[float] = []
@@ -77,5 +77,5 @@ def replay(
 
 
 def idf1_of(tracks: Tracks, identity: NDArray[np.int64]) -> float:
-    """IDF1 of who the tracks were taken for against who they were."""
+    """IDF1 of the assigned identities against the simulated people."""
     return idf1(tracks.person, identity, tracks.end - tracks.start)

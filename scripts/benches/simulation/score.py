@@ -1,4 +1,4 @@
-"""IDF1 of identities against the people who were simulated, by the seconds they were seen."""
+"""IDF1 of identities against the simulated people, weighted by the duration of tracks."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,11 +9,11 @@ Ints = NDArray[np.int64]
 
 
 def idf1(person: Ints, identity: Ints, seconds: NDArray[np.float64]) -> float:
-    """``(T,)`` each: who a track was, who it was taken for (-1: nobody), how long it was.
+    """IDF1 of tracks: ``person``, assigned ``identity`` (-1: none) and ``seconds``, ``(T,)`` each.
 
-    Every person is matched to one identity at most, so that as many seconds as possible agree
+    Every person is matched to at most one identity so that the matched seconds are maximal
     (Ristani et al., Performance Measures and a Data Set for Multi-Target Multi-Camera Tracking,
-    2016); IDF1 is twice these over the seconds of the people and of the identities.
+    2016); IDF1 is twice these divided by the seconds of all people and of all identities.
     """
     known = identity >= 0
     predicted = float(seconds[known].sum())
@@ -28,7 +28,7 @@ def _agreed(person: Ints, identity: Ints, seconds: NDArray[np.float64]) -> float
     identities, columns = np.unique(identity, return_inverse=True)
     together = coo_array((seconds, (rows, columns)), (len(people), len(identities)))
     together.sum_duplicates()
-    # Everybody may also stay alone, which costs more than any match and is the same for all.
+    # A person may also stay unmatched, at a cost above that of any match.
     alone = together.data.max() + 1.0
     costs = coo_array(
         (

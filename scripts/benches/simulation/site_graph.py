@@ -1,4 +1,4 @@
-"""A site as a graph: cameras, which one leads to which, and how long the walk takes."""
+"""A site as a graph: cameras, camera links and walking times."""
 
 import math
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 SPEED_M_S = 1.3
 _SPACING_M = 22.0
 _JITTER_M = 4.0
-# What a camera sees of the way to the next one.
+# Part of the corridor to the next camera that a camera sees, in metres.
 _SEEN_M = 5.0
 _LINKED = 0.85
 _OVERLAPPING = 0.15
@@ -18,9 +18,11 @@ _DOORS = 0.1
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SiteGraph:
-    """``links`` is ``(L, 2)`` int64 pairs of camera numbers, each pair once and in order;
-    ``walks`` ``(L,)`` float64 seconds between the two views at an ordinary pace, 0 where they
-    overlap; ``doors`` are the numbers of the cameras at which people come in.
+    """A simulated site.
+
+    ``links`` is ``(L, 2)`` int64 pairs of camera indices, each pair once, in ascending order;
+    ``walks`` is ``(L,)`` float64 seconds between the two views at walking pace, 0 where they
+    overlap; ``doors`` are the indices of the cameras at which people enter.
     """
 
     camera_ids: tuple[str, ...]
@@ -29,7 +31,7 @@ class SiteGraph:
     doors: NDArray[np.int64]
 
     def walking_times(self) -> dict[tuple[str, str], float]:
-        """Seconds from one view to the next, for both directions of every link."""
+        """Transition time in seconds for both directions of every camera link."""
         times = {}
         for (a, b), walk in zip(self.links.tolist(), self.walks.tolist(), strict=True):
             times[self.camera_ids[a], self.camera_ids[b]] = walk
@@ -38,7 +40,7 @@ class SiteGraph:
 
 
 def make_site(cameras: int, seed: int) -> SiteGraph:
-    """``cameras`` on a crooked grid of corridors, some 22 m apart; the same seed, the same site.
+    """``cameras`` on an irregular grid of corridors, about 22 m apart; reproducible by seed.
 
     Raises ValueError when there are fewer than two.
     """
@@ -57,7 +59,7 @@ def make_site(cameras: int, seed: int) -> SiteGraph:
 
 
 def _links(cameras: int, columns: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """Corridors to the right and down; the first column and all rows' first steps are open."""
+    """Corridors to the right and down; all rows and the first column are connected."""
     numbers = np.arange(cameras)
     across = numbers[(numbers % columns < columns - 1) & (numbers + 1 < cameras)]
     down = numbers[numbers + columns < cameras]
@@ -65,7 +67,7 @@ def _links(cameras: int, columns: int, rng: np.random.Generator) -> NDArray[np.i
         [np.column_stack([across, across + 1]), np.column_stack([down, down + columns])]
     )
     kept = rng.random(len(pairs)) < _LINKED
-    # Nowhere is out of reach: the rows hang together, and the first column joins them.
+    # Every camera is reachable: the rows are connected, and the first column joins them.
     kept[: len(across)] = True
     kept[len(across) :] |= down % columns == 0
     return np.asarray(pairs[kept], np.int64).reshape(-1, 2)

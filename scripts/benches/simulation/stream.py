@@ -1,4 +1,4 @@
-"""What the nodes of a simulated site send: open tracks every second as they grow, then closed."""
+"""The tracklets that the nodes of a simulated site send: open ones every second, then closed."""
 
 import math
 from collections.abc import Iterator
@@ -8,13 +8,13 @@ from itertools import count
 import numpy as np
 from numpy.typing import NDArray
 
-from simulation.looks import Looks
+from simulation.looks import AppearanceModel
 from simulation.people import Tracks
 from simulation.site_graph import SiteGraph
 from trackers.tracklet import Tracklet
 
 INTERVAL_S = 1.0
-#: As long without an observation ends a track.
+#: A track ends after this time without an observation.
 BUFFER_S = 1.0
 _PATH_STEP_S = 0.2
 _CROP_STEP_S = 0.5
@@ -25,7 +25,7 @@ _LOWEST_QUALITY = 0.3
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Whole:
-    """A track as it will be when it is closed."""
+    """A complete track, as it is when it is closed."""
 
     camera_id: str
     track_id: int
@@ -37,7 +37,7 @@ class _Whole:
     path: NDArray[np.float64]
 
     def until(self, at: float, *, closed: bool) -> Tracklet:
-        """What is known of it at the moment ``at``."""
+        """The tracklet as of the time ``at``."""
         crops = int(np.searchsorted(self.exemplar_times, at, side="right"))
         steps = int(np.searchsorted(self.path[:, 0], at, side="right"))
         return Tracklet(
@@ -58,27 +58,27 @@ class _Whole:
 def stream(site: SiteGraph, tracks: Tracks, seed: int) -> Iterator[tuple[float, list[Tracklet]]]:
     """Each second of event time, with the tracklets that changed in it, by camera and track id.
 
-    The track id of a row of ``tracks`` is its number, counted from 1. Ends when all are closed.
+    The track id of a row of ``tracks`` is its row number, counted from 1. Ends when all are closed.
     """
-    looks = Looks(seed)
+    appearance = AppearanceModel(seed)
     running: dict[int, _Whole] = {}
     row = 0
     for second in count(1):
         at = second * INTERVAL_S
         while row < len(tracks) and tracks.start[row] <= at:
-            running[row] = _whole(site, tracks, row, looks)
+            running[row] = _whole(site, tracks, row, appearance)
             row += 1
         changed = [t.until(at, closed=False) for t in running.values() if t.end > at - INTERVAL_S]
-        over = [number for number, track in running.items() if track.end + BUFFER_S < at]
-        changed += [running.pop(number).until(at, closed=True) for number in over]
+        ended = [number for number, track in running.items() if track.end + BUFFER_S < at]
+        changed += [running.pop(number).until(at, closed=True) for number in ended]
         yield at, sorted(changed, key=lambda tracklet: tracklet.key)
         if not running and row == len(tracks):
             return
 
 
-def _whole(site: SiteGraph, tracks: Tracks, row: int, looks: Looks) -> _Whole:
+def _whole(site: SiteGraph, tracks: Tracks, row: int, appearance: AppearanceModel) -> _Whole:
     start, end = float(tracks.start[row]), float(tracks.end[row])
-    rng = np.random.default_rng([looks.seed, 5, row])
+    rng = np.random.default_rng([appearance.seed, 5, row])
     camera, visit = int(tracks.camera[row]), int(tracks.visit[row])
     crops = min(_CROPS, 1 + int((end - start) / _CROP_STEP_S))
     spacing = max(_CROP_STEP_S, (end - start) / _CROPS)
@@ -87,7 +87,7 @@ def _whole(site: SiteGraph, tracks: Tracks, row: int, looks: Looks) -> _Whole:
         track_id=row + 1,
         start=start,
         end=end,
-        exemplars=looks.crops(int(tracks.person[row]), camera, visit, crops, piece=row),
+        exemplars=appearance.crops(int(tracks.person[row]), camera, visit, crops, piece=row),
         qualities=rng.uniform(_LOWEST_QUALITY, 1.0, crops).astype(np.float32),
         exemplar_times=start + spacing * np.arange(crops, dtype=np.float64),
         path=_path(start, end, rng),
@@ -95,10 +95,10 @@ def _whole(site: SiteGraph, tracks: Tracks, row: int, looks: Looks) -> _Whole:
 
 
 def _path(start: float, end: float, rng: np.random.Generator) -> NDArray[np.float64]:
-    """Straight through the picture, at an even pace."""
+    """A straight path through the image at constant speed."""
     times = np.append(np.arange(start, end, _PATH_STEP_S), end)
-    way = (times - start) / (end - start)
-    x = (way if rng.random() < 0.5 else 1 - way) * _WIDTH_PX
-    y = rng.uniform(*_FEET_PX, 2) @ np.stack([1 - way, way])
+    progress = (times - start) / (end - start)
+    x = (progress if rng.random() < 0.5 else 1 - progress) * _WIDTH_PX
+    y = rng.uniform(*_FEET_PX, 2) @ np.stack([1 - progress, progress])
     height = np.interp(y, _FEET_PX, _PERSON_PX)
     return np.column_stack([times, x, y, height])

@@ -1,1 +1,1 @@
-"""What `./scripts/bench soak` is made of: cameras, faults, what is watched, figures, picture."""
+"""Parts of `./scripts/bench soak`: cameras, faults, monitoring, figures and picture."""

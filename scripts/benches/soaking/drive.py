@@ -1,4 +1,4 @@
-"""One soak: start cameras and run, disturb, watch, stop, and read what was recorded."""
+"""Perform one soak: start cameras and run, inject faults, monitor, stop and read the results."""
 
 import os
 import subprocess
@@ -13,7 +13,7 @@ from pipeline.run_directory.reader import RunDirectory
 
 from . import site
 from .faults import plan
-from .record import Fault, Heard, Sample, Track
+from .record import Fault, Sample, StreamLog, Track
 from .site import Cameras
 from .watch import Watch
 
@@ -23,15 +23,15 @@ _SAMPLE_S, _TICK_S = 1.0, 0.1
 
 @dataclass(frozen=True, slots=True)
 class Soak:
-    """All that one soak found.
+    """The results of a soak.
 
-    ``warm_s`` is when the memory should be at its level, ``status`` the run's exit code, ``leaks``
-    names the files in which a password stands.
+    ``warm_s`` is the end of the warm-up, after which memory should be constant, ``status`` the
+    exit code of the run, ``leaks`` the files that contain a password.
     """
 
     seconds: float
     warm_s: float
-    heard: Heard
+    observed: StreamLog
     samples: list[Sample]
     faults: list[Fault]
     recorded: list[Track]
@@ -43,7 +43,7 @@ class Soak:
 
 
 def soak(folder: Path, seconds: float, seed: int) -> Soak:
-    """Run, disturb and watch for ``seconds``; exits with a line when the run does not start."""
+    """Run, inject faults and monitor for ``seconds``; exits when the run does not start."""
     with ExitStack() as stack:
         cameras = site.serve(folder, stack)
         config = site.write_settings(folder / "site.yaml", cameras)
@@ -67,7 +67,7 @@ def soak(folder: Path, seconds: float, seed: int) -> Soak:
     return Soak(
         seconds=seconds,
         warm_s=ready + min(0.6 * seconds, 600.0),
-        heard=watch.heard,
+        observed=watch.observed,
         samples=samples,
         faults=done,
         recorded=list(found.tracklets().select("camera_id", "track_id").iter_rows()),
@@ -80,7 +80,7 @@ def soak(folder: Path, seconds: float, seed: int) -> Soak:
 
 
 class Disturbance:
-    """Makes a fault begin and end. The site file is ``config``."""
+    """Begins and ends faults. ``config`` is the site file."""
 
     def __init__(self, cameras: dict[str, Cameras], watch: Watch, config: Path) -> None:
         self._cameras = cameras
@@ -89,7 +89,7 @@ class Disturbance:
         self._password, self._next_password = site.PASSWORDS
 
     def begin(self, fault: Fault) -> None:
-        """From now on it is wrong."""
+        """Begin the fault."""
         if fault.kind == "redis":
             self._watch.redis_process().kill()
         elif fault.kind == "stopped":
@@ -101,18 +101,18 @@ class Disturbance:
             self._cameras[fault.camera].start(self._password)
 
     def end(self, fault: Fault) -> None:
-        """From now on it is right again; Redis was started again by the run."""
+        """End the fault; Redis is restarted by the run itself."""
         if fault.kind == "stopped":
             self._cameras[fault.camera].resume()
         elif fault.kind == "password":
-            # The run looks after its file.
+            # The run reloads its file.
             site.write_settings(self._config, self._cameras, self._password)
         elif fault.kind in ("killed", "gone"):
             locked = fault.camera == site.LOCKED
             self._cameras[fault.camera].start(self._password if locked else "")
 
 
-# As in the files for deployment: pictures of many threads leave no holes behind.
+# As in the deployment files: avoids heap fragmentation by the frames of many threads.
 _MEMORY = {"MALLOC_ARENA_MAX": "2", "MALLOC_MMAP_THRESHOLD_": "131072"}
 
 
@@ -127,9 +127,9 @@ def _started(config: Path, out: Path, log: Path) -> subprocess.Popen[bytes]:
 
 
 def _wait_until_live(watch: Watch, process: subprocess.Popen[bytes], log: Path) -> float:
-    """Wait for frames of every camera; returns the moment, as all moments are told."""
+    """Wait for frames of every camera; returns the seconds since the run was started."""
     deadline = time.monotonic() + _START_S
-    while {seen.camera for seen in watch.heard.cameras} != set(site.CLIPS):
+    while {seen.camera for seen in watch.observed.cameras} != set(site.CLIPS):
         if process.poll() is not None or time.monotonic() > deadline:
             sys.exit(f"bench soak: the run did not start:\n{log.read_text()}")
         time.sleep(_TICK_S)
@@ -143,7 +143,7 @@ def _follow(
     coming: deque[Fault],
     until: float,
 ) -> tuple[list[Sample], list[Fault]]:
-    """Disturb and take samples until that moment; the faults come back with their true times."""
+    """Inject faults and take samples until that time; returns the faults with their real times."""
     samples, done = list[Sample](), list[Fault]()
     now: Fault | None = None
     while (moment := time.time() - watch.began) < until and process.poll() is None:

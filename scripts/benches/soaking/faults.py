@@ -1,13 +1,13 @@
-"""Which faults come when: the same for the same seed, one after the other."""
+"""The schedule of faults: sequential, and reproducible by seed."""
 
 import random
 from collections.abc import Sequence
 
 from .record import Fault
 
-#: Before the first fault, and from one fault to the next; a fault and its recovery fit in between.
+#: Seconds before the first fault and between faults, enough for a fault and its recovery.
 SETTLE_S, SLOT_S = 15.0, 30.0
-#: How long each kind lasts: least and most seconds.
+#: Minimum and maximum duration of each kind, seconds.
 LASTS = {
     "killed": (0.5, 1.0),
     "stopped": (3.0, 9.0),
@@ -19,10 +19,10 @@ LASTS = {
 def plan(
     seconds: float, cameras: Sequence[str], locked: str, seed: int, longest_loss: float
 ) -> list[Fault]:
-    """The faults of ``seconds``; in turn all kinds, and once, in the middle, Redis.
+    """The faults within ``seconds``: all kinds in turn, and Redis once in the middle.
 
-    Only the camera ``locked`` has a password. Who is gone, is gone for longer than
-    ``longest_loss``. Raises ValueError when that does not fit.
+    Only the camera ``locked`` has a password. A camera that is gone stays away for longer than
+    ``longest_loss`` seconds. Raises ValueError when that is impossible.
     """
     if longest_loss >= LASTS["gone"][0]:
         raise ValueError(f"a camera must be gone for more than {longest_loss} s")

@@ -1,4 +1,4 @@
-"""What a soak's notes amount to."""
+"""Figures computed from the observations of a soak."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -8,11 +8,11 @@ from itertools import pairwise
 import numpy as np
 from scipy import stats
 
-from .record import Fault, Named, Sample, Seen
+from .record import CameraReport, Fault, IdentityEvent, Sample
 
-#: A fault's camera is live again this many seconds after its end at the latest.
+#: Maximum seconds from the end of a fault until its camera is live again.
 BACK_S = 15.0
-#: A node tells of a live camera once a second: more than this between two frames told is a gap.
+#: A node reports a live camera once per second: more than this between reported frames is a gap.
 GAP_S = 2.5
 _BLOCKS = 16
 _LEAST_SAMPLES = 3 * _BLOCKS
@@ -20,26 +20,26 @@ _LEAST_SAMPLES = 3 * _BLOCKS
 
 @dataclass(frozen=True, slots=True)
 class Slope:
-    """A slope an hour, and by how much it may be off: 95 % confidence."""
+    """A slope per hour, and the half-width of its 95 % confidence interval."""
 
     per_hour: float
     error: float
 
     @property
     def grows(self) -> bool:
-        """Whether it is more than nothing, beyond the error."""
+        """Whether the slope is significantly positive."""
         return self.per_hour > self.error
 
     @property
     def nil(self) -> bool:
-        """Whether it may as well be nothing."""
+        """Whether the slope is not significantly different from zero."""
         return abs(self.per_hour) <= self.error
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A fault: how long after its end its camera was ``back`` (inf: never), and the longest gap of
-    the other cameras until then, seconds.
+    """The effect of a fault: seconds from its end until its camera was ``back`` (inf: never), and
+    the longest gap of the other cameras until then, seconds.
     """
 
     fault: Fault
@@ -48,16 +48,16 @@ class Outcome:
 
     @property
     def survived(self) -> bool:
-        """Whether that is within the bounds."""
+        """Whether both are within the bounds."""
         return self.back <= BACK_S and self.others_gap <= GAP_S
 
 
 def slope(times: Sequence[float], values: Sequence[float], blocks: int = _BLOCKS) -> Slope | None:
-    """The slope of ``values`` over ``times`` (seconds), an hour; None for too few of them.
+    """The slope of ``values`` over ``times`` (seconds), per hour; None for too few values.
 
-    It is the mean step between the means of ``blocks`` equally long parts. Memory moves in steps
-    that stay, so the steps are independent and the values are not: one large step is no slope,
-    many small ones are.
+    It is the mean step between the means of ``blocks`` equally long intervals. Memory changes in
+    persistent steps, so the steps are independent but the values are not: one large step is not a
+    slope, many small ones are.
     """
     if len(times) < _LEAST_SAMPLES:
         return None
@@ -71,13 +71,13 @@ def slope(times: Sequence[float], values: Sequence[float], blocks: int = _BLOCKS
     return Slope(float(np.mean(steps)), float(error))
 
 
-def gaps(seen: Iterable[Seen]) -> list[tuple[float, float]]:
-    """The spans, longer than `GAP_S`, in which a camera's frames are missing."""
+def gaps(seen: Iterable[CameraReport]) -> list[tuple[float, float]]:
+    """The periods, longer than `GAP_S`, without frames of a camera."""
     return [span for span in spans(seen) if span[1] - span[0] > GAP_S]
 
 
-def spans(seen: Iterable[Seen]) -> list[tuple[float, float]]:
-    """From the last frame of one message of a camera to that of the next with a new one."""
+def spans(seen: Iterable[CameraReport]) -> list[tuple[float, float]]:
+    """The periods between the last frames of successive messages with new frames."""
     ends = [0.0]
     for one in seen:
         if one.end > ends[-1]:
@@ -85,22 +85,22 @@ def spans(seen: Iterable[Seen]) -> list[tuple[float, float]]:
     return list(pairwise(ends[1:]))
 
 
-def by_camera(seen: Iterable[Seen]) -> dict[str, list[Seen]]:
+def by_camera(seen: Iterable[CameraReport]) -> dict[str, list[CameraReport]]:
     """The messages of each camera, in order."""
-    found: dict[str, list[Seen]] = {}
+    found: dict[str, list[CameraReport]] = {}
     for one in seen:
         found.setdefault(one.camera, []).append(one)
     return found
 
 
-def outcomes(faults: Iterable[Fault], seen: Iterable[Seen]) -> list[Outcome]:
-    """What each fault did."""
+def outcomes(faults: Iterable[Fault], seen: Iterable[CameraReport]) -> list[Outcome]:
+    """The effect of each fault."""
     cameras = by_camera(seen)
     return [outcome(fault, cameras) for fault in faults]
 
 
-def outcome(fault: Fault, cameras: dict[str, list[Seen]]) -> Outcome:
-    """What a fault did to its camera, or to all when it is that of Redis, and to the others."""
+def outcome(fault: Fault, cameras: dict[str, list[CameraReport]]) -> Outcome:
+    """The effect of a fault on its camera (on all cameras for Redis) and on the others."""
     hit = [fault.camera] if fault.camera else list(cameras)
     back = max(_back(fault.until, cameras.get(name, [])) for name in hit)
     last = fault.until + min(back, BACK_S)
@@ -114,12 +114,12 @@ def outcome(fault: Fault, cameras: dict[str, list[Seen]]) -> Outcome:
     return Outcome(fault, back, max(others, default=0.0))
 
 
-def _back(moment: float, seen: list[Seen]) -> float:
+def _back(moment: float, seen: list[CameraReport]) -> float:
     return min((one.end - moment for one in seen if one.end > moment), default=math.inf)
 
 
-def unexplained(cameras: dict[str, list[Seen]], outcomes: list[Outcome]) -> int:
-    """Gaps of any camera that no fault of its own, or of Redis, explains."""
+def unexplained(cameras: dict[str, list[CameraReport]], outcomes: list[Outcome]) -> int:
+    """The number of gaps of cameras that no fault of theirs or of Redis explains."""
     count = 0
     for name, seen in cameras.items():
         hits = [o for o in outcomes if o.fault.camera in ("", name)]
@@ -128,10 +128,14 @@ def unexplained(cameras: dict[str, list[Seen]], outcomes: list[Outcome]) -> int:
     return count
 
 
-def delays(named: Iterable[Named], outcomes: list[Outcome], *, quiet: bool) -> list[float]:
-    """From capture to identity, seconds; ``quiet`` leaves out moments of a fault or soon after."""
+def delays(
+    identities: Iterable[IdentityEvent], outcomes: list[Outcome], *, quiet: bool
+) -> list[float]:
+    """Delays from capture to identity, seconds; ``quiet`` excludes times during or near a fault."""
     return [
-        one.at - one.moment for one in named if not (quiet and _disturbed(one.moment, outcomes))
+        one.at - one.moment
+        for one in identities
+        if not (quiet and _disturbed(one.moment, outcomes))
     ]
 
 
@@ -140,17 +144,17 @@ def _disturbed(moment: float, outcomes: list[Outcome]) -> bool:
 
 
 def percentile(values: Sequence[float], share: float) -> float:
-    """A percentile; nan of nothing."""
+    """A percentile; nan without values."""
     return float(np.percentile(values, share)) if len(values) else math.nan
 
 
-def size_changes(seen: Iterable[Seen]) -> int:
-    """How often the size of a camera's picture changed."""
+def size_changes(seen: Iterable[CameraReport]) -> int:
+    """How often the image size of a camera changed."""
     return sum(a.size != b.size for a, b in pairwise(seen))
 
 
 def most_entries(samples: Iterable[Sample]) -> dict[str, int]:
-    """The most entries that each stream held."""
+    """The maximum number of entries in each stream."""
     most: dict[str, int] = {}
     for sample in samples:
         for stream, count in sample.entries.items():
@@ -164,5 +168,5 @@ def after_warm_up(samples: Sequence[Sample], warm_s: float) -> list[Sample]:
 
 
 def memory_slope(samples: Sequence[Sample]) -> Slope | None:
-    """How the memory of the run grows, MB an hour."""
+    """The growth of the run's memory, MB per hour."""
     return slope([sample.at for sample in samples], [sample.rss_mb for sample in samples])

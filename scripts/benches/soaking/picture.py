@@ -1,4 +1,4 @@
-"""The curves of a soak as a picture."""
+"""Draw the curves of a soak."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ _COLOURS = {
 
 
 def draw(found: Soak, outcomes: list[Outcome], path: Path) -> None:
-    """Memory, delay and stream lengths over the minutes, with the faults as bands."""
+    """Draw memory, delay and stream lengths over time, with the faults as bands."""
     import matplotlib as mpl
 
     mpl.use("agg")
@@ -24,8 +24,13 @@ def draw(found: Soak, outcomes: list[Outcome], path: Path) -> None:
     memory.plot(minutes, [sample.private_mb for sample in found.samples], label="without files")
     memory.axvline(found.warm_s / 60, color="grey", linestyle=":", label="end of warm-up")
     memory.set_title("memory of the run, MB", fontsize=10)
-    named = found.heard.named
-    delay.plot([n.moment / 60 for n in named], [n.at - n.moment for n in named], ".", markersize=3)
+    identities = found.observed.identities
+    delay.plot(
+        [n.moment / 60 for n in identities],
+        [n.at - n.moment for n in identities],
+        ".",
+        markersize=3,
+    )
     delay.set_title("capture to identity, s", fontsize=10)
     held = [sample for sample in found.samples if sample.entries]
     for stream in held[0].entries if held else ():
@@ -44,11 +49,11 @@ def draw(found: Soak, outcomes: list[Outcome], path: Path) -> None:
 
 
 def _bands(axis: object, outcomes: list[Outcome], *, name: bool) -> None:
-    told = set[str]()
+    labelled = set[str]()
     for o in outcomes:
         kind = o.fault.kind
-        label = kind if name and kind not in told else None
-        told.add(kind)
+        label = kind if name and kind not in labelled else None
+        labelled.add(kind)
         end = max(o.fault.until + min(o.back, 60), o.fault.at + 1)
         colour = _COLOURS[kind]
         axis.axvspan(o.fault.at / 60, end / 60, alpha=0.2, color=colour, label=label)  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""What a soak writes down. Moments are seconds since the run was started."""
+"""The observations of a soak. Times are seconds since the run was started."""
 
 from dataclasses import dataclass, field
 
@@ -8,7 +8,7 @@ Track = tuple[str, int]
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Something that goes wrong from ``at`` to ``until``; without a ``camera`` it is Redis."""
+    """A fault from ``at`` to ``until``; with an empty ``camera`` it is one of Redis."""
 
     kind: str
     camera: str
@@ -17,8 +17,8 @@ class Fault:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """A camera as a node's message tells it; ``end`` is the capture of its last frame."""
+class CameraReport:
+    """A camera's state from a node's message; ``end`` is the capture time of its last frame."""
 
     camera: str
     end: float
@@ -29,10 +29,10 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
-    """An identity: when it was written, and for which capture time.
+class IdentityEvent:
+    """An identity decision: when it was written (``at``), and for which capture time (``moment``).
 
-    ``start`` is when its track began; None for a later change of mind about it.
+    ``start`` is the start of its track; None for a later revision of the decision.
     """
 
     at: float
@@ -42,9 +42,9 @@ class Named:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What is held at one moment; without ``redis_mb`` and ``entries`` while Redis is away.
+    """Memory and stream lengths at one time; without Redis, ``redis_mb`` and ``entries`` are empty.
 
-    ``private_mb`` is the part of ``rss_mb`` that is no file, such as a library.
+    ``private_mb`` is the part of ``rss_mb`` that is not mapped from files, such as libraries.
     """
 
     at: float
@@ -55,14 +55,14 @@ class Sample:
 
 
 @dataclass(slots=True)
-class Heard:
-    """What the streams said.
+class StreamLog:
+    """What was read from the streams.
 
-    ``missed`` messages of ``messages`` were not read here in time, by the numbers of their senders.
+    ``missed`` counts messages that were not read in time, by the sequence numbers of the senders.
     """
 
-    cameras: list[Seen] = field(default_factory=list)
-    named: list[Named] = field(default_factory=list)
+    cameras: list[CameraReport] = field(default_factory=list)
+    identities: list[IdentityEvent] = field(default_factory=list)
     ended: set[Track] = field(default_factory=set)
     begun: dict[Track, float] = field(default_factory=dict)
     messages: int = 0

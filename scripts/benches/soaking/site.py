@@ -1,7 +1,7 @@
-"""The site of a soak: four RTSP cameras that show the demo clips, each a server of its own.
+"""The site of a soak: four RTSP cameras that show the demo clips, each with its own server.
 
-The clips run slowly and for ever; each time somebody turns the light off at the end, so that tracks
-end all the time. The picture of the last camera changes its size each time too.
+The clips run slowly in an endless loop. Each ends with dark frames, so that tracks end regularly.
+The last camera also changes its image size in each loop.
 """
 
 import json
@@ -33,7 +33,7 @@ SIZES = {name: (LARGE, SMALL) if name == RESIZED else (LARGE,) for name in CLIPS
 
 
 def settings(urls: dict[str, str]) -> dict[str, object]:
-    """The site file: what two cores manage, and a gallery that is full after a minute."""
+    """The site file: a load for two cores, and a gallery that is full after a minute."""
     live = {"retry_max_s": RETRY_MAX_S}
     return {
         "site": "soak",
@@ -45,7 +45,7 @@ def settings(urls: dict[str, str]) -> dict[str, object]:
 
 
 def write_settings(path: Path, cameras: dict[str, Cameras], password: str = PASSWORDS[0]) -> Path:
-    """Write the site file (JSON is YAML), with ``password`` for the camera that has one."""
+    """Write the site file (JSON is valid YAML), with ``password`` for the camera that has one."""
     logins = {LOCKED: f"bob:{password}@"}
     urls = {name: camera.url(name, logins.get(name, "")) for name, camera in cameras.items()}
     text = json.dumps(settings(urls))
@@ -54,7 +54,7 @@ def write_settings(path: Path, cameras: dict[str, Cameras], password: str = PASS
 
 
 def serve(folder: Path, stack: ExitStack) -> dict[str, Cameras]:
-    """Start the cameras, for as long as ``stack``. Exits with a line when there is no server."""
+    """Start the cameras until ``stack`` is closed. Exits when no RTSP server is available."""
     if missing_gstreamer():
         sys.exit(f"bench soak: {missing_gstreamer()}")
     cameras = {}
@@ -66,7 +66,7 @@ def serve(folder: Path, stack: ExitStack) -> dict[str, Cameras]:
 
 
 def write_clip(folder: Path, camera: str) -> Path:
-    """The clip of a camera as one file of H.264 a picture, in each of its sizes; ``folder``."""
+    """Write the clip of a camera in all its sizes, one H.264 file per frame; returns ``folder``."""
     folder.mkdir(parents=True)
     source = weights_path("demo-clips").parent / f"{CLIPS[camera]}.mp4"
     with av.open(str(source)) as container:
@@ -80,7 +80,7 @@ def write_clip(folder: Path, camera: str) -> Path:
 
 
 def encoded(pictures: list[NDArray[np.uint8]], size: tuple[int, int]) -> list[bytes]:
-    """BGR ``pictures`` as H.264 of ``size`` (width, height), one packet each, a key each second."""
+    """BGR ``pictures`` as H.264 packets of ``size`` (width, height), with a keyframe per second."""
     context = av.CodecContext.create("libx264", "w")
     context.width, context.height = size
     context.pix_fmt = "yuv420p"

@@ -1,4 +1,4 @@
-"""Watch a run from outside: what its Redis streams say, and what its process holds."""
+"""Monitor a run from outside: its Redis streams and the memory of its process."""
 
 import contextlib
 import threading
@@ -14,7 +14,7 @@ from pipeline.bus import entries
 from pipeline.bus.keys import GROUPS, dead_letter_key, stream_key
 from pipeline.bus.messages import CameraMessage, IdentityMessage, Message, TrackletMessage
 
-from .record import Heard, Named, Sample, Seen, Track
+from .record import CameraReport, IdentityEvent, Sample, StreamLog, Track
 
 _BLOCK_MS = 200
 _AWAY_S = 0.05
@@ -24,14 +24,14 @@ MB = 1e6
 class Watch(threading.Thread):
     """Reads every message of the run in ``folder`` until ``done``.
 
-    Its process is ``pid``; ``began`` is when that was started, seconds UTC.
+    ``pid`` is the process of the run; ``began`` is when it was started, seconds UTC.
 
-    It reads as it is written: Redis drops a message soon after the recorder has it.
+    Messages must be read promptly: they are trimmed soon after the recorder has processed them.
     """
 
     def __init__(self, folder: Path, pid: int, began: float) -> None:
         super().__init__(name="watch", daemon=True)
-        self.heard = Heard()
+        self.observed = StreamLog()
         self.done = threading.Event()
         self.began = began
         self._process = psutil.Process(pid)
@@ -39,7 +39,7 @@ class Watch(threading.Thread):
         self._site = ""
         self._last: dict[str, str] = dict.fromkeys(GROUPS, "0")
         self._numbers: dict[tuple[str, str], int] = {}
-        self._named = set[Track]()
+        self._known = set[Track]()
 
     def run(self) -> None:
         while not self.done.is_set():
@@ -54,13 +54,13 @@ class Watch(threading.Thread):
         return next(child for child in children if child.name() == "redis-server")
 
     def sample(self) -> Sample:
-        """What is held now."""
+        """Current memory and stream lengths."""
         held = self._process.memory_info()
         sample = Sample(time.time() - self.began, held.rss / MB, (held.rss - held.shared) / MB)
         with contextlib.suppress(redis.RedisError, OSError):
             used: Any = self._client.info("memory")
             lengths = {stream: self._length(stream_key(self._site, stream)) for stream in GROUPS}
-            self.heard.dead = self._length(dead_letter_key(self._site))
+            self.observed.dead = self._length(dead_letter_key(self._site))
             return replace(sample, redis_mb=used["used_memory"] / MB, entries=lengths)
         return sample
 
@@ -76,7 +76,7 @@ class Watch(threading.Thread):
         answer: Any = self._client.xread(places, count=1000, block=_BLOCK_MS)
         for key, batch in answer or []:
             for entry_id, fields in batch:
-                self._take(entries.delivery(keys[key.decode()], entry_id, fields))
+                self._count(entries.delivery(keys[key.decode()], entry_id, fields))
 
     def _find_site(self) -> None:
         for key in self._client.scan_iter(match="fusetrack:{*}:tracklets"):
@@ -84,31 +84,31 @@ class Watch(threading.Thread):
         if not self._site:
             raise redis.ConnectionError("no site yet")
 
-    def _take(self, delivery: entries.Delivery) -> None:
+    def _count(self, delivery: entries.Delivery) -> None:
         place = (delivery.stream, delivery.sender)
-        self.heard.messages += 1
-        self.heard.missed += delivery.number - self._numbers.get(place, 0) - 1
+        self.observed.messages += 1
+        self.observed.missed += delivery.number - self._numbers.get(place, 0) - 1
         self._numbers[place] = delivery.number
         self._last[delivery.stream] = delivery.entry_id
         if delivery.message is not None:
-            self._note(delivery.message, int(delivery.entry_id.split("-")[0]) / 1000 - self.began)
+            self._record(delivery.message, int(delivery.entry_id.split("-")[0]) / 1000 - self.began)
 
-    def _note(self, message: Message, at: float) -> None:
-        heard = self.heard
+    def _record(self, message: Message, at: float) -> None:
+        observed = self.observed
         if isinstance(message, CameraMessage):
             now = message.camera
             size = (now.width, now.height)
             end = now.end - self.began
-            heard.cameras.append(
-                Seen(now.camera_id, end, now.frames, now.dropped, size, now.detail)
+            observed.cameras.append(
+                CameraReport(now.camera_id, end, now.frames, now.dropped, size, now.detail)
             )
         elif isinstance(message, TrackletMessage):
             track = (message.camera_id, message.track_id)
-            heard.begun.setdefault(track, message.start - self.began)
+            observed.begun.setdefault(track, message.start - self.began)
             if message.closed:
-                heard.ended.add(track)
+                observed.ended.add(track)
         elif isinstance(message, IdentityMessage):
             track = (message.camera_id, message.track_id)
-            start = None if track in self._named else heard.begun.get(track)
-            self._named.add(track)
-            heard.named.append(Named(at, message.at - self.began, start))
+            start = None if track in self._known else observed.begun.get(track)
+            self._known.add(track)
+            observed.identities.append(IdentityEvent(at, message.at - self.began, start))

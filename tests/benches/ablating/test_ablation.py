@@ -74,11 +74,11 @@ def ablation(
 
 
 def figures(outcomes: dict[str, list[Outcome]]) -> dict[str, list[Outcome]]:
-    """Outcomes without the time that they took."""
+    """Outcomes without their times."""
     return {name: [replace(one, minutes=0.0) for one in each] for name, each in outcomes.items()}
 
 
-def test_what_is_trained_once_is_only_read_later(toys: ReidSet, tmp_path: Path) -> None:
+def test_finished_trainings_are_reused(toys: ReidSet, tmp_path: Path) -> None:
     said: list[str] = []
     first = run_ablation(ablation(toys, tmp_path, said), ["baseline", "both"], [1, 2])
     assert [len(found) for found in first.values()] == [2, 2]
@@ -95,7 +95,7 @@ def test_what_is_trained_once_is_only_read_later(toys: ReidSet, tmp_path: Path) 
     assert again == []
 
 
-def test_the_pair_sets_out_from_the_trunk_of_a_model(toys: ReidSet, tmp_path: Path) -> None:
+def test_the_pair_starts_from_the_trunk_of_a_model(toys: ReidSet, tmp_path: Path) -> None:
     run_ablation(ablation(toys, tmp_path / "first"), ["mscsa"], [1])
     start = tmp_path / "first/seed-1/mscsa/model.safetensors"
     still = replace(RECIPE, stage2=replace(RECIPE.stage2, learning_rate=0.0))
@@ -111,7 +111,7 @@ def test_the_pair_sets_out_from_the_trunk_of_a_model(toys: ReidSet, tmp_path: Pa
     assert all(torch.equal(value, learned[name]) for name, value in kept.items())
 
 
-def test_a_stopped_ablation_goes_on_where_it_was(toys: ReidSet, tmp_path: Path) -> None:
+def test_a_stopped_ablation_resumes(toys: ReidSet, tmp_path: Path) -> None:
     whole = run_ablation(ablation(toys, tmp_path / "whole"), ["clip-reid"], [1])
     stops = 0
     for _ in range(100):
@@ -129,7 +129,7 @@ def test_a_stopped_ablation_goes_on_where_it_was(toys: ReidSet, tmp_path: Path) 
     assert figures(found) == figures(whole)
 
 
-def test_every_variant_sets_out_from_the_pair(toys: ReidSet, tmp_path: Path) -> None:
+def test_every_variant_starts_from_the_pair(toys: ReidSet, tmp_path: Path) -> None:
     still = replace(RECIPE, stage2=replace(RECIPE.stage2, learning_rate=0.0))
     run_ablation(ablation(toys, tmp_path, recipe=still), ["baseline", "both"], [1])
     pair, baseline, both = (
@@ -150,7 +150,7 @@ def test_another_budget_needs_another_folder(toys: ReidSet, tmp_path: Path) -> N
         run_ablation(ablation(first_identities(toys, 4), tmp_path), [], [])
 
 
-def test_variants_differ_in_the_model_alone() -> None:
+def test_variants_differ_only_in_the_model() -> None:
     both = variant(RECIPE, "both")
     assert (both.model.mscsa_modules, both.model.text_guidance) == (3, True)
     assert variant(RECIPE, "mscsa-4").model.mscsa_modules == 4

@@ -1,4 +1,4 @@
-"""Means, spreads and what follows from them."""
+"""Means, standard deviations and the verdicts on claims."""
 
 import pytest
 
@@ -22,7 +22,7 @@ def test_a_row_has_means_and_the_sample_deviation() -> None:
     assert rows_of({"mscsa": [outcome(0.5)]})["mscsa"].rank1.spread is None
 
 
-def test_the_papers_own_figures_bear_the_papers_claims_out() -> None:
+def test_the_papers_figures_support_its_claims() -> None:
     """MSMT17, tables 3 and 4; the modules' figures but for three are made up."""
     paper = {
         "baseline": 0.607,
@@ -42,7 +42,7 @@ def test_the_papers_own_figures_bear_the_papers_claims_out() -> None:
     assert {one.verdict for one in claims_of(turned)} == {"does not hold"}
 
 
-def test_a_variant_that_was_not_trained_leaves_its_claims_open() -> None:
+def test_claims_on_missing_variants_are_not_measured() -> None:
     found = claims_of(rows_of({"clip-reid": [outcome(0.6)], "mscsa": [outcome(0.7)]}))
     assert claim(found, "MSCSA helps") == Claim("MSCSA helps (over CLIP-ReID)", "holds", 0.1)
     assert claim(found, "both") == Claim("both together are best", "not measured", None)
@@ -53,7 +53,7 @@ def test_a_variant_that_was_not_trained_leaves_its_claims_open() -> None:
     ("ahead", "verdict"),
     [(0.5707, "too close to tell"), (0.5708, "holds"), (0.42, "does not hold")],
 )
-def test_a_lead_within_the_spread_says_nothing(ahead: float, verdict: str) -> None:
+def test_a_lead_within_the_spread_is_too_close(ahead: float, verdict: str) -> None:
     found = rows_of(
         {
             "clip-reid": [outcome(0.45), outcome(0.55)],  # spread 0.0707
@@ -67,6 +67,6 @@ def test_a_lead_within_the_spread_says_nothing(ahead: float, verdict: str) -> No
     ("ahead", "verdict"),
     [(0.503, "too close to tell"), (0.5031, "holds"), (0.4969, "does not hold")],
 )
-def test_without_spreads_little_is_too_close(ahead: float, verdict: str) -> None:
+def test_without_spreads_a_small_lead_is_too_close(ahead: float, verdict: str) -> None:
     rows = rows_of({"clip-reid": [outcome(0.5)], "mscsa": [outcome(ahead)]})
     assert claim(claims_of(rows), "MSCSA helps").verdict == verdict

@@ -1,4 +1,4 @@
-"""The real recordings as the bench reads them; what must be there is said when it is not."""
+"""The real recordings as the bench reads them, and errors for missing files."""
 
 import os
 from pathlib import Path
@@ -33,7 +33,7 @@ def test_wildtrack() -> None:
     assert len(recording.projections) == 7
 
 
-def test_what_is_missing_is_named(tmp_path: Path) -> None:
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="cam1_cam_mat"):
         read_cmc(tmp_path, "CMC1")
     with pytest.raises(UserError, match="PETS 2009"):

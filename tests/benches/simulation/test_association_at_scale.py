@@ -39,7 +39,7 @@ def decisions_of(association: Association, site: SiteGraph, tracks: Tracks) -> l
     return found
 
 
-def test_candidates_decide_as_everybody_would(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_candidates_give_the_same_decisions_as_all_people(monkeypatch: pytest.MonkeyPatch) -> None:
     site, tracks = a_day(12, 250)
     # So short that people are forgotten on the way.
     rules = replace(rules_of(site), gallery_s=60.0, refine_s=0.0)
@@ -53,7 +53,7 @@ def test_candidates_decide_as_everybody_would(monkeypatch: pytest.MonkeyPatch) -
     assert [decision.confidence for decision in fast] == pytest.approx(confidences, abs=1e-5)
 
 
-def test_people_are_found_again_where_the_ways_are_known() -> None:
+def test_people_are_reidentified_with_known_camera_links() -> None:
     site, tracks = a_day(12, 250)
     with_ways = replay(site, tracks, 1, Association(rules_of(site)), lambda: 0.0)
     without = replay(site, tracks, 1, Association(rules_of(None)), lambda: 0.0)
@@ -62,7 +62,7 @@ def test_people_are_found_again_where_the_ways_are_known() -> None:
     assert idf1_of(tracks, with_ways.finished) > online
 
 
-def test_no_more_people_are_looked_at_on_a_larger_site(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_larger_site_compares_no_more_people(monkeypatch: pytest.MonkeyPatch) -> None:
     sizes: list[int] = []
     all_candidates = Candidates.of
 

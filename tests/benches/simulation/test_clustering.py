@@ -1,4 +1,4 @@
-"""The usual way, to compare with: clusters of what is recent, under ids that go on."""
+"""The clustering baseline: clusters of recent tracklets with persistent ids."""
 
 from builders_trackers import make_tracklet
 from simulation.clustering import EVERY_S, WINDOW_S, Clustering
@@ -8,18 +8,18 @@ def ids(clustering: Clustering, at: float) -> dict[int, int]:
     return {decision.key[1]: decision.global_id for decision in clustering.decide(at)}
 
 
-def test_nothing_was_seen() -> None:
+def test_no_tracklets() -> None:
     assert Clustering().decide(EVERY_S) == []
 
 
-def test_nothing_is_decided_before_it_is_time() -> None:
+def test_no_decision_before_it_is_due() -> None:
     clustering = Clustering()
     clustering.observe(make_tracklet(0, 2, looks=[0]))
     assert clustering.decide(EVERY_S - 0.1) == []
     assert len(clustering.decide(EVERY_S)) == 1
 
 
-def test_alike_tracks_are_one_person_and_others_are_not() -> None:
+def test_similar_tracks_are_one_person() -> None:
     clustering = Clustering()
     clustering.observe(make_tracklet(0, 2, looks=[0], track_id=1))
     clustering.observe(make_tracklet(3, 5, looks=[10], track_id=2, camera_id="b"))
@@ -28,7 +28,7 @@ def test_alike_tracks_are_one_person_and_others_are_not() -> None:
     assert found[1] == found[2] != found[3]
 
 
-def test_nobody_is_twice_in_one_camera_at_one_time() -> None:
+def test_no_person_is_twice_in_a_camera_at_once() -> None:
     clustering = Clustering()
     clustering.observe(make_tracklet(0, 2, looks=[0], track_id=1))
     clustering.observe(make_tracklet(2, 4, looks=[0], track_id=2))
@@ -36,7 +36,7 @@ def test_nobody_is_twice_in_one_camera_at_one_time() -> None:
     assert found[1] != found[2]
 
 
-def test_a_person_keeps_the_id_and_only_changes_are_told() -> None:
+def test_a_person_keeps_the_id_and_only_changes_are_returned() -> None:
     clustering = Clustering()
     clustering.observe(make_tracklet(0, 2, looks=[0], track_id=1))
     first = ids(clustering, 5)
@@ -44,7 +44,7 @@ def test_a_person_keeps_the_id_and_only_changes_are_told() -> None:
     assert ids(clustering, 10) == {2: first[1]}
 
 
-def test_what_left_the_window_is_forgotten() -> None:
+def test_tracklets_outside_the_window_are_forgotten() -> None:
     clustering = Clustering()
     clustering.observe(make_tracklet(0, 2, looks=[0], track_id=1))
     clustering.decide(5)

@@ -1,4 +1,4 @@
-"""The people of a day: as many tracks as were asked for, as real ones could have been."""
+"""The people of a day: the requested number of plausible tracks."""
 
 from itertools import pairwise
 
@@ -14,14 +14,14 @@ def a_day(cameras: int = 20, tracks: int = 2000) -> Tracks:
 
 
 @pytest.mark.parametrize("tracks", [1, 40, 2000])
-def test_exactly_as_many_tracks_as_asked_for_in_order(tracks: int) -> None:
+def test_exactly_the_requested_number_of_tracks_in_order(tracks: int) -> None:
     found = a_day(tracks=tracks)
     assert len(found) == tracks
     assert (np.diff(found.start) >= 0).all()
     assert (found.end > found.start).all()
 
 
-def test_nobody_is_twice_in_one_camera_at_one_time() -> None:
+def test_no_person_is_twice_in_a_camera_at_once() -> None:
     found = a_day()
     order = np.lexsort((found.start, found.camera, found.person))
     same = (np.diff(found.person[order]) == 0) & (np.diff(found.camera[order]) == 0)
@@ -29,7 +29,7 @@ def test_nobody_is_twice_in_one_camera_at_one_time() -> None:
     assert (gaps[same] > 0).all()
 
 
-def test_only_cameras_that_overlap_see_somebody_at_one_time() -> None:
+def test_only_overlapping_cameras_see_a_person_at_once() -> None:
     site = make_site(20, seed=1)
     found = people_of_a_day(site, 2000, seed=1)
     overlapping = {pair for pair, seconds in site.walking_times().items() if seconds == 0}
@@ -43,7 +43,7 @@ def test_only_cameras_that_overlap_see_somebody_at_one_time() -> None:
     assert seen_together <= overlapping
 
 
-def test_cameras_are_as_busy_on_a_large_site() -> None:
+def test_cameras_are_equally_busy_on_a_large_site() -> None:
     for cameras in (20, 200):
         found = a_day(cameras, 100 * cameras)
         # The first minutes fill the site.

@@ -1,4 +1,4 @@
-"""A simulated day shown to an association: who was who, and how long it took."""
+"""A simulated day replayed to an association: identities and times."""
 
 from itertools import count
 
@@ -16,7 +16,7 @@ TRACKS = people_of_a_day(SITE, 60, seed=1)
 
 
 class Oracle:
-    """Knows who everybody is, at once."""
+    """An oracle that knows every identity at once."""
 
     def __init__(self) -> None:
         self.new: list[TrackletKey] = []
@@ -50,7 +50,7 @@ def test_an_oracle_is_right_and_only_its_own_time_counts() -> None:
     assert replayed.busy_s == next(ticks) / 2 - 1
 
 
-def test_who_is_never_decided_is_nobody() -> None:
+def test_undecided_tracks_have_no_identity() -> None:
     replayed = replay(SITE, TRACKS, 1, Clustering(), lambda: 0.0)
     late = TRACKS.end > TRACKS.end.max() - 3
     assert (replayed.identity[~late] > 0).all()

@@ -20,7 +20,7 @@ def score(person: list[int], identity: list[int], seconds: list[float]) -> float
         ([1, 1], [7, 8], [1.0, 3.0], 0.75),
         # Two people as one: the longer one counts.
         ([1, 2], [7, 7], [1.0, 3.0], 0.75),
-        # Nobody was told: it is missing, and it is not wrong.
+        # No identity: a miss, but not a false positive.
         ([1, 1], [7, -1], [3.0, 1.0], 2 * 3 / (4 + 3)),
         ([1, 2], [-1, -1], [1.0, 1.0], 0.0),
     ],

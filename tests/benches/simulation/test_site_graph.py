@@ -1,4 +1,4 @@
-"""A simulated site: everywhere can be reached, and the same seed makes the same one."""
+"""A simulated site: every camera is reachable, and it is reproducible by seed."""
 
 import numpy as np
 import pytest
@@ -17,12 +17,12 @@ def test_every_camera_can_be_reached(cameras: int) -> None:
     assert len(site.doors) >= 1
 
 
-def test_one_camera_is_no_site() -> None:
+def test_one_camera_is_not_a_site() -> None:
     with pytest.raises(ValueError, match="at least 2 cameras, got 1"):
         make_site(1, seed=1)
 
 
-def test_one_seed_one_site() -> None:
+def test_a_site_is_reproducible() -> None:
     one, same, other = make_site(30, seed=1), make_site(30, seed=1), make_site(30, seed=2)
     assert one.walking_times() == same.walking_times() != other.walking_times()
 
@@ -33,7 +33,7 @@ def test_some_views_overlap_and_the_others_are_a_walk_apart() -> None:
     assert 5 < np.median(walks[walks > 0]) < 15
 
 
-def test_walking_times_hold_both_ways() -> None:
+def test_walking_times_are_symmetric() -> None:
     site = make_site(10, seed=1)
     times = site.walking_times()
     assert len(times) == 2 * len(site.links)
