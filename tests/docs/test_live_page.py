@@ -12,7 +12,7 @@ import pytest
 from doc_blocks import ROOT, Block, blocks_of, commands_in
 from doc_shell import Shell
 from pipeline.config.load import load_config
-from rtsp_cameras import Cameras, clip_mount, h264_clip, why_no_gstreamer
+from rtsp_cameras import Cameras, clip_mount, h264_clip, missing_gstreamer
 
 PAGE = ROOT / "docs/tutorials/live-site.md"
 FPS = 4
@@ -23,8 +23,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 @pytest.fixture(scope="module")
 def cameras(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cameras]:
-    if why_no_gstreamer():
-        pytest.skip(why_no_gstreamer())
+    if missing_gstreamer():
+        pytest.skip(missing_gstreamer())
     clip = h264_clip(tmp_path_factory.mktemp("clip") / "clip", ((320, 240),))
     mount = {**clip_mount(clip), "fps": FPS}
     with Cameras({"/1": mount, "/2": mount}, password="secret") as served:
