@@ -209,8 +209,10 @@ class ReidConfig(Section):
 class ScoreLine(Section):
     """Calibration of a cosine: log-odds of the same person, ``slope * (cosine - midpoint)``."""
 
-    slope: Annotated[float, Field(gt=0)]
-    midpoint: Annotated[float, Field(ge=-1, le=1)]
+    slope: Annotated[float, Field(gt=0, description="log-odds for each 1.0 of cosine")]
+    midpoint: Annotated[
+        float, Field(ge=-1, le=1, description="the cosine at which both answers are as likely")
+    ]
 
 
 class Similarity(Section):
@@ -259,7 +261,7 @@ class CameraLink(Section):
     views overlap.
     """
 
-    between: tuple[Name, Name]
+    between: Annotated[tuple[Name, Name], Field(description="the names of the two cameras")]
     seconds: Annotated[float, Field(ge=0)]
 
     @model_validator(mode="after")
@@ -280,9 +282,12 @@ class RecordingConfig(Section):
 class GroundOrigin(Section):
     """The location of the ground's (0, 0) in degrees (WGS 84), and the bearing of its y axis."""
 
-    longitude: Annotated[float, Field(ge=-180, le=180)]
-    latitude: Annotated[float, Field(ge=-90, le=90)]
-    bearing_deg: Annotated[float, Field(ge=-360, le=360)] = 0.0
+    longitude: Annotated[float, Field(ge=-180, le=180, description="degrees east, WGS 84")]
+    latitude: Annotated[float, Field(ge=-90, le=90, description="degrees north, WGS 84")]
+    bearing_deg: Annotated[
+        float,
+        Field(ge=-360, le=360, description="where the y axis points, clockwise from north"),
+    ] = 0.0
 
 
 class SiteConfig(Section):
