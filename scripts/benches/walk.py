@@ -12,7 +12,7 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,15 +20,17 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from pipeline.associator.open import association_of
 from pipeline.config.schema import ReidConfig, SiteConfig
-from pipeline.opening import association_of
 from pipeline.reid.embedding import open_embedder, similarity_calibration
 from simulation.clustering import average_linkage
-from trackers.association.association import Association, Decision
+from trackers.association.association import Association
+from trackers.single_camera.continuity import SamePerson
+from trackers.tracklet import Tracklet, TrackletKey
 from walking.crops import SETS, Crops, read_crops
 from walking.scene import Scene, make_scene
 from walking.score import Ids, oracle, score
-from walking.stream import stream
+from walking.stream import PARTS, stream
 
 #: Set, cameras and people.
 SCENES = (
@@ -70,39 +72,40 @@ def fusetrack(reid: ReidConfig) -> Association:
 
 def measure(scene: Scene, crops: Crops, association: Association) -> Row:
     """One walk through the association, second by second, and then its finish."""
-    ids: dict[int, list[tuple[float, int]]] = {}
-    for at, tracklets in stream(scene, crops):
+    line = association.rules.calibration
+    same = SamePerson(line.midpoint, line.common)
+    ids: dict[TrackletKey, int] = {}
+    last: dict[TrackletKey, Tracklet] = {}
+    for at, tracklets in stream(scene, crops, same):
         for tracklet in tracklets:
             association.observe(tracklet)
-        _take(ids, association.decide(at))
+            last[tracklet.key] = tracklet
+        ids |= {decision.key: decision.global_id for decision in association.decide(at)}
         association.forget(at)
-    online = score(scene, crops, ids)["idf1"]
-    _take(ids, association.finish())
+    online = score(scene, crops, _by_track(ids, last))["idf1"]
+    ids |= {decision.key: decision.global_id for decision in association.finish()}
     return {
-        **score(scene, crops, ids),
+        **score(scene, crops, _by_track(ids, last)),
         "idf1_online": online,
         "oracle": score(scene, crops, oracle(scene))["idf1"],
         "clustering": max(score(scene, crops, c)["idf1"] for c in _clusterings(scene, crops)),
     }
 
 
-def _take(ids: dict[int, list[tuple[float, int]]], decisions: Iterable[Decision]) -> None:
-    """An id holds from its ``since`` on; without one it holds for the whole track."""
-    for decision in decisions:
-        number = decision.key[1]
-        if decision.since is None:
-            ids[number] = [(-np.inf, decision.global_id)]
-        else:
-            before = [part for part in ids[number] if part[0] < decision.since]
-            ids[number] = [*before, (decision.since, decision.global_id)]
+def _by_track(ids: Mapping[TrackletKey, int], last: Mapping[TrackletKey, Tracklet]) -> Ids:
+    """What each track of the scene was taken for, since when."""
+    found: dict[int, list[tuple[float, int]]] = {}
+    for key in sorted(last):
+        found.setdefault(key[1] // PARTS, []).append((last[key].start, ids.get(key, -1)))
+    return found
 
 
 def _clusterings(scene: Scene, crops: Crops) -> Iterable[Ids]:
-    last = [t for _, tracklets in stream(scene, crops) for t in tracklets if t.closed]
+    last = [t for _, tracklets in stream(scene, crops, None) for t in tracklets if t.closed]
     seen = sorted((t for t in last if len(t.exemplars)), key=lambda t: t.key)
     for threshold in _THRESHOLDS:
         yield {
-            track: [(-np.inf, label)]
+            track // PARTS: [(-np.inf, label)]
             for label, members in enumerate(average_linkage(seen, float(threshold)))
             for _, track in members
         }

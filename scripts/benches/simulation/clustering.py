@@ -79,7 +79,7 @@ def average_linkage(tracklets: list[Tracklet], threshold: float) -> list[list[Tr
 def _distances(tracklets: list[Tracklet]) -> NDArray[np.float32]:
     means = np.stack([tracklet.exemplars.mean(axis=0) for tracklet in tracklets])
     means /= np.linalg.norm(means, axis=1, keepdims=True)
-    distances = 1 - means @ means.T
+    distances = np.maximum(1 - means @ means.T, 0)
     cameras = np.unique([tracklet.camera_id for tracklet in tracklets], return_inverse=True)[1]
     starts = np.array([tracklet.start for tracklet in tracklets])
     ends = np.array([tracklet.end for tracklet in tracklets])

@@ -60,9 +60,7 @@ SETS: dict[str, Callable[[Path], Iterator[Picture]]] = {
 }
 
 
-def read_crops(
-    data: Path, name: str, kept: Path, open_embedder: Callable[[], Embedder]
-) -> Crops:
+def read_crops(data: Path, name: str, kept: Path, open_embedder: Callable[[], Embedder]) -> Crops:
     """The crops of the set ``name``; vectors are taken from the file ``kept``, or put there."""
     pictures = list(SETS[name](data))
     if not kept.exists():

@@ -16,6 +16,7 @@ from walking.crops import Crops
 
 #: As many crops show a person on one visit at most, as many exemplars a track keeps.
 CROPS = 8
+_SPACING_S = 0.5
 # Seconds between two people who come in, in the view, and between two views.
 _ARRIVAL_S = 3.0
 _STAY_S, _STAY_SPREAD, _SHORTEST_S = 7.0, 0.4, 2.0
@@ -52,9 +53,11 @@ class Visit:
         return np.column_stack([feet, np.interp(feet[:, 1], _FEET_PX, _PERSON_PX)])
 
     def crops(self) -> list[tuple[float, int]]:
-        """When each of the crops was taken."""
-        step = (self.end - self.start) / len(self.rows)
-        return [(self.start + step * (n + 0.5), row) for n, row in enumerate(self.rows)]
+        """When each of the crops was taken; where there are too few, they are shown for longer."""
+        count = max(len(self.rows), min(CROPS, int((self.end - self.start) / _SPACING_S)))
+        step = (self.end - self.start) / count
+        shown = [self.rows[n * len(self.rows) // count] for n in range(count)]
+        return [(self.start + step * (n + 0.5), row) for n, row in enumerate(shown)]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -88,7 +88,11 @@ def _links(scene: Scene, crops: Crops, shown: list[Shown]) -> dict[str, float]:
     identity = {n: max(counts, key=lambda i: (counts[i], i)) for n, counts in most.items()}
     true = _pairs(seen, {visit.number: visit.person for visit in seen})
     made = _pairs(seen, {n: i for n, i in identity.items() if i >= 0})
-    missed = [(a, b) for a, b in true if identity[a.number] != identity[b.number]]
+    missed = [
+        (a, b)
+        for a, b in true
+        if identity[a.number] != identity[b.number] or identity[a.number] < 0
+    ]
     wrong = [pair for pair in made if pair[0].person != pair[1].person]
     impure = _impure(scene)
     alike = _likeness(seen, crops)
@@ -100,6 +104,11 @@ def _links(scene: Scene, crops: Crops, shown: list[Shown]) -> dict[str, float]:
         "wrong_per_person": len(wrong) / len({visit.person for visit in seen}),
         **{f"missed_{cause}": causes[cause] for cause in ("impure", "alike", "taken", "alone")},
     }
+
+
+def _is_linked(pair: tuple[Visit, Visit], identity: Mapping[int, int]) -> bool:
+    earlier, later = (identity[visit.number] for visit in pair)
+    return earlier == later >= 0
 
 
 def _pairs(seen: list[Visit], name: Mapping[int, int]) -> list[tuple[Visit, Visit]]:
