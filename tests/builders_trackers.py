@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trackers.association.appearance import Calibration, Line
+from trackers.association.appearance import Calibration
 from trackers.association.decision import Rules
 from trackers.association.motion import Limits
 from trackers.association.people import People
@@ -69,10 +69,8 @@ def _qualities(count: int, qualities: Sequence[float] | None) -> NDArray[np.floa
 
 
 def make_calibration(slope: float, midpoint: float) -> Calibration:
-    """One whose evidence is ``slope * (cosine - midpoint)``, in any camera and on any site."""
-    # Evidence is worth half of what a line says.
-    line = Line(2 * slope, midpoint)
-    return Calibration(line, line)
+    """One whose evidence is ``slope * (cosine - midpoint)`` where people have nothing in common."""
+    return Calibration(slope, midpoint, common=0.0, spread=0.1, visit=1e-9, crop=0.0)
 
 
 def make_rules(topology: Topology | None = None, **changed: Any) -> Rules:

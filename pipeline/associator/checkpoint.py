@@ -13,7 +13,6 @@ from pipeline.bus.messages import TrackletMessage, ViewOfGround, tracklet_messag
 from pipeline.bus.order import Numbers
 from pipeline.bus.streams import Bus
 from pipeline.run_directory.schema import TrackPart
-from trackers.association.appearance import Strangers
 from trackers.association.decision import Clarity
 from trackers.association.ground_association import GroundAssociation
 from trackers.tracklet import TrackletKey
@@ -45,7 +44,6 @@ class _Learnt(msgspec.Struct):
     """What the association knows beside tracklets and ways."""
 
     next_global_id: int
-    strangers: Strangers
     has_looks: bool
     memory: bytes
 
@@ -68,7 +66,6 @@ def encoded(
     """The fields to write at the moment ``at``, when ``changed`` tracklets are new or decided."""
     learnt = _Learnt(
         association.next_global_id,
-        association.strangers,
         association.has_looks,
         msgspec.msgpack.encode(association.memory()),
     )
@@ -100,7 +97,6 @@ def restore(association: GroundAssociation, fields: Fields) -> None:
             tracklet = tracklet_of(kept.tracklet)
             association.restore(tracklet, kept.global_id, kept.state, kept.clarity)
     association.next_global_id = learnt.next_global_id
-    association.strangers = learnt.strangers
     association.has_looks = learnt.has_looks
 
 

@@ -206,25 +206,23 @@ class ReidConfig(Section):
     exemplars: Annotated[int, Field(ge=1, le=64)] = 8
 
 
-class ScoreLine(Section):
-    """Calibration of a cosine: log-odds of the same person, ``slope * (cosine - midpoint)``."""
-
-    slope: Annotated[float, Field(gt=0, description="log-odds for each 1.0 of cosine")]
-    midpoint: Annotated[
-        float, Field(ge=-1, le=1, description="the cosine at which both answers are as likely")
-    ]
-
-
 class Similarity(Section):
-    """Score calibration of cosines within a camera and across cameras.
+    """Score calibration: the cosine of two sets of crops as evidence (`./scripts/bench similarity`).
 
-    ``strangers`` is the mean cosine of impostor pairs, if it was fitted. The defaults suit an
-    average network; a fit on your own people is better.
+    The log-odds of one person are ``slope * (cosine - midpoint)`` of two visits with many crops, of
+    which is taken out what people have in common. ``common`` is the mean cosine of two people
+    before that, ``spread`` the standard deviation after it; ``visit`` is the part of a visit that
+    is not the person's, and ``crop`` what a crop adds.
+
+    The defaults suit an average network; a fit on your own people is better.
     """
 
-    same_camera: ScoreLine = ScoreLine(slope=25.0, midpoint=0.65)
-    other_cameras: ScoreLine = ScoreLine(slope=25.0, midpoint=0.5)
-    strangers: Annotated[float, Field(ge=-1, le=1)] | None = None
+    slope: Annotated[float, Field(gt=0)] = 22.0
+    midpoint: Annotated[float, Field(ge=-1, le=1)] = 0.3
+    common: Annotated[float, Field(ge=0, lt=1)] = 0.3
+    spread: Annotated[float, Field(gt=0, le=1)] = 0.12
+    visit: Annotated[float, Field(gt=0, lt=1)] = 0.35
+    crop: Annotated[float, Field(ge=0)] = 0.4
 
 
 class AssociationConfig(Section):

@@ -1,5 +1,6 @@
 """The ReID embedder of a site: find its weights, preprocessing and score calibration."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,7 @@ from pipeline.weights import known_by_hash, load_manifest, weights_path
 from pipeline.weights.manifest import ReidNetwork, network_beside
 from reid_model.embedder import Embedder, load_embedder
 from reid_model.preprocess import EmbedderSpec
-from trackers.association.appearance import Calibration, Line
+from trackers.association.appearance import Calibration
 
 if TYPE_CHECKING:
     # Importing torch takes seconds, which an associator that takes over must not lose.
@@ -71,25 +72,13 @@ def default_calibration() -> Calibration:
 
 
 def _calibration_of_fit(fit: "SimilarityFit | None") -> Calibration:
-    """The calibration stored with a trained model; the default lines where it has none."""
-    default = default_calibration()
-    if fit is None:
-        return default
-    same, other = fit.same_camera, fit.other_cameras
-    return Calibration(
-        other_cameras=Line(other.slope, other.midpoint) if other else default.other_cameras,
-        same_camera=Line(same.slope, same.midpoint) if same else default.same_camera,
-        strangers=fit.strangers,
-    )
+    """The calibration stored with a trained model; the default where it has none."""
+    return default_calibration() if fit is None else Calibration(**asdict(fit))
 
 
 def calibration_of(similarity: Similarity) -> Calibration:
     """The score calibration given by a configuration or the manifest."""
-    return Calibration(
-        other_cameras=Line(similarity.other_cameras.slope, similarity.other_cameras.midpoint),
-        same_camera=Line(similarity.same_camera.slope, similarity.same_camera.midpoint),
-        strangers=similarity.strangers,
-    )
+    return Calibration(**similarity.model_dump())
 
 
 def _network_if_described(name_or_path: str) -> ReidNetwork | None:

@@ -14,7 +14,7 @@ from torch import Tensor
 from reid_model.atomic_file import replacing
 from reid_model.networks.clip_text import ClipText
 from reid_model.networks.fused import FusedEmbedder
-from reid_model.similarity import SimilarityFit, SimilarityLine
+from reid_model.similarity import SimilarityFit
 from reid_model.training.build import build_encoder, new_model
 from reid_model.training.recipe import ModelRecipe
 
@@ -121,18 +121,15 @@ def load_model(path: Path) -> tuple[FusedEmbedder, ModelRecipe]:
 
 
 def load_similarity(path: Path) -> SimilarityFit | None:
-    """What the cosines of a model's vectors are worth; None where it was not fitted.
+    """What the cosines of a model's vectors are worth; None where it was not fitted, or by a
+    fusetrack that knew another way to say it.
 
     Raises ValueError as `load_model`.
     """
     found = _read(path)[0]["similarity"]
     if found is None:
         return None
-    lines = {
-        name: None if found[name] is None else SimilarityLine(**found[name])
-        for name in ("same_camera", "other_cameras")
-    }
-    return SimilarityFit(**lines, strangers=found["strangers"])
+    return SimilarityFit(**found) if found.keys() == SimilarityFit.__annotations__.keys() else None
 
 
 def _read(path: Path) -> tuple[Any, dict[str, torch.Tensor]]:

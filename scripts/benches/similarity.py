@@ -1,7 +1,8 @@
 """Fit the score calibration of embedders: the `similarity` section of configs/models.yaml.
 
-Genuine and impostor pairs of CUHK01 crops (FUSETRACK_DATA/reid/cuhk01), in the same camera and in
-two cameras. Names or paths of ReID models may be given; the default is the default embedder.
+It uses crops of CUHK01 and CUHK03 (FUSETRACK_DATA/reid/{cuhk01,cuhk03}/train) and the same fit as a
+training uses on people kept out. Names or paths of ReID models may be given; the default is the
+default embedder. A network that was trained on these people must be fitted on others.
 """
 
 import argparse
@@ -19,27 +20,33 @@ from rich.table import Table
 
 from pipeline.config.schema import ReidConfig
 from pipeline.reid.embedding import open_embedder
-from reid_model.similarity import fit_line
+from reid_model.embedder import Embedder
+from reid_model.similarity import fit_folders
 
-Vectors = NDArray[np.float32]
+# The first view of the second camera, and so many people say all there is to say.
+SECOND_CAMERA = {"cuhk01": 3, "cuhk03": 5}
+_PEOPLE = 300
+_AT_ONCE = 64
+
+Numbers = NDArray[np.int64]
+Folder = tuple[NDArray[np.float32], Numbers, Numbers]
 
 
-def embeddings(model: str, folder: Path) -> Vectors:
-    """Embeddings ``(people, 4, D)``: crops 1 and 2 are from one camera, 3 and 4 from the other."""
-    embedder = open_embedder(ReidConfig(model=model), "cpu")
-    people = sorted({path.name.split("_")[0] for path in folder.glob("*_1.webp")})
-    crops = [
-        cv2.imread(str(folder / f"{person}_{k}.webp")) for person in people for k in (1, 2, 3, 4)
+def embeddings(embedder: Embedder, folder: Path, second_camera: int) -> Folder:
+    """Vectors ``(N, D)`` of the crops of a folder, whose they are, and which camera's."""
+    people = sorted({path.stem.split("_")[0] for path in folder.glob("*.webp")})[:_PEOPLE]
+    paths = [path for one in people for path in sorted(folder.glob(f"{one}_*.webp"))]
+    parts = [
+        embedder.embed([np.asarray(cv2.imread(str(p)), np.uint8) for p in paths[n : n + _AT_ONCE]])
+        for n in range(0, len(paths), _AT_ONCE)
     ]
-    return embedder.embed(crops).reshape(len(people), 4, -1)
-
-
-def fit(one: Vectors, two: Vectors) -> dict[str, float]:
-    """Logistic regression of equal rows of ``one`` and ``two`` against all other pairs of rows."""
-    cosines = one @ two.T
-    genuine, impostors = np.diag(cosines), cosines[~np.eye(len(cosines), dtype=bool)]
-    line = fit_line(genuine, impostors)
-    return {**asdict(line), "strangers": round(float(impostors.mean()), 3)}
+    names = [path.stem.split("_") for path in paths]
+    camera = [int(view) >= second_camera for _, view in names]
+    return (
+        np.concatenate(parts),
+        np.array([int(person) for person, _ in names], np.int64),
+        np.array(camera, np.int64),
+    )
 
 
 def main() -> None:
@@ -53,18 +60,22 @@ def main() -> None:
         sys.exit("bench similarity: set FUSETRACK_DATA to a folder that contains reid/cuhk01/")
     found = {}
     for model in arguments.models:
-        vectors = embeddings(model, Path(data) / "reid" / "cuhk01" / "train")
-        found[model] = {
-            "same_camera": fit(vectors[:, 0], vectors[:, 1]),
-            "other_cameras": fit(vectors[:, 0], vectors[:, 2]),
-        }
+        embedder = open_embedder(ReidConfig(model=model), "cpu")
+        fit = fit_folders(
+            [
+                embeddings(embedder, Path(data) / "reid" / name / "train", second)
+                for name, second in SECOND_CAMERA.items()
+            ]
+        )
+        assert fit is not None
+        found[model] = asdict(fit)
     if arguments.json:
         print(json.dumps(found))
         return
-    table = Table("model", "pairs", "slope", "midpoint", "strangers")
-    for model, lines in found.items():
-        for pairs, line in lines.items():
-            table.add_row(model, pairs, *map(str, line.values()))
+    columns = next(iter(found.values()))
+    table = Table("model", *columns)
+    for model, values in found.items():
+        table.add_row(model, *map(str, values.values()))
     Console().print(table)
 
 

@@ -1,149 +1,218 @@
-"""Evidence from embeddings: do two sets of exemplars show one person?"""
+"""Evidence from embeddings: do two sets of exemplars show one person?
+
+A set is taken as a draw from a model of two covariances (Prince and Elder, Probabilistic linear
+discriminant analysis, 2007, with one variance for every direction): a person, what a visit adds to
+them, and what a crop adds to that. Many crops say more than one, and several visits more than one
+long one. What all people of a site have in common is taken out before anything is compared, and
+how far two people's cosines stray there is held against what was expected: adaptive normalisation
+of scores, as in speaker recognition (Matejka et al., Analysis of score normalization, 2017), with
+the people of the site as the cohort.
+"""
 
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-#: As many pairs of this site weigh as much as all that was known before.
-TRUST_PAIRS = 10.0
+Vector = NDArray[np.float32]
 
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """From cosine similarity to log-odds of being one person: ``slope * (cosine - midpoint)``."""
-
-    slope: float
-    midpoint: float
+# As many people of the site weigh as much as what was known before it.
+_TRUST_PEOPLE = 8.0
+# People whose cosines are looked at to see how far they stray: the last ones.
+_COHORT = 128
+_LEAST_WEIGHT = 1e-3
+_FIRST_ROWS = 64
+# Of a normal distribution, from the distance between the first tenth and the middle.
+_TENTH = 1.2816
 
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
     """What the cosines of an embedder are worth; it belongs to its weights.
 
-    Fitted by logistic regression on pairs of crops: a person looks more like themselves in the
-    same camera than in another one. ``strangers`` is the mean cosine of two people where this was
-    fitted; None leaves the site's own out of account.
+    The log-odds of one person, if as likely as not before, are ``slope * (cosine - midpoint)`` for
+    two visits seen by very many crops each, where what people have in common is taken out.
+    ``common`` is the mean cosine of two people before that, ``spread`` the standard deviation after
+    it. Of the variance of a visit, ``visit`` is the part that is not the person's; every crop adds
+    ``crop`` to it.
     """
 
-    other_cameras: Line
-    same_camera: Line
-    strangers: float | None = None
+    slope: float
+    midpoint: float
+    common: float
+    spread: float
+    visit: float
+    crop: float
 
 
-@dataclass(frozen=True, slots=True)
-class Trust:
-    """How far an embedder is believed: a ``share`` of what its line says, ``most`` at most.
+class Look(NamedTuple):
+    """How somebody looks: ``vector`` is ``(D,)``, a unit vector without what all people have in
+    common; ``precision`` is one over the variance of it that is not the person's."""
 
-    A line was fitted on one dataset and is used on another, so what it says is worth less.
+    vector: Vector
+    precision: float
+
+
+class Population:
+    """What is known of how people look on this site.
+
+    ``people`` have been learnt from; ``mean`` ``(D,)`` is what to take out. ``epoch`` counts the
+    times that something was learnt: looks of two epochs must not be compared.
     """
 
-    share: float
-    most: float
+    def __init__(self, calibration: Calibration) -> None:
+        self.calibration = calibration
+        self.epoch = 0
+        self.people = 0
+        self.mean = np.zeros(0, np.float32)
+        self.left = calibration.common
+        self.spread = calibration.spread
 
+    def learn(self, directions: Sequence[Vector]) -> None:
+        """Take how everybody looks who is known now: unit vectors ``(D,)``, one a person."""
+        self.epoch += 1
+        self.people = len(directions)
+        if not directions:
+            self.mean = np.zeros(0, np.float32)
+            self.left, self.spread = self.calibration.common, self.calibration.spread
+            return
+        known = np.stack(directions)
+        common = self._common(known)
+        # What is not surely in common is left in (James and Stein, 1961).
+        part = self.people / (self.people + (1 - common) / max(common, 1e-3))
+        self.mean = np.asarray(part * known.mean(axis=0), np.float32)
+        left = (1 - part) ** 2 * common
+        self.left = left / (1 - common + left)
+        self.spread = self._spread(known[-_COHORT:])
 
-#: However alike two people look, appearance alone must not outvote everything else.
-AMONG_MANY = Trust(0.5, 3.0)
-#: Of a few who can have come, fewer look alike. The share that fits best was 0.65 on CUHK03 and
-#: 0.9 on Market-1501 (retail-0286, its line fitted on CUHK01).
-AMONG_FEW = Trust(0.75, 6.0)
+    def look(self, direction: Vector, precision: float) -> Look:
+        """What is left of a unit vector ``(D,)``."""
+        if not len(self.mean):
+            return Look(direction, precision)
+        vector = direction - self.mean
+        return Look(vector / max(float(np.linalg.norm(vector)), 1e-6), precision)
 
+    def precision(self, qualities: NDArray[np.float32]) -> float:
+        """How sure a visit is that so many crops of these qualities show, at least one."""
+        weights = np.maximum(qualities, _LEAST_WEIGHT)
+        crops = float(weights.sum()) ** 2 / float((weights**2).sum())
+        return 1 / (self.calibration.visit + self.calibration.crop / crops)
 
-@dataclass(slots=True)
-class Strangers:
-    """How alike two different people look on this site, learnt while running.
+    def evidence(self, look: Look, others: Sequence[Look]) -> NDArray[np.float64]:
+        """Log-odds ``(N,)`` that ``look`` is the person of each of ``others``, over another."""
+        if not others:
+            return np.zeros(0)
+        cosines = np.stack([other.vector for other in others]) @ look.vector
+        clear = np.array([self._clear(other.precision) for other in others])
+        return self._worth(cosines, clear * self._clear(look.precision))
 
-    Two tracks of one camera at one time are surely two people. Small, dark or foggy pictures make
-    all people alike, which moves the point where likeness begins to mean something.
-    """
-
-    pairs: int = 0
-    total: float = 0.0
-    squares: float = 0.0
-
-    def see(self, cosine: float) -> None:
-        """Take the similarity of two people."""
-        self.pairs += 1
-        self.total += cosine
-        self.squares += cosine * cosine
-
-    def most_alike(self, deviations: float) -> float:
-        """The cosine so many standard deviations above the mean; that of all before any pair."""
-        if not self.pairs:
-            return -1.0
-        mean = self.total / self.pairs
-        return mean + deviations * math.sqrt(max(self.squares / self.pairs - mean * mean, 0.0))
-
-    def shift(self, expected: float | None) -> float:
-        """By how much the cosines of this site lie above those of the calibration."""
-        if expected is None or not self.pairs:
+    def evidence_in_order(self, looks: Sequence[Look]) -> float:
+        """Log-odds that all of ``looks`` are one person: of each with those before it, in sum."""
+        if len(looks) < 2:
             return 0.0
-        return (self.total - expected * self.pairs) / (self.pairs + TRUST_PAIRS)
+        vectors = np.stack([look.vector for look in looks])
+        precisions = np.array([look.precision for look in looks])
+        before = np.cumsum(vectors[:-1] * precisions[:-1, None], axis=0)
+        lengths = np.maximum(np.linalg.norm(before, axis=1), 1e-6)
+        cosines = (before * vectors[1:]).sum(axis=1) / lengths
+        together = np.cumsum(precisions[:-1])
+        clear = [
+            self._clear(a) * self._clear(b) for a, b in zip(together, precisions[1:], strict=True)
+        ]
+        return float(self._worth(cosines, np.array(clear)).sum())
+
+    def memory(self) -> dict[str, Any]:
+        """All of it, as numbers and bytes."""
+        return {
+            "epoch": self.epoch,
+            "people": self.people,
+            "mean": self.mean.tobytes(),
+            "left": self.left,
+            "spread": self.spread,
+        }
+
+    def remember(self, memory: dict[str, Any]) -> None:
+        """Take back what `memory` gave."""
+        self.epoch, self.people = memory["epoch"], memory["people"]
+        self.mean = np.frombuffer(memory["mean"], np.float32)
+        self.left, self.spread = memory["left"], memory["spread"]
+
+    def _worth(
+        self, cosines: NDArray[np.floating[Any]], clear: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """``clear`` is by how much the cosines of one person are less than at their best."""
+        without = (cosines - self.left) / (1 - self.left)
+        slope, midpoint = self._line()
+        return np.asarray(slope * (without - midpoint * clear), np.float64)
+
+    def _line(self) -> tuple[float, float]:
+        """The calibration's, where two people's cosines stray further or less than there.
+
+        The midpoint lies as many deviations above two people, but no further than half way to
+        where one person can be; then the log-odds are flatter, as those of two normal distributions
+        are that come nearer to one another.
+        """
+        line = self.calibration
+        wider = self.spread / line.spread
+        usual = line.midpoint * wider
+        half_way = max(line.midpoint, (1 - line.visit) / 2)
+        if usual <= half_way:
+            return line.slope / wider, usual
+        return line.slope / wider * half_way / usual, half_way
+
+    def _clear(self, precision: float) -> float:
+        """By how much the cosine to a person is less than it were for endless crops of a visit."""
+        return 1 / math.sqrt(1 - self.calibration.visit + 1 / precision)
+
+    def _common(self, known: Vector) -> float:
+        """How much of a look all people have in common, here and before."""
+        people = len(known)
+        before = self.calibration.common
+        if people < 2:
+            return before
+        length = float((known.mean(axis=0) ** 2).sum())
+        here = (people * length - 1) / (people - 1)
+        return min(max((people * here + _TRUST_PEOPLE * before) / (people + _TRUST_PEOPLE), 0), 0.9)
+
+    def _spread(self, known: Vector) -> float:
+        """How far the cosines of two people stray; who is known by two ids does not count."""
+        expected = self.calibration.spread
+        if len(known) < 3:
+            return expected
+        looks = known - self.mean
+        looks /= np.maximum(np.linalg.norm(looks, axis=1, keepdims=True), 1e-6)
+        cosines = (looks @ looks.T)[np.triu_indices(len(looks), 1)]
+        tenth, middle = np.quantile(cosines, [0.1, 0.5])
+        here = float(middle - tenth) / _TENTH
+        weight = len(known) / (len(known) + _TRUST_PEOPLE)
+        return weight * here + (1 - weight) * expected
 
 
-def similarity(
-    query: NDArray[np.float32],
-    query_weights: NDArray[np.float32],
-    gallery: NDArray[np.float32],
-) -> float | None:
-    """How alike two sets of exemplars are, as a cosine in -1..1; None when one of them is empty.
-
-    ``query`` is ``(K, D)`` and ``gallery`` ``(M, D)``, unit vectors; ``query_weights`` ``(K,)``.
-    Each query exemplar looks for its best counterpart, because one person looks different from
-    the front and from behind; the best counterparts are averaged by weight.
-    """
-    if not len(query) or not len(gallery):
-        return None
-    best = (query @ gallery.T).max(axis=1)
-    # Crops of no quality still count, for there may be no others.
-    weights = np.maximum(query_weights, 1e-3)
-    return float(best @ weights / weights.sum())
-
-
-def appearance_evidence(
-    cosine: float | None, line: Line, shift: float = 0.0, trust: Trust = AMONG_MANY
-) -> float | None:
-    """Log-odds of one person over two people, bounded; None when there is nothing to compare.
-
-    ``shift`` is taken off the cosine first.
-    """
-    if cosine is None:
-        return None
-    evidence = trust.share * line.slope * (cosine - shift - line.midpoint)
-    return min(max(evidence, -trust.most), trust.most)
-
-
-def similarities(
-    query: NDArray[np.float32],
-    query_weights: NDArray[np.float32],
-    galleries: Sequence[NDArray[np.float32]],
-) -> list[float | None]:
-    """What `similarity` says of ``query`` and each of ``galleries``, in their order."""
-    sizes = [len(gallery) for gallery in galleries]
-    found: list[float | None] = [None] * len(galleries)
-    some = [number for number, size in enumerate(sizes) if size]
-    if not some or not len(query):
-        return found
-    # The cosines are joined, not the galleries: these are large to copy.
-    cosines = np.concatenate([query @ galleries[number].T for number in some], axis=1)
-    firsts = [0, *accumulate(sizes[number] for number in some[:-1])]
-    best = np.maximum.reduceat(cosines, firsts, axis=1)
-    weights = np.maximum(query_weights, 1e-3)
-    for number, cosine in zip(some, (weights / weights.sum()) @ best, strict=True):
-        found[number] = float(cosine)
-    return found
-
-
-_FIRST_ROWS = 64
-
-
-def mean_look(exemplars: NDArray[np.float32]) -> NDArray[np.float32]:
+def mean_look(exemplars: Vector) -> Vector:
     """``(D,)``, the unit vector amid ``(K, D)`` of them, K at least 1."""
     mean = exemplars.mean(axis=0)
     return np.asarray(mean / max(float(np.linalg.norm(mean)), 1e-6), np.float32)
+
+
+def direction_of(exemplars: Vector, qualities: NDArray[np.float32]) -> Vector:
+    """``(D,)``, the unit vector amid ``(K, D)`` of them by their qualities, K at least 1."""
+    mean = np.maximum(qualities, np.float32(_LEAST_WEIGHT)) @ exemplars
+    return np.asarray(mean / max(float(np.linalg.norm(mean)), 1e-6), np.float32)
+
+
+def joined(looks: Sequence[Look]) -> Look | None:
+    """How somebody looks who was seen as all of these; None for none."""
+    if not looks:
+        return None
+    if len(looks) == 1:
+        return looks[0]
+    precisions = np.array([look.precision for look in looks], np.float32)
+    total = precisions @ np.stack([look.vector for look in looks])
+    length = max(float(np.linalg.norm(total)), 1e-6)
+    return Look(np.asarray(total / length, np.float32), float(precisions.sum()))
 
 
 class Lookalikes:

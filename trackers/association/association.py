@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from trackers.association.appearance import Strangers, similarity
+from trackers.association.appearance import Population
 from trackers.association.decision import (
     CONFIRMED,
     PROBABLE,
@@ -33,6 +33,8 @@ __all__ = ["Association", "Decision", "Rules"]
 
 # Of all whom a tracklet may show, as many are kept in mind who fit it best, beside its own.
 _RIVALS = 2
+# Looks are learnt anew when one in so many people is new.
+_NEWS = 3
 
 
 class Association:
@@ -48,24 +50,19 @@ class Association:
         self.has_looks = False
         self.topology = Topology(rules.topology.passages)
         self.people = People(self.topology)
-        self.ways = LearntWays(self.topology, rules.calibration, rules.gallery_s)
-        self._scores = Scores(rules, self.topology, self.people.candidates, Strangers())
+        self.ways = LearntWays(self.topology, rules.gallery_s)
+        self.population = Population(rules.calibration)
+        self._scores = Scores(rules, self.topology, self.people.candidates, self.population)
         self._again = SecondThoughts(rules, self.topology, self.people, self._scores)
         self._unknown: list[TrackletKey] = []
+        # When the first tracklet began, and how many ids there were when looks were last learnt.
+        self._first = math.inf
+        self._ids_learnt_from = 0
 
     @property
     def identities(self) -> dict[int, Identity]:
         """Everybody who is known, by global id."""
         return self.people.identities
-
-    @property
-    def strangers(self) -> Strangers:
-        """How alike two people look on this site."""
-        return self._scores.strangers
-
-    @strangers.setter
-    def strangers(self, value: Strangers) -> None:
-        self._scores.strangers = value
 
     @property
     def next_global_id(self) -> int:
@@ -98,6 +95,7 @@ class Association:
         self.has_looks = self.has_looks or len(tracklet.exemplars) > 0
         if known is not None and known.revision >= tracklet.revision:
             return
+        self._first = min(self._first, tracklet.start)
         self.ways.take(tracklet)
         if self.people.owner(tracklet.key) is None:
             self.waiting[tracklet.key] = tracklet
@@ -126,11 +124,21 @@ class Association:
 
     def memory(self) -> dict[str, Any]:
         """What a restart needs beside the tracklets, as numbers, text, lists and dicts."""
-        return {"needed": self.ways.needed}
+        return {
+            "needed": self.ways.needed,
+            "first": self._first,
+            "learnt_ids": self._ids_learnt_from,
+            "transitions": self.topology.transitions.memory(),
+            "population": self.population.memory(),
+        }
 
     def remember(self, memory: dict[str, Any]) -> None:
         """Take back what `memory` gave, before any tracklet is restored."""
         self.ways.needed = memory["needed"]
+        self._first = memory["first"]
+        self._ids_learnt_from = memory["learnt_ids"]
+        self.topology.transitions.remember(memory["transitions"])
+        self.population.remember(memory["population"])
 
     def take_changed(self) -> list[TrackletKey]:
         """The tracklets that were made here and have changed since this was last asked."""
@@ -138,9 +146,23 @@ class Association:
 
     def decide(self, at: float) -> list[Decision]:
         """Decide on every tracklet that has evidence at the moment ``at``, seconds UTC."""
-        self.ways.learn(at, self.strangers)
+        self.ways.learn(at, self.population)
+        self._learn(at)
         ready = [t for t in self.waiting.values() if self._has_evidence(t, at)]
         return [*self._decide_on(ready), *self._again.refine(at)]
+
+    def _learn(self, at: float) -> None:
+        """Learn how people look here, each time that a third more are known, and how many come."""
+        span_s = min(at - self._first, self.rules.gallery_s)
+        people = self.people
+        self.topology.transitions.learn(
+            len(people.identities), people.tracks, people.presence.cameras, span_s
+        )
+        new = self.people.next_global_id - 1 - self._ids_learnt_from
+        if new > len(self.identities) // _NEWS:
+            directions = [i.direction() for _, i in sorted(self.identities.items())]
+            self.population.learn([one for one in directions if one is not None])
+            self._ids_learnt_from = self.people.next_global_id - 1
 
     def finish(self) -> list[Decision]:
         """Decide on all that still waits, then look for the best solution over all tracklets."""
@@ -197,8 +219,7 @@ class Association:
     def _decide_together(self, tracklets: list[Tracklet]) -> list[Decision]:
         """Tracklets of one camera that are there at one time, each to a person of its own."""
         identities = [self.identities[i] for i in self.people.candidates.of(tracklets)]
-        people = len(self.identities)
-        scores = np.array([self._scores.of(tracklet, identities, people) for tracklet in tracklets])
+        scores = np.array([self._scores.of(tracklet, identities) for tracklet in tracklets])
         scores = scores.reshape(len(tracklets), len(identities))
         taken = assign(scores, log_odds(self.rules.min_confidence))
         decisions = []
@@ -216,7 +237,6 @@ class Association:
                     tracklet.key, known, probability(score), "assigned", "known person"
                 )
                 margin = score - max(other, 0.0)
-            self._learn_strangers(tracklet)
             self.people.join(tracklet, decision.global_id)
             rivals = [identities[i].global_id for i in likeliest(scores[row], _RIVALS + 1)]
             self._again.decided(tracklet.key, Clarity(margin, tuple(rivals)))
@@ -236,14 +256,6 @@ class Association:
     def _new_person(self, tracklet: Tracklet, best_other: float) -> Decision:
         confidence = 1 - probability(best_other)
         return Decision(tracklet.key, self.next_global_id, confidence, "assigned", "new person")
-
-    def _learn_strangers(self, tracklet: Tracklet) -> None:
-        """Compare with the people who are decided and were there at the same time."""
-        for global_id, key in self.people.presence.beside(tracklet):
-            member = self.identities[global_id].members[key]
-            cosine = similarity(tracklet.exemplars, tracklet.qualities, member.exemplars)
-            if cosine is not None:
-                self.strangers.see(cosine)
 
     def _fade(self) -> None:
         """Let go of old looks and paths, by the time of the tracklets, so that it is repeatable."""

@@ -57,6 +57,10 @@ class Candidates:
 
         Of very many who may be anywhere, the most alike.
         """
+        tracklets = list(tracklets)
+        given = all(self._topology.is_given(tracklet.camera_id) for tracklet in tracklets)
+        if tracklets and not given and len(self._last) <= _MANY:
+            return sorted(self._last)
         return sorted(set().union(*(self._of_one(tracklet) for tracklet in tracklets)))
 
     def way(self, tracklet: Tracklet, identity: Identity) -> float:

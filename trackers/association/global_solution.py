@@ -1,14 +1,17 @@
-"""One solution over all tracklets of a recording: the online ids, bettered until nothing gains.
+"""One solution over all tracklets of a recording: the surest first, then all is bettered.
 
-Correlation clustering by local moves: a tracklet, or it and all after it, goes to another person or
-becomes a new one, as long as the whole becomes more likely. Only people who were seen where a way
-leads from are tried, so that the work grows with the number of tracklets.
+Correlation clustering: tracklets that fit one another best become a person, and people that fit
+best become one, until nothing gains. Then local moves: a tracklet, or it and all after it, goes to
+another person or becomes a new one, as long as the whole becomes more likely. Only people who were
+seen where a way leads from are tried, or who look alike, so that the work grows with the number of
+tracklets.
 """
 
 from bisect import bisect_left, insort
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 
+from trackers.association.agglomeration import agglomerate
 from trackers.association.appearance import Lookalikes
 from trackers.association.evidence import Evidence
 from trackers.association.partition import Judged, Partition
@@ -21,8 +24,8 @@ _PASSES = 10
 _LEAST_GAIN = 1e-6
 # Who came before is among so many of those for whom way and looks speak most.
 _LIKELIEST = 8
-# Where nothing is known of the ways, as many that look alike are tried,
-_ALIKE = 32
+# Where nothing is known of the ways, or there are few, as many that look alike are tried,
+_ALIKE, _FEW = 32, 5000
 # and those who were there not longer ago.
 _RECENT_S = 60.0
 
@@ -33,13 +36,18 @@ Earlier = dict[TrackletKey, list[TrackletKey]]
 
 def solve(people: People, evidence: Evidence, topology: Topology) -> Judged:
     """Whose each tracklet of ``people`` is rather, and how sure that is of each of them."""
-    tied = {g: i for g, i in people.identities.items() if people.has_ways(g)}
-    tracklets = [t for i in tied.values() for t in i.members.values()]
+    tracklets = [t for i in people.identities.values() for t in i.members.values()]
     ordered = sorted(tracklets, key=lambda t: (t.start, t.key))
-    online = {key: g for g, i in tied.items() for key in i.members}
+    online = {key: g for g, i in people.identities.items() for key in i.members}
     before = earlier_ones(ordered, evidence, topology)
-    partition = Partition(evidence, lambda global_id: _members(people, global_id))
-    owner = improve(ordered, online, before, partition, people.next_global_id)
+    next_id = max(people.next_global_id, len(ordered) + 1)
+    partition, owner = max(
+        (
+            _improved(ordered, beginning, before, evidence, next_id)
+            for beginning in (online, agglomerate(_alone(people), before, evidence))
+        ),
+        key=lambda found: _worth(*found),
+    )
     margins = {
         t.key: partition.margin(t, owner[t.key], _others(t, owner, before))
         for t in ordered
@@ -88,23 +96,50 @@ def _others(tracklet: Tracklet, owner: Owners, before: Earlier) -> list[int]:
     return sorted({owner[key] for key in before[tracklet.key]} - {owner[tracklet.key]})
 
 
-def _members(people: People, global_id: int) -> list[Tracklet]:
-    identity = people.identities.get(global_id)
-    return [] if identity is None else list(identity.members.values())
+def _alone(people: People) -> list[list[Tracklet]]:
+    """Everybody by each of their tracklets; what has faded stays with what came after it."""
+    found: list[list[Tracklet]] = []
+    for identity in people.identities.values():
+        members = sorted(identity.members.values(), key=lambda t: (not len(t.path), t.start, t.key))
+        vivid = [member for member in members if len(member.path)]
+        first = [*members[len(vivid) :], *vivid[:1]]
+        found += [first, *([member] for member in vivid[1:])]
+    return sorted(found, key=lambda tracklets: min((t.start, t.key) for t in tracklets))
+
+
+def _improved(
+    ordered: Sequence[Tracklet],
+    beginning: Owners,
+    before: Earlier,
+    evidence: Evidence,
+    next_id: int,
+) -> tuple[Partition, Owners]:
+    """The parting from which nothing gains any more, and whose each tracklet is there."""
+    members: dict[int, list[Tracklet]] = defaultdict(list)
+    for tracklet in ordered:
+        members[beginning[tracklet.key]].append(tracklet)
+    partition = Partition(evidence, lambda global_id: members[global_id])
+    return partition, improve(ordered, beginning, before, partition, next_id)
+
+
+def _worth(partition: Partition, owner: Owners) -> float:
+    return sum(partition.group(global_id).value for global_id in sorted({*owner.values()}))
 
 
 def earlier_ones(ordered: Sequence[Tracklet], evidence: Evidence, topology: Topology) -> Earlier:
-    """For each of ``ordered`` (by start) those before it that may be the same person."""
+    """For each of ``ordered`` (by start) those before it that may be the same person; for one that
+    has faded nobody."""
     at: dict[str, list[tuple[float, int]]] = defaultdict(list)
     alike = Lookalikes()
     found: Earlier = {}
     for number, tracklet in enumerate(ordered):
         near = [ordered[name] for name in _near(tracklet, at, topology)]
         possible = evidence.likeliest(tracklet, near, _LIKELIEST)
-        if not topology.knows(tracklet.camera_id):
+        few = len(ordered) <= _FEW and not topology.is_given(tracklet.camera_id)
+        if few or not topology.knows(tracklet.camera_id):
             names = alike.most(tracklet.exemplars, _ALIKE)
             possible += [ordered[name].key for name in sorted(names)]
-        found[tracklet.key] = possible
+        found[tracklet.key] = list(dict.fromkeys(possible))
         insort(at[tracklet.camera_id], (tracklet.end, number))
         alike.put(number, tracklet.exemplars)
     return found

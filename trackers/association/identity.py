@@ -4,8 +4,8 @@ from collections.abc import Set
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from trackers.association.appearance import Look, Population, Vector, direction_of, joined
 from trackers.association.motion import (
     Limits,
     comparable,
@@ -15,10 +15,8 @@ from trackers.association.motion import (
 )
 from trackers.tracklet import Tracklet, TrackletKey
 
-_GALLERY_SIZE = 32
-
-#: Exemplars of a person from one camera, and from all others.
-Galleries = tuple[NDArray[np.float32], NDArray[np.float32]]
+# The look of somebody, and the epoch of the population that it is of.
+_Look = tuple[int, Look | None]
 
 
 @dataclass(slots=True)
@@ -34,7 +32,7 @@ class Identity:
     last_seen: float = -np.inf
     fades_after: float = np.inf
     _cameras: set[str] = field(default_factory=set)
-    _galleries: dict[str, Galleries] = field(default_factory=dict)
+    _look: _Look | None = None
 
     @property
     def cameras(self) -> Set[str]:
@@ -52,18 +50,23 @@ class Identity:
         self.last_seen = max(self.last_seen, tracklet.end)
         self.fades_after = min(self.fades_after, tracklet.end)
         if known is None or known.exemplar_times.tobytes() != tracklet.exemplar_times.tobytes():
-            self._galleries.clear()
+            self._look = None
 
-    def galleries(self, camera_id: str) -> Galleries:
-        """``(M, D)`` exemplars from this camera, and from all others; the best of many."""
-        # Every camera that has not seen this person asks for the same.
-        name = camera_id if camera_id in self._cameras else ""
-        if name not in self._galleries:
-            members = self.members.values()
-            here = [m for m in members if m.camera_id == camera_id] if name else []
-            others = [m for m in members if m.camera_id != camera_id] if name else [*members]
-            self._galleries[name] = _best_exemplars(here), _best_exemplars(others)
-        return self._galleries[name]
+    def look(self, population: Population) -> Look | None:
+        """How this person looks in what is not forgotten; None when that is nothing."""
+        if self._look is None or self._look[0] != population.epoch:
+            looks = [look_of(m, population) for m in self.members.values()]
+            found = joined([look for look in looks if look is not None])
+            self._look = population.epoch, found
+        return self._look[1]
+
+    def direction(self) -> Vector | None:
+        """The unit vector ``(D,)`` amid those of the members; None when nothing is to be seen."""
+        seen = [m for m in self.members.values() if len(m.exemplars)]
+        if not seen:
+            return None
+        total = sum(direction_of(m.exemplars, m.qualities) for m in seen)
+        return np.asarray(total / max(float(np.linalg.norm(total)), 1e-6), np.float32)
 
     def place_evidence(self, tracklet: Tracklet, limits: Limits) -> float:
         """Log-odds from place and time that ``tracklet`` is this person; -inf when impossible.
@@ -102,23 +105,18 @@ class Identity:
         faded = [key for key, m in self.members.items() if m.end < before and len(m.path)]
         for key in faded:
             self.members[key] = _faded(self.members[key])
-            self._galleries.clear()
+            self._look = None
         vivid = (member.end for member in self.members.values() if len(member.path))
         self.fades_after = min(vivid, default=np.inf)
         return faded
 
 
-def _best_exemplars(members: list[Tracklet]) -> NDArray[np.float32]:
-    seen = [member for member in members if len(member.exemplars)]
-    if not seen:
-        return np.zeros((0, 0), np.float32)
-    if len(seen) == 1 and len(seen[0].exemplars) <= _GALLERY_SIZE:
-        return seen[0].exemplars
-    exemplars = np.concatenate([member.exemplars for member in seen])
-    if len(exemplars) <= _GALLERY_SIZE:
-        return exemplars
-    qualities = np.concatenate([member.qualities for member in seen])
-    return exemplars[np.argsort(-qualities, kind="stable")[:_GALLERY_SIZE]]
+def look_of(tracklet: Tracklet, population: Population) -> Look | None:
+    """How a tracklet looks among the people of the site; None when nothing is to be seen."""
+    if not len(tracklet.exemplars):
+        return None
+    direction = direction_of(tracklet.exemplars, tracklet.qualities)
+    return population.look(direction, population.precision(tracklet.qualities))
 
 
 def _faded(tracklet: Tracklet) -> Tracklet:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
 
-from trackers.association.appearance import Calibration, Strangers
+from trackers.association.appearance import Population
 from trackers.association.topology import PACE_SPREAD, TOUCH_S, Passage, Topology, broken_track
 from trackers.association.topology_evidence import KEPT_S, Link, Links
 from trackers.tracklet import GROUND, Tracklet, TrackletKey
@@ -31,10 +31,6 @@ _PRESUMED = 10.0
 _LEAST_SPREAD = 0.15
 # From the median absolute deviation to the standard deviation of a normal distribution.
 _NORMAL = 1.4826
-
-# Where strangers are as alike as one person is, nothing can be learnt: nobody is taken for another
-# who is not more alike than strangers are by as many standard deviations.
-_STRANGE = 3.0
 
 #: Where somebody was seen again, and the seconds to there.
 Departure = tuple[str, float]
@@ -59,9 +55,9 @@ class LearntWays:
     Tracklets that ended more than ``kept_s`` ago need not be restored.
     """
 
-    def __init__(self, topology: Topology, calibration: Calibration, kept_s: float) -> None:
+    def __init__(self, topology: Topology, kept_s: float) -> None:
         self._topology = topology
-        self._links = Links(calibration, kept_s)
+        self._links = Links(kept_s)
         self._cameras: dict[str, _Camera] = {}
         self._arrivals: Counter[str] = Counter()
         self._closed: list[Tracklet] = []
@@ -86,16 +82,13 @@ class LearntWays:
         """Let go of the looks of tracklets."""
         self._links.drop(keys)
 
-    def learn(self, at: float, strangers: Strangers) -> None:
-        """Learn from what was taken, at the moment ``at``, seconds UTC.
-
-        ``strangers`` tells how alike people are here who are two for sure.
-        """
+    def learn(self, at: float, population: Population) -> None:
+        """Learn from what was taken, at the moment ``at``, seconds UTC."""
         closed, self._closed = sorted(self._closed, key=lambda t: t.key), []
         if self.needed < at - self._kept_s:
             self._links.add(closed, at)
             return
-        for link in self._links.of(closed, at, strangers.most_alike(_STRANGE)):
+        for link in self._links.of(closed, at, population):
             self.see(link)
 
     def see(self, link: Link) -> None:

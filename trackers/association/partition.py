@@ -1,9 +1,8 @@
 """Tracklets parted into people, and what a change of the parting would gain.
 
 A person is worth the sum of what their tracklets say: each of the one before it (the way, the
-place), and all of each other (looks). Alone nobody says anything, so a tracklet that nobody speaks
-for is a person of its own. What many pairs say of looks is not independent: it counts the less the
-more they are.
+place), and of all before it together (looks). Alone nobody says anything, so a tracklet that nobody
+speaks for is a person of its own.
 """
 
 import math
@@ -18,8 +17,6 @@ from trackers.association.motion import comparable
 from trackers.association.people import People
 from trackers.tracklet import Tracklet, TrackletKey
 
-# How much two pairs of looks of one person have in common.
-_SHARED = 0.3
 # What cannot be, and was decided, as log-odds.
 _HOPELESS = -6.0
 
@@ -28,10 +25,9 @@ Members = list[Tracklet]
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """``members`` in order of their start; ``looks`` is the sum over all pairs of them."""
+    """``members`` in order of their start, and what all they say of one another is worth."""
 
     members: Members
-    looks: float
     value: float
 
 
@@ -62,7 +58,7 @@ class Partition:
         """A person as they are now."""
         if global_id not in self._groups:
             members = sorted(self._load(global_id), key=_order)
-            self._groups[global_id] = self._worth(members, self._all_looks(members))
+            self._groups[global_id] = self._worth(members)
         return self._groups[global_id]
 
     def judge(self, tracklet: Tracklet, source: int, others: Sequence[int]) -> Change | None:
@@ -85,36 +81,42 @@ class Partition:
         group = self.group(source)
         rest = self._without(group, [tracklet])
         fitting = [other for other in others if self._fits(self.group(other).members, [tracklet])]
-        found = [self._with(self.group(other), [tracklet], 0.0) for other in fitting]
+        found = [self._with(self.group(other), [tracklet]) for other in fitting]
         gains = [g.value - self.group(o).value for g, o in zip(found, fitting, strict=True) if g]
         alternatives = [*gains, 0.0] if rest.members else gains
         return group.value - rest.value - max(alternatives, default=-math.inf)
+
+    def gain(self, a: int, b: int) -> float:
+        """By how much it is better that two people are one; -inf when that is impossible."""
+        one, other = self.group(a), self.group(b)
+        joined = self._with(one, other.members)
+        return -math.inf if joined is None else joined.value - one.value - other.value
+
+    def join(self, kept: int, gone: int) -> None:
+        """Make two people one."""
+        joined = self._with(self.group(kept), self.group(gone).members)
+        assert joined is not None
+        self._groups[kept], self._groups[gone] = joined, _NOBODY
 
     def apply(self, change: Change, target: int) -> None:
         """Make the change; a new person becomes ``target``."""
         source = self.group(change.source)
         block = [t for t in source.members if t.key in change.moved]
-        inner = self._all_looks(block)
         rest = self._without(source, block)
-        joined = self._with(self._groups[target], block, inner) if change.target else None
+        joined = self._with(self._groups[target], block) if change.target else None
         self._groups[change.source] = rest
-        self._groups[target] = joined or self._worth(block, inner)
+        self._groups[target] = joined or self._worth(block)
 
     def _best_of(self, block: Members, source: int, others: Sequence[int]) -> Change | None:
         home = self._groups[source]
-        inner = self._all_looks(block)
         rest = self._without(home, block)
-        alone = self._worth(block, inner).value
+        alone = self._worth(block).value
         stay = home.value - rest.value
         best, target = alone, None
         fitting = [other for other in others if self._fits(self.group(other).members, block)]
-        # All at once is faster than one by one.
-        members = [member for other in fitting for member in self._groups[other].members]
-        for tracklet in block:
-            self._evidence.looks(tracklet, members)
         for other in fitting:
             group = self._groups[other]
-            joined = self._with(group, block, inner)
+            joined = self._with(group, block)
             if joined is not None and joined.value - group.value > best:
                 best, target = joined.value - group.value, other
         whole = not rest.members
@@ -132,29 +134,24 @@ class Partition:
         alone = at == len(members) or len(block) > 1
         return alone or way(block[0], members[at]) > -math.inf
 
-    def _with(self, group: Group, block: Members, inner: float) -> Group | None:
+    def _with(self, group: Group, block: Members) -> Group | None:
         """The group with ``block``; None when that is impossible."""
         members = _merged(group.members, block)
         chain, possible = self._chain(members)
         if not possible or not self._may_be_one(group.members, block):
             return None
-        across = sum(self._evidence.looks(tracklet, group.members) for tracklet in block)
-        looks = group.looks + inner + across
-        return Group(members, looks, chain + weight(len(members)) * looks)
+        return Group(members, chain + self._evidence.looks(members))
 
     def _without(self, group: Group, block: Members) -> Group:
         keys = {tracklet.key for tracklet in block}
         rest = [tracklet for tracklet in group.members if tracklet.key not in keys]
-        if not rest:
-            return _NOBODY
-        across = sum(self._evidence.looks(tracklet, rest) for tracklet in block)
-        return self._worth(rest, group.looks - across - self._all_looks(block))
+        return self._worth(rest) if rest else _NOBODY
 
     def _may_be_one(self, members: Members, block: Members) -> bool:
         return all(self._evidence.possible(a, b) for b in block for a in members)
 
-    def _worth(self, members: Members, looks: float) -> Group:
-        return Group(members, looks, self._chain(members)[0] + weight(len(members)) * looks)
+    def _worth(self, members: Members) -> Group:
+        return Group(members, self._chain(members)[0] + self._evidence.looks(members))
 
     def _chain(self, members: Members) -> tuple[float, bool]:
         """What each says of the one before it, and of the one before it there; whether all can."""
@@ -167,16 +164,8 @@ class Partition:
         # What was decided although it is hopeless now is not torn apart at any price.
         return sum([max(log_odds, _HOPELESS) for log_odds in said]), -math.inf not in said
 
-    def _all_looks(self, members: Members) -> float:
-        return sum(self._evidence.looks(t, members[n + 1 :]) for n, t in enumerate(members))
 
-
-def weight(members: int) -> float:
-    """What the looks of a pair count in a group of so many."""
-    return 1 / (1 + _SHARED * max(members - 2, 0))
-
-
-_NOBODY = Group([], 0.0, 0.0)
+_NOBODY = Group([], 0.0)
 
 
 def _order(tracklet: Tracklet) -> tuple[float, TrackletKey]:

@@ -27,6 +27,11 @@ class Presence:
         self._stays: dict[str, dict[TrackletKey, _Stay]] = {}
         self._marks: dict[str, float] = {}
 
+    @property
+    def cameras(self) -> int:
+        """How many cameras saw somebody."""
+        return sum(1 for stays in self._stays.values() if stays)
+
     def see(self, global_id: int, tracklet: Tracklet) -> None:
         """Take a tracklet of this person, or a newer revision of one."""
         camera_id = tracklet.camera_id
@@ -55,12 +60,16 @@ class People:
 
     def __init__(self, topology: Topology) -> None:
         self.identities: dict[int, Identity] = {}
-        self._topology = topology
         self.candidates = Candidates(topology)
         self.presence = Presence()
         self.next_global_id = 1
         self._owner: dict[TrackletKey, int] = {}
         self._confirmed: set[TrackletKey] = set()
+
+    @property
+    def tracks(self) -> int:
+        """How many tracks are somebody's."""
+        return len(self._owner)
 
     def owner(self, key: TrackletKey) -> int | None:
         """The global id of a track, None when it has none."""
@@ -104,14 +113,6 @@ class People:
         self._confirmed -= owner.keys()
         for tracklet in sorted(members, key=lambda t: (t.end, t.key)):
             self.join(tracklet, owner.get(tracklet.key, self._owner[tracklet.key]))
-
-    def has_ways(self, global_id: int) -> bool:
-        """Whether the ways to and from every camera that saw this person are known."""
-        return all(self._topology.knows(name) for name in self.identities[global_id].cameras)
-
-    def without_ways(self) -> list[int]:
-        """The others, in order."""
-        return sorted(global_id for global_id in self.identities if not self.has_ways(global_id))
 
     def forget(self, global_ids: Iterable[int]) -> list[TrackletKey]:
         """Leave people out; returns their tracks."""

@@ -1,9 +1,7 @@
 """Decisions judged again: each that was not clear once its tracklet is over, at last all."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import combinations
+from collections.abc import Iterable, Mapping, Sequence
 
 from trackers.association.decision import Clarity, Decision, Rules, log_odds
 from trackers.association.evidence import Evidence
@@ -19,6 +17,8 @@ from trackers.tracklet import Tracklet, TrackletKey
 _CLEARLY = 1.0
 # Of a person the last so many tracklets are looked at.
 _LATEST = 4
+# As many people who fit best are compared at the end of a tracklet.
+_RIVALS = 3
 
 
 def refine(
@@ -59,7 +59,7 @@ def _may_take(
     people: People, global_id: int, tracklets: Sequence[Tracklet], evidence: Evidence
 ) -> bool:
     """Whether no tracklet of a person, not the oldest either, breaks a hard rule with these."""
-    if global_id not in people.identities or not people.has_ways(global_id):
+    if global_id not in people.identities:
         return False
     members = people.identities[global_id].members.values()
     return all(
@@ -70,34 +70,12 @@ def _may_take(
     )
 
 
-def margins_without_ways(
-    due: Sequence[Tracklet], people: People, scores: Scores
-) -> dict[TrackletKey, float]:
-    """Log-odds of who each is, over anybody else, where nothing is known of the ways.
-
-    Where anybody may be anywhere, a second thought is no better than the first: nothing is changed.
-    """
-    return {tracklet.key: _margin(tracklet, people, scores) for tracklet in due}
-
-
-def _margin(tracklet: Tracklet, people: People, scores: Scores) -> float:
-    owner = people.owner(tracklet.key)
-    assert owner is not None
-    known = len(people.identities)
-    others = [people.identities[i] for i in people.candidates.of([tracklet]) if i != owner]
-    best_other = max(scores.of(tracklet, others, known), default=-math.inf)
-    rest = Identity(owner)
-    for member in latest(people.identities[owner]):
-        if member.key != tracklet.key:
-            rest.see(member)
-    if not rest.members:
-        return -best_other
-    return scores.of(tracklet, [rest], known)[0] - max(best_other, 0.0)
-
-
 def may_be_judged(tracklet: Tracklet, members: Sequence[Tracklet]) -> bool:
     """Whether all that came before it is known, as far as it counts."""
-    return len(members) < _LATEST or members[0].key != tracklet.key
+    keys = [member.key for member in members]
+    if tracklet.key not in keys:
+        return False
+    return len(members) < _LATEST or keys[0] != tracklet.key
 
 
 def latest(identity: Identity | None) -> list[Tracklet]:
@@ -105,75 +83,6 @@ def latest(identity: Identity | None) -> list[Tracklet]:
     if identity is None:
         return []
     return sorted(identity.members.values(), key=lambda t: (t.start, t.key))[-_LATEST:]
-
-
-@dataclass(frozen=True, slots=True)
-class Merge:
-    """``gone`` was ``kept``, the older id; ``score`` is the log-odds of it."""
-
-    kept: int
-    gone: int
-    score: float
-    keys: tuple[TrackletKey, ...]
-
-
-def merge_identities(
-    identities: dict[int, Identity], score: Callable[[Identity, Identity], float], alone: float
-) -> list[Merge]:
-    """Merge, in place, the pairs that score above ``alone`` until there are none; in order.
-
-    ``score`` takes the older identity first. A merge changes only the pairs of the identity that
-    was kept, so only those are scored again.
-    """
-
-    def promising(pairs: Iterable[tuple[int, int]]) -> dict[tuple[int, int], float]:
-        scored = ((pair, score(identities[pair[0]], identities[pair[1]])) for pair in pairs)
-        return {pair: value for pair, value in scored if value > alone}
-
-    scores = promising(combinations(sorted(identities), 2))
-    merges = []
-    while scores:
-        kept, gone = surest = min(scores, key=lambda pair: (-scores[pair], pair))
-        absorbed = identities.pop(gone).members
-        merges.append(Merge(kept, gone, scores[surest], tuple(absorbed)))
-        for tracklet in absorbed.values():
-            identities[kept].see(tracklet)
-        scores = {pair: value for pair, value in scores.items() if not {kept, gone} & {*pair}}
-        others = sorted(identities.keys() - {kept})
-        scores |= promising((min(kept, other), max(kept, other)) for other in others)
-    return merges
-
-
-def merge_people(people: People, scores: Scores, least: float) -> Judged:
-    """Who of ``people`` were one, at a probability above ``least``; ids stay those of the older."""
-    copies: dict[int, Identity] = {}
-    for global_id in people.without_ways():
-        copies[global_id] = Identity(global_id)
-        for member in people.identities[global_id].members.values():
-            copies[global_id].see(member)
-    count = len(people.identities)
-    merges = merge_identities(copies, lambda a, b: _fit(a, b, scores, count), log_odds(least))
-    judged = Judged({}, {})
-    for merge in merges:
-        judged.owner.update(dict.fromkeys(merge.keys, merge.kept))
-        judged.margins.update(dict.fromkeys(merge.keys, merge.score))
-    return judged
-
-
-def _fit(a: Identity, b: Identity, scores: Scores, people: int) -> float:
-    """Every member of ``b`` must fit ``a``; what they say is averaged by length."""
-    members = list(b.members.values())
-    said: list[float] = []
-    for member in members:
-        said += scores.of(member, [a], people)
-        if said[-1] == -math.inf:
-            return -math.inf
-    # A member that has faded says nothing any more.
-    weights = [member.count if len(member.path) else 0 for member in members]
-    if not any(weights):
-        return -math.inf
-    weighted = sum(weight * log_odds for weight, log_odds in zip(weights, said, strict=True))
-    return weighted / sum(weights)
 
 
 # What was less probable than this, against anybody else, is judged again.
@@ -189,7 +98,7 @@ class SecondThoughts:
         self._topology = topology
         self._people = people
         self._scores = scores
-        self._evidence = Evidence(rules, topology)
+        self._evidence = Evidence(rules, topology, scores.population)
         self._over: list[TrackletKey] = []
         # Of tracks that are decided and not over yet.
         self._clarity: dict[TrackletKey, Clarity] = {}
@@ -226,30 +135,24 @@ class SecondThoughts:
             if clarity[tracklet.key].margin >= _CLEAR:
                 judged.margins[tracklet.key] = clarity[tracklet.key].margin
         doubtful = [t for t in due if t.key not in judged.margins]
-        tied = [t for t in doubtful if self._has_ways(t)]
-        free = [t for t in doubtful if not self._has_ways(t)]
-        judged.margins.update(margins_without_ways(free, self._people, self._scores))
-        if tied:
-            self._begin()
-            tied.sort(key=lambda t: (t.start, t.key))
-            rivals = {t.key: clarity[t.key].rivals for t in tied}
-            again = refine(tied, rivals, self._people, self._evidence)
+        if doubtful:
+            self._evidence.begin()
+            doubtful.sort(key=lambda t: (t.start, t.key))
+            rivals = {t.key: self._rivals(t, clarity[t.key]) for t in doubtful}
+            again = refine(doubtful, rivals, self._people, self._evidence)
             judged.owner.update(again.owner)
             judged.margins.update(again.margins)
         return corrections(self._people, judged)
 
+    def _rivals(self, tracklet: Tracklet, clarity: Clarity) -> list[int]:
+        """Who else a tracklet may be, by what is known of it at its end."""
+        ids = [i for i in self._people.candidates.of([tracklet]) if i in self._people.identities]
+        scores = self._scores.of(tracklet, [self._people.identities[i] for i in ids])
+        best = sorted(zip(scores, ids, strict=True), key=lambda pair: (-pair[0], pair[1]))
+        return [*clarity.rivals, *(i for score, i in best[:_RIVALS] if score > -math.inf)]
+
     def solve(self) -> list[Decision]:
         """The best solution over all tracklets, in place of the online one."""
-        merged = merge_people(self._people, self._scores, self._rules.min_confidence)
-        decisions = corrections(self._people, merged)
-        self._begin()
+        self._evidence.begin()
         solved = solve(self._people, self._evidence, self._topology)
-        return [*decisions, *corrections(self._people, solved)]
-
-    def _begin(self) -> None:
-        self._evidence.begin(self._scores.strangers, len(self._people.identities))
-
-    def _has_ways(self, tracklet: Tracklet) -> bool:
-        owner = self._people.owner(tracklet.key)
-        assert owner is not None
-        return self._people.has_ways(owner)
+        return corrections(self._people, solved)

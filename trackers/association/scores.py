@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from trackers.association.appearance import AMONG_FEW, AMONG_MANY, Strangers, similarities
+from trackers.association.appearance import Population
 from trackers.association.candidates import Candidates
 from trackers.association.decision import Rules
-from trackers.association.identity import Identity
+from trackers.association.identity import Identity, look_of
 from trackers.association.motion import overlap_in_time
 from trackers.association.topology import Topology
 from trackers.tracklet import Tracklet
@@ -19,60 +19,37 @@ from trackers.tracklet import Tracklet
 
 @dataclass(slots=True)
 class Scores:
-    """Scores by the rules, the ways that are known, and where people were seen last."""
+    """Scores by the rules, the looks, the ways, and where people were seen last."""
 
     rules: Rules
     topology: Topology
     candidates: Candidates
-    strangers: Strangers
+    population: Population
 
-    def of(
-        self,
-        tracklet: Tracklet,
-        identities: Sequence[Identity],
-        people: int,
-    ) -> list[float]:
-        """Log-odds that ``tracklet`` shows the person of each; -inf when it is impossible.
+    def of(self, tracklet: Tracklet, identities: Sequence[Identity]) -> list[float]:
+        """Log-odds that ``tracklet`` shows the person of each, over somebody new.
 
-        ``people`` is how many are known on the site.
+        -inf when it is impossible.
         """
-        places = [self._place_and_way(tracklet, identity) for identity in identities]
-        possible = [i for i, place in zip(identities, places, strict=True) if place > -math.inf]
-        looks = iter(self._looks(tracklet, possible))
-        prior = self._prior(tracklet, people)
-        return [prior + place + next(looks) if place > -math.inf else place for place in places]
+        found = [self._place_and_way(tracklet, identity) for identity in identities]
+        look = look_of(tracklet, self.population)
+        if look is None:
+            return found
+        looks = [
+            (number, theirs)
+            for number, identity in enumerate(identities)
+            if found[number] > -math.inf and (theirs := identity.look(self.population)) is not None
+        ]
+        said = self.population.evidence(look, [theirs for _, theirs in looks])
+        for (number, _), evidence in zip(looks, said.tolist(), strict=True):
+            found[number] += evidence
+        return found
 
     def _place_and_way(self, tracklet: Tracklet, identity: Identity) -> float:
         way = self.candidates.way(tracklet, identity)
         if way == -math.inf:
             return way
         return way + identity.place_evidence(tracklet, self.rules.limits)
-
-    def _prior(self, tracklet: Tracklet, people: int) -> float:
-        """The more people are known, the more likely one of them looks like a stranger.
-
-        Where it is known who can come, it is known how likely a stranger is beside them.
-        """
-        known_ways = self.topology.knows(tracklet.camera_id)
-        return 0.0 if known_ways else -math.log(1 + people)
-
-    def _looks(self, tracklet: Tracklet, identities: Sequence[Identity]) -> list[float]:
-        """Log-odds from appearance; what the same camera and the others say is averaged."""
-        calibration = self.rules.calibration
-        lines = calibration.same_camera, calibration.other_cameras
-        slopes = np.array([line.slope for line in lines])
-        shift = self.strangers.shift(calibration.strangers)
-        known_ways = self.topology.knows(tracklet.camera_id)
-        trust = AMONG_FEW if known_ways else AMONG_MANY
-        galleries = [g for identity in identities for g in identity.galleries(tracklet.camera_id)]
-        found = similarities(tracklet.exemplars, tracklet.qualities, galleries)
-        cosines = np.array(found, np.float64).reshape(len(identities), len(lines))
-        # The same as `appearance_evidence`, of all at once; nothing to compare is NaN.
-        evidence = cosines - shift - np.array([line.midpoint for line in lines])
-        bounded = np.clip(trust.share * slopes * evidence, -trust.most, trust.most)
-        said = np.isfinite(bounded)
-        total = np.where(said, bounded, 0.0).sum(axis=1)
-        return list((total / np.maximum(said.sum(axis=1), 1)).tolist())
 
 
 _IMPOSSIBLE = -1e6

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from trackers.association.motion import overlap_in_time
+from trackers.association.transitions import Transitions
 from trackers.tracklet import Tracklet
 
 # One stranger in so many seconds comes into the view of a camera.
@@ -27,6 +28,8 @@ TOUCH_S = 1.0
 # What is less likely than this is out of the question: appearance could not make up for it.
 _HOPELESS = -4.5
 _EDGE_S = 0.1
+# One in so many takes a way that was not learnt, as log-odds.
+_UNLEARNT = -2.5
 _ROOT_2_PI = math.sqrt(2 * math.pi)
 
 
@@ -75,6 +78,8 @@ class Topology:
         self._given = frozenset(self.passages)
         self._known = set(self.passages)
         self._leads: dict[str, set[str]] = {}
+        #: What is to be said of the others.
+        self.transitions = Transitions()
         for later, ways in self.passages.items():
             for earlier in ways:
                 self._leads.setdefault(earlier, set()).add(later)
@@ -114,13 +119,19 @@ class Topology:
     def evidence(self, earlier: str, later: str, gap_s: float) -> float:
         """Log-odds that who left ``earlier`` is who came to ``later`` ``gap_s`` after that.
 
-        The gap is negative when both saw them at one time. -inf when it is out of the question;
-        0 when the ways to one of the cameras are not known.
+        The gap is negative when both saw them at one time. -inf when it is out of the question.
         """
         if not (self.knows(earlier) and self.knows(later)):
-            return 0.0
+            return self.transitions.evidence(earlier, later, gap_s)
         passage = self.passages[later].get(earlier)
-        return -math.inf if passage is None else passage.evidence(gap_s)
+        every_s = self.transitions.newcomer_every_s * self.transitions.cameras
+        usual = math.log(every_s / _STRANGER_EVERY_S)
+        said = -math.inf if passage is None else passage.evidence(gap_s) + usual
+        if self.is_given(earlier, later):
+            return said
+        # What was learnt from few may be wrong.
+        other = self.transitions.evidence(earlier, later, gap_s) + _UNLEARNT
+        return max(said, other) + math.log1p(math.exp(-abs(said - other)))
 
 
 def topology_of(walking_times: Mapping[tuple[str, str], float]) -> Topology:
@@ -155,7 +166,7 @@ def in_two_places(a: Tracklet, b: Tracklet, topology: Topology) -> bool:
     """Whether one person would have been seen at one time where no two cameras overlap."""
     if a.camera_id == b.camera_id or not overlap_in_time(a, b):
         return False
-    if not (topology.knows(a.camera_id) and topology.knows(b.camera_id)):
+    if not topology.is_given(a.camera_id, b.camera_id):
         return False
     passage = topology.passages[a.camera_id].get(b.camera_id)
     together_s = min(a.end, b.end) - max(a.start, b.start)

@@ -10,13 +10,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from trackers.association.appearance import (
-    AMONG_FEW,
-    TRUST_PAIRS,
-    Calibration,
-    mean_look,
-    similarity,
-)
+from trackers.association.appearance import Population, mean_look
+from trackers.association.identity import look_of
 from trackers.association.motion import overlap_in_time
 from trackers.tracklet import Tracklet, TrackletKey
 
@@ -49,8 +44,7 @@ class Links:
     Those that ended more than ``kept_s`` ago are out of the question.
     """
 
-    def __init__(self, calibration: Calibration, kept_s: float = KEPT_S) -> None:
-        self._calibration = calibration
+    def __init__(self, kept_s: float = KEPT_S) -> None:
         self._kept_s = min(kept_s, KEPT_S)
         self._tracklets: list[Tracklet] = []
         # Rows of looks, and of ends, of all tracklets; there is room for more.
@@ -69,11 +63,8 @@ class Links:
         self._looks[rows] = [mean_look(tracklet.exemplars) for tracklet in tracklets]
         self._ends[rows] = [tracklet.end for tracklet in tracklets]
 
-    def of(self, tracklets: list[Tracklet], at: float, strange: float = -1.0) -> list[Link]:
-        """The links of closed tracklets with looks to those before; ``at`` as of `add`.
-
-        What is no more alike than the cosine ``strange`` may well be two people here.
-        """
+    def of(self, tracklets: list[Tracklet], at: float, population: Population) -> list[Link]:
+        """The links of closed tracklets with looks to those before; ``at`` as of `add`."""
         if not tracklets:
             return []
         self.add(tracklets, at)
@@ -82,7 +73,7 @@ class Links:
         cosines = self._looks[first:count] @ self._looks[:count].T
         found: list[Link] = []
         for number, tracklet in enumerate(tracklets):
-            found += self._of_one(tracklet, cosines[number, : first + number], at, strange)
+            found += self._of_one(tracklet, cosines[number, : first + number], at, population)
         return found
 
     def drop(self, keys: Collection[TrackletKey]) -> None:
@@ -104,19 +95,23 @@ class Links:
         self._looks, self._ends = looks, ends
 
     def _of_one(
-        self, tracklet: Tracklet, cosines: NDArray[np.float32], at: float, strange: float
+        self, tracklet: Tracklet, cosines: NDArray[np.float32], at: float, population: Population
     ) -> list[Link]:
         """The cosines are those of mean looks with all tracklets before this one."""
         earliest = max(tracklet.start - WINDOW_S, at - self._kept_s)
         there = np.flatnonzero(self._ends[: len(cosines)] >= earliest)
         few = min(_CLOSELY, len(there))
-        shift = self._shift(cosines[there])
         rows = self._most_alike(there, cosines[there], few)
-        alike = [
-            (self._evidence(tracklet, other, shift, strange), other)
+        others = [
+            other
             for other in (self._tracklets[row] for row in rows)
             if not (other.camera_id == tracklet.camera_id and overlap_in_time(other, tracklet))
         ]
+        look = look_of(tracklet, population)
+        theirs = [look_of(other, population) for other in others]
+        assert look is not None
+        said = population.evidence(look, [one for one in theirs if one is not None])
+        alike = list(zip(said.tolist(), others, strict=True))
         if max((evidence for evidence, _ in alike), default=-math.inf) <= _SURE:
             return []
         same = [other for evidence, other in alike if evidence > _LIKELY]
@@ -140,22 +135,6 @@ class Links:
             )
         ]
         return [row for *_, row in sorted(alike)[:few]]
-
-    def _shift(self, cosines: NDArray[np.float32]) -> float:
-        """How much more alike than strangers should be a tracklet is to all others, on average."""
-        expected = self._calibration.strangers
-        if expected is None:
-            return 0.0
-        return float((cosines - expected).sum() / (len(cosines) + TRUST_PAIRS))
-
-    def _evidence(self, a: Tracklet, b: Tracklet, shift: float, strange: float) -> float:
-        """Log-odds of one person over two, from looks."""
-        cosine = similarity(a.exemplars, a.qualities, b.exemplars)
-        if cosine is None or cosine <= strange:
-            return -math.inf
-        lines = self._calibration
-        line = lines.same_camera if a.camera_id == b.camera_id else lines.other_cameras
-        return AMONG_FEW.share * line.slope * (cosine - shift - line.midpoint)
 
 
 def _link(earlier: Tracklet, later: Tracklet) -> Link:

@@ -43,7 +43,7 @@ class Clustering:
         self._due = at + EVERY_S
         tracklets = [self._recent[key] for key in sorted(self._recent)]
         decisions = []
-        for members in _clusters(tracklets, self._threshold):
+        for members in average_linkage(tracklets, self._threshold):
             known = Counter(self._ids[key] for key in members if key in self._ids)
             global_id = max(known, key=lambda i: (known[i], -i)) if known else self._next_id
             self._next_id = max(self._next_id, global_id + 1)
@@ -65,7 +65,8 @@ class Clustering:
         return gone
 
 
-def _clusters(tracklets: list[Tracklet], threshold: float) -> list[list[TrackletKey]]:
+def average_linkage(tracklets: list[Tracklet], threshold: float) -> list[list[TrackletKey]]:
+    """Clusters of tracklets with exemplars, cut at a cosine distance."""
     if len(tracklets) < 2:
         return [[tracklet.key] for tracklet in tracklets]
     tree = linkage(squareform(_distances(tracklets), checks=False), "average")
@@ -78,7 +79,7 @@ def _clusters(tracklets: list[Tracklet], threshold: float) -> list[list[Tracklet
 def _distances(tracklets: list[Tracklet]) -> NDArray[np.float32]:
     means = np.stack([tracklet.exemplars.mean(axis=0) for tracklet in tracklets])
     means /= np.linalg.norm(means, axis=1, keepdims=True)
-    distances = 1 - means @ means.T
+    distances = np.maximum(1 - means @ means.T, 0)
     cameras = np.unique([tracklet.camera_id for tracklet in tracklets], return_inverse=True)[1]
     starts = np.array([tracklet.start for tracklet in tracklets])
     ends = np.array([tracklet.end for tracklet in tracklets])

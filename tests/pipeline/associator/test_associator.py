@@ -25,7 +25,7 @@ from pipeline.bus.keys import (
 from pipeline.bus.lease import AssociatorLease
 from pipeline.bus.messages import EndMessage, IdentityMessage, Message
 from pipeline.bus.streams import Bus, FencedError
-from trackers.association.appearance import Calibration, Line
+from trackers.association.appearance import Calibration
 from trackers.association.association import Rules
 from trackers.association.ground_association import GroundAssociation
 from trackers.association.motion import Limits
@@ -43,7 +43,7 @@ def association(gallery_s: float = 600.0) -> GroundAssociation:
             gallery_s=gallery_s,
             limits=Limits(3.0, 1.5),
             # What is learnt while running is part of the state too.
-            calibration=Calibration(Line(4.0, 0.5), Line(4.0, 0.5), strangers=0.4),
+            calibration=Calibration(4.0, 0.5, 0.0, 0.1, 1e-9, 0.0),
         ),
         {},
     )

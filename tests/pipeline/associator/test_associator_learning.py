@@ -14,7 +14,7 @@ from pipeline.associator.checkpoint import tracklets_in
 from pipeline.bus.keys import IDENTITIES, RECORDER, TRACKLETS, state_key
 from pipeline.bus.messages import IdentityMessage, Message, TrackletMessage, WatermarkMessage
 from pipeline.bus.streams import Bus
-from trackers.association.appearance import Calibration, Line
+from trackers.association.appearance import Calibration
 from trackers.association.association import Rules
 from trackers.association.ground_association import GroundAssociation
 from trackers.association.motion import Limits
@@ -25,14 +25,13 @@ LOOKS = np.random.default_rng(3).normal(size=(PEOPLE, 32)) / 32**0.5
 
 
 def rules() -> Rules:
-    line = Line(20.0, 0.5)
     return Rules(
         evidence_s=1.5,
         min_exemplars=1,
         min_confidence=0.5,
         gallery_s=600.0,
         limits=Limits(3.0, 1.5),
-        calibration=Calibration(line, line),
+        calibration=Calibration(20.0, 0.5, 0.0, 0.1, 1e-9, 0.0),
     )
 
 

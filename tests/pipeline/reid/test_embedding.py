@@ -1,6 +1,7 @@
 """From the name of a ReID model to an embedder."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -13,11 +14,11 @@ from pipeline.config.schema import ReidConfig
 from pipeline.errors import UserError
 from pipeline.reid.embedding import default_calibration, open_embedder, similarity_calibration
 from reid_model.openvino_runtime import import_openvino
-from reid_model.similarity import SimilarityFit, SimilarityLine
+from reid_model.similarity import SimilarityFit
 from reid_model.training.build import build_encoder, new_model
 from reid_model.training.model_files import save_model
 from reid_toys import toy_model
-from trackers.association.appearance import Line
+from trackers.association.appearance import Calibration
 
 BESIDE = "input: {height: 2, width: 2, colour: bgr, scale: 1, mean: [0, 0, 0], std: [1, 1, 1]}\n"
 
@@ -37,12 +38,12 @@ def test_a_file_of_ones_own(tmp_path: Path) -> None:
     config = ReidConfig(model=str(path))
     with pytest.raises(UserError, match=r"write own\.xml\.yaml beside it"):
         open_embedder(config, "cpu")
-    (tmp_path / "own.xml.yaml").write_text(
-        BESIDE + "similarity: {other_cameras: {slope: 3, midpoint: 0.25}}"
-    )
+    (tmp_path / "own.xml.yaml").write_text(BESIDE + "similarity: {slope: 3, midpoint: 0.25}")
     red = np.full((3, 3, 3), (0, 0, 200), np.uint8)
     np.testing.assert_allclose(open_embedder(config, "cpu").embed([red]), [(0, 0, 1)], atol=1e-3)
-    assert similarity_calibration(config).other_cameras == Line(3, 0.25)
+    assert similarity_calibration(config) == replace(
+        default_calibration(), slope=3.0, midpoint=0.25
+    )
 
 
 def test_a_file_that_is_no_network_is_named(tmp_path: Path) -> None:
@@ -64,17 +65,16 @@ def test_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UserError, match="weights pull deepsort-market1501"):
         open_embedder(absent, "cpu")
     # The weights are not needed to know what their cosines are worth.
-    assert 0 < similarity_calibration(absent).other_cameras.midpoint < 1
+    assert 0 < similarity_calibration(absent).common < 1
 
 
-def test_the_default_comes_with_fusetrack_and_says_what_its_cosines_are_worth(
+def test_of_the_default_it_is_known_what_its_cosines_are_worth(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FUSETRACK_CACHE", str(tmp_path))
     found = similarity_calibration(ReidConfig())
-    assert found != default_calibration()
-    assert found.strangers is not None
-    assert found.strangers < found.other_cameras.midpoint < found.same_camera.midpoint
+    assert 0 < found.midpoint < 1
+    assert 0 < found.common < 1
 
 
 @pytest.mark.skipif("FUSETRACK_DATA" not in os.environ, reason="FUSETRACK_DATA is not set")
@@ -111,11 +111,9 @@ def test_a_trained_model_needs_no_description(tmp_path: Path) -> None:
     vectors = open_embedder(config, "cpu").embed([np.full((9, 5, 3), 90, np.uint8)])
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
     assert similarity_calibration(config) == default_calibration()
-    fit = SimilarityFit(None, SimilarityLine(12.0, 0.4), 0.25)
+    fit = SimilarityFit(12.0, 0.4, 0.25, 0.1, 0.3, 0.5)
     save_model(path, new_model(recipe, 6, build_encoder(recipe)).deploy(), recipe, fit)
-    found = similarity_calibration(config)
-    assert (found.other_cameras, found.strangers) == (Line(12.0, 0.4), 0.25)
-    assert found.same_camera == default_calibration().same_camera
+    assert similarity_calibration(config) == Calibration(12.0, 0.4, 0.25, 0.1, 0.3, 0.5)
     path.write_bytes(b"nothing")
     with pytest.raises(UserError, match="is damaged or no safetensors file"):
         similarity_calibration(config)

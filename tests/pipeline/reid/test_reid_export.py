@@ -8,13 +8,13 @@ import torch
 
 from pipeline.config.schema import ReidConfig
 from pipeline.errors import UserError
-from pipeline.reid.embedding import open_embedder, similarity_calibration
+from pipeline.reid.embedding import default_calibration, open_embedder, similarity_calibration
 from pipeline.reid.export import export_file
-from reid_model.similarity import SimilarityFit, SimilarityLine
+from reid_model.similarity import SimilarityFit
 from reid_model.trained_embedder import least_cosine
 from reid_model.training.model_files import save_model
 from reid_toys import toy_embedder, toy_model, toy_pictures
-from trackers.association.appearance import Line
+from trackers.association.appearance import Calibration
 
 RECIPE = toy_model(embedding="after", mscsa_modules=0)
 
@@ -22,7 +22,7 @@ RECIPE = toy_model(embedding="after", mscsa_modules=0)
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("run") / "model.safetensors"
-    fit = SimilarityFit(None, SimilarityLine(12.5, 0.4), 0.25)
+    fit = SimilarityFit(12.5, 0.4, 0.25, 0.1, 0.3, 0.5)
     save_model(path, toy_embedder(RECIPE), RECIPE, fit)
     return path
 
@@ -39,14 +39,14 @@ def test_the_file_is_opened_by_the_pipeline(
     # Each in the processor's own precision.
     assert least_cosine(found, expected) > 0.98
     assert similarity_calibration(config) == similarity_calibration(ReidConfig(model=str(model)))
-    assert similarity_calibration(config).other_cameras == Line(12.5, 0.4)
+    assert similarity_calibration(config) == Calibration(12.5, 0.4, 0.25, 0.1, 0.3, 0.5)
 
 
 def test_a_model_of_which_nothing_was_fitted(tmp_path: Path) -> None:
     save_model(tmp_path / "m.safetensors", toy_embedder(RECIPE), RECIPE)
     export_file(str(tmp_path / "m.safetensors"), "openvino", tmp_path / "net.xml")
     config = ReidConfig(model=str(tmp_path / "net.xml"))
-    assert similarity_calibration(config).strangers is None
+    assert similarity_calibration(config) == default_calibration()
 
 
 def test_what_cannot_be_exported_is_named(model: Path, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pipeline.associator.open import association_of
 from pipeline.config.load import check_config
 from pipeline.errors import UserError
 from pipeline.reid.embedding import default_calibration, similarity_calibration
-from trackers.association.appearance import Calibration, Line
+from trackers.association.appearance import Calibration
 
 
 def test_recorded_embeddings_get_the_unknown_calibration(tmp_path: Path) -> None:
@@ -55,11 +55,10 @@ def test_a_camera_link_needs_two_cameras_and_a_positive_time() -> None:
 
 
 def test_the_configured_calibration_takes_precedence() -> None:
-    line = {"slope": 3.0, "midpoint": 0.25}
-    settings = {"similarity": {"other_cameras": line, "same_camera": line, "strangers": 0.1}}
-    config = check_config({"association": settings}, "here")
+    fit = {"slope": 3.0, "midpoint": 0.25, "common": 0.1, "spread": 0.2, "visit": 0.3, "crop": 0.4}
+    config = check_config({"association": {"similarity": fit}}, "here")
     calibration = association_of(config).rules.calibration
-    assert calibration == Calibration(Line(3.0, 0.25), Line(3.0, 0.25), strangers=0.1)
+    assert calibration == Calibration(**fit)
 
 
 def test_calibrated_cameras_are_tracked_on_the_ground() -> None:

@@ -26,7 +26,7 @@ from pipeline.run_directory.durable import exclusive_writer
 from pipeline.run_directory.progress import RecorderProgress, read_progress, write_progress
 from pipeline.run_directory.reader import RunDirectory
 from pipeline.runtime.forget_request import SiteAddress, ask_associator, ask_site, forget_person
-from trackers.association.appearance import Calibration, Line
+from trackers.association.appearance import Calibration
 from trackers.association.association import Rules
 from trackers.association.ground_association import GroundAssociation
 from trackers.association.motion import Limits
@@ -62,7 +62,7 @@ def associator_of(bus: Bus) -> AssociatorService:
         min_confidence=0.5,
         gallery_s=600.0,
         limits=Limits(3.0, 1.5),
-        calibration=Calibration(Line(20.0, 0.5), Line(20.0, 0.5)),
+        calibration=Calibration(20.0, 0.5, 0.0, 0.1, 1e-9, 0.0),
     )
     return AssociatorService(bus, GroundAssociation(rules, {}), ["gate"])
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from reid_model.similarity import SimilarityFit, SimilarityLine
+from reid_model.similarity import SimilarityFit
 from reid_model.training.build import build_encoder, new_model
 from reid_model.training.model_files import (
     load_model,
@@ -43,7 +43,7 @@ def test_what_cosines_are_worth_travels_with_the_weights(tmp_path: Path) -> None
     saved(path, toy_model())
     assert load_similarity(path) is None
     model = new_model(toy_model(), 6, build_encoder(toy_model()))
-    fit = SimilarityFit(None, SimilarityLine(12.5, 0.4), 0.25)
+    fit = SimilarityFit(12.5, 0.4, 0.25, 0.1, 0.3, 0.5)
     save_model(path, model.deploy(), toy_model(), fit, torch.float16)
     assert load_similarity(path) == fit
 

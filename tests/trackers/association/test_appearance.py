@@ -1,80 +1,138 @@
+"""What sets of exemplars say of being one person."""
+
 import numpy as np
 import pytest
 
-from builders_trackers import look, make_tracklet
-from trackers.association.appearance import Line, Strangers, appearance_evidence, similarity
+from builders_trackers import look, make_calibration
+from trackers.association.appearance import (
+    Calibration,
+    Look,
+    Population,
+    direction_of,
+    joined,
+)
 
-LINE = Line(slope=10.0, midpoint=0.6)
+LINE = make_calibration(10.0, 0.6)
 
 
-def _vectors(*degrees):
+def vectors(*degrees):
     return np.array([look(d) for d in degrees], np.float32).reshape(-1, 2)
 
 
-def _weights(*values):
+def weights(*values):
     return np.array(values, np.float32)
 
 
-def test_the_best_counterpart_counts():
-    # Seen from the front (0) and from behind (90), found again from behind.
-    assert similarity(_vectors(90), _weights(1), _vectors(0, 90)) == pytest.approx(1.0)
+def looks(population, *degrees):
+    return [population.look(vector, 1e9) for vector in vectors(*degrees)]
 
 
-def test_the_query_is_averaged_by_weight():
-    query = _vectors(0, 90)
-    assert similarity(query, _weights(1, 1), _vectors(0)) == pytest.approx(0.5)
-    assert similarity(query, _weights(3, 1), _vectors(0)) == pytest.approx(0.75)
-
-
-def test_crops_of_no_quality_count_when_there_are_no_others():
-    assert similarity(_vectors(0, 90), _weights(0, 0), _vectors(0)) == pytest.approx(0.5)
-
-
-@pytest.mark.parametrize(("query", "gallery"), [((), (0,)), ((0,), ()), ((), ())])
-def test_nothing_to_compare(query, gallery):
-    weights = np.ones(len(query), np.float32)
-    assert similarity(_vectors(*query), weights, _vectors(*gallery)) is None
-
-
-def test_a_tracklet_without_exemplars_has_nothing_to_compare():
-    nothing = make_tracklet(0, 1)
-    somebody = make_tracklet(0, 1, looks=[0])
-    assert similarity(nothing.exemplars, nothing.qualities, somebody.exemplars) is None
+def crowd(people, common=0.0, seed=0, dimension=64):
+    """Unit vectors of people who have so much in common."""
+    random = np.random.default_rng(seed)
+    own = random.normal(0, 1, (people, dimension)) * np.sqrt((1 - common) / dimension)
+    shared = random.normal(0, 1, dimension) * np.sqrt(common / dimension)
+    found = own + shared
+    return list((found / np.linalg.norm(found, axis=1, keepdims=True)).astype(np.float32))
 
 
 def test_evidence_is_zero_at_the_midpoint_and_linear_around_it():
-    assert appearance_evidence(0.6, LINE) == pytest.approx(0.0)
-    assert appearance_evidence(0.8, LINE) == pytest.approx(1.0)
-    assert appearance_evidence(0.5, LINE) == pytest.approx(-0.5)
+    population = Population(LINE)
+    one, *others = looks(population, 0, np.degrees(np.arccos(0.6)), 0, 90)
+    assert population.evidence(one, others) == pytest.approx([0.0, 4.0, -6.0], abs=1e-5)
 
 
-def test_a_shift_moves_the_midpoint():
-    assert appearance_evidence(0.7, LINE, shift=0.1) == pytest.approx(0.0)
+def test_of_nobody_there_is_nothing_to_say():
+    population = Population(LINE)
+    (one,) = looks(population, 0)
+    assert population.evidence(one, []).shape == (0,)
+    assert population.evidence_in_order([]) == 0.0
+    assert population.evidence_in_order([one]) == 0.0
+    assert joined([]) is None
 
 
-def test_evidence_is_bounded_on_both_sides():
-    steep = Line(slope=1000.0, midpoint=0.6)
-    assert appearance_evidence(1.0, steep) == 3.0
-    assert appearance_evidence(-1.0, steep) == -3.0
+def test_a_direction_lies_amid_the_exemplars_by_their_qualities():
+    assert direction_of(vectors(0, 90), weights(1, 1)) == pytest.approx(look(45))
+    nearer = direction_of(vectors(0, 90), weights(3, 1))
+    assert nearer[0] > nearer[1] > 0
+    # Crops of no quality count when there are no others.
+    assert direction_of(vectors(0, 90), weights(0, 0)) == pytest.approx(look(45))
 
 
-def test_no_cosine_is_no_evidence():
-    assert appearance_evidence(None, LINE) is None
+def test_in_order_each_is_compared_with_all_before_it():
+    population = Population(LINE)
+    first, second, third = looks(population, 0, 20, 40)
+    pairs = population.evidence(second, [first])[0]
+    last = population.evidence(third, [joined([first, second])])[0]
+    assert population.evidence_in_order([first, second, third]) == pytest.approx(pairs + last)
 
 
-def test_nothing_is_shifted_before_strangers_were_seen_or_where_none_are_expected():
-    strangers = Strangers()
-    assert strangers.shift(0.5) == 0.0
-    strangers.see(0.9)
-    assert strangers.shift(None) == 0.0
+def test_more_crops_and_visits_are_more_precise_and_more_is_asked_of_them():
+    population = Population(Calibration(10.0, 0.5, 0.0, 0.1, visit=0.3, crop=0.4))
+    one, eight = (population.precision(weights(*[1] * count)) for count in (1, 8))
+    assert one == pytest.approx(1 / 0.7)
+    assert eight == pytest.approx(1 / 0.35)
+    assert population.precision(weights(1, 0)) == pytest.approx(one, rel=0.01)
+    vector = vectors(0)[0]
+    sparse = population.evidence(Look(vector, one), [Look(vector, one)])[0]
+    rich = population.evidence(Look(vector, eight), [Look(vector, eight)])[0]
+    assert sparse > rich
 
 
-def test_strangers_who_look_alike_shift_by_and_by():
-    strangers = Strangers()
-    shifts = []
-    for _ in range(1000):
-        strangers.see(0.7)
-        shifts.append(strangers.shift(0.5))
-    assert shifts == sorted(shifts)
-    assert shifts[9] == pytest.approx(0.1)
-    assert shifts[-1] == pytest.approx(0.2, abs=0.01)
+def test_what_all_people_have_in_common_is_taken_out():
+    population = Population(Calibration(20.0, 0.3, 0.3, 0.125, 0.3, 0.4))
+    people = crowd(80, common=0.6)
+    population.learn(people)
+    assert population.epoch == 1
+    before, after = (
+        people[0] @ people[1],
+        (population.look(people[0], 1.0).vector @ population.look(people[1], 1.0).vector),
+    )
+    assert before > 0.4
+    assert abs(after) < 0.4
+    evidence = population.evidence(
+        population.look(people[0], 1e9), [population.look(one, 1e9) for one in people[:40]]
+    )
+    assert evidence[0] > 5
+    assert evidence[1:].max() < 0
+
+
+def test_one_person_seen_often_is_not_taken_out():
+    population = Population(Calibration(20.0, 0.3, 0.15, 0.1, 0.3, 0.4))
+    (anna,) = crowd(1)
+    population.learn([anna])
+    same = population.look(anna, 1e9)
+    assert population.evidence(same, [same])[0] > 5
+
+
+def test_nobody_is_learnt_from():
+    population = Population(LINE)
+    population.learn([])
+    assert (population.people, population.epoch, len(population.mean)) == (0, 1, 0)
+    assert looks(population, 0)[0].vector == pytest.approx(look(0))
+
+
+def test_where_people_stray_further_than_one_person_can_be_looks_say_little():
+    flat = [np.array(look(d), np.float32) for d in range(0, 360, 5)]
+    population = Population(Calibration(22.0, 0.3, 0.0, 0.1, 0.35, 0.4))
+    strict = population.evidence(*_pair(population))
+    population.learn(flat)
+    assert abs(population.evidence(*_pair(population))[0]) < 1 < abs(strict[0])
+
+
+def _pair(population):
+    one, other = looks(population, 0, 0)
+    return one, [other]
+
+
+def test_what_is_remembered_is_the_same_to_the_last_bit():
+    population = Population(LINE)
+    population.learn(crowd(9, common=0.3))
+    other = Population(LINE)
+    other.remember(population.memory())
+    people = crowd(9, common=0.3)
+    said = [
+        known.evidence(known.look(people[0], 2.0), [known.look(p, 2.0) for p in people])
+        for known in (population, other)
+    ]
+    assert said[0].tobytes() == said[1].tobytes()

@@ -89,25 +89,25 @@ class TestWho:
         decision, confirmed = _decide(association, 9, seen)
         assert (decision.global_id, decision.reason) == (7, "known person")
         assert (decision.state, confirmed.state) == ("probable", "confirmed")
-        # 3 at most for the looks, less the prior for one other person.
-        assert decision.confidence == pytest.approx(1 / (1 + 2 * math.exp(-3)))
+        # 5 for the looks, and what is to be said of who comes a second later.
+        way = association.topology.evidence("a", "b", 1.0)
+        assert decision.confidence == pytest.approx(1 / (1 + math.exp(-5 - way)))
         assert association.tracklet(seen.key) is seen
 
     def test_another_person(self):
         association = _association((make_tracklet(0, 5, looks=ANNA), 7))
         (decision,) = _decide(association, 9, make_tracklet(6, 9, camera_id="b", looks=BERT))
         assert (decision.global_id, decision.reason) == (8, "new person")
-        assert decision.confidence == pytest.approx(1 - 1 / (1 + 2 * math.exp(3)))
+        assert decision.confidence > 0.99
 
     def test_exactly_the_confidence_is_not_enough(self):
-        # Looks and prior cancel out: one half.
         known = make_tracklet(0, 5, looks=ANNA), 7
         seen = make_tracklet(6, 9, camera_id="b", looks=ANNA)
-        even = _association(known, calibration=make_calibration(math.log(2), 0.0))
-        (decision,) = _decide(even, 9, seen)
-        assert (decision.global_id, decision.confidence) == (8, 0.5)
-        more = _association(known, calibration=make_calibration(math.log(2), -1e-6))
-        assert _ids(_decide(more, 9, seen)) == {("b", 1): 7}
+        decision, *_ = _decide(_association(known), 9, seen)
+        exactly = _association(known, min_confidence=decision.confidence + 1e-9)
+        assert _ids(_decide(exactly, 9, seen)) == {("b", 1): 8}
+        less = _association(known, min_confidence=decision.confidence - 1e-6)
+        assert _ids(_decide(less, 9, seen)) == {("b", 1): 7}
 
     def test_without_looks_or_place_everybody_is_new(self):
         association = _association((make_tracklet(0, 5), 7))
@@ -167,34 +167,26 @@ class TestUnknown:
         assert _ids(_decide(association, 9, make_tracklet(6, 9, camera_id="b"))) == {("b", 1): 8}
 
 
-class TestStrangers:
-    def test_two_at_one_time_in_one_camera_teach_how_alike_strangers_are(self):
+class TestPopulation:
+    def test_looks_are_learnt_from_when_a_third_more_are_known(self):
         association = _association()
-        twins = [
-            make_tracklet(0, 5, track_id=n, looks=[look, look]) for n, look in ((1, 0), (2, 60))
-        ]
-        _decide(association, 5, *twins)
-        assert association.strangers.pairs == 1
-        assert association.strangers.total == pytest.approx(0.5)
+        epochs = []
+        for n in range(9):
+            seen = make_tracklet(9 * n, 9 * n + 5, track_id=n, looks=[40 * n])
+            _decide(association, 9 * n + 5.0, seen)
+            epochs.append(association.population.epoch)
+        assert epochs[0] == 0
+        assert 3 <= epochs[-1] <= 6
 
-    def test_one_after_the_other_or_in_two_cameras_teach_nothing(self):
-        association = _association((make_tracklet(0, 5, looks=ANNA), 7))
-        others = [
-            make_tracklet(0, 5, camera_id="b", looks=BERT),
-            make_tracklet(6, 9, track_id=2, looks=BERT),
-        ]
-        _decide(association, 9, *others)
-        assert association.strangers.pairs == 0
-
-    def test_a_site_where_all_look_alike_needs_more_than_a_likeness(self):
-        known = make_tracklet(0, 5, looks=ANNA), 7
-        seen = make_tracklet(6, 9, camera_id="b", looks=[50, 50])
-        calibration = replace(RULES.calibration, strangers=0.0)
-        assert _ids(_decide(_association(known, calibration=calibration), 9, seen)) == {("b", 1): 7}
-        foggy = _association(known, calibration=calibration)
-        for _ in range(100):
-            foggy.strangers.see(0.5)
-        assert _ids(_decide(foggy, 9, seen)) == {("b", 1): 8}
+    def test_newcomers_are_rarer_where_few_come(self):
+        busy, calm = _association(), _association()
+        for n in range(9):
+            _decide(busy, 40.0, make_tracklet(n, n + 5, track_id=n, looks=[40 * n]))
+        _decide(calm, 40.0, make_tracklet(0, 5, looks=[0]))
+        busy.decide(41.0)
+        calm.decide(41.0)
+        every = [a.topology.transitions.newcomer_every_s for a in (busy, calm)]
+        assert every[0] < every[1]
 
 
 class TestOneCameraOneTime:
@@ -238,10 +230,10 @@ class TestMerging:
             (make_tracklet(0, 5, camera_id="b", looks=BERT), 2),
             (make_tracklet(9, 12, camera_id="c", looks=ANNA), 3),
         )
-        (decision,) = association.finish()
+        (decision,) = [d for d in association.finish() if d.kind != "confirmed"]
         assert (decision.key, decision.global_id, decision.kind) == (("c", 1), 1, "merged")
         assert decision.reason == "same person as 3"
-        assert decision.confidence == pytest.approx(1 / (1 + 4 * math.exp(-3)))
+        assert decision.confidence > 0.9
         assert association.owner(("c", 1)) == 1
         assert association.tracklet(("c", 1)) is not None
         assert sorted(association.identities) == [1, 2]
@@ -253,13 +245,15 @@ class TestMerging:
         )
         assert association.finish() == []
 
-    def test_every_member_must_fit(self):
+    def test_who_cannot_be_with_another_member_is_parted_from_them(self):
         association = _association(
             (make_tracklet(0, 5, track_id=1, looks=ANNA), 1),
             (make_tracklet(9, 12, camera_id="b", looks=ANNA), 2),
             (make_tracklet(5, 6, track_id=2, looks=ANNA), 2),
         )
-        assert association.finish() == []
+        association.finish()
+        owners = {association.owner(("a", 1)), association.owner(("a", 2))}
+        assert len(owners) == 2
 
     def test_after_a_merge_its_members_exclude_others(self):
         # 3 fits 1 and fits 2; once 1 and 2 are one, 3 overlaps with 2's track.
@@ -275,7 +269,9 @@ class TestMerging:
         association = _association((make_tracklet(0, 5, looks=ANNA), 7))
         association.observe(make_tracklet(6, 7, camera_id="b", closed=False, looks=[0]))
         decisions = association.finish()
-        assert [(d.key, d.global_id, d.kind) for d in decisions] == [(("b", 1), 7, "assigned")]
+        first, *others = decisions
+        assert (first.key, first.global_id, first.kind) == (("b", 1), 7, "assigned")
+        assert {d.kind for d in others} <= {"confirmed"}
 
     def test_faded_members_weigh_nothing(self):
         association = _association(
@@ -283,7 +279,9 @@ class TestMerging:
             (make_tracklet(0, 5, camera_id="a", looks=ANNA, count=10_000), 2),
             (make_tracklet(300, 305, camera_id="a", track_id=2, looks=ANNA), 2),
         )
-        assert _ids(association.finish()) == {("a", 1): 1, ("a", 2): 1}
+        association.finish()
+        owners = {association.owner(key) for key in (("a", 1), ("a", 2), ("b", 1))}
+        assert len(owners) == 1
 
     def test_identities_that_have_all_faded_are_left_alone(self):
         association = _association(
@@ -364,5 +362,5 @@ def test_numbers_that_are_no_evidence_raise_no_warning():
         make_tracklet(0, 5, camera_id="b", ground=[(0, 0)], looks=[0]),
     ]
     decisions = [*_decide(association, 9, *tracklets), *association.finish()]
-    assert {d.key for d in decisions} == {t.key for t in tracklets}
+    assert {d.key for d in decisions} >= {t.key for t in tracklets}
     assert np.isfinite([d.confidence for d in decisions]).all()

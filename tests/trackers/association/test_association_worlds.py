@@ -90,7 +90,6 @@ def _restarted(association):
     """A new one that knows what the old one knew, in some other order."""
     fresh = Association(association.rules)
     fresh.remember(association.memory())
-    fresh.strangers = association.strangers
     for camera_id, memory in association.ways.take_changed().items():
         fresh.ways.remember(camera_id, memory)
     keys = [*association.waiting]

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from builders_trackers import make_people, make_rules, make_tracklet
-from trackers.association.appearance import Strangers
+from trackers.association.agglomeration import agglomerate
+from trackers.association.appearance import Population
 from trackers.association.evidence import Evidence
 from trackers.association.global_solution import earlier_ones, improve, renamed, solve
 from trackers.association.partition import Partition
@@ -17,14 +18,15 @@ def seen(camera_id, track_id, start, *looks):
     return make_tracklet(start, start + 5, camera_id=camera_id, track_id=track_id, looks=looks)
 
 
-def evidence_of(topology, people):
-    evidence = Evidence(make_rules(topology), topology)
-    evidence.begin(Strangers(), people)
+def evidence_of(topology):
+    rules = make_rules(topology)
+    evidence = Evidence(rules, topology, Population(rules.calibration))
+    evidence.begin()
     return evidence
 
 
 def solved(members, topology=WAYS):
-    return solve(make_people(members, topology), evidence_of(topology, len(members)), topology)
+    return solve(make_people(members, topology), evidence_of(topology), topology)
 
 
 def test_nobody():
@@ -44,10 +46,23 @@ def test_two_who_were_one_are_parted():
     assert solved({1: [*mine, *others]}).owner == {("b", 3): 2, ("c", 4): 2}
 
 
-def test_whose_ways_are_not_known_are_left_alone():
-    judged = solved({1: [seen("a", 1, 0, 0)], 2: [seen("x", 2, 15, 0)]})
-    assert judged.owner == {}
-    assert ("x", 2) not in judged.margins
+def test_whose_ways_are_not_known_are_joined_by_their_looks():
+    judged = solved({1: [seen("a", 1, 0, 0)], 2: [seen("x", 2, 15, 0)], 3: [seen("x", 3, 40, 90)]})
+    assert judged.owner == {("x", 2): 1}
+
+
+def test_nobody_to_join():
+    assert agglomerate([], {}, evidence_of(WAYS)) == {}
+    alone = seen("a", 1, 0, 0)
+    assert agglomerate([[alone]], {alone.key: []}, evidence_of(WAYS)) == {alone.key: 1}
+
+
+def test_the_surest_are_joined_first_and_two_at_one_time_never():
+    """Both of "b" look like "a", the second one more; they are there together."""
+    ordered = [seen("a", 1, 0, 0), seen("b", 2, 15, 20), seen("b", 3, 15.5, 5), seen("c", 4, 31, 0)]
+    before = {t.key: [o.key for o in ordered[:n]] for n, t in enumerate(ordered)}
+    found = agglomerate([[t] for t in ordered], before, evidence_of(WAYS))
+    assert found == {("a", 1): 1, ("b", 2): 2, ("b", 3): 1, ("c", 4): 1}
 
 
 @pytest.mark.parametrize("topology", [WAYS, Topology()], ids=["ways", "no ways"])
@@ -62,10 +77,10 @@ def test_bettering_never_makes_the_whole_worth_less(seed, topology):
 
     def worth(owner):
         groups = {g: [t for t in tracklets if owner[t.key] == g] for g in {*owner.values()}}
-        fresh = Partition(evidence_of(topology, 7), lambda g: groups[g])
+        fresh = Partition(evidence_of(topology), lambda g: groups[g])
         return sum(fresh.group(g).value for g in groups)
 
-    evidence = evidence_of(topology, 7)
+    evidence = evidence_of(topology)
     before = earlier_ones(tracklets, evidence, topology)
     partition = Partition(evidence, lambda g: [t for t in tracklets if online[t.key] == g])
     better = improve(tracklets, online, before, partition, 8)
@@ -76,7 +91,7 @@ def test_bettering_never_makes_the_whole_worth_less(seed, topology):
 
 def test_earlier_ones_are_where_a_way_leads_from():
     ordered = [seen("a", 1, 0, 0), seen("c", 2, 1, 0), seen("b", 3, 15, 0), seen("b", 4, 400, 0)]
-    before = earlier_ones(ordered, evidence_of(WAYS, 4), WAYS)
+    before = earlier_ones(ordered, evidence_of(WAYS), WAYS)
     assert before == {
         ("a", 1): [],
         ("c", 2): [],

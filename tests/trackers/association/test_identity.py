@@ -1,10 +1,12 @@
 import numpy as np
 import pytest
 
-from builders_trackers import make_tracklet
+from builders_trackers import look, make_calibration, make_tracklet
+from trackers.association.appearance import Population
 from trackers.association.identity import Identity
 from trackers.association.motion import Limits, motion_evidence
 
+POPULATION = Population(make_calibration(1.0, 0.5))
 LIMITS = Limits(max_speed=2.0, max_ground_distance=1.5)
 
 
@@ -20,42 +22,35 @@ def _place(tracklet, *members):
 
 
 def test_nobody_seen_looks_like_nothing():
-    assert [g.shape for g in _identity(make_tracklet(0, 1)).galleries("a")] == [(0, 0), (0, 0)]
+    identity = _identity(make_tracklet(0, 1))
+    assert identity.look(POPULATION) is None
+    assert identity.direction() is None
 
 
-def test_the_gallery_does_not_depend_on_the_order_of_arrival():
+def test_a_look_does_not_depend_on_the_order_of_arrival():
     a = make_tracklet(0, 1, camera_id="a", looks=[0, 10])
     b = make_tracklet(0, 1, camera_id="b", looks=[20])
     c = make_tracklet(0, 1, camera_id="c")
     forth, back = _identity(a, b, c), _identity(c, b, a)
-    for one, other in zip(forth.galleries("x"), back.galleries("x"), strict=True):
-        np.testing.assert_array_equal(one, other)
+    assert forth.look(POPULATION).vector.tobytes() == back.look(POPULATION).vector.tobytes()
+    assert forth.direction().tobytes() == back.direction().tobytes()
     assert list(forth.members) == list(back.members) == [("a", 1), ("b", 1), ("c", 1)]
 
 
-def test_the_gallery_keeps_the_best_32():
-    poor = make_tracklet(0, 1, camera_id="a", looks=[90] * 30, qualities=[0.1] * 30)
-    good = make_tracklet(0, 1, camera_id="b", looks=[0] * 30, qualities=[0.9] * 30)
-    _, gallery = _identity(poor, good).galleries("x")
-    assert len(gallery) == 32
-    assert (gallery[:, 0] > 0.5).sum() == 30
+def test_every_visit_counts_the_same():
+    long = make_tracklet(0, 1, camera_id="a", looks=[0] * 8)
+    short = make_tracklet(0, 1, camera_id="b", looks=[90])
+    assert _identity(long, short).look(POPULATION).vector == pytest.approx(look(45), abs=1e-6)
 
 
-def test_the_gallery_follows_a_newer_revision():
+def test_a_look_follows_a_newer_revision_and_what_was_learnt():
+    population = Population(make_calibration(1.0, 0.5))
     identity = _identity(make_tracklet(0, 1, looks=[0]))
-    assert len(identity.galleries("a")[0]) == 1
+    assert identity.look(population).vector == pytest.approx(look(0))
     identity.see(make_tracklet(0, 2, revision=2, looks=[0, 90]))
-    assert len(identity.galleries("a")[0]) == 2
-
-
-def test_what_this_camera_saw_and_what_the_others_saw_are_two_galleries():
-    identity = _identity(
-        make_tracklet(0, 1, camera_id="a", looks=[0]),
-        make_tracklet(0, 1, camera_id="b", looks=[90, 90]),
-    )
-    assert [len(gallery) for gallery in identity.galleries("a")] == [1, 2]
-    assert [len(gallery) for gallery in identity.galleries("b")] == [2, 1]
-    assert [len(gallery) for gallery in identity.galleries("c")] == [0, 3]
+    assert identity.look(population).vector == pytest.approx(look(45))
+    population.learn([np.array(look(degrees), np.float32) for degrees in (0, 10, 20)])
+    assert identity.look(population).vector[1] > look(45)[1]
 
 
 def test_last_seen_is_the_latest_end():
@@ -99,7 +94,7 @@ class TestFade:
         old = make_tracklet(0, 5, track_id=2, looks=[0])
         identity = _identity(old, make_tracklet(90, 95, looks=[90]))
         identity.fade(50)
-        assert len(identity.galleries("a")[0]) == 1
+        assert identity.look(POPULATION).vector == pytest.approx(look(90), abs=1e-6)
         faded = identity.members[old.key]
         assert (faded.start, faded.end, len(faded.path), len(faded.exemplars)) == (0, 5, 0, 0)
         assert identity.place_evidence(make_tracklet(4, 8, track_id=3), LIMITS) == -np.inf
@@ -110,9 +105,9 @@ class TestFade:
     def test_the_exact_moment_stays(self):
         identity = _identity(make_tracklet(0, 5, looks=[0]))
         identity.fade(5)
-        assert len(identity.galleries("a")[0]) == 1
+        assert identity.look(POPULATION) is not None
         identity.fade(5.001)
-        assert len(identity.galleries("a")[0]) == 0
+        assert identity.look(POPULATION) is None
 
     def test_a_track_of_a_broken_camera_does_not_block_its_place_for_ever(self):
         identity = _identity(make_tracklet(0, 5, track_id=2, closed=False))

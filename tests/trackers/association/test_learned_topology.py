@@ -4,17 +4,17 @@ import msgspec
 import pytest
 
 from builders_trackers import make_calibration, make_rules, make_tracklet
-from trackers.association.appearance import Strangers
+from trackers.association.appearance import Population
 from trackers.association.association import Association
 from trackers.association.learned_topology import KNOWN_AFTER, REMEMBERED, LearntWays
 from trackers.association.topology import Topology, topology_of
 from trackers.association.topology_evidence import Link
 
-CALIBRATION = make_calibration(20.0, 0.5)
+POPULATION = Population(make_calibration(20.0, 0.5))
 
 
 def learning(topology, *links):
-    ways = LearntWays(topology, CALIBRATION, 600.0)
+    ways = LearntWays(topology, 600.0)
     for link in links:
         ways.see(link)
     return ways
@@ -23,7 +23,7 @@ def learning(topology, *links):
 def test_from_nobody_nothing_is_learnt():
     topology = Topology()
     ways = learning(topology)
-    ways.learn(10.0, Strangers())
+    ways.learn(10.0, POPULATION)
     assert ways.take_changed() == {}
     assert topology.passages == {}
 
@@ -116,10 +116,10 @@ def test_it_is_learnt_from_tracklets_that_are_closed():
     ways.take(seen("a", 0, 5))
     ways.take(seen("b", 9, 12, closed=False))
     ways.take(make_tracklet(9, 12, camera_id="c"))
-    ways.learn(12.0, Strangers())
+    ways.learn(12.0, POPULATION)
     assert ways.take_changed() == {}
     ways.take(seen("b", 9, 13, revision=2))
-    ways.learn(13.0, Strangers())
+    ways.learn(13.0, POPULATION)
     assert ways.take_changed()["a"]["departures"] == [["b", 4.0]]
 
 
@@ -128,37 +128,26 @@ def test_what_was_learnt_from_before_a_restart_is_not_learnt_again():
     ways.restore(seen("b", 9, 12))
     ways.restore(seen("a", 0, 5))
     ways.needed = 12.0
-    ways.learn(13.0, Strangers())
+    ways.learn(13.0, POPULATION)
     assert ways.take_changed() == {}
     ways.take(seen("c", 20, 22))
-    ways.learn(22.0, Strangers())
+    ways.learn(22.0, POPULATION)
     assert ways.take_changed()["b"]["departures"] == [["c", 8.0]]
 
 
 def test_from_who_was_forgotten_nothing_is_learnt():
     ways = learning(Topology())
     ways.take(seen("a", 0, 5))
-    ways.learn(5.0, Strangers())
+    ways.learn(5.0, POPULATION)
     ways.forget([("a", 1)])
     ways.take(seen("b", 9, 12))
-    ways.learn(12.0, Strangers())
-    assert ways.take_changed() == {}
-
-
-def test_nobody_is_taken_for_another_who_is_like_the_strangers_here():
-    strangers = Strangers()
-    for cosine in (1.0, 1.0):
-        strangers.see(cosine)
-    ways = learning(Topology())
-    ways.take(seen("a", 0, 5))
-    ways.take(seen("b", 9, 12))
-    ways.learn(12.0, strangers)
+    ways.learn(12.0, POPULATION)
     assert ways.take_changed() == {}
 
 
 @pytest.mark.parametrize("removed", [False, True])
 def test_from_a_person_who_was_removed_nothing_is_learnt(removed):
-    association = Association(make_rules(calibration=CALIBRATION))
+    association = Association(make_rules(calibration=make_calibration(20.0, 0.5)))
     association.observe(seen("a", 0, 5))
     association.decide(5.0)
     if removed:

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from builders_trackers import make_rules, make_tracklet
-from trackers.association.appearance import Strangers
+from trackers.association.appearance import Population
 from trackers.association.evidence import Evidence
-from trackers.association.partition import Partition, weight
+from trackers.association.partition import Partition
 from trackers.association.topology import Topology, topology_of
 
 WAYS = topology_of({("a", "b"): 10.0, ("b", "c"): 10.0})
@@ -19,16 +19,15 @@ def seen(camera_id, track_id, start, *looks):
 
 
 def partition_of(groups, topology=WAYS):
-    evidence = Evidence(make_rules(topology), topology)
-    evidence.begin(Strangers(), len(groups))
+    rules = make_rules(topology)
+    evidence = Evidence(rules, topology, Population(rules.calibration))
+    evidence.begin()
     return Partition(evidence, lambda global_id: groups.get(global_id, []))
 
 
 def test_nobody_is_worth_nothing():
     partition = partition_of({})
     assert partition.group(1).value == 0
-    assert weight(0) == weight(1) == weight(2) == 1
-    assert weight(3) == pytest.approx(1 / 1.3)
 
 
 def test_alone_nobody_says_anything_and_nothing_is_to_be_gained():

@@ -21,7 +21,8 @@ def test_nobody_is_known():
     people = make_people({})
     assert people.next_global_id == 1
     assert people.owner(A1) is people.tracklet(A1) is None
-    assert people.without_ways() == people.forget([]) == people.fade(9.0) == []
+    assert people.tracks == people.presence.cameras == 0
+    assert people.forget([]) == people.fade(9.0) == []
 
 
 def test_who_joins_is_known():
@@ -77,12 +78,11 @@ def test_who_is_forgotten_leaves_nothing():
     assert people.next_global_id == 3
 
 
-def test_of_somebody_with_an_unknown_camera_the_ways_are_not_known():
+def test_tracks_and_cameras_are_counted_until_they_are_forgotten():
     people = three()
-    assert people.without_ways() == []
-    people.join(seen("c", 4, 40), 2)
-    assert people.without_ways() == [2]
-    assert people.has_ways(1)
+    assert (people.tracks, people.presence.cameras) == (3, 2)
+    people.forget([1])
+    assert (people.tracks, people.presence.cameras) == (1, 1)
 
 
 def test_what_ended_before_a_moment_fades():

@@ -3,12 +3,11 @@
 import pytest
 
 from builders_trackers import make_people, make_rules, make_tracklet
-from trackers.association.appearance import Strangers
+from trackers.association.appearance import Population
 from trackers.association.association import Association
 from trackers.association.evidence import Evidence
-from trackers.association.reassessment import latest, margins_without_ways, may_be_judged, refine
-from trackers.association.scores import Scores
-from trackers.association.topology import Topology, topology_of
+from trackers.association.reassessment import latest, may_be_judged, refine
+from trackers.association.topology import topology_of
 
 WAYS = topology_of({("a", "b"): 10.0, ("b", "c"): 10.0})
 
@@ -21,8 +20,9 @@ def seen(camera_id, track_id, start, *looks, **more):
 
 def refined(members, due, rivals):
     people = make_people(members, WAYS)
-    evidence = Evidence(make_rules(WAYS), WAYS)
-    evidence.begin(Strangers(), len(members))
+    rules = make_rules(WAYS)
+    evidence = Evidence(rules, WAYS, Population(rules.calibration))
+    evidence.begin()
     return refine(due, {t.key: rivals for t in due}, people, evidence)
 
 
@@ -59,6 +59,8 @@ def test_of_a_long_stay_the_last_tracklets_are_looked_at():
     assert not may_be_judged(members[0], members)
     assert may_be_judged(members[1], members)
     assert may_be_judged(members[1], members[1:])
+    # What came before them is not known.
+    assert not may_be_judged(members[0], members[1:])
     assert latest(None) == []
 
 
@@ -70,20 +72,11 @@ def test_nobody_is_twice_in_one_camera_also_not_with_what_is_not_looked_at(until
     again = seen("a", 9, 46, 0)
     people = make_people({1: [long_stay, *beside], 2: [again]}, ways)
     assert long_stay not in latest(people.identities[1])
-    evidence = Evidence(make_rules(ways), ways)
-    evidence.begin(Strangers(), 2)
+    rules = make_rules(ways)
+    evidence = Evidence(rules, ways, Population(rules.calibration))
+    evidence.begin()
     judged = refine([again], {again.key: [1]}, people, evidence)
     assert judged.owner == ({again.key: 1} if goes else {})
-
-
-def test_where_nothing_is_known_of_the_ways_it_is_only_told_how_sure_it_is():
-    people = make_people({1: [seen("a", 1, 0, 0), seen("b", 2, 15, 0)], 2: [seen("a", 3, 0, 90)]})
-    scores = Scores(make_rules(), Topology(), people.candidates, Strangers())
-    alike, alone = people.tracklet(("b", 2)), people.tracklet(("a", 3))
-    margins = margins_without_ways([alike, alone], people, scores)
-    assert margins[("b", 2)] > 0
-    assert margins[("a", 3)] > 0
-    assert margins_without_ways([], people, scores) == {}
 
 
 def decided(looks_at_first, looks_at_last, refine_s=120.0):
@@ -100,7 +93,7 @@ def decided(looks_at_first, looks_at_last, refine_s=120.0):
 
 
 def test_what_was_seen_better_is_put_right():
-    assert decided([75, 75], [0, 0, 0, 0, 0, 0]) == (1, "confirmed", ["assigned", "merged"])
+    assert decided([85, 85], [0, 0, 0, 0, 0, 0]) == (1, "confirmed", ["assigned", "merged"])
 
 
 def test_what_was_clear_is_confirmed_when_it_is_over():
@@ -108,7 +101,7 @@ def test_what_was_clear_is_confirmed_when_it_is_over():
 
 
 def test_nothing_is_corrected_when_that_is_not_wanted():
-    assert decided([75, 75], [0, 0, 0, 0, 0, 0], 0.0) == (2, "probable", ["assigned"])
+    assert decided([85, 85], [0, 0, 0, 0, 0, 0], 0.0) == (2, "probable", ["assigned"])
 
 
 @pytest.mark.parametrize(("refine_s", "kinds"), [(4.0, 2), (3.9, 1)])

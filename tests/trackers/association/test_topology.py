@@ -13,18 +13,19 @@ from trackers.association.topology import (
     topology_of,
     way_evidence,
 )
+from trackers.association.transitions import Transitions
 
 # a - b is a walk of 10 s, b and c overlap, c - d is a walk of 10 s.
 SITE = topology_of({("a", "b"): 10.0, ("b", "c"): 0.0, ("c", "d"): 10.0})
 
 
 def test_nothing_is_known_of_no_ways() -> None:
-    assert Topology().evidence("a", "b", 5.0) == 0.0
+    assert Topology().evidence("a", "b", 5.0) == Transitions().evidence("a", "b", 5.0)
     assert not Topology().knows("a")
 
 
 def test_nothing_is_known_of_a_camera_that_has_no_ways() -> None:
-    assert SITE.evidence("a", "elsewhere", 5.0) == 0.0
+    assert SITE.evidence("a", "elsewhere", 5.0) == Transitions().evidence("a", "b", 5.0)
 
 
 def test_the_typical_time_is_more_likely_than_others() -> None:

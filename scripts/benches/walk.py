@@ -1,0 +1,165 @@
+"""People who walk from camera to camera where nothing is calibrated: do they keep their ids?
+
+Tracks without pixels: the vectors of real crops, of people no training saw, walk past two to six
+cameras with known truth (`walking/`). Means over seeds, with their standard deviation. Beside
+fusetrack: an oracle on the same tracks, and average-linkage clustering of mean vectors of all
+tracks at once with the threshold that is best for each scene, which nobody can know beforehand.
+Rules are chosen on the sets with ``train`` in their name; report the others.
+"""
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from pipeline.associator.open import association_of
+from pipeline.config.schema import ReidConfig, SiteConfig
+from pipeline.reid.embedding import open_embedder, similarity_calibration
+from simulation.clustering import average_linkage
+from trackers.association.association import Association
+from trackers.single_camera.continuity import SamePerson
+from trackers.tracklet import Tracklet, TrackletKey
+from walking.crops import SETS, Crops, read_crops
+from walking.scene import Scene, make_scene
+from walking.score import Ids, oracle, score
+from walking.stream import PARTS, stream
+
+#: Set, cameras and people.
+SCENES = (
+    ("cuhk03", 2, 24),
+    ("cuhk03", 2, 40),
+    ("market", 2, 24),
+    ("market", 2, 100),
+    ("market", 4, 100),
+    ("market", 6, 24),
+    ("market", 6, 100),
+    ("market", 6, 200),
+)
+FIRST_SEED, SEEDS = 100, 5
+_THRESHOLDS = np.arange(0.2, 0.9, 0.025)
+COLUMNS = (
+    "idf1",
+    "idf1_online",
+    "oracle",
+    "clustering",
+    "assa",
+    "ids_per_person",
+    "right",
+    "wrong",
+    "wrong_per_person",
+    "missed_impure",
+    "missed_alike",
+    "missed_taken",
+    "missed_alone",
+)
+
+Row = dict[str, float]
+
+
+def fusetrack(reid: ReidConfig) -> Association:
+    """The association as a run has it, where nothing is known of the cameras."""
+    rules = association_of(SiteConfig()).rules
+    return Association(replace(rules, calibration=similarity_calibration(reid)))
+
+
+def measure(scene: Scene, crops: Crops, association: Association) -> Row:
+    """One walk through the association, second by second, and then its finish."""
+    line = association.rules.calibration
+    same = SamePerson(line.midpoint, line.common)
+    ids: dict[TrackletKey, int] = {}
+    last: dict[TrackletKey, Tracklet] = {}
+    for at, tracklets in stream(scene, crops, same):
+        for tracklet in tracklets:
+            association.observe(tracklet)
+            last[tracklet.key] = tracklet
+        ids |= {decision.key: decision.global_id for decision in association.decide(at)}
+        association.forget(at)
+    online = score(scene, crops, _by_track(ids, last))["idf1"]
+    ids |= {decision.key: decision.global_id for decision in association.finish()}
+    return {
+        **score(scene, crops, _by_track(ids, last)),
+        "idf1_online": online,
+        "oracle": score(scene, crops, oracle(scene))["idf1"],
+        "clustering": max(score(scene, crops, c)["idf1"] for c in _clusterings(scene, crops)),
+    }
+
+
+def _by_track(ids: Mapping[TrackletKey, int], last: Mapping[TrackletKey, Tracklet]) -> Ids:
+    """What each track of the scene was taken for, since when."""
+    found: dict[int, list[tuple[float, int]]] = {}
+    for key in sorted(last):
+        found.setdefault(key[1] // PARTS, []).append((last[key].start, ids.get(key, -1)))
+    return found
+
+
+def _clusterings(scene: Scene, crops: Crops) -> Iterable[Ids]:
+    last = [t for _, tracklets in stream(scene, crops, None) for t in tracklets if t.closed]
+    seen = sorted((t for t in last if len(t.exemplars)), key=lambda t: t.key)
+    for threshold in _THRESHOLDS:
+        yield {
+            track // PARTS: [(-np.inf, label)]
+            for label, members in enumerate(average_linkage(seen, float(threshold)))
+            for _, track in members
+        }
+
+
+def mean_of(rows: list[Row]) -> dict[str, tuple[float, float]]:
+    """Mean and standard deviation of each column."""
+    return {
+        column: (
+            round(float(np.mean([row[column] for row in rows])), 3),
+            round(float(np.std([row[column] for row in rows])), 3),
+        )
+        for column in COLUMNS
+    }
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--reid", default=ReidConfig().model, help="the network, name or path")
+    parser.add_argument("--seeds", type=int, default=SEEDS)
+    parser.add_argument("--first-seed", type=int, default=FIRST_SEED)
+    parser.add_argument("--vectors", type=Path, metavar="FOLDER", help="keep the vectors here")
+    parser.add_argument(
+        "--scene", nargs=3, action="append", metavar=("SET", "CAMERAS", "PEOPLE"), help="repeat"
+    )
+    arguments = parser.parse_args()
+    data = os.environ.get("FUSETRACK_DATA")
+    if data is None:
+        sys.exit("bench walk: set FUSETRACK_DATA to a folder that holds reid/")
+    scenes = [(s, int(c), int(p)) for s, c, p in arguments.scene or ()] or SCENES
+    if unknown := {name for name, *_ in scenes} - SETS.keys():
+        sys.exit(f"bench walk: no set {', '.join(sorted(unknown))}; there are {', '.join(SETS)}")
+    reid = ReidConfig(model=arguments.reid)
+    found: dict[str, dict[str, tuple[float, float]]] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        kept = arguments.vectors or Path(folder)
+        for name, cameras, people in scenes:
+            path = kept / f"{Path(reid.model).stem}-{name}.npy"
+            crops = read_crops(Path(data), name, path, lambda: open_embedder(reid, "auto"))
+            rows = [
+                measure(make_scene(crops, people, cameras, seed), crops, fusetrack(reid))
+                for seed in range(arguments.first_seed, arguments.first_seed + arguments.seeds)
+            ]
+            found[f"{name}, {cameras} cameras, {people} people"] = mean_of(rows)
+    if arguments.json:
+        print(json.dumps(found))
+        return
+    table = Table("scene", *COLUMNS)
+    for name, columns in found.items():
+        table.add_row(name, *(f"{mean:.3f} ±{spread:.3f}" for mean, spread in columns.values()))
+    Console(width=240).print(table)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,121 @@
+"""What the nodes of a walk send: open tracks every second as they grow, then closed."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import count
+
+import numpy as np
+
+from trackers.single_camera.continuity import Continuity, SamePerson
+from trackers.tracklet import Tracklet
+from walking.crops import Crops
+from walking.scene import Scene, Track
+
+INTERVAL_S = 1.0
+#: As long without an observation ends a track.
+BUFFER_S = 1.0
+#: More than into how many a track is parted.
+PARTS = 100
+_PATH_STEP_S = 0.2
+_QUALITY = 0.7
+
+
+def stream(
+    scene: Scene, crops: Crops, same: SamePerson | None
+) -> Iterator[tuple[float, list[Tracklet]]]:
+    """Each second, with the tracklets that changed in it.
+
+    Track n of the scene, from 1, is track ``PARTS * n``, and those after it from where it shows
+    somebody else by ``same``; None never looks.
+    """
+    whole = [_whole(track, number, crops) for number, track in enumerate(scene.tracks, start=1)]
+    parts = [part for track in whole for part in (_parts(track, same) if same else [track])]
+    parts.sort(key=lambda part: (part.start, part.key))
+    running: list[Tracklet] = []
+    row = 0
+    for second in count(1):
+        at = second * INTERVAL_S
+        while row < len(parts) and parts[row].start <= at:
+            running.append(parts[row])
+            row += 1
+        told = [_until(t, at) for t in running if t.end > at - INTERVAL_S]
+        told += [_until(t, at, closed=True) for t in running if t.end + BUFFER_S < at]
+        running = [t for t in running if t.end + BUFFER_S >= at]
+        yield at, sorted(told, key=lambda tracklet: tracklet.key)
+        if not running and row == len(parts):
+            return
+
+
+def camera_name(camera: int) -> str:
+    """The id of a camera by its number."""
+    return f"c{camera}"
+
+
+def _whole(track: Track, number: int, crops: Crops) -> Tracklet:
+    """A track as it will be when it is closed."""
+    chosen = track.crops()
+    times = [np.append(np.arange(p.start, p.end, _PATH_STEP_S), p.end) for p in track.pieces]
+    places = [p.visit.at(t) for p, t in zip(track.pieces, times, strict=True)]
+    path = np.column_stack([np.concatenate(times), np.concatenate(places)])
+    return Tracklet(
+        camera_id=camera_name(track.camera),
+        track_id=PARTS * number,
+        revision=0,
+        start=track.start,
+        end=track.end,
+        count=len(path),
+        closed=True,
+        exemplars=crops.vectors[[row for _, row in chosen]],
+        qualities=np.full(len(chosen), _QUALITY, np.float32),
+        exemplar_times=np.array([time for time, _ in chosen], np.float64),
+        path=path,
+    )
+
+
+def _parts(track: Tracklet, same: SamePerson) -> list[Tracklet]:
+    """The track, parted where it shows somebody else, as a node does."""
+    continuity = Continuity()
+    since = [
+        found
+        for time, vector in zip(track.exemplar_times.tolist(), track.exemplars, strict=True)
+        if (found := continuity.add(time, vector, same)) is not None
+    ]
+    cuts = [-math.inf, *since, math.inf]
+    return [_between(track, n, *cuts[n : n + 2]) for n in range(len(cuts) - 1)]
+
+
+def _between(track: Tracklet, part: int, start: float, end: float) -> Tracklet:
+    shown = (track.exemplar_times >= start) & (track.exemplar_times < end)
+    steps = (track.path[:, 0] >= start) & (track.path[:, 0] < end)
+    path = track.path[steps]
+    return replace(
+        track,
+        track_id=track.track_id + part,
+        start=float(path[0, 0]),
+        end=float(path[-1, 0]),
+        count=len(path),
+        exemplars=track.exemplars[shown],
+        qualities=track.qualities[shown],
+        exemplar_times=track.exemplar_times[shown],
+        path=path,
+    )
+
+
+def _until(track: Tracklet, at: float, *, closed: bool = False) -> Tracklet:
+    """What is known of a track at the moment ``at``."""
+    shown = int(np.searchsorted(track.exemplar_times, at, side="right"))
+    steps = int(np.searchsorted(track.path[:, 0], at, side="right"))
+    return Tracklet(
+        camera_id=track.camera_id,
+        track_id=track.track_id,
+        revision=math.floor(at / INTERVAL_S) - math.floor(track.start / INTERVAL_S) + 1,
+        start=track.start,
+        end=float(track.path[steps - 1, 0]),
+        count=steps,
+        closed=closed,
+        exemplars=track.exemplars[:shown],
+        qualities=track.qualities[:shown],
+        exemplar_times=track.exemplar_times[:shown],
+        path=track.path[:steps],
+    )
