@@ -4,7 +4,6 @@ import asyncio
 import ssl
 import threading
 from collections.abc import Coroutine
-from types import TracebackType
 from typing import Any
 
 _CHUNK = 65536
@@ -33,12 +32,7 @@ class Line:
         self._do(self._begin())
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._do(self._end())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,7 +23,10 @@ from pipeline.cli.service import (
 
 if TYPE_CHECKING:
     from pipeline.config.schema import SiteConfig
+    from pipeline.monitoring.progress import Tally
+    from pipeline.monitoring.watch import Watch
     from pipeline.runtime.reload import SiteFile
+    from pipeline.runtime.stopping import Stop
 
 ConfigOption = Annotated[Path, typer.Option(help="Site configuration (YAML).")]
 RedisOption = Annotated[
@@ -42,17 +47,13 @@ def node(
     no_watch: NoWatchOption = False,
 ) -> None:
     """Detect and track people in each camera and publish the results to Redis."""
-    from pipeline.monitoring.progress import Tally
-    from pipeline.monitoring.web import serve_metrics
     from pipeline.runtime.processes import run_node
-    from pipeline.runtime.stopping import Stop, signals
 
     service = service_options(metrics, log_format, log_level)
     site, file = _site("node", config, redis, service, no_watch=no_watch, only=cameras)
     if site.recording.thumbnails or site.recording.video:
         say("only `fusetrack run` writes thumbnails and videos: this node writes none")
-    stop, tally = Stop(), Tally(list(site.cameras))
-    with signals(stop, reloads=file is not None), serve_metrics(site, "node", tally) as watch:
+    with _running("node", site, file) as (stop, tally, watch):
         run_node(site, stop, tally, watch, file)
     _exit_if_stopped(stop.signal)
 
@@ -66,15 +67,12 @@ def associate(
     no_watch: NoWatchOption = False,
 ) -> None:
     """Assign global ids to the tracks of all cameras, until every camera has ended."""
-    from pipeline.monitoring.progress import Tally, people_text
-    from pipeline.monitoring.web import serve_metrics
+    from pipeline.monitoring.progress import people_text
     from pipeline.runtime.processes import run_associator
-    from pipeline.runtime.stopping import Stop, signals
 
     service = service_options(metrics, log_format, log_level)
     site, file = _site("associator", config, redis, service, no_watch=no_watch)
-    stop, tally = Stop(), Tally(list(site.cameras))
-    with signals(stop, reloads=file is not None), serve_metrics(site, "associator", tally) as watch:
+    with _running("associator", site, file) as (stop, tally, watch):
         run_associator(site, stop, tally, watch, file)
     say(people_text(tally.people()))
     _exit_if_stopped(stop.signal)
@@ -90,18 +88,28 @@ def record(
     no_watch: NoWatchOption = False,
 ) -> None:
     """Write the run directory until every camera has ended."""
-    from pipeline.monitoring.progress import Tally
-    from pipeline.monitoring.web import serve_metrics
     from pipeline.runtime.processes import run_recorder
-    from pipeline.runtime.stopping import Stop, signals
 
     service = service_options(metrics, log_format, log_level)
     site, file = _site("recorder", config, redis, service, no_watch=no_watch)
-    stop, tally = Stop(), Tally(list(site.cameras))
-    with signals(stop, reloads=file is not None), serve_metrics(site, "recorder", tally) as watch:
+    with _running("recorder", site, file) as (stop, _, watch):
         result = run_recorder(site, out, stop, watch, file)
     say(f"recorded: {result.path}")
     _exit_if_stopped(stop.signal)
+
+
+@contextmanager
+def _running(
+    part: str, site: SiteConfig, file: SiteFile | None
+) -> Iterator[tuple[Stop, Tally, Watch | None]]:
+    """Signals, progress and metrics of a part while it runs."""
+    from pipeline.monitoring.progress import Tally
+    from pipeline.monitoring.web import serve_metrics
+    from pipeline.runtime.stopping import Stop, signals
+
+    stop, tally = Stop(), Tally(list(site.cameras))
+    with signals(stop, reloads=file is not None), serve_metrics(site, part, tally) as watch:
+        yield stop, tally, watch
 
 
 def _site(

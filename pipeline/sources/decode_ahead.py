@@ -5,7 +5,6 @@ import time
 from collections import deque
 from collections.abc import Iterable
 from threading import Condition, Thread
-from types import TracebackType
 from typing import Self
 
 from pipeline.frame import Frame
@@ -86,12 +85,7 @@ class DecodeAhead:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     def _read(self) -> None:
