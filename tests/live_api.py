@@ -13,7 +13,7 @@ from websockets.sync.client import ClientConnection, connect
 from buses import send
 from pipeline.api.app import make_app
 from pipeline.api.archive import Archive
-from pipeline.api.server import Server, listening, settings
+from pipeline.api.server import Server, open_listener, server_config
 from pipeline.api.site import Follower, LiveSite
 from pipeline.bus.messages import Message
 from pipeline.bus.streams import Bus
@@ -58,14 +58,14 @@ class LiveApi:
         self.follower = Follower(bus, self.site)
         self.stop = threading.Event()
         app = make_app(self.site, self.follower, bus, token=token, local=True, stop=self.stop)
-        self._socket = listening("127.0.0.1", 0)
-        self._server = Server(settings(app), self.stop)
+        self._socket = open_listener("127.0.0.1", 0)
+        self._server = Server(server_config(app), self.stop)
         self._thread = threading.Thread(target=self._server.run, args=[[self._socket]])
         self._thread.start()
         self.place = "{}:{}".format(*self._socket.getsockname())
         self.http = httpx.Client(base_url=f"http://{self.place}", timeout=600)
 
-    def hear(self, stream: str, *messages: Message) -> None:
+    def receive(self, stream: str, *messages: Message) -> None:
         """Messages are sent, and the API reads what there is."""
         send(self.bus, stream, messages)
         self.follower.step()

@@ -1,4 +1,4 @@
-"""The live API: what happens at a site now, over HTTP; the one home of FastAPI and uvicorn.
+"""The live API of a site over HTTP; only this package imports FastAPI and uvicorn.
 
-It only reads along: without it, or while it is slow, everything else goes on as before.
+It reads the streams passively: a slow or missing API does not affect the rest of the system.
 """

@@ -1,4 +1,4 @@
-"""The addresses of the live API and what they answer."""
+"""The endpoints of the live API."""
 
 import math
 import threading
@@ -10,7 +10,7 @@ from fastapi.security import HTTPBearer
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from pipeline.api.archive import identity_answer, path_answer, stays_of
-from pipeline.api.auth import Access
+from pipeline.api.auth import TokenAuth
 from pipeline.api.events import send_events
 from pipeline.api.schemas import (
     CameraAnswer,
@@ -29,28 +29,28 @@ from pipeline.errors import UserError
 
 _MOST_ID = 2**63 - 1
 
-# What pages on this computer call it; a name that an attacker's page has turned here is another.
+# Allowed host names without a token; this blocks DNS rebinding by other web pages.
 _LOCAL_NAMES = ["localhost", "127.0.0.1", "[::1]", "::1"]
 
-_Count = Annotated[int, Query(ge=1, le=1000, description="At most so many.")]
-_Points = Annotated[int, Query(ge=1, le=10_000, description="About so many points.")]
+_Count = Annotated[int, Query(ge=1, le=1000, description="Maximum number of results.")]
+_Points = Annotated[int, Query(ge=1, le=10_000, description="Approximate number of points.")]
 _GlobalId = Annotated[int, Path(ge=1, le=_MOST_ID)]
 _Moment = Annotated[float | None, Query(allow_inf_nan=False, description="Seconds UTC.")]
 _Boxes = Annotated[bool, Query(description="Draw the boxes and ids of the tracks.")]
 _Last = Annotated[
-    float, Query(gt=0, le=86_400, description="Seen within so many seconds before now.")
+    float, Query(gt=0, le=86_400, description="Only people seen within this many seconds.")
 ]
 
 _REFUSED: dict[int | str, dict[str, Any]] = {
     401: {"model": Problem, "description": "The token is missing or wrong."},
-    503: {"model": Problem, "description": "Redis or the run directory cannot be read now."},
+    503: {"model": Problem, "description": "Redis or the run directory is not readable."},
 }
 _NOT_READY: dict[int | str, dict[str, Any]] = {
-    503: {"model": HealthAnswer, "description": "Nothing is heard of the site now."}
+    503: {"model": HealthAnswer, "description": "The API has no connection to Redis."}
 }
 _UNKNOWN: dict[int | str, dict[str, Any]] = {404: {"model": Problem, "description": "Unknown."}}
 _NO_PICTURE: dict[int | str, dict[str, Any]] = {
-    404: {"model": Problem, "description": "No such camera, or it shows nothing now."}
+    404: {"model": Problem, "description": "Unknown camera, or it has no picture now."}
 }
 
 
@@ -63,12 +63,12 @@ def make_app(
     local: bool,
     stop: threading.Event,
 ) -> FastAPI:
-    """The application: what ``site`` knows, and pictures over ``bus`` until ``stop`` is set.
+    """Create the application: data of ``site``, and pictures over ``bus`` until ``stop`` is set.
 
-    It asks for ``token``, None for none. When it is ``local`` and asks for none, it answers only to
-    the names of this computer.
+    It requires ``token`` unless that is None. A ``local`` application without a token accepts only
+    requests to the host names of this computer.
     """
-    # The pages that FastAPI makes of its schema load scripts from elsewhere.
+    # FastAPI's documentation pages are off, because they load scripts from other servers.
     app = FastAPI(
         title="fusetrack",
         summary="People, cameras and pictures of a site, live.",
@@ -78,14 +78,14 @@ def make_app(
     )
     if local and token is None:
         app.add_middleware(TrustedHostMiddleware, allowed_hosts=_LOCAL_NAMES, www_redirect=False)
-    app.add_middleware(Access, token=token)
-    app.add_exception_handler(UserError, _not_now)
+    app.add_middleware(TokenAuth, token=token)
+    app.add_exception_handler(UserError, _unavailable)
     _add_health(app, follower)
-    # `Access` has asked already; this is for the schema.
-    shown = [Depends(HTTPBearer(auto_error=False))] if token is not None else []
-    _add_cameras(app, site, shown)
-    _add_identities(app, site, shown)
-    _add_pictures(app, site, bus, stop, shown)
+    # `TokenAuth` checks the token; this only documents it in the schema.
+    auth = [Depends(HTTPBearer(auto_error=False))] if token is not None else []
+    _add_cameras(app, site, auth)
+    _add_identities(app, site, auth)
+    _add_pictures(app, site, bus, stop, auth)
 
     @app.websocket("/events")
     async def events(socket: WebSocket, after: str | None = None) -> None:
@@ -94,7 +94,7 @@ def make_app(
     return app
 
 
-async def _not_now(request: Request, error: Exception) -> JSONResponse:
+async def _unavailable(request: Request, error: Exception) -> JSONResponse:
     return JSONResponse({"detail": " ".join(str(error).split())}, status_code=503)
 
 
@@ -104,36 +104,38 @@ def _add_health(app: FastAPI, follower: Follower) -> None:
 
     @app.get("/healthz")
     def healthz() -> HealthAnswer:
-        """Whether the API lives, and whether it hears of the site; needs no token."""
+        """Whether the API is alive and connected to Redis; needs no token."""
         return health()
 
     @app.get("/readyz", responses=_NOT_READY)
     def readyz(response: Response) -> HealthAnswer:
-        """The same, with 503 while it hears nothing of the site; needs no token."""
+        """As healthz, with status 503 without a connection to Redis; needs no token."""
         response.status_code = 200 if follower.reachable else 503
         return health()
 
 
-def _add_cameras(app: FastAPI, site: LiveSite, shown: list[Any]) -> None:
-    @app.get("/cameras", dependencies=shown)
+def _add_cameras(app: FastAPI, site: LiveSite, auth: list[Any]) -> None:
+    @app.get("/cameras", dependencies=auth)
     def cameras() -> CamerasAnswer:
-        """Every camera and its state."""
+        """All cameras and their states."""
         return CamerasAnswer(site.name, site.cameras())
 
-    @app.get("/cameras/{camera_id}", dependencies=shown, responses=_UNKNOWN)
+    @app.get("/cameras/{camera_id}", dependencies=auth, responses=_UNKNOWN)
     def camera(camera_id: str) -> CameraAnswer:
         """One camera and its state."""
         return _camera(site, camera_id)
 
 
-def _add_identities(app: FastAPI, site: LiveSite, shown: list[Any]) -> None:
-    @app.get("/identities", dependencies=shown)
+def _add_identities(app: FastAPI, site: LiveSite, auth: list[Any]) -> None:
+    @app.get("/identities", dependencies=auth)
     def identities(
         last_s: _Last = 10.0,
-        after: Annotated[int, Query(ge=0, le=_MOST_ID, description="A page before it.")] = 0,
+        after: Annotated[
+            int, Query(ge=0, le=_MOST_ID, description="Only global ids above this one.")
+        ] = 0,
         limit: _Count = 100,
     ) -> PeopleAnswer:
-        """Who is there now, by global id."""
+        """The people present now, by global id."""
         now = site.now()
         found = [] if now is None else site.people_since(now - last_s)
         rest = [person for person in found if person.global_id > after]
@@ -141,42 +143,42 @@ def _add_identities(app: FastAPI, site: LiveSite, shown: list[Any]) -> None:
         following = page[-1].global_id if len(rest) > limit else None
         return PeopleAnswer(now, page, following)
 
-    @app.get("/identities/{global_id}", dependencies=shown, responses=_UNKNOWN)
+    @app.get("/identities/{global_id}", dependencies=auth, responses=_UNKNOWN)
     def identity(global_id: _GlobalId) -> IdentityAnswer:
-        """All tracks of somebody: since the run began, or as far as memory goes."""
-        stays = stays_of(global_id, site.memory(), site.archive)
+        """All tracks of a person since the start of the run, or recent ones without `--out RUN`."""
+        stays = stays_of(global_id, site.recent_rows(), site.archive)
         _check_known(global_id, site, known=not stays.is_empty())
         return identity_answer(global_id, stays)
 
-    @app.get("/identities/{global_id}/path", dependencies=shown, responses=_UNKNOWN)
+    @app.get("/identities/{global_id}/path", dependencies=auth, responses=_UNKNOWN)
     def path(
         global_id: _GlobalId,
         since: _Moment = None,
         until: _Moment = None,
         limit: _Points = 1000,
     ) -> PathAnswer:
-        """Where somebody was, over all cameras, oldest first."""
-        memory, archive = site.memory(), site.archive
-        stays = stays_of(global_id, memory, archive)
+        """The path of a person over all cameras, oldest point first."""
+        recent, archive = site.recent_rows(), site.archive
+        stays = stays_of(global_id, recent, archive)
         _check_known(global_id, site, known=not stays.is_empty())
         start = -math.inf if since is None else since
         end = math.inf if until is None else until
-        return path_answer(global_id, stays, memory, archive, start, end, limit)
+        return path_answer(global_id, stays, recent, archive, start, end, limit)
 
 
 def _add_pictures(
-    app: FastAPI, site: LiveSite, bus: Bus, stop: threading.Event, shown: list[Any]
+    app: FastAPI, site: LiveSite, bus: Bus, stop: threading.Event, auth: list[Any]
 ) -> None:
     jpeg: dict[int | str, dict[str, Any]] = {200: {"content": {"image/jpeg": {}}}, **_NO_PICTURE}
 
     @app.get(
         "/cameras/{camera_id}/snapshot.jpg",
-        dependencies=shown,
+        dependencies=auth,
         responses=jpeg,
         response_class=Response,
     )
     async def snapshot(camera_id: str, boxes: _Boxes = False) -> Response:
-        """The latest picture of a camera, whole. `X-Timestamp` is its time, seconds UTC."""
+        """The latest full-size picture of a camera. `X-Timestamp` is its time, seconds UTC."""
         _camera(site, camera_id)
         picture = await Viewer(bus, camera_id, _kind("full", boxes), stop).next()
         if picture is None:
@@ -189,12 +191,12 @@ def _add_pictures(
 
     @app.get(
         "/cameras/{camera_id}/preview.mjpeg",
-        dependencies=shown,
+        dependencies=auth,
         responses=mjpeg,
         response_class=StreamingResponse,
     )
     async def preview(camera_id: str, boxes: _Boxes = False) -> StreamingResponse:
-        """Small pictures of a camera, for as long as it shows something."""
+        """A stream of small pictures of a camera, as long as it delivers frames."""
         _camera(site, camera_id)
         viewer = Viewer(bus, camera_id, _kind("small", boxes), stop)
         picture = await viewer.next()
@@ -219,8 +221,8 @@ def _camera(site: LiveSite, camera_id: str) -> CameraAnswer:
 
 def _check_known(global_id: int, site: LiveSite, *, known: bool) -> None:
     if not known:
-        where = "in memory (there is no --out RUN)" if site.archive is None else "of this run"
-        raise HTTPException(404, f"unknown identity {global_id}: no track {where} is its")
+        where = "in memory (without --out RUN)" if site.archive is None else "of this run"
+        raise HTTPException(404, f"unknown identity {global_id}: no track {where} has it")
 
 
 def _no_picture(site: LiveSite, camera_id: str) -> HTTPException:
@@ -228,6 +230,6 @@ def _no_picture(site: LiveSite, camera_id: str) -> HTTPException:
     state = f"{camera.state}: {camera.reason}" if camera.reason else camera.state
     return HTTPException(
         404,
-        f"camera {camera_id} shows no picture now. It is {state}. Expected a camera at work that "
-        "has pictures, and api.pictures: true where its node is",
+        f"camera {camera_id} has no picture now. It is {state}. Expected a running camera with "
+        "images, and api.pictures: true in the configuration of its node",
     )

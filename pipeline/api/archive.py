@@ -1,6 +1,7 @@
-"""The run directory as the live API reads it while it grows: only what is new, or what is asked.
+"""Reads a growing run directory for the live API: only new segments, or those of a query.
 
-A segment that was taken away or written anew, as when somebody is forgotten, is read anew.
+When a segment is deleted or rewritten, for example because a person is forgotten, all are read
+again.
 """
 
 import math
@@ -22,7 +23,7 @@ from pipeline.run_directory.progress import read_cameras, read_progress
 from pipeline.run_directory.schema import IDENTITIES, OBSERVATIONS, TRACKLETS, CameraRecord
 from pipeline.run_directory.segments import segments
 
-#: A file by path, and when it was written (ns), so that another one of the same name is another.
+#: Path and modification time (ns) of a file, to detect a rewritten file of the same name.
 _Version = tuple[Path, int]
 
 
@@ -36,14 +37,14 @@ class Segment:
     end: float
 
     def rows(self, track_ids: pl.Series) -> pl.DataFrame:
-        """Its observations of these tracks."""
+        """The observations of these tracks."""
         rows = _read(self.path, OBSERVATIONS)
         wanted = rows.filter(pl.col("track_id").is_in(track_ids.implode()))
         return wanted.with_columns(camera_id=pl.lit(self.camera_id))
 
 
 class Archive:
-    """A run directory that may not be there yet, and may grow or shrink."""
+    """A run directory that may not exist yet and may grow or shrink."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -51,23 +52,23 @@ class Archive:
         self._tracks = _Growing(folder / "tracklets", TRACKLETS, _tracks_of)
 
     def run(self) -> str:
-        """The name of the run that it holds, empty while there is none."""
+        """The name of its run, empty while there is none."""
         return read_progress(self._folder).run
 
     def cameras(self) -> list[CameraRecord]:
-        """What was last written of each camera."""
+        """The last written state of each camera."""
         return read_cameras(self._folder)
 
     def parts(self) -> pl.DataFrame:
-        """Whose the tracks are, see `people.PARTS`; later rows count."""
+        """Identities of the parts of tracks, see `recent_people.PARTS`; later rows override."""
         return self._parts.read()
 
     def tracks(self) -> pl.DataFrame:
-        """From when to when closed tracks were seen, see `people.TRACKS`."""
+        """Start and end of the closed tracks, see `recent_people.TRACKS`."""
         return self._tracks.read()
 
     def segments(self, camera_id: str, since: float, until: float) -> list[Segment]:
-        """The observations of a camera that are between these moments, seconds UTC."""
+        """The segments with observations of a camera between two times, seconds UTC."""
         found = []
         for path, written in _versions(self._folder / "observations" / f"camera={camera_id}"):
             start, end = _times(path, written)
@@ -77,7 +78,7 @@ class Archive:
 
 
 class _Growing:
-    """The rows of a folder's segments; what was read before is only read again if it changed."""
+    """The rows of a folder's segments, cached; read again when an earlier segment changes."""
 
     def __init__(
         self, folder: Path, schema: pa.Schema, select: Callable[[pl.DataFrame], pl.DataFrame]
@@ -115,13 +116,13 @@ def _versions(folder: Path) -> Iterator[_Version]:
         try:
             yield path, os.stat(path).st_mtime_ns
         except FileNotFoundError:
-            # Taken away since the folder was listed.
+            # Deleted since the folder was listed.
             continue
 
 
 @lru_cache(maxsize=100_000)
 def _times(path: Path, written: int) -> tuple[float, float]:
-    """First and last timestamp of a segment, out of its footer alone; backwards if it is empty."""
+    """First and last timestamp of a segment from its footer; (inf, -inf) if it is empty."""
     try:
         footer = pq.read_metadata(path)
     except (OSError, pa.ArrowException):
@@ -150,18 +151,18 @@ def _frame(table: pa.Table) -> pl.DataFrame:
 
 
 _TRACK = ["camera_id", "track_id"]
-_PICTURE = ["camera_id", "frame_index"]
+_FRAME = ["camera_id", "frame_index"]
 
 
-def stays_of(global_id: int, memory: RecentRows, archive: Archive | None) -> pl.DataFrame:
-    """The parts of tracks that show somebody, by time; none when nobody has this id.
+def stays_of(global_id: int, recent: RecentRows, archive: Archive | None) -> pl.DataFrame:
+    """The parts of tracks with this global id, ordered by time; empty for an unknown id.
 
     Columns: camera_id, track_id, start, end (null where unknown), since, until (infinite at the
     two ends of a track), confidence.
     """
-    parts, tracks = [memory.parts], [memory.tracks]
+    parts, tracks = [recent.parts], [recent.tracks]
     if archive is not None:
-        # What was heard last counts, and memory has heard it first.
+        # Later rows override, and recent rows are newer than the archive.
         parts, tracks = [archive.parts(), *parts], [archive.tracks(), *tracks]
     known = pl.concat(tracks).group_by(_TRACK).agg(pl.col("start").min(), pl.col("end").max())
     return (
@@ -180,7 +181,7 @@ def stays_of(global_id: int, memory: RecentRows, archive: Archive | None) -> pl.
 
 
 def identity_answer(global_id: int, stays: pl.DataFrame) -> IdentityAnswer:
-    """What there is to say of somebody with these `stays_of`."""
+    """The response for a person with these ``stays``, see `stays_of`."""
     columns = ("camera_id", "track_id", "start", "end", "confidence")
     answers = [StayAnswer(*row) for row in stays.select(columns).iter_rows()]
     first = [stay.start for stay in answers if stay.start is not None]
@@ -191,61 +192,65 @@ def identity_answer(global_id: int, stays: pl.DataFrame) -> IdentityAnswer:
 def path_answer(
     global_id: int,
     stays: pl.DataFrame,
-    memory: RecentRows,
+    recent: RecentRows,
     archive: Archive | None,
     since: float,
     until: float,
     limit: int,
 ) -> PathAnswer:
-    """The first ``limit`` points of somebody between two moments, and where to go on.
+    """The first ``limit`` points of a person between two times, and the start of the next page.
 
-    Points of one moment are never parted, so there may be a few more.
+    Points with equal timestamps are on one page, so there may be a few more.
     """
-    found = _owned(pl.concat([_empty(), *_rows_of(stays, memory)]), stays, since, until)
+    found = _rows_of_person(
+        pl.concat([_empty(), *_recent_rows_of(stays, recent)]), stays, since, until
+    )
     pages = _archived(stays, archive, since, until) if archive is not None else iter(())
     for start, rows in pages:
         if len(found) > limit and start > _moment(found, limit):
             break
-        found = _once([_owned(rows, stays, since, until), found])
+        found = _best_per_frame([_rows_of_person(rows, stays, since, until), found])
     following = None if len(found) <= limit else _after(found, _moment(found, limit - 1))
     if following is not None:
         found = found.filter(pl.col("timestamp") < following)
     return PathAnswer(global_id, [_point(row) for row in found.iter_rows(named=True)], following)
 
 
-def _rows_of(stays: pl.DataFrame, memory: RecentRows) -> list[pl.DataFrame]:
+def _recent_rows_of(stays: pl.DataFrame, recent: RecentRows) -> list[pl.DataFrame]:
     columns = _empty().columns
-    return [rows.select(columns).join(stays, on=_TRACK, how="semi") for rows in memory.rows]
+    return [rows.select(columns).join(stays, on=_TRACK, how="semi") for rows in recent.rows]
 
 
 def _archived(
     stays: pl.DataFrame, archive: Archive, since: float, until: float
 ) -> Iterator[tuple[float, pl.DataFrame]]:
-    """The rows of the segments that hold these stays, with their start, in order of it."""
+    """Start and rows of each segment with these stays, ordered by start."""
     pages: list[tuple[Segment, pl.Series]] = []
-    for (camera_id,), here in stays.group_by("camera_id"):
-        starts, ends = here["start"].fill_null(-math.inf), here["end"].fill_null(math.inf)
+    for (camera_id,), group in stays.group_by("camera_id"):
+        starts, ends = group["start"].fill_null(-math.inf), group["end"].fill_null(math.inf)
         first, last = max(since, min(starts)), min(until, max(ends))
         found = archive.segments(str(camera_id), first, last)
-        pages += [(segment, here["track_id"].unique()) for segment in found]
+        pages += [(segment, group["track_id"].unique()) for segment in found]
     for segment, track_ids in sorted(pages, key=lambda page: page[0].start):
         yield segment.start, segment.rows(track_ids).select(_empty().columns)
 
 
-def _owned(rows: pl.DataFrame, stays: pl.DataFrame, since: float, until: float) -> pl.DataFrame:
-    """The rows that show somebody, each with the confidence; once in every picture."""
+def _rows_of_person(
+    rows: pl.DataFrame, stays: pl.DataFrame, since: float, until: float
+) -> pl.DataFrame:
+    """The rows within the stays of a person, with the confidence; one row per frame."""
     within = pl.col("timestamp").is_between(since, until)
     joined = rows.filter(within).join(
         stays.select(*_TRACK, "since", "until", "confidence"), on=_TRACK
     )
     part = (pl.col("timestamp") >= pl.col("since")) & (pl.col("timestamp") < pl.col("until"))
-    return _once([joined.filter(part).drop("since", "until")])
+    return _best_per_frame([joined.filter(part).drop("since", "until")])
 
 
-def _once(frames: list[pl.DataFrame]) -> pl.DataFrame:
-    """By time; of two boxes of somebody in one picture the surer one."""
+def _best_per_frame(frames: list[pl.DataFrame]) -> pl.DataFrame:
+    """Concatenated rows by time; of several boxes in one frame the one with the highest score."""
     rows = pl.concat(frames).sort("score", "track_id", descending=[True, False])
-    return rows.unique(_PICTURE, keep="first").sort("timestamp", "camera_id")
+    return rows.unique(_FRAME, keep="first").sort("timestamp", "camera_id")
 
 
 def _moment(rows: pl.DataFrame, index: int) -> float:

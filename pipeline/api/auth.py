@@ -1,4 +1,4 @@
-"""Who may ask: everything the live API is sent passes here first."""
+"""Authentication: every request to the live API passes through here first."""
 
 import hmac
 import os
@@ -11,35 +11,35 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from pipeline.config.schema import ApiConfig
 from pipeline.errors import UserError
 
-#: Where the token may come from instead of the configuration.
-VARIABLE = "FUSETRACK_API_TOKEN"
+#: Environment variable with the token; it overrides the configuration.
+TOKEN_VARIABLE = "FUSETRACK_API_TOKEN"
 
 _SHORTEST = 16
-# Supervisors ask for it, and it says nothing of the site.
+# Health checks by supervisors; they reveal nothing about the site.
 _OPEN = ("/healthz", "/readyz")
-# Asked for by browsers, which can give no header there: a WebSocket and the src of a picture.
+# Browsers cannot send headers for a WebSocket or an image source, so the query may hold the token.
 _WITHOUT_HEADER = (".jpg", ".mjpeg", "/events")
 
 
 def token_of(config: ApiConfig) -> str | None:
-    """The token to ask for, None when there is none. Raises UserError for one that is too weak."""
-    given = os.environ.get(VARIABLE) or (config.token and config.token.get_secret_value())
+    """The required token, None when there is none. Raises UserError for a weak token."""
+    given = os.environ.get(TOKEN_VARIABLE) or (config.token and config.token.get_secret_value())
     if not given:
         return None
     if len(given) < _SHORTEST or not given.isascii() or not given.isprintable() or " " in given:
         raise UserError(
             f"the token of the API is too weak: expected {_SHORTEST} or more ASCII characters "
-            "without a space in api.token or FUSETRACK_API_TOKEN, such as from "
+            "without spaces in api.token or FUSETRACK_API_TOKEN, for example from "
             "`openssl rand -hex 24`"
         )
     return given
 
 
-class Access:
-    """Asks for ``token`` before ``app`` is asked anything; None asks for none.
+class TokenAuth:
+    """Requires ``token`` for every request to ``app``; None requires none.
 
-    A token in the query is taken out of it, so that it comes into no log. Without a token a page of
-    another origin may not open a WebSocket, which browsers would let it.
+    A token in the query string is removed from it, so that it appears in no log. Without a token,
+    WebSockets of other origins are refused, because browsers would allow them.
     """
 
     def __init__(self, app: ASGIApp, token: str | None) -> None:
@@ -51,15 +51,15 @@ class Access:
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
-        given = _take_token(scope)
-        if not self._may(scope, given):
+        given = _extract_token(scope)
+        if not self._is_allowed(scope, given):
             await _refuse(scope, receive, send)
         elif scope["type"] == "websocket":
             await self._app(scope, receive, send)
         else:
-            await self._app(scope, receive, _private(send))
+            await self._app(scope, receive, _uncached(send))
 
-    def _may(self, scope: Scope, given: str) -> bool:
+    def _is_allowed(self, scope: Scope, given: str) -> bool:
         if scope["path"] in _OPEN:
             return True
         if self._token is None:
@@ -67,16 +67,16 @@ class Access:
         return hmac.compare_digest(given.encode(), self._token)
 
 
-def _take_token(scope: Scope) -> str:
-    """The token that was shown, empty when none was; the query is left without it."""
+def _extract_token(scope: Scope) -> str:
+    """Extract the token of a request, empty if there is none, and remove it from the query."""
     pairs = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
     if any(name == "token" for name, _ in pairs):
         kept = [(name, value) for name, value in pairs if name != "token"]
-        # In place: the server writes of the same scope into its log.
+        # In place, because the server logs the same scope.
         scope["query_string"] = urlencode(kept).encode("latin-1")
-    scheme, _, shown = Headers(scope=scope).get("authorization", "").partition(" ")
+    scheme, _, value = Headers(scope=scope).get("authorization", "").partition(" ")
     if scheme.lower() == "bearer":
-        return shown.strip()
+        return value.strip()
     if not scope["path"].endswith(_WITHOUT_HEADER):
         return ""
     return next((value for name, value in pairs if name == "token"), "")
@@ -89,7 +89,7 @@ def _is_same_origin(headers: Headers) -> bool:
 
 async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:
     if scope["type"] == "websocket":
-        # Before it is accepted this is a 403.
+        # Before the connection is accepted, this becomes status 403.
         await send({"type": "websocket.close", "code": 1008})
         return
     answer = JSONResponse(
@@ -100,8 +100,8 @@ async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:
     await answer(scope, receive, send)
 
 
-def _private(send: Send) -> Send:
-    """What is answered stays with who asked."""
+def _uncached(send: Send) -> Send:
+    """Add headers that prevent caching and leaking of the response."""
 
     async def sending(message: Message) -> None:
         if message["type"] == "http.response.start":

@@ -1,4 +1,4 @@
-"""The cameras of a site and their states, out of what their nodes say of them."""
+"""The cameras of a site and their states, as reported by their nodes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -7,61 +7,61 @@ from typing import get_args
 from pipeline.api.schemas import CameraAnswer, CameraState
 from pipeline.run_directory.schema import CameraRecord
 
-#: A camera at work of which nothing is heard for so long is silent: its node may be gone.
+#: A running camera without messages for this long is silent: its node may have stopped.
 SILENT_S = 15.0
 
 
 @dataclass(frozen=True, slots=True)
-class _Heard:
+class _LastState:
     camera: CameraRecord
     state: CameraState
     reason: str
     since: float | None
-    # When: by our own clock that only moves forward, and in seconds UTC where that is known.
+    # Time of the report: monotonic seconds, and seconds UTC where known.
     moment: float
     at: float | None
 
 
 class Cameras:
-    """What was last heard of each camera; ``sources`` are those of the configuration, redacted."""
+    """The last reported state of each camera; ``sources`` are the redacted configured sources."""
 
     def __init__(self, sources: Mapping[str, str]) -> None:
         self._sources = dict(sources)
-        self._heard: dict[str, _Heard] = {}
+        self._states: dict[str, _LastState] = {}
 
-    def hear(self, camera: CameraRecord, moment: float, at: float | None) -> None:
-        """Take what a node says at ``at`` seconds UTC, None when nobody knows when it said so.
+    def update(self, camera: CameraRecord, moment: float, at: float | None) -> None:
+        """Update a camera as reported at ``at``, seconds UTC, None when that time is unknown.
 
-        ``moment`` is now, by a clock that only moves forward.
+        ``moment`` is the current time in monotonic seconds.
         """
         state, reason = _state_of(camera)
-        known = self._heard.get(camera.camera_id)
+        known = self._states.get(camera.camera_id)
         same = known is not None and (known.state, known.reason) == (state, reason)
         since = known.since if known is not None and same else at
-        self._heard[camera.camera_id] = _Heard(camera, state, reason, since, moment, at)
+        self._states[camera.camera_id] = _LastState(camera, state, reason, since, moment, at)
 
     def all(self, moment: float) -> list[CameraAnswer]:
-        """Every camera of the configuration, and every other that was heard of, by name."""
-        return [self._answer(name, moment) for name in sorted(self._sources | self._heard)]
+        """All configured and all reported cameras, by name."""
+        return [self._answer(name, moment) for name in sorted(self._sources | self._states)]
 
     def any_live(self) -> bool:
-        """Whether the timestamps of a camera at work are the time of day."""
+        """Whether any running camera has wall-clock timestamps."""
         return any(
-            heard.camera.timestamp_origin in ("rtcp", "arrival")
-            for heard in self._heard.values()
-            if heard.camera.state == "running"
+            last.camera.timestamp_origin in ("rtcp", "arrival")
+            for last in self._states.values()
+            if last.camera.state == "running"
         )
 
     def _answer(self, camera_id: str, moment: float) -> CameraAnswer:
-        heard = self._heard.get(camera_id)
-        if heard is None:
+        last = self._states.get(camera_id)
+        if last is None:
             return _waiting(camera_id, self._sources[camera_id])
-        camera = heard.camera
+        camera = last.camera
         answer = CameraAnswer(
             id=camera_id,
-            state=heard.state,
-            reason=heard.reason,
-            since=heard.since,
+            state=last.state,
+            reason=last.reason,
+            since=last.since,
             source=camera.source,
             frames=camera.frames,
             dropped=camera.dropped,
@@ -72,14 +72,14 @@ class Cameras:
             start=camera.start if camera.frames else None,
             last_frame=camera.end if camera.frames else None,
         )
-        if camera.state == "running" and moment - heard.moment >= SILENT_S:
-            reason = f"nothing was heard of it for {SILENT_S:.0f} s: is its node running?"
-            return replace(answer, state="silent", reason=reason, since=heard.at)
+        if camera.state == "running" and moment - last.moment >= SILENT_S:
+            reason = f"no message for {SILENT_S:.0f} s: is its node running?"
+            return replace(answer, state="silent", reason=reason, since=last.at)
         return answer
 
 
 def _state_of(camera: CameraRecord) -> tuple[CameraState, str]:
-    """A live camera at work has its state, and the reason after a colon, in ``detail``."""
+    """State and reason; a running live camera has both in ``detail``, separated by a colon."""
     known: dict[str, CameraState] = {state: state for state in get_args(CameraState)}
     if camera.state != "running":
         return known.get(camera.state, "partial"), camera.detail
@@ -93,7 +93,7 @@ def _waiting(camera_id: str, source: str) -> CameraAnswer:
     return CameraAnswer(
         id=camera_id,
         state="waiting",
-        reason="nothing was heard of it yet",
+        reason="no message from its node yet",
         since=None,
         source=source,
         frames=0,

@@ -1,4 +1,4 @@
-"""The last events of a site, for any number of readers; none of them is waited for."""
+"""The latest events of a site, for any number of readers, none of which can block it."""
 
 import secrets
 import threading
@@ -16,8 +16,8 @@ _MOST = 10_000
 class Events:
     """Numbers events and keeps the last ``most``.
 
-    An event's ``id`` is ``RUN-NUMBER``, where RUN stands for this very object: what another process
-    has numbered cannot be resumed here. One thread adds, any may read.
+    The ``id`` of an event is ``NAME-NUMBER`` with a random NAME for this object, so that ids of
+    another process are not resumed here. One thread adds events, any thread may read them.
     """
 
     def __init__(self, most: int = _MOST) -> None:
@@ -27,13 +27,13 @@ class Events:
         self._lock = threading.Lock()
 
     def add(self, event: Event) -> None:
-        """Append an event, which is given its ``id``."""
+        """Append an event and give it an ``id``."""
         with self._lock:
             self.count += 1
             self._kept.append({"id": f"{self._name}-{self.count}", **event})
 
     def forget(self, global_id: int) -> None:
-        """Take somebody out of what is kept; the numbers stay."""
+        """Erase the events of a person; their numbers are kept."""
         with self._lock:
             for event in self._kept:
                 if event.get("global_id") == global_id:
@@ -42,7 +42,7 @@ class Events:
                     event.update(kept)
 
     def after(self, number: int, most: int) -> tuple[list[Event], int]:
-        """At most ``most`` events after number ``number``, and how many are lost before them."""
+        """At most ``most`` events after ``number``, and the number of lost events before them."""
         with self._lock:
             oldest = self.count - len(self._kept)
             start = max(number, oldest)
@@ -50,10 +50,10 @@ class Events:
             return [dict(event) for event in found], start - number
 
     def position(self, event_id: str) -> int | None:
-        """The number of an event's id; None when it is none of ours."""
+        """The number in an event id; None for an id of another process or an invalid one."""
         name, _, number = event_id.rpartition("-")
         known = name == self._name and number.isascii() and number.isdigit()
-        # A long row of digits is refused by int() itself.
+        # int() raises for very long digit strings.
         if not known or len(number) > 18 or int(number) > self.count:
             return None
         return int(number)
@@ -66,16 +66,16 @@ _AT_ONCE = 100
 async def send_events(
     socket: WebSocket, events: Events, after: str | None, stop: threading.Event
 ) -> None:
-    """Send events as they come, until the listener goes or ``stop`` is set.
+    """Send events as they occur, until the client disconnects or ``stop`` is set.
 
-    With ``after``, the id of an event, it begins behind that one, else with the next. Who is too
-    slow is told that events were missed and goes on with the oldest that is kept.
+    It starts after the event with the id ``after``, by default with the next event. A client that
+    is too slow receives a ``missed`` event and continues with the oldest kept event.
     """
     await socket.accept()
     async with anyio.create_task_group() as tasks:
 
         async def listen() -> None:
-            # Nothing is expected; but only who listens hears that the other one is gone.
+            # No message is expected, but a disconnect is only noticed while receiving.
             try:
                 while True:
                     await socket.receive_text()
@@ -86,7 +86,7 @@ async def send_events(
         try:
             await _send_all(socket, events, after, stop)
         except (WebSocketDisconnect, RuntimeError):
-            # It went while we sent.
+            # The client disconnected during a send.
             pass
         tasks.cancel_scope.cancel()
 
@@ -96,7 +96,7 @@ async def _send_all(
 ) -> None:
     position = events.count if after is None else events.position(after)
     if position is None:
-        # Another process has numbered it, before this one was started.
+        # The id is from an earlier process.
         await socket.send_json({"type": "missed"})
         position = 0
     while not stop.is_set():

@@ -1,4 +1,4 @@
-"""Who was seen lately: the memory of the live API, bounded in time and rows."""
+"""Recently seen people: the in-memory data of the live API, bounded in time and rows."""
 
 import math
 from collections import deque
@@ -17,7 +17,7 @@ from trackers.tracklet import TrackletKey
 _MOST_ROWS = 500_000
 
 Columns = dict[str, type[pl.DataType]]
-#: Whose the parts of tracks are: ``since`` is -inf for the beginning.
+#: Identities of parts of tracks: ``since`` is seconds UTC, -inf for the start of the track.
 PARTS: Columns = {
     "camera_id": pl.String,
     "track_id": pl.Int64,
@@ -25,7 +25,7 @@ PARTS: Columns = {
     "global_id": pl.Int64,
     "confidence": pl.Float64,
 }
-#: From when to when tracks were seen.
+#: Start and end of tracks, seconds UTC.
 TRACKS: Columns = {
     "camera_id": pl.String,
     "track_id": pl.Int64,
@@ -35,7 +35,7 @@ TRACKS: Columns = {
 
 
 class RecentRows(NamedTuple):
-    """Parts and tracks, see `PARTS` and `TRACKS`, and observations, each of about a second."""
+    """Parts and tracks, see `PARTS` and `TRACKS`, and tables of observations of about a second."""
 
     parts: pl.DataFrame
     tracks: pl.DataFrame
@@ -58,7 +58,7 @@ class _Part:
 
 
 class RecentPeople:
-    """The tracks of the last ``keep_s`` seconds of event time, whose they are, and their rows."""
+    """Tracks, identities and observations of the last ``keep_s`` seconds of event time."""
 
     def __init__(self, keep_s: float) -> None:
         self.latest = -math.inf
@@ -68,12 +68,12 @@ class RecentPeople:
         self._rows: deque[pl.DataFrame] = deque()
         self._row_count = 0
 
-    def reach(self, timestamp: float) -> None:
-        """The cameras have come to this moment, seconds UTC."""
+    def advance_to(self, timestamp: float) -> None:
+        """Advance the latest event time to ``timestamp``, seconds UTC."""
         self.latest = max(self.latest, timestamp)
 
-    def see(self, message: ObservationsMessage) -> None:
-        """Take the observations of a camera."""
+    def add_observations(self, message: ObservationsMessage) -> None:
+        """Add observations of a camera."""
         rows = pl.from_arrow(observations_table(message))
         assert isinstance(rows, pl.DataFrame)
         self._keep_rows(rows.with_columns(camera_id=pl.lit(message.camera_id)))
@@ -84,11 +84,11 @@ class RecentPeople:
             index = np.flatnonzero(ids == track_id)
             last = int(index[np.argmax(timestamps[index])])
             start, end = float(timestamps[index].min()), float(timestamps[last])
-            place = None if grounds is None else _place(*map(float, grounds[last]))
+            point = None if grounds is None else _finite_point(*map(float, grounds[last]))
             box = tuple(map(float, boxes[last]))
-            self.track(message.camera_id, int(track_id), start, end, box, place)
+            self.update_track(message.camera_id, int(track_id), start, end, box, point)
 
-    def track(
+    def update_track(
         self,
         camera_id: str,
         track_id: int,
@@ -97,24 +97,27 @@ class RecentPeople:
         box: tuple[float, ...] | None = None,
         ground: tuple[float, float] | None = None,
     ) -> None:
-        """A track was seen from ``start`` to ``end``, there in ``box`` and on that place."""
-        self.reach(end)
+        """Extend a track to ``start`` and ``end``, seconds UTC, with its box and ground point then.
+
+        ``box`` is xyxy pixels, ``ground`` metres.
+        """
+        self.advance_to(end)
         known = self._tracks.setdefault((camera_id, track_id), _RecentTrack(start, -math.inf))
         known.start = min(known.start, start)
         if end >= known.end:
             known.end, known.ground = end, ground
             known.box = (box[0], box[1], box[2], box[3]) if box else None
 
-    def identify(self, message: IdentityMessage) -> None:
-        """Take whose a track is from some moment on."""
+    def add_identity(self, message: IdentityMessage) -> None:
+        """Add the identity of a part of a track."""
         since = -math.inf if message.since is None else message.since
         part = _Part(message.global_id, message.confidence, message.at)
         self._parts.setdefault((message.camera_id, message.track_id), {})[since] = part
-        self.reach(message.at)
+        self.advance_to(message.at)
 
     def forget(self, global_id: int) -> None:
-        """Somebody is to be forgotten, with the tracks that show her, also where they show others:
-        of those the run directory knows.
+        """Forget a person with all their tracks, including parts of these that show others, which
+        are still in the run directory.
         """
         for key, parts in self._parts.items():
             if any(part.global_id == global_id for part in parts.values()):
@@ -126,8 +129,8 @@ class RecentPeople:
         }
         self._parts = {key: parts for key, parts in self._parts.items() if parts}
 
-    def tidy(self) -> None:
-        """Forget what is too old or too much."""
+    def expire(self) -> None:
+        """Drop data older than ``keep_s`` and the oldest rows above the limit."""
         oldest = self.latest - self._keep_s
         self._tracks = {key: track for key, track in self._tracks.items() if track.end >= oldest}
         self._parts = {
@@ -141,7 +144,7 @@ class RecentPeople:
             self._row_count -= self._rows.popleft().height
 
     def current(self, after: float) -> list[PersonAnswer]:
-        """Everybody who was seen after this moment, where that was last, by global id."""
+        """All people seen after this time, seconds UTC, at their latest position, by global id."""
         found: dict[int, PersonAnswer] = {}
         for (camera_id, track_id), track in self._tracks.items():
             parts = self._parts.get((camera_id, track_id), {})
@@ -160,11 +163,11 @@ class RecentPeople:
                 ground=track.ground,
             )
             known = found.setdefault(part.global_id, person)
-            found[part.global_id] = max(known, person, key=_how_sure)
+            found[part.global_id] = max(known, person, key=_recency)
         return [found[global_id] for global_id in sorted(found)]
 
-    def memory(self) -> RecentRows:
-        """All of it as tables."""
+    def tables(self) -> RecentRows:
+        """All data as tables."""
         parts = [
             (*key, since, part.global_id, part.confidence)
             for key, known in self._parts.items()
@@ -177,12 +180,12 @@ class RecentPeople:
             tuple(self._rows),
         )
 
-    def remember(self, tracks: pl.DataFrame, parts: pl.DataFrame, latest: float) -> None:
-        """Take what was known at ``latest`` of closed tracks and of whose tracks are."""
-        self.reach(latest)
+    def restore(self, tracks: pl.DataFrame, parts: pl.DataFrame, latest: float) -> None:
+        """Restore closed tracks and identities from a run directory written at ``latest``."""
+        self.advance_to(latest)
         for camera_id, track_id, start, end in tracks.iter_rows():
             if end >= latest - self._keep_s:
-                self.track(camera_id, track_id, start, end)
+                self.update_track(camera_id, track_id, start, end)
         old = tracks.filter(pl.col("end") < latest - self._keep_s)
         for camera_id, track_id, since, global_id, confidence in parts.join(
             old, on=["camera_id", "track_id"], how="anti"
@@ -201,9 +204,9 @@ class RecentPeople:
         self._row_count += rows.height
 
 
-def _how_sure(person: PersonAnswer) -> tuple[float, float]:
+def _recency(person: PersonAnswer) -> tuple[float, float]:
     return person.last_seen, person.confidence
 
 
-def _place(x: float, y: float) -> tuple[float, float] | None:
+def _finite_point(x: float, y: float) -> tuple[float, float] | None:
     return (x, y) if math.isfinite(x) and math.isfinite(y) else None

@@ -1,9 +1,9 @@
-"""What the API answers. Times are seconds UTC, boxes xyxy pixels, places on the ground metres."""
+"""Responses of the API. Times are seconds UTC, boxes xyxy pixels, ground points metres."""
 
 from dataclasses import dataclass
 from typing import Literal
 
-#: waiting: nothing was heard of it yet; silent: nothing for too long; the others as the node says.
+#: waiting: no message yet; silent: no message for too long; all others as reported by the node.
 CameraState = Literal[
     "waiting",
     "connecting",
@@ -19,10 +19,10 @@ CameraState = Literal[
 
 @dataclass(frozen=True, slots=True)
 class CameraAnswer:
-    """A camera: its ``state`` with the reason, since when, and what was counted.
+    """A camera: its ``state`` with the reason and start time, and its counters.
 
-    ``clock`` says where its timestamps come from; ``last_frame`` is the newest of them. ``source``
-    carries no password. What is not known yet is null.
+    ``clock`` is the origin of its timestamps, ``last_frame`` the latest timestamp. ``source``
+    contains no password. Unknown values are null.
     """
 
     id: str
@@ -50,7 +50,7 @@ class CamerasAnswer:
 
 @dataclass(frozen=True, slots=True)
 class PersonAnswer:
-    """Where somebody was seen last: in that camera since ``since``, there as that track."""
+    """The last position of a person: camera and track, in which they have been since ``since``."""
 
     global_id: int
     camera_id: str
@@ -64,7 +64,7 @@ class PersonAnswer:
 
 @dataclass(frozen=True, slots=True)
 class PeopleAnswer:
-    """Who was seen within the last seconds before ``now``, by global id.
+    """The people seen within the requested seconds before ``now``, by global id.
 
     ``next`` is the ``after`` of the next page, null on the last one.
     """
@@ -76,7 +76,7 @@ class PeopleAnswer:
 
 @dataclass(frozen=True, slots=True)
 class StayAnswer:
-    """A track, or the part of one, that shows somebody."""
+    """A track of a person, or the part of a track that shows them."""
 
     camera_id: str
     track_id: int
@@ -87,7 +87,7 @@ class StayAnswer:
 
 @dataclass(frozen=True, slots=True)
 class IdentityAnswer:
-    """All that is known of somebody: when first and last seen, and in which tracks, by time."""
+    """A person: times of the first and last observation, and their tracks by time."""
 
     global_id: int
     first_seen: float | None
@@ -97,7 +97,7 @@ class IdentityAnswer:
 
 @dataclass(frozen=True, slots=True)
 class PointAnswer:
-    """Somebody in one frame of one camera."""
+    """A person in one frame of one camera."""
 
     timestamp: float
     camera_id: str
@@ -110,7 +110,7 @@ class PointAnswer:
 
 @dataclass(frozen=True, slots=True)
 class PathAnswer:
-    """Where somebody was, over all cameras, oldest first.
+    """The path of a person over all cameras, oldest point first.
 
     ``next`` is the ``since`` of the next page, null on the last one.
     """
@@ -122,13 +122,13 @@ class PathAnswer:
 
 @dataclass(frozen=True, slots=True)
 class HealthAnswer:
-    """Whether the API lives, and whether it hears of the site."""
+    """Whether the API is connected to Redis."""
 
     status: Literal["ok", "no redis"]
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Why there is no answer."""
+    """The reason for an error."""
 
     detail: str

@@ -1,4 +1,4 @@
-"""The live API as a process: its socket, its thread that reads along, its end."""
+"""Runs the live API: its socket, the thread that reads the streams, and its shutdown."""
 
 import ipaddress
 import logging
@@ -14,7 +14,7 @@ import uvicorn
 
 from pipeline.api.app import make_app
 from pipeline.api.archive import Archive
-from pipeline.api.auth import VARIABLE, token_of
+from pipeline.api.auth import TOKEN_VARIABLE, token_of
 from pipeline.api.site import Follower, LiveSite
 from pipeline.bus.retry import Retry
 from pipeline.bus.streams import Bus
@@ -23,19 +23,19 @@ from pipeline.errors import UserError
 from pipeline.run_directory.progress import RecorderProgress, read_progress
 from pipeline.runtime.stopping import Stop
 
-# Who still listens has this long to hear that we go.
-_GOODBYE_S = 3
+# Time for open connections to close on shutdown.
+_SHUTDOWN_S = 3
 
 
 class Server(uvicorn.Server):
-    """uvicorn, which also sets ``stop`` when it ends, so that endless answers end too."""
+    """uvicorn that also sets ``stop`` when it ends, so that streaming responses end too."""
 
     def __init__(self, config: uvicorn.Config, stop: threading.Event) -> None:
         super().__init__(config)
         self._stop_event = stop
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Take a signal."""
+        """Handle a signal."""
         self._stop_event.set()
         super().handle_exit(sig, frame)
 
@@ -51,44 +51,44 @@ def serve(
     stop: Stop,
     on_ready: Callable[[str], None] = lambda address: None,
 ) -> None:
-    """Serve the site of ``config`` until a signal; ``on_ready`` is told where.
+    """Serve the site of ``config`` until a signal; ``on_ready`` is called with the URL.
 
-    ``out`` is the run directory of its recorder, on this machine. Raises UserError when it may not
-    listen there without a token, the address is taken, or Redis refuses us.
+    ``out`` is the run directory of its recorder, on this machine. Raises UserError when a
+    non-local address has no token, the address is in use, or Redis refuses the connection.
     """
     host, port = host_and_port(config.api.listen)
     token, local = token_of(config.api), is_local(host)
     if token is None and not local:
         raise UserError(
-            f"api.listen is {config.api.listen}, which others can reach, and there is no token: "
-            f"set api.token in the site file or {VARIABLE}, such as to the output of "
+            f"api.listen is {config.api.listen}, which other machines can reach, without a token: "
+            f"set api.token in the site file or {TOKEN_VARIABLE}, for example to the output of "
             "`openssl rand -hex 24`, or listen on 127.0.0.1"
         )
-    url, name = followed(config, out)
+    url, name = site_address(config, out)
     retry = Retry(stop.input, time.monotonic)
     with (
-        listening(host, port) as listener,
+        open_listener(host, port) as listener,
         retry.call(partial(Bus, url, name)) as bus,
     ):
         archive = None if out is None else Archive(out)
         site = LiveSite(config, archive, time.monotonic, time.time)
         follower, ending = Follower(bus, site), threading.Event()
         app = make_app(site, follower, bus, token=token, local=local, stop=ending)
-        server = Server(settings(app), ending)
+        server = Server(server_config(app), ending)
         follow = partial(follower.run, ending, server.end)
         thread = threading.Thread(target=follow, name="follower", daemon=True)
         thread.start()
-        on_ready(_shown(listener))
+        on_ready(_url(listener))
         server.run([listener])
         ending.set()
         thread.join()
 
 
-def followed(config: SiteConfig, out: Path | None) -> tuple[str, str]:
-    """The Redis of the site, and the site's name in it.
+def site_address(config: SiteConfig, out: Path | None) -> tuple[str, str]:
+    """The URL of the site's Redis and the name of the site in it.
 
-    `fusetrack run` gives each run a name of its own and may start a Redis for it: its run directory
-    ``out`` says so. Raises UserError when no Redis is known.
+    `fusetrack run` gives each run its own site name and may start an embedded Redis; both are read
+    from its run directory ``out``. Raises UserError when no Redis is known.
     """
     progress = RecorderProgress() if out is None else read_progress(out)
     if progress.finished:
@@ -97,13 +97,13 @@ def followed(config: SiteConfig, out: Path | None) -> tuple[str, str]:
     if not url:
         raise UserError(
             "no Redis: give --redis URL, set redis in the configuration, or give --out the "
-            "directory of a `fusetrack run` that goes on"
+            "directory of a running `fusetrack run`"
         )
     return url, progress.site or config.site
 
 
-def settings(app: object) -> uvicorn.Config:
-    """How uvicorn runs ``app``: an address with a token in it comes into no log."""
+def server_config(app: object) -> uvicorn.Config:
+    """The uvicorn configuration of ``app``, without an access log, as URLs may contain a token."""
     return uvicorn.Config(
         app,  # type: ignore[arg-type]
         http="h11",
@@ -113,22 +113,22 @@ def settings(app: object) -> uvicorn.Config:
         log_level=logging.WARNING,
         access_log=False,
         server_header=False,
-        # A listener sends nothing but what keeps the connection.
+        # Clients only send control frames.
         ws_max_size=4096,
-        timeout_graceful_shutdown=_GOODBYE_S,
+        timeout_graceful_shutdown=_SHUTDOWN_S,
     )
 
 
 def is_local(host: str) -> bool:
-    """Whether only this computer can reach what listens on ``host``."""
+    """Whether ``host`` can be reached from this computer only."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
 
 
-def listening(host: str, port: int) -> socket.socket:
-    """A socket that listens there, on any free port for 0. Raises UserError when it cannot."""
+def open_listener(host: str, port: int) -> socket.socket:
+    """Open a listening socket, on a free port for port 0. Raises UserError when that fails."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family)
@@ -139,6 +139,6 @@ def listening(host: str, port: int) -> socket.socket:
         ) from error
 
 
-def _shown(listener: socket.socket) -> str:
+def _url(listener: socket.socket) -> str:
     host, port = listener.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -1,4 +1,4 @@
-"""All that the live API knows of a site, out of what is heard on the streams."""
+"""The current state of a site for the live API, built from the messages on the streams."""
 
 import logging
 import math
@@ -34,7 +34,7 @@ from pipeline.sources.redact import redact
 class LiveSite:
     """Cameras, people and events of the site of ``config``.
 
-    One thread takes what is heard, any may ask. ``monotonic`` gives seconds that only move forward,
+    One thread consumes messages, any thread may read. ``monotonic`` returns monotonic seconds,
     ``clock`` seconds UTC.
     """
 
@@ -54,7 +54,7 @@ class LiveSite:
         self._monotonic = monotonic
         self._clock = clock
         self._lock = threading.Lock()
-        self._told: dict[str, tuple[CameraState, str]] = {}
+        self._reported: dict[str, tuple[CameraState, str]] = {}
         self._last_event = (0, 0)
         self._cameras = Cameras(self._sources)
         self._people = RecentPeople(self._keep_s)
@@ -62,14 +62,14 @@ class LiveSite:
 
     @property
     def archive(self) -> Archive | None:
-        """The run directory, unless it holds another run than the present one."""
+        """The run directory, None when it is of another run than the current one."""
         archive = self._archive
         if archive is None or (self.run and archive.run() not in ("", self.run)):
             return None
         return archive
 
-    def begin(self, run: str) -> None:
-        """Begin with what the run directory holds of the time that memory spans."""
+    def reset(self, run: str) -> None:
+        """Reset the state to the recent data of the run directory, for the run ``run``."""
         if self.run and run != self.run:
             self.events.add({"type": "run", "run": run})
         self.run = run
@@ -77,51 +77,51 @@ class LiveSite:
         if (archive := self.archive) is not None:
             written = archive.cameras()
             latest = max((camera.end for camera in written), default=-math.inf)
-            people.remember(archive.tracks(), archive.parts(), latest)
+            people.restore(archive.tracks(), archive.parts(), latest)
             for camera in written:
-                cameras.hear(camera, self._monotonic(), None)
+                cameras.update(camera, self._monotonic(), None)
         with self._lock:
             self._cameras, self._people, self._numbers = cameras, people, {}
 
-    def hear(self, delivery: Delivery) -> bool:
-        """Take a message; returns whether others of its sender are missing before it."""
+    def consume(self, delivery: Delivery) -> bool:
+        """Update the state by a message; returns whether earlier ones of its sender are missing."""
         at = _entry(delivery)[0] / 1000
         with self._lock:
             match delivery.message:
                 case ObservationsMessage() as message:
-                    self._people.see(message)
+                    self._people.add_observations(message)
                 case CameraMessage(camera=camera):
-                    self._cameras.hear(camera, self._monotonic(), at)
+                    self._cameras.update(camera, self._monotonic(), at)
                     if camera.frames:
-                        self._people.reach(camera.end)
+                        self._people.advance_to(camera.end)
                 case IdentityMessage() as message:
-                    self._people.identify(message)
-                    self._tell_once(delivery, msgspec.to_builtins(message))
+                    self._people.add_identity(message)
+                    self._add_event_once(delivery, msgspec.to_builtins(message))
                 case ForgetMessage(global_id=global_id):
                     self._people.forget(global_id)
                     self.events.forget(global_id)
-                    self._tell_once(delivery, {"type": "forget", "global_id": global_id})
+                    self._add_event_once(delivery, {"type": "forget", "global_id": global_id})
                 case EndMessage() as message:
-                    self._tell_once(delivery, msgspec.to_builtins(message))
+                    self._add_event_once(delivery, msgspec.to_builtins(message))
             return self._is_early(delivery)
 
-    def tidy(self) -> None:
-        """Forget what is old, and tell which cameras have changed."""
+    def refresh(self) -> None:
+        """Drop old data and add events of cameras whose state has changed."""
         with self._lock:
-            self._people.tidy()
+            self._people.expire()
             for camera in self._cameras.all(self._monotonic()):
-                if self._told.get(camera.id) != (camera.state, camera.reason):
-                    self._told[camera.id] = camera.state, camera.reason
+                if self._reported.get(camera.id) != (camera.state, camera.reason):
+                    self._reported[camera.id] = camera.state, camera.reason
                     self.events.add(_change(camera))
 
     def cameras(self) -> list[CameraAnswer]:
-        """Every camera, by name."""
+        """All cameras, by name."""
         with self._lock:
             return self._cameras.all(self._monotonic())
 
     def now(self) -> float | None:
-        """The time at the site, seconds UTC: that of the clock when a camera is live, else as far
-        as its recordings have come; None before there was anything.
+        """The current time of the site, seconds UTC: wall-clock time if a camera is live, else the
+        latest event time; None before the first message.
         """
         with self._lock:
             latest, live = self._people.latest, self._cameras.any_live()
@@ -130,14 +130,14 @@ class LiveSite:
         return latest if math.isfinite(latest) else None
 
     def people_since(self, moment: float) -> list[PersonAnswer]:
-        """Everybody who was seen after ``moment``, by global id."""
+        """All people seen after ``moment``, seconds UTC, by global id."""
         with self._lock:
             return self._people.current(moment)
 
-    def memory(self) -> RecentRows:
-        """What is remembered of the last minutes."""
+    def recent_rows(self) -> RecentRows:
+        """Recent parts, tracks and observations."""
         with self._lock:
-            return self._people.memory()
+            return self._people.tables()
 
     def _is_early(self, delivery: Delivery) -> bool:
         sender = sender_of(delivery)
@@ -145,8 +145,8 @@ class LiveSite:
         self._numbers[sender] = max(last, delivery.number)
         return delivery.number > last + 1
 
-    def _tell_once(self, delivery: Delivery, event: Event) -> None:
-        """Tell it unless it was told before the streams were read anew."""
+    def _add_event_once(self, delivery: Delivery, event: Event) -> None:
+        """Add an event unless it was added before the streams were read again."""
         if _entry(delivery) > self._last_event:
             self._last_event = _entry(delivery)
             self.events.add(event)
@@ -168,19 +168,19 @@ def _change(camera: CameraAnswer) -> Event:
 
 
 _BLOCK_S = 0.5
-_AGAIN_S = 1.0
-# Identities first: of what is read at once, a person should be known before she is shown.
+_RETRY_S = 1.0
+# Identities first, so that within one read people are identified before they are shown.
 _STREAMS = (IDENTITIES, OBSERVATIONS)
 
 _log = logging.getLogger(__name__)
 
 
 class Follower:
-    """Gives ``site`` what is on the streams of ``bus``.
+    """Reads the streams of ``bus`` and updates ``site``.
 
-    It reads in no group, so nobody waits for it. What every group had acknowledged before it came
-    by is missed; then all is put together anew, from the run directory and from what is still on
-    the streams, as when it starts.
+    It reads without a consumer group, so trimming does not wait for it, and it may miss entries.
+    In that case the state is rebuilt as at the start, from the run directory and the entries still
+    on the streams.
     """
 
     def __init__(self, bus: Bus, site: LiveSite) -> None:
@@ -190,7 +190,7 @@ class Follower:
         self._after: dict[str, str] = {}
 
     def run(self, stop: threading.Event, on_fault: Callable[[], None]) -> None:
-        """Work until ``stop`` is set; ``on_fault`` is told should that end by a fault of ours."""
+        """Run until ``stop`` is set; ``on_fault`` is called before an internal error is raised."""
         try:
             while not stop.is_set():
                 self._step_or_wait(stop)
@@ -202,20 +202,22 @@ class Follower:
         """Read once. Raises UserError when Redis or the run directory cannot be read."""
         run = self._bus.run() or self._site.run
         if not self._after or run != self._site.run:
-            self._begin(run)
+            self._reset(run)
         for delivery in follow.read_without_group(self._bus, self._after, _BLOCK_S):
-            if self._site.hear(delivery):
+            if self._site.consume(delivery):
                 self._site.events.add({"type": "missed"})
                 _log.warning(
-                    "%s: too slow, messages of %s were missed", delivery.stream, delivery.sender
+                    "%s: reading too slowly, missed messages of %s",
+                    delivery.stream,
+                    delivery.sender,
                 )
-                self._begin(run)
+                self._reset(run)
                 return
             self._after[delivery.stream] = delivery.entry_id
-        self._site.tidy()
+        self._site.refresh()
 
-    def _begin(self, run: str) -> None:
-        self._site.begin(run)
+    def _reset(self, run: str) -> None:
+        self._site.reset(run)
         self._after = dict.fromkeys(_STREAMS, BEGINNING)
 
     def _step_or_wait(self, stop: threading.Event) -> None:
@@ -223,8 +225,8 @@ class Follower:
             self.step()
         except UserError as error:
             if self.reachable:
-                _log.warning("%s. Trying again", error)
+                _log.warning("%s. Retrying", error)
             self.reachable = not isinstance(error, BusLostError)
-            stop.wait(_AGAIN_S)
+            stop.wait(_RETRY_S)
         else:
             self.reachable = True

@@ -1,4 +1,4 @@
-"""Pictures of cameras: asked for at their nodes while somebody looks."""
+"""Live pictures of cameras, requested from their nodes while there is a viewer."""
 
 import threading
 import time
@@ -13,17 +13,17 @@ from pipeline.bus.streams import Bus
 from pipeline.errors import UserError
 
 _POLL_S = 0.05
-# A node looks once a second who is there, and a camera may give few frames.
+# A node polls for requests once a second, and a camera may have a low frame rate.
 _FIRST_S = 4.0
-_ASK_EVERY_S = 1.0
-#: A preview ends when its camera has shown nothing new for so long.
+_REQUEST_EVERY_S = 1.0
+#: A preview ends when its camera has no new frame for this many seconds.
 QUIET_S = 10.0
 
 BOUNDARY = "picture"
 
 
 class Viewer:
-    """Looks at one camera; ``stop`` ends that. ``clock`` gives seconds that only move forward."""
+    """A viewer of one camera, until ``stop`` is set. ``clock`` returns monotonic seconds."""
 
     def __init__(
         self,
@@ -39,16 +39,16 @@ class Viewer:
         self._stop = stop
         self._clock = clock
         self._known: float | None = None
-        self._asked_at: float | None = None
+        self._requested_at: float | None = None
 
-    async def next(self, patience_s: float | None = None) -> Picture | None:
-        """The next picture; None when there is none for ``patience_s`` (else 4) seconds.
+    async def next(self, timeout_s: float | None = None) -> Picture | None:
+        """The next picture; None if there is none within ``timeout_s`` (default 4) seconds.
 
         Raises UserError when Redis fails.
         """
-        end = self._clock() + (_FIRST_S if patience_s is None else patience_s)
+        end = self._clock() + (_FIRST_S if timeout_s is None else timeout_s)
         while not self._stop.is_set():
-            picture = await anyio.to_thread.run_sync(self._look)
+            picture = await anyio.to_thread.run_sync(self._poll)
             if picture is not None:
                 self._known = picture.timestamp
                 return picture
@@ -58,7 +58,7 @@ class Viewer:
         return None
 
     async def stream(self, first: Picture) -> AsyncIterator[bytes]:
-        """The parts of an MJPEG stream, from ``first`` on."""
+        """The parts of an MJPEG stream, starting with ``first``."""
         picture: Picture | None = first
         while picture is not None:
             yield _part(picture)
@@ -67,11 +67,11 @@ class Viewer:
             except UserError:
                 return
 
-    def _look(self) -> Picture | None:
+    def _poll(self) -> Picture | None:
         now = self._clock()
-        if self._asked_at is None or now - self._asked_at >= _ASK_EVERY_S:
+        if self._requested_at is None or now - self._requested_at >= _REQUEST_EVERY_S:
             pictures.request(self._bus, self._camera_id, self._kind)
-            self._asked_at = now
+            self._requested_at = now
         return pictures.latest(self._bus, self._camera_id, self._kind, self._known)
 
 

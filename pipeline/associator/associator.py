@@ -32,7 +32,7 @@ from pipeline.bus.messages import (
 from pipeline.bus.order import Resequencer, advance
 from pipeline.bus.streams import Bus
 from pipeline.monitoring.watch import Watch
-from pipeline.recorder.forgotten import Forgotten
+from pipeline.recorder.forgotten import ForgottenParts
 from pipeline.run_directory.schema import TrackPart
 from trackers.association.association import Decision
 from trackers.association.ground_association import GroundAssociation
@@ -74,7 +74,7 @@ class AssociatorService:
         self._association = association
         self._attendees = Attendees(camera_ids, silence or Silence([], math.inf, lambda: 0.0))
         self._meta = checkpoint.Meta(self._attendees.known())
-        self._forgotten = Forgotten([])
+        self._forgotten = ForgottenParts([])
         self._resequencer = Resequencer({})
         self._on_decision = on_decision
         self._term = term
@@ -157,7 +157,7 @@ class AssociatorService:
         # Of what comes later than that, people and tracks are forgotten.
         oldest = at - self._association.rules.gallery_s
         tracklets = [d.message for d in done if isinstance(d.message, TrackletMessage)]
-        left = [self._forgotten.tracklet(message) for message in tracklets]
+        left = [self._forgotten.filter_tracklet(message) for message in tracklets]
         messages = [message for message in left if message and message.at >= oldest]
         for message in sorted(messages, key=lambda m: (m.camera_id, m.track_id, m.revision)):
             self._association.observe(tracklet_of(message))
@@ -173,7 +173,7 @@ class AssociatorService:
             at = self._attendees.last_told(default=0.0)
             gone = self._association.remove(global_id)
             tracks = [key for key in gone if key[0] != GROUND]
-            self._forgotten.clear(at)
+            self._forgotten.expire(at)
             before = math.nextafter(at, math.inf)
             self._forgotten.add(TrackPart(*key, before=before) for key in tracks)
             self._commit(
@@ -233,7 +233,7 @@ class AssociatorService:
         self._meta = meta
         # Who takes part is what was decided with, whatever the configuration says now.
         self._attendees.restore(meta.attendees)
-        self._forgotten = Forgotten(meta.forgotten)
+        self._forgotten = ForgottenParts(meta.forgotten)
         self._resequencer = Resequencer(meta.taken)
         for camera_id, view in meta.views.items():
             self._association.see_ground(camera_id, view_of_message(view))

@@ -43,11 +43,11 @@ def forget(
     from pipeline.config.load import load_config
     from pipeline.run_directory.rewriting import removed_text
     from pipeline.runtime.forget_request import (
-        Outcome,
+        ForgetOutcome,
         SiteAddress,
         forget_person,
+        forget_person_dry_run,
         remove_expired,
-        would_forget,
     )
 
     if (identity is None) != expired:
@@ -57,9 +57,9 @@ def forget(
         if dry_run:
             raise UserError("--dry-run needs --identity ID and does not work with --expired")
         retention = given.retention if given else _own_retention(run)
-        outcome: Outcome = remove_expired(run, retention, time.time)
+        outcome: ForgetOutcome = remove_expired(run, retention, time.time)
     elif dry_run:
-        outcome = would_forget(run, identity)
+        outcome = forget_person_dry_run(run, identity)
     else:
         url = redis or (given.redis if given else None)
         outcome = forget_person(run, identity, SiteAddress(url, site, timeout))

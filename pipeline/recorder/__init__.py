@@ -1,1 +1,1 @@
-"""Streams into the run directory; retention and forgetting."""
+"""Writes the streams into the run directory; retention and forgetting."""

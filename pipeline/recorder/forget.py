@@ -1,7 +1,7 @@
-"""Removing a person from a run directory.
+"""Removes a person from a run directory.
 
-What tells which tracks are theirs, the identity events, goes last: after a crash in the middle the
-same call removes the rest.
+The identity events, which link tracks to the person, are removed last: after a crash the same call
+can be repeated and removes the rest.
 """
 
 import math
@@ -24,7 +24,7 @@ from pipeline.frame import Frame
 from pipeline.pictures.blur import Boxes, boxes_to_blur
 from pipeline.pictures.render import Image, cover_people
 from pipeline.pictures.video import write_video
-from pipeline.recorder.forgotten import Forgotten
+from pipeline.recorder.forgotten import ForgottenParts
 from pipeline.run_directory import schema
 from pipeline.run_directory.reader import RunDirectory
 from pipeline.run_directory.rewriting import Removed, remove_all, remove_derived, rewrite_all
@@ -35,10 +35,10 @@ from trackers.tracklet import TrackletKey
 
 @dataclass(frozen=True, slots=True)
 class ForgottenPerson:
-    """Whose tracks are whose: ``parts`` show the person alone.
+    """The tracks of a person: ``parts`` are the parts of tracks assigned to them.
 
-    ``shared`` are the tracks that show others too, with ``(first, last, count)`` of what is left
-    of them; None when nothing is.
+    ``shared`` are the tracks that are partly assigned to others, with ``(first, last, count)`` of
+    the remaining observations (seconds UTC), None when none remain.
     """
 
     global_id: int
@@ -46,10 +46,10 @@ class ForgottenPerson:
     shared: dict[TrackletKey, tuple[float, float, int] | None] = field(default_factory=dict)
 
 
-def find(run: RunDirectory, global_id: int) -> ForgottenPerson:
-    """Everything that a run says of a person.
+def find_person(run: RunDirectory, global_id: int) -> ForgottenPerson:
+    """Find the tracks of a person in a run.
 
-    Raises UserError when it says nothing, and when the run directory is damaged.
+    Raises UserError when the global id is unknown or the run directory is damaged.
     """
     identities = run.identities()
     parts, shared = _parts(identities, global_id)
@@ -58,15 +58,14 @@ def find(run: RunDirectory, global_id: int) -> ForgottenPerson:
     return ForgottenPerson(global_id, parts, _left_of(run, parts, shared) if shared else {})
 
 
-def forget(run: RunDirectory, person: ForgottenPerson, *, dry: bool = False) -> Removed:
-    """Remove a person from the tables and pictures of a run; returns what was removed.
+def remove_person(run: RunDirectory, person: ForgottenPerson, *, dry: bool = False) -> Removed:
+    """Remove a person from the tables and thumbnails of a run; returns what was removed.
 
-    The caller is the only one who writes into the folder. Videos stay: see
-    `forget_video.cover_in_videos`. Of a track that shows others too it is not known whose its
-    embedding and thumbnail are, so it loses them. With ``dry`` nothing is changed. Raises OSError,
-    and UserError for a damaged segment.
+    The caller must be the only writer of the folder. Videos are not changed, see `blur_in_videos`.
+    A track shared with others loses its embedding and thumbnail, because they may be of this
+    person. With ``dry`` nothing is changed. Raises OSError, and UserError for a damaged segment.
     """
-    gone = Forgotten(person.parts)
+    gone = ForgottenParts(person.parts)
     removed: Removed = Counter()
     removed["thumbnails"] = remove_all(_thumbnails(run, person), dry=dry)
     removed += _tracklets(run.path, person, dry=dry)
@@ -75,7 +74,7 @@ def forget(run: RunDirectory, person: ForgottenPerson, *, dry: bool = False) -> 
         camera_id = folder.name.removeprefix("camera=")
 
         def left(rows: pa.Table, camera_id: str = camera_id) -> pa.Table:
-            return gone.observations(camera_id, rows)
+            return gone.filter_observations(camera_id, rows)
 
         removed["observations"] += rewrite_all(folder, schema.OBSERVATIONS, left, dry=dry)
     removed["identity events"] += _events(run.path, person, dry=dry)
@@ -83,23 +82,23 @@ def forget(run: RunDirectory, person: ForgottenPerson, *, dry: bool = False) -> 
 
 
 def remove_leftovers(folder: Path, *, dry: bool = False) -> Removed:
-    """Remove what a run that was killed has left: half written files, and its own Redis.
+    """Remove what a killed run left behind: partial files and its embedded Redis.
 
-    Nobody may be at work in ``folder``. Raises OSError.
+    No process may be using ``folder``. Raises OSError.
     """
     removed: Removed = Counter()
     partial = [path for path in folder.rglob("*.partial*") if path.is_file()]
-    removed["half written files"] = remove_all(partial, dry=dry)
+    removed["partial files"] = remove_all(partial, dry=dry)
     redis = folder / "redis"
     if redis.is_dir():
-        removed["files of its Redis"] = sum(path.is_file() for path in redis.iterdir())
+        removed["Redis files"] = sum(path.is_file() for path in redis.iterdir())
         if not dry:
             shutil.rmtree(redis)
     return +removed
 
 
 def _parts(identities: pl.DataFrame, global_id: int) -> tuple[list[TrackPart], set[TrackletKey]]:
-    """The parts that are theirs, and the tracks of these that others are in too."""
+    """The parts of tracks assigned to a person, and those of their tracks shared with others."""
     tracks = identities.partition_by("camera_id", "track_id", maintain_order=True)
     parts: list[TrackPart] = []
     shared: set[TrackletKey] = set()
@@ -124,14 +123,14 @@ def _finite(moment: float) -> float | None:
 def _left_of(
     run: RunDirectory, parts: list[TrackPart], shared: set[TrackletKey]
 ) -> dict[TrackletKey, tuple[float, float, int] | None]:
-    """From when to when, and how often, shared tracks show somebody else."""
-    gone = Forgotten(parts)
+    """First time, last time and count of the observations of others in shared tracks."""
+    gone = ForgottenParts(parts)
     left: dict[TrackletKey, tuple[float, float, int] | None] = dict.fromkeys(shared)
     observations = run.observations()
     for camera_id, track_id in shared:
         its = (pl.col("camera_id") == camera_id) & (pl.col("track_id") == track_id)
         rows = observations.filter(its).select("track_id", "timestamp").to_arrow()
-        times = np.asarray(gone.observations(camera_id, rows)["timestamp"].to_numpy())
+        times = np.asarray(gone.filter_observations(camera_id, rows)["timestamp"].to_numpy())
         if len(times):
             left[camera_id, track_id] = float(times.min()), float(times.max()), len(times)
     return left
@@ -143,10 +142,10 @@ def _unknown(run: RunDirectory, identities: pl.DataFrame, global_id: int) -> str
     others = identities.join(once, on=track, how="semi")["global_id"].unique().sort().to_list()
     if others:
         names = " and ".join(map(str, others))
-        return f"{run.path}: identity {global_id} was found to be {names}: give that as --identity"
+        return f"{run.path}: identity {global_id} was merged into {names}: give that as --identity"
     return (
-        f"{run.path} knows no identity {global_id}: expected one that `fusetrack summary` shows; "
-        "one that was forgotten is not there any more"
+        f"{run.path} has no identity {global_id}: expected one listed by `fusetrack summary`; a "
+        "forgotten identity is no longer in the run"
     )
 
 
@@ -181,7 +180,7 @@ def _shared_row(row: dict[str, object], left: tuple[float, float, int] | None) -
 
 
 def _thumbnails(run: RunDirectory, person: ForgottenPerson) -> list[Path]:
-    """Their pictures, also those that no tracklet names because the run was killed before."""
+    """The thumbnails of a person, including files that no tracklet names after a crash."""
     keys = {part.key for part in person.parts}
     named = run.tracklets().filter(pl.col("thumbnail").is_not_null())
     rows = named.select("camera_id", "track_id", "thumbnail").iter_rows()
@@ -191,7 +190,7 @@ def _thumbnails(run: RunDirectory, person: ForgottenPerson) -> list[Path]:
 
 
 def _events(folder: Path, person: ForgottenPerson, *, dry: bool) -> int:
-    """Everything that was ever said of their parts, and under their number."""
+    """Remove all events on the person's parts of tracks and with their global id."""
     theirs = {(*part.key, part.first) for part in person.parts}
 
     def left(rows: pa.Table) -> pa.Table:
@@ -205,41 +204,41 @@ def _events(folder: Path, person: ForgottenPerson, *, dry: bool) -> int:
     return rewrite_all(folder / "identities", schema.IDENTITIES, left, dry=dry)
 
 
-def videos_of(run: RunDirectory, parts: list[TrackPart]) -> dict[str, Path]:
-    """The videos of the cameras that saw these parts of tracks, by camera."""
+def videos_with(run: RunDirectory, parts: list[TrackPart]) -> dict[str, Path]:
+    """The existing videos of the cameras of these parts of tracks, by camera."""
     cameras = sorted({part.camera_id for part in parts})
     paths = {camera_id: run.path / "video" / f"{camera_id}.mp4" for camera_id in cameras}
     return {camera_id: path for camera_id, path in paths.items() if path.is_file()}
 
 
-def cover_in_videos(run: RunDirectory, parts: list[TrackPart]) -> int:
-    """Blur the bodies that these parts show, and paint over their labels; returns the videos.
+def blur_in_videos(run: RunDirectory, parts: list[TrackPart]) -> int:
+    """Blur the bodies of these parts of tracks and cover their labels; returns the video count.
 
-    Before the observations are removed, which say where they are. Each video is written anew as a
-    whole. Raises UserError when one cannot be read or written: nothing is changed in it then.
+    Must run before the observations are removed, which hold the boxes. Each video is rewritten.
+    Raises UserError when one cannot be read or written, and then leaves it unchanged.
     """
-    videos = videos_of(run, parts)
+    videos = videos_with(run, parts)
     if not videos:
         return 0
-    seen = _observations(run, parts)
+    rows = _observations(run, parts)
     fps = {camera.camera_id: camera.fps for camera in run.cameras()}
-    hidden, labels = boxes_to_blur(seen, fps), boxes_to_blur(seen, fps, fill_gaps=False)
+    hidden, labels = boxes_to_blur(rows, fps), boxes_to_blur(rows, fps, fill_gaps=False)
     for camera_id, path in videos.items():
         try:
             write_video(path, _covered(camera_id, path, hidden, labels))
         except OSError as error:
             raise UserError(
-                f"cannot write {path}: {error.strerror or error}. The person is still in it"
+                f"cannot write {path}: {error.strerror or error}. The person is still visible in it"
             ) from error
     return len(videos)
 
 
 def _observations(run: RunDirectory, parts: list[TrackPart]) -> pl.DataFrame:
-    gone = Forgotten(parts)
+    gone = ForgottenParts(parts)
     cameras = run.observations().partition_by("camera_id", as_dict=True)
     empty = run.observations().clear()
     theirs = [
-        rows.filter(pl.Series(gone.of_rows(str(camera_id), rows.to_arrow())))
+        rows.filter(pl.Series(gone.mask(str(camera_id), rows.to_arrow())))
         for (camera_id,), rows in cameras.items()
     ]
     return pl.concat([empty, *theirs])
@@ -260,35 +259,35 @@ def _covered(
         yield frame.timestamp, image
 
 
-class ForgetAnswer(msgspec.Struct):
-    """What a recorder removed, or why it could not find anything."""
+class ForgetResult(msgspec.Struct):
+    """What a recorder removed, or why it found nothing."""
 
     removed: dict[str, int] = {}
     fault: str = ""
 
 
-def forget_recorded(folder: Path, asked: ForgetMessage) -> tuple[ForgetAnswer, list[TrackPart]]:
-    """What a recorder does when somebody is to be forgotten; all before ``asked`` is on disk.
+def forget_recorded(folder: Path, request: ForgetMessage) -> tuple[ForgetResult, list[TrackPart]]:
+    """Remove a person on request of the associator; all earlier messages must be on disk.
 
-    Returns its answer, and the parts of tracks of which something may still come. Raises OSError,
+    Returns the result, and the parts of tracks of which messages may still arrive. Raises OSError,
     and UserError for a damaged run directory.
     """
     run = RunDirectory(folder)
-    before = math.nextafter(asked.at, math.inf)
+    before = math.nextafter(request.at, math.inf)
     known = _tracks(run)
-    # Somebody took them out of the folder while nobody recorded.
-    unknown = [TrackPart(*key, before=before) for key in asked.tracks if key not in known]
+    # They were removed from the folder while no recorder was running.
+    unknown = [TrackPart(*key, before=before) for key in request.tracks if key not in known]
     try:
-        person = find(run, asked.global_id)
+        person = find_person(run, request.global_id)
     except UserError as error:
         if not unknown:
-            return ForgetAnswer(fault=str(error)), []
-        person = ForgottenPerson(asked.global_id, [])
+            return ForgetResult(fault=str(error)), []
+        person = ForgottenPerson(request.global_id, [])
     parts = [*(part.until(before) for part in person.parts), *unknown]
-    removed = forget(
+    removed = remove_person(
         run, ForgottenPerson(person.global_id, [*person.parts, *unknown], person.shared)
     )
-    return ForgetAnswer(dict(removed)), parts
+    return ForgetResult(dict(removed)), parts
 
 
 def _tracks(run: RunDirectory) -> set[TrackletKey]:

@@ -1,7 +1,7 @@
-"""Which parts of which tracks are forgotten: what of them comes later is not taken.
+"""Filters the forgotten parts of tracks out of messages that arrive later.
 
-When somebody is forgotten, what their cameras saw may still be on its way, and an open track still
-carries the looks of its beginning.
+When a person is forgotten, messages about them may still be in the streams, and an open track still
+contains exemplars from before.
 """
 
 from collections.abc import Iterable
@@ -15,11 +15,11 @@ from pipeline.bus.messages import TrackletMessage, pack, unpack
 from pipeline.run_directory.schema import Mask, TrackPart
 from trackers.tracklet import TrackletKey
 
-# No track is open for longer.
-_REMEMBERED_S = 86_400.0
+# No track stays open for longer than this.
+_KEPT_S = 86_400.0
 
 
-class Forgotten:
+class ForgottenParts:
     """The forgotten ``parts``, by track."""
 
     def __init__(self, parts: Iterable[TrackPart]) -> None:
@@ -28,22 +28,22 @@ class Forgotten:
 
     @property
     def parts(self) -> list[TrackPart]:
-        """All of them, for who starts again."""
+        """All parts, for a restarted process."""
         return [part for parts in self._parts.values() for part in parts]
 
     def add(self, parts: Iterable[TrackPart]) -> None:
-        """Forget these too."""
+        """Add forgotten parts."""
         for part in parts:
             self._parts.setdefault(part.key, []).append(part)
 
-    def clear(self, at: float) -> None:
-        """Let go of those of which nothing can come any more at ``at``, seconds UTC."""
-        parts = [p for p in self.parts if p.before is None or p.before >= at - _REMEMBERED_S]
+    def expire(self, at: float) -> None:
+        """Drop the parts of which no message can arrive after ``at``, seconds UTC."""
+        parts = [p for p in self.parts if p.before is None or p.before >= at - _KEPT_S]
         self._parts.clear()
         self.add(parts)
 
-    def of_rows(self, camera_id: str, rows: pa.Table) -> Mask:
-        """Which of the observations of a camera are forgotten."""
+    def mask(self, camera_id: str, rows: pa.Table) -> Mask:
+        """Mask ``(N,)`` bool of the forgotten observations among the N ``rows`` of a camera."""
         tracks = np.asarray(rows["track_id"].to_numpy())
         times = np.asarray(rows["timestamp"].to_numpy())
         gone = np.zeros(len(tracks), bool)
@@ -51,36 +51,36 @@ class Forgotten:
             gone |= (tracks == track_id) & self._covers((name, track_id), times)
         return gone
 
-    def observations(self, camera_id: str, rows: pa.Table) -> pa.Table:
-        """The observations of a camera that are left of ``rows``; ``rows`` itself when all are."""
-        gone = self.of_rows(camera_id, rows)
+    def filter_observations(self, camera_id: str, rows: pa.Table) -> pa.Table:
+        """``rows`` of a camera without forgotten observations; ``rows`` itself if none are."""
+        gone = self.mask(camera_id, rows)
         return rows.filter(pa.array(~gone)) if gone.any() else rows
 
-    def tracklet(self, message: TrackletMessage) -> TrackletMessage | None:
-        """What is left of a tracklet, None when nothing is.
+    def filter_tracklet(self, message: TrackletMessage) -> TrackletMessage | None:
+        """A tracklet without its forgotten parts, None when nothing is left.
 
-        Its thumbnail may show what is forgotten, so there is none.
+        A changed tracklet has no thumbnail, because that may show the forgotten person.
         """
         key = message.camera_id, message.track_id
         if key not in self._parts:
             return message
         path, times = unpack(message.path), unpack(message.exemplar_times)
-        seen, known = ~self._covers(key, path[:, 0]), ~self._covers(key, times)
-        if not seen.any():
+        in_path, in_exemplars = ~self._covers(key, path[:, 0]), ~self._covers(key, times)
+        if not in_path.any():
             return None
-        moments = path[seen, 0]
+        moments = path[in_path, 0]
         ends = self._covers(key, np.array([message.start, message.end]))
         return replace(
             message,
             start=float(moments[0]) if ends[0] else message.start,
             end=float(moments[-1]) if ends[1] else message.end,
-            # The path is thinned out alike everywhere.
-            count=max(round(message.count * float(seen.mean())), 1),
-            exemplars=pack(unpack(message.exemplars)[known]),
-            qualities=pack(unpack(message.qualities)[known]),
-            exemplar_times=pack(times[known]),
-            path=pack(path[seen]),
-            ground=None if message.ground is None else pack(unpack(message.ground)[seen]),
+            # The path is subsampled uniformly, so its kept fraction estimates the count.
+            count=max(round(message.count * float(in_path.mean())), 1),
+            exemplars=pack(unpack(message.exemplars)[in_exemplars]),
+            qualities=pack(unpack(message.qualities)[in_exemplars]),
+            exemplar_times=pack(times[in_exemplars]),
+            path=pack(path[in_path]),
+            ground=None if message.ground is None else pack(unpack(message.ground)[in_path]),
             thumbnail=None,
         )
 

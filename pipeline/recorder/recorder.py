@@ -1,8 +1,8 @@
 """The recorder: reads all streams and writes the run directory, segment by segment.
 
-A message is acknowledged after the segment that holds it was renamed into place. What comes again,
-because it was sent twice or delivered twice, is recognised by sender and number: those that are
-done are in the folder's recorder.json, and each segment names those that are in it already.
+A message is acknowledged after the segment that contains it was renamed into place. Messages sent
+or delivered twice are recognised by sender and number: recorder.json holds the numbers processed
+so far, and each segment holds those of its own messages.
 """
 
 import logging
@@ -33,7 +33,7 @@ from pipeline.config.schema import RetentionConfig
 from pipeline.errors import UserError
 from pipeline.monitoring.watch import Watch
 from pipeline.recorder.forget import forget_recorded
-from pipeline.recorder.forgotten import Forgotten
+from pipeline.recorder.forgotten import ForgottenParts
 from pipeline.recorder.retention import Retention, RunClock
 from pipeline.recorder.rows import observations_table, rows_of
 from pipeline.run_directory.progress import (
@@ -46,30 +46,30 @@ from pipeline.run_directory.rewriting import Removed, removed_text
 from pipeline.run_directory.segments import last_position, next_number, write_segment
 
 _BLOCK_S = 0.2
-# Once no more will come: is there anything left?
+# Blocking time once the associator has ended and only remaining messages are read.
 _DRAIN_S = 0.001
 _STREAMS = (OBSERVATIONS, TRACKLETS, IDENTITIES)
-# A segment is closed early when this many messages wait, so that memory stays bounded.
+# A segment is closed early at this many messages, to bound the memory.
 _MOST_MESSAGES = 5_000
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
-class _Folder:
-    """A table: what is in place but not yet noted as done, and the number of its next segment."""
+class _TableState:
+    """State of a table: messages written but not yet in recorder.json, and the next segment."""
 
     written: Numbers
     number: int
 
 
 class Recorder:
-    """Writes what happens into ``folder`` until no identity will come and all is recorded.
+    """Records a site into ``folder`` until the associator has ended and all is written.
 
-    ``clock`` gives seconds that only move forward; a segment is closed every ``segment_s``. What
-    is older than ``retention`` allows is removed. Somebody who is to be forgotten is removed at
-    that point of the stream, and what still comes of them is not recorded.
-    Raises UserError when ``folder`` holds a damaged part of a run.
+    ``clock`` returns monotonic seconds; a segment is closed every ``segment_s`` seconds. Data older
+    than ``retention`` allows is removed. A person to be forgotten is removed at that point of the
+    stream, and their later data is not recorded. Raises UserError when ``folder`` contains a
+    damaged run.
     """
 
     def __init__(
@@ -89,39 +89,39 @@ class Recorder:
         self._cameras = {camera.camera_id: camera for camera in read_cameras(folder)}
         self._identities_ended = False
         self._open: list[tuple[Delivery, pa.Table | None]] = []
-        # On disk, or nothing to write: to be acknowledged.
-        self._receipts: list[Delivery] = []
+        # Written, or without rows to write, and still to be acknowledged.
+        self._unacknowledged: list[Delivery] = []
         self._progress = read_progress(folder)
-        self._forgotten = Forgotten(self._progress.forgotten)
+        self._forgotten = ForgottenParts(self._progress.forgotten)
         self._resequencer = Resequencer(self._progress.taken)
         self._retention = Retention(folder, retention or RetentionConfig())
         self._now = RunClock(clock)
-        self._folders: dict[Path, _Folder] = {}
+        self._tables: dict[Path, _TableState] = {}
 
     def run(self, stop: threading.Event, consumer: str = "1") -> None:
-        """Work until all has ended, or ``stop`` is set; what was read is written in any case.
+        """Record until the site has ended or ``stop`` is set; received messages are always written.
 
         Raises UserError when the disk is full, the folder cannot be written or Redis is lost.
         """
         try:
             for stream in _STREAMS:
-                self._take(self._bus.claim(RECORDER, consumer, stream))
-            self._work(stop, consumer)
+                self._process(self._bus.claim(RECORDER, consumer, stream))
+            self._loop(stop, consumer)
         finally:
-            # Even without Redis: should it come back, what is on disk is recognised.
+            # Even without Redis: once it is back, messages already on disk are recognised.
             self.close_segments()
         self._expire(self._retention.remove)
 
-    def _work(self, stop: threading.Event, consumer: str) -> None:
+    def _loop(self, stop: threading.Event, consumer: str) -> None:
         closed_at = self._clock()
         while not stop.is_set():
             self._watch.step("recorder")
             block_s = _DRAIN_S if self._identities_ended else _BLOCK_S
             fresh = self._bus.read(RECORDER, consumer, _STREAMS, block_s)
-            # The end is sent after all the rest, but streams are read side by side.
+            # The end is sent last, but on another stream than the remaining messages.
             if self._identities_ended and not fresh:
                 return
-            self._take(fresh)
+            self._process(fresh)
             overdue = self._clock() - closed_at >= self._segment_s
             if overdue or len(self._open) >= _MOST_MESSAGES:
                 self.close_segments()
@@ -129,9 +129,9 @@ class Recorder:
                 closed_at = self._clock()
 
     def close_segments(self) -> None:
-        """Write what is open as closed segments, then acknowledge it."""
+        """Write the open messages as closed segments, then acknowledge them."""
         done = [delivery for delivery, _ in self._open]
-        if not done and not self._receipts:
+        if not done and not self._unacknowledged:
             return
         try:
             for folder, rows in self._by_folder().items():
@@ -140,48 +140,48 @@ class Recorder:
                 write_cameras(self._folder, self._cameras.values())
                 advance(self._progress.taken, done)
                 write_progress(self._folder, self._progress)
-                for table in self._folders.values():
+                for table in self._tables.values():
                     table.written = {}
         except OSError as error:
             raise UserError(
                 f"cannot write to {self._folder}: {error.strerror or error}. Everything up to the "
                 f"last closed segment can be read; {len(done)} messages after it are not recorded"
             ) from error
-        # If Redis is lost now, what is on disk must not be written once more.
-        self._open, self._receipts = [], [*self._receipts, *done]
+        # If Redis is lost now, messages on disk must not be written again.
+        self._open, self._unacknowledged = [], [*self._unacknowledged, *done]
         self._watch.recorded += len(done)
-        self._bus.commit(RECORDER, self._receipts)
-        self._receipts = []
+        self._bus.commit(RECORDER, self._unacknowledged)
+        self._unacknowledged = []
         backpressure.trim(self._bus)
 
     def _expire(self, remove: Callable[[float], Removed]) -> None:
-        """Remove what was kept for long enough, after all that is in it was noted as done."""
-        with _fault_named(self._folder, "What is too old is still in it"):
+        """Remove expired data; only after recorder.json covers all its messages."""
+        with _naming_failure(self._folder, "Expired data was not removed"):
             removed = remove(self._now.now(self._cameras.values()))
         if removed:
             _log.info("retention: removed %s", removed_text(removed))
 
-    def _forget(self, delivery: Delivery, asked: ForgetMessage) -> None:
-        """Remove a person, in the order in which it was asked: before it comes what is theirs."""
+    def _forget(self, delivery: Delivery, request: ForgetMessage) -> None:
+        """Remove a person at this point of the stream, after all their earlier data is written."""
         self.close_segments()
-        with _fault_named(self._folder, f"Identity {asked.global_id} is not forgotten"):
-            answer, parts = forget_recorded(self._folder, asked)
-        self._forgotten.clear(asked.at)
+        with _naming_failure(self._folder, f"Identity {request.global_id} was not forgotten"):
+            result, parts = forget_recorded(self._folder, request)
+        self._forgotten.expire(request.at)
         self._forgotten.add(parts)
         self._progress.forgotten = self._forgotten.parts
         self._open.append((delivery, None))
         self.close_segments()
         tracks = {part.key for part in parts}
-        forgetting.confirm(self._bus, asked.global_id, msgspec.json.encode(answer), tracks)
-        if answer.removed:
-            _log.info("forgot a person: removed %s", removed_text(Removed(answer.removed)))
+        forgetting.confirm(self._bus, request.global_id, msgspec.json.encode(result), tracks)
+        if result.removed:
+            _log.info("forgot a person: removed %s", removed_text(Removed(result.removed)))
 
-    def _take(self, deliveries: list[Delivery]) -> None:
+    def _process(self, deliveries: list[Delivery]) -> None:
         ready, repeated = self._resequencer.accept(deliveries)
-        self._receipts += repeated
+        self._unacknowledged += repeated
         for delivery in ready:
             if isinstance(delivery.message, EndMessage):
-                # Never acknowledged: a recorder that starts again must hear of it again.
+                # Never acknowledged: a restarted recorder must receive it again.
                 self._identities_ended = True
                 continue
             if isinstance(delivery.message, ForgetMessage):
@@ -193,24 +193,24 @@ class Recorder:
                 self._cameras[camera.camera_id] = camera
 
     def _with_table(self, delivery: Delivery) -> tuple[Delivery, pa.Table | None]:
-        """The rows of a message; one that makes none is put aside."""
+        """A delivery with its rows; it is marked as faulty when these do not fit their table."""
         try:
-            return delivery, self._left_of(delivery.message)
+            return delivery, self._kept_rows(delivery.message)
         except (pa.ArrowException, ValueError, OverflowError) as error:
             return delivery.faulty(str(error)), None
 
-    def _left_of(self, message: Message | None) -> pa.Table | None:
-        """The rows of a message without what is forgotten."""
+    def _kept_rows(self, message: Message | None) -> pa.Table | None:
+        """The rows of a message without forgotten parts."""
         match message:
             case ObservationsMessage():
                 rows = observations_table(message)
-                return self._forgotten.observations(message.camera_id, rows)
+                return self._forgotten.filter_observations(message.camera_id, rows)
             case TrackletMessage(closed=True):
-                left = self._forgotten.tracklet(message)
-                if left is not message and message.thumbnail is not None:
-                    # It may show what is forgotten.
+                kept = self._forgotten.filter_tracklet(message)
+                if kept is not message and message.thumbnail is not None:
+                    # It may show the forgotten person.
                     (self._folder / message.thumbnail).unlink(missing_ok=True)
-                return rows_of(left)
+                return rows_of(kept)
             case _:
                 return rows_of(message)
 
@@ -219,7 +219,7 @@ class Recorder:
         for delivery, table in self._open:
             folder = self._folder_of(delivery)
             if folder is not None and table is not None:
-                if delivery.number > self._at(folder).written.get(sender_of(delivery), 0):
+                if delivery.number > self._state_of(folder).written.get(sender_of(delivery), 0):
                     folders.setdefault(folder, []).append((delivery, table))
         return folders
 
@@ -234,20 +234,22 @@ class Recorder:
             case _:
                 return None
 
-    def _at(self, folder: Path) -> _Folder:
-        if folder not in self._folders:
+    def _state_of(self, folder: Path) -> _TableState:
+        if folder not in self._tables:
             position = last_position(folder)
             written = _numbers(position, folder) if position else {}
-            self._folders[folder] = _Folder(written, next_number(folder))
-        return self._folders[folder]
+            self._tables[folder] = _TableState(written, next_number(folder))
+        return self._tables[folder]
 
     def _write(self, folder: Path, rows: list[tuple[Delivery, pa.Table]]) -> None:
-        at = self._at(folder)
-        written = dict(at.written)
+        state = self._state_of(folder)
+        written = dict(state.written)
         advance(written, (delivery for delivery, _ in rows))
         position = msgspec.json.encode(written).decode()
-        write_segment(folder, pa.concat_tables([table for _, table in rows]), position, at.number)
-        self._folders[folder] = _Folder(written, at.number + 1)
+        write_segment(
+            folder, pa.concat_tables([table for _, table in rows]), position, state.number
+        )
+        self._tables[folder] = _TableState(written, state.number + 1)
 
 
 def _numbers(position: str, folder: Path) -> Numbers:
@@ -255,17 +257,17 @@ def _numbers(position: str, folder: Path) -> Numbers:
         return msgspec.json.decode(position, type=dict[str, int])
     except msgspec.DecodeError as error:
         raise UserError(
-            f"{folder} was not written by this version of fusetrack: {error}. Give --out a new "
+            f"{folder} was written by another version of fusetrack: {error}. Give --out a new "
             "folder"
         ) from error
 
 
 @contextmanager
-def _fault_named(folder: Path, consequence: str) -> Iterator[None]:
+def _naming_failure(folder: Path, consequence: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
         raise UserError(
             f"cannot write to {folder}: {error.strerror or error}. {consequence}; free some space "
-            "and start the recorder again"
+            "and restart the recorder"
         ) from error

@@ -1,8 +1,8 @@
-"""Removing what has been kept for as long as the site allows.
+"""Removes data that is older than the site's retention limits.
 
-Ages are counted on the clock of the run, that of its frames: the same recording loses the same
-rows whenever and however fast it is followed. Where a run stands still, because its cameras are
-silent or because it is over, the clock on the wall goes on for it.
+Ages are measured in the run's own time, that of its frames, so the same recording loses the same
+rows whenever and however fast it is processed. While a live run has no new frames, and after a run
+has ended, wall-clock time is added.
 """
 
 from collections import Counter
@@ -21,7 +21,7 @@ from pipeline.run_directory.rewriting import Removed, remove_all, remove_derived
 from pipeline.run_directory.schema import CameraRecord
 from pipeline.run_directory.segments import segments
 
-# How old something may become beyond its time, as a part of that, and in seconds at the most.
+# Tolerated delay of a removal: as a fraction of the shortest limit, and at most in seconds.
 _LATE, _MOST_LATE_S = 0.05, 600.0
 _LIVE = ("rtcp", "arrival")
 
@@ -29,17 +29,17 @@ Times = NDArray[np.float64]
 
 
 class Retention:
-    """Removes from the run directory ``folder`` what is older than ``config`` allows."""
+    """Removes data older than ``config`` allows from the run directory ``folder``."""
 
     def __init__(self, folder: Path, config: RetentionConfig) -> None:
         self._folder = folder
         self._config = config
-        # When a segment is to be looked at again. Most are looked at twice in their life.
+        # When each segment has to be checked again. Most are checked twice in all.
         self._due: dict[Path, float] = {}
         self._next = -np.inf
 
     def remove_when_due(self, now: float) -> Removed:
-        """`remove`, when enough has grown old since the last time; else nothing."""
+        """Call `remove` if the tolerated delay has passed since the last call."""
         shortest = self._config.shortest_s
         if shortest is None or now < self._next:
             return Counter()
@@ -47,11 +47,11 @@ class Retention:
         return self.remove(now)
 
     def remove(self, now: float) -> Removed:
-        """Remove what is too old at ``now``, seconds of the run's clock; returns how much it was.
+        """Remove what has expired at ``now``, seconds UTC of the run; returns what was removed.
 
-        Again after a crash in the middle it removes the rest. What was made of the tables, page
-        and exports, goes when anything of these did. Raises OSError, and UserError for a damaged
-        segment.
+        After a crash it can be called again and removes the rest. If any rows were removed, the
+        report and exports made from them are deleted too. Raises OSError, and UserError for a
+        damaged segment.
         """
         config = self._config
         removed: Removed = Counter()
@@ -81,7 +81,7 @@ class Retention:
         return self._sweep(folder, columns, change, next_old, oldest)
 
     def _tracklets(self, now: float) -> Removed:
-        """Tracklets go with their thumbnails; a thumbnail may go earlier."""
+        """Remove tracklets with their thumbnails; thumbnails may expire earlier."""
         rows_s = _seconds(self._config.tracklets_s)
         pictures_s = min(_seconds(self._config.thumbnails_s), rows_s)
         removed: Removed = Counter()
@@ -93,7 +93,7 @@ class Retention:
             pictured = ~np.asarray(table["thumbnail"].is_null())
             faded = pictured & (ends < now - pictures_s)
             paths = [self._folder / path.as_py() for path in table["thumbnail"].filter(faded)]
-            # The files first: a row that names none is no harm, a file that none names is.
+            # Files first: a row without its file is harmless, a file without a row stays forever.
             removed["thumbnails"] += remove_all(paths)
             return _without(_without_pictures(table, faded), ends < now - rows_s)
 
@@ -114,9 +114,9 @@ class Retention:
         next_old: Callable[[pa.Table], float],
         until: float,
     ) -> int:
-        """Change the segments that have something older than ``until``; returns the rows gone.
+        """Rewrite the segments with rows older than ``until``; returns the number of removed rows.
 
-        ``next_old`` says of what is left when it is to be looked at again, in the unit of
+        ``next_old`` returns when the remaining rows have to be checked again, in the unit of
         ``until``.
         """
         count = 0
@@ -133,8 +133,8 @@ class Retention:
 
             count += rewrite(path, columns, changed, last=path == closed[-1])
             self._due[path] = due[-1]
-        here = set(closed)
-        for path in [p for p in self._due if p.parent == folder and p not in here]:
+        existing = set(closed)
+        for path in [p for p in self._due if p.parent == folder and p not in existing]:
             del self._due[path]
         return count
 
@@ -144,9 +144,9 @@ class Retention:
 
 
 class RunClock:
-    """The time in a run that is recorded: that of its latest frame.
+    """The time of a run being recorded: that of its latest frame.
 
-    While no live camera has a frame, ``clock`` (seconds that only move forward) goes on for them.
+    In a live run without new frames, time elapsed on ``clock`` (monotonic seconds) is added.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
@@ -155,37 +155,37 @@ class RunClock:
         self._reached = clock()
 
     def now(self, cameras: Iterable[CameraRecord]) -> float:
-        """Seconds UTC, -inf before the first frame."""
+        """The current time of the run, seconds UTC; -inf before the first frame."""
         cameras = list(cameras)
-        latest = latest_frame(cameras)
+        latest = latest_frame_time(cameras)
         if latest > self._latest:
             self._latest, self._reached = latest, self._clock()
         waited = self._clock() - self._reached if is_live(cameras) else 0.0
         return self._latest + waited
 
 
-def time_in(folder: Path, wall: float) -> float:
-    """The time in a run that is over, when the clock on the wall shows ``wall``, seconds UTC.
+def run_time_at(folder: Path, wall: float) -> float:
+    """The time of a finished run at wall-clock time ``wall``, both seconds UTC.
 
-    It is that of the latest frame and what has gone by since it was recorded. -inf before the
-    first frame. Raises UserError when the run directory is damaged.
+    It is the time of the latest frame plus the time since it was recorded; -inf without frames.
+    Raises UserError when the run directory is damaged.
     """
     cameras = read_cameras(folder)
-    latest = latest_frame(cameras)
+    latest = latest_frame_time(cameras)
     if latest == -np.inf:
         return latest
     since = max(wall - (folder / "cameras.json").stat().st_mtime, 0.0)
-    # A copy looks new; what live cameras saw is as old as it says.
+    # A copied file has a new modification time; frames of live cameras have true timestamps.
     return max(latest + since, wall if is_live(cameras) else -np.inf)
 
 
-def latest_frame(cameras: Iterable[CameraRecord]) -> float:
-    """The time of the latest frame of all, seconds UTC, -inf when there is none."""
+def latest_frame_time(cameras: Iterable[CameraRecord]) -> float:
+    """The time of the latest frame of all cameras, seconds UTC; -inf when there is none."""
     return max((camera.end for camera in cameras if camera.frames), default=-np.inf)
 
 
 def is_live(cameras: Iterable[CameraRecord]) -> bool:
-    """Whether one of them shows what happens now."""
+    """Whether any of the cameras is live."""
     return any(camera.timestamp_origin in _LIVE for camera in cameras)
 
 

@@ -1,4 +1,4 @@
-"""What a message becomes in the tables of the run directory."""
+"""Converts messages to rows of the run directory's tables."""
 
 import msgspec
 import numpy as np
@@ -16,7 +16,7 @@ from pipeline.run_directory import schema
 
 
 def rows_of(message: Message | None) -> pa.Table | None:
-    """The rows of a message, None when it makes none.
+    """The rows of a message, None when it has none.
 
     Raises ArrowException, ValueError or OverflowError when they do not fit their table.
     """
@@ -32,7 +32,7 @@ def rows_of(message: Message | None) -> pa.Table | None:
 
 
 def observations_table(message: ObservationsMessage) -> pa.Table:
-    """The rows of a message, by `schema.OBSERVATIONS`."""
+    """The rows of a message, as in `schema.OBSERVATIONS`."""
     boxes = unpack(message.boxes)
     columns = {
         "frame_index": unpack(message.frame_index),

@@ -1,4 +1,4 @@
-"""Opening what a run is made of: sources, models, streams, association. Nothing runs yet."""
+"""Checks the settings of a run and opens its models, before anything runs."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ from trackers.single_camera.boxmot import needs_image
 
 
 def check_settings(config: SiteConfig, sources: list[Source]) -> None:
-    """Raise UserError for what would otherwise fail only once frames flow."""
+    """Raise UserError for bad settings that would otherwise fail only once frames arrive."""
     open_tracker(config.tracker, fps=25)
     association_of(config)
     for source in sources:
@@ -29,9 +29,9 @@ def check_settings(config: SiteConfig, sources: list[Source]) -> None:
 def open_models(
     config: SiteConfig, sources: list[Source]
 ) -> tuple[PeopleDetector | None, CropEmbedder | None]:
-    """Detector and embedder, unless every source brings recorded detections.
+    """Open detector and embedder; both are None when every source has recorded detections.
 
-    Raises UserError when recorded embeddings cannot be compared with the others.
+    Raises UserError when the embeddings of the run differ in dimension.
     """
     lengths = {
         f"camera {source.camera_id}": embeddings.shape[1]
@@ -41,7 +41,7 @@ def open_models(
     if sources and all(isinstance(source, RecordedSource) for source in sources):
         _check_lengths(lengths)
         return None, None
-    # Recorded detections need neither ultralytics nor its start-up time.
+    # Imported here because recorded detections do not need ultralytics and its start-up time.
     from pipeline.detector import Detector
 
     device = resolve_device(config.device)
@@ -51,12 +51,12 @@ def open_models(
 
 
 def _check_recorded(tracker: TrackerConfig, source: RecordedSource) -> None:
-    """Whether recorded detections have what the tracker looks at."""
+    """Raise UserError when the tracker needs what recorded detections do not have."""
     name = tracker_name(tracker, source.fps)
     if name != LINK and needs_image(name, tracker.options):
         raise UserError(
-            f"camera {source.camera_id} has recorded detections, no pictures: leave out the "
-            f"options cmc and asso_func: centroid of the tracker {name}"
+            f"camera {source.camera_id} has recorded detections and no images: remove the options "
+            f"cmc and asso_func: centroid of the tracker {name}"
         )
     if tracker.embeddings and _embeddings(source) is None:
         raise UserError(
@@ -66,11 +66,11 @@ def _check_recorded(tracker: TrackerConfig, source: RecordedSource) -> None:
 
 
 def _embeddings(source: RecordedSource) -> NDArray[np.float32] | None:
-    """Those of the first frame: all frames have them, of one length, or none has."""
+    """The embeddings of the first frame: all frames have them with one dimension, or none has."""
     return next(source.frames()).detections.embeddings
 
 
 def _check_lengths(lengths: dict[str, int]) -> None:
     if len(set(lengths.values())) > 1:
-        told = ", ".join(f"{length} numbers from {name}" for name, length in lengths.items())
-        raise UserError(f"embeddings of one run must come from one network, got {told}")
+        found = ", ".join(f"{length} numbers from {name}" for name, length in lengths.items())
+        raise UserError(f"expected all embeddings of a run from one network, got {found}")

@@ -1,4 +1,4 @@
-"""What works on this machine: devices, codecs, Redis, weights."""
+"""Checks of this machine: devices, codecs, Redis, weights."""
 
 import os
 from dataclasses import dataclass
@@ -8,13 +8,13 @@ from pipeline.bus.embedded_redis import find_server
 from pipeline.paths import cache_folder
 from pipeline.weights import verify
 
-#: What `fusetrack run` needs when nothing else is asked for.
+#: The weights that `fusetrack run` uses by default.
 DEFAULT_WEIGHTS = ["yolo26n", "omni-scale-open"]
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing looked at; ``needed`` tells whether the main job can do without it."""
+    """The result of one check; without a ``needed`` one `fusetrack run` does not work."""
 
     name: str
     works: bool
@@ -23,7 +23,7 @@ class Check:
 
 
 def checks() -> list[Check]:
-    """Look at everything the main job uses."""
+    """Check everything that `fusetrack run` uses."""
     return [*_weights(), _redis(find_server()), *_codecs(), *_devices(), _cache(cache_folder())]
 
 
@@ -70,6 +70,6 @@ def _devices() -> list[Check]:
 
 
 def _cache(folder: Path) -> Check:
-    nearest = next(place for place in (folder, *folder.parents) if place.exists())
-    writable = os.access(nearest, os.W_OK)
-    return Check("cache", writable, False, f"{folder}{'' if writable else ' cannot be written'}")
+    existing = next(path for path in (folder, *folder.parents) if path.exists())
+    writable = os.access(existing, os.W_OK)
+    return Check("cache", writable, False, f"{folder}{'' if writable else ' is not writable'}")

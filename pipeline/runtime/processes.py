@@ -1,6 +1,6 @@
-"""The parts of a site as processes of their own around one Redis.
+"""The parts of a site as separate processes around one Redis.
 
-Each keeps its site alive while it works, and follows the site's file.
+Each part registers with the site while it runs and follows changes of the site file.
 """
 
 import socket
@@ -21,18 +21,18 @@ from pipeline.monitoring.watch import Watch
 from pipeline.run_directory.preparing import prepare, update_config
 from pipeline.run_directory.progress import read_progress
 from pipeline.run_directory.reader import RunDirectory
-from pipeline.runtime.reload import Difference, SiteFile, following
+from pipeline.runtime.reload import Difference, SiteFile, follow_file
 from pipeline.runtime.stopping import Stop
 from pipeline.runtime.workers import associate, open_site, record
 
-# What a node that was killed held is free after a moment; who holds it for longer is at work.
+# The lease of a killed node expires within this time; a lease held longer is in use.
 _CLAIM_S = LEASE_S + 1.0
 _CLAIM_POLL_S = 0.2
-# A node whose Redis is away does nothing else for now.
+# Limits the wait for a node to apply a change, which it cannot while Redis is unavailable.
 _APPLIED_S = 10.0
-# A part that was killed while it ended has this long to come back and end again.
-_GOODBYE_S = 20.0
-_GOODBYE_POLL_S = 0.05
+# A part that was killed while ending has this long to restart and end again.
+_PARTS_END_S = 20.0
+_PARTS_POLL_S = 0.05
 
 
 def run_node(
@@ -42,15 +42,16 @@ def run_node(
     watch: Watch | None = None,
     file: SiteFile | None = None,
 ) -> None:
-    """A node as a process of its own: frames in, observations and tracklets to ``config.redis``.
+    """Run a node: frames in, observations and tracklets to ``config.redis``.
 
-    Live cameras come and go with ``file``, where ``config`` came from.
+    With ``file``, from which ``config`` was loaded, live cameras are added and removed as it
+    changes. Raises UserError when another node runs one of the cameras.
     """
     from pipeline.node.changes import SiteChanges
     from pipeline.node.node import Node
     from pipeline.node.perception import count_batches
     from pipeline.runtime.assemble import check_settings, open_models
-    from pipeline.runtime.reload import opened
+    from pipeline.runtime.reload import open_change
     from pipeline.sources.open import open_sources
 
     watch = watch or Watch(config)
@@ -60,16 +61,16 @@ def run_node(
         detector, embedder = count_batches(*open_models(config, sources), watch)
     name = f"node:{','.join(sorted(config.cameras))}"
     changes = SiteChanges(f"{socket.gethostname()}:{file.path.absolute()}") if file else None
-    with _claimed(config, stop) as claims, _at_work(config, name, stop, watch) as bus:
+    with _claimed(config, stop) as lease, _running_part(config, name, stop, watch) as bus:
 
         def apply(found: Difference) -> None:
             assert changes is not None
-            change = opened(found)
-            _claim(partial(claims.claim_more, found.added), stop)
+            change = open_change(found)
+            _claim(partial(lease.claim_more, found.added), stop)
             changes.put(change)
-            # Until it has said its last, no other node may follow a camera.
+            # Release a removed camera only after its last messages are sent.
             change.done.wait(_APPLIED_S)
-            claims.release(found.removed)
+            lease.release(found.removed)
 
         node = Node(
             config,
@@ -83,7 +84,7 @@ def run_node(
             changes=changes,
         )
         check = partial(check_settings, sources=[])
-        with watch.running("node"), following(file, config, stop.reload, check, apply):
+        with watch.running("node"), follow_file(file, config, stop.reload, check, apply):
             node.run(stop.input)
 
 
@@ -94,14 +95,14 @@ def run_associator(
     watch: Watch | None = None,
     file: SiteFile | None = None,
 ) -> None:
-    """The associator as a process of its own, until every camera of ``config`` has ended.
+    """Run the associator until every camera of ``config`` has ended.
 
-    Of cameras that come and go the nodes tell it; what else changes in ``file`` is only said.
+    Nodes announce added and removed cameras; other changes of ``file`` are only logged.
     """
     watch = watch or Watch(config)
     with (
-        _at_work(config, "associator", stop, watch),
-        following(
+        _running_part(config, "associator", stop, watch),
+        follow_file(
             file,
             config,
             stop.reload,
@@ -120,9 +121,9 @@ def run_recorder(
     watch: Watch | None = None,
     file: SiteFile | None = None,
 ) -> RunDirectory:
-    """The recorder as a process of its own; ``out`` is new, or that of a recorder that died.
+    """Run the recorder; ``out`` is a new folder or that of a killed recorder of the same run.
 
-    The cameras of ``file`` are kept current in its config.yaml.
+    Changes of the cameras in ``file`` are written to its config.yaml.
     """
 
     def apply(found: Difference) -> None:
@@ -136,12 +137,12 @@ def run_recorder(
         if not read_progress(out).finished:
             retry.call(partial(open_site, bus))
             retry.call(partial(watch.attach, bus))
-            with following(file, config, stop.reload, check=lambda wanted: None, apply=apply):
+            with follow_file(file, config, stop.reload, check=lambda wanted: None, apply=apply):
                 record(url, config.site, config, out, stop.input, watch)
         progress = read_progress(out)
-        # Another run may have begun since; all of ours is recorded.
+        # The run is recorded; another run may have started since.
         if progress.finished and retry.call(bus.run) == progress.run:
-            retry.call(partial(_see_off, bus, stop.input))
+            retry.call(partial(_wait_for_parts, bus, stop.input))
             retry.call(bus.delete_site)
     return RunDirectory(out)
 
@@ -153,8 +154,8 @@ def _address(config: SiteConfig) -> str:
 
 
 @contextmanager
-def _at_work(config: SiteConfig, part: str, stop: Stop, watch: Watch) -> Iterator[Bus]:
-    """The streams of the site, which are kept until this part is done."""
+def _running_part(config: SiteConfig, part: str, stop: Stop, watch: Watch) -> Iterator[Bus]:
+    """Open the streams of the site and register this part during the block."""
     retry = Retry(stop.input, time.monotonic)
     with retry.call(partial(Bus, _address(config), config.site)) as bus:
         retry.call(partial(open_site, bus))
@@ -169,30 +170,30 @@ def _at_work(config: SiteConfig, part: str, stop: Stop, watch: Watch) -> Iterato
 
 @contextmanager
 def _claimed(config: SiteConfig, stop: Stop) -> Iterator[CameraLease]:
-    """The cameras are ours during the block. Raises UserError when another node follows one."""
+    """Hold the lease on the cameras during the block. UserError when another node runs one."""
     retry = Retry(stop.input, time.monotonic)
-    opened = partial(CameraLease, _address(config), config.site, list(config.cameras))
-    with closing(retry.call(opened)) as claims:
-        _claim(partial(retry.call, claims.claim), stop)
-        with claims.renewed():
-            yield claims
+    open_lease = partial(CameraLease, _address(config), config.site, list(config.cameras))
+    with closing(retry.call(open_lease)) as lease:
+        _claim(partial(retry.call, lease.claim), stop)
+        with lease.renewed():
+            yield lease
 
 
 def _claim(claim: Callable[[], dict[str, str]], stop: Stop) -> None:
-    """Claim cameras; whose node is silent gets a moment to be forgotten."""
+    """Claim cameras, waiting for leases of killed nodes to expire."""
     deadline = time.monotonic() + _CLAIM_S
     while others := claim():
         if time.monotonic() > deadline or stop.input.wait(_CLAIM_POLL_S):
             camera_id, host = next(iter(others.items()))
             raise UserError(
-                f"camera {camera_id} is followed by a node on {host} already. Expected one "
-                "node a camera: name others with --cameras, or stop that node"
+                f"camera {camera_id} is already run by a node on {host}. Expected one node per "
+                "camera: name other cameras with --cameras, or stop that node"
             )
 
 
-def _see_off(bus: Bus, stop: threading.Event) -> None:
-    """Wait until every part knows that the run is over: who comes late would begin a new one."""
-    deadline = time.monotonic() + _GOODBYE_S
+def _wait_for_parts(bus: Bus, stop: threading.Event) -> None:
+    """Wait until every part has ended; one still running would start a new run after deletion."""
+    deadline = time.monotonic() + _PARTS_END_S
     while bus.running_parts() and time.monotonic() < deadline:
-        if stop.wait(_GOODBYE_POLL_S):
+        if stop.wait(_PARTS_POLL_S):
             return

@@ -1,4 +1,4 @@
-"""The file of a running site: read again when it changes or somebody asks, and checked whole."""
+"""Reloads the site file of a running site when it changes or on request."""
 
 import hashlib
 import logging
@@ -18,9 +18,9 @@ from pipeline.sources.source_kinds import _is_live
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Live cameras by name that come, go and come anew; ``config`` is the site with them.
+    """Names of the live cameras to add, remove and reopen; ``config`` is the resulting site.
 
-    ``restart`` names what else differs and is not in ``config``.
+    ``restart`` names other differences, which take a restart and are not in ``config``.
     """
 
     config: SiteConfig
@@ -31,34 +31,34 @@ class Difference:
 
     @property
     def opened(self) -> tuple[str, ...]:
-        """The cameras that are opened."""
+        """The cameras to open."""
         return self.added + self.changed
 
     @property
     def closed(self) -> tuple[str, ...]:
-        """The cameras that are closed."""
+        """The cameras to close."""
         return self.removed + self.changed
 
     def __str__(self) -> str:
         names = {"added": self.added, "removed": self.removed, "changed": self.changed}
-        return "; ".join(f"{kind} {', '.join(them)}" for kind, them in names.items() if them)
+        return "; ".join(f"{kind} {', '.join(ids)}" for kind, ids in names.items() if ids)
 
 
 def difference(now: SiteConfig, wanted: SiteConfig) -> Difference:
-    """What to do to a site that runs as ``now`` for it to be as ``wanted``."""
+    """The changes that turn the running configuration ``now`` into ``wanted``."""
     before, after = now.cameras, wanted.cameras
     differing = [name for name in (*after, *before) if before.get(name) != after.get(name)]
     fixed = {name for name in differing if not _can_change(before.get(name), after.get(name))}
-    loose = [name for name in dict.fromkeys(differing) if name not in fixed]
-    kept = {name: before[name] for name in before if name not in loose}
-    cameras = {**kept, **{name: after[name] for name in loose if name in after}}
-    # A link must not name a camera that has gone.
+    live = [name for name in dict.fromkeys(differing) if name not in fixed]
+    kept = {name: before[name] for name in before if name not in live}
+    cameras = {**kept, **{name: after[name] for name in live if name in after}}
+    # A link must not name a removed camera.
     links = [link for link in now.camera_links if cameras.keys() >= set(link.between)]
     return Difference(
         config=now.model_copy(update={"cameras": cameras, "camera_links": links}),
-        added=tuple(name for name in loose if name not in before),
-        removed=tuple(name for name in loose if name not in after),
-        changed=tuple(name for name in loose if name in before and name in after),
+        added=tuple(name for name in live if name not in before),
+        removed=tuple(name for name in live if name not in after),
+        changed=tuple(name for name in live if name in before and name in after),
         restart=(*(f"cameras.{name}" for name in sorted(fixed)), *_others(now, wanted, links)),
     )
 
@@ -70,7 +70,7 @@ def _others(now: SiteConfig, wanted: SiteConfig, links: list[CameraLink]) -> lis
 
 
 def _can_change(before: CameraConfig | None, after: CameraConfig | None) -> bool:
-    """Recordings are played in one order of time from the start on: none can come or go."""
+    """Whether a camera can change while running: recordings, merged by time, cannot."""
     return all(_is_live(camera) for camera in (before, after) if camera is not None)
 
 
@@ -80,34 +80,34 @@ _log = logging.getLogger(__name__)
 
 
 class SiteFile:
-    """A configuration file as it was when this was made, and how to ``load`` it.
+    """A configuration file whose changes are detected by content; ``load`` parses it.
 
-    Without ``watched`` it is read again only when somebody asks.
+    Without ``watched`` it is read again only on request.
     """
 
     def __init__(self, path: Path, load: Callable[[], SiteConfig], *, watched: bool = True) -> None:
         self.path = path
         self._load = load
         self._watched = watched
-        self._read = self._looked = self._content()
+        self._read = self._last_seen = self._content()
 
     def has_changed(self) -> bool:
-        """Whether it holds something else than when it was last read, and has for one look.
+        """Whether the content differs from the last read and is the same as at the last call.
 
-        Who saves a file may take a moment: half of it must not close half of the cameras.
+        Saving may take a moment: a half-written file must not close half of the cameras.
         """
-        before, self._looked = self._looked, self._content()
-        return self._watched and self._looked == before != self._read
+        before, self._last_seen = self._last_seen, self._content()
+        return self._watched and self._last_seen == before != self._read
 
     def read(self) -> SiteConfig:
-        """The configuration in it. Raises UserError for the first fault."""
-        self._read = self._looked = self._content()
+        """Load the configuration. Raises UserError for the first fault."""
+        self._read = self._last_seen = self._content()
         if not self._read:
             raise UserError(f"{self.path} is empty or cannot be read: expected a configuration")
         return self._load()
 
     def _content(self) -> bytes:
-        """What stands for the content; empty for a file that is empty or cannot be read."""
+        """Hash of the content; empty for a file that is empty or cannot be read."""
         try:
             content = self.path.read_bytes()
         except OSError:
@@ -116,10 +116,10 @@ class SiteFile:
 
 
 class Reload:
-    """Brings a running site, which began with ``config``, to what its file says.
+    """Applies changes of the site file to a running site that was started with ``config``.
 
-    ``check`` raises UserError for what is wrong with a configuration; ``apply`` does what can be
-    done, all of it or nothing with a UserError.
+    ``check`` raises UserError for an invalid configuration; ``apply`` applies a difference as a
+    whole or raises UserError.
     """
 
     def __init__(
@@ -134,14 +134,14 @@ class Reload:
         self._check = check
         self._apply = apply
 
-    def look(self, *, asked: bool = False) -> None:
-        """Read the file when it has changed or somebody ``asked``, and say what came of it."""
-        if not (self._file.has_changed() or asked):
+    def poll(self, *, requested: bool = False) -> None:
+        """Read the file if it has changed or a reload was ``requested``; logs the outcome."""
+        if not (self._file.has_changed() or requested):
             return
         try:
             self._follow(self._file.read())
         except UserError as error:
-            _log.warning("%s. The site goes on as it was", str(error).rstrip("."))
+            _log.warning("%s. The site continues unchanged", str(error).rstrip("."))
 
     def _follow(self, wanted: SiteConfig) -> None:
         self._check(wanted)
@@ -155,52 +155,52 @@ class Reload:
 
 
 @contextmanager
-def following(
+def follow_file(
     file: SiteFile | None,
     config: SiteConfig,
-    asked: threading.Event,
+    requested: threading.Event,
     check: Callable[[SiteConfig], None],
     apply: Callable[[Difference], None],
 ) -> Iterator[None]:
-    """See `Reload` and `reloading`; without a ``file`` nothing is followed."""
+    """Follow ``file`` during the block, see `Reload`; does nothing without a ``file``."""
     if file is None:
         yield
         return
-    with reloading(Reload(file, config, check, apply), asked):
+    with reload_in_background(Reload(file, config, check, apply), requested):
         yield
 
 
 @contextmanager
-def reloading(reload: Reload, asked: threading.Event) -> Iterator[None]:
-    """Follow the file while the block runs; setting ``asked`` has it read at once."""
+def reload_in_background(reload: Reload, requested: threading.Event) -> Iterator[None]:
+    """Poll the file in a thread during the block; setting ``requested`` reads it at once."""
     done = threading.Event()
 
-    def work() -> None:
+    def run() -> None:
         while not done.is_set():
-            wanted = asked.wait(_POLL_S)
-            asked.clear()
+            wanted = requested.wait(_POLL_S)
+            requested.clear()
             if done.is_set():
                 return
-            # A fault of ours must not end the site, and not be silent.
+            # An internal error must not stop the site, but must be logged.
             try:
-                reload.look(asked=wanted)
+                reload.poll(requested=wanted)
             except Exception:  # noqa: BLE001
-                _log.exception("the site's file could not be followed")
+                _log.exception("reloading the site file failed")
 
-    thread = threading.Thread(target=work, name="reload", daemon=True)
+    thread = threading.Thread(target=run, name="reload", daemon=True)
     thread.start()
     try:
         yield
     finally:
         done.set()
-        asked.set()
+        requested.set()
         thread.join()
 
 
-def opened(found: Difference, clock: Callable[[], float] = time.time) -> SiteChange:
-    """The change that makes ``found`` true, its cameras called once; ``clock`` gives seconds UTC.
+def open_change(found: Difference, clock: Callable[[], float] = time.time) -> SiteChange:
+    """Open the new cameras of ``found`` and return the change; ``clock`` returns seconds UTC.
 
-    Raises UserError for an address that cannot be a camera's.
+    Each camera is contacted once. Raises UserError for an invalid camera address.
     """
     sources = open_live_sources(found.config, found.opened)
     return SiteChange(found.config, found.closed, tuple(sources), clock())

@@ -1,4 +1,4 @@
-"""The main job on one machine: node, associator and recorder around a Redis, in one process."""
+"""Runs node, associator and recorder around one Redis in one process."""
 
 import threading
 import uuid
@@ -20,7 +20,7 @@ from pipeline.run_directory.preparing import prepare, update_config
 from pipeline.run_directory.reader import RunDirectory
 from pipeline.runtime import workers
 from pipeline.runtime.assemble import check_settings, open_models
-from pipeline.runtime.reload import Difference, SiteFile, following, opened
+from pipeline.runtime.reload import Difference, SiteFile, follow_file, open_change
 from pipeline.runtime.stopping import Stop
 from pipeline.sources.open import open_sources
 
@@ -36,11 +36,12 @@ def run_site(
     watch: Watch | None = None,
     file: SiteFile | None = None,
 ) -> RunDirectory:
-    """Follow the people of all cameras of ``config`` and write the run directory ``out``.
+    """Track the people of all cameras of ``config`` and write the run directory ``out``.
 
-    Returns when every source has ended or ``stop`` says so; everything up to then can be read.
-    Live cameras come and go with ``file``, where ``config`` came from; without any it waits.
-    Raises UserError for bad input, before anything is written where that can be known.
+    Returns when every source has ended or ``stop`` is set; everything up to then can be read. With
+    ``file``, from which ``config`` was loaded, live cameras are added and removed as it changes,
+    and without cameras the run waits. Raises UserError for bad input, before anything is written
+    where possible.
     """
     stop = stop or Stop()
     tally = tally or Tally(list(config.cameras))
@@ -84,7 +85,7 @@ def run_site(
 def _following(
     file: SiteFile | None, config: SiteConfig, changes: SiteChanges | None, out: Path, stop: Stop
 ) -> Iterator[None]:
-    """What changes in ``file`` changes in the node and in ``out``."""
+    """Apply changes of ``file`` to the node and to ``out`` during the block."""
 
     def check(wanted: SiteConfig) -> None:
         if config.recording.video:
@@ -93,21 +94,21 @@ def _following(
 
     def apply(found: Difference) -> None:
         assert changes is not None
-        change = opened(found)
+        change = open_change(found)
         update_config(out, found.config)
         changes.put(change)
 
-    with following(file, config, stop.reload, check, apply):
+    with follow_file(file, config, stop.reload, check, apply):
         yield
 
 
 @contextmanager
 def _own_site(bus: Bus) -> Iterator[None]:
-    """A run leaves nothing behind in a Redis that it shares with others, however it ends."""
+    """Delete the site after the block, so that a run leaves nothing in a shared Redis."""
     try:
         yield
     except BaseException:
-        # What went wrong first is what the user should read.
+        # The first error must not be replaced by one of the cleanup.
         with suppress(UserError):
             bus.delete_site()
         raise
@@ -116,7 +117,7 @@ def _own_site(bus: Bus) -> Iterator[None]:
 
 @contextmanager
 def _redis(config: SiteConfig, out: Path, stop: Stop) -> Iterator[str]:
-    """The address of the configuration's Redis, or of one of our own for as long as the block."""
+    """The address of the configured Redis, else of an embedded one that runs during the block."""
     if config.redis:
         yield config.redis
         return
@@ -129,7 +130,7 @@ def _redis(config: SiteConfig, out: Path, stop: Stop) -> Iterator[str]:
         try:
             yield server.url
         except UserError as error:
-            # The others only know that it does not answer.
+            # Other errors only report that Redis does not answer.
             raise (UserError(server.fault) if server.fault else error) from error
 
 
@@ -137,7 +138,7 @@ def _redis(config: SiteConfig, out: Path, stop: Stop) -> Iterator[str]:
 def _services(
     config: SiteConfig, url: str, site: str, out: Path, stop: Stop, tally: Tally, watch: Watch
 ) -> Iterator[None]:
-    """Associator and recorder beside the block; when it is done, they finish what it sent."""
+    """Run associator and recorder in threads; after the block they finish what it sent."""
 
     def associate() -> None:
         workers.associate(config, url, site, stop.all, tally, watch)
@@ -162,7 +163,7 @@ def _services(
 
 
 class _Worker(threading.Thread):
-    """A service. Its error stops the run and is raised by the owner."""
+    """The thread of a service. Its error stops the run and is raised by the owner."""
 
     def __init__(self, work: Callable[[], None], stop: Stop) -> None:
         super().__init__(name=work.__name__, daemon=True)
@@ -173,7 +174,7 @@ class _Worker(threading.Thread):
     def run(self) -> None:
         try:
             self._work()
-        # A thread's error would otherwise be printed and forgotten; the owner raises it.
+        # An exception in a thread would only be printed; the owner raises it.
         except Exception as error:  # noqa: BLE001
             self.error = error
             self._signals.all.set()
@@ -183,9 +184,9 @@ class _Worker(threading.Thread):
 def follow(
     sources: Sequence[str | Path], out: Path, config: SiteConfig | None = None
 ) -> RunDirectory:
-    """Follow the people of all ``sources`` and return the run directory ``out``.
+    """Track the people of all ``sources`` and return the run directory ``out``.
 
-    A source is what the command line takes: a video, a folder of pictures, a glob, a URL, or
+    A source is given as on the command line: a video, a folder of images, a glob, a URL, or
     recorded detections; ``NAME=SOURCE`` names its camera. Raises UserError for bad input.
     """
     from pipeline.runtime.site_options import with_options

@@ -1,4 +1,4 @@
-"""One configuration out of the file's and what was given beside it."""
+"""Merges a site configuration with the sources and options of the command line."""
 
 from pipeline.config.load import check_config
 from pipeline.config.schema import CameraConfig, SiteConfig
@@ -7,10 +7,10 @@ from pipeline.sources.source_names import resolve_sources
 
 
 def with_options(config: SiteConfig, sources: list[str], options: dict[str, object]) -> SiteConfig:
-    """``config`` with more sources and options; an option that is None is not set.
+    """``config`` with additional sources and options; options that are None are ignored.
 
-    A source whose name is a camera of the configuration becomes that camera's source; any other
-    is a new camera. Raises UserError when a camera is left without a source.
+    A source named like a camera of the configuration becomes that camera's source; any other is a
+    new camera. Raises UserError when a camera has no source.
     """
     values = config.model_dump(mode="python", exclude_unset=True)
     cameras = values.setdefault("cameras", {})
@@ -22,26 +22,26 @@ def with_options(config: SiteConfig, sources: list[str], options: dict[str, obje
     for name, camera in merged.cameras.items():
         if camera.source is None:
             raise UserError(
-                f"camera {name} has no source: give {name}=SOURCE or set it in the file"
+                f"camera {name} has no source: give {name}=SOURCE or set it in the configuration"
             )
     return merged
 
 
 def with_cameras_only(config: SiteConfig, names: list[str]) -> SiteConfig:
-    """``config`` with these cameras alone, and the links between them.
+    """``config`` with only these cameras and the links between them.
 
-    Raises UserError for a camera that is not there, and when there is none.
+    Raises UserError for an unknown camera, and when no name is given.
     """
     for name in names:
         if name not in config.cameras:
             raise unknown_name("camera", name, config.cameras)
     if not names:
-        raise UserError("no camera is named: expected names with a comma between: gate,hall")
+        raise UserError("no camera is named: expected comma-separated names, for example gate,hall")
     return cameras_of(config, names)
 
 
 def cameras_of(config: SiteConfig, names: list[str]) -> SiteConfig:
-    """``config`` with the cameras ``names`` alone, and the links between them."""
+    """``config`` with only the cameras in ``names`` and the links between them."""
     cameras = {name: config.cameras[name] for name in config.cameras if name in names}
     links = [link for link in config.camera_links if set(link.between) <= cameras.keys()]
     return config.model_copy(update={"cameras": cameras, "camera_links": links})

@@ -1,4 +1,4 @@
-"""How a run hears of signals: stopped cleanly, by a second one at once, or to read its file."""
+"""Signal handling: the first signal stops a run cleanly, a second one at once; SIGHUP reloads."""
 
 import signal
 import threading
@@ -8,7 +8,11 @@ from types import FrameType
 
 
 class Stop:
-    """No more ``input``, finish what there is; leave ``all`` at once; ``reload`` the file."""
+    """Stop events of a run.
+
+    ``input``: read no more frames and finish what was read. ``all``: stop at once. ``reload``: read
+    the site file again. ``signal`` is the last signal received.
+    """
 
     def __init__(self) -> None:
         self.input = threading.Event()
@@ -17,22 +21,22 @@ class Stop:
         self.signal: int | None = None
 
     def on_signal(self, number: int, frame: FrameType | None) -> None:
-        """The first signal stops the input, a second one everything."""
+        """Stop the input on the first signal, everything on a second one."""
         if self.input.is_set():
             self.all.set()
         self.signal = number
         self.input.set()
 
     def on_hangup(self, number: int, frame: FrameType | None) -> None:
-        """The site's file is to be read again."""
+        """Request a reload of the site file."""
         self.reload.set()
 
 
 @contextmanager
 def signals(stop: Stop, *, reloads: bool = False) -> Iterator[None]:
-    """SIGINT and SIGTERM end a run cleanly while the block runs; SIGHUP ``reloads`` its file.
+    """Handle SIGINT and SIGTERM during the block, and SIGHUP if the run ``reloads`` a site file.
 
-    For the main thread only.
+    Must be called in the main thread.
     """
     handlers = {signal.SIGINT: stop.on_signal, signal.SIGTERM: stop.on_signal}
     if reloads:

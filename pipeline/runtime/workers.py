@@ -1,6 +1,6 @@
 """The associator and the recorder, each in a thread of a run or in a process of its own.
 
-Each survives the loss of Redis, and a part that was killed and starts again goes on where it was.
+Both survive the loss of Redis, and after a restart continue where they were.
 """
 
 import logging
@@ -39,9 +39,9 @@ def associate(
     tally: Tally,
     watch: Watch | None = None,
 ) -> None:
-    """Link the tracklets of a site until every camera has ended, or ``stop`` is set.
+    """Assign global ids to the tracklets of a site until every camera has ended or ``stop`` is set.
 
-    While another associator does so it stands by.
+    While another associator is active it stands by.
     """
     watch = watch or Watch(config)
     retry = Retry(stop, time.monotonic, partial(watch.count_retry, "associator"))
@@ -64,19 +64,19 @@ def _associate_in_turn(
     tally: Tally,
     watch: Watch,
 ) -> None:
-    # The libraries behind the networks load in seconds: only who needs them waits for them.
+    # Imported here because the libraries behind the networks take seconds to load.
     from pipeline.associator.associator import AssociatorService
     from pipeline.associator.open import association_of
     from pipeline.associator.watermarks import Silence
 
-    told, association = False, association_of(config)
+    warned, association = False, association_of(config)
     while not stop.is_set() and bus.run() == run:
         watch.step("associator")
         term = lease.acquire()
         if term is None:
-            if not told:
-                _log.warning("another associator is at work; this one stands by")
-            told = True
+            if not warned:
+                _log.warning("another associator is active; this one stands by")
+            warned = True
             stop.wait(_STANDBY_POLL_S)
             continue
         service = AssociatorService(
@@ -96,7 +96,7 @@ def _associate_in_turn(
             _log.warning("another associator has taken over")
             association = association_of(config)
         except UserError:
-            # While we took over all may have ended, and the streams with it.
+            # The run may have ended during the takeover, and its streams been deleted.
             if bus.run() == run:
                 raise
 
@@ -109,9 +109,9 @@ def record(
     stop: threading.Event,
     watch: Watch | None = None,
 ) -> None:
-    """Write what happens into ``out`` until all has ended, or ``stop`` is set.
+    """Record a site into ``out`` until it has ended or ``stop`` is set.
 
-    Raises UserError when the run is recorded elsewhere, or ``out`` holds another one.
+    Raises UserError when the run is recorded elsewhere, or ``out`` contains another run.
     """
     watch = watch or Watch(config)
     retry = Retry(stop, time.monotonic, partial(watch.count_retry, "recorder"))
@@ -137,17 +137,17 @@ def _begin(bus: Bus, url: str, out: Path) -> None:
     if not progress.run:
         if bus.has_been_read(RECORDER, OBSERVATIONS):
             raise UserError(
-                f"site {bus.site} is recorded into another folder already: give --out that one, "
-                "or use another site"
+                f"site {bus.site} is already recorded into another folder: give that folder as "
+                "--out, or use another site"
             )
-        # Who looks into the folder finds the site, where that takes no password.
+        # Commands on the folder find the site by this address; one with a password is not stored.
         known = url if redact(url) == url else ""
         write_progress(out, RecorderProgress(run, site=bus.site, redis=known))
     elif progress.run != run:
-        raise UserError(f"{out} holds another run of site {bus.site}: give --out a new folder")
+        raise UserError(f"{out} contains another run of site {bus.site}: give --out a new folder")
 
 
 def open_site(bus: Bus) -> None:
-    """Make what the site needs in Redis, and tell what is wrong with that."""
+    """Create the streams of the site in Redis and log warnings about its settings."""
     bus.declare()
     bus.warn_of_risks()

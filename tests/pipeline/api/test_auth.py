@@ -9,7 +9,7 @@ from websockets.exceptions import InvalidStatus
 
 from live_api import TOKEN, LiveApi
 from pipeline.api.auth import token_of
-from pipeline.api.server import is_local, listening
+from pipeline.api.server import is_local, open_listener
 from pipeline.config.load import check_config
 from pipeline.config.schema import ApiConfig
 from pipeline.errors import UserError
@@ -145,10 +145,10 @@ def test_what_others_can_reach_is_not_local(host: str, local: bool) -> None:
 
 
 def test_an_address_that_is_taken_is_named() -> None:
-    with listening("127.0.0.1", 0) as taken:
+    with open_listener("127.0.0.1", 0) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(UserError, match=f"cannot listen on 127.0.0.1:{port}"):
-            listening("127.0.0.1", port)
+            open_listener("127.0.0.1", port)
 
 
 def test_another_method_is_refused(guarded: LiveApi) -> None:

@@ -60,7 +60,7 @@ def receive(listener: ClientConnection) -> dict[str, object]:
 @pytest.fixture
 def heard(api: LiveApi) -> LiveApi:
     """An API that has told of its two cameras and one identity."""
-    api.hear(IDENTITIES, identity_sent("gate", 1, 1, 1.0))
+    api.receive(IDENTITIES, identity_sent("gate", 1, 1, 1.0))
     return api
 
 
@@ -68,7 +68,7 @@ def test_a_listener_gets_what_happens_from_now_on(heard: LiveApi) -> None:
     with heard.events() as listener:
         # Behind its first answer it has its place.
         assert listener.ping().wait(20)
-        heard.hear(IDENTITIES, identity_sent("hall", 2, 9, 3.0))
+        heard.receive(IDENTITIES, identity_sent("hall", 2, 9, 3.0))
         event = receive(listener)
         assert event.pop("id")
         expected = {
@@ -83,22 +83,22 @@ def test_a_listener_gets_what_happens_from_now_on(heard: LiveApi) -> None:
             "since": None,
         }
         assert event.items() >= expected.items()
-        heard.hear(OBSERVATIONS, camera_sent("gate", 3))
+        heard.receive(OBSERVATIONS, camera_sent("gate", 3))
         event = receive(listener)
         assert (event["type"], event["camera_id"]) == ("camera", "gate")
         assert (event["state"], event["reason"]) == ("running", "")
         # A state that lasts is told once.
-        heard.hear(OBSERVATIONS, camera_sent("gate", 4))
-        heard.hear(IDENTITIES, EndMessage(4.0))
+        heard.receive(OBSERVATIONS, camera_sent("gate", 4))
+        heard.receive(IDENTITIES, EndMessage(4.0))
         assert receive(listener)["type"] == "end"
 
 
 def test_a_listener_goes_on_where_it_was(heard: LiveApi) -> None:
     with heard.events() as listener:
         assert listener.ping().wait(20)
-        heard.hear(IDENTITIES, identity_sent("hall", 2, 2, 2.0))
+        heard.receive(IDENTITIES, identity_sent("hall", 2, 2, 2.0))
         last = receive(listener)
-    heard.hear(IDENTITIES, identity_sent("hall", 3, 3, 3.0), identity_sent("hall", 4, 4, 4.0))
+    heard.receive(IDENTITIES, identity_sent("hall", 3, 3, 3.0), identity_sent("hall", 4, 4, 4.0))
     with heard.events(f"?after={last['id']}") as listener:
         assert [receive(listener)["global_id"] for _ in range(2)] == [3, 4]
 

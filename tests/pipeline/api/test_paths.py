@@ -43,10 +43,10 @@ def recorded(api_of: Callable[..., LiveApi], folder: Path, rows: list[Observatio
 
 
 def test_a_path_leads_over_all_cameras_in_order_of_time(api: LiveApi) -> None:
-    api.hear(OBSERVATIONS, observations_sent("hall", range(3, 6), 2))
-    api.hear(OBSERVATIONS, observations_sent("gate", range(4), 1))
-    api.hear(OBSERVATIONS, observations_sent("gate", range(4), 9))
-    api.hear(IDENTITIES, identity_sent("gate", 1, 7, 1.0), identity_sent("hall", 2, 7, 1.0))
+    api.receive(OBSERVATIONS, observations_sent("hall", range(3, 6), 2))
+    api.receive(OBSERVATIONS, observations_sent("gate", range(4), 1))
+    api.receive(OBSERVATIONS, observations_sent("gate", range(4), 9))
+    api.receive(IDENTITIES, identity_sent("gate", 1, 7, 1.0), identity_sent("hall", 2, 7, 1.0))
     answer = path(api, 7)
     expected = [(0.0, "gate"), (0.1, "gate"), (0.2, "gate"), (0.3, "gate"), (0.3, "hall")]
     assert moments(answer) == [*expected, (0.4, "hall"), (0.5, "hall")]
@@ -63,9 +63,9 @@ def test_a_path_leads_over_all_cameras_in_order_of_time(api: LiveApi) -> None:
 
 
 def test_an_identity_has_its_stays(api: LiveApi) -> None:
-    api.hear(OBSERVATIONS, observations_sent("hall", range(3, 6), 2))
-    api.hear(OBSERVATIONS, observations_sent("gate", range(4), 1))
-    api.hear(IDENTITIES, identity_sent("gate", 1, 7, 1.0), identity_sent("hall", 2, 7, 1.0))
+    api.receive(OBSERVATIONS, observations_sent("hall", range(3, 6), 2))
+    api.receive(OBSERVATIONS, observations_sent("gate", range(4), 1))
+    api.receive(IDENTITIES, identity_sent("gate", 1, 7, 1.0), identity_sent("hall", 2, 7, 1.0))
     answer = api.http.get("/identities/7").json()
     assert (answer["first_seen"], answer["last_seen"]) == (0.0, 0.5)
     assert [(stay["camera_id"], stay["start"], stay["end"]) for stay in answer["stays"]] == [
@@ -76,23 +76,23 @@ def test_an_identity_has_its_stays(api: LiveApi) -> None:
 
 def test_ground_is_told_where_it_is_known(api: LiveApi) -> None:
     ground = np.array([[1.0, 2.0], [np.nan, np.nan]])
-    api.hear(OBSERVATIONS, replace(observations_sent("gate", [0, 1], 1), ground=pack(ground)))
-    api.hear(IDENTITIES, identity_sent("gate", 1, 1, 1.0))
+    api.receive(OBSERVATIONS, replace(observations_sent("gate", [0, 1], 1), ground=pack(ground)))
+    api.receive(IDENTITIES, identity_sent("gate", 1, 1, 1.0))
     points = path(api, 1)["points"]
     assert [point["ground"] for point in points] == [[1.0, 2.0], None]  # type: ignore[attr-defined]
 
 
 def test_a_track_that_changes_hands_is_parted_at_the_moment(api: LiveApi) -> None:
-    api.hear(OBSERVATIONS, observations_sent("gate", range(10), 1))
+    api.receive(OBSERVATIONS, observations_sent("gate", range(10), 1))
     second = replace(identity_sent("gate", 1, 2, 1.0), since=0.5)
-    api.hear(IDENTITIES, identity_sent("gate", 1, 1, 1.0), second)
+    api.receive(IDENTITIES, identity_sent("gate", 1, 1, 1.0), second)
     assert [moment for moment, _ in moments(path(api, 1))] == [0.0, 0.1, 0.2, 0.3, 0.4]
     assert [moment for moment, _ in moments(path(api, 2))] == [0.5, 0.6, 0.7, 0.8, 0.9]
 
 
 def test_since_and_until_are_both_in(api: LiveApi) -> None:
-    api.hear(OBSERVATIONS, observations_sent("gate", range(10), 1))
-    api.hear(IDENTITIES, identity_sent("gate", 1, 1, 1.0))
+    api.receive(OBSERVATIONS, observations_sent("gate", range(10), 1))
+    api.receive(IDENTITIES, identity_sent("gate", 1, 1, 1.0))
     found = moments(path(api, 1, since=0.2, until=0.4))
     assert [moment for moment, _ in found] == [0.2, 0.3, 0.4]
     assert moments(path(api, 1, since=5.0)) == []
@@ -105,7 +105,7 @@ def test_pages_have_every_point_once(
     rows = [(name, frame, 1, box(frame)) for name in ("gate", "hall") for frame in range(12)]
     api = recorded(open_api, tmp_path / "run", rows)
     # The last frames of the run directory are in memory too, and some that are not written yet.
-    api.hear(OBSERVATIONS, observations_sent("gate", range(8, 15), 1))
+    api.receive(OBSERVATIONS, observations_sent("gate", range(8, 15), 1))
     whole = [(frame / 10, name) for frame in range(12) for name in ("gate", "hall")]
     whole += [(frame / 10, "gate") for frame in range(12, 15)]
     seen: list[tuple[float, str]] = []

@@ -114,7 +114,7 @@ def test_a_camera_without_a_node_shows_nothing(
     for name in ("snapshot.jpg", "preview.mjpeg"):
         answer = api.http.get(f"/cameras/hall/{name}")
         assert answer.status_code == 404
-        expected = "camera hall shows no picture now. It is waiting: nothing was heard of it yet"
+        expected = "camera hall has no picture now. It is waiting: no message from its node yet"
         assert expected in answer.json()["detail"]
 
 

@@ -29,8 +29,8 @@ def known(
     run = make_run(tmp_path / "run", boxes, {("gate", 1): 1}, ground=True)
     api = open_api(out=run, token=request.param)
     write_progress(run, RecorderProgress(api.bus.run()))
-    api.hear(OBSERVATIONS, camera_sent("hall", 9), observations_sent("hall", range(9), 1))
-    api.hear(IDENTITIES, identity_sent("hall", 1, 1, 1.0), identity_sent("hall", 2, 2, 1.0))
+    api.receive(OBSERVATIONS, camera_sent("hall", 9), observations_sent("hall", range(9), 1))
+    api.receive(IDENTITIES, identity_sent("hall", 1, 1, 1.0), identity_sent("hall", 2, 2, 1.0))
     return api
 
 

@@ -16,7 +16,7 @@ from websockets.sync.client import connect
 
 from command_line import recorded_walk
 from live_api import TOKEN
-from pipeline.api.server import followed
+from pipeline.api.server import site_address
 from pipeline.cli import main as cli
 from pipeline.config.load import check_config
 from pipeline.run_directory.preparing import prepare
@@ -57,7 +57,7 @@ def serving(*arguments: object, **environment: str) -> Iterator[tuple[subprocess
     with start(*given, **environment) as process:
         assert process.stderr is not None
         said = process.stderr.readline()
-        assert "listening on http://" in said, said + process.stderr.read()
+        assert "open_listener on http://" in said, said + process.stderr.read()
         try:
             yield process, said.split()[-1]
         finally:
@@ -183,9 +183,9 @@ def test_a_run_on_one_machine_is_followed_by_its_directory(site_file: Path, tmp_
 
 def test_what_to_follow_is_in_the_run_directory_while_the_run_goes_on(tmp_path: Path) -> None:
     config = check_config({"site": "shop", "redis": "redis://there"}, "the test")
-    assert followed(config, None) == ("redis://there", "shop")
-    assert followed(config, tmp_path) == ("redis://there", "shop")
+    assert site_address(config, None) == ("redis://there", "shop")
+    assert site_address(config, tmp_path) == ("redis://there", "shop")
     write_progress(tmp_path, RecorderProgress("run", site="shop.1234"))
-    assert followed(config, tmp_path) == ("redis://there", "shop.1234")
+    assert site_address(config, tmp_path) == ("redis://there", "shop.1234")
     write_progress(tmp_path, RecorderProgress("run", finished=True, site="shop.1234"))
-    assert followed(config, tmp_path) == ("redis://there", "shop")
+    assert site_address(config, tmp_path) == ("redis://there", "shop")

@@ -50,7 +50,7 @@ def test_a_camera_that_was_not_heard_of_waits_and_shows_no_password(api: LiveApi
 
 
 def test_a_camera_is_told_as_its_node_says_it(api: LiveApi) -> None:
-    api.hear(OBSERVATIONS, live("gate", dropped=3, frames=20))
+    api.receive(OBSERVATIONS, live("gate", dropped=3, frames=20))
     gate = cameras(api)["gate"]
     assert (gate["state"], gate["reason"]) == ("running", "")
     assert (gate["frames"], gate["dropped"], gate["fps"]) == (20, 3, 10.0)
@@ -70,25 +70,25 @@ def test_a_camera_is_told_as_its_node_says_it(api: LiveApi) -> None:
 def test_a_live_camera_has_the_state_of_its_connection(
     api: LiveApi, detail: str, state: str, reason: str
 ) -> None:
-    api.hear(OBSERVATIONS, live("gate", detail))
+    api.receive(OBSERVATIONS, live("gate", detail))
     gate = cameras(api)["gate"]
     assert (gate["state"], gate["reason"]) == (state, reason)
 
 
 def test_a_camera_keeps_since_while_its_state_lasts(api: LiveApi) -> None:
-    api.hear(OBSERVATIONS, live("gate", frames=1))
+    api.receive(OBSERVATIONS, live("gate", frames=1))
     since = cameras(api)["gate"]["since"]
-    api.hear(OBSERVATIONS, live("gate", frames=2))
+    api.receive(OBSERVATIONS, live("gate", frames=2))
     assert cameras(api)["gate"]["since"] == since
 
 
 def test_a_camera_of_no_configuration_is_told_once_it_is_heard_of(api: LiveApi) -> None:
-    api.hear(OBSERVATIONS, camera_sent("added", 3))
+    api.receive(OBSERVATIONS, camera_sent("added", 3))
     assert list(cameras(api)) == ["added", "gate", "hall"]
 
 
 def test_a_camera_is_silent_exactly_when_nothing_was_heard_for_too_long(api: LiveApi) -> None:
-    api.hear(OBSERVATIONS, live("gate"), camera_sent("hall", 10, "complete"))
+    api.receive(OBSERVATIONS, live("gate"), camera_sent("hall", 10, "complete"))
     api.monotonic.now += SILENT_S - 0.01
     assert cameras(api)["gate"]["state"] == "running"
     api.monotonic.now += 0.01
@@ -102,10 +102,10 @@ def test_nobody_is_there_before_anything_was_heard(api: LiveApi) -> None:
 
 
 def test_somebody_is_where_she_was_seen_last(api: LiveApi) -> None:
-    api.hear(OBSERVATIONS, observations_sent("gate", range(10), 4))
-    api.hear(OBSERVATIONS, observations_sent("hall", range(30, 41), 2))
+    api.receive(OBSERVATIONS, observations_sent("gate", range(10), 4))
+    api.receive(OBSERVATIONS, observations_sent("hall", range(30, 41), 2))
     assert ids(people(api)) == []  # Not known yet whose the tracks are.
-    api.hear(IDENTITIES, identity_sent("gate", 4, 7, 1.0), identity_sent("hall", 2, 7, 4.0))
+    api.receive(IDENTITIES, identity_sent("gate", 4, 7, 1.0), identity_sent("hall", 2, 7, 4.0))
     answer = people(api)
     assert answer["now"] == 4.0
     assert answer["identities"] == [
@@ -123,16 +123,16 @@ def test_somebody_is_where_she_was_seen_last(api: LiveApi) -> None:
 
 
 def test_somebody_is_there_up_to_the_very_second(api: LiveApi) -> None:
-    api.hear(OBSERVATIONS, observations_sent("gate", range(11), 1))
-    api.hear(IDENTITIES, identity_sent("gate", 1, 1, 1.0))
-    api.hear(OBSERVATIONS, observations_sent("hall", [50], 9))
+    api.receive(OBSERVATIONS, observations_sent("gate", range(11), 1))
+    api.receive(IDENTITIES, identity_sent("gate", 1, 1, 1.0))
+    api.receive(OBSERVATIONS, observations_sent("hall", [50], 9))
     assert ids(people(api, last_s=4.0)) == [1]
     assert ids(people(api, last_s=3.99)) == []
 
 
 def test_for_live_cameras_now_is_the_time_of_day(api: LiveApi) -> None:
-    api.hear(OBSERVATIONS, live("gate"), observations_sent("gate", range(11), 1))
-    api.hear(IDENTITIES, identity_sent("gate", 1, 1, 1.0))
+    api.receive(OBSERVATIONS, live("gate"), observations_sent("gate", range(11), 1))
+    api.receive(IDENTITIES, identity_sent("gate", 1, 1, 1.0))
     api.clock.now = 12.0
     assert people(api, last_s=10.0)["now"] == 12.0
     assert ids(people(api, last_s=10.0)) == []
@@ -141,8 +141,8 @@ def test_for_live_cameras_now_is_the_time_of_day(api: LiveApi) -> None:
 
 def test_pages_of_people_have_everybody_once(api: LiveApi) -> None:
     for track in range(1, 6):
-        api.hear(OBSERVATIONS, observations_sent("gate", range(5), track))
-    api.hear(IDENTITIES, *(identity_sent("gate", track, track, 1.0) for track in range(1, 6)))
+        api.receive(OBSERVATIONS, observations_sent("gate", range(5), track))
+    api.receive(IDENTITIES, *(identity_sent("gate", track, track, 1.0) for track in range(1, 6)))
     seen: list[int] = []
     after: object = 0
     while after is not None:
@@ -154,35 +154,35 @@ def test_pages_of_people_have_everybody_once(api: LiveApi) -> None:
 
 
 def test_a_merged_person_has_the_new_id_only(api: LiveApi) -> None:
-    api.hear(OBSERVATIONS, observations_sent("gate", range(5), 1))
-    api.hear(IDENTITIES, identity_sent("gate", 1, 8, 1.0))
-    api.hear(IDENTITIES, identity_sent("gate", 1, 3, 1.0))
+    api.receive(OBSERVATIONS, observations_sent("gate", range(5), 1))
+    api.receive(IDENTITIES, identity_sent("gate", 1, 8, 1.0))
+    api.receive(IDENTITIES, identity_sent("gate", 1, 3, 1.0))
     assert ids(people(api)) == [3]
     assert api.http.get("/identities/8").status_code == 404
 
 
 def test_memory_is_bounded_in_time(open_api: Callable[..., LiveApi]) -> None:
     api = open_api(gallery_s=5.0)
-    api.hear(OBSERVATIONS, observations_sent("gate", range(11), 1))
-    api.hear(IDENTITIES, identity_sent("gate", 1, 1, 1.0))
-    api.hear(OBSERVATIONS, observations_sent("hall", [60], 2))
+    api.receive(OBSERVATIONS, observations_sent("gate", range(11), 1))
+    api.receive(IDENTITIES, identity_sent("gate", 1, 1, 1.0))
+    api.receive(OBSERVATIONS, observations_sent("hall", [60], 2))
     assert ids(people(api, last_s=60)) == [1]
-    api.hear(OBSERVATIONS, observations_sent("hall", [61], 2))
+    api.receive(OBSERVATIONS, observations_sent("hall", [61], 2))
     assert ids(people(api, last_s=60)) == []
-    memory = api.site.memory()
+    memory = api.site.recent_rows()
     assert memory.parts.is_empty()
     assert [rows["track_id"].to_list() for rows in memory.rows] == [[2], [2]]
 
 
 def test_who_is_forgotten_leaves_the_memory_and_the_events(api: LiveApi) -> None:
-    api.hear(OBSERVATIONS, observations_sent("gate", range(5), 1))
-    api.hear(OBSERVATIONS, observations_sent("gate", range(5), 2))
-    api.hear(IDENTITIES, identity_sent("gate", 1, 1, 1.0), identity_sent("gate", 2, 2, 1.0))
+    api.receive(OBSERVATIONS, observations_sent("gate", range(5), 1))
+    api.receive(OBSERVATIONS, observations_sent("gate", range(5), 2))
+    api.receive(IDENTITIES, identity_sent("gate", 1, 1, 1.0), identity_sent("gate", 2, 2, 1.0))
     assert ids(people(api)) == [1, 2]
-    api.hear(IDENTITIES, ForgetMessage(1, 1.0, []))
+    api.receive(IDENTITIES, ForgetMessage(1, 1.0, []))
     assert ids(people(api)) == [2]
     assert api.http.get("/identities/1").status_code == 404
-    memory = api.site.memory()
+    memory = api.site.recent_rows()
     assert [rows["track_id"].unique().to_list() for rows in memory.rows] == [[2]]
     told = api.site.events.after(0, 100)[0]
     assert [event["type"] for event in told if event.get("global_id") == 1] == ["forget"]
@@ -190,8 +190,8 @@ def test_who_is_forgotten_leaves_the_memory_and_the_events(api: LiveApi) -> None
 
 
 def test_a_new_run_of_the_site_begins_with_nothing(api: LiveApi) -> None:
-    api.hear(OBSERVATIONS, observations_sent("gate", range(5), 1))
-    api.hear(IDENTITIES, identity_sent("gate", 1, 1, 1.0), EndMessage(1.0))
+    api.receive(OBSERVATIONS, observations_sent("gate", range(5), 1))
+    api.receive(IDENTITIES, identity_sent("gate", 1, 1, 1.0), EndMessage(1.0))
     api.bus.delete_site()
     api.follower.step()
     assert ids(people(api)) == [1]  # Over, but not forgotten.
@@ -230,8 +230,8 @@ def test_what_was_missed_is_taken_from_the_run_directory(
 ) -> None:
     run = tmp_path / "run"
     api = open_api(out=run)
-    api.hear(OBSERVATIONS, observations_sent("gate", range(5), 1))
-    api.hear(IDENTITIES, identity_sent("gate", 1, 1, 0.4))
+    api.receive(OBSERVATIONS, observations_sent("gate", range(5), 1))
+    api.receive(IDENTITIES, identity_sent("gate", 1, 1, 0.4))
     before = api.site.events.count
     # While nobody reads along the recorder writes the next ones and the streams are trimmed.
     boxes = [("gate", frame, 2, (0.0, 0.0, 9.0, 9.0)) for frame in range(5, 10)]
@@ -256,7 +256,7 @@ def send_unheard(api: LiveApi) -> None:
 
 
 def test_it_reads_in_no_group_and_holds_up_nobody(api: LiveApi) -> None:
-    api.hear(OBSERVATIONS, observations_sent("gate", range(5), 1))
+    api.receive(OBSERVATIONS, observations_sent("gate", range(5), 1))
     assert api.bus.lengths()[OBSERVATIONS] == 1
     api.bus.commit(RECORDER, api.bus.read(RECORDER, "1", [OBSERVATIONS], 0.01))
     backpressure.trim(api.bus)

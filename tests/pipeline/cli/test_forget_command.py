@@ -53,7 +53,7 @@ def test_forgetting_twice_ends_with_2_and_one_line(
     assert fusetrack("forget", run, "--identity", 1).code == 0
     outcome = fusetrack("forget", run, "--identity", 1, *option)
     assert (outcome.code, outcome.out) == (2, "")
-    assert outcome.err.startswith(f"fusetrack: {run} knows no identity 1: expected one that")
+    assert outcome.err.startswith(f"fusetrack: {run} has no identity 1: expected one listed")
     assert outcome.err.count("\n") == 1
 
 
@@ -76,7 +76,7 @@ def test_an_unfinished_run_may_belong_to_a_running_site(fusetrack: Command, run:
     write_progress(run, RecorderProgress("some", site="shop"))
     outcome = fusetrack("forget", run, "--identity", 1)
     assert outcome.code == 0
-    assert "did not come to its end" in outcome.err
+    assert "this run did not finish" in outcome.err
     write_progress(run, RecorderProgress("some", site="shop", finished=True))
     assert fusetrack("forget", run, "--identity", 2).err == ""
 
@@ -99,7 +99,7 @@ def test_the_redis_files_of_a_killed_run_are_removed(
     write_progress(run, RecorderProgress("some", site="shop", redis=f"unix://{tmp_path}/none.sock"))
     outcome = fusetrack("forget", run, "--identity", 1)
     assert outcome.code == 0
-    assert "1 files of its Redis" in outcome.out
+    assert "1 Redis files" in outcome.out
     assert not (run / "redis").exists()
 
 
@@ -132,7 +132,7 @@ def test_the_runs_own_retention_is_used_and_its_absence_reported(
 ) -> None:
     outcome = fusetrack("forget", run, "--expired")
     assert outcome.code == 2
-    assert "no limit is set" in outcome.err
+    assert "no retention limit is set" in outcome.err
     (run / "config.yaml").write_text(yaml.safe_dump({"retention": {"identities_s": 1e-3}}))
     assert fusetrack("forget", run, "--expired").out.startswith("removed expired data: 2 ident")
     assert fusetrack("forget", run, "--expired", "--dry-run").code == 2

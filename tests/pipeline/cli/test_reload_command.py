@@ -104,7 +104,7 @@ def test_a_run_follows_its_file_and_sighup(start: Start, address: str, tmp_path:
     process.send_signal(signal.SIGTERM)
     assert process.wait(ENDS_WITHIN_S) == 128 + signal.SIGTERM
     said = log.read_text()
-    for line in ("added gate", "The site goes on as it was", "removed gate", "added gate, yard"):
+    for line in ("added gate", "The site continues unchanged", "removed gate", "added gate, yard"):
         assert line in said
     assert "Traceback" not in said
     run = RunDirectory(out)

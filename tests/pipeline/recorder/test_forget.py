@@ -1,4 +1,4 @@
-"""After a person is forgotten nothing in the run directory holds anything of them."""
+"""After a person is forgotten no file of the run directory contains data of them."""
 
 import json
 import shutil
@@ -18,7 +18,7 @@ from pipeline.config.schema import CameraConfig
 from pipeline.errors import UserError
 from pipeline.exports import FORMATS, export_run
 from pipeline.pictures.render import render_videos
-from pipeline.recorder.forget import cover_in_videos, find, forget, remove_leftovers
+from pipeline.recorder.forget import blur_in_videos, find_person, remove_leftovers, remove_person
 from pipeline.report import write_report
 from pipeline.run_directory import rewriting
 from pipeline.run_directory.reader import RunDirectory
@@ -27,10 +27,10 @@ from pipeline.run_directory.segments import write_segment
 from pipeline.sources.video_file import VideoFile
 from videos import make_video
 
-# Whose boxes these are can be told by their left edge.
+# The left edge of a box identifies the person.
 SEVEN: tuple[float, float, float, float] = (77.0, 20.0, 117.0, 90.0)
 OTHER: tuple[float, float, float, float] = (11.0, 20.0, 51.0, 90.0)
-#: Track 3 of the gate shows the other until 1 s and 7 from then on.
+#: Track 3 of the gate shows the other person until 1 s and person 7 after that.
 ROWS: list[Observation] = [
     *(("gate", frame, 1, SEVEN) for frame in range(10)),
     *(("gate", frame, 2, OTHER) for frame in range(10, 20)),
@@ -50,7 +50,7 @@ def event(camera_id: str, track: int, owner: int, **more: object) -> dict[str, o
 
 
 EVENTS = [
-    # Taken for 4, who was then found to be 7.
+    # First assigned to 4, which was then merged into 7.
     event("yard", 1, 4),
     event("gate", 1, 7),
     event("gate", 2, 7),
@@ -102,7 +102,7 @@ def numbers(value: object) -> Iterator[float]:
 
 
 def traces(folder: Path) -> set[str]:
-    """What any file in ``folder`` still holds of 7, raw and unpacked."""
+    """Traces of person 7 in any file of ``folder``, raw and decoded."""
     found = set()
     for path in sorted(folder.rglob("*")):
         if not path.is_file():
@@ -127,11 +127,11 @@ def traces_in(rows: list[dict[str, Any]]) -> set[str]:
     return {mark for mark, is_there in marks.items() if is_there}
 
 
-def test_nothing_in_the_run_directory_is_theirs_any_more(run: RunDirectory) -> None:
+def test_no_data_of_the_person_is_left_in_the_run_directory(run: RunDirectory) -> None:
     write_report(run)
     export_run(run, "csv")
     assert traces(run.path) == {"picture", "embedding", "box", "id"}
-    removed = forget(run, find(run, 7))
+    removed = remove_person(run, find_person(run, 7))
     assert traces(run.path) == set()
     assert removed == {
         "observations": 25,
@@ -145,7 +145,7 @@ def test_nothing_in_the_run_directory_is_theirs_any_more(run: RunDirectory) -> N
 
 
 def test_no_export_has_their_id_or_their_boxes(run: RunDirectory, tmp_path: Path) -> None:
-    forget(run, find(run, 7))
+    remove_person(run, find_person(run, 7))
     assert set(run.trajectories()["global_id"]) == {2}
     for format in sorted(FORMATS.keys() - {"geojson"}):
         out = export_run(run, format, tmp_path / f"out-{format}")
@@ -159,51 +159,51 @@ def test_no_export_has_their_id_or_their_boxes(run: RunDirectory, tmp_path: Path
     assert {json.loads(row)["global_id"] for row in rows} == {2}
 
 
-def test_everybody_else_is_as_before(run: RunDirectory) -> None:
+def test_other_people_are_unchanged(run: RunDirectory) -> None:
     before = run.trajectories()
-    forget(run, find(run, 7))
+    remove_person(run, find_person(run, 7))
     others = before.filter(before["global_id"] == 2)
     assert run.trajectories().equals(others)
     assert (run.path / "thumbnails" / "gate" / "2.jpg").read_bytes() == picture(("gate", 2))
     tracklets = {row["track_id"]: row for row in run.tracklets().iter_rows(named=True)}
     assert tracklets.keys() == {2, 3}
     assert tracklets[2]["embedding"][0] == pytest.approx(0.202)
-    # Of the track of two it is not known whose its look is.
+    # The embedding of the shared track may be of either person.
     shared = tracklets[3]
     assert (shared["embedding"], shared["thumbnail"]) == (None, None)
     assert (shared["start"], shared["end"], shared["n"]) == (0.0, 0.9, 10)
 
 
-def test_forgetting_twice_or_somebody_unknown_is_said(run: RunDirectory) -> None:
-    forget(run, find(run, 7))
-    with pytest.raises(UserError, match="knows no identity 7: expected one that `fusetrack sum"):
-        find(run, 7)
-    with pytest.raises(UserError, match="knows no identity 99"):
-        find(run, 99)
+def test_forgetting_an_unknown_person_is_refused(run: RunDirectory) -> None:
+    remove_person(run, find_person(run, 7))
+    with pytest.raises(UserError, match="has no identity 7: expected one listed by `fusetrack"):
+        find_person(run, 7)
+    with pytest.raises(UserError, match="has no identity 99"):
+        find_person(run, 99)
 
 
-def test_who_was_found_to_be_somebody_else_is_named(run: RunDirectory) -> None:
-    with pytest.raises(UserError, match="identity 4 was found to be 7: give that"):
-        find(run, 4)
+def test_a_merged_identity_is_named(run: RunDirectory) -> None:
+    with pytest.raises(UserError, match="identity 4 was merged into 7: give that"):
+        find_person(run, 4)
 
 
 def test_a_dry_run_counts_the_same_and_changes_nothing(run: RunDirectory) -> None:
     write_report(run)
     before = {path: path.read_bytes() for path in run.path.rglob("*") if path.is_file()}
-    planned = forget(run, find(run, 7), dry=True)
+    planned = remove_person(run, find_person(run, 7), dry=True)
     assert {path: path.read_bytes() for path in run.path.rglob("*") if path.is_file()} == before
-    assert planned == forget(run, find(run, 7))
+    assert planned == remove_person(run, find_person(run, 7))
 
 
-def test_the_parts_are_told_apart(run: RunDirectory) -> None:
-    person = find(run, 7)
+def test_the_parts_of_shared_tracks_are_found(run: RunDirectory) -> None:
+    person = find_person(run, 7)
     assert person.parts == [TrackPart("gate", 1), TrackPart("gate", 3, 1.0), TrackPart("yard", 1)]
     assert person.shared == {("gate", 3): (0.0, 0.9, 10)}
-    assert find(run, 2).parts == [TrackPart("gate", 2), TrackPart("gate", 3, None, 1.0)]
+    assert find_person(run, 2).parts == [TrackPart("gate", 2), TrackPart("gate", 3, None, 1.0)]
 
 
 class CrashError(Exception):
-    """The machine went down."""
+    """The machine crashed."""
 
 
 @pytest.mark.parametrize("step", range(1, 16))
@@ -212,7 +212,7 @@ def test_after_a_crash_in_the_middle_the_same_call_removes_the_rest(
 ) -> None:
     steps = count(1)
 
-    def mortal(work: Callable[..., Any]) -> Callable[..., Any]:
+    def dying(work: Callable[..., Any]) -> Callable[..., Any]:
         def call(*arguments: Any) -> Any:
             if next(steps) == step:
                 raise CrashError
@@ -221,10 +221,10 @@ def test_after_a_crash_in_the_middle_the_same_call_removes_the_rest(
         return call
 
     with monkeypatch.context() as patched:
-        patched.setattr(Path, "rename", mortal(Path.rename))
-        patched.setattr(rewriting, "remove", mortal(rewriting.remove))
+        patched.setattr(Path, "rename", dying(Path.rename))
+        patched.setattr(rewriting, "remove", dying(rewriting.remove))
         try:
-            forget(run, find(run, 7))
+            remove_person(run, find_person(run, 7))
         except CrashError:
             died = True
         else:
@@ -232,32 +232,30 @@ def test_after_a_crash_in_the_middle_the_same_call_removes_the_rest(
     assert died == (step <= 14)
     assert (run.trajectories()["global_id"] == 2).sum() == 20
     try:
-        forget(run, find(run, 7))
+        remove_person(run, find_person(run, 7))
     except UserError:
-        # All was done when it died.
+        # Everything was removed before the crash.
         pass
     assert traces(run.path) == set()
     assert run.trajectories().height == 20
 
 
-def test_what_a_killed_run_left_is_removed(run: RunDirectory) -> None:
+def test_leftovers_of_a_killed_run_are_removed(run: RunDirectory) -> None:
     (run.path / "tracklets" / "part-00009.partial").write_bytes(picture(("gate", 1)))
     (run.path / "redis").mkdir()
     (run.path / "redis" / "appendonly.aof").write_bytes(np.float32(0.701).tobytes())
     (run.path / "thumbnails" / "gate" / "1.jpg").unlink()
     assert remove_leftovers(run.path, dry=True) == {
-        "half written files": 1,
-        "files of its Redis": 1,
+        "partial files": 1,
+        "Redis files": 1,
     }
     assert remove_leftovers(run.path).total() == 2
-    assert forget(run, find(run, 7))["thumbnails"] == 2
+    assert remove_person(run, find_person(run, 7))["thumbnails"] == 2
     assert traces(run.path) == set()
     assert not remove_leftovers(run.path)
 
 
-def test_in_a_video_they_are_covered_and_everybody_else_is_as_before(
-    run: RunDirectory, tmp_path: Path
-) -> None:
+def test_in_a_video_only_the_forgotten_person_is_covered(run: RunDirectory, tmp_path: Path) -> None:
     sources = {}
     for name in ("gate", "yard"):
         rng = np.random.default_rng(1)
@@ -267,12 +265,12 @@ def test_in_a_video_they_are_covered_and_everybody_else_is_as_before(
     (run.path / "config.yaml").write_text(yaml.safe_dump(config))
     (gate, _) = render_videos(run)
     before = [f.image.astype(float) for f in VideoFile("g", str(gate), CameraConfig()).frames()]
-    assert cover_in_videos(run, find(run, 7).parts) == 2
+    assert blur_in_videos(run, find_person(run, 7).parts) == 2
     after = [f.image.astype(float) for f in VideoFile("g", str(gate), CameraConfig()).frames()]
     assert len(after) == len(before) == 20
     inside = (slice(30, 85), slice(84, 112))
     for index in range(20):
-        # Nobody knows them again, in every frame that shows them.
+        # They are unrecognisable in every frame.
         likeness = np.corrcoef(before[index][inside].ravel(), after[index][inside].ravel())[0, 1]
         assert likeness < 0.5, index
         assert np.abs(before[index][95:, :60] - after[index][95:, :60]).mean() < 6
@@ -281,13 +279,13 @@ def test_in_a_video_they_are_covered_and_everybody_else_is_as_before(
         assert part.suffix == ".mp4"
 
 
-def test_a_video_that_cannot_be_read_is_said(run: RunDirectory) -> None:
+def test_an_unreadable_video_is_reported(run: RunDirectory) -> None:
     (run.path / "video").mkdir()
     (run.path / "video" / "gate.mp4").write_bytes(b"no film")
     with pytest.raises(UserError, match=r"gate\.mp4"):
-        cover_in_videos(run, find(run, 7).parts)
+        blur_in_videos(run, find_person(run, 7).parts)
     assert (run.path / "video" / "gate.mp4").read_bytes() == b"no film"
 
 
 def test_without_a_video_there_is_nothing_to_cover(run: RunDirectory) -> None:
-    assert cover_in_videos(run, find(run, 7).parts) == 0
+    assert blur_in_videos(run, find_person(run, 7).parts) == 0

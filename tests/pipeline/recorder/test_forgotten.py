@@ -1,4 +1,4 @@
-"""What is forgotten of tracks that are still on their way."""
+"""Filtering the forgotten parts of tracks out of later messages."""
 
 import numpy as np
 import pyarrow as pa
@@ -6,7 +6,7 @@ import pytest
 
 from builders import tracklet
 from pipeline.bus.messages import TrackletMessage, tracklet_message, tracklet_of
-from pipeline.recorder.forgotten import Forgotten
+from pipeline.recorder.forgotten import ForgottenParts
 from pipeline.run_directory.schema import OBSERVATIONS, TrackPart
 from trackers.tracklet import Tracklet
 
@@ -17,8 +17,8 @@ def rows(*found: tuple[int, float]) -> pa.Table:
     )
 
 
-def told(**changes: object) -> TrackletMessage:
-    """A track from 0 s to 4 s with a look a second."""
+def tracklet_with(**changes: object) -> TrackletMessage:
+    """A track from 0 s to 4 s with one exemplar per second."""
     base = tracklet("gate", 1, 0.0, 4.0, closed=True)
     times = np.arange(5.0)
     values = {name: getattr(base, name) for name in Tracklet.__slots__}
@@ -45,21 +45,23 @@ def told(**changes: object) -> TrackletMessage:
         (TrackPart("yard", 1), [1.0, 2.0, 3.0]),
     ],
 )
-def test_observations_go_from_the_first_moment_until_just_before_the_last(
+def test_a_part_includes_its_first_time_and_excludes_its_end(
     part: TrackPart, left: list[float]
 ) -> None:
     table = rows((1, 1.0), (1, 2.0), (1, 3.0))
-    assert Forgotten([part]).observations("gate", table)["timestamp"].to_pylist() == left
+    assert (
+        ForgottenParts([part]).filter_observations("gate", table)["timestamp"].to_pylist() == left
+    )
 
 
-def test_when_nothing_is_forgotten_the_rows_are_the_same() -> None:
+def test_without_forgotten_parts_the_rows_are_unchanged() -> None:
     table = rows((1, 1.0))
-    assert Forgotten([]).observations("gate", table) is table
-    assert Forgotten([TrackPart("gate", 9)]).observations("gate", rows()).num_rows == 0
+    assert ForgottenParts([]).filter_observations("gate", table) is table
+    assert ForgottenParts([TrackPart("gate", 9)]).filter_observations("gate", rows()).num_rows == 0
 
 
-def test_an_open_track_goes_on_without_its_beginning() -> None:
-    left = Forgotten([TrackPart("gate", 1, None, 2.5)]).tracklet(told())
+def test_an_open_track_continues_without_its_forgotten_beginning() -> None:
+    left = ForgottenParts([TrackPart("gate", 1, None, 2.5)]).filter_tracklet(tracklet_with())
     assert left is not None
     seen = tracklet_of(left)
     assert (seen.start, seen.end, seen.count) == (3.0, 4.0, 20)
@@ -70,42 +72,49 @@ def test_an_open_track_goes_on_without_its_beginning() -> None:
 
 
 def test_a_part_in_the_middle_leaves_both_ends() -> None:
-    left = Forgotten([TrackPart("gate", 1, 1.0, 3.0)]).tracklet(told())
+    left = ForgottenParts([TrackPart("gate", 1, 1.0, 3.0)]).filter_tracklet(tracklet_with())
     assert left is not None
     assert (left.start, left.end) == (0.0, 4.0)
     assert tracklet_of(left).exemplar_times.tolist() == [0.0, 3.0, 4.0]
 
 
-def test_of_a_track_that_is_forgotten_whole_nothing_is_left() -> None:
-    assert Forgotten([TrackPart("gate", 1, None, 4.5)]).tracklet(told()) is None
+def test_nothing_is_left_of_a_completely_forgotten_track() -> None:
     assert (
-        Forgotten([TrackPart("gate", 1, None, 2.0), TrackPart("gate", 1, 2.0)]).tracklet(told())
+        ForgottenParts([TrackPart("gate", 1, None, 4.5)]).filter_tracklet(tracklet_with()) is None
+    )
+    assert (
+        ForgottenParts(
+            [TrackPart("gate", 1, None, 2.0), TrackPart("gate", 1, 2.0)]
+        ).filter_tracklet(tracklet_with())
         is None
     )
 
 
 def test_other_tracks_are_left_alone() -> None:
-    message = told()
-    assert Forgotten([TrackPart("gate", 2), TrackPart("yard", 1)]).tracklet(message) is message
+    message = tracklet_with()
+    assert (
+        ForgottenParts([TrackPart("gate", 2), TrackPart("yard", 1)]).filter_tracklet(message)
+        is message
+    )
 
 
-def test_a_track_without_looks_stays_one() -> None:
+def test_a_track_without_exemplars_is_filtered_too() -> None:
     none = {
         "exemplars": np.zeros((0, 0), np.float32),
         "qualities": np.zeros(0, np.float32),
         "exemplar_times": np.zeros(0),
         "ground": None,
     }
-    left = Forgotten([TrackPart("gate", 1, None, 2.5)]).tracklet(told(**none))
+    left = ForgottenParts([TrackPart("gate", 1, None, 2.5)]).filter_tracklet(tracklet_with(**none))
     assert left is not None
     assert tracklet_of(left).exemplars.shape == (0, 0)
 
 
-def test_after_a_day_nothing_of_a_track_can_come() -> None:
-    forgotten = Forgotten([TrackPart("gate", 1, None, 10.0), TrackPart("gate", 2, None, 20.0)])
-    forgotten.clear(86_410.0)
+def test_forgotten_parts_expire_after_a_day() -> None:
+    forgotten = ForgottenParts([TrackPart("gate", 1, None, 10.0), TrackPart("gate", 2, None, 20.0)])
+    forgotten.expire(86_410.0)
     assert [part.track_id for part in forgotten.parts] == [1, 2]
-    forgotten.clear(86_410.1)
+    forgotten.expire(86_410.1)
     assert [part.track_id for part in forgotten.parts] == [2]
 
 

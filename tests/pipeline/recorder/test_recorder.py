@@ -103,7 +103,7 @@ def undisturbed(redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> Pat
     return folder
 
 
-def test_all_that_was_sent_is_in_the_tables(undisturbed: Path) -> None:
+def test_everything_sent_is_in_the_tables(undisturbed: Path) -> None:
     run = RunDirectory(undisturbed)
     observations = run.observations()
     assert observations.select("camera_id", "frame_index", "track_id").rows() == [
@@ -162,10 +162,10 @@ def test_segments_are_closed_early_when_many_messages_wait(
 
 
 @pytest.mark.parametrize("at_once", [1, 2, 1000])
-def test_it_records_all_even_when_it_starts_after_the_end(
+def test_it_records_everything_when_it_starts_after_the_end(
     redis_url: str, site: str, run: Path, undisturbed: Path, at_once: int
 ) -> None:
-    """The end and the first of many observations come in one read: the rest must not be left."""
+    """The end arrives in the first read of many observations: the others must be read too."""
     sent(redis_url, site, STORY)
     with FeedingBus(redis_url, site, [], count=at_once) as bus:
         record(bus, run)
@@ -173,7 +173,7 @@ def test_it_records_all_even_when_it_starts_after_the_end(
 
 
 class Mortal(Recorder):
-    """A recorder that, once its bus is dead, writes no more."""
+    """A recorder that stops writing once its bus is dead."""
 
     def __init__(self, bus: MortalBus, folder: Path) -> None:
         super().__init__(bus, folder, 2.0, ticking())
@@ -185,7 +185,7 @@ class Mortal(Recorder):
 
 
 @pytest.mark.parametrize("done", [False, True], ids=["before it is done", "after it is done"])
-def test_killed_anywhere_and_started_again_it_records_the_same(
+def test_killed_anywhere_and_restarted_it_records_the_same(
     redis_url: str,
     site: str,
     tmp_path: Path,
@@ -193,8 +193,8 @@ def test_killed_anywhere_and_started_again_it_records_the_same(
     monkeypatch: pytest.MonkeyPatch,
     done: bool,
 ) -> None:
-    """Before a commit is done: the segment is renamed into place, and not acknowledged."""
-    monkeypatch.setattr(os, "fsync", lambda descriptor: None)  # for speed: the power stays on
+    """Killed before a commit: the segment is in place, but not acknowledged."""
+    monkeypatch.setattr(os, "fsync", lambda descriptor: None)  # for speed: no power failure here
     for last in count(1):
         one, folder = f"{site}.{last}", new_run(tmp_path / str(last))
         sent(redis_url, one, STORY)
@@ -220,7 +220,7 @@ def test_killed_between_two_segments_it_records_the_same(
     monkeypatch: pytest.MonkeyPatch,
     written: int,
 ) -> None:
-    """Observations are in place, identities are not yet."""
+    """Observations are written, identities not yet."""
     sent(redis_url, site, STORY)
     whole, left = recorder.write_segment, iter(range(written))
 
@@ -238,7 +238,7 @@ def test_killed_between_two_segments_it_records_the_same(
     assert_same(run, undisturbed)
 
 
-def test_once_finished_it_ends_again_and_changes_nothing(
+def test_restarted_after_its_end_it_changes_nothing(
     redis_url: str, site: str, run: Path, undisturbed: Path
 ) -> None:
     sent(redis_url, site, STORY)
@@ -248,7 +248,9 @@ def test_once_finished_it_ends_again_and_changes_nothing(
         assert_same(run, undisturbed)
 
 
-def test_what_was_read_is_written_when_it_is_stopped(redis_url: str, site: str, run: Path) -> None:
+def test_received_messages_are_written_when_it_is_stopped(
+    redis_url: str, site: str, run: Path
+) -> None:
     stop = threading.Event()
 
     class Stopping(Bus):
@@ -264,7 +266,7 @@ def test_what_was_read_is_written_when_it_is_stopped(redis_url: str, site: str, 
     assert [camera.state for camera in RunDirectory(run).cameras()] == ["running"]
 
 
-def test_what_was_read_is_written_when_redis_is_lost(tmp_path: Path, run: Path) -> None:
+def test_received_messages_are_written_when_redis_is_lost(tmp_path: Path, run: Path) -> None:
     class Losing(FeedingBus):
         def read(self, *args: Any, **more: Any) -> list[Delivery]:
             got = super().read(*args, **more)
@@ -286,9 +288,9 @@ def test_a_folder_that_cannot_be_written_is_named_and_nothing_is_acknowledged(
     (run / "tracklets").write_text("a file")
     sent(redis_url, site, STORY)
     with Bus(redis_url, site) as bus:
-        with pytest.raises(UserError) as told:
+        with pytest.raises(UserError) as raised:
             record(bus, run)
-        assert str(told.value).startswith(f"cannot write to {run}: File exists. Everything up to")
+        assert str(raised.value).startswith(f"cannot write to {run}: File exists. Everything up to")
         assert len(bus.claim(RECORDER, "1", TRACKLETS)) == 5
     assert RunDirectory(run).observations().height == 6
 
@@ -343,7 +345,9 @@ print(json.dumps({
 """
 
 
-def test_a_full_disk_ends_it_with_all_before_readable(redis_url: str, tmp_path: Path) -> None:
+def test_a_full_disk_ends_it_and_earlier_segments_are_readable(
+    redis_url: str, tmp_path: Path
+) -> None:
     disk = tmp_path / "disk"
     disk.mkdir()
     mount = f"mount -t tmpfs -o size=128k tmpfs {disk}"
@@ -360,12 +364,12 @@ def test_a_full_disk_ends_it_with_all_before_readable(redis_url: str, tmp_path: 
         text=True,
     )
     assert result.returncode == 0, result.stderr
-    told = json.loads(result.stdout)
-    assert told.pop("message") == (
+    result_values = json.loads(result.stdout)
+    assert result_values.pop("message") == (
         f"cannot write to {disk}: No space left on device. Everything up to the last closed "
         "segment can be read; 2 messages after it are not recorded"
     )
-    assert told == {
+    assert result_values == {
         "pending": 2,
         "frames": [0, 1],
         "people": [7],
@@ -381,7 +385,7 @@ def recorded(url: str, site: str, run: Path, *story: Sent) -> RunDirectory:
     return RunDirectory(run)
 
 
-def test_nobody_at_all_leaves_empty_tables(redis_url: str, site: str, run: Path) -> None:
+def test_without_people_the_tables_are_empty(redis_url: str, site: str, run: Path) -> None:
     directory = recorded(redis_url, site, run, (OBSERVATIONS, [camera_sent("gate", 9, "complete")]))
     assert [table.height for table in tables(run)] == [0, 0, 0]
     assert [camera.frames for camera in directory.cameras()] == [9]
@@ -413,7 +417,7 @@ def tracklets() -> Iterator[Message]:
     yield two
 
 
-def test_closed_tracks_have_the_mean_look_weighted_by_quality(
+def test_closed_tracks_have_the_quality_weighted_mean_embedding(
     redis_url: str, site: str, run: Path
 ) -> None:
     directory = recorded(redis_url, site, run, (TRACKLETS, list(tracklets())))
@@ -434,7 +438,7 @@ def test_repeated_and_shuffled_messages_change_nothing_also_when_killed(
     seed: int,
     last: int,
 ) -> None:
-    monkeypatch.setattr(os, "fsync", lambda descriptor: None)  # for speed: the power stays on
+    monkeypatch.setattr(os, "fsync", lambda descriptor: None)  # for speed: no power failure here
     chance = random.Random(seed)
     sent(redis_url, site, STORY)
     with redis.Redis.from_url(redis_url) as client:
@@ -454,7 +458,7 @@ def test_repeated_and_shuffled_messages_change_nothing_also_when_killed(
     with Bus(redis_url, site) as bus:
         record(bus, run)
     for mine, theirs in zip(tables(run), tables(undisturbed), strict=True):
-        # Tracklets and events come from several senders, of which any may be first.
+        # Tracklets and events come from several senders in any order.
         columns = mine.columns if mine.columns[-1] == "ground_y" else ["camera_id", "track_id"]
         keys = [name for name in columns if mine.schema[name] != pl.List(pl.Float32)]
         assert_frame_equal(
@@ -463,7 +467,7 @@ def test_repeated_and_shuffled_messages_change_nothing_also_when_killed(
     assert RunDirectory(run).cameras() == RunDirectory(undisturbed).cameras()
 
 
-def test_what_makes_no_row_is_put_aside_and_the_rest_goes_on(
+def test_invalid_messages_become_dead_letters_and_the_rest_is_recorded(
     redis_url: str, site: str, run: Path, undisturbed: Path
 ) -> None:
     nonsense = msgspec.structs.replace(
@@ -479,10 +483,10 @@ def test_what_makes_no_row_is_put_aside_and_the_rest_goes_on(
     assert_same(run, undisturbed)
 
 
-def test_it_goes_on_recording_when_the_memory_of_redis_is_full(
+def test_it_continues_recording_when_the_memory_of_redis_is_full(
     redis_url: str, site: str, run: Path, undisturbed: Path
 ) -> None:
-    """What it acknowledges is what makes room."""
+    """Its acknowledgements are what frees memory."""
     sent(redis_url, site, STORY)
     with redis.Redis.from_url(redis_url) as client, Bus(redis_url, site) as bus:
         client.config_set("maxmemory", 1)
@@ -495,7 +499,7 @@ def test_it_goes_on_recording_when_the_memory_of_redis_is_full(
 
 
 @pytest.mark.parametrize("done", [False, True], ids=["before it is done", "after it is done"])
-def test_an_acknowledgement_that_is_lost_writes_nothing_twice(
+def test_a_lost_acknowledgement_writes_nothing_twice(
     redis_url: str, site: str, run: Path, undisturbed: Path, done: bool
 ) -> None:
     class Losing(FeedingBus):

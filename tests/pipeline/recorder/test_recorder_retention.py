@@ -1,4 +1,4 @@
-"""The recorder removes what is too old while it works, and at the end."""
+"""The recorder removes expired data while it runs and at its end."""
 
 import logging
 import threading
@@ -17,17 +17,17 @@ from real_recordings import new_run, ticking
 
 
 def story(seconds: int) -> list[Sent]:
-    """Ten frames a second with somebody in each."""
-    told: list[Sent] = []
+    """Ten frames per second with one person in each."""
+    batches: list[Sent] = []
     for second in range(seconds):
         frames = list(range(second * 10, second * 10 + 10))
         seen = [observations_sent("gate", frames, 1), camera_sent("gate", frames[-1] + 1)]
-        told.append((OBSERVATIONS, seen))
-    return told
+        batches.append((OBSERVATIONS, seen))
+    return batches
 
 
 class WatchingBus(FeedingBus):
-    """Notes how many rows there are on disk at each read."""
+    """Tracks the highest row count on disk over all reads."""
 
     folder: Path
     most = 0
@@ -39,7 +39,7 @@ class WatchingBus(FeedingBus):
 
 
 def recorded(url: str, site: str, folder: Path, segment_s: float) -> int:
-    """Record 30 s of which 3 are kept; returns the most rows that ever were there."""
+    """Record 30 s of which 3 are kept; returns the highest row count on disk."""
     end: Sent = (IDENTITIES, [EndMessage(30.0)])
     with WatchingBus(url, site, [*story(30), end]) as bus:
         bus.declare()
@@ -52,13 +52,13 @@ def recorded(url: str, site: str, folder: Path, segment_s: float) -> int:
 
 
 @pytest.mark.parametrize("segment_s", [0.0, 4.0, 1e6])
-def test_what_is_left_is_the_same_however_it_was_written(
+def test_the_remaining_rows_do_not_depend_on_the_segment_length(
     redis_url: str, site: str, tmp_path: Path, caplog: pytest.LogCaptureFixture, segment_s: float
 ) -> None:
     folder = new_run(tmp_path / "run")
     with caplog.at_level(logging.INFO):
         most = recorded(redis_url, site, folder, segment_s)
-    # The last frame is at 30.0 by what its camera says.
+    # The camera record says that the last frame is at 30.0.
     times = RunDirectory(folder).observations()["timestamp"].to_list()
     assert times == [frame / 10 for frame in range(270, 300)]
     said = [r.getMessage() for r in caplog.records if "retention" in r.getMessage()]
@@ -68,7 +68,7 @@ def test_what_is_left_is_the_same_however_it_was_written(
         assert len(said) > 5
 
 
-def test_without_limits_nothing_goes(redis_url: str, site: str, tmp_path: Path) -> None:
+def test_without_limits_nothing_is_removed(redis_url: str, site: str, tmp_path: Path) -> None:
     folder = new_run(tmp_path / "run")
     with FeedingBus(redis_url, site, [*story(3), (IDENTITIES, [EndMessage(3.0)])]) as bus:
         bus.declare()

@@ -1,4 +1,4 @@
-"""What is too old goes, on a clock that the test drives; a crash leaves a whole run."""
+"""Retention on a clock that the test advances; a crash leaves a readable run."""
 
 from collections.abc import Callable
 from itertools import count
@@ -12,7 +12,7 @@ import pytest
 
 from builders import Observation, camera, make_run
 from pipeline.config.schema import RetentionConfig
-from pipeline.recorder.retention import Retention, RunClock, time_in
+from pipeline.recorder.retention import Retention, RunClock, run_time_at
 from pipeline.run_directory import rewriting, segments
 from pipeline.run_directory.reader import RunDirectory
 from pipeline.run_directory.schema import IDENTITIES, TRACKLETS, CameraRecord
@@ -37,7 +37,7 @@ def event(key: tuple[str, int], at: float) -> dict[str, object]:
 
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
-    """Frames 0 to 29, 10 a second, in three segments; tracks that end at 1 s, 2 s and 3 s."""
+    """Frames 0 to 29, 10 per second, in three segments; tracks that end at 1 s, 2 s and 3 s."""
     folder = tmp_path / "run"
     rows: list[Observation] = [("gate", frame, frame // 10 + 1, BOX) for frame in range(30)]
     make_run(folder, rows[:10], {}, cameras=[camera("gate", 31)])
@@ -70,13 +70,13 @@ def parts(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.glob("part-*"))
 
 
-def test_without_a_limit_everything_stays(run: Path) -> None:
+def test_without_a_limit_everything_is_kept(run: Path) -> None:
     before = sorted(run.rglob("*"))
     assert not Retention(run, RetentionConfig()).remove(1e12)
     assert sorted(run.rglob("*")) == before
 
 
-def test_old_segments_go_and_one_with_some_old_rows_is_rewritten(run: Path) -> None:
+def test_expired_segments_are_deleted_and_partly_expired_ones_rewritten(run: Path) -> None:
     removed = Retention(run, RetentionConfig(observations_s=1.0)).remove(2.45)
     assert removed == {"observations": 15}
     assert frames(run) == list(range(15, 30))
@@ -87,7 +87,7 @@ def test_old_segments_go_and_one_with_some_old_rows_is_rewritten(run: Path) -> N
     assert RunDirectory(run).tracklets().height == 3
 
 
-def test_what_is_exactly_as_old_as_allowed_stays(run: Path) -> None:
+def test_rows_exactly_at_the_limit_are_kept(run: Path) -> None:
     retention = Retention(run, RetentionConfig(observations_s=1.0, tracklets_s=1.0))
     assert not retention.remove(1.0)
     assert retention.remove(1.0000001) == {"observations": 1}
@@ -96,7 +96,7 @@ def test_what_is_exactly_as_old_as_allowed_stays(run: Path) -> None:
     assert retention.remove(2.0000001)["tracklets"] == 1
 
 
-def test_the_last_segment_stays_without_rows_for_who_records_on(run: Path) -> None:
+def test_the_last_segment_is_kept_without_rows_for_the_recorder(run: Path) -> None:
     folder = run / "observations" / "camera=gate"
     assert Retention(run, RetentionConfig(observations_s=1.0)).remove(100.0)["observations"] == 30
     assert frames(run) == []
@@ -105,14 +105,14 @@ def test_the_last_segment_stays_without_rows_for_who_records_on(run: Path) -> No
     assert segments.next_number(folder) == 3
 
 
-def test_an_embedding_and_a_thumbnail_go_with_their_tracklet(run: Path) -> None:
+def test_embedding_and_thumbnail_are_removed_with_their_tracklet(run: Path) -> None:
     removed = Retention(run, RetentionConfig(tracklets_s=1.5)).remove(3.0)
     assert removed == {"tracklets": 1, "thumbnails": 1}
     assert RunDirectory(run).tracklets()["track_id"].to_list() == [2, 3]
     assert [p.name for p in sorted(run.rglob("*.jpg"))] == ["2.jpg", "3.jpg"]
 
 
-def test_a_thumbnail_may_go_before_its_tracklet(run: Path) -> None:
+def test_a_thumbnail_may_expire_before_its_tracklet(run: Path) -> None:
     retention = Retention(run, RetentionConfig(thumbnails_s=0.5, tracklets_s=2.5))
     assert retention.remove(3.0) == {"thumbnails": 2}
     tracklets = RunDirectory(run).tracklets()
@@ -123,7 +123,7 @@ def test_a_thumbnail_may_go_before_its_tracklet(run: Path) -> None:
     assert RunDirectory(run).tracklets()["track_id"].to_list() == [2, 3]
 
 
-def test_identities_go_and_the_boxes_stay_as_those_of_nobody(run: Path) -> None:
+def test_identities_expire_and_their_boxes_become_unknown(run: Path) -> None:
     assert Retention(run, RetentionConfig(identities_s=1.0)).remove(2.5) == {"identity events": 1}
     assert RunDirectory(run).events()["at"].to_list() == [2.0, 3.0]
     trajectories = RunDirectory(run).trajectories()
@@ -131,7 +131,7 @@ def test_identities_go_and_the_boxes_stay_as_those_of_nobody(run: Path) -> None:
     assert trajectories["global_id"].null_count() == 10
 
 
-def test_a_video_goes_when_its_last_frame_is_too_old(run: Path) -> None:
+def test_a_video_expires_with_its_last_frame(run: Path) -> None:
     video = run / "video" / "gate.mp4"
     video.parent.mkdir()
     video.write_bytes(b"film")
@@ -142,7 +142,7 @@ def test_a_video_goes_when_its_last_frame_is_too_old(run: Path) -> None:
     assert not video.exists()
 
 
-def test_page_and_exports_that_show_what_was_removed_go_too(run: Path) -> None:
+def test_report_and_exports_are_removed_when_rows_are(run: Path) -> None:
     (run / "report.html").write_text("page")
     (run / "export" / "mot").mkdir(parents=True)
     (run / "export" / "mot" / "gate.txt").write_text("1,2,3")
@@ -154,7 +154,7 @@ def test_page_and_exports_that_show_what_was_removed_go_too(run: Path) -> None:
     assert not (run / "export" / "mot" / "gate.txt").exists()
 
 
-def test_while_a_run_grows_the_new_rows_get_old_in_their_turn(run: Path) -> None:
+def test_new_rows_of_a_growing_run_expire_in_turn(run: Path) -> None:
     retention = Retention(run, RetentionConfig(observations_s=1.0))
     assert retention.remove(2.0)["observations"] == 10
     more = make_run(run.parent / "more", [("gate", 40, 4, BOX)], {})
@@ -165,7 +165,7 @@ def test_while_a_run_grows_the_new_rows_get_old_in_their_turn(run: Path) -> None
     assert retention.remove(5.5)["observations"] == 1
 
 
-def test_it_looks_again_only_when_enough_has_grown_old(
+def test_it_checks_again_only_after_the_tolerated_delay(
     run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     retention = Retention(run, RetentionConfig(observations_s=2.0))
@@ -177,7 +177,7 @@ def test_it_looks_again_only_when_enough_has_grown_old(
 
 
 class CrashError(Exception):
-    """The machine went down."""
+    """The machine crashed."""
 
 
 @pytest.mark.parametrize("step", range(1, 12))
@@ -189,7 +189,7 @@ def test_a_crash_in_the_middle_leaves_a_readable_run_and_the_next_pass_finishes(
     )
     steps = count(1)
 
-    def mortal(work: Callable[..., Any]) -> Callable[..., Any]:
+    def dying(work: Callable[..., Any]) -> Callable[..., Any]:
         def call(*arguments: Any) -> Any:
             if next(steps) == step:
                 raise CrashError
@@ -198,8 +198,8 @@ def test_a_crash_in_the_middle_leaves_a_readable_run_and_the_next_pass_finishes(
         return call
 
     with monkeypatch.context() as patched:
-        patched.setattr(Path, "rename", mortal(Path.rename))
-        patched.setattr(rewriting, "remove", mortal(rewriting.remove))
+        patched.setattr(Path, "rename", dying(Path.rename))
+        patched.setattr(rewriting, "remove", dying(rewriting.remove))
         try:
             Retention(run, config).remove(3.0)
             died = False
@@ -217,7 +217,7 @@ def test_a_crash_in_the_middle_leaves_a_readable_run_and_the_next_pass_finishes(
     assert list(run.rglob("*.partial")) == []
 
 
-def test_a_recording_ages_by_its_frames_alone() -> None:
+def test_a_recording_ages_only_by_its_frames() -> None:
     wall = iter(range(100))
     clock = RunClock(lambda: float(next(wall)))
     assert clock.now([]) == float("-inf")
@@ -240,13 +240,13 @@ def set_cameras(folder: Path, cameras: list[CameraRecord]) -> float:
     return (folder / "cameras.json").stat().st_mtime
 
 
-def test_the_time_in_a_run_that_is_over_goes_on_from_when_it_was_recorded(run: Path) -> None:
+def test_the_time_of_a_finished_run_continues_from_its_recording(run: Path) -> None:
     recorded_at = set_cameras(run, [camera("gate", 50), camera("yard", 70)])
-    assert time_in(run, recorded_at) == 7.0
-    assert time_in(run, recorded_at + 3600) == 3607.0
-    assert time_in(run, recorded_at - 3600) == 7.0
+    assert run_time_at(run, recorded_at) == 7.0
+    assert run_time_at(run, recorded_at + 3600) == 3607.0
+    assert run_time_at(run, recorded_at - 3600) == 7.0
     live = msgspec.structs.replace(camera("gate", 50), timestamp_origin="arrival")
     set_cameras(run, [live])
-    assert time_in(run, 1.8e9) == 1.8e9
+    assert run_time_at(run, 1.8e9) == 1.8e9
     set_cameras(run, [])
-    assert time_in(run, 1.8e9) == float("-inf")
+    assert run_time_at(run, 1.8e9) == float("-inf")

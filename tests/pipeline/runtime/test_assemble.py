@@ -1,4 +1,4 @@
-"""What the association of a site believes of cosines, and knows of its ways."""
+"""Score calibration and topology of a site's association."""
 
 from pathlib import Path
 
@@ -12,49 +12,49 @@ from pipeline.reid.embedding import default_calibration, similarity_calibration
 from trackers.association.appearance import Calibration, Line
 
 
-def test_recorded_embeddings_are_not_judged_as_those_of_our_network(tmp_path: Path) -> None:
+def test_recorded_embeddings_get_the_unknown_calibration(tmp_path: Path) -> None:
     walk = str(recorded_walk(tmp_path / "walk.parquet", frames=1))
     recorded = check_config({"cameras": {"cam0": {"source": walk}}}, "here")
     assert association_of(recorded).rules.calibration == default_calibration()
 
 
-def test_pictures_of_one_camera_are_enough_for_our_network_to_count(tmp_path: Path) -> None:
+def test_one_video_camera_is_enough_for_the_calibration_of_the_network(tmp_path: Path) -> None:
     walk = str(recorded_walk(tmp_path / "walk.parquet", frames=1))
     cameras = {"cam0": {"source": walk}, "door": {"source": "door.mp4"}}
     mixed = check_config({"cameras": cameras}, "here")
     assert association_of(mixed).rules.calibration == similarity_calibration(mixed.reid)
 
 
-def site_with_ways(*ways: dict[str, object]) -> dict[str, object]:
+def site_with_links(*links: dict[str, object]) -> dict[str, object]:
     cameras = {"door": {"source": "door.mp4"}, "aisle": {"source": "aisle.mp4"}}
-    return {"cameras": cameras, "camera_links": list(ways)}
+    return {"cameras": cameras, "camera_links": list(links)}
 
 
-def test_ways_of_the_site_file_are_known_to_the_association() -> None:
-    config = check_config(site_with_ways({"between": ["door", "aisle"], "seconds": 12}), "here")
+def test_camera_links_of_the_site_file_reach_the_association() -> None:
+    config = check_config(site_with_links({"between": ["door", "aisle"], "seconds": 12}), "here")
     topology = association_of(config).rules.topology
     assert topology.passages["aisle"]["door"].typical_s == 12
     assert topology.passages["door"]["aisle"].typical_s == 12
 
 
-def test_without_ways_nothing_is_known_of_them() -> None:
+def test_without_camera_links_the_topology_is_empty() -> None:
     assert not association_of(check_config({}, "here")).rules.topology.passages
 
 
-def test_a_way_to_a_camera_that_is_not_there() -> None:
-    config = check_config(site_with_ways({"between": ["door", "till"], "seconds": 12}), "here")
+def test_a_camera_link_to_an_unknown_camera_is_refused() -> None:
+    config = check_config(site_with_links({"between": ["door", "till"], "seconds": 12}), "here")
     with pytest.raises(UserError, match=r"camera_links name camera till, .* one of door, aisle"):
         association_of(config)
 
 
-def test_a_way_leads_to_another_camera_in_no_less_than_no_time() -> None:
+def test_a_camera_link_needs_two_cameras_and_a_positive_time() -> None:
     with pytest.raises(UserError, match="expected two cameras"):
-        check_config(site_with_ways({"between": ["door", "door"], "seconds": 1}), "here")
+        check_config(site_with_links({"between": ["door", "door"], "seconds": 1}), "here")
     with pytest.raises(UserError, match="camera_links"):
-        check_config(site_with_ways({"between": ["door", "aisle"], "seconds": -1}), "here")
+        check_config(site_with_links({"between": ["door", "aisle"], "seconds": -1}), "here")
 
 
-def test_ones_own_similarity_counts_most() -> None:
+def test_the_configured_calibration_takes_precedence() -> None:
     line = {"slope": 3.0, "midpoint": 0.25}
     settings = {"similarity": {"other_cameras": line, "same_camera": line, "strangers": 0.1}}
     config = check_config({"association": settings}, "here")
@@ -62,7 +62,7 @@ def test_ones_own_similarity_counts_most() -> None:
     assert calibration == Calibration(Line(3.0, 0.25), Line(3.0, 0.25), strangers=0.1)
 
 
-def test_calibrated_cameras_are_followed_on_the_ground() -> None:
+def test_calibrated_cameras_are_tracked_on_the_ground() -> None:
     matrix = [[100.0, 0, 5], [0, 100, 5], [0, 0, 1]]
     calibration = {"homography": matrix}
     config = check_config({"cameras": {"a": {"calibration": calibration}, "b": {}}}, "here")

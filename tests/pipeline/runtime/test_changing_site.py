@@ -1,4 +1,4 @@
-"""Cameras of a running site that come, go and change, on real streams; the others never notice."""
+"""Cameras of a running site are added, removed and changed; others are unaffected."""
 
 import threading
 import time
@@ -34,20 +34,20 @@ from pipeline.node.changes import SiteChanges
 from pipeline.node.node import Node
 from pipeline.run_directory.schema import CameraRecord
 from pipeline.runtime.assemble import check_settings
-from pipeline.runtime.reload import Difference, Reload, SiteFile, opened
+from pipeline.runtime.reload import Difference, Reload, SiteFile, open_change
 from pipeline.sources.open import open_sources
 from rtsp_cameras import Cameras, clip_mount, h264_clip, missing_server
 from trackers.detections import Detections
 
 pytestmark = pytest.mark.skipif(bool(missing_server()), reason=missing_server())
 
-_PATIENCE_S = 600.0
+_TIMEOUT_S = 600.0
 LIVE = {"retry_s": 0.1, "retry_max_s": 0.3, "open_timeout_s": 3, "read_timeout_s": 3}
 # A slow machine drops frames: no gap is so long that a track ends in it.
 LOW = {"association": {"interval_s": 0.2}, "tracker": {"buffer_s": 600.0}}
 
 
-class SomebodyEverywhere:
+class OnePersonEverywhere:
     """Finds one person in every picture."""
 
     def detect(self, images: list[NDArray[np.uint8]]) -> list[Detections]:
@@ -55,7 +55,7 @@ class SomebodyEverywhere:
 
 
 class Site:
-    """A node at work that follows a file, and what it sent."""
+    """A running node that follows a site file, and the messages it sent."""
 
     def __init__(self, url: str, name: str, path: Path) -> None:
         self.bus = Bus(url, name)
@@ -80,36 +80,36 @@ class Site:
             config,
             self.sources,
             self.bus,
-            detector=SomebodyEverywhere(),
+            detector=OnePersonEverywhere(),
             embedder=None,
             on_frames=self.frames.__setitem__,
             changes=self.changes,
         )
 
-        def work() -> None:
+        def run() -> None:
             with suppress(KilledError):
                 node.run(self.stop)
 
-        self.thread = threading.Thread(target=work)
+        self.thread = threading.Thread(target=run)
         self.thread.start()
 
     def apply(self, wanted: Difference) -> None:
-        change = opened(wanted)
+        change = open_change(wanted)
         self.changes.put(change)
-        assert change.done.wait(_PATIENCE_S)
+        assert change.done.wait(_TIMEOUT_S)
 
-    def say(self, **cameras: str) -> None:
-        """Write the file and have it read; frames are counted from then on."""
+    def reconfigure(self, **cameras: str) -> None:
+        """Write the file and reload it; frames are counted from then on."""
         self.write(**cameras)
-        self.reload.look(asked=True)
+        self.reload.poll(requested=True)
         self.frames.clear()
 
     def until_seen(self, *names: str, frames: int = 12) -> None:
-        """Wait for some frames of each; those of before the last change do not count."""
+        """Wait for some frames of each camera since the last change."""
         self.until(lambda: all(self.frames.get(name, 0) >= frames for name in names))
 
     def until(self, true: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + _PATIENCE_S
+        deadline = time.monotonic() + _TIMEOUT_S
         while not true():
             assert self.thread is not None
             assert self.thread.is_alive()
@@ -119,14 +119,14 @@ class Site:
     def end(self) -> None:
         self.stop.set()
         if self.thread is not None:
-            self.thread.join(_PATIENCE_S)
+            self.thread.join(_TIMEOUT_S)
             assert not self.thread.is_alive()
         self.read()
 
     def read(self) -> list[Message]:
         streams = (OBSERVATIONS, TRACKLETS)
-        told = self.bus.read(RECORDER, "1", streams, 0.01, 10_000)
-        self.messages += [d.message for d in told if d.message is not None]
+        deliveries = self.bus.read(RECORDER, "1", streams, 0.01, 10_000)
+        self.messages += [d.message for d in deliveries if d.message is not None]
         return self.messages
 
     def rows(self, name: str) -> list[tuple[float, int, int]]:
@@ -145,7 +145,7 @@ class Site:
         return list(dict.fromkeys(track for _, _, track in self.rows(name)))
 
     def removed(self, name: str) -> bool:
-        """Whether it was said last that a camera is gone."""
+        """Whether the last state sent of a camera is removed."""
         self.read()
         return self.camera(name).state == "removed"
 
@@ -173,7 +173,7 @@ def addresses(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, st
         yield {name: server.url(name) for name, server in servers.items()}
 
 
-def test_cameras_come_change_and_go_and_one_that_stays_never_notices(
+def test_cameras_are_added_changed_and_removed_without_affecting_others(
     running: Site, addresses: dict[str, str], caplog: pytest.LogCaptureFixture
 ) -> None:
     a, b, c = (addresses[name] for name in "abc")
@@ -181,23 +181,23 @@ def test_cameras_come_change_and_go_and_one_that_stays_never_notices(
     running.start()
     running.until_seen("stays")
     (stays,) = running.sources
-    running.say(stays=a, other=b)
+    running.reconfigure(stays=a, other=b)
     running.until_seen("stays", "other")
-    running.say(stays=a, other=c)
+    running.reconfigure(stays=a, other=c)
     running.until_seen("stays", "other")
     running.path.write_text("cameras: {stays: {sauce: 1}}")
-    running.reload.look(asked=True)
-    running.say(stays=a)
+    running.reload.poll(requested=True)
+    running.reconfigure(stays=a)
     running.until(lambda: running.removed("other"))
     running.until_seen("stays")
     running.end()
-    # One connection, one track, and frames that go on.
+    # One connection, one track, and consecutive frames.
     assert stays.status.connections == 1  # type: ignore[attr-defined]
     assert running.tracks("stays") == [1]
     times, indexes, _ = zip(*running.rows("stays"), strict=True)
     assert sorted(set(indexes)) == list(indexes)
     assert running.camera("stays").state == "complete"
-    # The number of a track is never given twice, nor that of a frame.
+    # Neither track ids nor frame indices are reused.
     assert running.tracks("other") == [1, 2]
     frames = [frame for _, frame, _ in running.rows("other")]
     assert frames == sorted(set(frames))
@@ -207,12 +207,12 @@ def test_cameras_come_change_and_go_and_one_that_stays_never_notices(
     assert len(running.of(JoinMessage, "other")) == 2
     gone = running.camera("other")
     assert (gone.state, gone.detail) == ("removed", "")
-    assert gone.removed == pytest.approx(times[-1], abs=_PATIENCE_S)
+    assert gone.removed == pytest.approx(times[-1], abs=_TIMEOUT_S)
     assert [line for line in caplog.messages if "other" in line or "sauce" in line] == [
         "site.yaml: added other",
         "site.yaml: changed other",
         f"{running.path}: unknown key 'cameras.stays.sauce'. Did you mean 'source'?. "
-        "The site goes on as it was",
+        "The site continues unchanged",
         "site.yaml: removed other",
     ]
 
@@ -220,26 +220,26 @@ def test_cameras_come_change_and_go_and_one_that_stays_never_notices(
 def test_a_site_without_a_camera_waits_for_one(running: Site, addresses: dict[str, str]) -> None:
     running.write()
     running.start()
-    running.say(a=addresses["a"])
+    running.reconfigure(a=addresses["a"])
     running.until_seen("a")
-    running.say()
+    running.reconfigure()
     running.until(lambda: running.removed("a"))
-    running.say(b=addresses["b"])
+    running.reconfigure(b=addresses["b"])
     running.until_seen("b")
     running.end()
     assert running.camera("a").state == "removed"
     nodes = [m.open for m in running.messages if isinstance(m, NodeMessage)]
     assert (nodes[0], nodes[-1], set(nodes[:-1])) == (True, False, {True})
-    # An associator that knows of no camera decides on all of them, and ends.
+    # An associator with no configured camera processes all of them and ends.
     config = SiteConfig()
     AssociatorService(running.bus, association_of(config), []).run(threading.Event())
 
 
-def test_a_node_that_starts_again_ends_what_was_removed_meanwhile(
+def test_a_restarted_node_ends_cameras_removed_meanwhile(
     redis_url: str, site: str, tmp_path: Path, addresses: dict[str, str]
 ) -> None:
     class KilledBus(Bus):
-        """Redis hears nothing any more of a node that was killed."""
+        """Once dead, nothing is published any more."""
 
         dead = False
 
@@ -255,7 +255,7 @@ def test_a_node_that_starts_again_ends_what_was_removed_meanwhile(
     first.until_seen("stays", "goes")
     bus.dead = True
     assert first.thread is not None
-    first.thread.join(_PATIENCE_S)
+    first.thread.join(_TIMEOUT_S)
     second = Site(redis_url, site, tmp_path / "site.yaml")
     second.write(stays=addresses["a"])
     second.start()
@@ -269,14 +269,14 @@ def test_a_node_that_starts_again_ends_what_was_removed_meanwhile(
     assert tracks == list(range(1, len(tracks) + 1))
 
 
-def test_a_wrong_address_is_refused_and_one_that_does_not_answer_is_not(
+def test_an_invalid_address_is_refused_but_not_an_unreachable_one(
     running: Site, addresses: dict[str, str], caplog: pytest.LogCaptureFixture
 ) -> None:
     running.write(stays=addresses["a"])
     running.start()
     running.until_seen("stays")
-    running.say(stays=addresses["a"], wrong="gopher://bob:secret@h/1")
-    running.say(stays=addresses["a"], mute="rtsp://bob:secret@127.0.0.1:9/1")
+    running.reconfigure(stays=addresses["a"], wrong="gopher://bob:secret@h/1")
+    running.reconfigure(stays=addresses["a"], mute="rtsp://bob:secret@127.0.0.1:9/1")
     running.until_seen("stays")
     running.end()
     assert running.camera("mute").state == "partial"
@@ -285,4 +285,4 @@ def test_a_wrong_address_is_refused_and_one_that_does_not_answer_is_not(
         "mute",
     }
     assert "secret" not in caplog.text
-    assert "The site goes on as it was" in caplog.text
+    assert "The site continues unchanged" in caplog.text

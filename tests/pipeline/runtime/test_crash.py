@@ -1,4 +1,4 @@
-"""Parts that are killed, stopped and woken, as real processes around a real Redis."""
+"""Parts are killed, suspended and resumed, as real processes around a real Redis."""
 
 import json
 import signal
@@ -31,7 +31,7 @@ CAMERAS = {name: {"source": "none.mp4"} for name in ("gate", "yard")}
 
 
 @pytest.mark.slow
-def test_killed_again_and_again_the_rows_are_those_of_an_undisturbed_run() -> None:
+def test_repeated_kills_give_the_rows_of_an_undisturbed_run() -> None:
     command = [sys.executable, ROOT / "scripts" / "benches" / "crash.py"]
     done = subprocess.run(
         [*command, "--json", "--kills", "2", "--seconds", "60", "--seed", "7"],
@@ -47,7 +47,7 @@ def test_killed_again_and_again_the_rows_are_those_of_an_undisturbed_run() -> No
 
 
 def until(true: Callable[[], bool]) -> None:
-    """Wait for something that processes do."""
+    """Wait until a condition on the processes holds."""
     deadline = time.monotonic() + ENDS_WITHIN_S
     while not true():
         assert time.monotonic() < deadline
@@ -74,18 +74,18 @@ def associator(tmp_path: Path, redis_url: str, site: str) -> Iterator[Callable[[
 
 
 def seen(first: float, last: float) -> list[Message]:
-    """Each second from ``first`` to ``last``, both cameras see a person of their own."""
-    told: list[Message] = []
+    """Each second from ``first`` to ``last``, both cameras see a different person."""
+    messages: list[Message] = []
     for at in range(int(first), int(last) + 1):
         for number, name in enumerate(CAMERAS):
             look = (1.0, 0.0) if number else (0.0, 1.0)
             person = at // 4 + 1
             closed = at % 4 == 3
-            told.append(
+            messages.append(
                 tracklet_sent(name, person, person * 4 - 4, at + 0.5, look=look, closed=closed)
             )
-            told.append(watermark(name, at + 0.5, ended=at == 15))
-    return told
+            messages.append(watermark(name, at + 0.5, ended=at == 15))
+    return messages
 
 
 def identities(bus: Bus) -> list[Message | None]:
@@ -93,7 +93,7 @@ def identities(bus: Bus) -> list[Message | None]:
 
 
 @pytest.mark.slow
-def test_a_standby_takes_over_and_the_old_one_that_wakes_is_fenced_off(
+def test_a_standby_takes_over_and_the_resumed_associator_is_fenced(
     redis_url: str, site: str, associator: Callable[[], subprocess.Popen[str]]
 ) -> None:
     with Bus(redis_url, f"{site}.calm") as bus:
@@ -113,7 +113,7 @@ def test_a_standby_takes_over_and_the_old_one_that_wakes_is_fenced_off(
         until(lambda: term() == 1)
         second = associator()
         assert second.stderr is not None
-        assert "another associator is at work; this one stands by" in second.stderr.readline()
+        assert "another associator is active; this one stands by" in second.stderr.readline()
         send(bus, TRACKLETS, seen(1, 8))
         until(lambda: bus.lengths()[IDENTITIES] > 0)
         first.send_signal(signal.SIGSTOP)
@@ -130,7 +130,7 @@ def test_a_standby_takes_over_and_the_old_one_that_wakes_is_fenced_off(
 
 
 @pytest.mark.slow
-def test_a_run_whose_redis_is_killed_goes_on_and_gives_the_same(tmp_path: Path) -> None:
+def test_a_run_whose_redis_is_killed_continues_and_gives_the_same(tmp_path: Path) -> None:
     source = recorded_walk(tmp_path / "walk.parquet", frames=4000)
     config = tmp_path / "site.yaml"
     config.write_text("recording: {segment_s: 0.2}\n")
@@ -165,7 +165,7 @@ def servers(parent: int) -> list[psutil.Process]:
 
 
 def frames(out: Path) -> int:
-    """How many frames are recorded so far."""
+    """Number of frames recorded so far."""
     if not (out / "config.yaml").is_file():
         return 0
     return sum(camera.frames for camera in RunDirectory(out).cameras())

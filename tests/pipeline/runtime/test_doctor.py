@@ -29,13 +29,13 @@ def test_weights_that_are_missing_or_damaged_say_how_to_get_them(cache: Path) ->
     assert found["weights omni-scale-open"].detail.endswith("omni-scale-open.safetensors")
 
 
-def test_weights_that_are_here_say_where(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_existing_weights_are_listed_with_their_path(monkeypatch: pytest.MonkeyPatch) -> None:
     states = [FileState("yolo26n", "yolo26n.pt", Path("/w/yolo26n.pt"), "ok")]
     monkeypatch.setattr(doctor, "verify", lambda names: states)
     assert by_name()["weights yolo26n"] == Check("weights yolo26n", True, True, "/w/yolo26n.pt")
 
 
-def test_no_redis_is_told(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_redis_is_reported(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "find_server", lambda: None)
     check = by_name()["embedded Redis"]
     assert (check.works, check.needed) == (False, True)

@@ -1,4 +1,4 @@
-"""The call from Python; networks are fakes, see `fakes`."""
+"""The Python function; networks are fakes, see `fakes`."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from pipeline.errors import UserError
 from pipeline.runtime import run
 
 
-def test_sources_in_a_run_directory_out(tmp_path: Path) -> None:
+def test_sources_give_a_run_directory(tmp_path: Path) -> None:
     path = recorded_walk(tmp_path / "walk.parquet", frames=12)
     result = follow([path], tmp_path / "run")
     assert isinstance(result, fusetrack.RunDirectory)
@@ -24,7 +24,7 @@ def test_sources_in_a_run_directory_out(tmp_path: Path) -> None:
     assert len(result.trajectories()) == 24
 
 
-def test_the_configuration_counts(tmp_path: Path) -> None:
+def test_the_configuration_is_used(tmp_path: Path) -> None:
     path = recorded_walk(tmp_path / "walk.parquet", frames=12)
     config = check_config({"site": "hall", "tracker": {"name": "ocsort"}}, "the test")
     result = follow([str(path)], tmp_path / "run", config)
@@ -33,7 +33,7 @@ def test_the_configuration_counts(tmp_path: Path) -> None:
     assert (result.config()["site"], tracker["name"]) == ("hall", "ocsort")
 
 
-def test_a_video_is_written_when_the_configuration_wants_one(
+def test_a_video_is_written_when_configured(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     models = ColourDetector(), ColourEmbedder()

@@ -1,4 +1,4 @@
-"""Somebody is forgotten by a site at work: a real Redis, associator and recorder in threads."""
+"""A running site forgets a person: a real Redis, associator and recorder in threads."""
 
 import json
 import threading
@@ -31,9 +31,9 @@ from trackers.association.association import Rules
 from trackers.association.ground_association import GroundAssociation
 from trackers.association.motion import Limits
 
-# Looks that are told apart, and that no other number is like.
+# Embeddings of two people, with values that occur nowhere else.
 RED, BLUE = (0.8, 0.6), (-0.6, 0.8)
-# The red one as they look after they were forgotten.
+# The embedding of the red person after being forgotten.
 LATER = (0.96, 0.28)
 RED_BYTES = np.array(RED, np.float32).tobytes()
 ANSWER_S = 30.0
@@ -69,13 +69,13 @@ def associator_of(bus: Bus) -> AssociatorService:
 
 @contextmanager
 def working(*works: Callable[[threading.Event], None]) -> Iterator[None]:
-    """Each of ``works`` in a thread until the block is over; what they raise is raised."""
+    """Run each of ``works`` in a thread during the block; re-raises their exceptions."""
     stop, faults = threading.Event(), []
 
     def guarded(work: Callable[[threading.Event], None]) -> None:
         try:
             work(stop)
-        # Raised below, by the owner.
+        # Re-raised below.
         except Exception as error:  # noqa: BLE001
             faults.append(error)
 
@@ -93,26 +93,26 @@ def working(*works: Callable[[threading.Event], None]) -> Iterator[None]:
 
 
 @contextmanager
-def at_work(redis_url: str, site: str, run: Path) -> Iterator[None]:
+def running_site(redis_url: str, site: str, run: Path) -> Iterator[None]:
     with Bus(redis_url, site) as one, Bus(redis_url, site) as two:
         recorder = Recorder(two, run, 0.05, iter(range(10**9)).__next__)
         with exclusive_writer(run), working(associator_of(one).run, recorder.run):
             yield
 
 
-def wait_for(look: Callable[[], bool]) -> None:
+def wait_for(condition: Callable[[], bool]) -> None:
     pause = threading.Event()
     for _ in range(12_000):
-        if look():
+        if condition():
             return
         pause.wait(0.05)
-    raise AssertionError("it never came")
+    raise AssertionError("the condition never became true")
 
 
 def begin(bus: Bus) -> None:
-    """Until 4 s: the red one is track 1, still open, the blue one track 2, over."""
+    """Until 4 s: the red person is track 1, still open, the blue person track 2, closed."""
     for at in (1.0, 2.0, 3.0, 4.0):
-        told: list[Message] = [
+        messages: list[Message] = [
             tracklet_sent("gate", 1, 0.2, at, look=RED),
             tracklet_sent("gate", 2, 0.2, at, look=BLUE, closed=at == 4),
             watermark("gate", at),
@@ -128,11 +128,11 @@ def begin(bus: Bus) -> None:
                 camera_sent("gate", round(at * 10)),
             ],
         )
-        send(bus, TRACKLETS, told)
+        send(bus, TRACKLETS, messages)
 
 
 def red_again(at: float) -> TrackletMessage:
-    """Track 1 with its look from before, and one from a moment ago."""
+    """Track 1 with one exemplar from before it was forgotten and one from after."""
     times = np.array([0.2, at - 0.2])
     return replace(
         tracklet_sent("gate", 1, 0.2, at, closed=at == 7),
@@ -143,8 +143,8 @@ def red_again(at: float) -> TrackletMessage:
     )
 
 
-def go_on(bus: Bus) -> None:
-    """The red one goes on until 7 s as track 1, and comes back as track 3; the end is at 9 s."""
+def continue_story(bus: Bus) -> None:
+    """The red person continues until 7 s as track 1 and returns as track 3 until 9 s."""
     send(bus, OBSERVATIONS, [observations_sent("gate", [38, 39, 40, 41, 60], 1)])
     for at in (5.0, 6.0, 7.0):
         send(bus, TRACKLETS, [red_again(at), watermark("gate", at)])
@@ -160,7 +160,7 @@ def owners(run: Path) -> dict[int, int]:
 
 
 def in_redis(client: redis.Redis, site: str) -> set[str]:
-    """The keys of the site that hold the red look."""
+    """The keys of the site that contain the red embedding."""
     found = set()
     for key in client.scan_iter(f"fusetrack:{{{site}}}:*"):
         if RED_BYTES in client.dump(key):
@@ -168,12 +168,12 @@ def in_redis(client: redis.Redis, site: str) -> set[str]:
     return found
 
 
-def test_a_person_is_gone_from_the_run_and_from_redis_and_comes_back_as_somebody_new(
+def test_a_forgotten_person_is_removed_everywhere_and_returns_with_a_new_id(
     redis_url: str, site: str, bus: Bus, run: Path
 ) -> None:
     (run / "thumbnails" / "gate").mkdir(parents=True)
     (run / "thumbnails" / "gate" / "1.jpg").write_bytes(b"a face")
-    with redis.Redis.from_url(redis_url) as client, at_work(redis_url, site, run):
+    with redis.Redis.from_url(redis_url) as client, running_site(redis_url, site, run):
         begin(bus)
         wait_for(lambda: owners(run).keys() >= {1, 2})
         wait_for(lambda: RunDirectory(run).observations().height == 80)
@@ -186,11 +186,11 @@ def test_a_person_is_gone_from_the_run_and_from_redis_and_comes_back_as_somebody
         assert owners(run) == {2: blue}
         assert set(RunDirectory(run).observations()["track_id"]) == {2}
         wait_for(lambda: bus.lengths()[TRACKLETS] == 0)
-        # Only the camera itself still knows its open track.
+        # Only the node still has the open track.
         assert in_redis(client, site) == set()
-        # The node writes the picture of a track when it closes.
+        # The node writes the thumbnail of a track when it closes.
         (run / "thumbnails" / "gate" / "1.jpg").write_bytes(b"a face")
-        go_on(bus)
+        continue_story(bus)
         wait_for(lambda: RunDirectory(run).tracklets().height == 3)
         wait_for(lambda: owners(run).keys() >= {1, 2, 3})
         wait_for(lambda: set(RunDirectory(run).observations()["track_id"]) == {1, 2, 3})
@@ -200,43 +200,45 @@ def test_a_person_is_gone_from_the_run_and_from_redis_and_comes_back_as_somebody
     assert blue not in (new[1], new[3])
     late = RunDirectory(run).observations().filter(track_id=1)
     assert late["frame_index"].to_list() == [41, 60]
-    looks = {row["track_id"]: row for row in RunDirectory(run).tracklets().iter_rows(named=True)}
-    assert looks[1]["embedding"] == pytest.approx(LATER, abs=1e-4)
-    assert (looks[1]["start"], looks[1]["thumbnail"]) == (6.9, None)
+    tracklets = {
+        row["track_id"]: row for row in RunDirectory(run).tracklets().iter_rows(named=True)
+    }
+    assert tracklets[1]["embedding"] == pytest.approx(LATER, abs=1e-4)
+    assert (tracklets[1]["start"], tracklets[1]["thumbnail"]) == (6.9, None)
     assert not any("jpg" in str(path) for path in run.rglob("*"))
     assert red not in set(RunDirectory(run).events()["global_id"])
 
 
-def test_an_associator_that_starts_again_still_knows_what_is_forgotten(
+def test_a_restarted_associator_remembers_forgotten_tracks(
     redis_url: str, site: str, bus: Bus, run: Path
 ) -> None:
-    with at_work(redis_url, site, run):
+    with running_site(redis_url, site, run):
         begin(bus)
         wait_for(lambda: 1 in owners(run))
         red = owners(run)[1]
         ask_site(bus, red, ANSWER_S)
     assert read_progress(run).forgotten[0].track_id == 1
-    with at_work(redis_url, site, run):
-        go_on(bus)
+    with running_site(redis_url, site, run):
+        continue_story(bus)
         wait_for(lambda: owners(run).keys() >= {1, 3})
     assert red not in owners(run).values()
     assert 39 not in RunDirectory(run).observations().filter(track_id=1)["frame_index"].to_list()
 
 
-def test_who_is_unknown_to_the_site_is_said(redis_url: str, site: str, bus: Bus, run: Path) -> None:
-    with at_work(redis_url, site, run):
+def test_an_unknown_identity_is_reported(redis_url: str, site: str, bus: Bus, run: Path) -> None:
+    with running_site(redis_url, site, run):
         begin(bus)
         wait_for(lambda: 1 in owners(run))
-        with pytest.raises(UserError, match="knows no identity 99"):
+        with pytest.raises(UserError, match="has no identity 99"):
             ask_site(bus, 99, ANSWER_S)
         red = owners(run)[1]
         ask_site(bus, red, ANSWER_S)
-        with pytest.raises(UserError, match=f"knows no identity {red}"):
+        with pytest.raises(UserError, match=f"has no identity {red}"):
             ask_site(bus, red, ANSWER_S)
 
 
 @pytest.mark.parametrize("part", ["associator", "recorder"])
-def test_when_nobody_answers_it_says_who(
+def test_a_part_that_does_not_answer_is_named(
     redis_url: str, site: str, bus: Bus, run: Path, part: str
 ) -> None:
     clock = iter(range(100)).__next__
@@ -255,11 +257,11 @@ def test_when_nobody_answers_it_says_who(
     assert forgetting.requested(bus) == [7]
 
 
-def test_where_nobody_records_it_is_done_in_the_folder_and_the_associator_is_asked(
+def test_without_a_recorder_the_folder_is_changed_and_the_associator_notified(
     redis_url: str, site: str, bus: Bus, run: Path
 ) -> None:
     write_progress(run, RecorderProgress(bus.run(), site=site, redis=redis_url))
-    with at_work(redis_url, site, run):
+    with running_site(redis_url, site, run):
         begin(bus)
         wait_for(lambda: owners(run).keys() >= {1, 2})
         wait_for(lambda: RunDirectory(run).observations().height == 80)
@@ -267,10 +269,10 @@ def test_where_nobody_records_it_is_done_in_the_folder_and_the_associator_is_ask
     with Bus(redis_url, site) as other, working(associator_of(other).run):
         outcome = forget_person(run, red, SiteAddress(timeout_s=ANSWER_S))
         assert outcome.removed["observations"] == 40
-        assert outcome.notes == ["the site has forgotten them too; nobody records it now"]
-    # What was on its way then is not recorded by the next recorder.
-    go_on(bus)
-    with at_work(redis_url, site, run):
+        assert outcome.notes == ["the site has forgotten the person too; no recorder is running"]
+    # Messages still in the streams are not recorded by the next recorder.
+    continue_story(bus)
+    with running_site(redis_url, site, run):
         wait_for(lambda: owners(run).keys() >= {1, 3})
         wait_for(lambda: set(RunDirectory(run).observations()["track_id"]) == {1, 2, 3})
     assert red not in owners(run).values()
@@ -278,11 +280,11 @@ def test_where_nobody_records_it_is_done_in_the_folder_and_the_associator_is_ask
     assert late["frame_index"].to_list() == [41, 60]
 
 
-def test_a_recorder_at_work_is_asked_where_the_folder_says(
+def test_a_running_recorder_is_found_by_the_address_in_the_folder(
     redis_url: str, site: str, bus: Bus, run: Path
 ) -> None:
     write_progress(run, RecorderProgress(bus.run(), site=site, redis=redis_url))
-    with at_work(redis_url, site, run):
+    with running_site(redis_url, site, run):
         begin(bus)
         wait_for(lambda: 1 in owners(run))
         red = owners(run)[1]
@@ -291,7 +293,7 @@ def test_a_recorder_at_work_is_asked_where_the_folder_says(
     assert red not in owners(run).values()
 
 
-def test_a_recorder_that_no_address_leads_to_is_said(run: Path) -> None:
+def test_a_recorder_of_unknown_address_is_reported(run: Path) -> None:
     with (
         exclusive_writer(run),
         pytest.raises(UserError, match=r"give --config SITE\.yaml, or --redis"),
@@ -299,19 +301,19 @@ def test_a_recorder_that_no_address_leads_to_is_said(run: Path) -> None:
         forget_person(run, 7, SiteAddress())
 
 
-def test_an_answer_comes_back_once_more_after_a_crash(run: Path) -> None:
-    """The recorder removed everything and died before it could note so: the tracks are known."""
+def test_a_request_repeated_after_a_crash_is_answered_again(run: Path) -> None:
+    """The recorder removed everything and died before writing its progress."""
     asked = ForgetMessage(7, 4.0, [("gate", 1)])
     answer, parts = forget_recorded(run, asked)
     assert not answer.fault
     assert [(part.key, part.first) for part in parts] == [(("gate", 1), None)]
     assert parts[0].before == pytest.approx(4.0)
     answer, parts = forget_recorded(run, ForgetMessage(8, 4.0, []))
-    assert "knows no identity 8" in answer.fault
+    assert "has no identity 8" in answer.fault
     assert parts == []
 
 
-def test_what_was_put_aside_of_them_goes_too(redis_url: str, site: str, bus: Bus) -> None:
+def test_their_dead_letters_are_removed_too(redis_url: str, site: str, bus: Bus) -> None:
     send(bus, TRACKLETS, [tracklet_sent("gate", 1, 0.0, 1.0), tracklet_sent("gate", 2, 0.0, 1.0)])
     letters: list[Delivery] = bus.read(ASSOCIATOR, "1", [TRACKLETS], 0.01)
     bus.commit(ASSOCIATOR, [letter.faulty("no reason") for letter in letters])
@@ -324,7 +326,7 @@ def test_what_was_put_aside_of_them_goes_too(redis_url: str, site: str, bus: Bus
     assert forgetting.confirmation(bus, 7) is None
 
 
-def test_a_site_that_ends_forgets_who_was_asked_for(redis_url: str, site: str) -> None:
+def test_deleting_a_site_drops_pending_requests(redis_url: str, site: str) -> None:
     with Bus(redis_url, site) as bus:
         bus.declare()
         clock = iter(range(100)).__next__

@@ -1,4 +1,4 @@
-"""Live cameras in a node: nobody waits for the silent one, and a short loss is none."""
+"""Live cameras in a node: a silent camera delays nothing, and short losses are bridged."""
 
 import itertools
 import math
@@ -34,11 +34,11 @@ from rtsp_cameras import Cameras, clip_mount, h264_clip, missing_server
 from trackers.detections import Detections
 
 PICTURE = scene({BOX: RED})
-_PATIENCE_S = 600.0
+_TIMEOUT_S = 600.0
 
 
 class Known(CameraStatus):
-    """A status in which nobody waits for what is before ``moment()``, once it was asked."""
+    """A camera status whose frames before ``moment()`` are not waited for."""
 
     def __init__(self, camera_id: str, moment: Callable[[], float]) -> None:
         super().__init__(camera_id, LiveConfig(), lambda: 0.0)
@@ -52,7 +52,7 @@ class Known(CameraStatus):
 
 
 class Watched:
-    """A live camera that sees somebody at these times, one when the one before is done with."""
+    """A live camera with one person at these times; each frame waits for the one before."""
 
     live = True
     width = height = 200
@@ -70,15 +70,15 @@ class Watched:
 
     def frames(self) -> Iterator[Frame]:
         for index, timestamp in enumerate(self._times):
-            self.status.asked.wait(_PATIENCE_S)
+            self.status.asked.wait(_TIMEOUT_S)
             self.now = timestamp
             yield Frame(self.camera_id, index, timestamp, PICTURE)
             self.status.asked.clear()
-        self.status.closing.wait(_PATIENCE_S)
+        self.status.closing.wait(_TIMEOUT_S)
 
 
 class OnePerson:
-    """Finds the same person in every picture; ``when(count)`` is told how many it has seen."""
+    """Detects one person per image; calls ``when(count)`` with the number of images so far."""
 
     def __init__(self, when: Callable[[int], None]) -> None:
         self.count = 0
@@ -92,7 +92,7 @@ class OnePerson:
 
 
 class Site:
-    """A node on a real Redis, and what it sent."""
+    """A node on a real Redis, and the messages it sent."""
 
     def __init__(self, url: str, name: str) -> None:
         self.bus = Bus(url, name)
@@ -143,7 +143,7 @@ def config_of(*camera_ids: str, **settings: object) -> SiteConfig:
     return check_config({"cameras": cameras, **settings}, "the test")
 
 
-def test_a_camera_without_a_frame_holds_nobody_up(node: Site) -> None:
+def test_a_camera_without_frames_does_not_delay_others(node: Site) -> None:
     going = Watched("going", *(1000 + number / 2 for number in range(10)))
     silent = Watched("silent", passed=lambda: going.now - 0.5)
     node.run(config_of("going", "silent"), going, silent, frames=10)
@@ -152,7 +152,7 @@ def test_a_camera_without_a_frame_holds_nobody_up(node: Site) -> None:
     assert node.camera("silent").frames == 0
 
 
-def test_what_comes_after_its_moment_has_passed_is_dropped_and_counted(node: Site) -> None:
+def test_late_frames_are_dropped_and_counted(node: Site) -> None:
     times = 99.0, 99.9, 100.0, 100.1
     source = Watched("a", *times, passed=lambda: 100.0 if node.seen else -math.inf)
     node.run(config_of("a"), source, frames=3)
@@ -161,7 +161,7 @@ def test_what_comes_after_its_moment_has_passed_is_dropped_and_counted(node: Sit
     assert node.camera("a").dropped == 1
 
 
-def test_being_stopped_is_no_fault_of_a_live_camera(node: Site) -> None:
+def test_a_stopped_live_camera_is_complete(node: Site) -> None:
     node.run(config_of("a"), Watched("a", 5.0), frames=1)
     assert (node.camera("a").state, node.camera("a").detail) == ("complete", "")
 
@@ -179,7 +179,7 @@ def test_the_tracks_of_a_lost_camera_are_closed_without_a_frame(node: Site) -> N
 
 
 class Outage:
-    """Kills the cameras once ``after`` frames were seen, for ``seconds``; ``done`` when over."""
+    """Stops the cameras for ``seconds`` after ``after`` frames; sets ``done`` at the end."""
 
     def __init__(self, cameras: Cameras, after: int, seconds: float) -> None:
         self.done = threading.Event()
@@ -230,7 +230,7 @@ def test_a_loss_is_bridged_when_it_is_shorter_than_the_buffer(
 
 
 class Ticking:
-    """A live camera of 50 frames a second by a clock that the test moves."""
+    """A live camera of 50 frames per second by a clock that the test advances."""
 
     live = True
     width = height = 200
@@ -252,7 +252,7 @@ class Ticking:
     def tick(self, times: int) -> None:
         for _ in range(times):
             self._due.release()
-            self._put.acquire(timeout=_PATIENCE_S)
+            self._put.acquire(timeout=_TIMEOUT_S)
 
 
 def test_overload_is_shared_and_the_delay_stays_bounded() -> None:
@@ -260,7 +260,7 @@ def test_overload_is_shared_and_the_delay_stays_bounded() -> None:
     readers = [DecodeAhead(camera, 99, buffer_s=0.5) for camera in cameras]
     batcher, stop = FrameBatcher(readers, 2), threading.Event()
     counts, delays = dict.fromkeys("abcde", 0), []
-    # A network that takes 0.1 s for two frames: 20 of the 250 that come in a second.
+    # A network that takes 0.1 s for two frames: 20 of the 250 frames per second.
     for second_tenth in range(1, 101):
         for camera in cameras:
             camera.tick(5)

@@ -1,4 +1,4 @@
-"""Two nodes, two associators and a recorder, each on a machine of its own that is cut off."""
+"""Two nodes, two associators and a recorder, each on its own machine that is disconnected."""
 
 import re
 import subprocess
@@ -44,14 +44,14 @@ Opens = Callable[[Path, str, int], AbstractContextManager[Machines]]
 
 
 def documented_rights() -> str:
-    """What the page on operations says that a user of Redis needs."""
+    """The rights of a Redis user as documented on the operations page."""
     text = (ROOT / "docs" / "operations.md").read_text()
     (line,) = re.findall(r"^ACL SETUSER fusetrack on >PASSWORD (.*)$", text, re.MULTILINE)
     return str(line)
 
 
 def recording(folder: Path, people: int) -> dict[str, dict[str, str]]:
-    """Everybody crosses the gate and, a little later, the yard; returns the cameras."""
+    """Every person passes the gate and then the yard; returns the cameras."""
     chance = np.random.default_rng(4)
     rows: dict[str, list[dict[str, object]]] = {name: [] for name in CAMERAS}
     for person, look in enumerate(chance.normal(size=(people, 16))):
@@ -95,7 +95,7 @@ class Parts:
         return (self.logs / name).read_text()
 
     def until(self, true: Callable[[], bool]) -> float:
-        """Wait for something that the parts do; returns for how many seconds."""
+        """Wait until a condition on the parts holds; returns the seconds waited."""
         began = time.monotonic()
         while not true():
             failed = [name for name, p in self.started.items() if p.poll() not in (None, 0)]
@@ -139,7 +139,7 @@ def undisturbed(config: SiteConfig, url: str, site: str, out: Path) -> RunDirect
 
 @pytest.mark.slow
 @pytest.mark.parametrize("opens", [by_lines, by_namespaces], ids=["lines", "namespaces"])
-def test_machines_that_are_cut_off_lose_nothing(
+def test_disconnected_machines_lose_nothing(
     tmp_path: Path,
     parts: Parts,
     opens: Opens,
@@ -147,7 +147,7 @@ def test_machines_that_are_cut_off_lose_nothing(
     site: str,
     record_property: Callable[[str, object], None],
 ) -> None:
-    """First a node, for longer than a claim lasts; then the associator that decides."""
+    """First a node, for longer than its lease; then the active associator."""
     calm = undisturbed(load_config(parts.config), redis_url, site, tmp_path / "calm")
     with (
         opens(tmp_path / "redis", documented_rights(), 5) as found,
@@ -172,7 +172,7 @@ def test_machines_that_are_cut_off_lose_nothing(
         far.way.cut()
         parts.start("node A", near, "node", "--cameras", "gate")
         parts.until(lambda: sent("gate") > 300)
-        # There is more to decide until this is mended.
+        # More tracklets arrive until the connection is restored.
         near.way.cut()
         parts.until(lambda: not client.exists(claim_key(SITE, "yard")))
         held = sent("yard")
@@ -184,7 +184,7 @@ def test_machines_that_are_cut_off_lose_nothing(
         takeover_s = parts.until(lambda: term() == 2)
         parts.until(lambda: progress_of(bus) > decided + 200)
         first.way.mend(drop=False)
-        # Whose line broke meanwhile finds the other one at work.
+        # The reconnected associator finds the other one active.
         parts.until(lambda: bool(re.search("has taken over|stands by", parts.said("associator 1"))))
         assert not sent_state(bus, "gate").ended
         near.way.mend(drop=True)
@@ -203,15 +203,15 @@ def test_machines_that_are_cut_off_lose_nothing(
     assert RunDirectory(tmp_path / "run").trajectories()["global_id"].n_unique() > 40
 
 
-def test_a_user_with_less_than_the_documented_rights_is_told(tmp_path: Path) -> None:
+def test_a_user_with_less_than_the_documented_rights_is_refused(tmp_path: Path) -> None:
     rights = documented_rights().replace(" +xadd", "")
     assert rights != documented_rights()
     with by_lines(tmp_path, rights, 1) as found:
         with Bus(found.machines[0].url, SITE) as bus:
             bus.declare()
-            with pytest.raises(UserError, match=r"no permissions .*xadd") as told:
+            with pytest.raises(UserError, match=r"no permissions .*xadd") as raised:
                 send(bus, TRACKLETS, [watermark("gate", 1.0)])
-    assert "s3cret" not in str(told.value)
+    assert "s3cret" not in str(raised.value)
 
 
 @pytest.mark.slow
@@ -224,5 +224,5 @@ def test_the_second_node_of_a_camera_is_refused(tmp_path: Path, parts: Parts) ->
                 parts.start("node", second, "node")
                 assert parts.started["node"].wait(ENDS_WITHIN_S) == 2
         said = parts.said("node")
-    assert re.search(r"camera yard is followed by a node on \S+ already\. Expected one node", said)
+    assert re.search(r"camera yard is already run by a node on \S+\. Expected one node", said)
     assert "Traceback" not in said

@@ -1,4 +1,4 @@
-"""No password of a camera or of Redis comes out of a process, wherever one looks."""
+"""No password of a camera or of Redis leaves a process in any output."""
 
 import json
 import os
@@ -32,7 +32,7 @@ TRACE = b"s3cr3t"
 
 @dataclass
 class Site:
-    """A site with passwords everywhere, around a Redis that asks for one."""
+    """A site whose cameras and Redis all have passwords."""
 
     config: Path
     out: Path
@@ -45,7 +45,7 @@ class Site:
         return [sys.executable, "-m", "pipeline", part, *map(str, (*options, *arguments))]
 
     def get(self, path: str) -> str:
-        """A page, also one that says that something is wrong; empty while nobody answers."""
+        """The text of a page, also of an error page; empty while the server does not answer."""
         try:
             with urllib.request.urlopen(f"http://{self.address}{path}", timeout=600) as answer:
                 text = str(answer.read().decode())
@@ -58,7 +58,7 @@ class Site:
         return text
 
     def keep(self, folder: Path) -> None:
-        """Note every byte of a folder, names included."""
+        """Collect every byte of a folder, including names."""
         for path in sorted(folder.rglob("*")):
             if path.is_file():
                 self.found[str(path)] = str(path).encode() + path.read_bytes()
@@ -106,7 +106,7 @@ def number(text: str, name: str, **labels: str) -> float:
 
 
 def watch(site: Site, process: subprocess.Popen[bytes]) -> tuple[str, dict[str, str]]:
-    """What /metrics says once the working camera has shown something; the cameras' states."""
+    """/metrics once the working camera has frames, and the cameras' states."""
     deadline = time.monotonic() + ENDS_WITHIN_S
     text = ""
     while process.poll() is None and time.monotonic() < deadline:
@@ -125,7 +125,7 @@ def watch(site: Site, process: subprocess.Popen[bytes]) -> tuple[str, dict[str, 
 
 
 @pytest.mark.slow
-def test_a_run_tells_no_password_to_anybody(site: Site) -> None:
+def test_a_run_leaks_no_password(site: Site) -> None:
     try:
         weights_path("yolo26n")
     except UserError as error:
@@ -166,7 +166,7 @@ def test_a_run_tells_no_password_to_anybody(site: Site) -> None:
     assert site.leaks() == []
 
 
-def test_what_is_looked_for_would_be_found(site: Site) -> None:
+def test_the_search_would_find_a_password(site: Site) -> None:
     site.out.mkdir()
     (site.out / "config.yaml").write_bytes(b"source: rtsp://bob:" + WRONG.encode() + b"@h/1")
     site.keep(site.out)
@@ -174,7 +174,7 @@ def test_what_is_looked_for_would_be_found(site: Site) -> None:
 
 
 @pytest.mark.parametrize("style", ["text", "json"])
-def test_errors_tell_no_password(site: Site, style: str) -> None:
+def test_errors_contain_no_password(site: Site, style: str) -> None:
     values = json.loads(site.config.read_text())
     for name in ("web", "off"):
         del values["cameras"][name]

@@ -1,4 +1,4 @@
-"""The main job in one process, with a real Redis; networks are fakes, see `fakes`."""
+"""A run in one process, with a real Redis; networks are fakes, see `fakes`."""
 
 from pathlib import Path
 
@@ -37,7 +37,7 @@ def pictures(tmp_path: Path, count: int, **settings: object) -> SiteConfig:
     return check_config({"cameras": cameras, **settings}, "the test")
 
 
-def test_everything_seen_is_in_the_run_directory(
+def test_all_detections_are_in_the_run_directory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     use(monkeypatch, ColourDetector())
@@ -61,12 +61,12 @@ def test_everything_seen_is_in_the_run_directory(
     [
         ({"recording": {"video": True}}, "camera cam0: its source contains recorded detections"),
         ({"tracker": {"embeddings": True}}, "camera cam0 .* without the column embedding: add it"),
-        ({"tracker": {"options": {"cmc": True}}}, "camera cam0 .* no pictures: leave out .* cmc"),
+        ({"tracker": {"options": {"cmc": True}}}, "camera cam0 .* no images: remove .* cmc"),
         ({"tracker": {"name": "botsrot"}}, "Did you mean 'botsort'"),
         ({"reid": {"model": "nonsense"}}, "unknown ReID model 'nonsense'"),
     ],
 )
-def test_what_cannot_be_done_is_refused_before_anything_is_written(
+def test_bad_settings_are_refused_before_anything_is_written(
     tmp_path: Path, settings: dict[str, object], words: str
 ) -> None:
     with pytest.raises(UserError, match=words):
@@ -74,7 +74,7 @@ def test_what_cannot_be_done_is_refused_before_anything_is_written(
     assert not (tmp_path / "run").exists()
 
 
-def test_a_video_of_a_live_camera_is_refused_before_it_is_called(tmp_path: Path) -> None:
+def test_a_video_of_a_live_camera_is_refused_before_connecting(tmp_path: Path) -> None:
     cameras = {"gate": {"source": "rtsp://me:s3cret@127.0.0.1:1/live"}}
     config = check_config({"cameras": cameras, "recording": {"video": True}}, "the test")
     with pytest.raises(UserError, match="gate: its source is a live stream") as refused:
@@ -98,7 +98,7 @@ def test_embeddings_of_two_networks_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("service", ["associate", "record"])
-def test_a_fault_of_ours_in_a_service_is_raised_as_it_is(
+def test_an_internal_error_in_a_service_is_raised_unchanged(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, service: str
 ) -> None:
     def broken(*arguments: object) -> None:
@@ -114,7 +114,7 @@ def test_a_fault_of_ours_in_a_service_is_raised_as_it_is(
     assert not (tmp_path / "run" / "redis").exists()
 
 
-def test_a_fault_of_ours_in_the_node_leaves_what_was_sent(
+def test_after_an_internal_error_in_the_node_sent_data_is_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(number: int) -> None:
@@ -125,12 +125,12 @@ def test_a_fault_of_ours_in_the_node_leaves_what_was_sent(
     with pytest.raises(ZeroDivisionError):
         run_site(pictures(tmp_path, 40, detector={"batch": 1}), tmp_path / "run")
     result = RunDirectory(tmp_path / "run")
-    # Two periods of a second were over.
+    # Two periods of one second had ended.
     assert result.observations()["frame_index"].to_list() == list(range(20))
     assert [camera.state for camera in result.cameras()] == ["running"]
 
 
-def test_stopped_before_it_began(tmp_path: Path) -> None:
+def test_stopped_before_the_start(tmp_path: Path) -> None:
     stop = Stop()
     stop.input.set()
     result = run_site(walk(tmp_path), tmp_path / "run", stop=stop)
@@ -163,7 +163,7 @@ def test_runs_share_a_redis_and_leave_nothing_in_it(tmp_path: Path, redis_url: s
         assert client.keys() == []
 
 
-def test_looks_decide_who_is_one_person(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_appearance_decides_the_identities(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     use(monkeypatch, ColourDetector())
     cameras = {}
     for name, colour, start in (("a", RED, 0), ("b", RED, 10), ("c", BLUE, 20)):

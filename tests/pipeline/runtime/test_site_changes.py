@@ -1,4 +1,4 @@
-"""What can change in a running site, and what takes a restart."""
+"""Changes of a running site, and those that take a restart."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ def test_the_same_file_changes_nothing() -> None:
     assert found.config == now
 
 
-def test_cameras_come_go_and_change() -> None:
+def test_cameras_are_added_removed_and_changed() -> None:
     now = site({"gate": GATE, "yard": YARD})
     wanted = site({"gate": {**GATE, "live": {"late_s": 5}}, "hall": {"source": "0"}})
     found = difference(now, wanted)
@@ -39,14 +39,14 @@ def test_a_changed_calibration_is_a_changed_camera() -> None:
     assert found.changed == ("a",)
 
 
-def test_the_last_camera_may_go() -> None:
+def test_the_last_camera_can_be_removed() -> None:
     found = difference(site({"gate": GATE}), site({}))
     assert (found.removed, found.config.cameras) == (("gate",), {})
 
 
 @pytest.mark.parametrize("before", [{}, {"old": OLD}, {"old": YARD}])
 @pytest.mark.parametrize("after", [{}, {"old": {**OLD, "fps": 5}}, {"old": {"source": "1"}}])
-def test_a_recording_cannot_come_go_or_change(
+def test_a_recording_cannot_be_added_removed_or_changed(
     before: dict[str, Any], after: dict[str, Any]
 ) -> None:
     if OLD not in before.values() and {**OLD, "fps": 5} not in after.values():
@@ -58,7 +58,7 @@ def test_a_recording_cannot_come_go_or_change(
     assert found.config == now
 
 
-def test_other_sections_are_named_and_stay_as_they_were() -> None:
+def test_other_sections_are_named_and_unchanged() -> None:
     now = site({"gate": GATE})
     wanted = site({"yard": YARD}, redis="redis://h", detector={"batch": 9})
     found = difference(now, wanted)
@@ -67,9 +67,9 @@ def test_other_sections_are_named_and_stay_as_they_were() -> None:
     assert list(found.config.cameras) == ["yard"]
 
 
-def test_a_way_goes_with_its_camera() -> None:
-    way = {"between": ["gate", "yard"], "seconds": 5}
-    now = site({"gate": GATE, "yard": YARD}, camera_links=[way])
+def test_a_camera_link_is_removed_with_its_camera() -> None:
+    link = {"between": ["gate", "yard"], "seconds": 5}
+    now = site({"gate": GATE, "yard": YARD}, camera_links=[link])
     gone = difference(now, site({"gate": GATE}))
     assert (gone.restart, gone.config.camera_links) == ((), [])
     back = difference(gone.config, now)

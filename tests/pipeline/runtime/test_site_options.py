@@ -40,13 +40,13 @@ def test_a_source_with_the_name_of_a_camera_replaces_only_its_source(
     assert site.cameras["yard"] == config.cameras["yard"]
 
 
-def test_any_other_source_is_one_more_camera(config: SiteConfig, video: Path) -> None:
+def test_any_other_source_is_a_new_camera(config: SiteConfig, video: Path) -> None:
     site = with_options(config, [str(video)], {})
     assert list(site.cameras) == ["door", "yard", "new"]
     assert site.cameras["new"].source == str(video)
 
 
-def test_a_file_of_recorded_detections_is_all_of_its_cameras(tmp_path: Path) -> None:
+def test_a_file_of_recorded_detections_gives_all_its_cameras(tmp_path: Path) -> None:
     path = recorded_walk(tmp_path / "walk.parquet", frames=2, cameras=3)
     site = with_options(SiteConfig(), [str(path)], {})
     assert {name: camera.source for name, camera in site.cameras.items()} == dict.fromkeys(
@@ -89,14 +89,14 @@ def test_a_camera_without_a_source_is_named(video: Path) -> None:
         with_options(config, [f"door={video}"], {})
 
 
-def test_a_node_has_the_cameras_that_are_named_and_the_ways_between_them() -> None:
+def test_a_node_has_the_named_cameras_and_the_links_between_them() -> None:
     names = ("gate", "hall", "yard")
-    ways = [{"between": pair, "seconds": 4} for pair in (("gate", "hall"), ("hall", "yard"))]
+    links = [{"between": pair, "seconds": 4} for pair in (("gate", "hall"), ("hall", "yard"))]
     cameras = {name: {"source": f"{name}.mp4"} for name in names}
-    config = check_config({"cameras": cameras, "camera_links": ways}, "the test")
+    config = check_config({"cameras": cameras, "camera_links": links}, "the test")
     part = with_cameras_only(config, ["hall", "gate"])
     assert list(part.cameras) == ["gate", "hall"]
-    assert [way.between for way in part.camera_links] == [("gate", "hall")]
+    assert [link.between for link in part.camera_links] == [("gate", "hall")]
     with pytest.raises(UserError, match=r"unknown camera 'hal'\. Did you mean 'hall'"):
         with_cameras_only(config, ["hal"])
     with pytest.raises(UserError, match="no camera is named"):

@@ -18,7 +18,7 @@ def test_the_first_signal_stops_the_input_and_the_second_everything(number: int)
         assert stop.all.is_set()
 
 
-def test_the_last_signal_is_the_one_that_is_told() -> None:
+def test_the_last_signal_is_reported() -> None:
     stop = Stop()
     with signals(stop):
         signal.raise_signal(signal.SIGTERM)
@@ -27,7 +27,7 @@ def test_the_last_signal_is_the_one_that_is_told() -> None:
     assert stop.all.is_set()
 
 
-def test_a_hangup_asks_for_the_file_where_there_is_one() -> None:
+def test_a_hangup_requests_a_reload_if_there_is_a_file() -> None:
     before = signal.getsignal(signal.SIGHUP)
     stop = Stop()
     with signals(stop):
@@ -39,7 +39,7 @@ def test_a_hangup_asks_for_the_file_where_there_is_one() -> None:
 
 
 @pytest.mark.parametrize("fails", [False, True])
-def test_afterwards_signals_mean_what_they_meant(fails: bool) -> None:
+def test_handlers_are_restored_afterwards(fails: bool) -> None:
     before = [signal.getsignal(number) for number in BOTH]
     stop = Stop()
     try:
@@ -55,7 +55,7 @@ def test_afterwards_signals_mean_what_they_meant(fails: bool) -> None:
     assert not stop.input.is_set()
 
 
-def test_a_stop_of_the_input_by_ourselves_is_no_signal() -> None:
+def test_stopping_the_input_directly_is_no_signal() -> None:
     stop = Stop()
     stop.input.set()
     assert stop.signal is None
