@@ -1,6 +1,6 @@
 """A live API over a real Redis and a real socket, for its tests.
 
-It reads along when it is told to, so that nothing has to be waited for.
+It reads the streams only on request, so that tests need not wait.
 """
 
 import threading
@@ -23,7 +23,7 @@ TOKEN = "a-token-of-the-tests"
 
 
 class Clock:
-    """A clock that stands until it is set."""
+    """A clock that the test sets."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -33,7 +33,7 @@ class Clock:
 
 
 class LiveApi:
-    """An API that listens on a port of its own; ``http`` asks it, without a token."""
+    """An API that listens on a port of its own; ``http`` is a client without a token."""
 
     def __init__(
         self,
@@ -66,17 +66,17 @@ class LiveApi:
         self.http = httpx.Client(base_url=f"http://{self.place}", timeout=600)
 
     def receive(self, stream: str, *messages: Message) -> None:
-        """Messages are sent, and the API reads what there is."""
+        """Send messages and have the API read them."""
         send(self.bus, stream, messages)
         self.follower.step()
 
     def events(self, query: str = "", **headers: str) -> ClientConnection:
-        """A listener to the events."""
+        """A client connected to the events."""
         address = f"ws://{self.place}/events{query}"
         return connect(address, additional_headers=headers, open_timeout=600)
 
     def close(self) -> None:
-        """End it, as its process would."""
+        """Shut it down as its process would."""
         self.http.close()
         self._server.end()
         self._thread.join()

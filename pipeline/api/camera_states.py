@@ -18,7 +18,7 @@ class _LastState:
     reason: str
     since: float | None
     # Time of the report: monotonic seconds, and seconds UTC where known.
-    moment: float
+    received_at: float
     at: float | None
 
 
@@ -29,20 +29,20 @@ class Cameras:
         self._sources = dict(sources)
         self._states: dict[str, _LastState] = {}
 
-    def update(self, camera: CameraRecord, moment: float, at: float | None) -> None:
+    def update(self, camera: CameraRecord, now: float, at: float | None) -> None:
         """Update a camera as reported at ``at``, seconds UTC, None when that time is unknown.
 
-        ``moment`` is the current time in monotonic seconds.
+        ``now`` is the current time in monotonic seconds.
         """
         state, reason = _state_of(camera)
         known = self._states.get(camera.camera_id)
         same = known is not None and (known.state, known.reason) == (state, reason)
         since = known.since if known is not None and same else at
-        self._states[camera.camera_id] = _LastState(camera, state, reason, since, moment, at)
+        self._states[camera.camera_id] = _LastState(camera, state, reason, since, now, at)
 
-    def all(self, moment: float) -> list[CameraAnswer]:
+    def all(self, now: float) -> list[CameraAnswer]:
         """All configured and all reported cameras, by name."""
-        return [self._answer(name, moment) for name in sorted(self._sources | self._states)]
+        return [self._answer(name, now) for name in sorted(self._sources | self._states)]
 
     def any_live(self) -> bool:
         """Whether any running camera has wall-clock timestamps."""
@@ -52,7 +52,7 @@ class Cameras:
             if last.camera.state == "running"
         )
 
-    def _answer(self, camera_id: str, moment: float) -> CameraAnswer:
+    def _answer(self, camera_id: str, now: float) -> CameraAnswer:
         last = self._states.get(camera_id)
         if last is None:
             return _waiting(camera_id, self._sources[camera_id])
@@ -72,7 +72,7 @@ class Cameras:
             start=camera.start if camera.frames else None,
             last_frame=camera.end if camera.frames else None,
         )
-        if camera.state == "running" and moment - last.moment >= SILENT_S:
+        if camera.state == "running" and now - last.received_at >= SILENT_S:
             reason = f"no message for {SILENT_S:.0f} s: is its node running?"
             return replace(answer, state="silent", reason=reason, since=last.at)
         return answer

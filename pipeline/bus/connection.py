@@ -30,11 +30,11 @@ class BusLostError(UserError):
     """Redis is unavailable, starting or full: the command may or may not have been executed."""
 
 
-class _HasPlace(Protocol):
-    place: str
+class _HasAddress(Protocol):
+    address: str
 
 
-B = TypeVar("B", bound=_HasPlace)
+B = TypeVar("B", bound=_HasAddress)
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -115,19 +115,19 @@ def _is_transient(error: Exception) -> bool:
     )
 
 
-def warn_of_risks(client: redis.Redis, place: str) -> None:
+def warn_of_risks(client: redis.Redis, address: str) -> None:
     """Log a warning for each setting of Redis that may lose messages."""
     found = client.info()
     if not found.get("aof_enabled"):
         _log.warning(
             "Redis at %s stores nothing on disk: if it stops, the run is lost. Set `appendonly "
             "yes` and `appendfsync always`",
-            place,
+            address,
         )
     if found.get("maxmemory") and found.get("maxmemory_policy") != "noeviction":
         _log.warning(
             "Redis at %s may drop messages when it is full. Set `maxmemory-policy noeviction`",
-            place,
+            address,
         )
 
 
@@ -145,18 +145,20 @@ def translated(
             return method(bus, *args, **kwargs)
         except redis.RedisError as error:
             kind = BusLostError if _is_transient(error) else UserError
-            raise kind(_failure(bus.place, _one_line(error))) from error
+            raise kind(_failure(bus.address, _one_line(error))) from error
 
     return call
 
 
-def _failure(place: str, reason: str) -> str:
+def _failure(address: str, reason: str) -> str:
     if "No space left on device" in reason:
         return (
-            f"the disk of Redis at {place} is full: No space left on device. Free some space and "
+            f"the disk of Redis at {address} is full: No space left on device. Free some space and "
             "run again; what was recorded up to the last closed segment can be read"
         )
-    return f"Redis at {place} failed: {reason}. Expected a Redis 6.2 or newer that stays reachable"
+    return (
+        f"Redis at {address} failed: {reason}. Expected a Redis 6.2 or newer that stays reachable"
+    )
 
 
 def _is_unambiguous(url: str) -> bool:

@@ -55,16 +55,16 @@ def fields(outgoing: Outgoing) -> dict[Any, Any]:
 
 def delivery(stream: str, entry_id: bytes, found: dict[bytes, bytes]) -> Delivery:
     """The delivery of an entry; an invalid entry gets a fault, nothing is raised."""
-    place = entry_id.decode()
+    entry = entry_id.decode()
     sender = found.get(b"sender", b"").decode(errors="replace")
     digits = found.get(b"number", b"")
     number = int(digits) if digits.isdigit() else 0
     if not sender or number < 1:
-        return Delivery(stream, place, "", 0, None, "expected a sender and a number of at least 1")
+        return Delivery(stream, entry, "", 0, None, "expected a sender and a number of at least 1")
     try:
-        return Delivery(stream, place, sender, number, _message(found))
+        return Delivery(stream, entry, sender, number, _message(found))
     except (msgspec.DecodeError, ValueError) as error:
-        return Delivery(stream, place, sender, number, None, str(error))
+        return Delivery(stream, entry, sender, number, None, str(error))
 
 
 def deliveries(answer: Any, names: Mapping[str, str]) -> list[Delivery]:

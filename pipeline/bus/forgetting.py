@@ -55,13 +55,13 @@ def _drop_dead_letters(bus: Bus, tracks: set[TrackletKey]) -> int:
     """Delete the dead letters with tracklets of these tracks; returns their number."""
     found: Any = bus.client.xrange(dead_letter_key(bus.site))
     letters = [(entry_id, entries.delivery("dead", entry_id, fields)) for entry_id, fields in found]
-    gone = [
+    matching = [
         entry_id
         for entry_id, letter in letters
         if isinstance(letter.message, TrackletMessage)
         and (letter.message.camera_id, letter.message.track_id) in tracks
     ]
-    return int(bus.client.xdel(dead_letter_key(bus.site), *gone)) if gone else 0
+    return int(bus.client.xdel(dead_letter_key(bus.site), *matching)) if matching else 0
 
 
 def _rewrite_file(bus: Bus) -> None:

@@ -23,7 +23,7 @@ class KeyLease:
     """A lease of the holder ``name`` on all of ``keys`` or none of them."""
 
     def __init__(self, url: str, site: str, keys: Sequence[str], name: str) -> None:
-        self.place = redact(url)
+        self.address = redact(url)
         self._site = site
         self._keys = list(keys)
         self._name = name

@@ -18,11 +18,11 @@ _log = logging.getLogger(__name__)
 class Resequencer:
     """Holds back messages that arrive too early and separates repeated ones.
 
-    ``taken`` holds the number of the last message already processed of each sender.
+    ``processed`` holds the number of the last message already processed of each sender.
     """
 
-    def __init__(self, taken: Mapping[str, int]) -> None:
-        self._taken: Numbers = dict(taken)
+    def __init__(self, processed: Mapping[str, int]) -> None:
+        self._processed: Numbers = dict(processed)
         self._early: dict[str, dict[int, Delivery]] = {}
 
     def accept(self, deliveries: Iterable[Delivery]) -> tuple[list[Delivery], list[Delivery]]:
@@ -36,7 +36,10 @@ class Resequencer:
             sender = sender_of(delivery)
             early = self._early.setdefault(sender, {})
             known = early.get(delivery.number, delivery)
-            if delivery.number <= self._taken.get(sender, 0) or known.entry_id != delivery.entry_id:
+            if (
+                delivery.number <= self._processed.get(sender, 0)
+                or known.entry_id != delivery.entry_id
+            ):
                 repeated.append(delivery)
                 continue
             early[delivery.number] = delivery
@@ -48,14 +51,14 @@ class Resequencer:
             _log.warning(
                 "%s: messages %d to %d never arrived; continuing without them",
                 sender,
-                self._taken.get(sender, 0) + 1,
+                self._processed.get(sender, 0) + 1,
                 min(early) - 1,
             )
-            self._taken[sender] = min(early) - 1
+            self._processed[sender] = min(early) - 1
         ready = []
-        while (number := self._taken.get(sender, 0) + 1) in early:
+        while (number := self._processed.get(sender, 0) + 1) in early:
             ready.append(early.pop(number))
-            self._taken[sender] = number
+            self._processed[sender] = number
         return ready
 
 

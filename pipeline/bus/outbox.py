@@ -110,7 +110,7 @@ class Outbox:
             return True
         if before.batches < after.batches - 1:
             raise UserError(
-                f"Redis at {self._bus.place} lost messages of camera {self._camera_id}. Expected "
+                f"Redis at {self._bus.address} lost messages of camera {self._camera_id}. Expected "
                 "`appendonly yes` and `appendfsync always`; start the run again"
             )
         return False

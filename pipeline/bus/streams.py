@@ -36,13 +36,13 @@ class FencedError(Exception):
 class Bus:
     """One connection to the streams of a site.
 
-    ``place`` is the address without its password, ``client`` the connection, for use in this
+    ``address`` is the URL without its password, ``client`` the connection, for use in this
     package only. Every method raises UserError when Redis refuses a command and BusLostError when
     it is unreachable or full; a password never appears in a message.
     """
 
     def __init__(self, url: str, site: str) -> None:
-        self.place = redact(url)
+        self.address = redact(url)
         self.site = site
         self.client = connect(url, site)
 
@@ -76,7 +76,7 @@ class Bus:
     @translated
     def warn_of_risks(self) -> None:
         """Log a warning for each setting of this Redis that may lose messages."""
-        warn_of_risks(self.client, self.place)
+        warn_of_risks(self.client, self.address)
 
     @translated
     def ping(self) -> None:

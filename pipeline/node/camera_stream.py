@@ -94,10 +94,10 @@ class CameraStream:
         self._reader = DecodeAhead(self.source, _DECODED_AHEAD, self._buffer_s)
         self._watch.add_reader(self._reader)
 
-    def leave(self, stop: threading.Event, moment: float) -> None:
-        """Stop reading and send what is left: the camera was removed at ``moment``, seconds UTC."""
+    def leave(self, stop: threading.Event, timestamp: float) -> None:
+        """Stop reading a camera removed at ``timestamp``, seconds UTC, and send what is left."""
         self.reader.request_stop()
-        self.send(stop, "removed", removed=moment)
+        self.send(stop, "removed", removed=timestamp)
         self._watch.remove_camera(self.camera_id)
 
     def update(self, frame: AnyFrame, detections: Detections) -> Detections:

@@ -10,7 +10,7 @@ from pipeline.sources import Source
 
 @dataclass(frozen=True, slots=True)
 class SiteChange:
-    """Cameras to close and sources to open at ``moment``, seconds UTC.
+    """Cameras to close and sources to open at ``timestamp``, seconds UTC.
 
     A changed camera is in both. ``config`` is the new site configuration; the node sets ``done``
     when the change is applied.
@@ -19,7 +19,7 @@ class SiteChange:
     config: SiteConfig
     closed: tuple[str, ...]
     opened: tuple[Source, ...]
-    moment: float
+    timestamp: float
     done: Event = field(default_factory=Event)
 
 

@@ -47,27 +47,27 @@ def split_batch(
     last = {frame.camera_id: number for number, (frame, _) in enumerate(batch)}
     last = {camera_id: number for camera_id, number in last.items() if ended(camera_id)}
     parts: list[FramePart] = []
-    moment = -math.inf
+    timestamp = -math.inf
     for number, (frame, detections) in enumerate(batch):
         if frame.camera_id not in live:
-            moment = max(moment, math.floor(frame.timestamp / interval_s) * interval_s)
-        if not parts or moment > parts[-1].period_start or parts[-1].ended:
-            parts.append(FramePart(moment, [], []))
+            timestamp = max(timestamp, math.floor(frame.timestamp / interval_s) * interval_s)
+        if not parts or timestamp > parts[-1].period_start or parts[-1].ended:
+            parts.append(FramePart(timestamp, [], []))
         parts[-1].frames.append((frame, detections))
         if last.get(frame.camera_id) == number:
             parts[-1].ended.append(frame.camera_id)
     return parts
 
 
-def advance_recorded(moment: float, running: Iterable[CameraStream]) -> set[str]:
-    """Advance the recorded cameras that are behind ``moment``, seconds UTC; returns their ids.
+def advance_recorded(timestamp: float, running: Iterable[CameraStream]) -> set[str]:
+    """Advance the recorded cameras that are behind ``timestamp``, seconds UTC; returns their ids.
 
     Recordings are read in order of time over all cameras, so no earlier frame can follow. A camera
     that starts hours later than another must not hold it up.
     """
-    waiting = [c for c in running if not c.source.live and c.camera.event_time < moment]
+    waiting = [c for c in running if not c.source.live and c.camera.event_time < timestamp]
     for stream in waiting:
-        stream.camera.advance_to(moment)
+        stream.camera.advance_to(timestamp)
     return {stream.camera_id for stream in waiting}
 
 
@@ -78,8 +78,8 @@ def advance_silent_live(running: Iterable[CameraStream]) -> set[str]:
         status = status_of(stream.source)
         if status is None or not stream.reader.empty():
             continue
-        moment = status.late_before()
-        if moment > stream.camera.event_time:
-            stream.camera.advance_to(moment)
+        timestamp = status.late_before()
+        if timestamp > stream.camera.event_time:
+            stream.camera.advance_to(timestamp)
             passed.add(stream.camera_id)
     return passed

@@ -132,7 +132,7 @@ class Node:
             if stream := self._running.pop(camera_id, None):
                 stream.camera.end()
                 self._perception.embed([stream.camera])
-                stream.leave(stop, change.moment)
+                stream.leave(stop, change.timestamp)
         self._config = change.config
         opened = [self._open_stream(source) for source in change.opened]
         self._running.update((stream.camera_id, stream) for stream in opened)

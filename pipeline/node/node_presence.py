@@ -58,10 +58,10 @@ class NodePresence:
             (TRACKLETS, WatermarkMessage(camera_id, at, ended=True)),
         ]
         if known.record is not None:
-            gone = msgspec.structs.replace(
+            removed = msgspec.structs.replace(
                 known.record, state="removed", detail="", removed=self._clock()
             )
-            messages.append((OBSERVATIONS, CameraMessage(gone)))
+            messages.append((OBSERVATIONS, CameraMessage(removed)))
         progress = resumed.record_sent([message for _, message in messages])
         self._retry.call(partial(outbox.send, messages, ended=True, **progress))
 

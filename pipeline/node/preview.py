@@ -163,6 +163,6 @@ def _with_boxes(image: Image, preview: PreviewFrame, scale: float) -> Image:
         track_id = preview.track_id_offset + int(own_id)
         left, top, right, bottom = (round(float(side)) for side in box)
         cv2.rectangle(image, (left, top), (right, bottom), colour_of(track_id), thickness)
-        place = max(left, 0) + thickness, max(top, 0) + 2 * thickness + round(20 * size)
-        cv2.putText(image, str(track_id), place, _FONT, size, _WHITE, thickness, cv2.LINE_AA)
+        origin = max(left, 0) + thickness, max(top, 0) + 2 * thickness + round(20 * size)
+        cv2.putText(image, str(track_id), origin, _FONT, size, _WHITE, thickness, cv2.LINE_AA)
     return image

@@ -65,7 +65,7 @@ def remove_person(run: RunDirectory, person: ForgottenPerson, *, dry: bool = Fal
     A track shared with others loses its embedding and thumbnail, because they may be of this
     person. With ``dry`` nothing is changed. Raises OSError, and UserError for a damaged segment.
     """
-    gone = ForgottenParts(person.parts)
+    forgotten = ForgottenParts(person.parts)
     removed: Removed = Counter()
     removed["thumbnails"] = remove_all(_thumbnails(run, person), dry=dry)
     removed += _tracklets(run.path, person, dry=dry)
@@ -74,7 +74,7 @@ def remove_person(run: RunDirectory, person: ForgottenPerson, *, dry: bool = Fal
         camera_id = folder.name.removeprefix("camera=")
 
         def left(rows: pa.Table, camera_id: str = camera_id) -> pa.Table:
-            return gone.filter_observations(camera_id, rows)
+            return forgotten.filter_observations(camera_id, rows)
 
         removed["observations"] += rewrite_all(folder, schema.OBSERVATIONS, left, dry=dry)
     removed["identity events"] += _events(run.path, person, dry=dry)
@@ -107,30 +107,30 @@ def _parts(identities: pl.DataFrame, global_id: int) -> tuple[list[TrackPart], s
         if global_id not in owners:
             continue
         camera_id, track_id = track["camera_id"][0], track["track_id"][0]
-        begins = [*track["since"].to_list(), math.inf]
-        for owner, (first, before) in zip(owners, pairwise(begins), strict=True):
+        starts = [*track["since"].to_list(), math.inf]
+        for owner, (first, before) in zip(owners, pairwise(starts), strict=True):
             if owner == global_id:
                 parts.append(TrackPart(camera_id, track_id, _finite(first), _finite(before)))
-        if set(owners) != {global_id} or math.isfinite(begins[0]):
+        if set(owners) != {global_id} or math.isfinite(starts[0]):
             shared.add((camera_id, track_id))
     return parts, shared
 
 
-def _finite(moment: float) -> float | None:
-    return moment if math.isfinite(moment) else None
+def _finite(time: float) -> float | None:
+    return time if math.isfinite(time) else None
 
 
 def _left_of(
     run: RunDirectory, parts: list[TrackPart], shared: set[TrackletKey]
 ) -> dict[TrackletKey, tuple[float, float, int] | None]:
     """First time, last time and count of the observations of others in shared tracks."""
-    gone = ForgottenParts(parts)
+    forgotten = ForgottenParts(parts)
     left: dict[TrackletKey, tuple[float, float, int] | None] = dict.fromkeys(shared)
     observations = run.observations()
     for camera_id, track_id in shared:
         its = (pl.col("camera_id") == camera_id) & (pl.col("track_id") == track_id)
         rows = observations.filter(its).select("track_id", "timestamp").to_arrow()
-        times = np.asarray(gone.filter_observations(camera_id, rows)["timestamp"].to_numpy())
+        times = np.asarray(forgotten.filter_observations(camera_id, rows)["timestamp"].to_numpy())
         if len(times):
             left[camera_id, track_id] = float(times.min()), float(times.max()), len(times)
     return left
@@ -234,11 +234,11 @@ def blur_in_videos(run: RunDirectory, parts: list[TrackPart]) -> int:
 
 
 def _observations(run: RunDirectory, parts: list[TrackPart]) -> pl.DataFrame:
-    gone = ForgottenParts(parts)
+    forgotten = ForgottenParts(parts)
     cameras = run.observations().partition_by("camera_id", as_dict=True)
     empty = run.observations().clear()
     theirs = [
-        rows.filter(pl.Series(gone.mask(str(camera_id), rows.to_arrow())))
+        rows.filter(pl.Series(forgotten.mask(str(camera_id), rows.to_arrow())))
         for (camera_id,), rows in cameras.items()
     ]
     return pl.concat([empty, *theirs])

@@ -46,15 +46,15 @@ class ForgottenParts:
         """Mask ``(N,)`` bool of the forgotten observations among the N ``rows`` of a camera."""
         tracks = np.asarray(rows["track_id"].to_numpy())
         times = np.asarray(rows["timestamp"].to_numpy())
-        gone = np.zeros(len(tracks), bool)
+        forgotten = np.zeros(len(tracks), bool)
         for name, track_id in self._parts.keys() & {(camera_id, int(t)) for t in np.unique(tracks)}:
-            gone |= (tracks == track_id) & self._covers((name, track_id), times)
-        return gone
+            forgotten |= (tracks == track_id) & self._covers((name, track_id), times)
+        return forgotten
 
     def filter_observations(self, camera_id: str, rows: pa.Table) -> pa.Table:
         """``rows`` of a camera without forgotten observations; ``rows`` itself if none are."""
-        gone = self.mask(camera_id, rows)
-        return rows.filter(pa.array(~gone)) if gone.any() else rows
+        forgotten = self.mask(camera_id, rows)
+        return rows.filter(pa.array(~forgotten)) if forgotten.any() else rows
 
     def filter_tracklet(self, message: TrackletMessage) -> TrackletMessage | None:
         """A tracklet without its forgotten parts, None when nothing is left.

@@ -77,7 +77,7 @@ def _wait(poll: Callable[[], T | None], timeout_s: float, clock: Callable[[], fl
 def _no_answer(bus: Bus, global_id: int, timeout_s: float) -> str:
     missing = "associator" if global_id in forgetting.requested(bus) else "recorder"
     return (
-        f"no {missing} of site {bus.site} at {bus.place} answered within {timeout_s:g} s, so "
+        f"no {missing} of site {bus.site} at {bus.address} answered within {timeout_s:g} s, so "
         f"identity {global_id} is not forgotten yet: it will be once one is running. Expected a "
         "running site; check it and run the command again"
     )

@@ -1,4 +1,4 @@
-"""The live API as its tests open it."""
+"""Fixtures that open the live API."""
 
 from collections.abc import Callable, Iterator
 
@@ -26,5 +26,5 @@ def open_api(redis_url: str, site: str) -> Iterator[Callable[..., LiveApi]]:
 
 @pytest.fixture
 def api(open_api: Callable[..., LiveApi]) -> LiveApi:
-    """An API of two cameras without a token, which has heard nothing yet."""
+    """An API of two cameras without a token, before the first message."""
     return open_api()

@@ -1,4 +1,4 @@
-"""Who may ask: tokens, other names of this computer, other origins, and what is logged."""
+"""Authentication: tokens, host names, other origins, and what is logged."""
 
 import logging
 from collections.abc import Callable
@@ -30,7 +30,7 @@ def guarded(open_api: Callable[..., LiveApi]) -> LiveApi:
     [{}, {"Authorization": f"Bearer {TOKEN}x"}, {"Authorization": f"Basic {TOKEN}"}],
     ids=["none", "wrong", "other scheme"],
 )
-def test_nothing_is_told_without_the_token(
+def test_without_the_token_everything_is_refused(
     guarded: LiveApi, path: str, headers: dict[str, str]
 ) -> None:
     answer = guarded.http.get(path, headers=headers)
@@ -39,19 +39,19 @@ def test_nothing_is_told_without_the_token(
     assert "Bearer TOKEN" in answer.json()["detail"]
 
 
-def test_with_the_token_all_is_told(guarded: LiveApi) -> None:
+def test_with_the_token_everything_is_served(guarded: LiveApi) -> None:
     answer = guarded.http.get("/cameras", headers=SHOWN)
     assert answer.status_code == 200
     assert answer.headers["Cache-Control"] == "no-store"
     assert "Access-Control-Allow-Origin" not in answer.headers
 
 
-def test_a_supervisor_needs_no_token(guarded: LiveApi) -> None:
+def test_health_checks_need_no_token(guarded: LiveApi) -> None:
     assert guarded.http.get("/healthz").json() == {"status": "ok"}
 
 
 def test_a_token_in_the_query_is_for_pictures_and_events_only(guarded: LiveApi) -> None:
-    # 404: it was let in, and there is no such camera.
+    # 404: the token was accepted, but there is no such camera.
     for path in ("/cameras/none/snapshot.jpg", "/cameras/none/preview.mjpeg"):
         assert guarded.http.get(f"{path}?token={TOKEN}").status_code == 404
         assert guarded.http.get(f"{path}?token=wrong").status_code == 401
@@ -64,9 +64,9 @@ def test_a_token_in_the_query_is_for_pictures_and_events_only(guarded: LiveApi) 
         guarded.events("?token=wrong")
 
 
-def test_the_token_comes_into_no_log(guarded: LiveApi, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_token_appears_in_no_log(guarded: LiveApi, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
-    # What the tests' own client says of itself is not ours.
+    # Lines of the test client do not count.
     for name in ("httpx", "httpcore", "websockets.client"):
         caplog.set_level(logging.CRITICAL, name)
     with guarded.events(f"?token={TOKEN}") as listener:
@@ -91,7 +91,7 @@ def test_the_names_of_this_computer_are_answered(api: LiveApi, host: str) -> Non
     assert api.http.get("/cameras", headers={"Host": host}).status_code == 200
 
 
-def test_a_page_of_another_origin_opens_no_websocket(api: LiveApi) -> None:
+def test_another_origin_cannot_open_a_websocket(api: LiveApi) -> None:
     with pytest.raises(InvalidStatus, match="403"):
         api.events(Origin="http://attacker.example")
     with api.events(Origin=f"http://{api.place}") as listener:
@@ -116,12 +116,12 @@ def test_a_weak_token_is_refused_and_not_repeated(
     assert token not in str(refused.value)
 
 
-def test_a_token_of_the_right_length_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_token_of_the_minimum_length_is_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FUSETRACK_API_TOKEN", "x" * 16)
     assert token_of(ApiConfig()) == "x" * 16
 
 
-def test_a_token_that_is_no_text_is_not_repeated() -> None:
+def test_a_token_that_is_not_text_is_not_repeated() -> None:
     with pytest.raises(UserError, match=r"api\.token") as refused:
         check_config({"api": {"token": 1234567890123456}}, "site.yaml")
     assert "1234567890123456" not in str(refused.value)
@@ -140,11 +140,11 @@ def test_a_wrong_address_is_refused(listen: str) -> None:
         *((host, False) for host in ("0.0.0.0", "::", "10.0.0.1", "localhost.evil")),
     ],
 )
-def test_what_others_can_reach_is_not_local(host: str, local: bool) -> None:
+def test_only_loopback_addresses_are_local(host: str, local: bool) -> None:
     assert is_local(host) == local
 
 
-def test_an_address_that_is_taken_is_named() -> None:
+def test_an_address_in_use_is_named() -> None:
     with open_listener("127.0.0.1", 0) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(UserError, match=f"cannot listen on 127.0.0.1:{port}"):

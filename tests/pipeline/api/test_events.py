@@ -1,4 +1,4 @@
-"""Events: the last of them are kept, and who listens gets them at its own pace."""
+"""Events: the latest are kept, and each client reads them at its own pace."""
 
 import json
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from pipeline.bus.keys import IDENTITIES, OBSERVATIONS
 from pipeline.bus.messages import EndMessage
 
 
-def told(count: int, most: int) -> Events:
+def events_with(count: int, most: int) -> Events:
     events = Events(most)
     for number in range(1, count + 1):
         events.add({"number": number})
@@ -25,30 +25,30 @@ def numbers(found: list[dict[str, object]]) -> list[object]:
     return [event["number"] for event in found]
 
 
-def test_before_the_first_event_there_is_none() -> None:
-    assert told(0, 3).after(0, 10) == ([], 0)
+def test_without_events_nothing_is_returned() -> None:
+    assert events_with(0, 3).after(0, 10) == ([], 0)
 
 
-def test_events_come_in_order_and_at_most_so_many() -> None:
-    events = told(5, 10)
+def test_events_are_returned_in_order_and_limited() -> None:
+    events = events_with(5, 10)
     assert numbers(events.after(0, 2)[0]) == [1, 2]
     assert numbers(events.after(2, 10)[0]) == [3, 4, 5]
     assert events.after(5, 10) == ([], 0)
 
 
-def test_who_is_too_slow_is_told_how_many_are_lost() -> None:
-    events = told(10, 3)
+def test_a_slow_reader_gets_the_number_of_lost_events() -> None:
+    events = events_with(10, 3)
     found, missed = events.after(4, 10)
     assert (numbers(found), missed) == ([8, 9, 10], 3)
     assert events.after(7, 10)[1] == 0
 
 
-def test_an_id_is_a_position_of_this_log_only() -> None:
-    events = told(3, 3)
+def test_ids_of_other_logs_are_rejected() -> None:
+    events = events_with(3, 3)
     ids = [str(event["id"]) for event in events.after(0, 3)[0]]
     assert [events.position(one) for one in ids] == [1, 2, 3]
     beyond = ids[0][:-1] + "4"
-    for other in (str(told(3, 3).after(0, 1)[0][0]["id"]), beyond, "", "x", "9" * 99):
+    for other in (str(events_with(3, 3).after(0, 1)[0][0]["id"]), beyond, "", "x", "9" * 99):
         assert events.position(other) is None
 
 
@@ -58,17 +58,17 @@ def receive(listener: ClientConnection) -> dict[str, object]:
 
 
 @pytest.fixture
-def heard(api: LiveApi) -> LiveApi:
-    """An API that has told of its two cameras and one identity."""
+def api_with_events(api: LiveApi) -> LiveApi:
+    """An API with events of its two cameras and one identity."""
     api.receive(IDENTITIES, identity_sent("gate", 1, 1, 1.0))
     return api
 
 
-def test_a_listener_gets_what_happens_from_now_on(heard: LiveApi) -> None:
-    with heard.events() as listener:
-        # Behind its first answer it has its place.
+def test_a_client_gets_new_events_only(api_with_events: LiveApi) -> None:
+    with api_with_events.events() as listener:
+        # Its position is fixed with the first event.
         assert listener.ping().wait(20)
-        heard.receive(IDENTITIES, identity_sent("hall", 2, 9, 3.0))
+        api_with_events.receive(IDENTITIES, identity_sent("hall", 2, 9, 3.0))
         event = receive(listener)
         assert event.pop("id")
         expected = {
@@ -83,37 +83,41 @@ def test_a_listener_gets_what_happens_from_now_on(heard: LiveApi) -> None:
             "since": None,
         }
         assert event.items() >= expected.items()
-        heard.receive(OBSERVATIONS, camera_sent("gate", 3))
+        api_with_events.receive(OBSERVATIONS, camera_sent("gate", 3))
         event = receive(listener)
         assert (event["type"], event["camera_id"]) == ("camera", "gate")
         assert (event["state"], event["reason"]) == ("running", "")
-        # A state that lasts is told once.
-        heard.receive(OBSERVATIONS, camera_sent("gate", 4))
-        heard.receive(IDENTITIES, EndMessage(4.0))
+        # An unchanged state gives no further event.
+        api_with_events.receive(OBSERVATIONS, camera_sent("gate", 4))
+        api_with_events.receive(IDENTITIES, EndMessage(4.0))
         assert receive(listener)["type"] == "end"
 
 
-def test_a_listener_goes_on_where_it_was(heard: LiveApi) -> None:
-    with heard.events() as listener:
+def test_a_client_resumes_where_it_was(api_with_events: LiveApi) -> None:
+    with api_with_events.events() as listener:
         assert listener.ping().wait(20)
-        heard.receive(IDENTITIES, identity_sent("hall", 2, 2, 2.0))
+        api_with_events.receive(IDENTITIES, identity_sent("hall", 2, 2, 2.0))
         last = receive(listener)
-    heard.receive(IDENTITIES, identity_sent("hall", 3, 3, 3.0), identity_sent("hall", 4, 4, 4.0))
-    with heard.events(f"?after={last['id']}") as listener:
+    api_with_events.receive(
+        IDENTITIES, identity_sent("hall", 3, 3, 3.0), identity_sent("hall", 4, 4, 4.0)
+    )
+    with api_with_events.events(f"?after={last['id']}") as listener:
         assert [receive(listener)["global_id"] for _ in range(2)] == [3, 4]
 
 
-def test_a_listener_of_another_process_is_told_that_it_missed_something(heard: LiveApi) -> None:
-    with heard.events("?after=another-3") as listener:
+def test_a_client_with_an_id_of_another_process_gets_a_missed_event(
+    api_with_events: LiveApi,
+) -> None:
+    with api_with_events.events("?after=another-3") as listener:
         assert receive(listener) == {"type": "missed"}
         assert [receive(listener)["type"] for _ in range(3)] == ["identity", "camera", "camera"]
 
 
-def test_a_listener_that_reads_nothing_holds_up_nobody(api: LiveApi) -> None:
+def test_a_client_that_reads_nothing_blocks_no_other(api: LiveApi) -> None:
     api.site.events = Events(most=5)
     with api.events() as slow:
         assert slow.ping().wait(20)
-        # More than the buffers of the two ends hold.
+        # More than fits into the buffers of both ends.
         for _ in range(300):
             api.site.events.add({"type": "camera", "reason": "x" * 100_000})
         assert api.http.get("/healthz").json() == {"status": "ok"}
@@ -121,11 +125,13 @@ def test_a_listener_that_reads_nothing_holds_up_nobody(api: LiveApi) -> None:
         while kinds[-1:] != ["missed"]:
             kinds.append(receive(slow)["type"])
         assert len(kinds) < 300
-        # From there on it goes on with what is kept.
+        # It continues with the oldest kept event.
         assert [receive(slow)["type"] for _ in range(5)] == ["camera"] * 5
 
 
-def test_a_listener_hears_the_end_of_the_process(open_api: Callable[..., LiveApi]) -> None:
+def test_a_client_is_disconnected_at_the_end_of_the_process(
+    open_api: Callable[..., LiveApi],
+) -> None:
     api = open_api()
     with api.events() as listener:
         assert listener.ping().wait(20)

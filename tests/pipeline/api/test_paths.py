@@ -1,4 +1,4 @@
-"""Where somebody was: from memory, from the run directory, and from both."""
+"""Paths of people: from memory, from the run directory, and from both."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +16,7 @@ from pipeline.run_directory.reader import RunDirectory
 
 
 def path(api: LiveApi, global_id: int, **query: object) -> dict[str, object]:
-    """Where somebody was."""
+    """The path of a person."""
     answer = api.http.get(f"/identities/{global_id}/path", params=query)  # type: ignore[arg-type]
     assert answer.status_code == 200, answer.text
     return dict(answer.json())
@@ -33,7 +33,7 @@ def box(left: float) -> tuple[float, float, float, float]:
 
 
 def recorded(api_of: Callable[..., LiveApi], folder: Path, rows: list[Observation]) -> LiveApi:
-    """An API beside a run of these observations, in which everybody's track 1 is person 5."""
+    """An API with a run of these observations, in which track 1 of each camera is person 5."""
     global_ids = {(row[0], row[2]): 5 for row in rows if row[2] == 1}
     run = make_run(folder, rows, global_ids, ground=True)
     api = api_of(out=run)
@@ -74,7 +74,7 @@ def test_an_identity_has_its_stays(api: LiveApi) -> None:
     ]
 
 
-def test_ground_is_told_where_it_is_known(api: LiveApi) -> None:
+def test_ground_points_are_given_where_known(api: LiveApi) -> None:
     ground = np.array([[1.0, 2.0], [np.nan, np.nan]])
     api.receive(OBSERVATIONS, replace(observations_sent("gate", [0, 1], 1), ground=pack(ground)))
     api.receive(IDENTITIES, identity_sent("gate", 1, 1, 1.0))
@@ -82,7 +82,7 @@ def test_ground_is_told_where_it_is_known(api: LiveApi) -> None:
     assert [point["ground"] for point in points] == [[1.0, 2.0], None]  # type: ignore[attr-defined]
 
 
-def test_a_track_that_changes_hands_is_parted_at_the_moment(api: LiveApi) -> None:
+def test_a_track_of_two_people_is_split_at_the_right_time(api: LiveApi) -> None:
     api.receive(OBSERVATIONS, observations_sent("gate", range(10), 1))
     second = replace(identity_sent("gate", 1, 2, 1.0), since=0.5)
     api.receive(IDENTITIES, identity_sent("gate", 1, 1, 1.0), second)
@@ -90,7 +90,7 @@ def test_a_track_that_changes_hands_is_parted_at_the_moment(api: LiveApi) -> Non
     assert [moment for moment, _ in moments(path(api, 2))] == [0.5, 0.6, 0.7, 0.8, 0.9]
 
 
-def test_since_and_until_are_both_in(api: LiveApi) -> None:
+def test_since_and_until_are_inclusive(api: LiveApi) -> None:
     api.receive(OBSERVATIONS, observations_sent("gate", range(10), 1))
     api.receive(IDENTITIES, identity_sent("gate", 1, 1, 1.0))
     found = moments(path(api, 1, since=0.2, until=0.4))
@@ -112,13 +112,13 @@ def test_pages_have_every_point_once(
     since: object = 0.0
     while since is not None:
         page = path(api, 5, since=since, limit=limit)
-        assert len(moments(page)) <= limit + 1  # Both cameras' points of one moment.
+        assert len(moments(page)) <= limit + 1  # Points of both cameras with equal timestamps.
         seen += moments(page)
         since = page["next"]
     assert seen == whole
 
 
-def test_the_run_directory_says_the_same_as_its_reader(
+def test_a_path_agrees_with_the_reader_of_the_run_directory(
     open_api: Callable[..., LiveApi], tmp_path: Path
 ) -> None:
     rows = [
@@ -135,7 +135,7 @@ def test_the_run_directory_says_the_same_as_its_reader(
     assert points[0]["ground"] == pytest.approx([0.1, 0.9])  # type: ignore[index]
 
 
-def test_who_was_forgotten_on_disk_is_not_told(
+def test_a_person_forgotten_on_disk_is_unknown(
     open_api: Callable[..., LiveApi], tmp_path: Path
 ) -> None:
     run = tmp_path / "run"
@@ -152,7 +152,7 @@ def test_who_was_forgotten_on_disk_is_not_told(
     assert len(moments(path(api, 6))) == 1
 
 
-def test_a_damaged_segment_is_named_and_nothing_falls_over(
+def test_a_damaged_segment_is_named_and_the_api_keeps_running(
     open_api: Callable[..., LiveApi], tmp_path: Path
 ) -> None:
     run = tmp_path / "run"

@@ -24,7 +24,7 @@ SIZE = (160, 120)
 
 
 class Endless:
-    """A video that begins again at its end, ten frames a second, until ``stop`` is set."""
+    """A looped video of ten frames per second, until ``stop`` is set."""
 
     live = False
     fps = 10.0
@@ -50,8 +50,8 @@ class Endless:
 
 
 @pytest.fixture
-def shown(api: LiveApi, redis_url: str, tmp_path: Path) -> Iterator[LiveApi]:
-    """An API beside a node that follows the camera gate; nobody follows hall."""
+def api_with_node(api: LiveApi, redis_url: str, tmp_path: Path) -> Iterator[LiveApi]:
+    """An API with a node that runs the camera gate; no node runs hall."""
     video = make_video(tmp_path / "gate.mp4", 10, size=SIZE)
     config = check_config({"cameras": {"gate": {"source": str(video)}}}, "the test")
     stop = threading.Event()
@@ -69,18 +69,18 @@ def decoded(jpeg: bytes) -> np.ndarray:
     return np.asarray(cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR))
 
 
-def test_a_snapshot_is_a_jpeg_of_the_size_of_the_camera(shown: LiveApi) -> None:
-    answer = shown.http.get("/cameras/gate/snapshot.jpg")
+def test_a_snapshot_is_a_jpeg_of_the_size_of_the_camera(api_with_node: LiveApi) -> None:
+    answer = api_with_node.http.get("/cameras/gate/snapshot.jpg")
     assert answer.status_code == 200, answer.text
     assert answer.headers["Content-Type"] == "image/jpeg"
     assert float(answer.headers["X-Timestamp"]) >= 0
     assert decoded(answer.content).shape == (SIZE[1], SIZE[0], 3)
-    assert shown.http.get("/cameras/gate/snapshot.jpg?boxes=true").status_code == 200
+    assert api_with_node.http.get("/cameras/gate/snapshot.jpg?boxes=true").status_code == 200
 
 
-def test_a_preview_is_one_picture_after_the_other(shown: LiveApi) -> None:
+def test_a_preview_is_a_sequence_of_pictures(api_with_node: LiveApi) -> None:
     times = []
-    with shown.http.stream("GET", "/cameras/gate/preview.mjpeg") as answer:
+    with api_with_node.http.stream("GET", "/cameras/gate/preview.mjpeg") as answer:
         kind = answer.headers["Content-Type"]
         assert kind == "multipart/x-mixed-replace; boundary=picture"
         parts = pictures(answer)
@@ -107,7 +107,7 @@ def pictures(answer: httpx.Response) -> Iterator[tuple[float, bytes]]:
             buffer = buffer[end + 2 :]
 
 
-def test_a_camera_without_a_node_shows_nothing(
+def test_a_camera_without_a_node_has_no_picture(
     api: LiveApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("pipeline.api.viewer._FIRST_S", 0.2)
@@ -118,11 +118,13 @@ def test_a_camera_without_a_node_shows_nothing(
         assert expected in answer.json()["detail"]
 
 
-def test_a_preview_ends_with_the_process(shown: LiveApi, open_api: Callable[..., LiveApi]) -> None:
+def test_a_preview_ends_with_the_process(
+    api_with_node: LiveApi, open_api: Callable[..., LiveApi]
+) -> None:
     other = open_api()
     with other.http.stream("GET", "/cameras/gate/preview.mjpeg") as answer:
         parts = pictures(answer)
         next(parts)
         other.stop.set()
-        # What was under way still comes.
+        # A picture being sent still arrives.
         assert len(list(parts)) <= 2

@@ -1,4 +1,4 @@
-"""Everything that the OpenAPI schema allows is asked, and every answer fits it."""
+"""Requests generated from the OpenAPI schema; every response conforms to it."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -24,7 +24,7 @@ SNAPSHOT = "/cameras/{camera_id}/snapshot.jpg"
 def known(
     request: pytest.FixtureRequest, open_api: Callable[..., LiveApi], tmp_path: Path
 ) -> LiveApi:
-    """An API of a site at which something has happened, in memory and on disk."""
+    """An API of a site with data in memory and on disk."""
     boxes = [("gate", frame, 1, (0.0, 0.0, 9.0, 9.0)) for frame in range(5)]
     run = make_run(tmp_path / "run", boxes, {("gate", 1): 1}, ground=True)
     api = open_api(out=run, token=request.param)
@@ -35,28 +35,28 @@ def known(
 
 
 @pytest.fixture
-def shown(request: pytest.FixtureRequest) -> dict[str, str]:
-    """The headers that the API asks for."""
+def headers(request: pytest.FixtureRequest) -> dict[str, str]:
+    """The headers that the API requires."""
     token = request.node.callspec.params["known"]
     return {"Authorization": f"Bearer {token}"} if token else {}
 
 
-def operations(api: LiveApi, shown: dict[str, str], *without: str) -> list[APIOperation]:
-    """What the schema of the API, as it is served, allows to ask."""
-    schema = schemathesis.openapi.from_url(f"http://{api.place}/openapi.json", headers=shown)
+def operations(api: LiveApi, headers: dict[str, str], *without: str) -> list[APIOperation]:
+    """The operations in the served schema of the API."""
+    schema = schemathesis.openapi.from_url(f"http://{api.place}/openapi.json", headers=headers)
     return [found.ok() for found in schema.exclude(path=list(without)).get_all_operations()]
 
 
 @pytest.mark.slow
-def test_every_answer_fits_the_schema(known: LiveApi, shown: dict[str, str]) -> None:
-    asked = operations(known, shown, STREAM)
+def test_every_response_conforms_to_the_schema(known: LiveApi, headers: dict[str, str]) -> None:
+    asked = operations(known, headers, STREAM)
     assert len(asked) == 8
     for operation in asked:
-        ask_much(operation, shown)
+        send_many(operation, headers)
 
 
-def ask_much(operation: APIOperation, shown: dict[str, str]) -> None:
-    """Ask what is allowed and what is not."""
+def send_many(operation: APIOperation, headers: dict[str, str]) -> None:
+    """Send valid and invalid requests."""
 
     @hypothesis.given(case=operation.as_strategy())
     @hypothesis.settings(
@@ -67,14 +67,14 @@ def ask_much(operation: APIOperation, shown: dict[str, str]) -> None:
         suppress_health_check=list(hypothesis.HealthCheck),
     )
     def ask(case: schemathesis.Case) -> None:
-        case.call_and_validate(headers=shown, timeout=600)
+        case.call_and_validate(headers=headers, timeout=600)
 
     ask()
 
 
-def test_what_exists_is_answered(known: LiveApi, shown: dict[str, str]) -> None:
+def test_existing_data_is_returned(known: LiveApi, headers: dict[str, str]) -> None:
     named = {"camera_id": "hall", "global_id": 1}
-    for operation in operations(known, shown, STREAM, SNAPSHOT):
+    for operation in operations(known, headers, STREAM, SNAPSHOT):
         places = {name: value for name, value in named.items() if name in operation.path}
-        answer = operation.Case(path_parameters=places).call_and_validate(headers=shown)
+        answer = operation.Case(path_parameters=places).call_and_validate(headers=headers)
         assert answer.status_code == 200

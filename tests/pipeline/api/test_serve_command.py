@@ -52,7 +52,7 @@ def start(
 
 @contextmanager
 def serving(*arguments: object, **environment: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """`fusetrack serve` and where it listens; ended by SIGTERM."""
+    """`fusetrack serve` and its URL; stopped by SIGTERM."""
     given = ("serve", "--listen", "127.0.0.1:0", *arguments)
     with start(*given, **environment) as process:
         assert process.stderr is not None
@@ -66,7 +66,7 @@ def serving(*arguments: object, **environment: str) -> Iterator[tuple[subprocess
 
 @contextmanager
 def running(*arguments: object) -> Iterator[None]:
-    """`fusetrack ARGUMENTS` beside the block; must end well by itself after it."""
+    """`fusetrack ARGUMENTS` during the block; must exit with 0 by itself after it."""
     with start(*arguments) as process:
         try:
             yield
@@ -76,8 +76,8 @@ def running(*arguments: object) -> Iterator[None]:
             process.kill()
 
 
-def heard(address: str, given: tuple[object, ...], out: Path) -> list[dict[str, Any]]:
-    """The events of a whole run, as a listener gets them while it goes on."""
+def events_of_run(address: str, given: tuple[object, ...], out: Path) -> list[dict[str, Any]]:
+    """The events of a whole run, received by a client while it runs."""
     events: list[dict[str, Any]] = []
     with (
         connect(f"{address.replace('http', 'ws')}/events?token={TOKEN}") as listener,
@@ -99,11 +99,11 @@ def test_a_run_is_followed_from_its_first_event_to_its_past(
     out = tmp_path / "run"
     log = ("--log-level", "debug")
     with serving(*given, "--out", out, *log, FUSETRACK_API_TOKEN=TOKEN) as (process, address):
-        events = heard(address, given, out)
+        events = events_of_run(address, given, out)
         identities = {e["global_id"] for e in events if e["type"] == "identity"}
         assert identities
-        told = [(e["camera_id"], e["state"]) for e in events if e["type"] == "camera"]
-        assert ("cam0", "running") in told
+        states = [(e["camera_id"], e["state"]) for e in events if e["type"] == "camera"]
+        assert ("cam0", "running") in states
         with httpx.Client(base_url=address, headers=shown, timeout=600) as http:
             cameras = {c["id"]: c["state"] for c in http.get("/cameras").json()["cameras"]}
             assert cameras == {"cam0": "complete", "cam1": "complete"}
@@ -126,7 +126,7 @@ def test_a_run_is_followed_from_its_first_event_to_its_past(
 def fails(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *given: object
 ) -> str:
-    """What `fusetrack serve ARGUMENTS` says when it ends with 2."""
+    """The output of `fusetrack serve ARGUMENTS` that exits with 2."""
     monkeypatch.setattr("sys.argv", ["fusetrack", "serve", *map(str, given)])
     with pytest.raises(SystemExit) as ended:
         cli.main()
@@ -136,28 +136,28 @@ def fails(
     return said
 
 
-def test_beyond_this_computer_there_must_be_a_token(
+def test_a_public_address_needs_a_token(
     site_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.delenv("FUSETRACK_API_TOKEN", raising=False)
     said = fails(monkeypatch, capsys, "--config", site_file, "--listen", "0.0.0.0:8710")
-    assert "there is no token: set api.token in the site file or FUSETRACK_API_TOKEN" in said
+    assert "without a token: set api.token in the site file or FUSETRACK_API_TOKEN" in said
 
 
-def test_without_redis_it_says_how_to_name_one(
+def test_without_redis_the_message_says_how_to_give_one(
     site_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.delenv("FUSETRACK_REDIS", raising=False)
     assert "give --redis URL" in fails(monkeypatch, capsys, "--config", site_file)
 
 
-def test_a_token_in_the_site_file_comes_into_no_run_directory(tmp_path: Path) -> None:
+def test_a_token_is_not_written_to_the_run_directory(tmp_path: Path) -> None:
     prepare(tmp_path / "run", check_config({"api": {"token": TOKEN}}, "the test"))
     assert TOKEN not in (tmp_path / "run" / "config.yaml").read_text()
 
 
 def frames(address: str) -> int:
-    """How many frames of all cameras the API knows of."""
+    """Number of frames of all cameras known to the API."""
     cameras = httpx.get(f"{address}/cameras", timeout=600).json()["cameras"]
     return sum(camera["frames"] for camera in cameras)
 
@@ -174,14 +174,14 @@ def test_a_run_on_one_machine_is_followed_by_its_directory(site_file: Path, tmp_
                 assert run.stdout.readline()
             with serving(*given) as (_, address):
                 first = frames(address)
-                # More than what the run directory said when it began.
+                # More than the run directory had at the start.
                 while frames(address) <= first:
                     assert run.stdout.readline()
         finally:
             run.kill()
 
 
-def test_what_to_follow_is_in_the_run_directory_while_the_run_goes_on(tmp_path: Path) -> None:
+def test_the_address_is_in_the_run_directory_during_the_run(tmp_path: Path) -> None:
     config = check_config({"site": "shop", "redis": "redis://there"}, "the test")
     assert site_address(config, None) == ("redis://there", "shop")
     assert site_address(config, tmp_path) == ("redis://there", "shop")

@@ -1,4 +1,4 @@
-"""Cameras and people as the API tells them, heard on a real Redis."""
+"""Cameras and people in the API, from messages on a real Redis."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -17,13 +17,13 @@ from pipeline.run_directory.progress import RecorderProgress, write_progress
 
 
 def live(camera_id: str, detail: str = "", **fields: object) -> CameraMessage:
-    """What a node says of a live camera."""
+    """A state message of a live camera."""
     values = {"state": "running", "detail": detail, "timestamp_origin": "rtcp", **fields}
     return CameraMessage(msgspec.structs.replace(camera(camera_id), **values))
 
 
 def cameras(api: LiveApi) -> dict[str, dict[str, object]]:
-    """What is answered of the cameras, by name."""
+    """The cameras in the API, by name."""
     answer = api.http.get("/cameras").json()
     assert answer["site"] == api.bus.site
     found = {one["id"]: one for one in answer["cameras"]}
@@ -32,7 +32,7 @@ def cameras(api: LiveApi) -> dict[str, dict[str, object]]:
 
 
 def people(api: LiveApi, **query: object) -> dict[str, object]:
-    """What is answered of who is there."""
+    """The people in the API."""
     answer = api.http.get("/identities", params=query)  # type: ignore[arg-type]
     assert answer.status_code == 200, answer.text
     return dict(answer.json())
@@ -42,14 +42,14 @@ def ids(answer: dict[str, object]) -> list[int]:
     return [person["global_id"] for person in answer["identities"]]  # type: ignore[attr-defined]
 
 
-def test_a_camera_that_was_not_heard_of_waits_and_shows_no_password(api: LiveApi) -> None:
+def test_a_camera_without_messages_is_waiting_and_shows_no_password(api: LiveApi) -> None:
     gate = cameras(api)["gate"]
     assert (gate["state"], gate["frames"], gate["since"]) == ("waiting", 0, None)
     assert gate["source"] == "rtsp://10.0.0.7/1"
     assert "pass-word" not in api.http.get("/cameras").text
 
 
-def test_a_camera_is_told_as_its_node_says_it(api: LiveApi) -> None:
+def test_a_camera_is_returned_as_reported_by_its_node(api: LiveApi) -> None:
     api.receive(OBSERVATIONS, live("gate", dropped=3, frames=20))
     gate = cameras(api)["gate"]
     assert (gate["state"], gate["reason"]) == ("running", "")
@@ -82,29 +82,29 @@ def test_a_camera_keeps_since_while_its_state_lasts(api: LiveApi) -> None:
     assert cameras(api)["gate"]["since"] == since
 
 
-def test_a_camera_of_no_configuration_is_told_once_it_is_heard_of(api: LiveApi) -> None:
+def test_an_unconfigured_camera_is_listed_after_its_first_message(api: LiveApi) -> None:
     api.receive(OBSERVATIONS, camera_sent("added", 3))
     assert list(cameras(api)) == ["added", "gate", "hall"]
 
 
-def test_a_camera_is_silent_exactly_when_nothing_was_heard_for_too_long(api: LiveApi) -> None:
+def test_a_camera_is_silent_exactly_at_the_time_limit(api: LiveApi) -> None:
     api.receive(OBSERVATIONS, live("gate"), camera_sent("hall", 10, "complete"))
     api.monotonic.now += SILENT_S - 0.01
     assert cameras(api)["gate"]["state"] == "running"
     api.monotonic.now += 0.01
     assert cameras(api)["gate"]["state"] == "silent"
-    # What has ended has nothing more to say.
+    # An ended camera is never silent.
     assert cameras(api)["hall"]["state"] == "complete"
 
 
-def test_nobody_is_there_before_anything_was_heard(api: LiveApi) -> None:
+def test_without_messages_there_are_no_people(api: LiveApi) -> None:
     assert people(api) == {"now": None, "identities": [], "next": None}
 
 
-def test_somebody_is_where_she_was_seen_last(api: LiveApi) -> None:
+def test_a_person_is_at_their_last_position(api: LiveApi) -> None:
     api.receive(OBSERVATIONS, observations_sent("gate", range(10), 4))
     api.receive(OBSERVATIONS, observations_sent("hall", range(30, 41), 2))
-    assert ids(people(api)) == []  # Not known yet whose the tracks are.
+    assert ids(people(api)) == []  # The tracks have no identities yet.
     api.receive(IDENTITIES, identity_sent("gate", 4, 7, 1.0), identity_sent("hall", 2, 7, 4.0))
     answer = people(api)
     assert answer["now"] == 4.0
@@ -122,7 +122,7 @@ def test_somebody_is_where_she_was_seen_last(api: LiveApi) -> None:
     ]
 
 
-def test_somebody_is_there_up_to_the_very_second(api: LiveApi) -> None:
+def test_the_time_window_is_inclusive(api: LiveApi) -> None:
     api.receive(OBSERVATIONS, observations_sent("gate", range(11), 1))
     api.receive(IDENTITIES, identity_sent("gate", 1, 1, 1.0))
     api.receive(OBSERVATIONS, observations_sent("hall", [50], 9))
@@ -139,7 +139,7 @@ def test_for_live_cameras_now_is_the_time_of_day(api: LiveApi) -> None:
     assert ids(people(api, last_s=11.0)) == [1]
 
 
-def test_pages_of_people_have_everybody_once(api: LiveApi) -> None:
+def test_pages_of_people_list_each_person_once(api: LiveApi) -> None:
     for track in range(1, 6):
         api.receive(OBSERVATIONS, observations_sent("gate", range(5), track))
     api.receive(IDENTITIES, *(identity_sent("gate", track, track, 1.0) for track in range(1, 6)))
@@ -174,7 +174,7 @@ def test_memory_is_bounded_in_time(open_api: Callable[..., LiveApi]) -> None:
     assert [rows["track_id"].to_list() for rows in memory.rows] == [[2], [2]]
 
 
-def test_who_is_forgotten_leaves_the_memory_and_the_events(api: LiveApi) -> None:
+def test_a_forgotten_person_is_removed_from_memory_and_events(api: LiveApi) -> None:
     api.receive(OBSERVATIONS, observations_sent("gate", range(5), 1))
     api.receive(OBSERVATIONS, observations_sent("gate", range(5), 2))
     api.receive(IDENTITIES, identity_sent("gate", 1, 1, 1.0), identity_sent("gate", 2, 2, 1.0))
@@ -184,17 +184,17 @@ def test_who_is_forgotten_leaves_the_memory_and_the_events(api: LiveApi) -> None
     assert api.http.get("/identities/1").status_code == 404
     memory = api.site.recent_rows()
     assert [rows["track_id"].unique().to_list() for rows in memory.rows] == [[2]]
-    told = api.site.events.after(0, 100)[0]
-    assert [event["type"] for event in told if event.get("global_id") == 1] == ["forget"]
-    assert len({event["id"] for event in told}) == len(told)
+    events = api.site.events.after(0, 100)[0]
+    assert [event["type"] for event in events if event.get("global_id") == 1] == ["forget"]
+    assert len({event["id"] for event in events}) == len(events)
 
 
-def test_a_new_run_of_the_site_begins_with_nothing(api: LiveApi) -> None:
+def test_a_new_run_of_the_site_starts_empty(api: LiveApi) -> None:
     api.receive(OBSERVATIONS, observations_sent("gate", range(5), 1))
     api.receive(IDENTITIES, identity_sent("gate", 1, 1, 1.0), EndMessage(1.0))
     api.bus.delete_site()
     api.follower.step()
-    assert ids(people(api)) == [1]  # Over, but not forgotten.
+    assert ids(people(api)) == [1]  # Ended, but still in memory.
     api.bus.declare()
     api.follower.step()
     assert people(api)["identities"] == []
@@ -213,7 +213,7 @@ def test_the_past_comes_from_the_run_directory(
     assert ids(people(api)) == [5]
 
 
-def test_another_run_directory_is_not_mixed_in(
+def test_the_run_directory_of_another_run_is_ignored(
     open_api: Callable[..., LiveApi], tmp_path: Path
 ) -> None:
     boxes = [("gate", 0, 1, (0.0, 0.0, 9.0, 9.0))]
@@ -225,7 +225,7 @@ def test_another_run_directory_is_not_mixed_in(
     assert api.http.get("/identities/5").status_code == 404
 
 
-def test_what_was_missed_is_taken_from_the_run_directory(
+def test_missed_messages_are_read_from_the_run_directory(
     open_api: Callable[..., LiveApi], tmp_path: Path
 ) -> None:
     run = tmp_path / "run"
@@ -233,20 +233,20 @@ def test_what_was_missed_is_taken_from_the_run_directory(
     api.receive(OBSERVATIONS, observations_sent("gate", range(5), 1))
     api.receive(IDENTITIES, identity_sent("gate", 1, 1, 0.4))
     before = api.site.events.count
-    # While nobody reads along the recorder writes the next ones and the streams are trimmed.
+    # Before the API reads on, the recorder writes the next messages and the streams are trimmed.
     boxes = [("gate", frame, 2, (0.0, 0.0, 9.0, 9.0)) for frame in range(5, 10)]
     make_run(run, boxes, {("gate", 2): 6}, cameras=[camera("gate", 9)])
     write_progress(run, RecorderProgress(api.bus.run()))
-    send_unheard(api)
-    api.follower.step()  # The gap is seen.
+    send_unread(api)
+    api.follower.step()  # The gap is noticed.
     api.follower.step()
     assert ids(people(api)) == [6, 7]
-    told = api.site.events.after(before, 100)[0]
-    assert [event["type"] for event in told if event["type"] == "missed"] == ["missed"]
-    assert [event["global_id"] for event in told if event["type"] == "identity"] == [7]
+    events = api.site.events.after(before, 100)[0]
+    assert [event["type"] for event in events if event["type"] == "missed"] == ["missed"]
+    assert [event["global_id"] for event in events if event["type"] == "identity"] == [7]
 
 
-def send_unheard(api: LiveApi) -> None:
+def send_unread(api: LiveApi) -> None:
     """An identity that is trimmed before it is read, and one that is not."""
     send(api.bus, IDENTITIES, [identity_sent("gate", 2, 6, 1.0)])
     api.bus.commit(RECORDER, api.bus.read(RECORDER, "1", [IDENTITIES], 0.01))
@@ -255,7 +255,7 @@ def send_unheard(api: LiveApi) -> None:
     send(api.bus, IDENTITIES, [identity_sent("gate", 3, 7, 1.2)])
 
 
-def test_it_reads_in_no_group_and_holds_up_nobody(api: LiveApi) -> None:
+def test_it_reads_without_a_group_and_delays_nothing(api: LiveApi) -> None:
     api.receive(OBSERVATIONS, observations_sent("gate", range(5), 1))
     assert api.bus.lengths()[OBSERVATIONS] == 1
     api.bus.commit(RECORDER, api.bus.read(RECORDER, "1", [OBSERVATIONS], 0.01))
@@ -273,7 +273,7 @@ def test_it_reads_in_no_group_and_holds_up_nobody(api: LiveApi) -> None:
         ("/identities/9/path", "unknown identity 9"),
     ],
 )
-def test_what_is_unknown_is_named(api: LiveApi, path: str, named: str) -> None:
+def test_unknown_cameras_and_identities_are_named(api: LiveApi, path: str, named: str) -> None:
     answer = api.http.get(path)
     assert answer.status_code == 404
     assert named in answer.json()["detail"]

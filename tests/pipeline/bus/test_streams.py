@@ -253,17 +253,17 @@ def test_a_producer_reserves_memory_for_the_readers(bus: Bus, client: redis.Redi
         client.config_set("maxmemory", 0)
 
 
-OURS = {"sender": "a", "number": 2}
+HEADER = {"sender": "a", "number": 2}
 POISON = {
-    "version": ({**OURS, "version": 1, "message": b"?"}, "expected version 2, got 1"),
-    "no version": ({**OURS, "message": b"?"}, "expected version 2, got none"),
-    "no message": ({**OURS, "version": 2}, "Input data was truncated"),
-    "not ours": (
-        {**OURS, "version": 2, "message": b"\x93\x01\x02\x03"},
+    "version": ({**HEADER, "version": 1, "message": b"?"}, "expected version 2, got 1"),
+    "no version": ({**HEADER, "message": b"?"}, "expected version 2, got none"),
+    "no message": ({**HEADER, "version": 2}, "Input data was truncated"),
+    "not a message": (
+        {**HEADER, "version": 2, "message": b"\x93\x01\x02\x03"},
         "Expected `object`, got `array`",
     ),
     "torn": (
-        {**OURS, "version": 2, "message": encode(observations_sent("a", [1], 1))[:-20]},
+        {**HEADER, "version": 2, "message": encode(observations_sent("a", [1], 1))[:-20]},
         "Input data was truncated",
     ),
     "no sender": ({"version": 2, "message": b"?"}, "expected a sender and a number"),
@@ -420,8 +420,8 @@ def test_a_wrong_password_is_reported_without_it(redis_url: str, client: redis.R
     login = redis_url.replace("unix://", "unix://alice:{}@")
     with Bus(login.format("s3cret"), "site") as bus:
         bus.declare()
-        assert "s3cret" not in bus.place
-        assert "alice" not in bus.place
+        assert "s3cret" not in bus.address
+        assert "alice" not in bus.address
     with pytest.raises(UserError, match="invalid username-password pair") as raised:
         Bus(login.format("wr0ng"), "site")
     assert "wr0ng" not in str(raised.value)

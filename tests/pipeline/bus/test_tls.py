@@ -87,7 +87,7 @@ def test_messages_go_through_tls(secure: Secure, site: str) -> None:
         send(bus, TRACKLETS, [watermark("gate", 1.0)])
         (found,) = bus.read(ASSOCIATOR, "1", [TRACKLETS], 1.0)
         assert found.message == watermark("gate", 1.0)
-        assert bus.place.startswith("rediss://127.0.0.1:")
+        assert bus.address.startswith("rediss://127.0.0.1:")
 
 
 def refused(url: str, site: str) -> str:

@@ -175,7 +175,7 @@ def test_a_bug_prints_a_traceback_and_exits_with_1(walk: Path, tmp_path: Path) -
     script = (
         "from pipeline.runtime import workers\n"
         "from pipeline.cli.main import main\n"
-        "def broken(*arguments): raise ZeroDivisionError('a fault of ours')\n"
+        "def broken(*arguments): raise ZeroDivisionError('an internal error')\n"
         "workers.record = broken\n"
         "main()\n"
     )
@@ -189,7 +189,7 @@ def test_a_bug_prints_a_traceback_and_exits_with_1(walk: Path, tmp_path: Path) -
     assert ended.returncode == 1
     assert "Traceback" in ended.stderr
     assert "in broken" in ended.stderr
-    assert ended.stderr.endswith("ZeroDivisionError: a fault of ours\n")
+    assert ended.stderr.endswith("ZeroDivisionError: an internal error\n")
     assert RunDirectory(tmp_path / "run").trajectories().is_empty()
 
 

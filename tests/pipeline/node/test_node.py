@@ -412,9 +412,9 @@ def test_an_error_ends_the_node_and_its_threads(node: Site) -> None:
 def test_a_source_that_fails_is_raised(node: Site) -> None:
     class Failing(Clip):
         def frames(self) -> Callable[..., object]:  # type: ignore[override]
-            raise KeyError("a fault of ours")
+            raise KeyError("an internal error")
 
-    with pytest.raises(KeyError, match="a fault of ours"):
+    with pytest.raises(KeyError, match="an internal error"):
         node.run(Failing("a", []))
 
 

@@ -7,7 +7,7 @@ import pytest
 from pipeline.errors import UserError
 from pipeline.node.crops import Thumbnails
 
-NOBODY = np.zeros((0, 4), np.float32)
+NO_BOXES = np.zeros((0, 4), np.float32)
 
 
 def grey(value: int, height: int = 60, width: int = 20) -> np.ndarray:
@@ -21,8 +21,8 @@ def thumbnails(tmp_path: Path) -> Thumbnails:
 
 def test_the_best_crop_is_written_only_on_request(thumbnails: Thumbnails, tmp_path: Path) -> None:
     for quality, value in ((0.3, 30), (0.9, 90), (0.9, 200), (0.5, 50)):
-        thumbnails.add(7, quality, grey(value), NOBODY)
-    thumbnails.add(8, 1.0, grey(255), NOBODY)
+        thumbnails.add(7, quality, grey(value), NO_BOXES)
+    thumbnails.add(8, 1.0, grey(255), NO_BOXES)
     assert list(tmp_path.iterdir()) == []
     assert thumbnails.write(7) == "thumbnails/gate/7.jpg"
     picture = cv2.imread(str(tmp_path / "thumbnails" / "gate" / "7.jpg"))
@@ -32,7 +32,7 @@ def test_the_best_crop_is_written_only_on_request(thumbnails: Thumbnails, tmp_pa
 
 
 def test_a_written_thumbnail_is_dropped_from_memory(thumbnails: Thumbnails) -> None:
-    thumbnails.add(7, 0.5, grey(30), NOBODY)
+    thumbnails.add(7, 0.5, grey(30), NO_BOXES)
     assert thumbnails.write(7) is not None
     assert thumbnails.write(7) is None
 
@@ -54,7 +54,7 @@ def test_a_track_without_a_crop_has_none(thumbnails: Thumbnails, tmp_path: Path)
 def test_tall_thumbnails_are_shrunk(
     thumbnails: Thumbnails, tmp_path: Path, size: tuple[int, int], expected: tuple[int, int]
 ) -> None:
-    thumbnails.add(1, 0.5, grey(30, *size), NOBODY)
+    thumbnails.add(1, 0.5, grey(30, *size), NO_BOXES)
     name = thumbnails.write(1)
     assert name is not None
     assert cv2.imread(str(tmp_path / name)).shape[:2] == expected
@@ -62,7 +62,7 @@ def test_tall_thumbnails_are_shrunk(
 
 def test_a_folder_that_cannot_be_written_is_named(thumbnails: Thumbnails, tmp_path: Path) -> None:
     (tmp_path / "thumbnails").touch()
-    thumbnails.add(1, 0.5, grey(30), NOBODY)
+    thumbnails.add(1, 0.5, grey(30), NO_BOXES)
     with pytest.raises(UserError, match=r"cannot write the thumbnail .*gate/1\.jpg"):
         thumbnails.write(1)
 
@@ -70,7 +70,7 @@ def test_a_folder_that_cannot_be_written_is_named(thumbnails: Thumbnails, tmp_pa
 def test_thumbnails_of_earlier_nodes_are_kept(tmp_path: Path) -> None:
     for after in (0, 3):
         thumbnails = Thumbnails(tmp_path / "thumbnails", "gate", after=after)
-        thumbnails.add(1, 0.5, grey(90), NOBODY)
+        thumbnails.add(1, 0.5, grey(90), NO_BOXES)
         assert thumbnails.write(1) == f"thumbnails/gate/{after + 1}.jpg"
     assert len(list(tmp_path.rglob("*.jpg"))) == 2
 

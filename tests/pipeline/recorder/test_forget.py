@@ -37,7 +37,7 @@ ROWS: list[Observation] = [
     *(("gate", frame, 3, OTHER if frame < 10 else SEVEN) for frame in range(20)),
     *(("yard", frame, 1, SEVEN) for frame in range(5)),
 ]
-LOOKS = {("gate", 1): 0.701, ("gate", 2): 0.202, ("gate", 3): 0.703, ("yard", 1): 0.704}
+EMBEDDINGS = {("gate", 1): 0.701, ("gate", 2): 0.202, ("gate", 3): 0.703, ("yard", 1): 0.704}
 OF_SEVEN = (0.701, 0.703, 0.704)
 
 
@@ -70,14 +70,14 @@ def run(tmp_path: Path) -> RunDirectory:
     """7 is track 1 of the gate and of the yard, and the second half of track 3 of the gate."""
     folder = make_run(tmp_path / "run", ROWS, {}, cameras=[camera("gate", 20), camera("yard", 20)])
     tracklets = []
-    for key, look in LOOKS.items():
+    for key, value in EMBEDDINGS.items():
         path = folder / "thumbnails" / key[0] / f"{key[1]}.jpg"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(picture(key))
         tracklets.append(
             {
                 **{"camera_id": key[0], "track_id": key[1], "start": 0.0, "end": 1.9, "n": 20},
-                **{"embedding": [look, 0.5], "quality": 0.5},
+                **{"embedding": [value, 0.5], "quality": 0.5},
                 "thumbnail": f"thumbnails/{key[0]}/{key[1]}.jpg",
             }
         )
@@ -110,7 +110,7 @@ def traces(folder: Path) -> set[str]:
         data = path.read_bytes()
         if any(picture(key) in data for key in (("gate", 1), ("gate", 3), ("yard", 1))):
             found.add("picture")
-        if any(np.float32(look).tobytes() in data for look in OF_SEVEN):
+        if any(np.float32(value).tobytes() in data for value in OF_SEVEN):
             found.add("embedding")
         if path.suffix == ".parquet":
             found |= traces_in(pq.read_table(path, partitioning=None).to_pylist())
@@ -120,7 +120,7 @@ def traces(folder: Path) -> set[str]:
 def traces_in(rows: list[dict[str, Any]]) -> set[str]:
     values = set(numbers(rows))
     marks = {
-        "embedding": any(float(np.float32(look)) in values for look in OF_SEVEN),
+        "embedding": any(float(np.float32(value)) in values for value in OF_SEVEN),
         "box": 77.0 in values,
         "id": any(row.get("global_id") == 7 for row in rows),
     }

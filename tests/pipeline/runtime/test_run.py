@@ -87,8 +87,8 @@ def test_embeddings_of_two_networks_are_refused(tmp_path: Path) -> None:
     paths = []
     for name, embedding in (("a", [1.0, 0.0]), ("b", [1.0, 0.0, 0.0])):
         rows = pl.read_parquet(recorded_walk(tmp_path / "walk.parquet", frames=3, cameras=1))
-        looks = pl.Series([embedding] * len(rows))
-        rows = rows.with_columns(camera_id=pl.lit(name), embedding=looks)
+        embeddings = pl.Series([embedding] * len(rows))
+        rows = rows.with_columns(camera_id=pl.lit(name), embedding=embeddings)
         rows.write_parquet(tmp_path / f"{name}.parquet")
         paths.append(str(tmp_path / f"{name}.parquet"))
     config = with_options(SiteConfig(), paths, {})
@@ -102,10 +102,10 @@ def test_an_internal_error_in_a_service_is_raised_unchanged(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, service: str
 ) -> None:
     def broken(*arguments: object) -> None:
-        raise ZeroDivisionError("a fault of ours")
+        raise ZeroDivisionError("an internal error")
 
     monkeypatch.setattr(workers, service, broken)
-    with pytest.raises(ZeroDivisionError, match="a fault of ours") as raised:
+    with pytest.raises(ZeroDivisionError, match="an internal error") as raised:
         run_site(walk(tmp_path, frames=100_000), tmp_path / "run")
     assert "broken" in [entry.name for entry in raised.traceback]
     result = RunDirectory(tmp_path / "run")
