@@ -47,12 +47,12 @@ def split_batch(
     last = {frame.camera_id: number for number, (frame, _) in enumerate(batch)}
     last = {camera_id: number for camera_id, number in last.items() if ended(camera_id)}
     parts: list[FramePart] = []
-    timestamp = -math.inf
+    period_start = -math.inf
     for number, (frame, detections) in enumerate(batch):
         if frame.camera_id not in live:
-            timestamp = max(timestamp, math.floor(frame.timestamp / interval_s) * interval_s)
-        if not parts or timestamp > parts[-1].period_start or parts[-1].ended:
-            parts.append(FramePart(timestamp, [], []))
+            period_start = max(period_start, math.floor(frame.timestamp / interval_s) * interval_s)
+        if not parts or period_start > parts[-1].period_start or parts[-1].ended:
+            parts.append(FramePart(period_start, [], []))
         parts[-1].frames.append((frame, detections))
         if last.get(frame.camera_id) == number:
             parts[-1].ended.append(frame.camera_id)
@@ -63,17 +63,17 @@ def advance_recorded(timestamp: float, running: Iterable[CameraStream]) -> set[s
     """Advance the recorded cameras that are behind ``timestamp``, seconds UTC; returns their ids.
 
     Recordings are read in order of time over all cameras, so no earlier frame can follow. A camera
-    that starts hours later than another must not hold it up.
+    that starts hours later than another must not delay it.
     """
-    waiting = [c for c in running if not c.source.live and c.camera.event_time < timestamp]
-    for stream in waiting:
+    behind = [c for c in running if not c.source.live and c.camera.event_time < timestamp]
+    for stream in behind:
         stream.camera.advance_to(timestamp)
-    return {stream.camera_id for stream in waiting}
+    return {stream.camera_id for stream in behind}
 
 
 def advance_silent_live(running: Iterable[CameraStream]) -> set[str]:
     """Advance the live cameras that have been silent for too long; returns their ids."""
-    passed = set()
+    advanced = set()
     for stream in running:
         status = status_of(stream.source)
         if status is None or not stream.reader.empty():
@@ -81,5 +81,5 @@ def advance_silent_live(running: Iterable[CameraStream]) -> set[str]:
         timestamp = status.late_before()
         if timestamp > stream.camera.event_time:
             stream.camera.advance_to(timestamp)
-            passed.add(stream.camera_id)
-    return passed
+            advanced.add(stream.camera_id)
+    return advanced

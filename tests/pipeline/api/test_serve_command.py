@@ -57,7 +57,7 @@ def serving(*arguments: object, **environment: str) -> Iterator[tuple[subprocess
     with start(*given, **environment) as process:
         assert process.stderr is not None
         said = process.stderr.readline()
-        assert "open_listener on http://" in said, said + process.stderr.read()
+        assert "listening on http://" in said, said + process.stderr.read()
         try:
             yield process, said.split()[-1]
         finally:
