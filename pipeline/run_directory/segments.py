@@ -24,8 +24,9 @@ def write_segment(folder: Path, table: pa.Table, position: str, number: int | No
     make_folder(folder)
     path = folder / f"part-{next_number(folder) if number is None else number:05d}.parquet"
     metadata = {**(table.schema.metadata or {}), _POSITION: position.encode()}
-    with replacing(path, path.with_suffix(".partial")) as partial:
-        pq.write_table(table.replace_schema_metadata(metadata), partial, compression="zstd")
+    # Opened here, because an OSError of pyarrow has no errno and no clear text.
+    with replacing(path, path.with_suffix(".partial")) as partial, partial.open("wb") as file:
+        pq.write_table(table.replace_schema_metadata(metadata), file, compression="zstd")
     return path
 
 

@@ -221,7 +221,7 @@ def test_after_a_crash_in_the_middle_the_same_call_removes_the_rest(
         return call
 
     with monkeypatch.context() as patched:
-        patched.setattr(Path, "rename", dying(Path.rename))
+        patched.setattr(Path, "replace", dying(Path.replace))
         patched.setattr(rewriting, "remove", dying(rewriting.remove))
         try:
             remove_person(run, find_person(run, 7))

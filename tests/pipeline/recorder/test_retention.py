@@ -198,7 +198,7 @@ def test_a_crash_in_the_middle_leaves_a_readable_run_and_the_next_pass_finishes(
         return call
 
     with monkeypatch.context() as patched:
-        patched.setattr(Path, "rename", dying(Path.rename))
+        patched.setattr(Path, "replace", dying(Path.replace))
         patched.setattr(rewriting, "remove", dying(rewriting.remove))
         try:
             Retention(run, config).remove(3.0)

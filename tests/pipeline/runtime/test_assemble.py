@@ -48,7 +48,7 @@ def test_a_camera_link_to_an_unknown_camera_is_refused() -> None:
 
 
 def test_a_camera_link_needs_two_cameras_and_a_positive_time() -> None:
-    with pytest.raises(UserError, match="expected two cameras"):
+    with pytest.raises(UserError, match="expected two different cameras"):
         check_config(site_with_links({"between": ["door", "door"], "seconds": 1}), "here")
     with pytest.raises(UserError, match="camera_links"):
         check_config(site_with_links({"between": ["door", "aisle"], "seconds": -1}), "here")

@@ -69,5 +69,5 @@ def test_the_cache_works_when_it_can_be_written(
         return False
 
     monkeypatch.setattr("os.access", refused)
-    assert by_name()["cache"] == Check("cache", False, False, f"{cache} cannot be written")
+    assert by_name()["cache"] == Check("cache", False, False, f"{cache} is not writable")
     assert asked[-1] == cache.parent
