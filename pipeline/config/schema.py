@@ -207,7 +207,7 @@ class ReidConfig(Section):
 
 
 class Similarity(Section):
-    """Score calibration: the cosine of two sets of crops as evidence (`./scripts/bench similarity`).
+    """Score calibration: the cosine of two sets of crops as evidence (`bench similarity` fits it).
 
     The log-odds of one person are ``slope * (cosine - midpoint)`` of two visits with many crops, of
     which is taken out what people have in common. ``common`` is the mean cosine of two people
