@@ -8,11 +8,12 @@ RUN python -m venv /opt/fusetrack
 COPY constraints.txt ./
 RUN /opt/fusetrack/bin/pip install --constraint constraints.txt \
       --extra-index-url "$TORCH_INDEX" torch torchvision
-COPY pyproject.toml README.md LICENSE ./
+COPY pyproject.toml README.md LICENSE NOTICE ./
 COPY configs configs
 COPY trackers trackers
 COPY reid_model reid_model
 COPY pipeline pipeline
+COPY fusetrack fusetrack
 RUN /opt/fusetrack/bin/pip install --constraint constraints.txt .
 # Nothing is fetched while it runs. The ReID network comes with fusetrack.
 ENV FUSETRACK_CACHE=/opt/fusetrack/cache

@@ -11,6 +11,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -150,6 +151,9 @@ def test_the_image_is_not_root_and_holds_what_is_copied() -> None:
     copied = [line.split()[:-1] for line in re.findall(r"^COPY (?!--from)(.+)", text, re.M)]
     assert {name for names in copied for name in names} == allowed
     assert all((ROOT / name).exists() for name in allowed)
+    built = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    wheel = built["tool"]["hatch"]["build"]["targets"]["wheel"]
+    assert {*wheel["packages"], *built["project"]["license-files"]} <= allowed
 
 
 def test_compose_is_one_by_the_compose_specification() -> None:

@@ -207,7 +207,7 @@ class ReidConfig(Section):
 
 
 class Similarity(Section):
-    """Score calibration: what the cosine of two sets of crops tells (`./scripts/bench similarity`).
+    """Score calibration: the cosine of two sets of crops as evidence (`bench similarity` fits it).
 
     The log-odds of one person are ``slope * (cosine - midpoint)`` of two visits with many crops, of
     which is taken out what people have in common. ``common`` is the mean cosine of two people
@@ -217,8 +217,10 @@ class Similarity(Section):
     The defaults suit an average network; a fit on your own people is better.
     """
 
-    slope: Annotated[float, Field(gt=0)] = 22.0
-    midpoint: Annotated[float, Field(ge=-1, le=1)] = 0.3
+    slope: Annotated[float, Field(gt=0, description="log-odds for each 1.0 of cosine")] = 22.0
+    midpoint: Annotated[
+        float, Field(ge=-1, le=1, description="the cosine at which both answers are as likely")
+    ] = 0.3
     common: Annotated[float, Field(ge=0, lt=1)] = 0.3
     spread: Annotated[float, Field(gt=0, le=1)] = 0.12
     visit: Annotated[float, Field(gt=0, lt=1)] = 0.35

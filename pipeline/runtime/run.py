@@ -182,7 +182,7 @@ class _Worker(threading.Thread):
 
 
 def follow(
-    sources: Sequence[str | Path], out: Path, config: SiteConfig | None = None
+    sources: Sequence[str | Path], out: str | Path, config: SiteConfig | None = None
 ) -> RunDirectory:
     """Track the people of all ``sources`` and return the run directory ``out``.
 
@@ -192,7 +192,7 @@ def follow(
     from pipeline.runtime.site_options import with_options
 
     site = with_options(config or SiteConfig(), [str(source) for source in sources], {})
-    run = run_site(site, out)
+    run = run_site(site, Path(out))
     if site.recording.video:
         from pipeline.pictures.render import render_videos
 

@@ -39,6 +39,7 @@ class Reader:
         self.shell = shell
         self._names: dict[str, object] = {}
         self._queries = duckdb.connect()
+        self._answer: list[tuple[object, ...]] = []
 
     def follow(self, block: Block) -> None:
         """Do what a block says. Raises AssertionError when it does not work."""
@@ -57,9 +58,13 @@ class Reader:
             with chdir(self.shell.folder):
                 found = self._queries.sql(block.text)
                 assert found is not None
-                assert found.fetchall()
+                self._answer = found.fetchall()
+                assert self._answer
         elif block.language == "yaml":
             self._check_yaml(block)
+        elif block.text.startswith("┌") and self._answer:
+            # What a page shows below a query is what the query gives.
+            assert cells(block.text) == [[str(cell) for cell in row] for row in self._answer]
         else:
             assert block.language in SHOWN, f"{block.place} has no language"
 
@@ -70,6 +75,12 @@ class Reader:
             load_recipe(str(self.shell.folder / block.title))
         elif not block.title:
             check_config(yaml.safe_load(block.text), block.place)
+
+
+def cells(table: str) -> list[list[str]]:
+    """The rows of a table as DuckDB draws it, without its head."""
+    rows = [line.strip("│").split("│") for line in table.splitlines() if line.startswith("│")]
+    return [[cell.strip() for cell in row] for row in rows[1:]]
 
 
 @pytest.mark.parametrize("name", FOLLOWED)

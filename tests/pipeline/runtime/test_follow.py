@@ -27,7 +27,7 @@ def test_sources_give_a_run_directory(tmp_path: Path) -> None:
 def test_the_configuration_is_used(tmp_path: Path) -> None:
     path = recorded_walk(tmp_path / "walk.parquet", frames=12)
     config = check_config({"site": "hall", "tracker": {"name": "ocsort"}}, "the test")
-    result = follow([str(path)], tmp_path / "run", config)
+    result = follow([str(path)], str(tmp_path / "run"), config)
     tracker = result.config()["tracker"]
     assert isinstance(tracker, dict)
     assert (result.config()["site"], tracker["name"]) == ("hall", "ocsort")
