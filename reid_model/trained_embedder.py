@@ -1,4 +1,4 @@
-"""A model of `fusetrack reid train` at work."""
+"""An embedder from a model of `fusetrack reid train`."""
 
 import logging
 from pathlib import Path
@@ -18,15 +18,15 @@ from reid_model.training.recipe import ModelRecipe
 
 
 def sample_pictures(count: int, height: int, width: int) -> NDArray[np.uint8]:
-    """``(count, height, width, 3)`` uint8 BGR, always the same: somebody in clothes of two colours
-    with a pattern, in front of a wall and a floor, under some light, with the noise of a camera.
+    """``(count, height, width, 3)`` uint8 BGR, always the same: a person in clothes of two colours
+    with a pattern, in front of a wall and a floor, with uneven light and camera noise.
     """
     random = np.random.default_rng(2025)
     return np.stack([_picture(random, height, width) for _ in range(count)])
 
 
 def _picture(random: np.random.Generator, height: int, width: int) -> NDArray[np.uint8]:
-    # Drawn in 256 x 128, so that every size shows the same.
+    # Drawn in 256 x 128, so that every size has the same content.
     picture = np.empty((256, 128, 3), np.float32)
     horizon = int(random.integers(90, 200))
     picture[:horizon], picture[horizon:] = random.uniform(0, 255, (2, 3))
@@ -45,20 +45,20 @@ def _picture(random: np.random.Generator, height: int, width: int) -> NDArray[np
     return np.asarray(np.clip(resized, 0, 255), np.uint8)
 
 
-#: The least cosine between the vectors of two forms of one network that may stand for each other.
-SAME = 0.999
+#: Two forms of a network are equivalent if their vectors have at least this cosine.
+MIN_COSINE = 0.999
 
 _SAMPLES = 8
 _LOG = logging.getLogger(__name__)
 
 
 def open_trained(path: Path, device: str, batch: int = 32) -> Embedder:
-    """The model of a file, ready for crops of any size: on the CPU through OpenVINO, on
-    ``cuda:N`` through PyTorch.
+    """The model of a file as an embedder: on the CPU through OpenVINO, on ``cuda:N`` through
+    PyTorch.
 
-    OpenVINO computes in bfloat16 where the processor has it, if that does not change the vectors
-    of some pictures by more than `SAME`; else in float32, and a warning says so. Raises ValueError
-    as `load_model`, for weights that are NaN, and when OpenVINO gives other vectors in any case.
+    OpenVINO computes in bfloat16 where the processor supports it, if the vectors of sample pictures
+    keep a cosine of `MIN_COSINE`; otherwise in float32, with a warning. Raises ValueError as
+    `load_model`, for NaN weights, and when float32 does not reach that cosine either.
     """
     network, recipe = load_model(path)
     spec = trained_spec(recipe)
@@ -69,8 +69,8 @@ def open_trained(path: Path, device: str, batch: int = 32) -> Embedder:
     for precision in (None, "f32"):
         converted = convert_network(network, spec.height, spec.width)
         embedder = openvino_embedder(converted, str(path), spec, batch, precision)
-        cosine = least_cosine(embedder.embed(list(pictures)), expected)
-        if cosine >= SAME:
+        cosine = min_cosine(embedder.embed(list(pictures)), expected)
+        if cosine >= MIN_COSINE:
             return embedder
         if precision is None:
             _LOG.warning("%s: bfloat16 is too coarse (cosine %.4f), using float32", path, cosine)
@@ -78,7 +78,7 @@ def open_trained(path: Path, device: str, batch: int = 32) -> Embedder:
 
 
 def trained_spec(recipe: ModelRecipe) -> EmbedderSpec:
-    """What a trained model expects to see."""
+    """The input of a trained model."""
     height, width = recipe.image_size
     return EmbedderSpec("openvino", height, width, "rgb", 1 / 255, IMAGENET.mean, IMAGENET.std)
 
@@ -92,6 +92,6 @@ def torch_vectors(
     return vectors
 
 
-def least_cosine(found: NDArray[np.float32], expected: NDArray[np.float32]) -> float:
-    """The least cosine of two sets of unit vectors ``(N, D)``, row by row; NaN gives -1."""
+def min_cosine(found: NDArray[np.float32], expected: NDArray[np.float32]) -> float:
+    """The smallest cosine of two sets of unit vectors ``(N, D)``, row by row; NaN gives -1."""
     return float(np.nan_to_num((found * expected).sum(axis=1), nan=-1.0).min())
