@@ -1,6 +1,6 @@
-"""Files that are there as a whole or not at all, also after the power went out.
+"""Files that are written completely or not at all, even if the power fails.
 
-It lies in the lowest package that writes files; everything above uses it too.
+The module is in the lowest package that writes files; the packages above use it too.
 """
 
 import os
@@ -11,10 +11,10 @@ from pathlib import Path
 
 @contextmanager
 def replacing(path: Path, partial: Path | None = None) -> Iterator[Path]:
-    """A path to write a file at, which takes the place of ``path`` at the end of the block.
+    """Yield a temporary path to write to, which replaces ``path`` at the end of the block.
 
-    Until then it is ``partial``, by default the name with ``.partial`` behind it. Raises OSError
-    when it cannot be written; then, and after any other error, ``path`` is as it was.
+    The temporary path is ``partial``, by default ``path`` with the suffix ``.partial`` added.
+    Raises OSError when it cannot be written; after any error ``path`` is unchanged.
 
     Example:
         >>> with replacing(Path("people.csv")) as partial:
@@ -27,13 +27,13 @@ def replacing(path: Path, partial: Path | None = None) -> Iterator[Path]:
         partial.replace(path)
         _sync(path.parent)
     finally:
-        # A folder that is gone or cannot be written has nothing to tidy up.
+        # A folder that is missing or not writable has nothing to clean up.
         with suppress(OSError):
             partial.unlink(missing_ok=True)
 
 
 def sync_folder(folder: Path) -> None:
-    """Put the names of ``folder`` on the disk: a file's own sync says nothing of its name."""
+    """Sync the entries of ``folder`` to disk: syncing a file does not sync its name."""
     _sync(folder)
 
 

@@ -1,4 +1,4 @@
-"""From crops of people to unit vectors that can be compared by their dot product."""
+"""From crops of people to unit vectors, which are compared by their dot product."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,23 +16,23 @@ if TYPE_CHECKING:
 
 __all__ = ["Embedder", "EmbedderSpec", "load_embedder", "openvino_embedder", "torch_embedder"]
 
-#: BGR pictures (N, H, W, 3) uint8 to raw vectors (N, D). MemoryError: N is too large.
+#: BGR pictures (N, H, W, 3) uint8 to raw vectors (N, D). Raises MemoryError when N is too large.
 _Forward = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 
-#: What a processor multiplies in: bf16 is faster where it is built in.
+#: The precision of the computation; bf16 is faster on processors that support it.
 Precision = Literal["f32", "bf16"]
 
 _TINY = 1e-12
-#: What PyTorch and OpenVINO say when memory runs out.
+#: Parts of PyTorch's and OpenVINO's messages when memory runs out.
 _OUT_OF_MEMORY = ("out of memory", "can't allocate", "bad_alloc", "allocate memory")
 
 
 class Embedder:
-    """A network, its preprocessing and its batch size. Not to be shared between threads.
+    """A network with its preprocessing and batch size. Not thread-safe.
 
-    ``dimension`` is D. ``device`` is where it runs: ``cpu`` or ``cuda:N``. ``batch`` is how many
-    crops it sees at once; where memory does not do for them, it sees half as many from then on.
-    Raises ValueError for a batch under 1, and for a network that does not give numbers.
+    ``dimension`` is D. ``device`` is ``cpu`` or ``cuda:N``. ``batch`` is the largest batch; it is
+    halved when memory runs out. Raises ValueError for a batch under 1, and for a network whose
+    output is not finite.
     """
 
     def __init__(self, forward: _Forward, spec: EmbedderSpec, device: str, batch: int) -> None:
@@ -42,13 +42,13 @@ class Embedder:
         self._spec = spec
         self.batch = batch
         self.device = device
-        self.dimension = self._reserve()
+        self.dimension = self._warm_up()
 
     def embed(self, crops: list[NDArray[np.uint8]]) -> NDArray[np.float32]:
         """The unit vectors of BGR crops ``(h, w, 3)`` of any size: ``(N, D)``, in their order.
 
-        A crop of which the network makes all zeros keeps those. Raises ValueError for a crop that
-        is not uint8 BGR or has no pixels, and for a network that does not give numbers.
+        An output of all zeros stays all zeros. Raises ValueError for a crop that is not uint8 BGR
+        or has no pixels, and for a network whose output is not finite.
         """
         vectors = np.zeros((len(crops), self.dimension), np.float32)
         done = 0
@@ -66,8 +66,8 @@ class Embedder:
         lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
         return np.asarray(vectors / np.maximum(lengths, _TINY), np.float32)
 
-    def _reserve(self) -> int:
-        """Embed the largest batch once, so that memory does not grow after hours; returns D."""
+    def _warm_up(self) -> int:
+        """Embed the largest batch once, so that memory does not grow later; returns D."""
         while True:
             black = np.zeros((self.batch, self._spec.height, self._spec.width, 3), np.uint8)
             try:
@@ -88,7 +88,7 @@ def load_embedder(path: Path, spec: EmbedderSpec, device: str, batch: int = 32) 
     """Open a ReID network.
 
     On the CPU every network runs through OpenVINO; on ``cuda:N`` the deep-sort network runs
-    through PyTorch, while OpenVINO and ONNX files run on the CPU all the same.
+    through PyTorch, but OpenVINO and ONNX files run on the CPU.
 
     Raises ValueError when the file is missing, cannot be read, or does not fit ``spec``.
     """
@@ -122,10 +122,10 @@ def torch_embedder(network: "nn.Module", spec: EmbedderSpec, device: str, batch:
 def openvino_embedder(
     network: Any, name: str, spec: EmbedderSpec, batch: int, precision: Precision | None = None
 ) -> Embedder:
-    """An OpenVINO model, which becomes part of the embedder, on the CPU.
+    """An OpenVINO model on the CPU; it is modified and must not be used elsewhere.
 
-    ``precision`` is what it computes in; OpenVINO chooses the fastest of this processor when it is
-    None. Raises ValueError, which says ``name``, when the model does not fit ``spec``.
+    With a ``precision`` of None OpenVINO chooses the fastest of the processor. Raises ValueError,
+    with ``name`` in its message, when the model does not fit ``spec``.
     """
     options = {"PERFORMANCE_HINT": "LATENCY"}
     if precision is not None:
@@ -140,11 +140,11 @@ def openvino_embedder(
 
     def forward(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
         count = len(pictures)
-        whole = np.zeros((min(s for s in sizes if s >= count), *pictures.shape[1:]), np.uint8)
-        whole[:count] = pictures
+        padded = np.zeros((min(s for s in sizes if s >= count), *pictures.shape[1:]), np.uint8)
+        padded[:count] = pictures
         with _memory_errors():
-            vectors: NDArray[np.float32] = compiled(whole)[0]
-        return vectors.reshape(len(whole), -1)[:count]
+            vectors: NDArray[np.float32] = compiled(padded)[0]
+        return vectors.reshape(len(padded), -1)[:count]
 
     embedder = Embedder(forward, spec, "cpu", batch)
     for size in (s for s in sizes if s < embedder.batch):
@@ -153,10 +153,10 @@ def openvino_embedder(
 
 
 def batch_sizes(most: int) -> list[int]:
-    """The sizes to which batches are filled up with black: 1, 2, 3, 4, 6, 8, 12, ... to ``most``.
+    """The sizes to which batches are padded with black: 1, 2, 3, 4, 6, 8, 12, ... to ``most``.
 
-    OpenVINO keeps memory for every size that it has seen. A few, all seen at the start, keep it
-    from growing for hours.
+    OpenVINO keeps memory for each batch size it has run. With a few sizes, all run at the start,
+    memory does not grow later.
     """
     sizes = [1, 2, 3]
     while sizes[-1] < most:
@@ -182,7 +182,7 @@ def with_preprocessing(network: Any, spec: EmbedderSpec) -> Any:
 
 @contextmanager
 def _memory_errors() -> Iterator[None]:
-    """What a network says when memory runs out, as a MemoryError."""
+    """Raise a network's out-of-memory error as MemoryError."""
     try:
         yield
     except RuntimeError as error:

@@ -1,4 +1,4 @@
-"""How well embeddings find people again: CMC and mean average precision."""
+"""ReID metrics: the CMC curve and mean average precision."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -9,16 +9,16 @@ from numpy.typing import NDArray
 #: The ranks of the CMC curve.
 RANKS = 50
 
-#: Queries compared with the whole gallery at once.
+#: The number of queries that are compared with the gallery at once.
 _BLOCK = 256
 _TINY = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """``cmc[k]`` is the share of queries with a right answer among the first ``k + 1``.
+    """``cmc[k]`` is the share of queries with a correct match among the first ``k + 1``.
 
-    ``cmc`` is ``(50,)``; ``queries`` is how many queries had anything to find, and counted.
+    ``cmc`` is ``(50,)``; ``queries`` is the number of queries with a match in the gallery.
     """
 
     cmc: NDArray[np.float64]
@@ -28,7 +28,7 @@ class Ranking:
 
 @dataclass(frozen=True, slots=True)
 class _Labels:
-    """Who and which camera, ``(N,)`` each."""
+    """Identities and cameras, ``(N,)`` each."""
 
     identities: NDArray[np.int64]
     cameras: NDArray[np.int64]
@@ -45,18 +45,18 @@ def evaluate(
     gallery_ids: NDArray[np.integer],
     gallery_cameras: NDArray[np.integer],
 ) -> Ranking:
-    """Rank the gallery for every query by cosine, by the protocol of Market-1501.
+    """Rank the gallery for each query by cosine similarity, with the protocol of Market-1501.
 
-    Embeddings are ``(Q, D)`` and ``(G, D)``, of any length; identities and cameras ``(Q,)`` and
-    ``(G,)``. For each query the gallery's pictures of the same person by the same camera are left
-    out; a query for whom nothing remains to be found is skipped. The average precision of a query
-    is the mean, over its right answers, of the precision at their ranks. A wrong answer as
-    similar as a right one stands before it, so an embedder gains nothing by ties.
+    Embeddings are ``(Q, D)`` and ``(G, D)``, of any norm; identities and cameras ``(Q,)`` and
+    ``(G,)``. Gallery pictures of the query's person from the query's camera are left out; a query
+    without a remaining match is skipped. The average precision of a query is the mean of the
+    precision at the ranks of its matches. In a tie, wrong matches rank first, so an embedder gains
+    nothing by ties.
 
     Raises ValueError for shapes that do not fit, numbers that are not finite, and when no query
-    has anything to find.
+    has a match.
     """
-    unit_query, unit_gallery = units(query, gallery)
+    unit_query, unit_gallery = unit_vectors(query, gallery)
     rows = (
         row
         for start in range(0, len(unit_query), _BLOCK)
@@ -76,7 +76,7 @@ def evaluate_distances(
     gallery_ids: NDArray[np.integer],
     gallery_cameras: NDArray[np.integer],
 ) -> Ranking:
-    """The same for distances ``(Q, G)``, for instance re-ranked ones. Raises as ``evaluate``."""
+    """`evaluate` for distances ``(Q, G)``, for instance re-ranked ones. Raises as `evaluate`."""
     if distances.ndim != 2 or not np.isfinite(distances).all():
         raise ValueError(f"distances must be finite (Q, G), got shape {distances.shape}")
     return _ranking(
@@ -86,17 +86,17 @@ def evaluate_distances(
     )
 
 
-def units(
+def unit_vectors(
     query: NDArray[np.floating], gallery: NDArray[np.floating]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Embeddings ``(Q, D)`` and ``(G, D)`` at length 1.
+    """Embeddings ``(Q, D)`` and ``(G, D)`` as unit vectors.
 
     Raises ValueError for shapes that do not fit and numbers that are not finite.
     """
     one, two = _unit(query), _unit(gallery)
     if one.shape[1] != two.shape[1]:
         raise ValueError(
-            "query and gallery embeddings must have one size, "
+            "query and gallery embeddings must have the same size, "
             f"got {one.shape[1]} and {two.shape[1]}"
         )
     return one, two
@@ -123,14 +123,14 @@ def _labels(
 def _ranking(
     similarities: Iterable[NDArray[np.floating]], query: _Labels, gallery: _Labels
 ) -> Ranking:
-    """``similarities`` gives the row ``(G,)`` of one query after the other."""
+    """The ranking for the rows ``(G,)`` of ``similarities``, one for each query."""
     first_hits = np.zeros(RANKS)
     precisions = []
     for ranks in _hits(similarities, query, gallery):
         precisions.append(float((np.arange(1, len(ranks) + 1) / ranks).mean()))
-        first_hits[ranks[0] - 1 : ranks[0]] += 1  # nothing, where it is beyond the curve
+        first_hits[ranks[0] - 1 : ranks[0]] += 1  # nothing for ranks beyond the curve
     if not precisions:
-        raise ValueError("no query has anything to find: nobody was seen by two cameras")
+        raise ValueError("no query has a match in the gallery: no person was seen by two cameras")
     return Ranking(
         first_hits.cumsum() / len(precisions), float(np.mean(precisions)), len(precisions)
     )
@@ -139,12 +139,12 @@ def _ranking(
 def _hits(
     similarities: Iterable[NDArray[np.floating]], query: _Labels, gallery: _Labels
 ) -> Iterator[NDArray[np.int64]]:
-    """The ranks (from 1, rising) of the right answers, for every query that has some."""
+    """The ranks of the correct matches, from 1 and ascending, for every query that has any."""
     for row, identity, camera in zip(similarities, query.identities, query.cameras, strict=True):
         same = gallery.identities == identity
-        right = row[same & (gallery.cameras != camera)]
-        if len(right):
-            wrong = np.sort(row[~same])
-            right = np.sort(right)[::-1]
-            before = len(wrong) - np.searchsorted(wrong, right, side="left")
-            yield before + np.arange(1, len(right) + 1)
+        matches = row[same & (gallery.cameras != camera)]
+        if len(matches):
+            others = np.sort(row[~same])
+            matches = np.sort(matches)[::-1]
+            before = len(others) - np.searchsorted(others, matches, side="left")
+            yield before + np.arange(1, len(matches) + 1)

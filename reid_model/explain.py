@@ -1,13 +1,13 @@
-"""Where a trained model looks: Grad-CAM (Selvaraju et al. 2017) of its embedding.
+"""Which regions a trained model uses: Grad-CAM (Selvaraju et al. 2017) of its embedding.
 
-Grad-CAM needs one number whose evidence is sought. A classifier's score will not do: the people
-to be found are none of the training's classes. So it is what vectors are used for:
+Grad-CAM needs a scalar target. A classifier's score cannot be used, as the people in question are
+not among the training's classes. So the target is:
 
-- with a reference, the cosine of the picture's vector to the reference's: where it looks like that
-  person;
-- without one, the length of the vector before it is made a unit vector: where what it is made of
-  comes from, whomever it is compared with. The cosine to itself would not do, as it is at its
-  maximum there and its gradient is zero.
+- with a reference, the cosine of the picture's embedding with the reference's: the map shows where
+  the picture resembles the reference;
+- without one, the norm of the embedding before normalisation: the map shows where the embedding
+  comes from, whatever it is compared with. The cosine with itself cannot be used, as it is at its
+  maximum and its gradient is zero.
 """
 
 from typing import Literal
@@ -21,10 +21,10 @@ from torch.nn import functional as F
 from reid_model.networks.fused import FusedEmbedder
 from reid_model.preprocess import EmbedderSpec, normalise
 
-#: A cosine from which on a picture is the reference: what is left of its gradient is rounding.
-_ITSELF = 1 - 1e-5
+#: From this cosine on a picture is the reference itself: its gradient is only rounding error.
+_IDENTICAL = 1 - 1e-5
 
-#: Whose map is coloured: the last stage's (4), or the finer evidence of the one before it (3).
+#: The stage whose map is used: the last (4), or the one before it (3), which may be finer.
 Stage = Literal[3, 4]
 
 
@@ -38,20 +38,20 @@ def heat_maps(
     """``(N, height, width)`` in 0..1 for BGR pictures ``(N, height, width, 3)``; ``reference`` is
     one picture ``(height, width, 3)``.
 
-    The hottest place of a map is 1. A map in which nothing speaks for the number is all zeros, and
-    so is that of the reference itself: nothing could make it more like itself.
+    The maximum of a map is 1. A map without positive evidence is all zeros, and so is that of the
+    reference itself, which cannot become more similar.
     """
-    wanted = None
+    target = None
     if reference is not None:
         with torch.no_grad():
-            wanted = network(torch.from_numpy(normalise(reference[None], spec)))
+            target = network(torch.from_numpy(normalise(reference[None], spec)))
     pixels = torch.from_numpy(normalise(pictures, spec))
     with torch.enable_grad():
-        maps, number = _seen(network, pixels, stage, wanted)
-        # In eval mode no picture has a part in another's number, so their sum will do.
-        gradients = torch.autograd.grad(number.sum(), maps)[0]
-    if wanted is not None:
-        gradients = gradients * (number < _ITSELF)[:, None, None, None]
+        maps, scores = _maps_and_scores(network, pixels, stage, target)
+        # In eval mode pictures do not affect each other, so one gradient of the sum is enough.
+        gradients = torch.autograd.grad(scores.sum(), maps)[0]
+    if target is not None:
+        gradients = gradients * (scores < _IDENTICAL)[:, None, None, None]
     weights = gradients.mean(dim=(2, 3), keepdim=True)  # (N, C, 1, 1)
     heat = F.relu((weights * maps).sum(dim=1, keepdim=True)).detach()  # (N, 1, H, W)
     heat = F.interpolate(heat, (spec.height, spec.width), mode="bilinear", align_corners=False)
@@ -60,10 +60,10 @@ def heat_maps(
     return scaled
 
 
-def _seen(
-    network: FusedEmbedder, pixels: Tensor, stage: Stage, wanted: Tensor | None
+def _maps_and_scores(
+    network: FusedEmbedder, pixels: Tensor, stage: Stage, target: Tensor | None
 ) -> tuple[Tensor, Tensor]:
-    """The stage's maps ``(N, C, H, W)`` and each picture's number ``(N,)``, which follows them."""
+    """The stage's maps ``(N, C, H, W)`` and the target of each picture ``(N,)``."""
     kept: list[Tensor] = []
 
     def keep(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
@@ -72,13 +72,13 @@ def _seen(
 
     with _last_part(network, stage).register_forward_hook(keep):
         vectors = network.raw(pixels)  # (N, D)
-    if wanted is None:
+    if target is None:
         return kept[0], vectors.norm(dim=1)
-    return kept[0], F.normalize(vectors, dim=1) @ wanted[0]
+    return kept[0], F.normalize(vectors, dim=1) @ target[0]
 
 
 def _last_part(network: FusedEmbedder, stage: Stage) -> nn.Module:
-    """What makes the stage's map: its MSCSA where it has one."""
+    """The module whose output is the stage's map: its MSCSA, if it has one."""
     trunk = network.trunk
     if stage <= len(trunk.mscsa):
         return trunk.mscsa[stage - 1]

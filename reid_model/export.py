@@ -1,7 +1,7 @@
 """A trained model as a file for other programs: ONNX, OpenVINO or TorchScript.
 
-Every file takes normalised RGB ``(N, 3, height, width)`` float32, any N, as ``pictures``, and
-gives unit vectors ``(N, D)`` as ``vectors``.
+Each file takes normalised RGB ``(N, 3, height, width)`` float32, for any N, as ``pictures``, and
+returns unit vectors ``(N, D)`` as ``vectors``.
 """
 
 import tempfile
@@ -16,34 +16,34 @@ from numpy.typing import NDArray
 from reid_model.networks.fused import FusedEmbedder
 from reid_model.openvino_runtime import convert_network, core, import_openvino, read_network
 from reid_model.preprocess import EmbedderSpec, normalise
-from reid_model.trained_embedder import SAME, least_cosine, sample_pictures, torch_vectors
+from reid_model.trained_embedder import MIN_COSINE, min_cosine, sample_pictures, torch_vectors
 
-#: Batches that a file is checked with; none is that of the trace.
+#: Batch sizes for checking a file; they differ from that of the trace.
 _BATCHES = (1, 7)
 _OPSET = 18
 
-#: Normalised pictures to unit vectors, by the file that was written.
+#: Normalised pictures to unit vectors, by the exported file.
 _Run = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
 
 def export_model(network: FusedEmbedder, spec: EmbedderSpec, how: str, out: Path) -> float:
-    """Write ``out``, and for OpenVINO the ``.bin`` that belongs to it, as one of `FORMATS`.
+    """Write ``out``, and for OpenVINO its ``.bin``, in the format ``how`` of `FORMATS`.
 
-    What was written is read again and compared with PyTorch on pictures, in batches of two sizes.
-    Returns the least cosine. Raises ValueError for a name with another ending, weights that are
-    NaN, and vectors that differ by more than `SAME`; then nothing is written.
+    The file is read again and compared with PyTorch on sample pictures, in batches of two sizes.
+    Returns the smallest cosine. Raises ValueError for a name with another suffix, for NaN weights,
+    and for a cosine below `MIN_COSINE`; then nothing is written.
     """
-    ending, write, read = FORMATS[how]
-    if out.suffix != ending:
-        raise ValueError(f"the file for {how} must end with {ending}, got {out.name}")
+    suffix, write, read = FORMATS[how]
+    if out.suffix != suffix:
+        raise ValueError(f"the file for {how} must end with {suffix}, got {out.name}")
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.stem}-") as folder:
         unfinished = Path(folder) / out.name
         write(network, spec, unfinished)
         cosine = _compared(network, spec, read(unfinished))
-        if cosine < SAME:
+        if cosine < MIN_COSINE:
             raise ValueError(
                 f"the {how} file gives other vectors than PyTorch (cosine {cosine:.4f}, "
-                f"expected at least {SAME}), so it is not kept"
+                f"expected at least {MIN_COSINE}), so it is not kept"
             )
         for written in Path(folder).iterdir():
             written.replace(out.with_name(written.name))
@@ -54,7 +54,7 @@ def _compared(network: FusedEmbedder, spec: EmbedderSpec, run: _Run) -> float:
     pictures = sample_pictures(max(_BATCHES), spec.height, spec.width)
     expected = torch_vectors(network, spec, pictures)
     pixels = normalise(pictures, spec)
-    return min(least_cosine(run(pixels[:count]), expected[:count]) for count in _BATCHES)
+    return min(min_cosine(run(pixels[:count]), expected[:count]) for count in _BATCHES)
 
 
 def _write_openvino(network: FusedEmbedder, spec: EmbedderSpec, path: Path) -> None:
@@ -65,7 +65,7 @@ def _write_openvino(network: FusedEmbedder, spec: EmbedderSpec, path: Path) -> N
 
 
 def _read_openvino(path: Path) -> _Run:
-    # Precision is the reader's choice, and not what is checked here.
+    # The user of the file chooses the precision; it is not checked here.
     options = {"INFERENCE_PRECISION_HINT": "f32"}
     compiled = core().compile_model(read_network(path), "CPU", options)
 
@@ -78,7 +78,7 @@ def _read_openvino(path: Path) -> _Run:
 
 def _write_onnx(network: FusedEmbedder, spec: EmbedderSpec, path: Path) -> None:
     with warnings.catch_warnings():
-        # PyTorch prefers its other exporter, which needs two more packages for the same file.
+        # PyTorch recommends its newer exporter, which needs two more packages for the same file.
         warnings.simplefilter("ignore")
         torch.onnx.export(
             network,
@@ -94,7 +94,7 @@ def _write_onnx(network: FusedEmbedder, spec: EmbedderSpec, path: Path) -> None:
 
 def _write_torchscript(network: FusedEmbedder, spec: EmbedderSpec, path: Path) -> None:
     with warnings.catch_warnings(), torch.no_grad():
-        # PyTorch has deprecated this format; programs that read it are still about.
+        # PyTorch has deprecated this format, but other programs still read it.
         warnings.simplefilter("ignore")
         example = torch.zeros(2, 3, spec.height, spec.width)
         traced = torch.jit.trace(network, example, check_trace=False)  # type: ignore[no-untyped-call]
@@ -116,7 +116,7 @@ def _read_torchscript(path: Path) -> _Run:
 
 _Write = Callable[[FusedEmbedder, EmbedderSpec, Path], None]
 
-#: The ending of each format's file, what writes it and what reads it again.
+#: The suffix of each format's file, its writer and its reader.
 FORMATS: dict[str, tuple[str, _Write, Callable[[Path], _Run]]] = {
     "onnx": (".onnx", _write_onnx, _read_openvino),
     "openvino": (".xml", _write_openvino, _read_openvino),

@@ -1,9 +1,9 @@
-"""The losses of both training stages and of teaching by other networks, on tensors alone.
+"""The losses of both training stages and of distillation, as functions of tensors.
 
-CLIP-ReID (Li et al. 2023) and Electronics 2025, 14(3), 525. All are means over the batch, scalars,
-and zero with a zero gradient where a batch holds nothing to learn from: no samples, or no pair.
-They compute in float32: call them outside autocast, where products would be rounded again.
-B is the batch, D a feature's length, C the number of classes.
+CLIP-ReID (Li et al. 2023) and Electronics 2025, 14(3), 525. All are scalar means over the batch,
+and zero with a zero gradient for a batch without samples or pairs. They compute in float32: call
+them outside autocast, which would round products again. B is the batch size, D the length of a
+feature, C the number of classes.
 """
 
 from collections.abc import Sequence
@@ -13,13 +13,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-#: The square root of the smallest squared distance that is told from zero, 1e-12.
+#: Distances below this, the square root of 1e-12, count as this.
 _TINY_DISTANCE = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
 class Stage2Weights:
-    """What each kind of loss counts in the second stage. ``identity`` is 0.25 for a ViT."""
+    """The loss weights of the second stage. ``identity`` is 0.25 for a ViT."""
 
     identity: float = 1.0
     triplet: float = 1.0
@@ -37,21 +37,21 @@ class Stage2Loss:
 
 
 def smoothed_cross_entropy(logits: Tensor, labels: Tensor, smoothing: float = 0.1) -> Tensor:
-    """Cross entropy of ``(B, C)`` and ``(B,)``: ``smoothing`` is spread evenly over all C."""
+    """Cross entropy of ``(B, C)`` and ``(B,)`` with label smoothing over all C."""
     if len(labels) == 0:
-        return _nothing(logits)
+        return _zero(logits)
     return F.cross_entropy(logits.float(), labels, label_smoothing=smoothing)
 
 
 def batch_hard_triplet(features: Tensor, labels: Tensor, margin: float = 0.3) -> Tensor:
-    """The farthest sample of the same identity against the nearest of another.
+    """Batch-hard triplet loss: the farthest positive against the nearest negative.
 
-    Euclidean distances of raw ``(B, D)``; a sample counts as one of its own identity.
+    Euclidean distances of raw ``(B, D)``; a sample counts as a positive of itself.
     """
     if len(labels) == 0:
-        return _nothing(features)
+        return _zero(features)
     features = features.float()
-    # Not by a matrix product: it loses the small distances.
+    # A matrix product would lose the small distances.
     distances = torch.cdist(features, features, compute_mode="donot_use_mm_for_euclid_dist")
     distances = distances.clamp(min=_TINY_DISTANCE)  # (B, B)
     same = labels[:, None] == labels[None, :]
@@ -63,7 +63,7 @@ def batch_hard_triplet(features: Tensor, labels: Tensor, margin: float = 0.3) ->
 def image_to_text_contrast(images: Tensor, texts: Tensor, labels: Tensor) -> Tensor:
     """Stage 1: each image ``(B, D)`` against the texts ``(B, D)`` of all samples' identities.
 
-    ``labels (B,)`` belong to both. All samples of an image's identity count as its positives.
+    ``labels (B,)`` belong to both. All samples of an image's identity are its positives.
     """
     return _contrast(images, texts, labels)
 
@@ -74,7 +74,7 @@ def text_to_image_contrast(images: Tensor, texts: Tensor, labels: Tensor) -> Ten
 
 
 def stage1_loss(images: Tensor, texts: Tensor, labels: Tensor) -> Tensor:
-    """Both directions of the contrast between images ``(B, D)`` and texts ``(B, D)``."""
+    """Stage 1: both directions, for images ``(B, D)`` and texts ``(B, D)``."""
     return image_to_text_contrast(images, texts, labels) + text_to_image_contrast(
         images, texts, labels
     )
@@ -83,9 +83,9 @@ def stage1_loss(images: Tensor, texts: Tensor, labels: Tensor) -> Tensor:
 def image_to_text_cross_entropy(
     features: Tensor, texts: Tensor, labels: Tensor, smoothing: float = 0.1
 ) -> Tensor:
-    """Stage 2: images ``(B, D)`` told apart by class texts, by dot product, no temperature.
+    """Stage 2: images ``(B, D)`` classified by class texts, by dot product without temperature.
 
-    ``texts`` is ``(C, D)``, or ``(B, C, D)`` where each image has texts of its own.
+    ``texts`` is ``(C, D)``, or ``(B, C, D)`` if each image has its own texts.
     """
     features, texts = features.float(), texts.float()
     shared = texts.ndim == 2
@@ -106,11 +106,11 @@ def stage2_loss(
 ) -> Stage2Loss:
     """Stage 2: identity over ``scores``, triplet over ``features``, image-to-text over ``texts``.
 
-    ``scores`` are ``(B, C)`` each, ``features`` ``(B, D)`` each. ``texts`` holds what ``f_proj``
-    is compared with: nothing (the baseline), the frozen texts ``(C, D)``, those adapted to each
-    image ``(B, C, D)``, or both of them.
+    ``scores`` are ``(B, C)`` each, ``features`` ``(B, D)`` each. ``texts`` are those
+    that ``f_proj`` is compared with: none (the baseline), the frozen texts ``(C, D)``, those
+    adapted to each image ``(B, C, D)``, or both.
     """
-    zero = _nothing(f_proj)
+    zero = _zero(f_proj)
     identity = sum((smoothed_cross_entropy(s, labels, smoothing) for s in scores), zero)
     triplet = sum((batch_hard_triplet(f, labels, margin) for f in features), zero)
     to_text = sum((image_to_text_cross_entropy(f_proj, t, labels, smoothing) for t in texts), zero)
@@ -127,32 +127,32 @@ def cosine_distillation(student: Tensor, teacher: Tensor) -> Tensor:
     """
     if student.shape != teacher.shape:
         raise ValueError(
-            f"student and teacher must have one shape, "
+            f"student and teacher must have the same shape, "
             f"got {tuple(student.shape)} and {tuple(teacher.shape)}"
         )
     if len(student) == 0:
-        return _nothing(student)
+        return _zero(student)
     return (1 - F.cosine_similarity(student.float(), teacher.detach().float())).mean()
 
 
 def similarity_distillation(student: Tensor, teacher: Tensor) -> Tensor:
-    """Mean squared difference between the cosines of all pairs, as student and teacher see them.
+    """Mean squared difference between the student's and the teacher's cosines of all pairs.
 
     ``(B, D)`` and ``(B, E)``: the embeddings may differ in length.
     """
     if len(student) < 2:
-        return _nothing(student)
+        return _zero(student)
     return F.mse_loss(_pair_cosines(student), _pair_cosines(teacher.detach()))
 
 
 def neighbour_distillation(student: Tensor, teacher: Tensor, temperature: float = 0.1) -> Tensor:
-    """Divergence KL(teacher, student) of each sample's softmax of cosines with all the others.
+    """KL(teacher || student) of each sample's softmax over its cosines with all others.
 
-    ``(B, D)`` and ``(B, E)``. Where ``similarity_distillation`` weighs all pairs alike, this
-    weighs the near ones, the more so the lower the temperature.
+    ``(B, D)`` and ``(B, E)``. Unlike ``similarity_distillation``, which weighs all pairs equally,
+    it weighs near pairs most, the more so the lower the temperature.
     """
     if len(student) < 2:
-        return _nothing(student)
+        return _zero(student)
     ours = F.log_softmax(_pair_cosines(student) / temperature, dim=1)
     theirs = F.log_softmax(_pair_cosines(teacher.detach()) / temperature, dim=1)
     return F.kl_div(ours, theirs, reduction="batchmean", log_target=True)
@@ -161,20 +161,20 @@ def neighbour_distillation(student: Tensor, teacher: Tensor, temperature: float 
 def _contrast(anchors: Tensor, others: Tensor, labels: Tensor) -> Tensor:
     """Mean over anchors of the mean negative log probability of their positives."""
     if len(labels) == 0:
-        return _nothing(anchors) + _nothing(others)
+        return _zero(anchors) + _zero(others)
     log_probability = F.log_softmax(anchors.float() @ others.float().T, dim=1)  # (B, B)
     same = (labels[:, None] == labels[None, :]).float()
     return -((same * log_probability).sum(dim=1) / same.sum(dim=1)).mean()
 
 
 def _pair_cosines(embeddings: Tensor) -> Tensor:
-    """Cosines of ``(B, D)`` with each other, without those of a sample with itself: (B, B - 1)."""
+    """Pairwise cosines of ``(B, D)`` without those of a sample with itself: (B, B - 1)."""
     unit = F.normalize(embeddings.float(), dim=1)
     cosines = unit @ unit.T
     others = ~torch.eye(len(unit), dtype=torch.bool, device=unit.device)
     return cosines[others].reshape(len(unit), len(unit) - 1)
 
 
-def _nothing(tensor: Tensor) -> Tensor:
-    """A zero that keeps ``tensor`` in the graph, so that ``backward`` still works."""
+def _zero(tensor: Tensor) -> Tensor:
+    """A zero that keeps ``tensor`` in the graph, so that ``backward`` works."""
     return tensor.float().sum() * 0.0

@@ -1,4 +1,4 @@
-"""OpenVINO without its telemetry: the only door through which it is imported."""
+"""OpenVINO without its telemetry; it is imported here only."""
 
 import importlib
 import sys
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 
 def import_openvino() -> ModuleType:
-    """The ``openvino`` module, which then sends nothing.
+    """The ``openvino`` module, with its telemetry disabled.
 
-    Importing OpenVINO, and converting a model, reports to a server. Where the reporting package
-    cannot be imported it uses a stub of its own, so this makes the import fail.
+    Importing OpenVINO, or converting a model, sends a report to a server. If its telemetry package
+    cannot be imported, OpenVINO uses a stub, so this makes that import fail.
     """
     sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
     return importlib.import_module("openvino")
@@ -24,17 +24,17 @@ def import_openvino() -> ModuleType:
 
 @cache
 def core() -> Any:
-    """The one OpenVINO runtime of this process, which lives as long as the process.
+    """The only OpenVINO runtime of this process, kept until the process ends.
 
-    Its CPU plugin lends the main thread a stack for signals. Of several runtimes, the one that
-    goes last gives back the stack of one that is gone already, and the next signal, a Ctrl-C for
-    instance, ends the process with a segmentation fault.
+    Its CPU plugin sets the main thread's signal stack. Of several runtimes, the last to be freed
+    restores the stack of one that was freed before, and the next signal, such as Ctrl-C, ends the
+    process with a segmentation fault.
     """
     return import_openvino().Core()
 
 
 def read_network(path: Path) -> Any:
-    """The OpenVINO model in an ``.xml`` or ``.onnx`` file. Raises ValueError when unreadable."""
+    """The OpenVINO model of an ``.xml`` or ``.onnx`` file. Raises ValueError if unreadable."""
     try:
         return core().read_model(path)
     except RuntimeError as error:
@@ -42,21 +42,22 @@ def read_network(path: Path) -> Any:
 
 
 def convert_network(network: "nn.Module", height: int, width: int) -> Any:
-    """A PyTorch network in eval mode, on the CPU, as an OpenVINO model in memory, for any number
-    of pictures: ``(N, 3, height, width)`` float32 in, as the network has it out.
+    """A PyTorch network in eval mode, on the CPU, as an OpenVINO model in memory.
+
+    Its input is ``(N, 3, height, width)`` float32 for any N, its output that of the network.
 
     Raises ValueError when a weight is NaN or infinite.
     """
     import torch
 
-    # OpenVINO's ReLU makes 0 of NaN, so what comes out would not tell.
+    # OpenVINO's ReLU turns NaN into 0, so the output would not show it.
     if not all(torch.isfinite(value).all() for value in network.state_dict().values()):
         raise ValueError("the network has weights that are NaN or infinite: its file is damaged")
     example = torch.zeros(2, 3, height, width)
     with warnings.catch_warnings(), torch.no_grad():
-        # PyTorch has deprecated tracing, but it is the way that every version here knows.
+        # PyTorch has deprecated tracing, but all supported versions have it.
         warnings.simplefilter("ignore")
-        # Left to itself the converter traces three times more, to compare the traces.
+        # The converter would trace three more times, to compare the traces.
         traced = torch.jit.trace(network, example, check_trace=False)  # type: ignore[no-untyped-call]
         shape = [-1, 3, height, width]
         return import_openvino().convert_model(traced, example_input=example, input=shape)

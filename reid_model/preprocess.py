@@ -1,4 +1,4 @@
-"""From crops of any size to pictures of the size that a network was trained on."""
+"""From crops of any size to the input of a network."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, slots=True)
 class EmbedderSpec:
-    """What a network expects to see, and which kind of file holds it.
+    """The input that a network expects, and the kind of its file.
 
     ``height`` and ``width`` are pixels. A pixel value 0..255 becomes ``(value * scale - mean) /
     std``; ``mean`` and ``std`` follow the ``colour`` order.
@@ -25,12 +25,12 @@ class EmbedderSpec:
 
 
 def resize_crops(crops: list[NDArray[np.uint8]], height: int, width: int) -> NDArray[np.uint8]:
-    """BGR crops ``(h, w, 3)`` as pictures ``(N, height, width, 3)``: bilinear, and smoothed before
-    they shrink, pixel by pixel as in `reid_model.data.transforms.EvaluationTransform`.
+    """BGR crops ``(h, w, 3)`` as pictures ``(N, height, width, 3)``: bilinear with antialiasing,
+    with the very pixels of `reid_model.data.transforms.EvaluationTransform`.
 
     Raises ValueError for a crop that is not uint8 BGR or has no pixels.
     """
-    # Torch is heavy, and not every import of this module resizes.
+    # PyTorch is slow to import, and not every user of this module resizes.
     import torch
     from torch.nn import functional as F
 
@@ -45,7 +45,7 @@ def resize_crops(crops: list[NDArray[np.uint8]], height: int, width: int) -> NDA
 
 
 def normalise(pictures: NDArray[np.uint8], spec: EmbedderSpec) -> NDArray[np.float32]:
-    """BGR pictures ``(N, height, width, 3)`` as the network wants them: ``(N, 3, height, width)``
+    """BGR pictures ``(N, height, width, 3)`` as the network's input ``(N, 3, height, width)``
     float32."""
     ordered = pictures[..., ::-1] if spec.colour == "rgb" else pictures
     std = np.asarray(spec.std, np.float32)

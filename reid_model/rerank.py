@@ -1,6 +1,6 @@
-"""k-reciprocal re-ranking (Zhong et al., CVPR 2017): who has the same neighbours is near.
+"""k-reciprocal re-ranking (Zhong et al., CVPR 2017): pictures with common neighbours are near.
 
-Everything but the result is kept sparse or made in blocks of rows, so a gallery of a hundred
+All but the result is sparse or computed in blocks of rows, so a gallery of a hundred
 thousand pictures needs no N x N matrix.
 """
 
@@ -10,14 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from reid_model.evaluation import units
+from reid_model.evaluation import unit_vectors
 
 _BLOCK = 256
 
 
 @dataclass(frozen=True, slots=True)
 class _Neighbours:
-    """Of N pictures: the nearest ``(N, K)``, oneself first; the farthest distance ``(N,)``."""
+    """Of N pictures: the nearest ``(N, K)``, itself first; the farthest distance ``(N,)``."""
 
     nearest: NDArray[np.int64]
     farthest: NDArray[np.float32]
@@ -33,15 +33,15 @@ def rerank(
     """Distances ``(Q, G)`` float32, in 0..1, between embeddings ``(Q, D)`` and ``(G, D)``.
 
     ``weight`` is the share of the original distance (squared Euclidean between unit vectors, over
-    that to the farthest picture); the rest is the Jaccard distance of the k-reciprocal neighbours
-    among queries and gallery together, ``k1`` of them, averaged over the ``k2`` nearest. No
-    identity or camera is looked at. The defaults are CLIP-ReID's (Li et al. 2023).
+    that to the farthest picture); the rest is the Jaccard distance of the ``k1`` k-reciprocal
+    neighbours among queries and gallery together, averaged over the ``k2`` nearest. Identities
+    and cameras are not used. The defaults are CLIP-ReID's (Li et al. 2023).
 
     Raises ValueError for shapes that do not fit and numbers that are not finite or out of range.
     """
     if k1 < 1 or k2 < 1 or not 0 <= weight <= 1:
         raise ValueError(f"expected k1 and k2 >= 1 and weight in 0..1, got {k1}, {k2}, {weight}")
-    vectors = np.concatenate(units(query, gallery))
+    vectors = np.concatenate(unit_vectors(query, gallery))
     if not len(query) or not len(gallery):
         return np.zeros((len(query), len(gallery)), np.float32)
     neighbours = _neighbours(vectors, max(k1 + 1, k2))
@@ -70,7 +70,7 @@ def _neighbours(vectors: NDArray[np.float32], count: int) -> _Neighbours:
     for rows in _blocks(len(vectors)):
         distances = _distances(vectors[rows], vectors)
         farthest[rows] = np.maximum(distances.max(axis=1), np.finfo(np.float32).tiny)
-        # A copy of a picture may be as near as the picture itself, which must come first.
+        # A duplicate may be as near as the picture itself, which must come first.
         distances[np.arange(len(distances)), np.arange(len(vectors))[rows]] = -1
         some = np.argpartition(distances, count - 1, axis=1)[:, :count]
         order = np.argsort(np.take_along_axis(distances, some, axis=1), axis=1, kind="stable")
@@ -79,7 +79,7 @@ def _neighbours(vectors: NDArray[np.float32], count: int) -> _Neighbours:
 
 
 def _reciprocal(nearest: NDArray[np.int64]) -> sparse.csr_array:
-    """``(N, N)`` of 1 where j is among the nearest of i, and i among those of j."""
+    """``(N, N)`` with 1 where j is among the nearest of i, and i among the nearest of j."""
     forward = _rows_of_ones(nearest)
     return forward.multiply(forward.T).tocsr()
 
@@ -109,7 +109,7 @@ def _closeness(
     farthest: NDArray[np.float32],
     members: sparse.csr_array,
 ) -> NDArray[np.float32]:
-    """Gaussian weights of the pictures at the places of ``members``, in its order."""
+    """The Gaussian weights of the non-zero entries of ``members``, in its order."""
     out = np.empty(members.nnz, np.float32)
     for row, vector in enumerate(block):
         places = slice(members.indptr[row], members.indptr[row + 1])
@@ -119,12 +119,14 @@ def _closeness(
 
 
 def _expanded(near: sparse.csr_array, nearer: sparse.csr_array) -> sparse.csr_array:
-    """``near`` with the closest circle of each neighbour that shares over two thirds of it."""
+    """``near`` plus the ``nearer`` set of each neighbour that has over two thirds of it there."""
     shared = near.multiply(near @ nearer.T).tocoo()
     agrees = 3 * shared.data > 2 * nearer.sum(axis=1)[shared.col]
     ones = np.ones(int(agrees.sum()), np.float32)
-    friends = sparse.csr_array((ones, (shared.row[agrees], shared.col[agrees])), shape=shared.shape)
-    return (near + friends @ nearer).tocsr()
+    agreeing = sparse.csr_array(
+        (ones, (shared.row[agrees], shared.col[agrees])), shape=shared.shape
+    )
+    return (near + agreeing @ nearer).tocsr()
 
 
 def _averaged(encoding: sparse.csr_array, nearest: NDArray[np.int64]) -> sparse.csr_array:

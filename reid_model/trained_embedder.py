@@ -1,4 +1,4 @@
-"""A model of `fusetrack reid train` at work."""
+"""An embedder from a model of `fusetrack reid train`."""
 
 import logging
 from pathlib import Path
@@ -19,15 +19,15 @@ from reid_model.training.recipe import ModelRecipe
 
 
 def sample_pictures(count: int, height: int, width: int) -> NDArray[np.uint8]:
-    """``(count, height, width, 3)`` uint8 BGR, always the same: somebody in clothes of two colours
-    with a pattern, in front of a wall and a floor, under some light, with the noise of a camera.
+    """``(count, height, width, 3)`` uint8 BGR, always the same: a person in clothes of two colours
+    with a pattern, in front of a wall and a floor, with uneven light and camera noise.
     """
     random = np.random.default_rng(2025)
     return np.stack([_picture(random, height, width) for _ in range(count)])
 
 
 def _picture(random: np.random.Generator, height: int, width: int) -> NDArray[np.uint8]:
-    # Drawn in 256 x 128, so that every size shows the same.
+    # Drawn in 256 x 128, so that every size has the same content.
     picture = np.empty((256, 128, 3), np.float32)
     horizon = int(random.integers(90, 200))
     picture[:horizon], picture[horizon:] = random.uniform(0, 255, (2, 3))
@@ -46,25 +46,24 @@ def _picture(random: np.random.Generator, height: int, width: int) -> NDArray[np
     return np.asarray(np.clip(resized, 0, 255), np.uint8)
 
 
-#: The least cosine between the vectors of two forms of one network that may stand for each other.
-SAME = 0.999
+#: Two forms of a network are equivalent if their vectors have at least this cosine.
+MIN_COSINE = 0.999
 #: The same for bfloat16: an omni-scale network's are 0.9990 to 0.9998, and it finds people as well
 #: (CUHK03: 0.827 / 0.803, in float32 0.825 / 0.804).
-COARSE = 0.998
+MIN_COSINE_BFLOAT16 = 0.998
 
 _SAMPLES = 8
 _LOG = logging.getLogger(__name__)
 
 
 def open_trained(path: Path, device: str, batch: int = 32) -> Embedder:
-    """The model of a file, ready for crops of any size: on the CPU through OpenVINO, on
-    ``cuda:N`` through PyTorch.
+    """The model of a file as an embedder: on the CPU through OpenVINO, on ``cuda:N`` through
+    PyTorch.
 
-    OpenVINO computes in bfloat16 where the processor has it, if that does not change the vectors
-    of some pictures by more than `COARSE`; else in float32, and a warning says so. A processor
-    without bfloat16 computes in eight bits where the model has such a form beside it. Raises
-    ValueError as `load_model`, for weights that are NaN, and when OpenVINO gives other vectors in
-    any case.
+    OpenVINO computes in bfloat16 where the processor supports it, if the vectors of sample pictures
+    keep a cosine of `MIN_COSINE_BFLOAT16`; otherwise in float32, with a warning. A processor without
+    bfloat16 computes in eight bits where the model has such a form beside it. Raises ValueError as
+    `load_model`, for NaN weights, and when float32 does not reach `MIN_COSINE` either.
     """
     network, recipe = load_model(path)
     spec = trained_spec(recipe)
@@ -75,17 +74,20 @@ def open_trained(path: Path, device: str, batch: int = 32) -> Embedder:
     eight_bits = quantised_file(path)
     if eight_bits.is_file() and eight_bits_pay():
         embedder = openvino_embedder(read_network(eight_bits), str(eight_bits), spec, batch, "f32")
-        cosine = least_cosine(embedder.embed(list(pictures)), expected)
+        cosine = min_cosine(embedder.embed(list(pictures)), expected)
         if cosine >= NEAR:
             return embedder
         _LOG.warning(
             "%s is no form of %s (cosine %.4f), so it is not used", eight_bits, path, cosine
         )
-    tries: tuple[tuple[Precision | None, float], ...] = ((None, COARSE), ("f32", SAME))
+    tries: tuple[tuple[Precision | None, float], ...] = (
+        (None, MIN_COSINE_BFLOAT16),
+        ("f32", MIN_COSINE),
+    )
     for precision, least in tries:
         converted = convert_network(network, spec.height, spec.width)
         embedder = openvino_embedder(converted, str(path), spec, batch, precision)
-        cosine = least_cosine(embedder.embed(list(pictures)), expected)
+        cosine = min_cosine(embedder.embed(list(pictures)), expected)
         if cosine >= least:
             return embedder
         if precision is None:
@@ -94,7 +96,7 @@ def open_trained(path: Path, device: str, batch: int = 32) -> Embedder:
 
 
 def trained_spec(recipe: ModelRecipe) -> EmbedderSpec:
-    """What a trained model expects to see."""
+    """The input of a trained model."""
     height, width = recipe.image_size
     return EmbedderSpec("openvino", height, width, "rgb", 1 / 255, IMAGENET.mean, IMAGENET.std)
 
@@ -108,6 +110,6 @@ def torch_vectors(
     return vectors
 
 
-def least_cosine(found: NDArray[np.float32], expected: NDArray[np.float32]) -> float:
-    """The least cosine of two sets of unit vectors ``(N, D)``, row by row; NaN gives -1."""
+def min_cosine(found: NDArray[np.float32], expected: NDArray[np.float32]) -> float:
+    """The smallest cosine of two sets of unit vectors ``(N, D)``, row by row; NaN gives -1."""
     return float(np.nan_to_num((found * expected).sum(axis=1), nan=-1.0).min())

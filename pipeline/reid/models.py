@@ -19,7 +19,7 @@ from reid_model.data.reid_set import ReidSet
 from reid_model.embedder import Embedder
 from reid_model.evaluation import evaluate, evaluate_distances
 from reid_model.rerank import rerank
-from reid_model.training.measure import figures, people_of
+from reid_model.training.measure import identities_and_cameras, metrics_of
 
 #: Called with the number of pictures done so far and in total.
 ReportProgress = Callable[[int, int], None]
@@ -47,13 +47,13 @@ def evaluate_model(
         )
     images = reid_set.query + reid_set.gallery
     vectors = np.concatenate(list(embeddings(embedder, [i.path for i in images], report)))
-    identities, cameras = people_of(images)
+    identities, cameras = identities_and_cameras(images)
     count = len(reid_set.query)
     query, gallery = vectors[:count], vectors[count:]
     labels = (identities[:count], cameras[:count], identities[count:], cameras[count:])
     if reranked:
-        return figures(evaluate_distances(rerank(query, gallery), *labels))
-    return figures(evaluate(query, *labels[:2], gallery, *labels[2:]))
+        return metrics_of(evaluate_distances(rerank(query, gallery), *labels))
+    return metrics_of(evaluate(query, *labels[:2], gallery, *labels[2:]))
 
 
 def embed_folder(embedder: Embedder, folder: Path, out: Path, report: ReportProgress) -> int:

@@ -20,7 +20,7 @@ from reid_model.training.batches import evaluation_transform, loader, random_bat
 from reid_model.training.build import build_encoder, build_parts
 from reid_model.training.keras_resnet import read_weights
 from reid_model.training.recipe import ModelRecipe, Recipe
-from reid_model.training.warm_start import start_of, warm_start
+from reid_model.training.warm_start import load_start, warm_start
 
 #: Batches, and their size, on which a narrower stem is fitted to that of the ImageNet network.
 _STEM_BATCHES, _STEM_BATCH = 250, 32
@@ -78,8 +78,8 @@ def _from_imagenet(recipe: Recipe, reid_set: ReidSet) -> ClipResNet:
 
 
 def starting_weights(recipe: Recipe, start: Path | None) -> dict[str, torch.Tensor] | None:
-    """The weights of an earlier training, if one is given. Raises ValueError as `start_of`."""
-    return None if start is None else start_of(start, recipe.model)
+    """The weights of an earlier training, if one is given. Raises ValueError as `load_start`."""
+    return None if start is None else load_start(start, recipe.model)
 
 
 def teachers_of(

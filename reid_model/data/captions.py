@@ -74,7 +74,7 @@ def _rows(path: Path) -> Iterator[tuple[tuple[str, int], str | None, list[str]]]
                 raise ValueError(
                     f"captions: cannot read line {number} of {path}. Expected {_CAPTIONS.layout}"
                 ) from error
-            # CUHK03 starts the identities of its test part at 0 again.
+            # CUHK03 numbers the identities of its test part separately.
             if row.get("split", "train") == "train":
                 yield person, image, texts
 

@@ -1,1 +1,1 @@
-"""The networks: image encoders, text encoders, aggregation and guidance."""
+"""The networks: image encoders, text encoders, MSCSA and text guidance."""

@@ -1,8 +1,8 @@
-"""CLIP's ResNet image encoder, as CLIP-ReID uses it (Li et al. 2023): finer, and no token lost.
+"""CLIP's ResNet image encoder, as in CLIP-ReID (Li et al. 2023): a finer map, and all tokens.
 
-It differs from CLIP's own in two ways that leave every weight usable: the last stage keeps its
+It differs from CLIP's own in two ways that keep all weights usable: the last stage keeps its
 resolution (all striding is done by average pools, which have no weights), and the attention pool
-returns every token instead of the first.
+returns all tokens instead of the first.
 """
 
 import torch
@@ -18,7 +18,7 @@ _EXPANSION = 4
 
 
 class Bottleneck(nn.Module):
-    """1x1, 3x3 and 1x1 convolution beside a shortcut; an average pool does the striding.
+    """1x1, 3x3 and 1x1 convolutions with a shortcut; an average pool does the striding.
 
     ``(B, inputs, H, W)`` to ``(B, 4 * planes, H / stride, W / stride)``.
     """
@@ -37,7 +37,7 @@ class Bottleneck(nn.Module):
         if stride > 1 or inputs != outputs:
             self.downsample.append(nn.Conv2d(inputs, outputs, 1, bias=False))
             self.downsample.append(nn.BatchNorm2d(outputs))
-        # Training starts from the shortcuts alone, as in CLIP.
+        # Training starts with the shortcuts only, as in CLIP.
         nn.init.zeros_(self.bn3.weight)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -48,10 +48,10 @@ class Bottleneck(nn.Module):
 
 
 class AttentionPool(nn.Module):
-    """Self-attention among the places of a map and their mean; every token is kept.
+    """Self-attention over the positions of a map and their mean; all tokens are kept.
 
-    ``(B, D, H, W)`` to ``(B, 1 + H * W, output_dim)``: token 0 is the mean's, the others follow row
-    by row.
+    ``(B, D, H, W)`` to ``(B, 1 + H * W, output_dim)``: token 0 is the mean, the others are the
+    positions row by row.
     """
 
     def __init__(self, grid: tuple[int, int], dim: int, heads: int, output_dim: int) -> None:
@@ -71,7 +71,7 @@ class AttentionPool(nn.Module):
         return self._attend(tokens, tokens)
 
     def mean_token(self, x: Tensor) -> Tensor:
-        """Token 0 of the output alone, ``(B, output_dim)``, for less work.
+        """Only token 0 of the output, ``(B, output_dim)``, with less computation.
 
         One query needs neither the keys nor the values of every token: q (K t) is (q K) t, the sum
         of a V t is V times the sum of a t, and the keys' bias is the same for all tokens.
@@ -79,33 +79,33 @@ class AttentionPool(nn.Module):
         tokens = self._tokens(x)  # (B, N, D)
         query = self.q_proj(tokens[:, 0])  # (B, D)
         query = self._split(query[:, None])[:, :, 0].transpose(0, 1)  # (heads, B, D / heads)
-        asked = query @ self._by_head(self.k_proj)  # (heads, B, D)
-        scores = asked.transpose(0, 1) @ tokens.transpose(1, 2) * query.shape[2] ** -0.5
+        keyed = query @ self._by_head(self.k_proj)  # (heads, B, D)
+        scores = keyed.transpose(0, 1) @ tokens.transpose(1, 2) * query.shape[2] ** -0.5
         attention = F.softmax(scores, dim=2)  # (B, heads, N)
-        seen = (attention @ tokens).transpose(0, 1)  # (heads, B, D)
-        values = seen @ self._by_head(self.v_proj).transpose(1, 2)  # (heads, B, D / heads)
+        attended = (attention @ tokens).transpose(0, 1)  # (heads, B, D)
+        values = attended @ self._by_head(self.v_proj).transpose(1, 2)  # (heads, B, D / heads)
         merged: Tensor = self.c_proj(values.transpose(0, 1).flatten(1) + self.v_proj.bias)
         return merged
 
     def _by_head(self, projection: nn.Linear) -> Tensor:
-        """The weight that makes each head's share: ``(heads, D / heads, D)``."""
+        """The weight of a projection by head: ``(heads, D / heads, D)``."""
         weight = projection.weight
         return weight.reshape(self.heads, -1, weight.shape[1])
 
     def _tokens(self, x: Tensor) -> Tensor:
-        """The mean and the places, with their positions: ``(B, N, D)``, N = 1 + H * W."""
-        places = x.flatten(2).transpose(1, 2)  # (B, H * W, D)
-        tokens = torch.cat([places.mean(dim=1, keepdim=True), places], dim=1)  # (B, N, D)
+        """The mean and the positions, with positional embeddings: ``(B, N, D)``, N = 1 + H * W."""
+        positions = x.flatten(2).transpose(1, 2)  # (B, H * W, D)
+        tokens = torch.cat([positions.mean(dim=1, keepdim=True), positions], dim=1)  # (B, N, D)
         return tokens + self.positional_embedding
 
     def _attend(self, queries: Tensor, tokens: Tensor) -> Tensor:
-        """What queries ``(B, Q, D)`` see in tokens ``(B, N, D)``: ``(B, Q, output_dim)``."""
-        seen = F.scaled_dot_product_attention(
+        """Attention of queries ``(B, Q, D)`` to tokens ``(B, N, D)``: ``(B, Q, output_dim)``."""
+        attended = F.scaled_dot_product_attention(
             self._split(self.q_proj(queries)),
             self._split(self.k_proj(tokens)),
             self._split(self.v_proj(tokens)),
         )  # (B, heads, Q, D / heads)
-        merged: Tensor = self.c_proj(seen.transpose(1, 2).flatten(2))  # (B, Q, output_dim)
+        merged: Tensor = self.c_proj(attended.transpose(1, 2).flatten(2))  # (B, Q, output_dim)
         return merged
 
     def _split(self, x: Tensor) -> Tensor:
@@ -114,21 +114,21 @@ class AttentionPool(nn.Module):
 
 
 class ClipResNet(nn.Module):
-    """The RN50 image encoder and its narrower kin; normalised RGB in, two maps and tokens out.
+    """The RN50 image encoder or a narrower one; normalised RGB in, two maps and tokens out.
 
     ``width`` is the stem's output: the stages have 4, 8, 16 and 32 times as many channels, and
     ``32 * width`` splits into heads of 64. ``layers`` are the bottlenecks of the four stages.
     ``image_size`` is height and width in pixels, multiples of 16. Attributes: ``grid`` (rows and
-    columns of the last map, 16 x 8 for 256 x 128), ``width``, ``output_dim``, and of the stem and
-    the four stages ``channels`` and, but for the stem, ``strides``.
+    columns of the last map, 16 x 8 for 256 x 128), ``width``, ``output_dim``, ``channels`` of the
+    stem and the four stages, and ``strides`` of the stages.
 
     Parameters at 256 x 128: 38,478,688 by default, which is CLIP's RN50 (the attention pool has
-    14,951,424 of them); 10,225,840 with width 32, or 9,701,040 with output_dim 512 besides;
+    14,951,424 of them); 10,225,840 with width 32, or 9,701,040 with output_dim 512 as well;
     5,585,780 with width 24 and output_dim 512.
 
     State-dict names are those of CLIP's ``visual`` tower.
 
-    Raises ValueError for an odd width or an image size that is no multiple of 16.
+    Raises ValueError for an odd width or an image size that is not a multiple of 16.
     """
 
     strides = (1, 2, 2, 1)
@@ -180,7 +180,7 @@ class ClipResNet(nn.Module):
         """Pictures ``(B, 3, 256, 128)`` to x3, x4 and the tokens.
 
         For width 64: x3 ``(B, 1024, 16, 8)``, x4 ``(B, 2048, 16, 8)``, tokens ``(B, 129, 1024)``,
-        of which token 0 is the mean's. Raises ValueError for pictures of another size.
+        of which token 0 is the mean. Raises ValueError for pictures of another size.
         """
         x0 = self.stem(x)  # (B, 64, 64, 32)
         x1 = self.layer1(x0)  # (B, 256, 64, 32)

@@ -1,8 +1,8 @@
 """CLIP's text encoder and tokenizer.
 
-CLIP-ReID (Li et al. 2023) feeds it learned vectors in place of words, so it takes token ids or
-embeddings. The mask is causal: what follows the end-of-text token changes nothing, and a prompt may
-be cut after it, which saves most of the work.
+CLIP-ReID (Li et al. 2023) uses learned vectors in place of words, so it takes token ids or
+embeddings. The mask is causal: tokens after the end-of-text token have no effect, and a prompt may
+be cut after it, which saves most of the computation.
 """
 
 from functools import cache
@@ -13,19 +13,19 @@ from torch import Tensor, nn
 
 from reid_model.networks.clip_transformer import Transformer
 
-#: Tokens of a text, start and end included, as CLIP was trained.
+#: Tokens of a text in CLIP, including start and end.
 CONTEXT = 77
-#: The tokenizer's words; the last two ids are the start and the end of a text.
+#: Size of the tokenizer's vocabulary; the last two ids are the start and the end of a text.
 VOCABULARY = 49408
 
 
 class ClipText(nn.Module):
-    """The text encoder: ids or embeddings in, one vector a text out.
+    """The text encoder: ids or embeddings in, one vector per text out.
 
-    ``output_dim`` is that of the image encoder beside it: 1024 for RN50, 512 for ViT-B/16.
+    ``output_dim`` is that of the image encoder: 1024 for RN50, 512 for ViT-B/16.
     Parameters with 1024: 38,393,344, and 25,296,896 in ``token_embedding``. ``context`` is the
     longest text in tokens. State-dict names are those of CLIP's; the perceptrons use QuickGELU.
-    ``ClipText(**text.sizes)`` has the sizes of ``text``.
+    ``ClipText(**text.sizes)`` builds an encoder of the same sizes.
 
     Raises ValueError when the width does not split into the heads.
     """
@@ -66,8 +66,8 @@ class ClipText(nn.Module):
     def encode(self, embeddings: Tensor, ends: Tensor) -> Tensor:
         """Token embeddings ``(B, L, width)``, without positions, to texts ``(B, output_dim)``.
 
-        ``ends`` ``(B,)`` int64 says where each text's end-of-text token is: the output is read
-        there. Nothing is normalised. Raises ValueError when L is above ``context``.
+        ``ends`` ``(B,)`` int64 are the positions of the end-of-text tokens, where the output is
+        read. The texts are not normalised. Raises ValueError when L is above ``context``.
         """
         length = embeddings.shape[1]
         if length > self.context:
@@ -80,18 +80,18 @@ class ClipText(nn.Module):
 
 
 def end_positions(tokens: Tensor) -> Tensor:
-    """Where the end-of-text token stands in each row of ids ``(B, L)``: ``(B,)`` int64.
+    """The position of the end-of-text token in each row of ids ``(B, L)``: ``(B,)`` int64.
 
-    It has the highest id, and its first occurrence counts.
+    It has the highest id; its first occurrence counts.
     """
     return tokens.argmax(dim=1)
 
 
 def tokenize(texts: list[str], cut: bool = False) -> Tensor:
-    """Ids ``(B, 77)`` int64 of texts: start, words, end, and zeros, by CLIP's vocabulary.
+    """Token ids ``(B, 77)`` int64 of texts: start, words, end, zeros, in CLIP's vocabulary.
 
-    With ``cut`` a text that is too long loses its end. Raises ValueError for such a text otherwise,
-    and when ``open_clip_torch`` is not installed.
+    With ``cut`` a text that is too long is truncated; otherwise it raises ValueError. Raises
+    ValueError as well when ``open_clip_torch`` is not installed.
     """
     tokenizer = _tokenizer()
     for text in texts:
@@ -108,7 +108,7 @@ def _tokenizer() -> Any:
         from open_clip.tokenizer import SimpleTokenizer  # type: ignore[import-untyped]
     except ImportError as error:
         raise ValueError(
-            "texts are cut into tokens by open_clip_torch, which is not installed: "
+            "tokenizing texts needs open_clip_torch, which is not installed: "
             "install fusetrack[train]"
         ) from error
     return SimpleTokenizer()

@@ -1,4 +1,4 @@
-"""The transformer that CLIP's ViT image encoder and its text encoder are made of."""
+"""The transformer of CLIP's ViT image encoder and of its text encoder."""
 
 from collections import OrderedDict
 
@@ -15,7 +15,7 @@ class QuickGELU(nn.Module):
 
 
 class SelfAttention(nn.Module):
-    """Attention with heads among tokens ``(B, N, D)``, causal on demand.
+    """Multi-head self-attention over tokens ``(B, N, D)``, optionally causal.
 
     The parameters have the names of ``nn.MultiheadAttention``.
     """
@@ -33,13 +33,13 @@ class SelfAttention(nn.Module):
         projected = F.linear(x, self.in_proj_weight, self.in_proj_bias)  # (B, N, 3 D)
         split = projected.reshape(*x.shape[:2], 3, *self._split)  # (B, N, 3, heads, D / heads)
         query, key, value = split.permute(2, 0, 3, 1, 4).unbind(0)  # each (B, heads, N, D / heads)
-        seen = F.scaled_dot_product_attention(query, key, value, is_causal=causal)
-        merged: Tensor = self.out_proj(seen.transpose(1, 2).flatten(2))  # (B, N, D)
+        attended = F.scaled_dot_product_attention(query, key, value, is_causal=causal)
+        merged: Tensor = self.out_proj(attended.transpose(1, 2).flatten(2))  # (B, N, D)
         return merged
 
 
 class ResidualBlock(nn.Module):
-    """Attention, then a two-layer perceptron, each on normalised tokens and added to them."""
+    """Attention, then a two-layer perceptron, each pre-norm with a residual connection."""
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
@@ -60,9 +60,9 @@ class ResidualBlock(nn.Module):
 
 
 class Transformer(nn.Module):
-    """``layers`` blocks in a row, on tokens ``(B, N, width)``; initialised as CLIP is.
+    """``layers`` blocks in sequence, on tokens ``(B, N, width)``; initialised as in CLIP.
 
-    ``resblocks`` are the blocks, for who needs what lies between them. Raises ValueError when the
+    ``resblocks`` are the blocks, for intermediate outputs. Raises ValueError when the
     width does not split into the heads.
     """
 

@@ -1,6 +1,6 @@
-"""CLIP's ViT image encoder, as CLIP-ReID uses it (Li et al. 2023), with its two switches.
+"""CLIP's ViT image encoder, as in CLIP-ReID (Li et al. 2023), with its two options.
 
-Overlapping patches (OLP) are a stride below the patch size; camera embeddings (SIE) are added to
+Overlapping patches (OLP) have a stride below the patch size; camera embeddings (SIE) are added to
 the class token.
 """
 
@@ -12,7 +12,7 @@ from reid_model.networks.positional import check_pictures, grid_of
 
 
 class ClipViT(nn.Module):
-    """The ViT-B/16 image encoder; normalised RGB in, three views of the class token out.
+    """The ViT-B/16 image encoder; normalised RGB in, the class token at three points out.
 
     ``stride`` below ``patch`` lets patches overlap: 12 gives a grid of 21 x 10 where 16 gives 16 x
     8, at ``image_size`` (height, width) 256 x 128. ``cameras`` above 0 adds ``sie_coefficient``
@@ -20,10 +20,10 @@ class ClipViT(nn.Module):
     ``width``, ``output_dim``.
 
     State-dict names are those of CLIP's ``visual`` tower; ``camera_embedding`` is not in CLIP's.
-    The perceptrons use QuickGELU, so weights trained with another GELU load but mean nothing.
+    The perceptrons use QuickGELU; weights trained with another GELU load but give wrong results.
 
     Raises ValueError when the width does not split into the heads, there are fewer than two
-    layers, or not one patch fits the image.
+    layers, or no patch fits the image.
     """
 
     def __init__(
@@ -65,9 +65,9 @@ class ClipViT(nn.Module):
 
         After the block before the last, ``(B, width)``; after the last block and ``ln_post``,
         ``(B, width)``; and the latter projected, ``(B, output_dim)``. ``camera_index`` is ``(B,)``
-        int64, each below ``cameras``; without it no camera's vector is added.
+        int64, each below ``cameras``; without it no camera embedding is added.
 
-        Raises ValueError for pictures of another size, and for cameras that the encoder lacks.
+        Raises ValueError for pictures of another size, and for unknown cameras.
         """
         tokens = self._tokens(x, camera_index)  # (B, 129, 768)
         blocks = self.transformer.resblocks
@@ -88,13 +88,13 @@ class ClipViT(nn.Module):
         return normalised
 
     def _cameras(self, index: Tensor, count: int) -> Tensor:
-        """The vectors ``(B, width)`` of cameras ``(B,)``."""
+        """The embeddings ``(B, width)`` of cameras ``(B,)``."""
         if self.camera_embedding is None:
             raise ValueError("the encoder was built without cameras, but got a camera index")
         known = len(self.camera_embedding)
         if index.shape != (count,):
             raise ValueError(f"camera_index must be ({count},), got {tuple(index.shape)}")
-        # Beyond its end, a lookup on a GPU ends the whole process.
+        # On a GPU an index out of range ends the whole process.
         if count and not 0 <= int(index.min()) <= int(index.max()) < known:
             raise ValueError(f"camera_index must be within 0..{known - 1}, got {index.tolist()}")
         return self.camera_embedding[index]

@@ -1,4 +1,4 @@
-"""Public CLIP weights from a local file into our encoders. Nothing is downloaded."""
+"""Load public CLIP weights from a local file into our encoders. Nothing is downloaded."""
 
 import hashlib
 import pickle
@@ -23,13 +23,13 @@ OFFICIAL_RN50 = "afeb0e10f9e5a86da6080e35cf09123aca3b358a0c3e3b6c78a7b63bc04b676
 
 _VISUAL = "visual."
 _POSITIONAL = "positional_embedding"
-#: Part of a whole CLIP but of neither encoder.
-_OF_NEITHER = {"logit_scale", "logit_bias", "input_resolution", "context_length", "vocab_size"}
-#: What an encoder may have beyond CLIP; such parameters keep their values.
+#: Parameters of a whole CLIP that belong to neither encoder.
+_IN_NEITHER = {"logit_scale", "logit_bias", "input_resolution", "context_length", "vocab_size"}
+#: Parameters that an encoder may have in addition to CLIP's; they keep their values.
 _OURS = {"camera_embedding"}
 _SHOWN = 3
 
-#: What the readers raise for files that are cut off, garbled or something else altogether.
+#: What the readers raise for files that are truncated, damaged or of another kind.
 _DAMAGE = (
     SafetensorError,
     zipfile.BadZipFile,
@@ -49,28 +49,30 @@ def load_clip(path: Path, allow: bool = False) -> dict[str, Tensor]:
 
     Reads safetensors (by the suffix ``.safetensors``), a state dict saved by PyTorch (bare, or
     under ``state_dict`` in a training checkpoint), and TorchScript archives such as OpenAI's
-    ``RN50.pt``. The latter hold code: only the official file is opened, or any with ``allow``.
+    ``RN50.pt``. The latter contain code: only the official file is opened, or any with ``allow``.
 
-    Raises ValueError when the file is missing, damaged, holds more than tensors, or is an archive
-    that is not allowed.
+    Raises ValueError when the file is missing or damaged, contains more than tensors, or is an
+    archive that is not allowed.
     """
     if not path.is_file():
-        raise ValueError(f"{path} does not exist; CLIP weights must be a local file")
+        raise ValueError(f"{path} does not exist: CLIP weights must be a local file")
     archive = _is_torchscript(path)
     if archive and not allow and _sha256(path) != OFFICIAL_RN50:
         raise ValueError(
-            f"{path} is a TorchScript archive, which holds code, and not OpenAI's RN50.pt: "
+            f"{path} is a TorchScript archive, which contains code, and not OpenAI's RN50.pt: "
             "allow it explicitly if you trust it, or convert it to safetensors"
         )
     try:
         content = _read_torchscript(path) if archive else _read_tensors(path)
     except pickle.UnpicklingError as error:
-        raise ValueError(f"{path} holds more than tensors, or is no checkpoint") from error
+        raise ValueError(f"{path} contains more than tensors, or is not a checkpoint") from error
     except _DAMAGE as error:
-        raise ValueError(f"{path} cannot be read as CLIP weights; is it whole?") from error
+        raise ValueError(
+            f"{path} cannot be read as CLIP weights: it may be damaged or incomplete"
+        ) from error
     if not isinstance(content, dict) or not all(isinstance(v, Tensor) for v in content.values()):
-        raise ValueError(f"{path} is no state dict: it must map names to tensors")
-    # Training on several GPUs puts this in front of every name.
+        raise ValueError(f"{path} is not a state dict: it must map names to tensors")
+    # Training on several GPUs adds this prefix to every name.
     named = {str(key).removeprefix("module."): value for key, value in content.items()}
     return {
         key: value.float() if value.is_floating_point() else value for key, value in named.items()
@@ -80,8 +82,8 @@ def load_clip(path: Path, allow: bool = False) -> dict[str, Tensor]:
 def fill_image_encoder(encoder: ClipResNet | ClipViT, state: Mapping[str, Tensor]) -> None:
     """Copy the image tower (``visual.``) of a whole CLIP, from `load_clip`, into the encoder.
 
-    The positional embedding is resized to the encoder's grid. Raises ValueError, and changes
-    nothing, when parameters are missing, left over or of another shape; it names some of them.
+    The positional embedding is resized to the encoder's grid. Raises ValueError, without a
+    change, when parameters are missing, unknown or of another shape; it names some of them.
     """
     tower = {
         key.removeprefix(_VISUAL): value for key, value in state.items() if key.startswith(_VISUAL)
@@ -95,20 +97,20 @@ def fill_image_encoder(encoder: ClipResNet | ClipViT, state: Mapping[str, Tensor
 def fill_text_encoder(encoder: ClipText, state: Mapping[str, Tensor]) -> None:
     """Copy the text tower of a whole CLIP, from `load_clip`, into the encoder.
 
-    Raises ValueError, and changes nothing, when parameters are missing, left over or of another
-    shape; it names some of them.
+    Raises ValueError, without a change, when parameters are missing, unknown or of another shape;
+    it names some of them.
     """
     tower = {
         key: value
         for key, value in state.items()
-        if not key.startswith(_VISUAL) and key not in _OF_NEITHER
+        if not key.startswith(_VISUAL) and key not in _IN_NEITHER
     }
     _fill(encoder, tower, "text encoder")
 
 
 def _fill(encoder: nn.Module, tower: dict[str, Tensor], name: str) -> None:
     own = encoder.state_dict()
-    # Counters of batches that older files lack; nothing reads them.
+    # Older files lack the batch counters, which are not used.
     needed = {key for key in own if not key.endswith("num_batches_tracked")} - _OURS
     faults = [
         _listed("missing", needed - tower.keys()),
@@ -132,7 +134,7 @@ def _other_shapes(own: dict[str, Tensor], tower: dict[str, Tensor]) -> list[str]
 
 
 def _listed(what: str, keys: Iterable[str]) -> str:
-    """How many keys and the first few, or nothing without any."""
+    """The number of keys and the first few; an empty string without keys."""
     ordered = sorted(keys)
     if not ordered:
         return ""
@@ -141,7 +143,7 @@ def _listed(what: str, keys: Iterable[str]) -> str:
 
 
 def _is_torchscript(path: Path) -> bool:
-    """Whether PyTorch would take the file for an archive with code: it has constants beside it."""
+    """Whether PyTorch would open the file as an archive with code: it then contains constants."""
     try:
         with zipfile.ZipFile(path) as archive:
             return any(name.endswith("/constants.pkl") for name in archive.namelist())

@@ -1,4 +1,4 @@
-"""The 512-d appearance network of Deep SORT's PyTorch descendants, without its classifier."""
+"""The 512-d appearance network of Deep SORT's PyTorch ports, without its classifier."""
 
 import pickle
 from pathlib import Path
@@ -11,7 +11,7 @@ _CLASSIFIER = "classifier."
 
 
 class _Block(nn.Module):
-    """Two 3x3 convolutions beside a shortcut. ``halve`` halves height and width."""
+    """Two 3x3 convolutions with a shortcut. ``halve`` halves height and width."""
 
     def __init__(self, inputs: int, outputs: int, halve: bool) -> None:
         super().__init__()
@@ -31,9 +31,9 @@ class _Block(nn.Module):
 
 
 class DeepSortNet(nn.Module):
-    """Crops ``(N, 3, 128, 64)``, normalised RGB, to vectors ``(N, 512)``, not yet of length one.
+    """Crops ``(N, 3, 128, 64)``, normalised RGB, to vectors ``(N, 512)``, not normalised.
 
-    The names of the parts are those of the checkpoint's parameters.
+    The modules are named as in the checkpoint.
     """
 
     def __init__(self) -> None:
@@ -66,5 +66,5 @@ def load_deep_sort(path: Path) -> DeepSortNet:
     except (RuntimeError, KeyError, TypeError, AttributeError, EOFError) as error:
         raise ValueError(f"{path} is not a deep-sort checkpoint") from error
     except pickle.UnpicklingError as error:
-        raise ValueError(f"{path} holds more than tensors, or is no checkpoint") from error
+        raise ValueError(f"{path} contains more than tensors, or is not a checkpoint") from error
     return net.eval()

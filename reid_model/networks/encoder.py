@@ -1,7 +1,7 @@
-"""The image encoders that a fused model can be built around.
+"""The image encoders that a fused model can use.
 
 Each has a ``stem``, stages ``layer1`` to ``layer4`` with their ``channels`` and ``strides``, and
-``finish``, which makes two vectors of the last map.
+``finish``, which turns the last map into two vectors.
 """
 
 from typing import Literal
@@ -10,7 +10,7 @@ from reid_model.networks.clip_resnet import ClipResNet
 from reid_model.networks.omni_scale import OmniScale
 
 Encoder = ClipResNet | OmniScale
-#: How the encoders are called in a recipe.
+#: The names of the encoders in a recipe.
 EncoderName = Literal["clip-resnet", "omni-scale"]
 
 

@@ -1,4 +1,4 @@
-"""Multistage channel-spatial aggregation (MSCSA): a stage looks back at the map before it.
+"""Multistage channel-spatial aggregation (MSCSA): a stage attends to its input map.
 
 Electronics 2025, 14(3), 525. A module takes a stage's output (the high map, ``Ch`` channels) and
 its input (the low map, ``Cl`` channels, ``stride`` times as high and wide). Every channel of the
@@ -16,10 +16,10 @@ from torch.nn import functional as F
 
 #: ``softmax`` as in the paper; ``count`` divides by the number of keys, as in the DEEN code.
 Normalisation = Literal["softmax", "count"]
-#: ``intended`` as in the paper; ``literal`` is the DEEN code's reshape, which makes the two halves
-#: of each channel's positions into two channels, so that position n and n + N/2 attend as one.
+#: ``intended`` as in the paper; ``literal`` is the DEEN code's reshape, which turns the two halves
+#: of each channel's positions into two channels, so that positions n and n + N/2 attend as one.
 Spatial = Literal["intended", "literal"]
-#: What the dot products over d terms are multiplied by before the softmax.
+#: The factor of the dot products over d terms before the softmax.
 Scale = Literal["one", "inverse_sqrt"]
 
 
@@ -35,13 +35,13 @@ class ChannelAggregation(nn.Module):
         self.query = nn.Conv2d(high, low, 1)
         self.key = nn.Conv2d(low, low, 1, stride=stride)
         # The paper strides the result. Nothing before it mixes positions, so striding the values
-        # gives the same, for less work.
+        # is equivalent, with less computation.
         self.value = nn.Conv2d(low, low, 1, stride=stride)
         self.out = nn.Conv2d(low, high, 1)
-        self.norm = _silent_norm(high)
+        self.norm = _zero_norm(high)
 
     def attention(self, high: Tensor, low: Tensor) -> Tensor:
-        """How much each high channel takes from each low one: ``(B, Cl, Cl)``, rows high."""
+        """The attention of high channels (rows) to low channels: ``(B, Cl, Cl)``."""
         query = self.query(high).flatten(2)  # (B, Cl, Nh)
         key = self.key(low).flatten(2)  # (B, Cl, Nh)
         similarity = torch.bmm(_scaled(query, self.scale), key.transpose(1, 2))  # (B, Cl, Cl)
@@ -58,7 +58,7 @@ class ChannelAggregation(nn.Module):
 
 
 class SpatialAggregation(nn.Module):
-    """The positions of the high map attend to the positions of the low map, in ``m = Cl / 2``."""
+    """The positions of the high map attend to those of the low map, in ``m = Cl / 2`` channels."""
 
     def __init__(
         self, high: int, low: int, normalisation: Normalisation, spatial: Spatial, scale: Scale
@@ -71,7 +71,7 @@ class SpatialAggregation(nn.Module):
         self.key = nn.Conv2d(low, low // 2, 1)
         self.value = nn.Conv2d(low, low // 2, 1)
         self.out = nn.Conv2d(low // 2, high, 1)
-        self.norm = _silent_norm(high)
+        self.norm = _zero_norm(high)
 
     def forward(self, high: Tensor, low: Tensor) -> Tensor:
         """``(B, Ch, Hh, Wh)`` and ``(B, Cl, Hl, Wl)`` give ``(B, Ch, Hh, Wh)``."""
@@ -86,15 +86,15 @@ class SpatialAggregation(nn.Module):
         """``(B, m, H, W)`` to ``(B, N, m)``; folded ``(B, N / 2, 2m)``, for an even N only."""
         batch, channels, height, width = x.shape
         folded = x.reshape(batch, channels * self.fold, height * width // self.fold)
-        # Fused attention wants the last dimension dense.
+        # Fused attention needs a contiguous last dimension.
         return folded.transpose(1, 2).contiguous()
 
     def _attend(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
         """``(B, Nh, d)``, ``(B, Nl, d)``, ``(B, Nl, d)`` give ``(B, Nh, d)``."""
         if self.normalisation == "count":
-            # Without a softmax the order is free, and this one needs no (Nh, Nl) matrix.
+            # Without a softmax the product is associative, and this order needs no (Nh, Nl) matrix.
             return query @ (key.transpose(1, 2) @ value) / key.shape[1]
-        # One head: fused attention wants four dimensions.
+        # One head: fused attention needs four dimensions.
         mixed = F.scaled_dot_product_attention(
             _scaled(query, self.scale).unsqueeze(1), key.unsqueeze(1), value.unsqueeze(1), scale=1.0
         )
@@ -102,7 +102,7 @@ class SpatialAggregation(nn.Module):
 
 
 class MSCSA(nn.Module):
-    """Channel aggregation, then spatial aggregation, of one stage. The identity when new.
+    """Channel aggregation, then spatial aggregation, of one stage. A new module is the identity.
 
     ``high`` and ``low`` are channels, ``low`` even. The low map is ``stride`` times as high and
     wide as the high one; the ``literal`` form needs an even number of positions in both.
@@ -132,12 +132,12 @@ class MSCSA(nn.Module):
 
 
 def attention_entropy(attention: Tensor) -> Tensor:
-    """How spread softmax rows ``(..., K)`` are, K > 1: 0 is all on one key, 1 is even; a scalar."""
+    """Mean entropy of softmax rows ``(..., K)``, K > 1, as a scalar: 0 is one key, 1 is uniform."""
     entropy: Tensor = torch.special.entr(attention.float()).sum(dim=-1)
     return entropy.mean() / math.log(attention.shape[-1])
 
 
-def _silent_norm(channels: int) -> nn.BatchNorm2d:
+def _zero_norm(channels: int) -> nn.BatchNorm2d:
     norm = nn.BatchNorm2d(channels)
     nn.init.zeros_(norm.weight)
     nn.init.zeros_(norm.bias)
@@ -145,7 +145,7 @@ def _silent_norm(channels: int) -> nn.BatchNorm2d:
 
 
 def _scaled(query: Tensor, scale: Scale) -> Tensor:
-    """Queries ``(B, N, d)``, made smaller by the square root of d where ``scale`` asks for it."""
+    """Queries ``(B, N, d)``, divided by the square root of d for ``inverse_sqrt``."""
     return query if scale == "one" else query * query.shape[2] ** -0.5
 
 
@@ -160,4 +160,4 @@ def _check(low: int, normalisation: Normalisation, spatial: Spatial, scale: Scal
         if value not in known:
             raise ValueError(f"{name} must be one of {', '.join(known)}, got {value!r}")
     if normalisation == "count" and scale != "one":
-        raise ValueError(f"scale {scale} goes with softmax only, not with {normalisation}")
+        raise ValueError(f"scale {scale} needs normalisation softmax, got {normalisation}")

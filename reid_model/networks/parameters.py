@@ -1,4 +1,4 @@
-"""How many parameters each part of a model has."""
+"""Parameter counts by part of a model."""
 
 from itertools import count
 
@@ -13,8 +13,8 @@ from reid_model.networks.prompts import PromptLearner
 from reid_model.networks.text_guidance import TextGuidance
 
 _OTHER = "other"
-#: What the modules of a type are called. All that is inside belongs to them, but for the modules
-#: that have a name of their own.
+#: The part that modules of a type belong to, with all they contain except for modules with a
+#: part of their own.
 _PARTS: dict[type[nn.Module], str] = {
     ClipResNet: "image encoder",
     ClipViT: "image encoder",
@@ -28,15 +28,15 @@ _PARTS: dict[type[nn.Module], str] = {
     nn.Embedding: "token embedding",
     PromptLearner: "prompts",
 }
-#: Types that name a part only where no part that encloses them does.
+#: Types that name a part only when no enclosing module does.
 _OUTERMOST = {nn.BatchNorm1d, nn.Linear}
 
 
 def count_parameters(model: nn.Module) -> dict[str, int]:
-    """Parameters, trained or frozen, by part; their sum is the whole model's.
+    """The number of parameters, trained or frozen, by part; they add up to the whole model.
 
-    Several MSCSA are numbered in their order. A part without parameters is left out, a module
-    that is shared counts once, and what belongs to no known part is ``other``.
+    Several MSCSA are numbered in order. A part without parameters is left out, a shared module
+    counts once, and parameters of no known part are ``other``.
     """
     numbers = count(1)
     parts = {"": _OTHER}  # by the name of the module

@@ -1,4 +1,4 @@
-"""How pictures become grids of tokens, and positional embeddings for another grid."""
+"""The token grid of a picture, and positional embeddings resized to another grid."""
 
 import math
 
@@ -8,9 +8,9 @@ from torch.nn import functional as F
 
 
 def grid_of(image_size: tuple[int, int], patch: int, stride: int) -> tuple[int, int]:
-    """Rows and columns of the tokens of a picture: patches of ``patch`` pixels, every ``stride``.
+    """Rows and columns of a picture's tokens: patches of ``patch`` pixels every ``stride`` pixels.
 
-    ``image_size`` is height and width in pixels. Raises ValueError when not one patch fits.
+    ``image_size`` is height and width in pixels. Raises ValueError when no patch fits.
     """
     if patch < 1 or stride < 1:
         raise ValueError(f"patch and stride must be at least 1, got {patch} and {stride}")
@@ -22,7 +22,7 @@ def grid_of(image_size: tuple[int, int], patch: int, stride: int) -> tuple[int, 
 
 def check_pictures(pictures: Tensor, image_size: tuple[int, int]) -> None:
     """Raise ValueError unless ``pictures`` are ``(B, 3, height, width)``: positions are fixed."""
-    # A trace cannot hold this check, and warns of it.
+    # A trace cannot contain this check, and would warn about it.
     if torch.jit.is_tracing():  # type: ignore[attr-defined, no-untyped-call]
         return
     if tuple(pictures.shape[1:]) != (3, *image_size):
@@ -31,12 +31,12 @@ def check_pictures(pictures: Tensor, image_size: tuple[int, int]) -> None:
 
 
 def resize_positional(embedding: Tensor, grid: tuple[int, int]) -> Tensor:
-    """Stretch a positional embedding from its square grid to ``grid`` (CLIP-ReID, Li et al. 2023).
+    """Resize a positional embedding from its square grid to ``grid`` (CLIP-ReID, Li et al. 2023).
 
-    ``embedding`` is ``(1 + S * S, D)``: row 0 belongs to the class or mean token and stays, the
+    ``embedding`` is ``(1 + S * S, D)``: row 0 belongs to the class or mean token and is kept, the
     others belong to an S x S grid, row by row, and are interpolated bilinearly. Returns ``(1 + rows
-    * columns, D)``, row by row. What already has that many rows, and no square grid, is returned
-    as it is.
+    * columns, D)``, row by row. An embedding with that many rows, but without a square grid, is
+    returned unchanged.
 
     Raises ValueError when the rows after the first make neither a square nor ``grid``.
     """
@@ -53,7 +53,7 @@ def resize_positional(embedding: Tensor, grid: tuple[int, int]) -> Tensor:
 
 
 def stretched(embedding: Tensor, old: tuple[int, int], new: tuple[int, int]) -> Tensor:
-    """Row 0 of ``(1 + rows * columns, D)`` as it is, the others' ``old`` grid made ``new``."""
-    places = embedding[1:].T.reshape(1, -1, *old)  # (1, D, rows, columns)
-    resized = F.interpolate(places, size=new, mode="bilinear", align_corners=False)
+    """``(1 + rows * columns, D)`` with its ``old`` grid resized to ``new``; row 0 is kept."""
+    grid = embedding[1:].T.reshape(1, -1, *old)  # (1, D, rows, columns)
+    resized = F.interpolate(grid, size=new, mode="bilinear", align_corners=False)
     return torch.cat([embedding[:1], resized.flatten(2)[0].T])  # (1 + rows * columns, D)

@@ -1,7 +1,7 @@
 """Learned prompts, one for each training identity (CLIP-ReID, Li et al. 2023).
 
-A prompt is "A photo of a [X][X][X][X] person." as 77 token embeddings, of which the four X are
-learned for each identity and the others stay CLIP's.
+A prompt is "A photo of a [X][X][X][X] person." as 77 token embeddings. The four X are learned for
+each identity; the others are CLIP's.
 """
 
 import torch
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from reid_model.networks.clip_text import CONTEXT, VOCABULARY
 
-#: What CLIP's tokenizer makes of the prompt, from start to end of text.
+#: The prompt and its CLIP tokens, from start to end of text.
 TEMPLATE = "A photo of a X X X X person."
 TEMPLATE_TOKENS = (49406, 320, 1125, 539, 320, 343, 343, 343, 343, 2533, 269, 49407)
 
@@ -20,7 +20,7 @@ _END_OF_TEXT = len(TEMPLATE_TOKENS) - 1
 class PromptLearner(nn.Module):
     """The prompts of ``classes`` identities; only ``context (classes, 4, width)`` is learned.
 
-    ``token_embedding`` is CLIP's table ``(49408, width)`` and is copied from, not kept.
+    ``token_embedding`` is CLIP's table ``(49408, width)``; only the needed rows are copied.
     Raises ValueError when it has another number of rows, or without classes.
     """
 
@@ -47,8 +47,8 @@ class PromptLearner(nn.Module):
     def forward(self, labels: Tensor) -> tuple[Tensor, Tensor]:
         """The prompts of class indices ``(n,)`` int64: ``(n, 77, width)`` and end positions.
 
-        The positions ``(n,)`` int64 are where the text encoder reads its result. The text
-        encoder adds the positional embedding.
+        The text encoder reads its output at the end positions ``(n,)`` int64, and adds the
+        positional embedding.
         """
         count = len(labels)
         prompts = torch.cat(

@@ -1,7 +1,7 @@
-"""The text-guided image module (TGI): class texts look at a picture before it is judged by them.
+"""The text-guided image module (TGI): class texts attend to a picture before they classify it.
 
-Electronics 2025, 14(3), 525, in the shape of DenseCLIP's context decoder. Training only: neither
-this module nor the texts are needed to embed a crop.
+Electronics 2025, 14(3), 525, with the architecture of DenseCLIP's context decoder. Training only:
+neither this module nor the texts are needed to embed a crop.
 """
 
 from typing import Literal, get_args
@@ -10,13 +10,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-#: What the cross-attention's result is added to: the layer's ``state``, or that state after the
-#: ``normalised`` step before it, which the paper's wording also allows.
+#: The residual of the cross-attention: the layer's ``state``, or that state ``normalised``, which
+#: the paper's wording also allows.
 Residual = Literal["state", "normalised"]
 
 
 class Attention(nn.Module):
-    """Multi-head attention; queries, keys and values without bias, no dropout of its own."""
+    """Multi-head attention; no bias in queries, keys and values, no dropout."""
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
@@ -28,7 +28,7 @@ class Attention(nn.Module):
 
     def forward(self, queries: Tensor, memory: Tensor) -> Tensor:
         """``(B, C, width)`` and ``(B, N, width)`` give ``(B, C, width)``."""
-        # Fused attention never holds the (B, heads, C, N) matrix: 1.1 GB at C = N = 1041, B = 64.
+        # Fused attention never stores the (B, heads, C, N) matrix: 1.1 GB at C = N = 1041, B = 64.
         mixed = F.scaled_dot_product_attention(
             self._split(self.query(queries)),
             self._split(self.key(memory)),
@@ -65,8 +65,8 @@ class GuidanceLayer(nn.Module):
     def forward(self, x: Tensor, memory: Tensor) -> Tensor:
         """``(B, C, width)`` and ``(B, N, width)`` give ``(B, C, width)``.
 
-        An ``x`` of ``(1, C, width)`` serves every picture: its self-attention is computed once,
-        and only the dropout after it is drawn for each picture.
+        An ``x`` of ``(1, C, width)`` is shared by all pictures: its self-attention is computed
+        once, and only the dropout after it differs between pictures.
         """
         u = self.norm1(x)
         attended = self.self_attention(u, u).expand(memory.shape[0], -1, -1)
@@ -82,7 +82,7 @@ class TextGuidance(nn.Module):
     """Class texts adapted to each picture: ``T' = T + gamma * delta(T, picture)``.
 
     ``text_width`` is the length of a class text, ``visual_width`` the channels of the stage-3
-    map. ``gamma`` is a learned vector that starts at ``1e-4`` in every place.
+    map. ``gamma`` is a learned vector, initially ``1e-4``.
     Raises ValueError when ``heads`` does not divide ``width``, and for an unknown residual.
     """
 
@@ -121,7 +121,7 @@ class TextGuidance(nn.Module):
         """
         text = text.detach()
         memory = self.memory(visual.flatten(2).transpose(1, 2))  # (B, N, width)
-        x = self.text(text).unsqueeze(0)  # (1, C, width), the same for every picture
+        x = self.text(text).unsqueeze(0)  # (1, C, width), the same for all pictures
         for layer in self.layers:
             x = layer(x, memory)  # (B, C, width)
         delta: Tensor = self.out(x)  # (B, C, text_width)

@@ -1,4 +1,4 @@
-"""Batches of pictures from disk, and which pictures stage 1 sees together."""
+"""Batches of pictures from disk, the random batches of stage 1, and the transforms of a recipe."""
 
 from collections.abc import Sequence
 from typing import Any, TypeVar
@@ -14,27 +14,27 @@ Item = TypeVar("Item")
 
 
 def loader(pictures: Dataset[Item], batches: Sequence[list[Any]], workers: int) -> DataLoader[Item]:
-    """Reads ``batches`` of keys in their order, in ``workers`` processes, or in this one for 0."""
+    """A loader of ``batches`` of keys, in order, in ``workers`` processes; 0 reads in this one."""
     return DataLoader(
         pictures,
         batch_sampler=batches,
         num_workers=workers,
         pin_memory=torch.cuda.is_available(),
-        # Its own, for the loader draws from it: a resumed training must draw nothing more.
+        # Its own generator: the loader draws from it, which must not advance the training's state.
         generator=torch.Generator(),
     )
 
 
 def random_batches(count: int, size: int, seed: int, epoch: int) -> list[list[int]]:
-    """All of 0..count-1 in batches of ``size``, drawn anew each epoch; the last may be smaller,
-    but is never empty.
+    """The indices 0..count-1 in random batches of ``size``, other ones each epoch; the last may be
+    smaller, but is never empty.
     """
     order = np.random.default_rng([seed, epoch]).permutation(count).tolist()
     return [order[start : start + size] for start in range(0, count, size)]
 
 
 def train_transform(recipe: Recipe) -> TrainTransform:
-    """The recipe's random changes of a training picture."""
+    """The recipe's augmentation of training pictures."""
     height, width = recipe.model.image_size
     augment = recipe.augment
     return TrainTransform(
@@ -53,5 +53,5 @@ def train_transform(recipe: Recipe) -> TrainTransform:
 
 
 def evaluation_transform(image_size: tuple[int, int]) -> EvaluationTransform:
-    """What a picture of any size goes through unchanged by chance."""
+    """The transform without augmentation, for pictures of any size."""
     return EvaluationTransform(*image_size, IMAGENET)

@@ -1,7 +1,7 @@
-"""A small text encoder that learns from written descriptions what a trained image encoder sees.
+"""A small text encoder, trained on written descriptions to match a trained image encoder.
 
-For trainings with texts where CLIP's weights are not to be had. The image encoder is frozen, and
-the text encoder is taught by CLIP's symmetric contrast (Radford et al. 2021; with a frozen image
+For trainings with texts where CLIP's weights are not available. The image encoder is frozen; the
+text encoder learns by CLIP's symmetric contrastive loss (Radford et al. 2021; with a frozen image
 encoder: Zhai et al. 2022, "LiT").
 """
 
@@ -23,17 +23,17 @@ from reid_model.training.optimiser import autocast
 from reid_model.training.recipe import TrainingPrecision
 from reid_model.training.state import Stopped
 
-#: Of the inverse temperature: where it starts, and what it never passes, as in CLIP.
+#: The inverse temperature: its initial value and its upper limit, as in CLIP.
 _FIRST_SCALE, _LARGEST_SCALE = 1 / 0.07, 100.0
 _TEXTS_AT_ONCE = 256
-#: One of so many people is kept out, to measure on.
+#: One person in this many is held out for evaluation.
 _ONE_IN = 10
 
 
 @dataclass(frozen=True, slots=True)
 class TextRecipe:
-    """The size of a text encoder, and how it is taught: AdamW, with a rate that falls in
-    a cosine over all steps. ``batch`` counts descriptions.
+    """The size of a text encoder and its training: AdamW, with a learning rate that falls in a
+    cosine over all steps. ``batch`` counts descriptions.
     """
 
     width: int = 256
@@ -55,16 +55,18 @@ def caption_features(
     precision: TrainingPrecision = "float32",
     workers: int = 0,
 ) -> Tensor:
-    """``(N, D)`` float32 on the CPU: the mean of what ``network`` sees in each caption's pictures.
+    """``(N, D)`` float32 on the CPU: the mean features of each caption's pictures by ``network``.
 
-    The caller has put the network in eval mode. Raises ValueError as `extract`.
+    The network must be in eval mode. Raises ValueError as `extract`.
     """
     paths = sorted({path for caption in captions for path in caption.pictures})
     images = [ReidImage(path, identity=0, camera=0) for path in paths]
-    seen = extract(network, images, image_size, device=device, precision=precision, workers=workers)
+    features = extract(
+        network, images, image_size, device=device, precision=precision, workers=workers
+    )
     rows = {path: row for row, path in enumerate(paths)}
     return torch.stack(
-        [seen[[rows[path] for path in caption.pictures]].mean(dim=0) for caption in captions]
+        [features[[rows[path] for path in caption.pictures]].mean(dim=0) for caption in captions]
     )
 
 
@@ -78,29 +80,29 @@ def learn_and_measure(
     report: Callable[[int, float], None] = lambda epoch, loss: None,
     stop: Callable[[], bool] = lambda: False,
 ) -> tuple[ClipText, dict[str, float]]:
-    """`learn_captions` of nine people in ten, and how often the tenth are found by description.
+    """`learn_captions` on nine people in ten, and the metrics on the others.
 
-    Figures: ``captions`` and ``people`` learned from, ``unseen_people``, and ``unseen_rank1``,
-    which is `found_by_text` of those. Raises as `learn_captions`.
+    The metrics are ``captions`` and ``people`` of the training, ``unseen_people`` held out, and
+    ``unseen_rank1``, the `text_rank1` of those. Raises as `learn_captions`.
     """
-    kept_out = set(sorted({caption.person for caption in captions})[::_ONE_IN])
-    seen = [row for row, one in enumerate(captions) if one.person not in kept_out]
-    unseen = [row for row, one in enumerate(captions) if one.person in kept_out]
+    held_out = set(sorted({caption.person for caption in captions})[::_ONE_IN])
+    trained = [row for row, one in enumerate(captions) if one.person not in held_out]
+    unseen = [row for row, one in enumerate(captions) if one.person in held_out]
     text = learn_captions(
         recipe,
-        [captions[row] for row in seen],
-        features[seen],
+        [captions[row] for row in trained],
+        features[trained],
         device=device,
         precision=precision,
         report=report,
         stop=stop,
     )
-    found = found_by_text(text, [captions[row] for row in unseen], features[unseen])
+    rank1 = text_rank1(text, [captions[row] for row in unseen], features[unseen])
     return text, {
-        "captions": len(seen),
-        "people": len({captions[row].person for row in seen}),
-        "unseen_people": len(kept_out),
-        "unseen_rank1": round(found, 4),
+        "captions": len(trained),
+        "people": len({captions[row].person for row in trained}),
+        "unseen_people": len(held_out),
+        "unseen_rank1": round(rank1, 4),
     }
 
 
@@ -116,32 +118,32 @@ def learn_captions(
 ) -> ClipText:
     """A text encoder for ``captions``, whose pictures have ``features`` ``(N, D)``.
 
-    All descriptions of a person count as right for all of that person's pictures. The texts'
-    lengths are such that plain dot products with pictures, by which both stages of CLIP-ReID
-    compare, are the logits that were learned. ``report`` hears of each epoch and its mean loss.
-    The same seed gives the same weights on the CPU. Raises Stopped when ``stop`` says so, and
-    ValueError without captions and when the tokenizer is not installed.
+    All descriptions of a person are positives of all pictures of that person. The texts are scaled
+    so that their dot products with image features, which both stages of CLIP-ReID use, are the
+    learned logits. ``report`` is called with each epoch and its mean loss. The same seed gives the
+    same weights on the CPU. Raises Stopped when ``stop`` returns true, and ValueError without
+    captions and when the tokenizer is not installed.
     """
     if not captions:
-        raise ValueError("there are no descriptions to learn from")
+        raise ValueError("there are no descriptions to train on")
     tokens = tokenize([caption.text for caption in captions], cut=True).to(device)
     people = torch.tensor([caption.person for caption in captions], device=device)
     pictures = F.normalize(features.to(device), dim=1)
     batches = math.ceil(len(captions) / recipe.batch)
-    learner = _Learner(recipe, features.shape[1], device, precision, steps=recipe.epochs * batches)
+    trainer = _Trainer(recipe, features.shape[1], device, precision, steps=recipe.epochs * batches)
     for epoch in range(1, recipe.epochs + 1):
         total = 0.0
         for batch in random_batches(len(captions), recipe.batch, recipe.seed, epoch):
             if stop():
                 raise Stopped
-            total += learner.step(tokens[batch], pictures[batch], people[batch])
+            total += trainer.step(tokens[batch], pictures[batch], people[batch])
         report(epoch, total / batches)
-    _set_length(learner.text, tokens, learner.scale() / float(features.norm(dim=1).mean()))
-    return learner.text.eval()
+    _set_length(trainer.text, tokens, trainer.scale() / float(features.norm(dim=1).mean()))
+    return trainer.text.eval()
 
 
-class _Learner:
-    """A new text encoder with its temperature, and a step down its loss."""
+class _Trainer:
+    """A new text encoder with its temperature and optimiser."""
 
     def __init__(
         self,
@@ -167,12 +169,13 @@ class _Learner:
         self._rate = torch.optim.lr_scheduler.CosineAnnealingLR(self._optimiser, T_max=steps)
 
     def scale(self) -> float:
-        """What cosines are multiplied by: the inverse temperature."""
+        """The inverse temperature: the factor of cosines."""
         return min(math.exp(self._log_scale.item()), _LARGEST_SCALE)
 
     def step(self, tokens: Tensor, pictures: Tensor, people: Tensor) -> float:
-        """Learn from ids ``(B, 77)``, unit vectors ``(B, D)`` and who they are ``(B,)``; the
-        loss.
+        """One step on token ids ``(B, 77)``, unit image vectors ``(B, D)`` and identities ``(B,)``.
+
+        Returns the loss.
         """
         with self._autocast():  # type: ignore[no-untyped-call]
             texts = _encoded(self.text, tokens)  # (B, D)
@@ -185,9 +188,11 @@ class _Learner:
         return loss.item()
 
 
-def found_by_text(text: ClipText, captions: Sequence[Caption], features: Tensor) -> float:
-    """The share of descriptions to which, of all ``features`` ``(N, D)`` of the captions' pictures,
-    one of the person described is the most similar by cosine.
+def text_rank1(text: ClipText, captions: Sequence[Caption], features: Tensor) -> float:
+    """Rank 1 of finding people by their descriptions.
+
+    It is the share of ``captions`` for which, of all ``features`` ``(N, D)`` of their pictures, the
+    most similar by cosine shows the person described.
     """
     device = text.positional_embedding.device
     people = torch.tensor([caption.person for caption in captions])
@@ -197,7 +202,7 @@ def found_by_text(text: ClipText, captions: Sequence[Caption], features: Tensor)
 
 
 def _encoded(text: ClipText, tokens: Tensor) -> Tensor:
-    # Attention is causal: nothing after the end of the longest matters.
+    # Attention is causal: tokens after the end of the longest text have no effect.
     found: Tensor = text(tokens[:, : int(end_positions(tokens).max()) + 1])
     return found
 
@@ -211,5 +216,5 @@ def _all_encoded(text: ClipText, tokens: Tensor, device: torch.device) -> Tensor
 
 @torch.no_grad()
 def _set_length(text: ClipText, tokens: Tensor, length: float) -> None:
-    """Make the texts of ids ``(N, 77)`` so long on average."""
+    """Scale the projection so that texts of ids ``(N, 77)`` have this mean length."""
     text.text_projection.mul_(length / _all_encoded(text, tokens, tokens.device).norm(dim=1).mean())

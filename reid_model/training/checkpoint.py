@@ -1,4 +1,4 @@
-"""Checkpoints: files that are there as a whole or not at all, of which the last two are kept."""
+"""Checkpoints, written atomically; the last two are kept."""
 
 import pickle
 import zipfile
@@ -15,9 +15,9 @@ _PATTERN = "checkpoint-*.pt"
 
 
 def save_checkpoint(folder: Path, number: int, content: dict[str, Any]) -> Path:
-    """Write tensors, numbers, texts, and lists and dicts of them. Later ones have higher numbers.
+    """Write tensors, numbers, strings, and lists and dicts of them; later ones have higher numbers.
 
-    A stop of the machine at any moment leaves the earlier checkpoints whole. Raises OSError when
+    A crash of the machine at any moment leaves the earlier checkpoints intact. Raises OSError when
     the folder cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -26,13 +26,13 @@ def save_checkpoint(folder: Path, number: int, content: dict[str, Any]) -> Path:
         torch.save({**content, "format": _FORMAT}, file)
     for old in _checkpoints(folder)[:-_KEPT]:
         old.unlink()
-    for torn in set(folder.glob("*.unfinished")):
-        torn.unlink()
+    for unfinished in set(folder.glob("*.unfinished")):
+        unfinished.unlink()
     return path
 
 
 def load_checkpoint(folder: Path) -> dict[str, Any] | None:
-    """The latest one, on the CPU, or None where there is none.
+    """The latest checkpoint, on the CPU, or None without one.
 
     Raises ValueError when it cannot be read.
     """
@@ -43,10 +43,10 @@ def load_checkpoint(folder: Path) -> dict[str, Any] | None:
         content = torch.load(found[-1], map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, zipfile.BadZipFile, RuntimeError, EOFError, OSError) as error:
         raise ValueError(
-            f"{found[-1]} is damaged or no checkpoint. Delete it to go on from the one before"
+            f"{found[-1]} is damaged or not a checkpoint: delete it to resume from the one before"
         ) from error
     if not isinstance(content, dict) or content.get("format") != _FORMAT:
-        raise ValueError(f"{found[-1]} is no checkpoint of this version: start anew")
+        raise ValueError(f"{found[-1]} is not a checkpoint of this version: start a new training")
     return content
 
 

@@ -1,4 +1,4 @@
-"""The steps of an epoch that are still to do, from wherever the training is."""
+"""The remaining steps of an epoch."""
 
 from collections.abc import Callable, Iterable, Iterator
 
@@ -14,31 +14,33 @@ from reid_model.training.batches import (
     train_transform,
 )
 from reid_model.training.measure import extract
-from reid_model.training.optimiser import placed
+from reid_model.training.optimiser import to_device
 from reid_model.training.stage1 import set_stage1_modes, stage1_epoch
 from reid_model.training.stage2 import stage2_epoch
 from reid_model.training.state import Job, TrainingState
-from reid_model.training.teacher_cache import Answers
+from reid_model.training.teacher_cache import TeacherCache
 
-#: The folder of what teachers said, in that of the training.
-ANSWERS = "answers"
+#: The subfolder of a training that holds its teachers' embeddings.
+TEACHER_CACHE = "answers"
 
 
 def batches_of(job: Job, state: TrainingState) -> list[list[int]]:
-    """Which pictures meet in each batch of the state's epoch, done or not.
+    """The picture indices of each batch of the current epoch, finished or not.
 
-    Raises ValueError when stage 2 asks for more identities in a batch than there are.
+    Raises ValueError when stage 2 has more identities in a batch than the set.
     """
     seed = job.recipe.seed
     if state.stage == 1:
         return random_batches(len(job.labels), job.recipe.stage1.batch, seed, state.epoch)
     recipe = job.recipe.stage2
-    every = PKSampler(job.labels, seed, recipe.identities, recipe.images).epoch(_shown(job, state))
+    every = PKSampler(job.labels, seed, recipe.identities, recipe.images).epoch(
+        _data_epoch(job, state)
+    )
     return every[: recipe.batches]
 
 
-def _shown(job: Job, state: TrainingState) -> int:
-    """The epoch of stage 2 whose pictures are shown: its own, or an earlier one's again."""
+def _data_epoch(job: Job, state: TrainingState) -> int:
+    """The epoch whose augmented pictures are used: the current or, repeated, an earlier one."""
     repeat = job.recipe.distillation.repeat
     return (state.epoch - 1) % repeat + 1 if repeat else state.epoch
 
@@ -46,7 +48,7 @@ def _shown(job: Job, state: TrainingState) -> int:
 def steps_of(
     job: Job, state: TrainingState, batches: list[list[int]]
 ) -> Iterator[dict[str, Tensor]]:
-    """Learn from the batches that are left, and give the losses of each."""
+    """Train on the remaining batches, and yield the losses of each."""
     if state.stage == 2:
         return _stage2_steps(job, state, batches)
     set_stage1_modes(state.parts, job.recipe.stage1.mode)
@@ -56,7 +58,7 @@ def steps_of(
 
 
 def _features_change(job: Job) -> bool:
-    """Whether stage 1 trains anything that pictures go through."""
+    """Whether stage 1 trains a part that computes image features."""
     return job.recipe.stage1.mode == "B" and job.recipe.model.mscsa_modules > 0
 
 
@@ -71,7 +73,7 @@ def _stage1_steps_from_features(
             device=job.device,
             precision=job.recipe.precision,
             workers=job.workers,
-            tell=job.tell_pictures("features"),
+            report=job.picture_reporter("features"),
         ).to(job.device)
     features, labels = state.features, torch.from_numpy(job.labels)
     return _stage1_steps(job, state, ((features[b], labels[b]) for b in batches), lambda f: f)
@@ -86,7 +88,7 @@ def _stage1_steps_from_pictures(
     read = zip(loader(pictures, batches, job.workers), (labels[b] for b in batches), strict=True)
 
     def features(pixels: Tensor) -> Tensor:
-        return state.parts.model.features(placed(pixels, job.device)).f_proj
+        return state.parts.model.features(to_device(pixels, job.device)).f_proj
 
     return _stage1_steps(job, state, read, features)
 
@@ -97,7 +99,7 @@ def _stage1_steps(
     batches: Iterable[tuple[Tensor, Tensor]],
     features: Callable[[Tensor], Tensor],
 ) -> Iterator[dict[str, Tensor]]:
-    # Both are there: nothing else has a stage 1.
+    # Only recipes with texts have a stage 1.
     assert state.parts.prompts is not None
     assert job.text_encoder is not None
     return stage1_epoch(state.parts.prompts, job.text_encoder, features, batches, state.descent)
@@ -108,36 +110,36 @@ def _stage2_steps(
 ) -> Iterator[dict[str, Tensor]]:
     recipe = job.recipe
     training = TrainingPictures(job.reid_set.train, train_transform(recipe), recipe.augment.mix)
-    keys = seeded(batches, recipe.seed, _shown(job, state))[state.step :]
+    keys = seeded(batches, recipe.seed, _data_epoch(job, state))[state.step :]
     return stage2_epoch(
         state.parts,
         state.texts,
-        _taught(job, state, batches, loader(training, keys, job.workers)),
+        _with_teachers(job, state, batches, loader(training, keys, job.workers)),
         recipe.stage2,
         recipe.distillation,
         state.descent,
     )
 
 
-def _taught(
+def _with_teachers(
     job: Job,
     state: TrainingState,
     batches: list[list[int]],
     read: Iterable[tuple[Tensor, Tensor]],
 ) -> Iterator[tuple[Tensor, Tensor, list[Tensor]]]:
-    """The batches that are left, as ``read``, with what each teacher says of them."""
-    known = _answers(job, state, len(batches))
+    """The remaining batches ``read``, with each teacher's embeddings of them."""
+    cache = _teacher_cache(job, state, len(batches))
     steps = range(state.step, len(batches))
     for step, (pictures, labels) in zip(steps, read, strict=True):
 
-        def ask(step: int = step, pictures: Tensor = pictures) -> list[Tensor]:
-            return [teacher.says(batches[step], pictures) for teacher in job.teachers]
+        def embed(step: int = step, pictures: Tensor = pictures) -> list[Tensor]:
+            return [teacher.embed(batches[step], pictures) for teacher in job.teachers]
 
-        yield pictures, labels, ask() if known is None else known.to(step, ask)
+        yield pictures, labels, embed() if cache is None else cache.embeddings(step, embed)
 
 
-def _answers(job: Job, state: TrainingState, batches: int) -> Answers | None:
-    """Where what teachers say is kept, if the epoch's pictures come again."""
+def _teacher_cache(job: Job, state: TrainingState, batches: int) -> TeacherCache | None:
+    """The cache of the teachers' embeddings, if the recipe repeats augmented pictures."""
     if not job.recipe.distillation.repeat:
         return None
-    return Answers(job.out / ANSWERS, _shown(job, state), batches)
+    return TeacherCache(job.out / TEACHER_CACHE, _data_epoch(job, state), batches)

@@ -1,7 +1,8 @@
-"""ImageNet's ResNet-50 as Keras stores it for TensorFlow.js, in the names of `ClipResNet`.
+"""ImageNet's ResNet-50 as Keras stores it for TensorFlow.js, with the names of `ClipResNet`.
 
-The residual stages are those of CLIP's ResNet but for where they stride, so that their weights can
-start one. The stems differ: `first_map` computes what this one's gives, for another to imitate.
+The residual stages are those of CLIP's ResNet except for the position of the strides, so their
+weights can initialise one. The stems differ: `first_map` computes the output of this one, as the
+target of another.
 """
 
 import json
@@ -15,7 +16,7 @@ from torch.nn import functional as F
 _BLOCKS = {2: 3, 3: 4, 4: 6, 5: 3}
 _EPSILON = 1e-3
 _TORCH_EPSILON = 1e-5
-#: Caffe's way: blue, green, red from 0 to 255, less these means.
+#: Caffe's preprocessing: BGR from 0 to 255, minus these means.
 _MEAN_BGR = (103.939, 116.779, 123.68)
 _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
@@ -58,7 +59,7 @@ def stages(weights: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def first_map(weights: dict[str, Tensor], pictures: Tensor) -> Tensor:
-    """What the first residual stage is given: normalised RGB ``(B, 3, H, W)`` to ``(B, 64, H / 4,
+    """The input of the first residual stage: normalised RGB ``(B, 3, H, W)`` to ``(B, 64, H / 4,
     W / 4)``.
     """
     kernel = weights["conv1/kernel"].permute(3, 2, 0, 1)
@@ -79,8 +80,8 @@ def first_map(weights: dict[str, Tensor], pictures: Tensor) -> Tensor:
 def _convolution(
     weights: dict[str, Tensor], theirs: str, convolution: str, norm: str
 ) -> dict[str, Tensor]:
-    """A convolution and its normalisation; Keras' bias goes into the mean, its epsilon into the
-    variance.
+    """A convolution and its normalisation; Keras' bias is folded into the mean, its epsilon into
+    the variance.
     """
     return {
         f"{convolution}.weight": weights[f"res{theirs}/kernel"].permute(3, 2, 0, 1).contiguous(),

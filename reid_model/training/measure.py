@@ -1,4 +1,4 @@
-"""How well a trained model finds people again."""
+"""The ReID metrics of a trained model."""
 
 from collections.abc import Callable, Sequence
 
@@ -11,7 +11,7 @@ from reid_model.data.reid_set import ReidImage, ReidSet
 from reid_model.evaluation import Ranking, evaluate
 from reid_model.similarity import SimilarityFit, fit_similarity
 from reid_model.training.batches import evaluation_transform, loader
-from reid_model.training.optimiser import autocast, placed
+from reid_model.training.optimiser import autocast, to_device
 from reid_model.training.recipe import TrainingPrecision
 
 _BATCH = 64
@@ -25,15 +25,15 @@ def extract(
     device: str = "cpu",
     precision: TrainingPrecision = "float32",
     workers: int = 0,
-    tell: Callable[[int, int], None] = lambda done, count: None,
+    report: Callable[[int, int], None] = lambda done, count: None,
 ) -> Tensor:
     """``(N, D)`` float32 on the CPU: ``network`` of ``(B, 3, H, W)``, in the order of ``images``.
 
-    The caller has put the network in eval mode. ``tell`` is called with the pictures done so far
-    and their number. Raises ValueError when a file is no picture, and for no images at all.
+    The network must be in eval mode. ``report`` is called with the number of finished pictures and
+    of all pictures. Raises ValueError when a file is not a picture, and without images.
     """
     if not images:
-        raise ValueError("there are no pictures to look at")
+        raise ValueError("there are no pictures to embed")
     pictures = EvaluationPictures(images, evaluation_transform(image_size))
     batches = [
         list(range(start, min(start + _BATCH, len(images))))
@@ -42,8 +42,8 @@ def extract(
     found = []
     for batch, pixels in zip(batches, loader(pictures, batches, workers), strict=True):
         with torch.no_grad(), autocast(device, precision):
-            found.append(network(placed(pixels, device)).float().cpu())
-        tell(batch[-1] + 1, len(images))
+            found.append(network(to_device(pixels, device)).float().cpu())
+        report(batch[-1] + 1, len(images))
     return torch.cat(found)
 
 
@@ -54,9 +54,9 @@ def measure(
     *,
     device: str = "cpu",
     workers: int = 0,
-    tell: Callable[[int, int], None] = lambda done, count: None,
+    report: Callable[[int, int], None] = lambda done, count: None,
 ) -> tuple[dict[str, float], SimilarityFit | None]:
-    """The figures of a network in eval mode, in float32, and what its cosines are worth there;
+    """The metrics of a network in eval mode, in float32, and its score calibration on the set;
     nothing for a set without queries.
 
     Raises ValueError as `evaluate`.
@@ -65,10 +65,10 @@ def measure(
         return {}, None
     images = reid_set.query + reid_set.gallery
     vectors = extract(
-        embedder, images, image_size, device=device, workers=workers, tell=tell
+        embedder, images, image_size, device=device, workers=workers, report=report
     ).numpy()
     count = len(reid_set.query)
-    identities, cameras = people_of(images)
+    identities, cameras = identities_and_cameras(images)
     ranking = evaluate(
         vectors[:count],
         identities[:count],
@@ -77,17 +77,17 @@ def measure(
         identities[count:],
         cameras[count:],
     )
-    return figures(ranking), fit_similarity(vectors, images)
+    return metrics_of(ranking), fit_similarity(vectors, images)
 
 
-def people_of(images: Sequence[ReidImage]) -> tuple[np.ndarray, np.ndarray]:
-    """Who is in each picture, and which camera took it: ``(N,)`` int64 each."""
+def identities_and_cameras(images: Sequence[ReidImage]) -> tuple[np.ndarray, np.ndarray]:
+    """The identity and the camera of each picture: ``(N,)`` int64 each."""
     identities = np.array([image.identity for image in images], np.int64)
     return identities, np.array([image.camera for image in images], np.int64)
 
 
-def figures(ranking: Ranking) -> dict[str, float]:
-    """What is reported of a ranking, rounded to four places."""
+def metrics_of(ranking: Ranking) -> dict[str, float]:
+    """The reported metrics of a ranking, rounded to four places."""
     return {
         "rank1": round(float(ranking.cmc[0]), 4),
         "rank5": round(float(ranking.cmc[4]), 4),

@@ -1,4 +1,4 @@
-"""Small files written as a whole or not at all."""
+"""Model files, text encoders and JSON files, all written atomically."""
 
 import json
 from collections.abc import Sequence
@@ -20,12 +20,12 @@ from reid_model.training.recipe import ModelRecipe
 
 
 def write_lines(path: Path, rows: Sequence[dict[str, Any]]) -> None:
-    """JSON lines, one a row."""
+    """Write JSON lines, one per row."""
     _write(path, "".join(json.dumps(row) + "\n" for row in rows))
 
 
 def write_json(path: Path, values: dict[str, Any]) -> None:
-    """One indented JSON object."""
+    """Write one indented JSON object."""
     _write(path, json.dumps(values, indent=2) + "\n")
 
 
@@ -35,16 +35,17 @@ def _write(path: Path, text: str) -> None:
 
 
 def write_weights(path: Path, state: dict[str, Tensor], format: str, header: Any) -> None:
-    """Write ``state`` and a ``header`` of what json knows, as a whole or not at all."""
+    """Write ``state`` and a ``header`` that JSON can hold, under the key ``format``."""
     with replacing(path) as partial:
-        # One key: safetensors writes several of them in a random order.
+        # One key only: safetensors writes several in random order.
         save_file(state, partial, {format: json.dumps(header)})
 
 
 def read_weights_file(path: Path, format: str, what: str) -> tuple[Any, dict[str, Tensor]]:
     """Header and state of a file of `write_weights`.
 
-    Raises ValueError when the file is missing, damaged, or not ``what`` its ``format`` says.
+    Raises ValueError when the file is missing, damaged, or has another ``format``; the message
+    calls it a ``what``.
     """
     if not path.is_file():
         raise ValueError(f"{path} does not exist")
@@ -53,9 +54,9 @@ def read_weights_file(path: Path, format: str, what: str) -> tuple[Any, dict[str
             metadata = file.metadata() or {}
             state = {name: file.get_tensor(name) for name in file.keys()}
     except (SafetensorError, OSError) as error:
-        raise ValueError(f"{path} is damaged or no safetensors file") from error
+        raise ValueError(f"{path} is damaged or not a safetensors file") from error
     if format not in metadata:
-        raise ValueError(f"{path} is no {what}")
+        raise ValueError(f"{path} is not a {what}")
     return json.loads(metadata[format]), state
 
 
@@ -63,22 +64,22 @@ _TEXT_FORMAT = "fusetrack-text-1"
 
 
 def save_text(path: Path, text: ClipText, figures: dict[str, float]) -> None:
-    """Write the encoder, and what was measured of it."""
+    """Write the encoder and its metrics."""
     state = {name: value.cpu().contiguous() for name, value in text.state_dict().items()}
     write_weights(path, state, _TEXT_FORMAT, {"sizes": text.sizes, "figures": figures})
 
 
 def load_text(path: Path) -> tuple[ClipText, dict[str, float]]:
-    """The encoder in eval mode, and what was measured of it.
+    """The encoder in eval mode, and its metrics.
 
-    Raises ValueError when the file is missing, damaged, or not one of `save_text`.
+    Raises ValueError when the file is missing, damaged, or not written by `save_text`.
     """
     header, state = read_weights_file(path, _TEXT_FORMAT, "text encoder of fusetrack")
     text = ClipText(**header["sizes"])
     try:
         text.load_state_dict(state)
     except RuntimeError as error:
-        raise ValueError(f"{path} does not hold the weights of the sizes it names") from error
+        raise ValueError(f"{path} has weights that do not fit the sizes in its header") from error
     return text.eval(), header["figures"]
 
 
@@ -92,23 +93,23 @@ def save_model(
     similarity: SimilarityFit | None = None,
     dtype: torch.dtype = torch.float32,
 ) -> None:
-    """Write what turns crops into vectors, and what the cosines of those are worth, if known.
+    """Write the embedder, its recipe and, if known, its score calibration.
 
-    Half of float32's size is ``torch.float16``; `load_model` makes float32 of it again.
+    A ``dtype`` of ``torch.float16`` halves the size; `load_model` converts it back to float32.
     """
     state = {
         name: value.cpu().to(dtype if value.is_floating_point() else value.dtype).contiguous()
         for name, value in embedder.state_dict().items()
     }
-    known = None if similarity is None else asdict(similarity)
-    write_weights(path, state, _MODEL_FORMAT, {"model": asdict(recipe), "similarity": known})
+    calibration = None if similarity is None else asdict(similarity)
+    write_weights(path, state, _MODEL_FORMAT, {"model": asdict(recipe), "similarity": calibration})
 
 
 def load_model(path: Path) -> tuple[FusedEmbedder, ModelRecipe]:
-    """The embedder in eval mode, and how it was built.
+    """The embedder in eval mode, and its recipe.
 
-    Raises ValueError when the file is missing, damaged, not one of `save_model`, or one of a newer
-    fusetrack that knows more ways to build a model.
+    Raises ValueError when the file is missing, damaged, not written by `save_model`, or written by
+    a newer fusetrack with keys that are unknown here.
     """
     header, state = _read(path)
     recipe = _recipe(path, header["model"])
@@ -116,13 +117,12 @@ def load_model(path: Path) -> tuple[FusedEmbedder, ModelRecipe]:
     try:
         embedder.load_state_dict(state)
     except RuntimeError as error:
-        raise ValueError(f"{path} does not hold the weights of the model it names") from error
+        raise ValueError(f"{path} has weights that do not fit the model in its header") from error
     return embedder.eval(), recipe
 
 
 def load_similarity(path: Path) -> SimilarityFit | None:
-    """What the cosines of a model's vectors are worth; None where it was not fitted, or by a
-    fusetrack that knew another way to say it.
+    """The score calibration of a model; None when it was not fitted, or is of an earlier format.
 
     Raises ValueError as `load_model`.
     """
@@ -140,8 +140,8 @@ def _recipe(path: Path, values: dict[str, Any]) -> ModelRecipe:
     unknown = sorted(values.keys() - {part.name for part in fields(ModelRecipe)})
     if unknown:
         raise ValueError(
-            f"{path} was written by a newer fusetrack: {', '.join(unknown)} is not known to this "
-            "one. Update fusetrack, or take another model"
+            f"{path} was written by a newer fusetrack, with the unknown keys {', '.join(unknown)}: "
+            "update fusetrack, or use another model"
         )
     lists = {key: tuple(value) for key, value in values.items() if isinstance(value, list)}
     return ModelRecipe(**{**values, **lists})

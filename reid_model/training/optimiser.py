@@ -1,4 +1,4 @@
-"""What is trained in which stage, and how fast."""
+"""The trained parameters and learning rates of each stage, and the optimiser."""
 
 import math
 from collections.abc import Iterator
@@ -17,24 +17,24 @@ from reid_model.training.recipe import (
     TrainingPrecision,
 )
 
-#: Batch normalisations whose shift stays zero (CLIP-ReID, Li et al. 2023).
-_NEVER = ("model.neck_img.bias", "model.neck_proj.bias")
+#: Biases of batch normalisations that stay zero (CLIP-ReID, Li et al. 2023).
+_FROZEN = ("model.neck_img.bias", "model.neck_proj.bias")
 
 
 def is_trained(name: str, stage: int, mode: Stage1Mode) -> bool:
-    """Whether the parameter ``name`` of `reid_model.training.build.Parts` learns in this stage.
+    """Whether the parameter ``name`` of `reid_model.training.build.Parts` is trained here.
 
     Stage 1: the prompts, and in mode B MSCSA. Stage 2: everything but the prompts.
     """
     if stage == 1:
         return name.startswith("prompts.") or (mode == "B" and name.startswith("model.trunk.mscsa"))
-    return not name.startswith("prompts.") and name not in _NEVER
+    return not name.startswith("prompts.") and name not in _FROZEN
 
 
 def stage_optimiser(parts: nn.Module, stage: int, recipe: Recipe) -> Adam:
-    """Adam over what learns in this stage; everything else is frozen.
+    """Adam over the parameters of this stage; all others are frozen.
 
-    The groups have a ``factor``, by which `set_rate` multiplies: biases learn faster in stage 2.
+    `set_rate` multiplies the rate by each group's ``factor``: biases learn faster in stage 2.
     """
     for name, parameter in parts.named_parameters():
         parameter.requires_grad_(is_trained(name, stage, recipe.stage1.mode))
@@ -48,49 +48,49 @@ def stage_optimiser(parts: nn.Module, stage: int, recipe: Recipe) -> Adam:
 
 
 def parameter_groups(module: nn.Module, bias_factor: float) -> Iterator[dict[str, object]]:
-    """Parameters that learn, weights and biases apart; a group without any is left out."""
-    learning = [(name, p) for name, p in module.named_parameters() if p.requires_grad]
+    """The trainable parameters, weights and biases separately; empty groups are left out."""
+    trainable = [(name, p) for name, p in module.named_parameters() if p.requires_grad]
     for is_bias, factor in ((False, 1.0), (True, bias_factor)):
-        chosen = [p for name, p in learning if ("bias" in name.rsplit(".")[-1]) == is_bias]
+        chosen = [p for name, p in trainable if ("bias" in name.rsplit(".")[-1]) == is_bias]
         if chosen:
             yield {"params": chosen, "factor": factor}
 
 
 def set_rate(optimiser: Adam, rate: float) -> None:
-    """Every group learns at ``rate`` times its factor from now on."""
+    """Set the learning rate of each group to ``rate`` times its factor."""
     for group in optimiser.param_groups:
         group["lr"] = rate * group["factor"]
 
 
 def stage1_rate(epoch: int, recipe: Stage1Recipe) -> float:
-    """The learning rate of an epoch: a line up from ``warm_up_rate``, then a cosine down.
+    """The learning rate of an epoch: linear warm-up from ``warm_up_rate``, then cosine decay.
 
-    The cosine runs over all epochs, those of the warm-up too, and ends at ``final_rate``.
+    The cosine runs over all epochs, including the warm-up, and ends at ``final_rate``.
     """
     if epoch < recipe.warm_up_epochs:
         rise = recipe.learning_rate - recipe.warm_up_rate
         return recipe.warm_up_rate + rise * epoch / recipe.warm_up_epochs
-    swing = 0.5 * (1 + math.cos(math.pi * epoch / recipe.epochs))
-    return recipe.final_rate + (recipe.learning_rate - recipe.final_rate) * swing
+    cosine = 0.5 * (1 + math.cos(math.pi * epoch / recipe.epochs))
+    return recipe.final_rate + (recipe.learning_rate - recipe.final_rate) * cosine
 
 
 def stage2_rate(epoch: int, recipe: Stage2Recipe) -> float:
-    """The learning rate of an epoch: a line up, then a step down at each milestone."""
+    """The learning rate of an epoch: linear warm-up, then decay as in the recipe."""
     return recipe.learning_rate * stage2_factor(epoch, recipe)
 
 
 def stage2_factor(epoch: int, recipe: Stage2Recipe) -> float:
-    """What the base learning rate is multiplied by: ``w0 (1 - e / 10) + e / 10`` before epoch 10,
-    and ``decay`` once for every milestone up to ``e``, or a cosine that ends at its square.
+    """The factor of the base learning rate: ``w0 (1 - e / 10) + e / 10`` before epoch ``e`` = 10,
+    times ``decay`` for every milestone up to ``e``, or a cosine that ends at ``decay`` squared.
     """
-    factor = _fallen(epoch, recipe)
+    factor = _decay_factor(epoch, recipe)
     if epoch < recipe.warm_up_epochs:
         done = epoch / recipe.warm_up_epochs
         factor *= recipe.warm_up_factor * (1 - done) + done
     return factor
 
 
-def _fallen(epoch: int, recipe: Stage2Recipe) -> float:
+def _decay_factor(epoch: int, recipe: Stage2Recipe) -> float:
     if recipe.fall == "steps":
         return recipe.decay ** sum(milestone <= epoch for milestone in recipe.milestones)
     lowest = recipe.decay**2
@@ -99,9 +99,9 @@ def _fallen(epoch: int, recipe: Stage2Recipe) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Descent:
-    """An optimiser, and where and in what precision it works.
+    """An optimiser with its device and precision.
 
-    ``scaler`` keeps small gradients alive in float16 and does nothing otherwise.
+    ``scaler`` keeps small float16 gradients from underflow and does nothing in other precisions.
     """
 
     optimiser: Adam
@@ -122,19 +122,19 @@ class Descent:
 
 
 def autocast(device: str, precision: TrainingPrecision) -> torch.autocast:
-    """The context in which networks multiply in ``precision``."""
+    """The context in which networks compute in ``precision``."""
     dtype = torch.float16 if precision == "float16" else torch.bfloat16
     return torch.autocast(torch.device(device).type, dtype=dtype, enabled=precision != "float32")
 
 
 def new_scaler(device: str, precision: TrainingPrecision) -> GradScaler:
-    """A scaler of gradients. Raises ValueError for float16 on the CPU."""
+    """A gradient scaler. Raises ValueError for float16 on the CPU."""
     kind = torch.device(device).type
     if precision == "float16" and kind == "cpu":
         raise ValueError("precision float16 needs a GPU: use bfloat16 or float32 on the CPU")
     return GradScaler(kind, enabled=precision == "float16")
 
 
-def placed(pictures: Tensor, device: str) -> Tensor:
-    """Pictures ``(B, 3, H, W)`` on the device, channels last: convolutions are fastest so."""
+def to_device(pictures: Tensor, device: str) -> Tensor:
+    """Pictures ``(B, 3, H, W)`` on the device, channels last, which convolutions are fastest in."""
     return pictures.to(device, non_blocking=True, memory_format=torch.channels_last)

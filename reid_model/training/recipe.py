@@ -1,6 +1,6 @@
-"""A training recipe: every figure of both stages, with the published value as its default.
+"""A training recipe: every hyperparameter of both stages; the defaults are the published values.
 
-CLIP-ReID (Li et al. 2023) for RN50, and Electronics 2025, 14(3), 525, for what it adds.
+CLIP-ReID (Li et al. 2023) for RN50, and Electronics 2025, 14(3), 525, for its additions.
 """
 
 from collections.abc import Sequence
@@ -12,25 +12,26 @@ from reid_model.networks.fused import Embedding
 from reid_model.networks.mscsa import Normalisation, Scale, Spatial
 from reid_model.networks.text_guidance import Residual
 
-#: Stage 1 learns the prompts alone, from features that are computed once (``A``), or the prompts
-#: and MSCSA together (``B``).
+#: Stage 1 trains the prompts only, on features that are computed once (``A``), or the prompts and
+#: MSCSA together (``B``).
 Stage1Mode = Literal["A", "B"]
-#: What the networks multiply in; parameters and losses are float32 throughout.
+#: The precision in which networks compute; parameters and losses are always float32.
 TrainingPrecision = Literal["float32", "bfloat16", "float16"]
 #: What a teacher embeds: the ``plain`` pictures, once, or each ``augmented`` picture, as the
 #: student gets it.
 TeacherView = Literal["plain", "augmented"]
-#: How stage 2's learning rate falls: by ``decay`` at milestones, or by a cosine to its square.
-Fall = Literal["steps", "cosine"]
+#: Decay of stage 2's learning rate: by the factor ``decay`` at each milestone, or in a cosine down
+#: to its square.
+RateDecay = Literal["steps", "cosine"]
 
 
 @dataclass(frozen=True, slots=True)
 class ModelRecipe:
-    """The image encoder, its size and the parts around it.
+    """The image encoder, its size and the modules around it.
 
-    ``image_size`` is height and width in pixels. ``texts`` False is the baseline: no prompts, no
-    first stage and no comparison with texts. ``text_guidance`` adapts the texts to each picture.
-    ``standardise`` takes each picture's own mean and deviation out of it first.
+    ``image_size`` is height and width in pixels. Without ``texts`` it is the baseline: no prompts,
+    no first stage and no text loss. ``text_guidance`` adapts the texts to each picture.
+    ``standardise`` normalises each picture by its own mean and deviation.
     """
 
     encoder: EncoderName = "clip-resnet"
@@ -57,7 +58,7 @@ class ModelRecipe:
 
 @dataclass(frozen=True, slots=True)
 class Stage1Recipe:
-    """How the prompts are learned: Adam, and a cosine down to ``final_rate`` after a warm-up."""
+    """The training of the prompts: Adam, a linear warm-up, and a cosine down to ``final_rate``."""
 
     mode: Stage1Mode = "B"
     epochs: int = 60
@@ -82,13 +83,13 @@ class Stage1Recipe:
 
 @dataclass(frozen=True, slots=True)
 class Stage2Recipe:
-    """How the image encoder is trained: Adam on batches of ``identities`` x ``images`` pictures.
+    """The training of the image encoder: Adam on batches of ``identities`` x ``images`` pictures.
 
-    An epoch ends after ``batches``, or when all pictures were seen. The rate rises in a line over
-    the first ``warm_up_epochs`` from ``warm_up_factor``, and falls to ``decay`` of itself at each
-    milestone, or in a cosine over all epochs to ``decay`` squared. Biases learn ``bias_factor``
-    times as fast. ``identity``, ``triplet`` and ``image_to_text`` are the weights of the losses.
-    With text guidance, ``plain_texts`` compares with the unguided texts as well.
+    An epoch ends after ``batches``, or when the sampler has no more. The learning rate rises
+    linearly from ``warm_up_factor`` over ``warm_up_epochs``, and is multiplied by ``decay`` at each
+    milestone, or falls in a cosine over all epochs to ``decay`` squared. That of biases is
+    ``bias_factor`` times as high. ``identity``, ``triplet`` and ``image_to_text`` are loss weights.
+    With text guidance, ``plain_texts`` adds the loss against the unguided texts.
     """
 
     epochs: int = 120
@@ -100,7 +101,7 @@ class Stage2Recipe:
     bias_factor: float = 2.0
     warm_up_epochs: int = 10
     warm_up_factor: float = 0.01
-    fall: Fall = "steps"
+    fall: RateDecay = "steps"
     milestones: tuple[int, ...] = (40, 70)
     decay: float = 0.1
     smoothing: float = 0.1
@@ -126,19 +127,19 @@ class Stage2Recipe:
             triplet=self.triplet,
             image_to_text=self.image_to_text,
         )
-        _shares(smoothing=self.smoothing)
-        _one_of(get_args(Fall), fall=self.fall)
+        _fractions(smoothing=self.smoothing)
+        _one_of(get_args(RateDecay), fall=self.fall)
         if list(self.milestones) != sorted(set(self.milestones)):
-            raise ValueError(f"milestones must rise, got {self.milestones}")
+            raise ValueError(f"milestones must increase, got {self.milestones}")
 
 
 @dataclass(frozen=True, slots=True)
 class AugmentRecipe:
-    """How training pictures are changed: probabilities, ``pad`` in pixels, and ``hue``, how far
-    around the colour circle ``recolour`` may go.
+    """The augmentations: probabilities, ``pad`` in pixels, and ``hue``, the largest hue shift of
+    ``recolour`` as a share of the colour circle.
 
-    The published recipe has the first three alone. ``mix`` shows two people in one, who is nobody:
-    such a picture is judged by teachers only.
+    The published recipe has the first three only. ``mix`` combines two people in a picture, which
+    then has no identity: only distillation learns from it.
     """
 
     flip: float = 0.5
@@ -153,7 +154,7 @@ class AugmentRecipe:
 
     def __post_init__(self) -> None:
         _at_least(0, pad=self.pad)
-        _shares(
+        _fractions(
             flip=self.flip,
             erase=self.erase,
             tight=self.tight,
@@ -208,7 +209,7 @@ class DistillationRecipe:
 class Recipe:
     """A whole training. ``data`` is the name of a reader of `reid_model.data.READERS`.
 
-    Raises ValueError, as its parts do, for a figure out of range.
+    Raises ValueError, as its parts do, for a value out of range.
     """
 
     data: str = "folder"
@@ -236,7 +237,7 @@ def _at_least(least: float, **values: float) -> None:
             raise ValueError(f"{name} must be at least {least}, got {value}")
 
 
-def _shares(**values: float) -> None:
+def _fractions(**values: float) -> None:
     for name, value in values.items():
         if not 0 <= value <= 1:
             raise ValueError(f"{name} must be within 0..1, got {value}")

@@ -20,7 +20,7 @@ def current_names(
     found = dict(recipe)
     given = {current: old for old, current in _SECTIONS.items() if old in found}
     for section, old in given.items():
-        _rename(found, old, section)
+        _rename(found, old, section, f"{old} is the old name of {section}")
         renamed(old, section)
     for section, (old, current, values) in _KEYS.items():
         content = found.get(section)
@@ -29,18 +29,16 @@ def current_names(
         found[section] = content = dict(content)
         value = content[old]
         name = given.get(section, section)
-        _rename(content, old, current, f"{name}.")
-        # A value that YAML made a list or a section is no key; it is refused later.
+        _rename(content, old, current, f"{name}.{old} is the old name of {section}.{current}")
+        # Lists and sections cannot be looked up; they are refused later.
         content[current] = values.get(value, value) if isinstance(value, str) else value
         renamed(f"{name}.{old}: {value}", f"{section}.{current}: {content[current]}")
     return found
 
 
-def _rename(values: dict[str, Any], old: str, current: str, prefix: str = "") -> None:
+def _rename(values: dict[str, Any], old: str, current: str, fault: str) -> None:
     if current in values:
-        raise ValueError(
-            f"{prefix}{old} is the old name of {prefix}{current}: expected one of the two"
-        )
+        raise ValueError(f"{fault}: expected one of the two")
     values[current] = values.pop(old)
 
 

@@ -16,7 +16,7 @@ from reid_model.networks.clip_text import ClipText
 from reid_model.networks.encoder import Encoder
 from reid_model.networks.parameters import count_parameters
 from reid_model.training.checkpoint import load_checkpoint
-from reid_model.training.epochs import ANSWERS, batches_of, steps_of
+from reid_model.training.epochs import TEACHER_CACHE, batches_of, steps_of
 from reid_model.training.measure import measure
 from reid_model.training.model_files import save_model, write_json, write_lines
 from reid_model.training.optimiser import set_rate, stage1_rate, stage2_rate
@@ -112,8 +112,8 @@ def _state(
 
 def _forget_answers(job: Job) -> None:
     # Answers that cannot be deleted would be taken for this training's: an error is better.
-    if (job.out / ANSWERS).exists():
-        shutil.rmtree(job.out / ANSWERS)
+    if (job.out / TEACHER_CACHE).exists():
+        shutil.rmtree(job.out / TEACHER_CACHE)
 
 
 def _train(job: Job, state: TrainingState) -> Path:
@@ -203,7 +203,7 @@ def _finish(job: Job, state: TrainingState) -> Path:
         recipe.model.image_size,
         device=job.device,
         workers=job.workers,
-        tell=job.tell_pictures("measuring"),
+        report=job.picture_reporter("measuring"),
     )
     path = job.out / "model.safetensors"
     save_model(path, embedder, recipe.model, similarity)

@@ -1,7 +1,7 @@
-"""Stage 1: one prompt is learned for each identity, until its text fits that person's pictures.
+"""Stage 1: one prompt is learned for each identity, so that its text matches the person's pictures.
 
-CLIP-ReID (Li et al. 2023). Nothing of either encoder changes. In mode A the pictures' features are
-computed once; in mode B MSCSA learns beside the prompts (Electronics 2025, 14(3), 525).
+CLIP-ReID (Li et al. 2023). Both encoders are frozen. In mode A the image features are computed
+once; in mode B MSCSA is trained together with the prompts (Electronics 2025, 14(3), 525).
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -26,17 +26,17 @@ def stage1_epoch(
     batches: Iterable[tuple[Tensor, Tensor]],
     descent: Descent,
 ) -> Iterator[dict[str, Tensor]]:
-    """Learn from each batch and give its losses.
+    """Train on each batch and yield its losses.
 
-    A batch is what ``features`` makes image features ``(B, D)`` of, and the classes ``(B,)``. What
-    learns is what ``descent`` holds.
+    A batch is the input of ``features``, which returns image features ``(B, D)``, and the classes
+    ``(B,)``. The parameters of ``descent`` are trained.
     """
     for inputs, labels in batches:
         labels = labels.to(descent.device)
-        people, places = torch.unique(labels, return_inverse=True)
+        classes, rows = torch.unique(labels, return_inverse=True)
         with descent.autocast():
             images = features(inputs)  # (B, D)
-            texts = texts_of(prompts, text_encoder, people)[places]  # (B, D)
+            texts = texts_of(prompts, text_encoder, classes)[rows]  # (B, D)
         to_text = image_to_text_contrast(images, texts, labels)
         to_image = text_to_image_contrast(images, texts, labels)
         loss = to_text + to_image
@@ -49,15 +49,15 @@ def stage1_epoch(
 
 
 def set_stage1_modes(parts: Parts, mode: Stage1Mode) -> None:
-    """Everything judges as it will be used; in mode B only MSCSA is in training."""
+    """Set eval mode, and in mode B training mode for MSCSA."""
     parts.eval()
     parts.model.trunk.mscsa.train(mode == "B")
 
 
-def texts_of(prompts: PromptLearner, text_encoder: ClipText, people: Tensor) -> Tensor:
+def texts_of(prompts: PromptLearner, text_encoder: ClipText, classes: Tensor) -> Tensor:
     """The texts ``(n, D)`` of the classes ``(n,)``."""
-    embeddings, ends = prompts(people)  # (n, 77, width), (n,)
-    # Attention is causal: nothing after the end matters.
+    embeddings, ends = prompts(classes)  # (n, 77, width), (n,)
+    # Attention is causal: tokens after the end have no effect.
     length = int(ends.max()) + 1
     return text_encoder.encode(embeddings[:, :length], ends)
 
@@ -65,6 +65,6 @@ def texts_of(prompts: PromptLearner, text_encoder: ClipText, people: Tensor) -> 
 @torch.no_grad()
 def class_texts(prompts: PromptLearner, text_encoder: ClipText) -> Tensor:
     """The texts ``(C, D)`` float32 of all classes, for stage 2."""
-    people = torch.arange(len(prompts.context), device=prompts.context.device)
-    parts = [texts_of(prompts, text_encoder, some) for some in torch.split(people, _TEXTS_AT_ONCE)]
+    classes = torch.arange(len(prompts.context), device=prompts.context.device)
+    parts = [texts_of(prompts, text_encoder, some) for some in torch.split(classes, _TEXTS_AT_ONCE)]
     return torch.cat(parts).float()

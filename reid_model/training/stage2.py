@@ -1,6 +1,6 @@
-"""Stage 2: the image encoder learns to tell people apart, with the texts of stage 1 as a guide.
+"""Stage 2: the image encoder learns to tell people apart, guided by the texts of stage 1.
 
-CLIP-ReID (Li et al. 2023); texts adapted to each picture are those of Electronics 2025, 14(3), 525.
+CLIP-ReID (Li et al. 2023); the texts adapted to each picture are from Electronics 2025, 14(3), 525.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -17,7 +17,7 @@ from reid_model.losses import (
     stage2_loss,
 )
 from reid_model.training.build import Parts
-from reid_model.training.optimiser import Descent, placed
+from reid_model.training.optimiser import Descent, to_device
 from reid_model.training.recipe import DistillationRecipe, Stage2Recipe
 
 
@@ -37,37 +37,37 @@ def stage2_epoch(
     """
     parts.train()
     weights = Stage2Weights(recipe.identity, recipe.triplet, recipe.image_to_text)
-    for pictures, labels, theirs in batches:
-        pictures, labels = placed(pictures, descent.device), labels.to(descent.device)
+    for pictures, labels, embeddings in batches:
+        pictures, labels = to_device(pictures, descent.device), labels.to(descent.device)
         identified = labels != NO_IDENTITY  # (B,)
         with descent.autocast():
             output = parts.model(pictures)
-            compared = _compared(parts, texts, output.y3[identified], recipe.plain_texts)
+            targets = _target_texts(parts, texts, output.y3[identified], recipe.plain_texts)
         loss = stage2_loss(
             [scores[identified] for scores in output.scores],
             [features[identified] for features in output.features],
             output.f_proj[identified],
-            compared,
+            targets,
             labels[identified],
             weights,
             smoothing=recipe.smoothing,
             margin=recipe.margin,
         )
         student = torch.cat(output.features[1:], dim=1).float()  # f_img and f_proj, (B, D)
-        taught = _taught(parts.to_teachers, theirs, student, distillation)
-        total = loss.total + taught
+        distilled = _distillation_loss(parts.to_teachers, embeddings, student, distillation)
+        total = loss.total + distilled
         descent.step(total)
         yield {
             "loss": total.detach(),
             "identity": loss.identity.detach(),
             "triplet": loss.triplet.detach(),
             "image_to_text": loss.image_to_text.detach(),
-            "distillation": taught.detach(),
+            "distillation": distilled.detach(),
         }
 
 
-def _compared(parts: Parts, texts: Tensor | None, y3: Tensor, plain: bool) -> list[Tensor]:
-    """The texts that pictures are compared with: none, ``(C, D)``, ``(B, C, D)``, or both."""
+def _target_texts(parts: Parts, texts: Tensor | None, y3: Tensor, plain: bool) -> list[Tensor]:
+    """The texts of the image-to-text loss: none, ``(C, D)``, ``(B, C, D)``, or both."""
     if texts is None:
         return []
     if parts.guidance is None:
@@ -76,20 +76,20 @@ def _compared(parts: Parts, texts: Tensor | None, y3: Tensor, plain: bool) -> li
     return [guided, texts] if plain else [guided]
 
 
-def _taught(
+def _distillation_loss(
     maps: nn.ModuleList,
     teachers: Sequence[Tensor],
     student: Tensor,
     recipe: DistillationRecipe,
 ) -> Tensor:
-    """How far the embeddings ``(B, D)`` are from what the teachers say, their mean."""
+    """The distillation loss of embeddings ``(B, D)``, averaged over the teachers."""
     total = student.new_zeros(())
     for to_teacher, teacher in zip(maps, teachers, strict=True):
-        theirs = teacher.to(student.device)
+        target = teacher.to(student.device)
         total = (
             total
-            + recipe.embedding * cosine_distillation(to_teacher(student), theirs)
-            + recipe.similarity * similarity_distillation(student, theirs)
-            + recipe.neighbours * neighbour_distillation(student, theirs, recipe.temperature)
+            + recipe.embedding * cosine_distillation(to_teacher(student), target)
+            + recipe.similarity * similarity_distillation(student, target)
+            + recipe.neighbours * neighbour_distillation(student, target, recipe.temperature)
         )
     return total / max(len(teachers), 1)

@@ -1,4 +1,4 @@
-"""How far a training is: begun anew, written to a checkpoint, or taken up from one."""
+"""The state of a training: new, saved to a checkpoint, or resumed from one."""
 
 import hashlib
 import time
@@ -22,15 +22,15 @@ from reid_model.training.recipe import Recipe
 from reid_model.training.renamed import current_losses, current_names
 from reid_model.training.stage1 import class_texts
 from reid_model.training.teachers import Teacher
-from reid_model.training.warm_start import set_out_from
+from reid_model.training.warm_start import apply_start
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingProgress:
-    """A step is done.
+    """A finished step.
 
-    Of ``features`` and ``measuring`` it is a picture, from which nothing is learned; of the stages
-    it is a batch, with its losses and learning rate.
+    In ``features`` and ``measuring`` it is a picture, without a training step; in the stages it is
+    a batch, with its losses and learning rate.
     """
 
     what: Literal["features", "stage 1", "stage 2", "measuring"]
@@ -44,12 +44,12 @@ class TrainingProgress:
 
 
 class Stopped(Exception):
-    """The training was asked to stop, and has kept all it needs to go on."""
+    """The training was stopped on request; it can be resumed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A recipe, its data, and how to go about it; see `reid_model.training.run.train`."""
+    """A recipe, its data and the options of `reid_model.training.run.train`."""
 
     recipe: Recipe
     reid_set: ReidSet
@@ -65,32 +65,33 @@ class Job:
 
     @property
     def classes(self) -> int:
-        """How many identities there are to learn."""
+        """The number of identities."""
         return len(np.unique(self.labels))
 
     def epochs(self, stage: int) -> int:
-        """How many epochs a stage has."""
+        """The number of epochs of a stage."""
         return self.recipe.stage1.epochs if stage == 1 else self.recipe.stage2.epochs
 
-    def tell_pictures(self, what: Literal["features", "measuring"]) -> Callable[[int, int], None]:
-        """A listener for pictures done. It raises Stopped where that is wished."""
+    def picture_reporter(
+        self, what: Literal["features", "measuring"]
+    ) -> Callable[[int, int], None]:
+        """A function that reports finished pictures, and raises Stopped when requested."""
 
-        def tell(done: int, count: int) -> None:
+        def report(done: int, count: int) -> None:
             self.report(TrainingProgress(what, done, count))
             if self.stop():
                 raise Stopped
 
-        return tell
+        return report
 
 
 @dataclass(slots=True)
 class TrainingState:
-    """``epoch`` counts from 1; ``step`` is how many of its batches are done, ``steps`` all so far.
+    """``epoch`` counts from 1; ``step`` is the number of its finished batches, ``steps`` the total.
 
-    ``texts`` ``(C, D)`` are there from stage 2 on, where the recipe has texts. ``sums`` are the
-    losses of this epoch added up, ``history`` has a row for each finished one. ``features`` are
-    those of stage 1's mode A, ``saved_at`` is when the last checkpoint was written; neither is
-    part of one.
+    ``texts`` ``(C, D)`` exist in stage 2, if the recipe has texts. ``sums`` are the summed losses
+    of this epoch, ``history`` has a row for each finished epoch. ``features`` are those of stage
+    1's mode A, and ``saved_at`` is the time of the last checkpoint; neither is saved.
     """
 
     parts: Parts
@@ -114,8 +115,8 @@ def begin(
     encoder = encoder or build_encoder(model)
     parts = build_parts(model, job.classes, encoder, job.text_encoder, _dimensions(job))
     if start is not None:
-        set_out_from(parts, start)
-    # Convolutions run faster so; the channels of maps are last then, too.
+        apply_start(parts, start)
+    # Convolutions are faster in channels-last layout, which their outputs then have too.
     parts = parts.to(job.device).to(memory_format=torch.channels_last)
     stage = 1 if model.texts else 2
     return TrainingState(parts, _descent(job, parts, stage), stage)
@@ -126,7 +127,7 @@ def _dimensions(job: Job) -> list[int]:
 
 
 def to_stage2(job: Job, state: TrainingState) -> None:
-    """The prompts are learned: fix their texts and begin with the image encoder."""
+    """Switch to stage 2: freeze the texts of the prompts, and train the image encoder."""
     if state.parts.prompts is not None and job.text_encoder is not None:
         state.parts.eval()
         state.texts = class_texts(state.parts.prompts, job.text_encoder)
@@ -136,7 +137,7 @@ def to_stage2(job: Job, state: TrainingState) -> None:
 
 
 def save(job: Job, state: TrainingState) -> None:
-    """Write all that is needed to go on as if nothing had happened."""
+    """Write a checkpoint, from which the training resumes exactly."""
     content: dict[str, Any] = {
         "recipe": asdict(job.recipe),
         "data": fingerprint(job),
@@ -144,20 +145,20 @@ def save(job: Job, state: TrainingState) -> None:
         "optimiser": state.descent.optimiser.state_dict(),
         "scaler": state.descent.scaler.state_dict(),
         "random": _random_state(job.device),
-        **{name: getattr(state, name) for name in _PLAIN},
+        **{name: getattr(state, name) for name in _FIELDS},
     }
     save_checkpoint(job.out / "checkpoints", state.steps, content)
     state.saved_at = time.perf_counter()
 
 
-#: What a checkpoint keeps of a State as it is.
-_PLAIN = ("stage", "texts", "epoch", "step", "steps", "sums", "history")
+#: The fields of TrainingState that a checkpoint holds unchanged.
+_FIELDS = ("stage", "texts", "epoch", "step", "steps", "sums", "history")
 
 
 def resumed(job: Job, encoder: Encoder | None) -> TrainingState | None:
-    """The state of the last checkpoint, or None where there is none.
+    """The state of the last checkpoint, or None without one.
 
-    Raises ValueError when it is damaged, or is of another recipe or other pictures.
+    Raises ValueError when it is damaged, or from another recipe or other pictures.
     """
     content = load_checkpoint(job.out / "checkpoints")
     if content is None:
@@ -168,7 +169,7 @@ def resumed(job: Job, encoder: Encoder | None) -> TrainingState | None:
     state.parts.load_state_dict(content["parts"])
     state.descent.optimiser.load_state_dict(content["optimiser"])
     state.descent.scaler.load_state_dict(content["scaler"])
-    for name in _PLAIN:
+    for name in _FIELDS:
         setattr(state, name, content[name])
     state.sums = current_losses(state.sums)
     state.history = [current_losses(row) for row in state.history]
@@ -179,7 +180,7 @@ def resumed(job: Job, encoder: Encoder | None) -> TrainingState | None:
 
 
 def fingerprint(job: Job) -> str:
-    """A hash of who is in which training picture, wherever the pictures lie."""
+    """A hash of the training pictures' names, identities and cameras, but not their folder."""
     lines = (f"{i.path.name} {i.identity} {i.camera}\n" for i in job.reid_set.train)
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
@@ -195,21 +196,21 @@ def _descent(job: Job, parts: Parts, stage: int) -> Descent:
 
 
 def _check_same(job: Job, content: dict[str, Any]) -> None:
-    ours, theirs = asdict(job.recipe), _completed(content["recipe"])
+    ours, theirs = asdict(job.recipe), _current(content["recipe"])
     changed = sorted(key for key in ours if ours[key] != theirs.get(key))
     if changed:
         raise ValueError(
-            f"{job.out} was trained by another recipe, which differs in {', '.join(changed)}: "
-            "resume with that one, or choose another folder"
+            f"{job.out} was trained with another recipe, which differs in {', '.join(changed)}: "
+            "resume with the same recipe, or choose another folder"
         )
     if content["data"] != fingerprint(job):
         raise ValueError(
-            f"{job.out} was trained on other pictures than those given now: "
+            f"{job.out} was trained on other pictures: "
             "resume with the same ones, or choose another folder"
         )
 
 
-def _completed(recipe: dict[str, Any]) -> dict[str, Any]:
+def _current(recipe: dict[str, Any]) -> dict[str, Any]:
     """A recipe of an earlier version, with current names and the defaults of newer keys."""
     defaults = asdict(Recipe())
     return {

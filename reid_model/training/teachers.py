@@ -1,8 +1,8 @@
-"""What other networks say of training pictures: once, or anew each time a picture was changed.
+"""Teachers: networks whose embeddings of the training pictures the student learns from.
 
-A teacher that sees what the student sees has a right answer for every picture that can be made,
-also for one that shows nobody (Beyer et al. 2022, "Knowledge distillation: a good teacher is
-patient and consistent").
+A teacher that gets the same augmented picture as the student has a target for each of them, also
+for one without an identity (Beyer et al. 2022, "Knowledge distillation: a good teacher is patient
+and consistent").
 """
 
 from collections.abc import Callable
@@ -19,12 +19,12 @@ from reid_model.training.recipe import TeacherView
 
 @dataclass(frozen=True, slots=True)
 class Teacher:
-    """``says`` gives the embeddings ``(B, dimension)`` of the pictures with these places in the
-    set, and as they are now: normalised RGB ``(B, 3, H, W)``.
+    """``embed`` gives the embeddings ``(B, dimension)`` of pictures, from their indices in the set
+    and the pictures as augmented: normalised RGB ``(B, 3, H, W)``.
     """
 
     dimension: int
-    says: Callable[[list[int], Tensor], Tensor]
+    embed: Callable[[list[int], Tensor], Tensor]
 
 
 def teacher_of(given: Tensor | Embedder, pictures: int, view: TeacherView) -> Teacher:
@@ -38,12 +38,14 @@ def teacher_of(given: Tensor | Embedder, pictures: int, view: TeacherView) -> Te
         wanted = {"augmented": "an Embedder", "plain": "its embeddings of the training pictures"}
         raise ValueError(f"with teacher_view {view} a teacher must be given as {wanted[view]}")
     if isinstance(given, Embedder):
-        return Teacher(given.dimension, lambda places, seen: _embedded(given, seen))
+        return Teacher(given.dimension, lambda indices, augmented: _embedded(given, augmented))
     if len(given) != pictures:
-        raise ValueError(f"a teacher speaks of {len(given)} pictures, but there are {pictures}")
-    return Teacher(given.shape[1], lambda places, seen: given[places])
+        raise ValueError(
+            f"a teacher has embeddings of {len(given)} pictures, but there are {pictures}"
+        )
+    return Teacher(given.shape[1], lambda indices, augmented: given[indices])
 
 
-def _embedded(embedder: Embedder, seen: Tensor) -> Tensor:
-    bgr = IMAGENET.invert(seen).flip(1).permute(0, 2, 3, 1)  # (B, H, W, 3)
+def _embedded(embedder: Embedder, augmented: Tensor) -> Tensor:
+    bgr = IMAGENET.invert(augmented).flip(1).permute(0, 2, 3, 1)  # (B, H, W, 3)
     return torch.from_numpy(embedder.embed(list(np.ascontiguousarray(bgr.numpy()))))

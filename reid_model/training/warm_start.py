@@ -1,4 +1,4 @@
-"""A `ClipResNet` of width 64 or less that starts from ImageNet's ResNet-50."""
+"""Warm starts: a narrow `ClipResNet` from ImageNet's ResNet-50, or the weights of a training."""
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
@@ -22,10 +22,10 @@ _LAYERS = ("layer1", "layer2", "layer3", "layer4")
 
 
 def narrowed(state: State, stem: Tensor, width: int, layers: Sequence[int]) -> State:
-    """The stages' ``state`` for a smaller ``width``; those of ``layers`` blocks that ``state`` has.
+    """The state of the stages at a smaller ``width``, with the first ``layers`` blocks of each.
 
-    ``stem`` ``(width,)`` are the channels of the first map that stay, in the new order. Raises
-    ValueError for a width larger than that of ``state``.
+    ``stem`` ``(width,)`` are the indices of the first map's channels that are kept, in the new
+    order. Raises ValueError for a width larger than that of ``state``.
     """
     small: State = {}
     incoming = stem
@@ -40,17 +40,17 @@ def narrowed(state: State, stem: Tensor, width: int, layers: Sequence[int]) -> S
     return small
 
 
-def strongest_of_stem(state: State, written: Tensor, width: int) -> Tensor:
-    """Which ``width`` channels of the first map are worth most: ``written`` ``(C,)`` says how large
-    each is.
+def strongest_stem_channels(state: State, scales: Tensor, width: int) -> Tensor:
+    """The indices of the ``width`` strongest channels of the first map, whose ``scales`` are
+    ``(C,)``.
     """
-    read = _read(state["layer1.0.conv1.weight"]) + _read(state["layer1.0.downsample.0.weight"])
-    return _strongest(written, read, width)
+    norms = _norms(state["layer1.0.conv1.weight"]) + _norms(state["layer1.0.downsample.0.weight"])
+    return _strongest(scales, norms, width)
 
 
 def _block(state: State, name: str, incoming: Tensor, outgoing: Tensor, planes: int) -> State:
-    first = _strongest(_written(state, name, 1), _read(state[f"{name}.conv2.weight"]), planes)
-    second = _strongest(_written(state, name, 2), _read(state[f"{name}.conv3.weight"]), planes)
+    first = _strongest(_scales(state, name, 1), _norms(state[f"{name}.conv2.weight"]), planes)
+    second = _strongest(_scales(state, name, 2), _norms(state[f"{name}.conv3.weight"]), planes)
     small = dict(_cut(state, f"{name}.conv1", f"{name}.bn1", incoming, first))
     small |= dict(_cut(state, f"{name}.conv2", f"{name}.bn2", first, second))
     small |= dict(_cut(state, f"{name}.conv3", f"{name}.bn3", second, outgoing))
@@ -70,34 +70,34 @@ def _cut(
 
 
 def _of_stage(state: State, stage: int, blocks: int) -> tuple[Tensor, Tensor]:
-    """What a stage's blocks write to each channel between them, and what is read from it."""
+    """The scale of each channel between a stage's blocks, and the norm of the weights on it."""
     names = [f"{_LAYERS[stage]}.{block}" for block in range(blocks)]
-    written = [_written(state, name, 3) for name in names]
-    written.append(state[f"{names[0]}.downsample.1.weight"].abs())
-    read = [_read(state[f"{name}.conv1.weight"]) for name in names[1:]]
+    scales = [_scales(state, name, 3) for name in names]
+    scales.append(state[f"{names[0]}.downsample.1.weight"].abs())
+    norms = [_norms(state[f"{name}.conv1.weight"]) for name in names[1:]]
     if stage + 1 < len(_LAYERS):
         following = f"{_LAYERS[stage + 1]}.0"
-        read.append(_read(state[f"{following}.conv1.weight"]))
-        read.append(_read(state[f"{following}.downsample.0.weight"]))
-    all_written = torch.stack(written).sum(0)
-    return all_written, torch.stack(read).sum(0) if read else torch.ones_like(all_written)
+        norms.append(_norms(state[f"{following}.conv1.weight"]))
+        norms.append(_norms(state[f"{following}.downsample.0.weight"]))
+    total = torch.stack(scales).sum(0)
+    return total, torch.stack(norms).sum(0) if norms else torch.ones_like(total)
 
 
-def _written(state: State, name: str, number: int) -> Tensor:
-    """How much a normalised channel varies: its weight."""
+def _scales(state: State, name: str, number: int) -> Tensor:
+    """The scale of each channel after a normalisation: its weight."""
     return state[f"{name}.bn{number}.weight"].abs()
 
 
-def _read(weight: Tensor) -> Tensor:
-    """The size of a convolution's weights for each of its inputs."""
+def _norms(weight: Tensor) -> Tensor:
+    """The norm of a convolution's weights on each input channel."""
     return weight.square().sum(dim=(0, 2, 3)).sqrt()
 
 
-def _strongest(written: Tensor, read: Tensor, count: int) -> Tensor:
-    """The indices of the ``count`` strongest channels, rising."""
-    if count > len(written):
-        raise ValueError(f"{count} channels cannot be chosen of {len(written)}: lower the width")
-    return (written * read).topk(count).indices.sort().values
+def _strongest(scales: Tensor, norms: Tensor, count: int) -> Tensor:
+    """The indices of the ``count`` strongest channels, in ascending order."""
+    if count > len(scales):
+        raise ValueError(f"{count} channels cannot be chosen of {len(scales)}: lower the width")
+    return (scales * norms).topk(count).indices.sort().values
 
 
 _RATE = 1e-2
@@ -105,45 +105,46 @@ _RATE = 1e-2
 
 def warm_start(encoder: ClipResNet, weights: dict[str, Tensor], batches: Iterable[Tensor]) -> float:
     """Fill ``encoder``'s stages with the strongest channels of ``weights``
-    (`keras_resnet.read_weights`), and teach its stem to give the map that those expect.
+    (`keras_resnet.read_weights`), and train its stem to give the map that they expect.
 
-    ``batches`` are pictures ``(B, 3, H, W)``, normalised RGB, of which the stem learns. Returns the
-    share of the map's variance that the stem misses in the last batch. The attention pool stays as
-    it is. Raises ValueError without any pictures, and for an encoder wider than ``weights``.
+    ``batches`` are pictures ``(B, 3, H, W)``, normalised RGB, to train the stem on. Returns the
+    share of the map's variance that the stem leaves unexplained in the last batch. The attention
+    pool is unchanged. Raises ValueError without pictures, and for an encoder wider than
+    ``weights``.
     """
     wide = stages(weights)
     chosen = None
-    missed = math.inf
+    unexplained = math.inf
     optimiser = torch.optim.Adam(_stem_parameters(encoder), lr=_RATE)
     encoder.train()
     for pictures in batches:
-        wanted = first_map(weights, pictures)
+        target = first_map(weights, pictures)
         if chosen is None:
-            chosen = strongest_of_stem(wide, wanted.std(dim=(0, 2, 3)), encoder.width)
-            _scale(encoder.bn3, wanted[:, chosen])
+            chosen = strongest_stem_channels(wide, target.std(dim=(0, 2, 3)), encoder.width)
+            _scale(encoder.bn3, target[:, chosen])
         with torch.autocast("cpu", torch.bfloat16):
-            given = encoder.stem(pictures)
-        loss = F.mse_loss(given.float(), wanted[:, chosen]) / wanted[:, chosen].var()
+            output = encoder.stem(pictures)
+        loss = F.mse_loss(output.float(), target[:, chosen]) / target[:, chosen].var()
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
-        missed = loss.item()
+        unexplained = loss.item()
     if chosen is None:
-        raise ValueError("a warm start needs pictures for the stem to learn of")
+        raise ValueError("a warm start needs pictures to train the stem on")
     blocks = [len(stage) for stage in _stages(encoder)]
     encoder.load_state_dict(narrowed(wide, chosen, encoder.width, blocks), strict=False)
-    return missed
+    return unexplained
 
 
 def _stages(encoder: ClipResNet) -> list[torch.nn.Sequential]:
     return [encoder.layer1, encoder.layer2, encoder.layer3, encoder.layer4]
 
 
-def _scale(norm: torch.nn.BatchNorm2d, wanted: Tensor) -> None:
-    """Let the stem's last normalisation begin with numbers as large as those wanted."""
+def _scale(norm: torch.nn.BatchNorm2d, target: Tensor) -> None:
+    """Initialise the stem's last normalisation to the mean and deviation of ``target``."""
     with torch.no_grad():
-        norm.weight.copy_(wanted.std(dim=(0, 2, 3)))
-        norm.bias.copy_(wanted.mean(dim=(0, 2, 3)))
+        norm.weight.copy_(target.std(dim=(0, 2, 3)))
+        norm.bias.copy_(target.mean(dim=(0, 2, 3)))
 
 
 def _stem_parameters(encoder: ClipResNet) -> list[torch.nn.Parameter]:
@@ -155,17 +156,18 @@ _POSITIONS = "model.trunk.encoder.attnpool.positional_embedding"
 _ENCODER = "model.trunk.encoder."
 
 
-def start_of(path: Path, recipe: ModelRecipe) -> dict[str, Tensor]:
-    """The weights of a `save_model` file, or all that a training's folder has learned, for pictures
-    of the recipe's size; names are those of `Parts`.
+def load_start(path: Path, recipe: ModelRecipe) -> dict[str, Tensor]:
+    """The weights of a `save_model` file, or of the last checkpoint in a training's folder, for
+    pictures of the recipe's size; names are those of `Parts`.
 
     Raises ValueError when there is nothing to start from, as `load_model` and `load_checkpoint`,
-    and for a model of standardised pictures when the recipe's are not.
+    and for a model of standardised pictures when the recipe does not standardise.
     """
-    state, theirs = _learned(path) if path.is_dir() else _deployed(path)
+    state, theirs = _from_training(path) if path.is_dir() else _from_model_file(path)
     if theirs.standardise and not recipe.standardise:
         raise ValueError(
-            f"{path} knows standardised pictures only: set model.standardise to true in the recipe"
+            f"{path} was trained on standardised pictures: "
+            "set model.standardise to true in the recipe"
         )
     old, new = (grid_of(one.image_size, 16, 16) for one in (theirs, recipe))
     if old != new and _POSITIONS in state:
@@ -173,8 +175,8 @@ def start_of(path: Path, recipe: ModelRecipe) -> dict[str, Tensor]:
     return state
 
 
-def set_out_from(parts: Parts, start: dict[str, Tensor]) -> None:
-    """Fill ``parts`` with the weights that fit; all but the image encoder may stay new.
+def apply_start(parts: Parts, start: dict[str, Tensor]) -> None:
+    """Copy the weights that fit into ``parts``; those outside the image encoder may be missing.
 
     Raises ValueError when the encoder has another architecture.
     """
@@ -193,12 +195,12 @@ def set_out_from(parts: Parts, start: dict[str, Tensor]) -> None:
     parts.load_state_dict(fitting, strict=False)
 
 
-def _deployed(path: Path) -> tuple[dict[str, Tensor], ModelRecipe]:
+def _from_model_file(path: Path) -> tuple[dict[str, Tensor], ModelRecipe]:
     embedder, recipe = load_model(path)
     return {f"model.{name}": value for name, value in embedder.state_dict().items()}, recipe
 
 
-def _learned(folder: Path) -> tuple[dict[str, Tensor], ModelRecipe]:
+def _from_training(folder: Path) -> tuple[dict[str, Tensor], ModelRecipe]:
     content = load_checkpoint(folder / "checkpoints")
     if content is None:
         raise ValueError(f"{folder} holds no training to start from")

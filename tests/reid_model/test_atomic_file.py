@@ -1,4 +1,4 @@
-"""Files that are whole or not there."""
+"""Files that are written completely or not at all."""
 
 import os
 from pathlib import Path
@@ -29,7 +29,7 @@ def test_a_file_is_replaced_as_a_whole_and_its_name_synced(
     assert os.listdir(tmp_path) == ["file"]
 
 
-def test_what_fails_leaves_the_old_file(tmp_path: Path) -> None:
+def test_a_failure_leaves_the_old_file(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"old")
 

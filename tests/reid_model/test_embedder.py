@@ -26,7 +26,7 @@ TINY = EmbedderSpec("openvino", 2, 2, "bgr", 1.0, (0.0, 0.0, 0.0), (1.0, 1.0, 1.
 
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A deep-sort checkpoint with random weights and the classifier that real ones carry."""
+    """A deep-sort checkpoint with random weights and the classifier that real ones have."""
     torch.manual_seed(0)
     state = DeepSortNet().state_dict()
     state["classifier.0.weight"] = torch.zeros(256, 512)
@@ -62,11 +62,11 @@ def test_openvino_agrees_with_torch(checkpoint: Path) -> None:
     assert (embedder.dimension, found.shape, embedder.device) == (512, (5, 512), "cpu")
     assert (found * reference).sum(axis=1).min() >= 0.999
     np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1, atol=1e-5)
-    # The random network must tell the crops apart, or the comparison would say nothing.
+    # The random network must tell the crops apart, or the comparison would prove nothing.
     assert (found[0] * found[1:]).sum(axis=1).max() < 0.9999
 
 
-def test_neither_order_nor_values_depend_on_the_batch(checkpoint: Path) -> None:
+def test_order_and_values_do_not_depend_on_the_batch(checkpoint: Path) -> None:
     crops = some_crops(5)
     whole = load_embedder(checkpoint, DEEP_SORT, "cpu", batch=8).embed(crops)
     parts = load_embedder(checkpoint, DEEP_SORT, "cpu", batch=2)
@@ -85,7 +85,7 @@ def test_colours_are_read_in_the_order_of_the_network(tmp_path: Path) -> None:
 
 
 class Counting:
-    """A network that makes of a picture its mean colour, and has memory for ``most`` pictures."""
+    """A network that returns the mean colour, with memory for ``most`` pictures."""
 
     def __init__(self, most: int) -> None:
         self.most = most
@@ -104,7 +104,7 @@ def test_a_batch_beyond_memory_is_split() -> None:
     embedder = Embedder(network, TINY, "cpu", batch=8)
     crops = some_crops(9)
     expected = Embedder(Counting(most=9), TINY, "cpu", batch=9).embed(crops)
-    # It finds out at the start, and does not try again what failed.
+    # The size is found at the start; a batch that failed is not tried again.
     assert (embedder.batch, network.sizes) == (2, [2])
     np.testing.assert_array_equal(embedder.embed(crops), expected)
     assert network.sizes == [2, 2, 2, 2, 2, 1]
@@ -126,7 +126,7 @@ def test_batches_have_few_sizes(most: int, sizes: list[int]) -> None:
 @pytest.mark.parametrize(
     "said", ["CUDA out of memory. Tried to", "DefaultCPUAllocator: can't allocate memory"]
 )
-def test_a_network_that_runs_out_of_memory_is_given_less(said: str) -> None:
+def test_a_network_that_runs_out_of_memory_gets_smaller_batches(said: str) -> None:
     class Greedy(torch.nn.Module):
         def forward(self, pixels: torch.Tensor) -> torch.Tensor:
             if len(pixels) > 2:
@@ -185,7 +185,7 @@ def test_an_openvino_file_made_for_one_picture_takes_many(tmp_path: Path) -> Non
     assert embedder.dimension == 3
 
 
-def test_files_that_are_no_network(tmp_path: Path, checkpoint: Path) -> None:
+def test_files_that_are_not_networks(tmp_path: Path, checkpoint: Path) -> None:
     with pytest.raises(ValueError, match="does not exist"):
         load_embedder(tmp_path / "gone.t7", DEEP_SORT, "cpu")
     for name, spec in (("words.t7", DEEP_SORT), ("words.xml", TINY)):
@@ -233,8 +233,8 @@ def rank_1(vectors: np.ndarray, people: np.ndarray, query: np.ndarray) -> float:
         ),
     ],
 )
-def test_real_networks_recognise_real_people(name: str, spec: EmbedderSpec, least: float) -> None:
-    """Rank-1 over cameras of CUHK03's first 30 validation identities."""
+def test_real_networks_on_real_people(name: str, spec: EmbedderSpec, least: float) -> None:
+    """Rank 1 between the cameras of CUHK03's first 30 validation identities."""
     data = Path(os.environ["FUSETRACK_DATA"])
     crops, people, query = cuhk03(data)
     vectors = load_embedder(data / "weights" / name, spec, "cpu").embed(crops)

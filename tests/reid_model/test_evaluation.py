@@ -34,13 +34,13 @@ def test_others_by_the_same_camera_are_not_left_out() -> None:
     assert ranked([(2, 1), (1, 2)]).mean_average_precision == 0.5
 
 
-def test_queries_with_nothing_to_find_do_not_count() -> None:
+def test_queries_without_a_match_do_not_count() -> None:
     found = evaluate_distances(
         np.array([[0.0, 1.0], [0.0, 1.0], [0.0, 1.0]]),
         np.array([1, 2, 9]),
         np.array([1, 1, 1]),
         np.array([1, 2]),
-        np.array([2, 1]),  # person 2 was seen by one camera only, person 9 never again
+        np.array([2, 1]),  # person 2 is in one camera only, person 9 only once
     )
     assert (found.queries, found.cmc[0], found.mean_average_precision) == (1, 1, 1)
 
@@ -60,7 +60,7 @@ def test_ties_gain_nothing() -> None:
 
 
 def some_case(seed: int, queries: int = 300) -> Case:
-    """Noisy people; some queries have nothing to find, and cameras and distractors are in it."""
+    """Noisy people, cameras and distractors; some queries have no match."""
     random = np.random.default_rng(seed)
     centres = random.normal(size=(40, 6))
     query_ids, gallery_ids = random.integers(0, 40, queries), random.integers(5, 60, 120)
@@ -71,7 +71,7 @@ def some_case(seed: int, queries: int = 300) -> Case:
 
 
 def in_order(case: Case) -> list[np.ndarray]:
-    """For each query that counts: right (1) or wrong (0), and how similar, best first."""
+    """For each query with a match: correct (1) or wrong (0), and the similarity, best first."""
     query, query_ids, query_cameras, gallery, gallery_ids, gallery_cameras = case
     out = []
     for vector, identity, camera in zip(query, query_ids, query_cameras, strict=True):
@@ -129,13 +129,13 @@ def test_bad_input() -> None:
     good, names = np.ones((2, 3)), np.array([1, 2])
     with pytest.raises(ValueError, match="finite"):
         evaluate(np.full((2, 3), np.nan), names, names, good, names, names)
-    with pytest.raises(ValueError, match="one size"):
+    with pytest.raises(ValueError, match="the same size"):
         evaluate(np.ones((2, 4)), names, names, good, names, names)
     with pytest.raises(ValueError, match="2 gallery pictures"):
         evaluate(good, names, names, good, names[:1], names)
     with pytest.raises(ValueError, match="2 query pictures"):
         evaluate_distances(good, names, names[:1], np.array([1, 2, 3]), np.array([1, 2, 3]))
-    with pytest.raises(ValueError, match="anything to find"):
+    with pytest.raises(ValueError, match="no query has a match"):
         evaluate(good, names, names, good, names, names)
-    with pytest.raises(ValueError, match="anything to find"):
+    with pytest.raises(ValueError, match="no query has a match"):
         evaluate(np.zeros((0, 3)), names[:0], names[:0], good, names, names)

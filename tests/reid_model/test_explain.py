@@ -1,4 +1,4 @@
-"""Heat maps of networks whose evidence is known."""
+"""Heat maps of networks with known evidence."""
 
 import numpy as np
 import pytest
@@ -56,28 +56,28 @@ def test_the_peak_is_where_the_evidence_is() -> None:
     row, column = peak(heat[0])
     assert (40 <= row < 56, 16 <= column < 32) == (True, True)
     assert (heat.min(), heat.max()) == (0, 1)
-    # Less of the vector is blue, and nothing comes from the black corner.
+    # Blue is a smaller part of the vector, and the black corner is none.
     assert 0 < heat[0, 12, 4] < 0.5
     assert heat[0, 0, 31] == 0
 
 
-def test_a_reference_asks_for_its_own_evidence() -> None:
+def test_a_reference_has_its_own_evidence() -> None:
     blue = np.zeros((64, 32, 3), np.uint8)
     blue[..., 0] = 200
     heat = heat_maps(ColourNet(), SPEC, patches()[None], blue)[0]  # type: ignore[arg-type]
     row, column = peak(heat)
     assert (8 <= row < 16, column < 8) == (True, True)
-    # What is red speaks against it.
+    # Red is evidence against it.
     assert heat[48, 24] == 0
 
 
-def test_without_evidence_a_map_is_cold() -> None:
+def test_without_evidence_a_map_is_zero() -> None:
     black = np.zeros((1, 64, 32, 3), np.uint8)
     assert heat_maps(ColourNet(), SPEC, black).max() == 0  # type: ignore[arg-type]
 
 
 def nudged(network: FusedEmbedder, pixels: Tensor, part: nn.Module, channels: int) -> Tensor:
-    """How the vector's length grows with each channel of the part's map, by finite differences.
+    """The gradient of the vector's norm in each channel of the part's map, by finite differences.
 
     One picture for each channel, all the same, each with another channel changed.
     """
@@ -111,7 +111,7 @@ def test_against_finite_differences(stage: Stage, modules: int) -> None:
     np.testing.assert_allclose(found, expected / expected.max(), atol=0.02)
 
 
-def test_each_picture_is_explained_by_itself() -> None:
+def test_pictures_do_not_affect_each_other() -> None:
     recipe = toy_model()
     network, spec = toy_embedder(recipe), trained_spec(recipe)
     pictures = resize_crops(toy_pictures()[:4], spec.height, spec.width)
@@ -122,7 +122,7 @@ def test_each_picture_is_explained_by_itself() -> None:
     assert all(parameter.grad is None for parameter in network.parameters())
 
 
-def test_nothing_could_make_a_picture_more_like_itself() -> None:
+def test_the_map_of_the_reference_itself_is_zero() -> None:
     recipe = toy_model()
     network, spec = toy_embedder(recipe), trained_spec(recipe)
     pictures = resize_crops(toy_pictures()[:2], spec.height, spec.width)

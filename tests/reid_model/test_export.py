@@ -1,4 +1,4 @@
-"""Exported files, opened by what others would open them with."""
+"""Exported files, opened by the usual programs."""
 
 from pathlib import Path
 
@@ -42,7 +42,7 @@ def test_a_file_gives_the_vectors_of_any_batch(how: str, tmp_path: Path) -> None
     assert {path.name for path in tmp_path.iterdir()} == files
 
 
-def test_the_onnx_file_is_valid_and_names_its_ends(tmp_path: Path) -> None:
+def test_the_onnx_file_is_valid_and_names_input_and_output(tmp_path: Path) -> None:
     out = tmp_path / "model.onnx"
     export_model(toy_embedder(RECIPE), trained_spec(RECIPE), "onnx", out)
     model = onnx.load(out)
@@ -69,10 +69,10 @@ def test_other_vectors_leave_no_file(
 
 
 @pytest.mark.parametrize(("cosine", "kept"), [(0.999, True), (0.99899, False)])
-def test_the_least_cosine_that_will_do(
+def test_the_smallest_cosine_that_is_accepted(
     cosine: float, kept: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(export, "least_cosine", lambda found, expected: cosine)
+    monkeypatch.setattr(export, "min_cosine", lambda found, expected: cosine)
     out = tmp_path / "model.xml"
     if kept:
         assert export_model(toy_embedder(RECIPE), trained_spec(RECIPE), "openvino", out) == cosine
@@ -91,6 +91,6 @@ def test_weights_of_nan_are_refused(how: str, tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_another_ending_is_refused(tmp_path: Path) -> None:
+def test_another_suffix_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"for onnx must end with \.onnx, got model\.pt"):
         export_model(toy_embedder(RECIPE), trained_spec(RECIPE), "onnx", tmp_path / "model.pt")

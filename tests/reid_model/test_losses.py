@@ -1,4 +1,4 @@
-"""The losses against their sums written out in loops, and where a batch has nothing to teach."""
+"""The losses against loops, and for batches without samples or pairs."""
 
 import math
 from collections.abc import Callable
@@ -93,7 +93,7 @@ def test_triplet_at_its_margin_by_hand() -> None:
     # Two people, two places each, 1 apart; the people are as far apart as ``gap``.
     places = [torch.tensor([[0.0], [1.0], [1 + gap], [2 + gap]]) for gap in (1.25, 1.5, 1.0)]
     losses = [float(batch_hard_triplet(place, labels, 0.25)) for place in places]
-    # Only the inner two, half of the batch, see the gap.
+    # The gap matters for the inner two only, half of the batch.
     assert losses == pytest.approx([0, 0, 0.125])
 
 
@@ -113,7 +113,7 @@ def test_triplet_keeps_small_distances_between_large_features() -> None:
     assert float(found) == pytest.approx(expected, rel=1e-3)
 
 
-def test_triplet_takes_no_distance_for_zero() -> None:
+def test_triplet_has_no_distance_of_zero() -> None:
     features = torch.tensor([[0.0], [0.5]])
     # Each is its own hardest positive, a millionth away: 1e-12 squared.
     loss = batch_hard_triplet(features, torch.tensor([0, 1]), margin=0.5)
@@ -123,13 +123,13 @@ def test_triplet_takes_no_distance_for_zero() -> None:
 def test_triplet_pulls_together_and_pushes_apart() -> None:
     features = torch.tensor([[0.0], [1.0], [1.1]], requires_grad=True)
     batch_hard_triplet(features, torch.tensor([0, 0, 1])).backward()
-    # The first two attract each other; the third flees upwards.
+    # The first two are pulled together, the third is pushed upwards.
     assert features.grad[0, 0] < 0
     assert features.grad[1, 0] > 0
     assert features.grad[2, 0] < 0
 
 
-def test_stage_1_with_people_seen_more_than_once() -> None:
+def test_stage_1_with_several_samples_of_a_person() -> None:
     images, texts = vectors(7, 3, seed=1), vectors(4, 3, seed=2)[LABELS]
     labels = LABELS.tolist()
     to_text = looped_contrast(images, texts, labels)
@@ -178,7 +178,7 @@ def test_cosine_distillation() -> None:
 
 
 def test_cosine_distillation_refuses_other_lengths() -> None:
-    with pytest.raises(ValueError, match=r"one shape, got \(5, 3\) and \(5, 4\)"):
+    with pytest.raises(ValueError, match=r"the same shape, got \(5, 3\) and \(5, 4\)"):
         cosine_distillation(vectors(5, 3), vectors(5, 4))
 
 
@@ -204,7 +204,7 @@ def test_neighbour_distillation(temperature: float) -> None:
 
 
 @pytest.mark.parametrize("loss", [similarity_distillation, neighbour_distillation])
-def test_a_turned_copy_of_the_teacher_is_as_good(loss: Callable[..., Tensor]) -> None:
+def test_a_rotated_copy_of_the_teacher_has_no_loss(loss: Callable[..., Tensor]) -> None:
     teacher = vectors(5, 4)
     turn = torch.linalg.qr(vectors(4, 4, seed=1)).Q
     assert float(loss(2 * teacher @ turn, teacher)) == pytest.approx(0, abs=1e-5)
@@ -213,7 +213,7 @@ def test_a_turned_copy_of_the_teacher_is_as_good(loss: Callable[..., Tensor]) ->
 @pytest.mark.parametrize(
     "loss", [cosine_distillation, similarity_distillation, neighbour_distillation]
 )
-def test_the_student_learns_and_the_teacher_does_not(loss: Callable[..., Tensor]) -> None:
+def test_the_student_gets_a_gradient_and_the_teacher_does_not(loss: Callable[..., Tensor]) -> None:
     student, teacher = vectors(5, 4).requires_grad_(), vectors(5, 4, seed=1).requires_grad_()
     loss(student, teacher).backward()
     assert student.grad.abs().max() > 0
@@ -249,7 +249,7 @@ def distillation(features: Tensor, _: Tensor) -> Tensor:
 @pytest.mark.parametrize(
     "loss", [logits_loss, batch_hard_triplet, contrast, to_text, whole, distillation]
 )
-def test_no_samples_cost_nothing(loss: Callable[[Tensor, Tensor], Tensor]) -> None:
+def test_no_samples_have_no_loss(loss: Callable[[Tensor, Tensor], Tensor]) -> None:
     features = torch.zeros(0, 3, requires_grad=True)
     value = loss(features, NO_LABELS)
     value.backward()
@@ -258,7 +258,7 @@ def test_no_samples_cost_nothing(loss: Callable[[Tensor, Tensor], Tensor]) -> No
 
 @pytest.mark.parametrize("count", [1, 3])
 @pytest.mark.parametrize("margin", [0.0, 0.3])
-def test_triplet_of_one_identity_costs_nothing(count: int, margin: float) -> None:
+def test_triplet_of_one_identity_has_no_loss(count: int, margin: float) -> None:
     features = vectors(count, 3).requires_grad_()
     loss = batch_hard_triplet(features, torch.zeros(count, dtype=torch.long), margin)
     loss.backward()
@@ -266,7 +266,7 @@ def test_triplet_of_one_identity_costs_nothing(count: int, margin: float) -> Non
     assert torch.equal(features.grad, torch.zeros(count, 3))
 
 
-def test_contrast_of_one_identity_is_that_of_an_even_guess() -> None:
+def test_contrast_of_one_identity_is_that_of_a_uniform_guess() -> None:
     same = vectors(1, 3).expand(4, -1)
     labels = torch.zeros(4, dtype=torch.long)
     assert float(stage1_loss(same, same, labels)) == pytest.approx(2 * math.log(4))

@@ -1,10 +1,10 @@
-"""Signals after the networks are gone."""
+"""Signals after the networks are freed."""
 
 import subprocess
 import sys
 
-# Two networks come and go, the older one first, then a signal is taken on the signal stack that
-# faulthandler has asked for.
+# Two networks are opened and freed, the older one first; then a signal is handled on the signal
+# stack that faulthandler set up.
 SCRIPT = """
 import faulthandler, gc, signal
 faulthandler.enable()
@@ -26,7 +26,7 @@ signal.raise_signal(signal.SIGINT)
 """
 
 
-def test_a_signal_is_handled_after_the_networks_are_gone() -> None:
+def test_a_signal_is_handled_after_the_networks_are_freed() -> None:
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT], capture_output=True, text=True, timeout=600, check=False
     )

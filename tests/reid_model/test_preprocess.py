@@ -1,4 +1,4 @@
-"""Crops to pictures, and pictures to numbers."""
+"""Resizing of crops and normalisation of pictures."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ def some_crops() -> list[np.ndarray]:
     return [random.integers(0, 256, (*size, 3), np.uint8) for size in SIZES]
 
 
-def test_crops_are_resized_as_another_library_does() -> None:
+def test_crops_are_resized_as_by_another_library() -> None:
     found = resize_crops(some_crops(), 8, 4)
     assert (found.shape, found.dtype) == ((len(SIZES), 8, 4, 3), np.uint8)
     for picture, crop in zip(found, some_crops(), strict=True):
@@ -48,7 +48,7 @@ def test_normalising_against_a_plain_reference(spec: EmbedderSpec) -> None:
     np.testing.assert_allclose(batch, [plain(p, spec) for p in pictures], atol=1e-4)
 
 
-def test_a_crop_is_seen_as_in_an_evaluation() -> None:
+def test_a_crop_is_resized_as_in_an_evaluation() -> None:
     found = normalise(resize_crops(some_crops(), 8, 4), RGB)
     for seen, crop in zip(found, some_crops(), strict=True):
         rgb = torch.from_numpy(crop[:, :, ::-1].copy()).permute(2, 0, 1)
@@ -62,7 +62,7 @@ def test_colour_order() -> None:
     assert normalise(blue, RGB)[0].max(axis=(1, 2)).argmax() == 2
 
 
-def test_crops_that_are_views_or_not_to_be_written_to() -> None:
+def test_crops_that_are_views_or_read_only() -> None:
     frame = np.random.default_rng(0).integers(0, 256, (30, 30, 3), np.uint8)
     frame.setflags(write=False)
     views = [frame[5:20, 3:9], frame[:, :, ::-1], frame[::-1, ::2]]
@@ -89,6 +89,6 @@ def test_no_crops() -> None:
     ],
     ids=["no-rows", "no-columns", "grey", "one-channel", "alpha", "float", "NaN"],
 )
-def test_what_is_no_crop_is_refused(crop: np.ndarray) -> None:
+def test_an_array_that_is_not_a_crop_is_refused(crop: np.ndarray) -> None:
     with pytest.raises(ValueError, match="uint8 BGR with at least one pixel, got"):
         resize_crops([crop], 8, 4)

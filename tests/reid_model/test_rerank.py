@@ -1,4 +1,4 @@
-"""k-reciprocal re-ranking against the definitions, worked out picture by picture."""
+"""k-reciprocal re-ranking against the definitions, computed picture by picture."""
 
 import numpy as np
 import pytest
@@ -42,7 +42,7 @@ def plain(query: np.ndarray, gallery: np.ndarray, k1: int, k2: int, weight: floa
 
 
 def people(count: int, pictures: int, noise: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Embeddings around one centre a person, and who is who."""
+    """Embeddings around a centre for each person, and their identities."""
     random = np.random.default_rng(seed)
     ids = np.repeat(np.arange(count), pictures)
     return random.normal(size=(count, 8))[ids] + noise * random.normal(size=(len(ids), 8)), ids
@@ -67,7 +67,7 @@ def test_blocks_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
     np.testing.assert_allclose(rerank(vectors[:11], vectors[11:], 8, 4), whole, atol=1e-6)
 
 
-def test_neighbours_help_where_likeness_alone_does_not() -> None:
+def test_neighbours_help_where_similarity_alone_does_not() -> None:
     vectors, ids = people(30, 8, noise=0.9, seed=4)
     cameras = np.tile(np.arange(8), 30)
     query = cameras == 0
@@ -84,7 +84,7 @@ def test_copies_of_one_picture_are_nearest() -> None:
     assert set(np.argsort(found[0], kind="stable")[:3]) == {0, 24, 25}
 
 
-def test_everybody_alike() -> None:
+def test_identical_embeddings() -> None:
     found = rerank(np.ones((2, 3)), np.ones((4, 3)), 5, 2)
     assert np.isfinite(found).all()
     assert np.ptp(found) == 0
@@ -107,7 +107,7 @@ def test_bad_input() -> None:
     good = np.ones((2, 3))
     with pytest.raises(ValueError, match="finite"):
         rerank(good, np.full((2, 3), np.nan))
-    with pytest.raises(ValueError, match="one size"):
+    with pytest.raises(ValueError, match="the same size"):
         rerank(good, np.ones((2, 4)))
     for arguments in ((0, 1, 0.3), (1, 0, 0.3), (1, 1, 1.5)):
         with pytest.raises(ValueError, match="k1 and k2"):

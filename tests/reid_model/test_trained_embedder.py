@@ -8,7 +8,7 @@ import torch
 
 from reid_model import trained_embedder
 from reid_model.networks.fused import FusedEmbedder
-from reid_model.trained_embedder import least_cosine, open_trained
+from reid_model.trained_embedder import min_cosine, open_trained
 from reid_model.training.model_files import load_model, save_model
 from reid_model.training.recipe import ModelRecipe
 from reid_toys import toy_batch, toy_embedder, toy_model, toy_pictures
@@ -19,7 +19,7 @@ LARGER = toy_model(width=8, image_size=(256, 128), mscsa_modules=3, embedding="a
 
 
 def saved(path: Path, recipe: ModelRecipe) -> FusedEmbedder:
-    """Write a network in which every part takes part; returns what is read again."""
+    """Write a network in which no part is the identity; returns the network that is read again."""
     save_model(path, toy_embedder(recipe), recipe)
     return load_model(path)[0]
 
@@ -45,7 +45,7 @@ def test_openvino_agrees_with_torch(tmp_path: Path, recipe: ModelRecipe) -> None
     found = embedder.embed(crops)
     assert (embedder.device, embedder.dimension) == ("cpu", expected.shape[1])
     assert (found * expected).sum(axis=1).min() >= 0.999
-    # The network must tell the pictures apart, or the comparison would say nothing.
+    # The network must tell the pictures apart, or the comparison would prove nothing.
     assert np.median(expected @ expected.T) < 0.5
 
 
@@ -67,13 +67,13 @@ def test_weights_of_nan_are_refused(tmp_path: Path) -> None:
         open_trained(tmp_path / "model.safetensors", "cpu")
 
 
-def test_bfloat16_gives_way_where_it_is_too_coarse(
+def test_float32_replaces_a_bfloat16_that_is_too_coarse(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = tmp_path / "model.safetensors"
     saved(path, SMALL)
     cosines = [0.9979, 0.999]
-    monkeypatch.setattr(trained_embedder, "least_cosine", lambda found, expected: cosines.pop(0))
+    monkeypatch.setattr(trained_embedder, "min_cosine", lambda found, expected: cosines.pop(0))
     assert open_trained(path, "cpu").device == "cpu"
     assert "bfloat16 is too coarse (cosine 0.9979), using float32" in caplog.text
     cosines = [0.5, 0.9989]
@@ -81,7 +81,7 @@ def test_bfloat16_gives_way_where_it_is_too_coarse(
         open_trained(path, "cpu")
 
 
-def test_nan_is_as_far_as_can_be() -> None:
+def test_nan_counts_as_the_opposite() -> None:
     rows = np.eye(2, dtype=np.float32)
-    assert least_cosine(rows, rows) == 1
-    assert least_cosine(np.full((2, 2), np.nan, np.float32), rows) == -1
+    assert min_cosine(rows, rows) == 1
+    assert min_cosine(np.full((2, 2), np.nan, np.float32), rows) == -1

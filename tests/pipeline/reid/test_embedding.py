@@ -115,7 +115,7 @@ def test_a_trained_model_needs_no_description(tmp_path: Path) -> None:
     save_model(path, new_model(recipe, 6, build_encoder(recipe)).deploy(), recipe, fit)
     assert similarity_calibration(config) == Calibration(12.0, 0.4, 0.25, 0.1, 0.3, 0.5)
     path.write_bytes(b"nothing")
-    with pytest.raises(UserError, match="is damaged or no safetensors file"):
+    with pytest.raises(UserError, match="is damaged or not a safetensors file"):
         similarity_calibration(config)
 
 
@@ -142,5 +142,5 @@ def test_a_truncated_trained_model_is_refused(left: int, tmp_path: Path) -> None
     path = tmp_path / "model.safetensors"
     save_model(path, new_model(recipe, 6, build_encoder(recipe)).deploy(), recipe)
     path.write_bytes(path.read_bytes()[:left])
-    with pytest.raises(UserError, match="is damaged or no safetensors file"):
+    with pytest.raises(UserError, match="is damaged or not a safetensors file"):
         open_embedder(ReidConfig(model=str(path)), "cpu")

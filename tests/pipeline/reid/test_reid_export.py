@@ -11,7 +11,7 @@ from pipeline.errors import UserError
 from pipeline.reid.embedding import default_calibration, open_embedder, similarity_calibration
 from pipeline.reid.export import export_file
 from reid_model.similarity import SimilarityFit
-from reid_model.trained_embedder import least_cosine
+from reid_model.trained_embedder import min_cosine
 from reid_model.training.model_files import save_model
 from reid_toys import toy_embedder, toy_model, toy_pictures
 from trackers.association.appearance import Calibration
@@ -37,7 +37,7 @@ def test_the_file_is_opened_by_the_pipeline(
     found = open_embedder(config, "cpu").embed(crops)
     expected = open_embedder(ReidConfig(model=str(model)), "cpu").embed(crops)
     # Each in the processor's own precision.
-    assert least_cosine(found, expected) > 0.98
+    assert min_cosine(found, expected) > 0.98
     assert similarity_calibration(config) == similarity_calibration(ReidConfig(model=str(model)))
     assert similarity_calibration(config) == Calibration(12.5, 0.4, 0.25, 0.1, 0.3, 0.5)
 

@@ -18,7 +18,7 @@ def seed() -> None:
 
 
 def shaken(model: nn.Module) -> nn.Module:
-    """The model ready for inference, with batch norms that do something: CLIP starts some at 0."""
+    """The model in eval mode; batch norms that CLIP initialises to 0 have other weights."""
     for module in model.modules():
         if isinstance(module, nn.BatchNorm2d):
             nn.init.uniform_(module.weight, 0.5, 1.0)
@@ -68,7 +68,7 @@ def test_third_stage_at_any_size(theirs: nn.Module) -> None:
 
 
 @torch.inference_mode()
-def test_the_whole_tower_with_the_positions_as_they_are(finer: nn.Module) -> None:
+def test_the_whole_tower_with_unchanged_positions(finer: nn.Module) -> None:
     pictures = torch.randn(2, 3, 112, 112)  # a grid of 7 x 7, theirs at 224 and stride 2
     x3, x4, tokens = ours_from(finer, (112, 112))(pictures)
     close(x4, finer.layer4(x3))
@@ -90,7 +90,7 @@ def test_the_whole_tower_with_resized_positions(
 
 
 @torch.inference_mode()
-def test_shapes_at_every_step() -> None:
+def test_shapes_of_every_stage() -> None:
     encoder = ClipResNet(layers=(1, 1, 1, 1)).eval()
     x = torch.randn(2, 3, 256, 128)
     x0 = encoder.stem(x)
@@ -167,7 +167,7 @@ def test_every_parameter_has_a_gradient() -> None:
     encoder = shaken(ClipResNet(8, (2, 1, 1, 1), 16, (64, 32))).train()
     x3, x4, tokens = encoder(torch.randn(4, 3, 64, 32))
     (x3.square().mean() + x4.square().mean() + tokens.square().mean()).backward()
-    # All keys move the scores of a query alike, which softmax does not see.
+    # A bias of the keys shifts all scores of a query equally, which softmax ignores.
     without = {"attnpool.k_proj.bias"}
     for name, parameter in encoder.named_parameters():
         assert parameter.grad is not None, name
@@ -191,7 +191,7 @@ def test_no_pictures() -> None:
     assert encoder(torch.zeros(0, 3, 64, 32))[2].shape == (0, 9, 16)
 
 
-def test_pictures_do_not_see_each_other() -> None:
+def test_pictures_do_not_affect_each_other() -> None:
     encoder = shaken(ClipResNet(8, (1, 1, 1, 1), 16, (64, 32)))
     x = torch.randn(3, 3, 64, 32)
     alone = torch.cat([encoder(x[i : i + 1])[2] for i in range(3)])

@@ -20,7 +20,7 @@ def seed() -> None:
 
 @pytest.fixture(scope="module")
 def theirs() -> nn.Module:
-    """open_clip's RN50 with QuickGELU, random; its image tower is not there."""
+    """open_clip's RN50 with QuickGELU, random; without its image tower."""
     open_clip = pytest.importorskip("open_clip")
     torch.manual_seed(1)
     with torch.device("meta"):
@@ -80,7 +80,7 @@ def small(**options: int) -> ClipText:
     return encoder
 
 
-def test_later_tokens_change_nothing_and_earlier_ones_do() -> None:
+def test_later_tokens_have_no_effect_and_earlier_ones_do() -> None:
     encoder = small()
     embeddings = torch.randn(1, 9, 32)
     ends = torch.tensor([4])
@@ -175,7 +175,7 @@ def test_without_open_clip(monkeypatch: pytest.MonkeyPatch) -> None:
         tokenize(["a"])
 
 
-def test_a_text_may_lose_its_end_when_asked_to(tokens: Tensor) -> None:
+def test_a_long_text_is_truncated_on_request(tokens: Tensor) -> None:
     long = "red " * 100
     with pytest.raises(ValueError, match="at most 77 tokens, got 102"):
         tokenize([long])

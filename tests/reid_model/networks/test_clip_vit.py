@@ -58,7 +58,7 @@ def close(a: Tensor, b: Tensor) -> None:
 
 
 @torch.inference_mode()
-def test_against_open_clip_with_the_positions_as_they_are(theirs: nn.Module) -> None:
+def test_against_open_clip_with_unchanged_positions(theirs: nn.Module) -> None:
     pictures = torch.randn(1, 3, 224, 224)
     last, image, projected = ours_from(theirs, image_size=(224, 224))(pictures)
     expected_last, expected_image = class_tokens(theirs, pictures)

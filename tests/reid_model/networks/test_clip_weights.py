@@ -1,4 +1,4 @@
-"""CLIP weights from files: every format, what is refused, and what fits which encoder."""
+"""CLIP weights from files: all formats, refused files, and the fit to each encoder."""
 
 import os
 import pickle
@@ -120,10 +120,10 @@ def test_every_format_gives_the_features_of_open_clip(
 
 
 @pytest.mark.parametrize("without", ["num_batches_tracked", "logit_scale"])
-def test_what_older_files_lack_or_add(state: State, without: str) -> None:
+def test_parameters_that_older_files_lack_or_add(state: State, without: str) -> None:
     fewer = {key: value for key, value in state.items() if not key.endswith(without)}
     assert len(fewer) < len(state)
-    # OpenAI's files hold these as well.
+    # OpenAI's files contain these as well.
     more = {key: torch.tensor(1) for key in ("input_resolution", "context_length", "vocab_size")}
     fill_image_encoder(image_encoder(), fewer | more)
     fill_text_encoder(text_encoder(), fewer | more)
@@ -145,7 +145,7 @@ def test_the_official_archive_needs_no_permission(
     state: State, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = torchscript(tmp_path / "RN50.pt", state)
-    with pytest.raises(ValueError, match=r"RN50\.pt is a TorchScript archive, which holds code"):
+    with pytest.raises(ValueError, match=r"RN50\.pt is a TorchScript archive, which contains code"):
         load_clip(path)
     monkeypatch.setattr(clip_weights, "OFFICIAL_RN50", clip_weights._sha256(path))
     assert load_clip(path).keys() == state.keys()
@@ -168,7 +168,7 @@ def test_code_in_a_pickle_does_not_run(tmp_path: Path, form: str) -> None:
         torch.save({"visual.proj": Evil(target)}, path)
     else:
         path.write_bytes(pickle.dumps(Evil(target), protocol=2))
-    with pytest.raises(ValueError, match=r"clip\.pt holds more than tensors"):
+    with pytest.raises(ValueError, match=r"clip\.pt contains more than tensors"):
         load_clip(path, allow=True)
     assert not target.exists()
 
@@ -179,7 +179,7 @@ def test_a_truncated_file_is_refused(state: State, tmp_path: Path, form: str, sh
     path = written(tmp_path / "clip.pt", state, form)
     content = path.read_bytes()
     path.write_bytes(content[: int(share * len(content))])
-    with pytest.raises(ValueError, match=r"is it whole\?|or is no checkpoint"):
+    with pytest.raises(ValueError, match=r"may be damaged or incomplete|or is not a checkpoint"):
         load_clip(path, allow=True)
 
 
@@ -192,9 +192,9 @@ def test_a_text_file_is_refused(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("content", [[torch.zeros(2)], {"epoch": 3}, torch.zeros(2)])
-def test_what_is_no_state_dict_is_refused(tmp_path: Path, content: object) -> None:
+def test_a_file_that_is_not_a_state_dict_is_refused(tmp_path: Path, content: object) -> None:
     torch.save(content, tmp_path / "clip.pt")
-    with pytest.raises(ValueError, match=r"clip\.pt is no state dict"):
+    with pytest.raises(ValueError, match=r"clip\.pt is not a state dict"):
         load_clip(tmp_path / "clip.pt")
 
 
@@ -241,7 +241,7 @@ def test_another_architecture_is_refused(state: State) -> None:
         fill_image_encoder(ClipViT(64, 2, 1, 8, 8, 12, (32, 32)), state)
 
 
-def test_a_lone_image_tower_is_refused(state: State) -> None:
+def test_an_image_tower_alone_is_refused(state: State) -> None:
     bare = {key.removeprefix("visual."): value for key, value in state.items()}
     needed = sum(k[-7:] != "tracked" for k in image_encoder().state_dict())
     with pytest.raises(ValueError, match=rf"{needed} missing \(attnpool"):

@@ -35,7 +35,7 @@ def new_model(**options: object) -> FusedModel:
 
 
 def trained(**options: object) -> FusedModel:
-    """A model in eval mode of which no part is the identity, nor a statistic zero or one."""
+    """A model in eval mode in which no part is the identity and no statistic is zero or one."""
     model = new_model(**options)
     for name, tensor in model.state_dict().items():
         if "running_mean" in name:

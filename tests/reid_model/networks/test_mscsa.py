@@ -1,4 +1,4 @@
-"""MSCSA against its definition written out in loops, on maps of a few pixels."""
+"""MSCSA against its definition in loops, on maps of a few pixels."""
 
 import math
 
@@ -26,7 +26,7 @@ VARIANTS = [
 
 
 def trained(module: nn.Module) -> nn.Module:
-    """The module as if it had been trained: nothing is zero or one, and it is in eval mode."""
+    """The module as if it had been trained: no parameter is zero or one, and it is in eval mode."""
     for name, tensor in module.state_dict().items():
         if tensor.is_floating_point():
             nn.init.uniform_(tensor, 0.5, 1.5) if "var" in name else nn.init.normal_(tensor)
@@ -64,7 +64,7 @@ def looped_norm(norm: nn.Module, x: Tensor) -> Tensor:
 def looped_attention(
     query: list[Tensor], key: list[Tensor], value: list[Tensor], variant: dict[str, str]
 ) -> list[Tensor]:
-    """One result for each query: the values, weighed by the dot products with the keys."""
+    """One result for each query: the values, weighted by the dot products with the keys."""
     factor = len(query[0]) ** -0.5 if variant.get("scale") == "inverse_sqrt" else 1.0
     results = []
     for q in query:
@@ -165,10 +165,10 @@ def test_gradients_reach_both_maps_and_every_parameter(variant: dict[str, str]) 
     module = trained(MSCSA(6, 4, 2, **variant))
     high.requires_grad_()
     low.requires_grad_()
-    # A weighted sum: the plain sum would not tell the channels apart.
+    # A weighted sum: the plain sum would not distinguish the channels.
     (module(high, low) * torch.randn(high.shape)).sum().backward()
     named = [("high", high), ("low", low), *module.named_parameters()]
-    # Moving every key alike moves no softmax: its bias has no gradient by definition.
+    # Shifting all keys equally does not change the softmax: their bias has no gradient.
     needless = set() if "normalisation" in variant else {"spatial.key.bias"}
     still = {name for name, tensor in named if tensor.grad.abs().max() < 1e-4}
     assert still <= needless
@@ -184,7 +184,7 @@ def test_a_new_module_can_start_to_learn() -> None:
 
 
 def test_the_spatial_attention_can_be_fused() -> None:
-    """The fused kernel alone is allowed, so the matrix of 2048 x 2048 positions is never held."""
+    """Only the fused kernel is allowed, so the matrix of 2048 x 2048 positions is never stored."""
     flash = torch.nn.attention.SDPBackend.FLASH_ATTENTION
     module = MSCSA(256, 64, 1).eval()
     with torch.inference_mode(), torch.nn.attention.sdpa_kernel(flash):
@@ -192,7 +192,7 @@ def test_the_spatial_attention_can_be_fused() -> None:
     assert found.shape == (1, 256, 64, 32)
 
 
-def test_pictures_do_not_mix_and_none_is_fine() -> None:
+def test_pictures_do_not_affect_each_other_and_none_is_accepted() -> None:
     high, low = maps(2)
     module = trained(MSCSA(6, 4, 2))
     torch.testing.assert_close(module(high[1:], low[1:]), module(high, low)[1:])
@@ -203,13 +203,13 @@ def test_pictures_do_not_mix_and_none_is_fine() -> None:
     ("low", "variant", "message"),
     [
         (5, {}, "channels must be even, got 5"),
-        (4, {"normalisation": "count", "scale": "inverse_sqrt"}, "goes with softmax only"),
+        (4, {"normalisation": "count", "scale": "inverse_sqrt"}, "needs normalisation softmax"),
         (4, {"normalisation": "sofmax"}, "normalisation must be one of softmax, count"),
         (4, {"spatial": "other"}, "spatial must be one of intended, literal, got 'other'"),
         (4, {"scale": "1"}, "scale must be one of one, inverse_sqrt"),
     ],
 )
-def test_what_makes_no_sense_is_refused(low: int, variant: dict[str, str], message: str) -> None:
+def test_impossible_options_are_refused(low: int, variant: dict[str, str], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         MSCSA(6, low, 1, **variant)
 

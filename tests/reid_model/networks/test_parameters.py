@@ -27,7 +27,7 @@ def test_the_encoder_alone() -> None:
     assert total(counts) == 38_478_688
 
 
-def test_the_model_for_msmt17_and_what_is_deployed_of_it() -> None:
+def test_the_model_for_msmt17_and_its_deployed_part() -> None:
     with torch.device("meta"):
         model = FusedModel(ClipResNet(), 1041)
     heads = {"necks": 6_144, "classifiers": 3_197_952}
@@ -54,7 +54,7 @@ def test_the_text_side() -> None:
     assert count_parameters(prompts) == {"prompts": 2_131_968}
 
 
-def test_all_of_a_training_together() -> None:
+def test_a_whole_training() -> None:
     with torch.device("meta"):
         whole = nn.ModuleDict({"model": FusedModel(ClipResNet(), 1041), "guidance": TextGuidance()})
     counts = count_parameters(whole)
@@ -63,7 +63,7 @@ def test_all_of_a_training_together() -> None:
     assert total(counts) == sum(p.numel() for p in whole.parameters())
 
 
-def test_a_vit_is_one_part_and_the_unknown_is_named_so() -> None:
+def test_a_vit_is_one_part_and_unknown_modules_are_other() -> None:
     vit = ClipViT(width=8, layers=2, heads=2, output_dim=4, image_size=(32, 16))
     assert count_parameters(vit) == {"image encoder": sum(p.numel() for p in vit.parameters())}
     shared = nn.Conv2d(1, 2, 1)

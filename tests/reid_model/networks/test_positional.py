@@ -57,12 +57,12 @@ def test_the_same_grid_changes_nothing() -> None:
     torch.testing.assert_close(resize_positional(embedding, (7, 7)), embedding)
 
 
-def test_a_square_of_as_many_tokens_is_stretched_nevertheless() -> None:
+def test_a_square_grid_of_as_many_tokens_is_resized_too() -> None:
     embedding = torch.arange(17.0)[:, None]
     assert not torch.equal(resize_positional(embedding, (8, 2)), embedding)
 
 
-def test_what_was_resized_before_stays() -> None:
+def test_a_resized_embedding_is_kept() -> None:
     embedding = torch.randn(129, 4)
     assert resize_positional(embedding, (16, 8)) is embedding
 

@@ -1,4 +1,4 @@
-"""The prompt learner on a token embedding in which every vector says which token it is."""
+"""The prompt learner on a token embedding in which every vector holds its token id."""
 
 import pytest
 import torch
@@ -10,7 +10,7 @@ from reid_model.networks.prompts import TEMPLATE, TEMPLATE_TOKENS, PromptLearner
 TABLE = torch.stack([torch.arange(VOCABULARY), torch.full((VOCABULARY,), 7)], dim=1).float()
 
 
-def test_the_learned_tokens_are_five_to_eight_and_the_rest_is_the_phrase() -> None:
+def test_tokens_five_to_eight_are_learned_and_the_others_are_the_phrase() -> None:
     learner = PromptLearner(TABLE, classes=3)
     labels = torch.tensor([2, 0, 2])
     prompts, ends = learner(labels)
@@ -24,7 +24,7 @@ def test_the_learned_tokens_are_five_to_eight_and_the_rest_is_the_phrase() -> No
     assert fixed[0, 11 - 4, 0] == VOCABULARY - 1  # the end of text
 
 
-def test_sizes_and_start() -> None:
+def test_sizes_and_initialisation() -> None:
     torch.manual_seed(0)
     learner = PromptLearner(torch.zeros(VOCABULARY, 512), classes=50)
     assert learner.prefix.shape == (1, 5, 512)
@@ -34,7 +34,7 @@ def test_sizes_and_start() -> None:
     assert learner.context.mean().item() == pytest.approx(0, abs=0.001)
 
 
-def test_only_the_identities_asked_for_learn_and_the_table_does_not() -> None:
+def test_only_the_given_identities_get_a_gradient() -> None:
     table = TABLE.clone().requires_grad_()
     learner = PromptLearner(table, classes=4)
     text = ClipText(output_dim=3, width=2, layers=1, heads=1, vocabulary=1)
@@ -44,12 +44,12 @@ def test_only_the_identities_asked_for_learn_and_the_table_does_not() -> None:
     assert table.grad is None
 
 
-def test_no_identities_asked_for() -> None:
+def test_no_identities() -> None:
     prompts, ends = PromptLearner(TABLE, classes=1)(torch.zeros(0, dtype=torch.long))
     assert (prompts.shape, ends.shape) == ((0, CONTEXT, 2), (0,))
 
 
-def test_the_phrase_is_what_the_tokenizer_makes_of_it() -> None:
+def test_the_tokens_are_those_of_the_tokenizer() -> None:
     pytest.importorskip("open_clip", reason="open_clip_torch is not installed")
     from reid_model.networks.clip_text import tokenize
 
@@ -59,7 +59,7 @@ def test_the_phrase_is_what_the_tokenizer_makes_of_it() -> None:
     assert end_positions(tokens[None]).tolist() == [11]
 
 
-def test_what_makes_no_sense_is_refused() -> None:
+def test_impossible_options_are_refused() -> None:
     with pytest.raises(ValueError, match=r"must be \(49408, width\), got \(5, 2\)"):
         PromptLearner(torch.zeros(5, 2), classes=1)
     with pytest.raises(ValueError, match="classes must be at least 1, got 0"):

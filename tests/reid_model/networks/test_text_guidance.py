@@ -26,7 +26,7 @@ def inputs(batch: int = 3, classes: int = 5) -> tuple[Tensor, Tensor]:
 
 
 def plain_attention(attention: Attention, queries: Tensor, memory: Tensor) -> Tensor:
-    """``(C, width)`` and ``(N, width)``: head by head, with the matrix written out."""
+    """``(C, width)`` and ``(N, width)``: head by head, with an explicit matrix."""
     size = queries.shape[1] // attention.heads
     q, k, v = attention.query(queries), attention.key(memory), attention.value(memory)
     parts = []
@@ -39,7 +39,7 @@ def plain_attention(attention: Attention, queries: Tensor, memory: Tensor) -> Te
 
 
 def plain_guidance(module: TextGuidance, text: Tensor, visual: Tensor, residual: str) -> Tensor:
-    """For one picture ``(D, H, W)``, everything computed for it alone."""
+    """For one picture ``(D, H, W)``, computed for it alone."""
     memory = module.memory(visual.flatten(1).T)
     x = module.text(text)
     for layer in module.layers:
@@ -82,7 +82,7 @@ def test_the_size_of_the_paper() -> None:
     assert {m.p for m in module.modules() if isinstance(m, nn.Dropout)} == {0.1}
 
 
-def test_a_new_module_hardly_moves_the_texts() -> None:
+def test_a_new_module_hardly_changes_the_texts() -> None:
     text, visual = inputs()
     module = TextGuidance(**SIZES).eval()
     torch.testing.assert_close(module.gamma.detach(), torch.full((12,), 1e-4))
@@ -90,18 +90,18 @@ def test_a_new_module_hardly_moves_the_texts() -> None:
     assert 0 < (found - text).abs().max() < 1e-3
 
 
-def test_linear_layers_start_small_and_without_shift() -> None:
+def test_linear_layers_are_small_and_without_bias_at_first() -> None:
     torch.manual_seed(0)
     linears = [m for m in TextGuidance(**SIZES).modules() if isinstance(m, nn.Linear)]
     weights = torch.cat([linear.weight.flatten() for linear in linears])
     assert weights.std().item() == pytest.approx(0.02, rel=0.05)
     biases = [linear.bias for linear in linears if linear.bias is not None]
     assert all(bias.abs().max() == 0 for bias in biases)
-    # Queries, keys and values of two attentions in three layers have none.
+    # Queries, keys and values of two attentions in three layers have no bias.
     assert len(linears) - len(biases) == 18
 
 
-def test_without_gamma_the_texts_stay() -> None:
+def test_without_gamma_the_texts_are_unchanged() -> None:
     text, visual = inputs()
     module = trained(TextGuidance(**SIZES))
     nn.init.zeros_(module.gamma)
@@ -128,12 +128,12 @@ def test_dropout_is_drawn_for_each_picture() -> None:
     seen: list[Tensor] = []
     module.layers[0].norm2.register_forward_hook(lambda _, args, __: seen.append(args[0]))
     module(text, visual.expand(2, -1, -1, -1))
-    # What enters the second step differs from the first step's dropout alone.
+    # The input of the second step differs only by the dropout of the first step.
     assert (seen[0][0] - seen[0][1]).abs().max() > 0
 
 
 def test_the_attentions_can_be_fused() -> None:
-    """With as many classes as MSMT17; the fused kernel alone is allowed, forward and back."""
+    """With as many classes as MSMT17; only the fused kernel is allowed, forward and backward."""
     flash = torch.nn.attention.SDPBackend.FLASH_ATTENTION
     module = TextGuidance(16, 16, width=8, heads=2, layers=2)
     with torch.nn.attention.sdpa_kernel(flash):
@@ -147,7 +147,7 @@ def test_no_pictures() -> None:
     assert TextGuidance(**SIZES)(text, visual).shape == (0, 5, 12)
 
 
-def test_what_makes_no_sense_is_refused() -> None:
+def test_impossible_options_are_refused() -> None:
     with pytest.raises(ValueError, match="multiple of heads, got 8 and 3"):
         TextGuidance(12, 10, width=8, heads=3)
     with pytest.raises(ValueError, match="residual must be state or normalised, got 'x'"):

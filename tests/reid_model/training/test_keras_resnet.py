@@ -1,4 +1,4 @@
-"""ImageNet's ResNet-50 of Keras, on a narrow one with random numbers made here."""
+"""Keras' ImageNet ResNet-50, on a narrow one with random weights."""
 
 import json
 from pathlib import Path
@@ -13,7 +13,7 @@ from reid_model.networks.clip_resnet import Bottleneck, ClipResNet
 from reid_model.training.keras_resnet import first_map, read_weights, stages
 
 
-def test_arrays_come_back_from_shards(tmp_path: Path) -> None:
+def test_arrays_are_read_from_shards(tmp_path: Path) -> None:
     weights = keras_weights(4)
     write_keras(tmp_path, weights, shards=3)
     found = read_weights(tmp_path)
@@ -42,7 +42,7 @@ def test_all_stages_fit_the_encoder_of_the_same_width() -> None:
     encoder.load_state_dict(state, strict=False)
 
 
-def test_a_block_computes_what_kerass_does() -> None:
+def test_a_block_computes_the_same_as_in_keras() -> None:
     weights = keras_weights(4)
     block = Bottleneck(16, 4).eval()
     state = stages(weights)
@@ -68,7 +68,7 @@ def keras_convolution(weights: dict[str, Tensor], name: str, x: Tensor) -> Tenso
     return x * weights[f"bn{name}/gamma"][:, None, None] + weights[f"bn{name}/beta"][:, None, None]
 
 
-def test_the_first_map_sees_blue_green_red_from_0_to_255() -> None:
+def test_the_first_map_is_computed_from_bgr_0_to_255() -> None:
     weights = keras_weights(4)
     kernel = torch.zeros(7, 7, 3, 4)
     kernel[3, 3, 0, 0] = kernel[3, 3, 1, 1] = kernel[3, 3, 2, 2] = 1.0

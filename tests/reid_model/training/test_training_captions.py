@@ -14,9 +14,9 @@ from reid_model.networks.clip_text import tokenize
 from reid_model.training.captions import (
     TextRecipe,
     caption_features,
-    found_by_text,
     learn_and_measure,
     learn_captions,
+    text_rank1,
 )
 from reid_model.training.state import Stopped
 from reid_toys import write_toy_set
@@ -43,20 +43,20 @@ def one_thread() -> Iterator[None]:
 
 
 def features() -> Tensor:
-    """What a picture of each caption looks like: ``(12, 8)``, of any length but 1."""
+    """The features of a picture of each caption: ``(12, 8)``, not of unit length."""
     centres = 5 * torch.randn(6, 8, generator=torch.Generator().manual_seed(0))
     return centres.repeat_interleave(2, dim=0)
 
 
-def test_words_find_the_person_that_they_describe() -> None:
-    told: list[float] = []
+def test_descriptions_find_their_person() -> None:
+    losses: list[float] = []
     text = learn_captions(
-        RECIPE, CAPTIONS, features(), report=lambda epoch, loss: told.append(loss)
+        RECIPE, CAPTIONS, features(), report=lambda epoch, loss: losses.append(loss)
     )
-    assert len(told) == 20
-    assert told[-1] < 0.5 * told[0]
-    assert found_by_text(text, CAPTIONS, features()) == 1.0
-    assert found_by_text(text, CAPTIONS, -features()) < 0.5
+    assert len(losses) == 20
+    assert losses[-1] < 0.5 * losses[0]
+    assert text_rank1(text, CAPTIONS, features()) == 1.0
+    assert text_rank1(text, CAPTIONS, -features()) < 0.5
     assert not text.training
 
 
@@ -82,17 +82,17 @@ def test_the_same_seed_gives_the_same_weights() -> None:
     assert not torch.equal(one["text_projection"], other["text_projection"])
 
 
-def test_one_in_ten_people_is_kept_out_to_measure_on() -> None:
+def test_one_person_in_ten_is_held_out_for_evaluation() -> None:
     _, figures = learn_and_measure(SHORT, CAPTIONS, features())
     assert figures == {
         "captions": 10,
         "people": 5,
         "unseen_people": 1,
-        "unseen_rank1": 1.0,  # only one person is there to be found
+        "unseen_rank1": 1.0,  # there is only one person to find
     }
 
 
-def test_it_stops_when_asked_to_and_needs_captions() -> None:
+def test_it_stops_on_request_and_needs_captions() -> None:
     with pytest.raises(Stopped):
         learn_captions(SHORT, CAPTIONS, features(), stop=lambda: True)
     with pytest.raises(ValueError, match="no descriptions"):

@@ -19,7 +19,7 @@ def test_the_last_two_are_kept_and_the_latest_is_read(tmp_path: Path) -> None:
     assert torch.equal(content["values"], torch.arange(10))
 
 
-def test_a_torn_file_is_passed_over_and_cleared_away(tmp_path: Path) -> None:
+def test_an_unfinished_file_is_ignored_and_deleted(tmp_path: Path) -> None:
     save_checkpoint(tmp_path, 1, {"number": 1})
     (tmp_path / "checkpoint-000000000002.unfinished").write_bytes(b"half")
     content = load_checkpoint(tmp_path)
@@ -30,7 +30,7 @@ def test_a_torn_file_is_passed_over_and_cleared_away(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", [b"", b"no checkpoint", None])
-def test_a_damaged_one_is_an_error_that_names_it(tmp_path: Path, damage: bytes | None) -> None:
+def test_a_damaged_checkpoint_is_named(tmp_path: Path, damage: bytes | None) -> None:
     path = save_checkpoint(tmp_path, 1, {"values": torch.zeros(1000)})
     path.write_bytes(path.read_bytes()[:2000] if damage is None else damage)
     with pytest.raises(ValueError, match=r"checkpoint-000000000001\.pt is damaged"):
@@ -46,11 +46,11 @@ class Code:
 
 def test_code_is_never_run(tmp_path: Path) -> None:
     (tmp_path / "checkpoint-000000000001.pt").write_bytes(pickle.dumps(Code(), protocol=2))
-    with pytest.raises(ValueError, match="is damaged or no checkpoint"):
+    with pytest.raises(ValueError, match="is damaged or not a checkpoint"):
         load_checkpoint(tmp_path)
 
 
 def test_another_format_is_refused(tmp_path: Path) -> None:
     torch.save({"weights": torch.zeros(1)}, tmp_path / "checkpoint-000000000001.pt")
-    with pytest.raises(ValueError, match="no checkpoint of this version"):
+    with pytest.raises(ValueError, match="not a checkpoint of this version"):
         load_checkpoint(tmp_path)

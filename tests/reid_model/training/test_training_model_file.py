@@ -27,7 +27,7 @@ def saved(path: Path, recipe: ModelRecipe) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("embedding", ["before", "after"])
-def test_a_model_comes_back_as_it_was(tmp_path: Path, embedding: str) -> None:
+def test_a_model_is_loaded_as_it_was_saved(tmp_path: Path, embedding: str) -> None:
     path = tmp_path / "model.safetensors"
     expected = saved(path, toy_model(embedding=embedding))
     embedder, recipe = load_model(path)
@@ -38,7 +38,7 @@ def test_a_model_comes_back_as_it_was(tmp_path: Path, embedding: str) -> None:
     assert torch.equal(found, expected)
 
 
-def test_what_cosines_are_worth_travels_with_the_weights(tmp_path: Path) -> None:
+def test_the_score_calibration_is_in_the_model_file(tmp_path: Path) -> None:
     path = tmp_path / "model.safetensors"
     saved(path, toy_model())
     assert load_similarity(path) is None
@@ -48,7 +48,7 @@ def test_what_cosines_are_worth_travels_with_the_weights(tmp_path: Path) -> None
     assert load_similarity(path) == fit
 
 
-def test_half_precision_takes_half_the_room(tmp_path: Path) -> None:
+def test_half_precision_halves_the_file(tmp_path: Path) -> None:
     torch.manual_seed(3)
     embedder = new_model(toy_model(), 6, build_encoder(toy_model())).eval().deploy()
     whole, half = tmp_path / "whole.safetensors", tmp_path / "half.safetensors"
@@ -66,14 +66,14 @@ def test_a_wrong_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="does not exist"):
         load_model(path)
     path.write_bytes(b"nothing")
-    with pytest.raises(ValueError, match="is damaged or no safetensors file"):
+    with pytest.raises(ValueError, match="is damaged or not a safetensors file"):
         load_model(path)
     save_file({"weight": torch.zeros(2)}, path)
-    with pytest.raises(ValueError, match="no model of `fusetrack reid train`"):
+    with pytest.raises(ValueError, match="not a model of `fusetrack reid train`"):
         load_model(path)
 
 
-def test_a_file_from_before_a_choice_was_there_and_one_from_after(tmp_path: Path) -> None:
+def test_files_of_an_earlier_and_of_a_newer_version(tmp_path: Path) -> None:
     path = tmp_path / "model.safetensors"
     saved(path, toy_model())
     values = asdict(toy_model())
@@ -83,7 +83,7 @@ def test_a_file_from_before_a_choice_was_there_and_one_from_after(tmp_path: Path
     assert load_model(path)[1] == toy_model()
     header["model"] = {**values, "smell": True, "taste": 1}
     save_file(load_file(path), path, {"fusetrack-reid-1": json.dumps(header)})
-    with pytest.raises(ValueError, match="newer fusetrack: smell, taste is not known"):
+    with pytest.raises(ValueError, match="newer fusetrack, with the unknown keys smell, taste"):
         load_model(path)
 
 
@@ -105,5 +105,5 @@ def test_weights_of_another_model_are_refused(tmp_path: Path) -> None:
     with safe_open(path, framework="pt") as file:
         metadata = file.metadata()
     save_file(state, path, metadata)
-    with pytest.raises(ValueError, match="does not hold the weights of the model it names"):
+    with pytest.raises(ValueError, match="has weights that do not fit the model in its header"):
         load_model(path)

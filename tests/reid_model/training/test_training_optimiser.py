@@ -19,7 +19,7 @@ def names(parts: Parts, optimiser: Adam, group: int) -> set[str]:
     return {by_id[id(p)] for p in optimiser.param_groups[group]["params"]}
 
 
-def test_stage_1_in_mode_a_trains_the_prompts_alone(parts: Parts) -> None:
+def test_stage_1_in_mode_a_trains_only_the_prompts(parts: Parts) -> None:
     optimiser = stage_optimiser(parts, 1, toy_recipe(stage1=Stage1Recipe("A")))
     assert len(optimiser.param_groups) == 1
     assert names(parts, optimiser, 0) == {"prompts.context"}
@@ -27,7 +27,7 @@ def test_stage_1_in_mode_a_trains_the_prompts_alone(parts: Parts) -> None:
     assert optimiser.param_groups[0]["weight_decay"] == 1e-4
 
 
-def test_stage_1_in_mode_b_trains_mscsa_too_and_biases_no_faster(parts: Parts) -> None:
+def test_stage_1_in_mode_b_trains_mscsa_too_at_one_rate(parts: Parts) -> None:
     optimiser = stage_optimiser(parts, 1, toy_recipe(stage1=Stage1Recipe("B")))
     trained = names(parts, optimiser, 0) | names(parts, optimiser, 1)
     mscsa = {n for n, _ in parts.named_parameters() if n.startswith("model.trunk.mscsa.")}
@@ -35,7 +35,7 @@ def test_stage_1_in_mode_b_trains_mscsa_too_and_biases_no_faster(parts: Parts) -
     assert [group["factor"] for group in optimiser.param_groups] == [1.0, 1.0]
 
 
-def test_stage_2_trains_everything_but_prompts_and_the_shifts_of_the_necks(parts: Parts) -> None:
+def test_stage_2_trains_all_but_the_prompts_and_the_biases_of_the_necks(parts: Parts) -> None:
     stage_optimiser(parts, 1, Recipe())
     optimiser = stage_optimiser(parts, 2, Recipe())
     weights, biases = names(parts, optimiser, 0), names(parts, optimiser, 1)

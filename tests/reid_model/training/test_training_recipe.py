@@ -10,7 +10,7 @@ from reid_model.training.recipe import (
 )
 
 
-def test_the_defaults_are_the_published_figures() -> None:
+def test_the_defaults_are_the_published_values() -> None:
     recipe = Recipe()
     first, second = recipe.stage1, recipe.stage2
     assert (first.epochs, first.batch, first.learning_rate, first.weight_decay) == (
@@ -29,14 +29,14 @@ def test_the_defaults_are_the_published_figures() -> None:
 
 
 @pytest.mark.parametrize(
-    ("part", "values", "said"),
+    ("part", "values", "message"),
     [
         (Stage1Recipe, {"epochs": 0}, "epochs must be at least 1, got 0"),
         (Stage1Recipe, {"learning_rate": -1.0}, "learning_rate must be at least 0"),
         (Stage2Recipe, {"learning_rate": float("nan")}, "learning_rate must be at least 0"),
         (Stage2Recipe, {"smoothing": 1.01}, "smoothing must be within 0..1"),
-        (Stage2Recipe, {"milestones": (70, 40)}, "milestones must rise"),
-        (Stage2Recipe, {"milestones": (40, 40)}, "milestones must rise"),
+        (Stage2Recipe, {"milestones": (70, 40)}, "milestones must increase"),
+        (Stage2Recipe, {"milestones": (40, 40)}, "milestones must increase"),
         (AugmentRecipe, {"flip": 1.5}, "flip must be within 0..1"),
         (AugmentRecipe, {"pad": -1}, "pad must be at least 0"),
         (ModelRecipe, {"texts": False}, "text_guidance needs texts"),
@@ -56,8 +56,10 @@ def test_the_defaults_are_the_published_figures() -> None:
         (Recipe, {"precision": "half"}, "precision must be one of float32, bfloat16, float16"),
     ],
 )
-def test_a_figure_out_of_range_is_refused(part: type, values: dict[str, object], said: str) -> None:
-    with pytest.raises(ValueError, match=said):
+def test_a_value_out_of_range_is_refused(
+    part: type, values: dict[str, object], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
         part(**values)
 
 

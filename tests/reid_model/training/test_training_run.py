@@ -32,7 +32,7 @@ from reid_toys import toy_model, toy_recipe, toy_text_encoder, write_toy_set
 
 
 class Killed(Exception):
-    """The process ends here, as far as a test can tell."""
+    """Simulates the end of the process."""
 
 
 @pytest.fixture(autouse=True)
@@ -50,12 +50,12 @@ def toys(tmp_path_factory: pytest.TempPathFactory) -> ReidSet:
 
 @cache
 def texts() -> ClipText:
-    """A text encoder, which no training changes."""
+    """A text encoder; no training changes it."""
     return toy_text_encoder()
 
 
 def trained(recipe: Recipe, toys: ReidSet, out: Path, **how: object) -> dict[str, Tensor]:
-    """The weights after a training with the same text encoder every time."""
+    """The weights after a training, always with the same text encoder."""
     text = texts() if recipe.model.texts else None
     path = train(recipe, toys, out, text_encoder=text, **how)  # type: ignore[arg-type]
     assert path == out / "model.safetensors"
@@ -90,16 +90,16 @@ def plain(**changes: object) -> Recipe:
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_the_baseline_learns_the_toy_set(toys: ReidSet, tmp_path: Path, precision: str) -> None:
-    told: list[TrainingProgress] = []
-    trained(plain(precision=precision), toys, tmp_path / "out", report=told.append)
-    steps = [progress for progress in told if progress.what == "stage 2"]
+    reports: list[TrainingProgress] = []
+    trained(plain(precision=precision), toys, tmp_path / "out", report=reports.append)
+    steps = [progress for progress in reports if progress.what == "stage 2"]
     assert [(p.epoch, p.step, p.steps, p.epochs) for p in steps] == [
         (epoch, step, 2, 25) for epoch in range(1, 26) for step in (1, 2)
     ]
     assert steps[-1].losses["loss"] < 0.8 * steps[0].losses["loss"]
     assert {p.losses["image_to_text"] for p in steps} == {0.0}
     assert all(progress.images_per_s > 0 for progress in steps)
-    assert [(p.step, p.steps) for p in told if p.what == "measuring"] == [(18, 18)]
+    assert [(p.step, p.steps) for p in reports if p.what == "measuring"] == [(18, 18)]
     card = json.loads((tmp_path / "out" / "model.json").read_text())
     assert card["figures"]["rank1"] == 1.0
     assert card["figures"]["queries"] == 6
@@ -112,7 +112,7 @@ def test_the_baseline_learns_the_toy_set(toys: ReidSet, tmp_path: Path, precisio
     assert rows[-1]["learning_rate"] == pytest.approx(2e-4)
 
 
-def test_the_same_seed_gives_the_same_weights_and_another_one_others(
+def test_the_same_seed_gives_the_same_weights_and_another_seed_does_not(
     toys: ReidSet, tmp_path: Path
 ) -> None:
     first = trained(toy_recipe(), toys, tmp_path / "first")
@@ -121,17 +121,17 @@ def test_the_same_seed_gives_the_same_weights_and_another_one_others(
     after = torch.rand(1)
     assert same(first, second)
     assert not same(first, trained(toy_recipe(seed=2), toys, tmp_path / "other"))
-    # A training draws from a state of its own.
+    # A training has its own random state.
     torch.manual_seed(99)
     assert torch.equal(torch.rand(1), after)
 
 
 def test_an_epoch_may_end_early(toys: ReidSet, tmp_path: Path) -> None:
-    told: list[TrainingProgress] = []
+    reports: list[TrainingProgress] = []
     recipe = plain()
     recipe = replace(recipe, stage2=replace(recipe.stage2, epochs=2, batches=1))
-    trained(recipe, toys, tmp_path, report=told.append)
-    steps = [(p.epoch, p.step, p.steps) for p in told if p.what == "stage 2"]
+    trained(recipe, toys, tmp_path, report=reports.append)
+    steps = [(p.epoch, p.step, p.steps) for p in reports if p.what == "stage 2"]
     assert steps == [(1, 1, 1), (2, 1, 1)]
 
 
@@ -161,7 +161,7 @@ def test_a_killed_training_ends_with_the_weights_of_an_undisturbed_one(
 
 
 def after_steps(steps: int) -> Callable[[TrainingProgress], None]:
-    """A listener that ends the process when so many batches are done."""
+    """A report function that simulates the end of the process after this many batches."""
     left = [steps]
 
     def report(progress: TrainingProgress) -> None:
@@ -177,24 +177,24 @@ def test_a_stopped_training_loses_nothing(toys: ReidSet, tmp_path: Path, steps: 
     recipe = toy_recipe()
     whole: list[TrainingProgress] = []
     undisturbed = trained(recipe, toys, tmp_path / "whole", report=whole.append)
-    told: list[TrainingProgress] = []
+    reports: list[TrainingProgress] = []
     stopped = train(
         recipe,
         toys,
         tmp_path / "out",
         text_encoder=texts(),
-        report=told.append,
-        stop=lambda: len(told) >= steps,
+        report=reports.append,
+        stop=lambda: len(reports) >= steps,
     )
     assert stopped is None
-    assert len(told) == steps
+    assert len(reports) == steps
     assert not (tmp_path / "out" / "model.safetensors").exists()
-    resumed = trained(recipe, toys, tmp_path / "out", resume=True, report=told.append)
+    resumed = trained(recipe, toys, tmp_path / "out", resume=True, report=reports.append)
     assert same(undisturbed, resumed)
-    assert [p.losses for p in told if p.losses] == [p.losses for p in whole if p.losses]
+    assert [p.losses for p in reports if p.losses] == [p.losses for p in whole if p.losses]
 
 
-def test_processes_that_read_pictures_change_nothing(toys: ReidSet, tmp_path: Path) -> None:
+def test_worker_processes_do_not_change_the_weights(toys: ReidSet, tmp_path: Path) -> None:
     recipe = replace(plain(), augment=AugmentRecipe(occlude=0.5, recolour=0.5, tight=0.5))
     recipe = replace(recipe, stage2=replace(recipe.stage2, epochs=1))
     alone = trained(recipe, toys, tmp_path / "alone")
@@ -205,26 +205,26 @@ def test_a_finished_training_can_be_resumed_and_changes_nothing(
     toys: ReidSet, tmp_path: Path
 ) -> None:
     first = trained(plain(), toys, tmp_path)
-    told: list[TrainingProgress] = []
-    assert same(first, trained(plain(), toys, tmp_path, resume=True, report=told.append))
-    assert {progress.what for progress in told} == {"measuring"}
+    reports: list[TrainingProgress] = []
+    assert same(first, trained(plain(), toys, tmp_path, resume=True, report=reports.append))
+    assert {progress.what for progress in reports} == {"measuring"}
 
 
-def test_stage_1_in_mode_a_looks_at_every_picture_once(toys: ReidSet, tmp_path: Path) -> None:
-    told: list[TrainingProgress] = []
+def test_stage_1_in_mode_a_embeds_every_picture_once(toys: ReidSet, tmp_path: Path) -> None:
+    reports: list[TrainingProgress] = []
     recipe = toy_recipe(stage1=Stage1Recipe(mode="A", epochs=3, batch=8))
-    trained(recipe, toys, tmp_path, report=told.append)
-    assert [p.step for p in told if p.what == "features"] == [24]
-    # 24 pictures are three batches of 8, and no empty fourth one.
-    assert [(p.epoch, p.step) for p in told if p.what == "stage 1"] == [
+    trained(recipe, toys, tmp_path, report=reports.append)
+    assert [p.step for p in reports if p.what == "features"] == [24]
+    # 24 pictures are three batches of 8, without an empty fourth one.
+    assert [(p.epoch, p.step) for p in reports if p.what == "stage 1"] == [
         (epoch, step) for epoch in (1, 2, 3) for step in (1, 2, 3)
     ]
 
 
 @pytest.mark.parametrize("mode", ["A", "B"])
-def test_stage_1_leaves_the_encoder_as_it_is(toys: ReidSet, tmp_path: Path, mode: str) -> None:
+def test_stage_1_does_not_change_the_encoder(toys: ReidSet, tmp_path: Path, mode: str) -> None:
     stage1 = Stage1Recipe(mode=mode, epochs=2, batch=8)  # type: ignore[arg-type]
-    told: list[TrainingProgress] = []
+    reports: list[TrainingProgress] = []
 
     def state_after(steps: int) -> dict[str, Tensor]:
         train(
@@ -233,8 +233,8 @@ def test_stage_1_leaves_the_encoder_as_it_is(toys: ReidSet, tmp_path: Path, mode
             tmp_path,
             text_encoder=texts(),
             resume=True,
-            report=told.append,
-            stop=lambda: sum(p.what == "stage 1" for p in told) >= steps,
+            report=reports.append,
+            stop=lambda: sum(p.what == "stage 1" for p in reports) >= steps,
         )
         content = load_checkpoint(tmp_path / "checkpoints")
         assert content is not None
@@ -261,32 +261,32 @@ def test_stage_1_learns_prompts_that_fit_the_pictures(toys: ReidSet, tmp_path: P
     assert losses[-1] < 0.9 * losses[0]
 
 
-def test_guidance_and_plain_texts_are_both_compared_with(toys: ReidSet, tmp_path: Path) -> None:
+def test_guided_and_plain_texts_both_have_a_loss(toys: ReidSet, tmp_path: Path) -> None:
     def first_loss(name: str, guided: bool, plain_texts: bool) -> float:
-        told: list[TrainingProgress] = []
+        reports: list[TrainingProgress] = []
         recipe = toy_recipe(
             toy_model(text_guidance=guided),
             stage2=Stage2Recipe(epochs=1, identities=3, images=2, plain_texts=plain_texts),
         )
-        trained(recipe, toys, tmp_path / name, report=told.append)
-        return next(p.losses["image_to_text"] for p in told if p.what == "stage 2")
+        trained(recipe, toys, tmp_path / name, report=reports.append)
+        return next(p.losses["image_to_text"] for p in reports if p.what == "stage 2")
 
     plain_loss = first_loss("plain", False, False)
     assert first_loss("guided", True, False) == pytest.approx(plain_loss, rel=1e-3)
     assert first_loss("both", True, True) == pytest.approx(2 * plain_loss, rel=1e-3)
 
 
-def test_a_teacher_is_learned_from(toys: ReidSet, tmp_path: Path) -> None:
+def test_distillation_from_a_teacher(toys: ReidSet, tmp_path: Path) -> None:
     teacher = torch.eye(3)[torch.from_numpy(class_labels(toys.train)) % 3]
-    told: list[TrainingProgress] = []
+    reports: list[TrainingProgress] = []
     recipe = replace(plain(), distillation=DistillationRecipe(("colours",)))
-    trained(recipe, toys, tmp_path, report=told.append, teachers=[teacher])
-    taught = [p.losses["distillation"] for p in told if p.what == "stage 2"]
-    assert taught[-1] < 0.7 * taught[0]
+    trained(recipe, toys, tmp_path, report=reports.append, teachers=[teacher])
+    losses = [p.losses["distillation"] for p in reports if p.what == "stage 2"]
+    assert losses[-1] < 0.7 * losses[0]
 
 
 def colour_teacher(seen: list[NDArray[np.uint8]]) -> Embedder:
-    """Knows people by their mean colour; keeps what it was shown."""
+    """Embeds the mean colour; collects its input in ``seen``."""
 
     def forward(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
         seen.append(pictures)
@@ -296,18 +296,20 @@ def colour_teacher(seen: list[NDArray[np.uint8]]) -> Embedder:
     return Embedder(forward, spec, "cpu", batch=64)
 
 
-def test_a_teacher_who_looks_sees_what_the_student_sees(toys: ReidSet, tmp_path: Path) -> None:
+def test_a_teacher_of_augmented_pictures_gets_those_of_the_student(
+    toys: ReidSet, tmp_path: Path
+) -> None:
     seen: list[NDArray[np.uint8]] = []
     teacher = colour_teacher(seen)
-    told: list[TrainingProgress] = []
+    reports: list[TrainingProgress] = []
     recipe = replace(
         plain(),
         augment=AugmentRecipe(mix=0.3, occlude=0.2),
         distillation=DistillationRecipe(("colours",), teacher_view="augmented"),
     )
-    whole = trained(recipe, toys, tmp_path / "a", report=told.append, teachers=[teacher])
-    taught = [p.losses["distillation"] for p in told if p.what == "stage 2"]
-    assert taught[-1] < 0.7 * taught[0]
+    whole = trained(recipe, toys, tmp_path / "a", report=reports.append, teachers=[teacher])
+    losses = [p.losses["distillation"] for p in reports if p.what == "stage 2"]
+    assert losses[-1] < 0.7 * losses[0]
     assert all(pictures.shape == (12, 64, 32, 3) for pictures in seen[1:])
 
     kill = after_steps(21)
@@ -318,7 +320,7 @@ def test_a_teacher_who_looks_sees_what_the_student_sees(toys: ReidSet, tmp_path:
 
 
 def repeating(epochs: int, repeat: int) -> Recipe:
-    """A teacher looks, and pictures come again after ``repeat`` epochs."""
+    """Distillation on augmented pictures, which are used again after ``repeat`` epochs."""
     return replace(
         plain(),
         stage2=replace(plain().stage2, epochs=epochs),
@@ -327,33 +329,31 @@ def repeating(epochs: int, repeat: int) -> Recipe:
     )
 
 
-def test_pictures_come_again_without_their_teacher_being_asked(
-    toys: ReidSet, tmp_path: Path
-) -> None:
-    def asked(epochs: int, repeat: int) -> int:
+def test_repeated_pictures_are_not_embedded_again(toys: ReidSet, tmp_path: Path) -> None:
+    def calls(epochs: int, repeat: int) -> int:
         seen: list[NDArray[np.uint8]] = []
         out = tmp_path / f"{epochs} epochs, {repeat}"
         trained(repeating(epochs, repeat), toys, out, teachers=[colour_teacher(seen)])
         assert not (out / "answers").exists()
         return len(seen)
 
-    assert asked(2, 0) == asked(2, 2) == asked(5, 2) < asked(5, 0)
+    assert calls(2, 0) == calls(2, 2) == calls(5, 2) < calls(5, 0)
 
 
 @pytest.mark.parametrize("steps", [1, 4, 8])
-def test_a_stopped_training_whose_pictures_come_again_loses_nothing(
+def test_a_stopped_training_with_repeated_pictures_loses_nothing(
     toys: ReidSet, tmp_path: Path, steps: int
 ) -> None:
-    def taught(out: str, **how: object) -> dict[str, Tensor]:
+    def distilled(out: str, **how: object) -> dict[str, Tensor]:
         teachers = [colour_teacher([])]
         return trained(repeating(5, 2), toys, tmp_path / out, teachers=teachers, **how)
 
     with pytest.raises(Killed):
-        taught("stopped", report=after_steps(steps), checkpoint_every_s=0)
-    assert same(taught("stopped", resume=True), taught("whole"))
+        distilled("stopped", report=after_steps(steps), checkpoint_every_s=0)
+    assert same(distilled("stopped", resume=True), distilled("whole"))
 
 
-def test_what_teachers_said_in_another_training_is_forgotten(toys: ReidSet, tmp_path: Path) -> None:
+def test_embeddings_of_another_training_are_deleted(toys: ReidSet, tmp_path: Path) -> None:
     with pytest.raises(Killed):
         trained(
             repeating(5, 2),
@@ -369,22 +369,20 @@ def test_what_teachers_said_in_another_training_is_forgotten(toys: ReidSet, tmp_
     assert len(seen) > 1
 
 
-def test_from_pictures_of_nobody_only_teachers_are_learned(toys: ReidSet, tmp_path: Path) -> None:
+def test_mixed_pictures_count_in_distillation_only(toys: ReidSet, tmp_path: Path) -> None:
     teacher = colour_teacher([])
-    told: list[TrainingProgress] = []
+    reports: list[TrainingProgress] = []
     recipe = toy_recipe(
         augment=AugmentRecipe(mix=1.0),
         distillation=DistillationRecipe(("colours",), teacher_view="augmented"),
     )
-    trained(recipe, toys, tmp_path, report=told.append, teachers=[teacher])
-    for losses in (p.losses for p in told if p.what == "stage 2"):
+    trained(recipe, toys, tmp_path, report=reports.append, teachers=[teacher])
+    for losses in (p.losses for p in reports if p.what == "stage 2"):
         assert (losses["identity"], losses["triplet"], losses["image_to_text"]) == (0, 0, 0)
         assert losses["loss"] == losses["distillation"] > 0
 
 
-def test_a_training_is_not_overwritten_nor_mixed_with_another(
-    toys: ReidSet, tmp_path: Path
-) -> None:
+def test_a_training_is_not_overwritten_or_mixed_with_another(toys: ReidSet, tmp_path: Path) -> None:
     trained(plain(), toys, tmp_path)
     with pytest.raises(ValueError, match="holds a training already"):
         train(plain(), toys, tmp_path)
@@ -395,7 +393,7 @@ def test_a_training_is_not_overwritten_nor_mixed_with_another(
         train(plain(), fewer, tmp_path, resume=True)
 
 
-def test_a_training_from_before_a_choice_was_there_goes_on(toys: ReidSet, tmp_path: Path) -> None:
+def test_a_checkpoint_without_newer_keys_is_resumed(toys: ReidSet, tmp_path: Path) -> None:
     whole = trained(plain(), toys, tmp_path / "whole")
     with pytest.raises(Killed):
         trained(plain(), toys, tmp_path / "out", report=after_steps(9), checkpoint_every_s=0)
@@ -408,12 +406,12 @@ def test_a_training_from_before_a_choice_was_there_goes_on(toys: ReidSet, tmp_pa
 
 @pytest.mark.parametrize("repeat", [0, 2])
 def test_a_checkpoint_with_old_names_is_resumed(toys: ReidSet, tmp_path: Path, repeat: int) -> None:
-    def taught(out: str, **how: object) -> dict[str, Tensor]:
+    def distilled(out: str, **how: object) -> dict[str, Tensor]:
         teachers = [colour_teacher([])]
         return trained(repeating(4, repeat), toys, tmp_path / out, teachers=teachers, **how)
 
     with pytest.raises(Killed):
-        taught("out", report=after_steps(5), checkpoint_every_s=0)
+        distilled("out", report=after_steps(5), checkpoint_every_s=0)
     checkpoints = tmp_path / "out" / "checkpoints"
     content = load_checkpoint(checkpoints)
     assert content is not None
@@ -423,7 +421,7 @@ def test_a_checkpoint_with_old_names_is_resumed(toys: ReidSet, tmp_path: Path, r
     for losses in (content["sums"], *content["history"]):
         losses["teaching"] = losses.pop("distillation")
     save_checkpoint(checkpoints, content["steps"] + 1, content)
-    assert same(taught("out", resume=True), taught("whole"))
+    assert same(distilled("out", resume=True), distilled("whole"))
     assert curves(tmp_path / "out") == curves(tmp_path / "whole")
 
 
@@ -435,7 +433,7 @@ def test_what_does_not_fit_is_refused(toys: ReidSet, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="names 0 teachers, got 1"):
         train(plain(), toys, tmp_path, teachers=[torch.zeros(len(toys.train), 3)])
     recipe = replace(plain(), distillation=DistillationRecipe(("colours",)))
-    with pytest.raises(ValueError, match="speaks of 2 pictures, but there are"):
+    with pytest.raises(ValueError, match="has embeddings of 2 pictures, but there are"):
         train(recipe, toys, tmp_path, teachers=[torch.zeros(2, 3)])
     with pytest.raises(ValueError, match="no pictures to train on"):
         train(plain(), replace(toys, train=()), tmp_path)
@@ -446,12 +444,12 @@ def test_what_does_not_fit_is_refused(toys: ReidSet, tmp_path: Path) -> None:
         train(many, toys, tmp_path)
 
 
-def test_a_loss_that_is_no_number_ends_the_training(toys: ReidSet, tmp_path: Path) -> None:
+def test_a_loss_that_is_not_finite_ends_the_training(toys: ReidSet, tmp_path: Path) -> None:
     recipe = replace(plain(), stage2=replace(plain().stage2, learning_rate=1e30))
     with pytest.raises(ValueError, match="no longer a number in epoch"):
         train(recipe, toys, tmp_path)
 
 
-def test_a_set_without_queries_is_not_measured(toys: ReidSet, tmp_path: Path) -> None:
+def test_a_set_without_queries_is_not_evaluated(toys: ReidSet, tmp_path: Path) -> None:
     trained(plain(), replace(toys, query=(), gallery=()), tmp_path)
     assert json.loads((tmp_path / "model.json").read_text())["figures"] == {}

@@ -31,11 +31,11 @@ def test_a_milestone_within_the_warm_up_counts() -> None:
     assert stage2_factor(5, recipe) == pytest.approx(0.1 * (0.01 * 0.5 + 0.5))
 
 
-def test_stage_2_without_warm_up_begins_at_once() -> None:
+def test_stage_2_without_warm_up_starts_at_the_full_rate() -> None:
     assert stage2_factor(1, Stage2Recipe(warm_up_epochs=0)) == 1.0
 
 
-def test_stage_2_may_fall_in_a_cosine() -> None:
+def test_stage_2_with_cosine_decay() -> None:
     recipe = Stage2Recipe(epochs=10, warm_up_epochs=2, warm_up_factor=0.1, fall="cosine")
     assert stage2_factor(5, recipe) == pytest.approx(0.01 + 0.99 / 2)
     assert stage2_factor(10, recipe) == pytest.approx(0.01)
@@ -55,5 +55,5 @@ def test_stage_2_may_fall_in_a_cosine() -> None:
         (60, 1e-6),
     ],
 )
-def test_stage_1_warms_up_and_falls_in_a_cosine(epoch: int, rate: float) -> None:
+def test_stage_1_warms_up_and_decays_in_a_cosine(epoch: int, rate: float) -> None:
     assert stage1_rate(epoch, Stage1Recipe()) == pytest.approx(rate)

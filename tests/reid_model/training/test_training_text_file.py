@@ -26,7 +26,7 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="does not exist"):
         load_text(path)
     save_file({"x": torch.zeros(1)}, path)
-    with pytest.raises(ValueError, match="is no text encoder of fusetrack"):
+    with pytest.raises(ValueError, match="is not a text encoder of fusetrack"):
         load_text(path)
     path.write_bytes(path.read_bytes()[:20])
     with pytest.raises(ValueError, match="damaged"):
@@ -34,5 +34,5 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
     text = toy_text_encoder()
     text.sizes["layers"] = 2
     save_text(path, text, {})
-    with pytest.raises(ValueError, match="does not hold the weights of the sizes it names"):
+    with pytest.raises(ValueError, match="has weights that do not fit the sizes in its header"):
         load_text(path)

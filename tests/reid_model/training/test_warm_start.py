@@ -6,7 +6,7 @@ import torch
 from builders_keras import keras_weights
 from reid_model.networks.clip_resnet import ClipResNet
 from reid_model.training.keras_resnet import stages
-from reid_model.training.warm_start import narrowed, strongest_of_stem, warm_start
+from reid_model.training.warm_start import narrowed, strongest_stem_channels, warm_start
 
 LAYERS = (3, 4, 6, 3)
 
@@ -22,16 +22,16 @@ def pictures(count: int) -> list[torch.Tensor]:
     return [torch.nn.functional.interpolate(picture, scale_factor=4) for picture in small]
 
 
-def test_all_channels_stay_at_the_same_width() -> None:
+def test_the_same_width_keeps_all_channels() -> None:
     wide = stages(keras_weights(4))
     same = narrowed(wide, torch.arange(4), 4, LAYERS)
     assert same.keys() == wide.keys()
     assert all(torch.equal(same[name], wide[name]) for name in wide)
 
 
-def test_the_strongest_channels_stay_and_still_fit_each_other() -> None:
+def test_the_strongest_channels_are_kept_and_fit_each_other() -> None:
     wide = stages(keras_weights(4))
-    # In this block, planes 1 and 3 write most.
+    # In this block, planes 1 and 3 have the largest scales.
     wide["layer1.1.bn1.weight"] = torch.tensor([0.1, 9.0, 0.1, 9.0])
     stem = torch.tensor([0, 2])
     small = narrowed(wide, stem, 2, LAYERS)
@@ -40,7 +40,7 @@ def test_the_strongest_channels_stay_and_still_fit_each_other() -> None:
     assert torch.equal(
         small["layer1.1.bn1.running_mean"], wide["layer1.1.bn1.running_mean"][[1, 3]]
     )
-    # What block 0 reads are the stem's channels that stay.
+    # The inputs of block 0 are the stem's channels that are kept.
     planes = [
         int((wide["layer1.0.bn1.running_mean"] == value).nonzero())
         for value in small["layer1.0.bn1.running_mean"]
@@ -55,16 +55,16 @@ def test_fewer_blocks_are_the_first_ones() -> None:
     assert blocks == {f"layer{n}.0" for n in (1, 2, 3, 4)}
 
 
-def test_a_channel_of_the_stem_counts_by_its_size_and_what_reads_it() -> None:
+def test_stem_channels_are_ranked_by_scale_and_weights() -> None:
     wide = stages(keras_weights(4))
     for name in ("layer1.0.conv1.weight", "layer1.0.downsample.0.weight"):
         wide[name] = torch.ones_like(wide[name])
         wide[name][:, 1] = 5.0
-    written = torch.tensor([1.0, 1.0, 3.0, 0.5])
-    assert strongest_of_stem(wide, written, 2).tolist() == [1, 2]
+    scales = torch.tensor([1.0, 1.0, 3.0, 0.5])
+    assert strongest_stem_channels(wide, scales, 2).tolist() == [1, 2]
 
 
-def test_the_stem_learns_to_stand_in_and_the_stages_are_filled() -> None:
+def test_the_stem_is_trained_and_the_stages_are_filled() -> None:
     weights = keras_weights(4)
     new = encoder(2)
     pool = new.attnpool.positional_embedding.clone()
