@@ -142,7 +142,7 @@ def _checked(container: InputContainer, address: Address) -> Connection:
         what = f"only {kinds}" if stream is None else "its codec has no decoder here"
         container.close()
         raise NoConnection(f"{address.name} sends no usable video: {what}", permanent=True)
-    # FFmpeg assumes 25 frames a second for MJPEG over HTTP, whatever the camera sends.
+    # FFmpeg assumes 25 frames per second for MJPEG over HTTP, whatever the camera sends.
     name = container.format.name
     recorded = container.duration is not None or (name != "hls" and container.size > 0)
     return Connection(container, stream, recorded, recorded or name == "hls", name != "mpjpeg")
