@@ -37,7 +37,7 @@ def read_ground_truth(path: Path, camera_ids: list[str]) -> pl.DataFrame:
     parts = [_file_boxes(_camera_file(path, name), name) for name in annotated]
     truth = pl.concat([SCHEMA.to_frame(), *parts])
     if truth.is_empty():
-        _log.warning("%s annotates nobody in %s", path, ", ".join(annotated))
+        _log.warning("%s annotates no person in %s", path, ", ".join(annotated))
     return truth
 
 

@@ -84,19 +84,19 @@ def address_of(source: str, config: CameraConfig) -> Address:
 
 
 def _check_authority(authority: str, rest: str, name: str) -> None:
-    """Raise UserError when the part between :// and the path cannot be a host's."""
+    """Raise UserError when the part before the path is not a valid login, host and port."""
     login, _, place = authority.rpartition("@")
     port = re.sub(r"^(\[[^]]*\]|[^:]*):?", "", place)
     cut = not login and "@" in rest and (rest[len(authority)] == "#" or not _is_port(port))
     if cut:
         raise UserError(
-            f"{name}: a user or password with /, ? or # ends the address too early. Write / as "
-            "%2F, ? as %3F and # as %23"
+            f"{name}: a user or password must not contain /, ? or #. Write / as %2F, ? as %3F and "
+            "# as %23"
         )
     if not place or place.startswith(":"):
         raise UserError(f"{name}: no host: expected ://HOST/PATH or ://USER:PASSWORD@HOST/PATH")
     if not _is_port(port):
-        raise UserError(f"{name}: {port} is no port: expected a number from 1 to 65535")
+        raise UserError(f"{name}: {port} is not a port: expected a number from 1 to 65535")
 
 
 def _is_port(text: str) -> bool:
