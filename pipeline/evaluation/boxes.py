@@ -26,7 +26,7 @@ BOX = ("x1", "y1", "x2", "y2")
 BoxRow = tuple[str, int, int, float, float, float, float]
 
 
-def checked(boxes: pl.DataFrame, origin: Path) -> pl.DataFrame:
+def validated(boxes: pl.DataFrame, origin: Path) -> pl.DataFrame:
     """``boxes`` sorted by their key.
 
     Raises UserError that names ``origin`` and the first box that is not finite, has no area, or
