@@ -65,7 +65,7 @@ def draw_ground(image: Image, homography: Matrix, pairs: PointPairs | None) -> I
     return drawn
 
 
-def check_name(out: Path) -> None:
+def check_suffix(out: Path) -> None:
     """Raise UserError when ``out`` does not have the suffix of a picture."""
     if out.suffix.lower() not in _FORMATS:
         raise UserError(f"{out} must end with one of {', '.join(_FORMATS)}")

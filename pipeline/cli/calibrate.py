@@ -25,7 +25,7 @@ def calibrate(
     The homography is printed to stdout as YAML for the site file, the point errors to stderr.
     """
     from pipeline.calibration.fit import MIN_PAIRS, as_yaml, fit_homography, read_pairs
-    from pipeline.calibration.picture import check_name, draw_ground, first_picture, write_picture
+    from pipeline.calibration.picture import check_suffix, draw_ground, first_picture, write_picture
     from pipeline.config.load import load_config
     from pipeline.config.views import view_of
     from trackers.ground.view import ground_to_image
@@ -33,7 +33,7 @@ def calibrate(
     config = load_config(site)
     if camera not in config.cameras:
         raise UserError(f"{site}: {unknown_name('camera', camera, config.cameras)}")
-    check_name(out)
+    check_suffix(out)
     shown = config.cameras[camera].model_copy(update={"source": source} if source else {})
     if points is None:
         view = view_of(config, camera)

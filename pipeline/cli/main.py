@@ -77,12 +77,12 @@ def main() -> None:
         fail(str(error))
         sys.exit(2)
     except OSError as error:
-        # An error about a file has its name; without one it is about a standard stream.
+        # An error with a file name concerns a file; one without it a standard stream.
         if error.errno != errno.ENOSPC or error.filename is not None:
             logs.write_traceback(error)
             sys.exit(1)
         fail(f"cannot write the output: {error.strerror}")
-        _open_standard_streams(anew=True)
+        _open_standard_streams(replace_stdout=True)
         sys.exit(2)
     # The outermost handler: an unexpected error must also reach the log.
     except Exception as error:  # noqa: BLE001
@@ -90,12 +90,12 @@ def main() -> None:
         sys.exit(1)
 
 
-def _open_standard_streams(*, anew: bool = False) -> None:
-    """Put a stream that keeps nothing in the place of one that the caller closed.
+def _open_standard_streams(*, replace_stdout: bool = False) -> None:
+    """Replace standard streams that the caller closed by the null device.
 
-    With ``anew`` in the place of standard output in any case, so that the end does not try again
-    to write what it could not.
+    ``replace_stdout`` replaces standard output in any case, so that the interpreter does not try
+    to flush it again at exit.
     """
     for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None or (anew and name == "stdout"):
+        if getattr(sys, name) is None or (replace_stdout and name == "stdout"):
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))

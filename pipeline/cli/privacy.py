@@ -55,7 +55,7 @@ def forget(
     given = load_config(config) if config else None
     if identity is None:
         if dry_run:
-            raise UserError("--dry-run needs --identity ID and does not work with --expired")
+            raise UserError("--dry-run works with --identity ID only: omit it with --expired")
         retention = given.retention if given else _own_retention(run)
         outcome: ForgetOutcome = remove_expired(run, retention, time.time)
     elif dry_run:

@@ -241,7 +241,7 @@ class AssociationConfig(Section):
     min_exemplars: Annotated[int, Field(ge=1)] = 2
     min_confidence: Score = 0.5
     gallery_s: Seconds = 600.0
-    max_speed: Annotated[float, Field(gt=0, description="metres a second")] = 3.0
+    max_speed: Annotated[float, Field(gt=0, description="metres per second")] = 3.0
     max_ground_distance: Annotated[float, Field(gt=0, description="metres")] = 1.5
     similarity: Similarity | None = None
 

@@ -9,7 +9,7 @@ from pipeline.config.schema import DetectorConfig
 from pipeline.detector.openvino_network import OpenVinoNetwork, exported
 from pipeline.detector.people import DetectorNetwork, disagreement, find_people
 from pipeline.detector.torch_network import TorchNetwork
-from pipeline.detector.yolo import export_openvino, load_checkpoint, people_picture
+from pipeline.detector.yolo import export_openvino, load_checkpoint, sample_image
 from pipeline.errors import UserError
 from pipeline.weights import weights_path
 from trackers.detections import Detections
@@ -96,7 +96,7 @@ def _checked_export(path: Path, image_size: int, folder: Path) -> Path:
     reference = TorchNetwork(load_checkpoint(path), path, "cpu")
     export = export_openvino(load_checkpoint(path), folder, image_size)
     networks: list[DetectorNetwork] = [reference, OpenVinoNetwork(export, 1)]
-    picture = people_picture()
+    picture = sample_image()
     one, other = (find_people(net, [picture], image_size, _CHECK_SCORE)[0] for net in networks)
     fault = disagreement(one, other)
     if fault:

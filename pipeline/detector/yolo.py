@@ -143,7 +143,7 @@ def export_openvino(model: Any, folder: Path, image_size: int) -> Path:
     return Path(made) / "model.xml"
 
 
-def people_picture() -> NDArray[np.uint8]:
+def sample_image() -> NDArray[np.uint8]:
     """A street with four people, shipped with ultralytics: ``(H, W, 3)`` uint8 BGR."""
     import cv2
 

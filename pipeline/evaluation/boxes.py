@@ -26,7 +26,7 @@ BOX = ("x1", "y1", "x2", "y2")
 BoxRow = tuple[str, int, int, float, float, float, float]
 
 
-def checked(boxes: pl.DataFrame, origin: Path) -> pl.DataFrame:
+def validated(boxes: pl.DataFrame, origin: Path) -> pl.DataFrame:
     """``boxes`` sorted by their key.
 
     Raises UserError that names ``origin`` and the first box that is not finite, has no area, or
@@ -35,11 +35,11 @@ def checked(boxes: pl.DataFrame, origin: Path) -> pl.DataFrame:
     finite = pl.all_horizontal(pl.col(BOX).is_finite())
     has_area = (pl.col("x1") < pl.col("x2")) & (pl.col("y1") < pl.col("y2"))
     _refuse(boxes.filter(~(finite & has_area)), origin, "has a box without a finite area")
-    refuse_doubles(boxes, str(origin))
+    check_unique_ids(boxes, str(origin))
     return boxes.sort(KEY)
 
 
-def refuse_doubles(boxes: pl.DataFrame, origin: str) -> None:
+def check_unique_ids(boxes: pl.DataFrame, origin: str) -> None:
     """Raise UserError when an id occurs twice in one frame of a camera."""
     _refuse(boxes.filter(~pl.struct(KEY).is_first_distinct()), origin, "occurs twice")
 

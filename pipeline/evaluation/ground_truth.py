@@ -6,7 +6,7 @@ from pathlib import Path
 import polars as pl
 
 from pipeline.errors import UserError
-from pipeline.evaluation.boxes import SCHEMA, checked
+from pipeline.evaluation.boxes import SCHEMA, validated
 from pipeline.evaluation.mot import mot_boxes
 from pipeline.evaluation.pets import pets_boxes
 from pipeline.evaluation.wildtrack import wildtrack_boxes, wildtrack_views
@@ -33,11 +33,11 @@ def read_ground_truth(path: Path, camera_ids: list[str]) -> pl.DataFrame:
     annotated = annotated_cameras(path, camera_ids)
     if _is_wildtrack(path):
         views = wildtrack_views(camera_ids)
-        return checked(wildtrack_boxes(_json_folder(path), views), path)
+        return validated(wildtrack_boxes(_json_folder(path), views), path)
     parts = [_file_boxes(_camera_file(path, name), name) for name in annotated]
     truth = pl.concat([SCHEMA.to_frame(), *parts])
     if truth.is_empty():
-        _log.warning("%s annotates nobody in %s", path, ", ".join(annotated))
+        _log.warning("%s annotates no person in %s", path, ", ".join(annotated))
     return truth
 
 
@@ -76,7 +76,7 @@ def _camera_file(path: Path, camera_id: str) -> Path:
 
 
 def _file_boxes(path: Path, camera_id: str) -> pl.DataFrame:
-    return checked(_FILE_READERS[path.suffix.lower()](path, camera_id), path)
+    return validated(_FILE_READERS[path.suffix.lower()](path, camera_id), path)
 
 
 def _is_wildtrack(path: Path) -> bool:

@@ -1,7 +1,7 @@
 """Ground truth in MOTChallenge text.
 
-``frame,id,x,y,w,h[,confidence[,class[,visibility]]]``, or as of 2015, with ten columns,
-``frame,id,x,y,w,h,confidence,X,Y,Z``: the last three are metres in the world, and -1 without.
+``frame,id,x,y,w,h[,confidence[,class[,visibility]]]``, or the format of 2015 with ten columns,
+``frame,id,x,y,w,h,confidence,X,Y,Z``, where X, Y and Z are world coordinates in metres, or -1.
 """
 
 import logging
@@ -27,31 +27,30 @@ _log = logging.getLogger(__name__)
 def mot_boxes(path: Path, camera_id: str) -> pl.DataFrame:
     """The boxes of one file. Frames count from 1 in the file, from 0 in the result.
 
-    Rows with confidence 0 (ignored regions) and rows of another class than pedestrian are left out,
-    and the log says how many. TrackEval also ignores predictions on MOTChallenge's distractors
+    Rows with confidence 0 (ignored regions) and rows of another class than pedestrian are ignored,
+    with a warning in the log. TrackEval also ignores predictions on MOTChallenge's distractors
     (statues, reflections); here they count as false positives. Raises UserError that names the
-    invalid line, and for a file of which no row is left.
+    invalid line, and for a file whose rows are all ignored.
     """
     rows: list[BoxRow] = []
     ignored: Counter[str] = Counter()
     for number, line in enumerate(_text(path).splitlines(), start=1):
         try:
             values = [float(cell) for cell in line.split(",")] if line.strip() else []
-            reason = _why_ignored(values)
+            reason = _reason_to_ignore(values)
             if reason:
                 ignored[reason] += 1
             elif values:
                 rows.append(_row(values, camera_id))
         except ValueError:
             raise UserError(f"{path}: line {number}: cannot use {line!r}. {_EXPECTED}") from None
-    left_out = ", ".join(f"{count} of {reason}" for reason, count in sorted(ignored.items()))
+    counts = ", ".join(f"{count} of {reason}" for reason, count in sorted(ignored.items()))
     if ignored and not rows:
         raise UserError(
-            f"{path} contains only rows that are left out: {left_out}. Expected rows of class 1, "
-            "the pedestrian"
+            f"{path} contains only ignored rows: {counts}. Expected rows of class 1, the pedestrian"
         )
     if ignored:
-        _log.warning("%s: %d rows used, left out: %s", path, len(rows), left_out)
+        _log.warning("%s: %d rows used, ignored: %s", path, len(rows), counts)
     return pl.DataFrame(rows, schema=SCHEMA, orient="row")
 
 
@@ -62,8 +61,8 @@ def _text(path: Path) -> str:
         raise UserError(f"cannot read the ground truth {path}: {error}. {_EXPECTED}") from error
 
 
-def _why_ignored(values: list[float]) -> str:
-    """Why a row is left out, empty when it is used."""
+def _reason_to_ignore(values: list[float]) -> str:
+    """Why a row is ignored; empty when it is used."""
     if len(values) > 6 and values[6] == 0:
         return "confidence 0"
     if 7 < len(values) < _WORLD_COLUMNS and values[7] not in _PERSON_CLASSES:

@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from pipeline.evaluation.boxes import BOX, KEY, refuse_doubles
+from pipeline.evaluation.boxes import BOX, KEY, check_unique_ids
 
 #: Minimum intersection over union of a match for CLEAR and Identity.
 MATCH_IOU = 0.5
@@ -53,8 +53,8 @@ def score(predicted: pl.DataFrame, truth: pl.DataFrame) -> Scores:
     """
     from trackeval.metrics import CLEAR, HOTA, Identity
 
-    refuse_doubles(predicted, "the prediction")
-    refuse_doubles(truth, "the ground truth")
+    check_unique_ids(predicted, "the prediction")
+    check_unique_ids(truth, "the ground truth")
     sequence = _sequence(predicted, truth)
     config = {"THRESHOLD": MATCH_IOU, "PRINT_CONFIG": False}
     hota = HOTA().eval_sequence(sequence)

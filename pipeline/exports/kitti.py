@@ -8,14 +8,14 @@ location.
 
 import polars as pl
 
-from pipeline.exports.rows import cameras_of, one_box_a_frame, read_rows
+from pipeline.exports.rows import cameras_of, one_box_per_frame, read_rows
 from pipeline.run_directory.reader import RunDirectory
 
 
 def kitti(run: RunDirectory) -> dict[str, bytes]:
     """File name -> text. Rows without a global id are omitted, with a warning in the log."""
     rows = read_rows(run)
-    lines = one_box_a_frame(rows, "kitti").select(
+    lines = one_box_per_frame(rows, "kitti").select(
         *("camera_id", "frame_index", "global_id"),
         pl.lit("Pedestrian").alias("type"),
         *_unknown(truncated=-1, occluded=-1, alpha=-10),

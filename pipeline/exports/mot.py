@@ -9,14 +9,14 @@ motmetrics assumes that they count from 1 and subtracts 1 from left and top.
 
 import polars as pl
 
-from pipeline.exports.rows import cameras_of, one_box_a_frame, read_rows
+from pipeline.exports.rows import cameras_of, one_box_per_frame, read_rows
 from pipeline.run_directory.reader import RunDirectory
 
 
 def mot(run: RunDirectory) -> dict[str, bytes]:
     """File name -> text. Rows without a global id are omitted, with a warning in the log."""
     rows = read_rows(run)
-    lines = one_box_a_frame(rows, "mot").select(
+    lines = one_box_per_frame(rows, "mot").select(
         "camera_id",
         pl.col("frame_index") + 1,
         *("global_id", "x1", "y1", "width", "height", "score"),

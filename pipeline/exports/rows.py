@@ -66,7 +66,7 @@ def identified(rows: pl.DataFrame, format: str) -> pl.DataFrame:
     return known
 
 
-def one_box_a_frame(rows: pl.DataFrame, format: str) -> pl.DataFrame:
+def one_box_per_frame(rows: pl.DataFrame, format: str) -> pl.DataFrame:
     """Identified rows by camera, frame and global id, with one box per person and frame.
 
     Two tracks of one camera may share a global id for a short time, which readers of formats with

@@ -107,10 +107,10 @@ def _blurring(run: RunDirectory) -> Callable[[Frame], Frame]:
     if how == "none":
         return lambda frame: frame
     fps = {camera.camera_id: camera.fps for camera in run.cameras()}
-    boxes, nobody = boxes_to_blur(run.observations(), fps), np.zeros((0, 4))
+    boxes, no_boxes = boxes_to_blur(run.observations(), fps), np.zeros((0, 4))
 
     def blur(frame: Frame) -> Frame:
-        here = boxes.get((frame.camera_id, frame.index), nobody)
+        here = boxes.get((frame.camera_id, frame.index), no_boxes)
         return replace(frame, image=blurred(frame.image, here, how))
 
     return blur

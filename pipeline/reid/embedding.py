@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.config.schema import ReidConfig, Similarity
 from pipeline.errors import UserError
-from pipeline.weights import known_by_hash, load_manifest, weights_path
+from pipeline.weights import entry_by_hash, load_manifest, weights_path
 from pipeline.weights.manifest import ReidNetwork, network_beside
 from reid_model.embedder import Embedder, load_embedder
 from reid_model.preprocess import EmbedderSpec
@@ -95,7 +95,7 @@ def _network(name_or_path: str) -> ReidNetwork:
     if entry is not None and entry.network is not None:
         return entry.network
     path = weights_path(name_or_path, kind="reid")
-    known = known_by_hash(path)
+    known = entry_by_hash(path)
     if known is None:
         return network_beside(path)
     if known[1].network is None:

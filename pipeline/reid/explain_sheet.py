@@ -36,7 +36,7 @@ def write_sheet(
     crops = [_crop(image) for image in images]
     reference = None if to is None else _crop(to)
     columns = [_inputs(crops)] + [_explained(name, crops, reference, stage) for name in models]
-    drawn = sheet(
+    drawn = draw_sheet(
         ["input", *(Path(name).stem for name in models)], list(zip(*columns, strict=True))
     )
     try:
@@ -46,7 +46,7 @@ def write_sheet(
         raise UserError(f"cannot write {out}: {error.strerror or error}") from error
 
 
-def sheet(titles: Sequence[str], rows: Sequence[Sequence[Image]]) -> Image:
+def draw_sheet(titles: Sequence[str], rows: Sequence[Sequence[Image]]) -> Image:
     """Titles above columns of cells ``(CELL_HEIGHT, CELL_WIDTH, 3)`` uint8 BGR, on white."""
     height = TITLE + len(rows) * (CELL_HEIGHT + GAP) + GAP
     width = len(titles) * (CELL_WIDTH + GAP) + GAP
@@ -60,7 +60,7 @@ def sheet(titles: Sequence[str], rows: Sequence[Sequence[Image]]) -> Image:
     return drawn
 
 
-def heated(picture: Image, heat: NDArray[np.float32]) -> Image:
+def overlay_heat(picture: Image, heat: NDArray[np.float32]) -> Image:
     """A BGR picture ``(H, W, 3)`` with ``heat`` ``(H, W)`` in 0..1 overlaid, blue to red."""
     colours = cv2.applyColorMap(np.round(heat * 255).astype(np.uint8), cv2.COLORMAP_JET)
     return np.asarray(cv2.addWeighted(picture, 1 - _HEAT, colours, _HEAT, 0), np.uint8)
@@ -73,7 +73,7 @@ def _explained(name: str, crops: list[Image], reference: Image | None, stage: St
     # One at a time, so that hundreds of pictures fit into memory.
     heats = [heat_maps(network, spec, picture[None], wanted, stage)[0] for picture in pictures]
     return [
-        heated(cell, cv2.resize(heat, (CELL_WIDTH, CELL_HEIGHT)))
+        overlay_heat(cell, cv2.resize(heat, (CELL_WIDTH, CELL_HEIGHT)))
         for cell, heat in zip(_inputs(crops), heats, strict=True)
     ]
 

@@ -27,8 +27,8 @@ class _Checked(Section):
 def load_recipe(name_or_path: str) -> Recipe:
     """The recipe in a file, or a built-in one by its name, such as ``market1501``.
 
-    A warning names each key that is given by its old name. Raises UserError that names the file,
-    the key and what was expected.
+    Logs a warning for each key that has its old name. Raises UserError that names the file, the
+    key and what was expected.
     """
     path = recipe_path(name_or_path)
     values = _current(read_yaml(path), path)
@@ -45,7 +45,7 @@ def _current(values: Any, path: Path) -> Any:
     """``values`` with current names. Raises UserError for a key under both of its names."""
 
     def warn(old: str, new: str) -> None:
-        _log.warning("%s: %s is called %s now; the old name will go", path, old, new)
+        _log.warning("%s: %s is deprecated, use %s instead", path, old, new)
 
     if not isinstance(values, dict):
         return values

@@ -12,8 +12,8 @@ from pipeline.run_directory.schema import CameraRecord
 _GAP_S = 1.0
 _GAP_FRAMES = 3
 _SPARK_BINS = 60
-_PICTURES_A_VISIT = 4
-_PICTURES_A_PAGE = 1500
+_PICTURES_PER_VISIT = 4
+_PICTURES_PER_PAGE = 1500
 
 #: global_id, camera_id
 _Key = tuple[int, str]
@@ -149,7 +149,7 @@ def _people(
     seen: pl.DataFrame, pictures: dict[_Key, list[str]], gaps: pl.DataFrame
 ) -> list[PersonSummary]:
     stays = _stays(seen, gaps)
-    limit = min(max(_PICTURES_A_PAGE // max(len(stays), 1), 1), _PICTURES_A_VISIT)
+    limit = min(max(_PICTURES_PER_PAGE // max(len(stays), 1), 1), _PICTURES_PER_VISIT)
     visits: dict[int, list[Visit]] = {}
     for (global_id, camera_id), rows in stays.items():
         kept = pictures.get((global_id, camera_id), [])

@@ -48,8 +48,8 @@ class Timeline:
         """The timestamp of the next frame.
 
         ``offset_s`` is its time since the start; None when the container has none, which places
-        the frame one frame interval after the one before. So does a time that is out of line with
-        the frames before and after it, whose time is ``following_s``: it is a wrong one.
+        the frame one frame interval after the one before. The same applies to an outlier: a time
+        inconsistent with the frame before and with ``following_s``, the time of the frame after.
         """
         if self._is_outlier(offset_s, following_s):
             offset_s = None
@@ -58,7 +58,7 @@ class Timeline:
         return timestamp
 
     def _is_outlier(self, offset_s: float | None, following_s: float | None) -> bool:
-        """Whether a frame jumps by more than a reset, and the next one is back in line."""
+        """Whether a frame's time jumps by more than `RESET_S` and the next one does not."""
         if offset_s is None or following_s is None or self._previous is None:
             return False
         last_s = self._previous - self._start

@@ -84,19 +84,19 @@ def address_of(source: str, config: CameraConfig) -> Address:
 
 
 def _check_authority(authority: str, rest: str, name: str) -> None:
-    """Raise UserError when the part between :// and the path cannot be a host's."""
+    """Raise UserError when the part before the path is not a valid login, host and port."""
     login, _, place = authority.rpartition("@")
     port = re.sub(r"^(\[[^]]*\]|[^:]*):?", "", place)
     cut = not login and "@" in rest and (rest[len(authority)] == "#" or not _is_port(port))
     if cut:
         raise UserError(
-            f"{name}: a user or password with /, ? or # ends the address too early. Write / as "
-            "%2F, ? as %3F and # as %23"
+            f"{name}: a user or password must not contain /, ? or #. Write / as %2F, ? as %3F and "
+            "# as %23"
         )
     if not place or place.startswith(":"):
         raise UserError(f"{name}: no host: expected ://HOST/PATH or ://USER:PASSWORD@HOST/PATH")
     if not _is_port(port):
-        raise UserError(f"{name}: {port} is no port: expected a number from 1 to 65535")
+        raise UserError(f"{name}: {port} is not a port: expected a number from 1 to 65535")
 
 
 def _is_port(text: str) -> bool:
@@ -142,7 +142,7 @@ def _checked(container: InputContainer, address: Address) -> Connection:
         what = f"only {kinds}" if stream is None else "its codec has no decoder here"
         container.close()
         raise NoConnection(f"{address.name} sends no usable video: {what}", permanent=True)
-    # FFmpeg assumes 25 frames a second for MJPEG over HTTP, whatever the camera sends.
+    # FFmpeg assumes 25 frames per second for MJPEG over HTTP, whatever the camera sends.
     name = container.format.name
     recorded = container.duration is not None or (name != "hls" and container.size > 0)
     return Connection(container, stream, recorded, recorded or name == "hls", name != "mpjpeg")

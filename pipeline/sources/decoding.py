@@ -93,9 +93,9 @@ def average_fps(stream: VideoStream) -> float:
 
 
 def own_fps(stream: VideoStream) -> float:
-    """Frames per second that the coded stream itself states; 0 when it does not.
+    """Frames per second stated by the coded stream itself; 0 when it states none.
 
-    Of a raw stream (.h264, .hevc) the container's rate is FFmpeg's default of 25.
+    For a raw stream (.h264, .hevc) the container's rate is only FFmpeg's default of 25.
     """
     return float(stream.codec_context.framerate or 0)
 
@@ -108,9 +108,9 @@ def to_image(frame: VideoFrame) -> NDArray[np.uint8]:
 
 
 def _upright(image: NDArray[Any], frame: VideoFrame) -> NDArray[Any]:
-    """``image`` turned and mirrored by the frame's display matrix, in one of eight ways.
+    """``image`` rotated and mirrored by the frame's display matrix.
 
-    The matrix takes a pixel (x, y) to (a x + c y, b x + d y), up to a shift.
+    The matrix maps a pixel (x, y) to (a x + c y, b x + d y), up to a shift.
     """
     side_data: Any = frame.side_data
     matrix = side_data.get(SideDataType.DISPLAYMATRIX)
@@ -118,7 +118,7 @@ def _upright(image: NDArray[Any], frame: VideoFrame) -> NDArray[Any]:
         return image
     a, b, _, c, d = struct.unpack("=5i", bytes(matrix)[:20])
     if abs(a) < abs(b):
-        # x and y change places: what a column was is a row now.
+        # A rotation by 90 degrees swaps rows and columns.
         image, a, d = image.transpose(1, 0, 2), c, b
     return image[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1]
 

@@ -32,8 +32,8 @@ def resolve_sources(arguments: list[str]) -> dict[str, CameraConfig]:
     for argument in arguments:
         if not argument.strip():
             raise UserError(
-                "a source is empty: expected a file, a folder, an address or a webcam's number. "
-                "Is a variable of the shell not set?"
+                "a source is empty: expected a file, a folder, an address or a webcam index. "
+                "Check that all shell variables are set"
             )
         for name, source in _cameras(*_split(argument)):
             if name in cameras:

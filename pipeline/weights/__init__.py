@@ -2,12 +2,12 @@
 
 from pipeline.weights.fetch import pull
 from pipeline.weights.manifest import Weights, load_manifest
-from pipeline.weights.store import FileState, known_by_hash, verify, weights_files, weights_path
+from pipeline.weights.store import FileState, entry_by_hash, verify, weights_files, weights_path
 
 __all__ = [
     "FileState",
     "Weights",
-    "known_by_hash",
+    "entry_by_hash",
     "load_manifest",
     "pull",
     "verify",

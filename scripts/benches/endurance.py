@@ -137,10 +137,10 @@ def as_message(camera_id: str, rows: list[tuple[int, int]]) -> ObservationsMessa
     )
 
 
-def send(bus: Bus, cameras: int, everybody: list[Visit], seconds: int) -> Iterator[int]:
+def send(bus: Bus, cameras: int, all_visits: list[Visit], seconds: int) -> Iterator[int]:
     """Send all messages; yields each second of event time once it was sent."""
     outboxes = [Outbox(bus, f"cam{camera:02}", live=False) for camera in range(cameras)]
-    coming, here = iter(everybody), list[Visit]()
+    coming, here = iter(all_visits), list[Visit]()
     following = next(coming, None)
     for at in range(1, seconds + 1):
         while following is not None and following.start < at:
@@ -172,7 +172,7 @@ def sample(client: redis.Redis, bus: Bus, parts: dict[str, psutil.Process]) -> d
 def measure(folder: Path, cameras: int, hours: float, people: float) -> dict[str, object]:
     """Measure one long run."""
     seconds = int(hours * 3600)
-    everybody = visits(cameras, seconds, people)
+    all_visits = visits(cameras, seconds, people)
     with EmbeddedServer(folder / "redis") as server, Bus(server.url, "endurance") as bus:
         config = {
             "site": "endurance",
@@ -192,7 +192,7 @@ def measure(folder: Path, cameras: int, hours: float, people: float) -> dict[str
         parts = {name: psutil.Process(process.pid) for name, process in running.items()}
         begin, curve = time.monotonic(), list[dict[str, float]]()
         with redis.Redis.from_url(server.url) as client:
-            for at in send(bus, cameras, everybody, seconds):
+            for at in send(bus, cameras, all_visits, seconds):
                 if at % max(seconds // SAMPLES, 1) == 0 and at < seconds:
                     held = sample(client, bus, parts)
                     curve.append({"hours": at / 3600, "s": time.monotonic() - begin, **held})
@@ -203,7 +203,7 @@ def measure(folder: Path, cameras: int, hours: float, people: float) -> dict[str
     return {
         "cameras": cameras,
         "hours": hours,
-        "tracklets": len(everybody),
+        "tracklets": len(all_visits),
         "recorded": found.tracklets().height,
         "observations": found.observations().height,
         "people": found.identities()["global_id"].n_unique(),

@@ -19,7 +19,7 @@ from trackers.single_camera.settings import (
     TRACKER_NAMES,
     Options,
     boxmot_settings,
-    check_name,
+    check_tracker_name,
     known_options,
     needs_image,
     takes_embeddings,
@@ -184,7 +184,7 @@ def _check(name: str, buffer_s: float, fps: float, use_embeddings: bool, options
     if use_embeddings and not takes_embeddings(name):
         able = ", ".join(sorted(TAKE_EMBEDDINGS))
         raise ValueError(f"tracker {name!r} does not use embeddings. These do: {able}")
-    check_name(name)
+    check_tracker_name(name)
     _check_options(name, options)
 
 
@@ -217,5 +217,5 @@ def tracker_options(name: str) -> Options:
     """
     from boxmot.trackers.config import load_tracker_defaults
 
-    check_name(name)
+    check_tracker_name(name)
     return known_options(name, load_tracker_defaults(name))

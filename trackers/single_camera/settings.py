@@ -93,7 +93,7 @@ _NOT_OPTIONS = frozenset(
 
 def takes_embeddings(name: str) -> bool:
     """Whether the tracker ``name`` can use appearance. Raises ValueError for an unknown name."""
-    check_name(name)
+    check_tracker_name(name)
     return name in TAKE_EMBEDDINGS
 
 
@@ -103,12 +103,12 @@ def needs_image(name: str, options: Options | None = None) -> bool:
     Only camera motion compensation (option ``cmc``) and distances relative to the image size
     (``asso_func: centroid``) need it.
     """
-    check_name(name)
+    check_tracker_name(name)
     options = options or {}
     return bool(options.get("cmc")) or options.get("asso_func") == "centroid"
 
 
-def check_name(name: str) -> None:
+def check_tracker_name(name: str) -> None:
     """Raise ValueError with the known names unless ``name`` is one of them."""
     if name not in DEFAULTS:
         raise ValueError(f"unknown tracker {name!r}. Known: {', '.join(TRACKER_NAMES)}")

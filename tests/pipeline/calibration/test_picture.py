@@ -11,7 +11,7 @@ from pipeline.calibration.picture import (
     GIVEN,
     GRID,
     PROJECTED,
-    check_name,
+    check_suffix,
     draw_ground,
     first_picture,
     write_picture,
@@ -81,4 +81,4 @@ def test_a_picture_that_cannot_be_written(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="cannot write"):
         write_picture(tmp_path / "missing" / "grid.png", BLACK)
     with pytest.raises(UserError, match="must end with"):
-        check_name(tmp_path / "grid.txt")
+        check_suffix(tmp_path / "grid.txt")

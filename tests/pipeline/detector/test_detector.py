@@ -17,7 +17,7 @@ from pipeline.detector.people import disagreement
 from pipeline.detector.yolo import (
     export_openvino,
     load_checkpoint,
-    people_picture,
+    sample_image,
     ultralytics_module,
 )
 from pipeline.errors import UserError
@@ -49,7 +49,7 @@ def pytorch(weights: Path) -> Detector:
 
 @pytest.fixture(scope="module")
 def street() -> np.ndarray:
-    return people_picture()
+    return sample_image()
 
 
 def same(one: Detections, other: Detections) -> bool:
@@ -216,9 +216,9 @@ def refuse(*given, **named):
 socket.getaddrinfo = socket.socket.connect = socket.socket.connect_ex = refuse
 from pipeline.config.schema import DetectorConfig
 from pipeline.detector import Detector
-from pipeline.detector.yolo import people_picture
+from pipeline.detector.yolo import sample_image
 detector = Detector(DetectorConfig(model=sys.argv[1], image_size=320), "cpu")
-found = detector.detect([people_picture()])
+found = detector.detect([sample_image()])
 print(len(found[0]) > 2)
 """
 

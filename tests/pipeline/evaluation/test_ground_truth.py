@@ -42,8 +42,8 @@ def test_mot_drops_ignored_regions_and_other_classes(tmp_path: Path) -> None:
     lines = [
         "1,1,0,0,9,9",  # no confidence, no class
         "1,2,0,0,9,9,1",  # no class
-        "1,3,0,0,9,9,1,-1,-1,-1",  # class not said
-        "1,4,0,0,9,9,-1,1,1",  # confidence not said
+        "1,3,0,0,9,9,1,-1,-1,-1",  # no class given
+        "1,4,0,0,9,9,-1,1,1",  # no confidence given
         "1,5,0,0,9,9,0,1,1",  # ignored region
         "1,6,0,0,9,9,1,3,1",  # a car
         "",
@@ -62,12 +62,12 @@ def test_mot_tells_what_it_leaves_out(tmp_path: Path, caplog: pytest.LogCaptureF
     lines = "1,1,0,0,9,9,1,1,1\n1,2,0,0,9,9,1,3,1\n1,3,0,0,9,9,1,3,1\n1,4,0,0,9,9,0,1,1\n"
     path = _write(tmp_path / "gt.txt", lines)
     assert read_ground_truth(path, ["cam"])["person_id"].to_list() == [1]
-    assert caplog.messages == [f"{path}: 1 rows used, left out: 2 of class 3, 1 of confidence 0"]
+    assert caplog.messages == [f"{path}: 1 rows used, ignored: 2 of class 3, 1 of confidence 0"]
 
 
 def test_mot_of_which_no_row_is_left_is_refused(tmp_path: Path) -> None:
     path = _write(tmp_path / "gt.txt", "1,1,0,0,9,9,1,0,1\n")
-    with pytest.raises(UserError, match="only rows that are left out: 1 of class 0"):
+    with pytest.raises(UserError, match="only ignored rows: 1 of class 0"):
         read_ground_truth(path, ["cam"])
 
 
@@ -98,7 +98,7 @@ def test_ground_truth_without_anybody_is_told(
 ) -> None:
     path = _write(tmp_path / "a.txt", "")
     assert read_ground_truth(path, ["a"]).is_empty()
-    assert caplog.messages == [f"{path} annotates nobody in a"]
+    assert caplog.messages == [f"{path} annotates no person in a"]
 
 
 def test_pets_boxes_have_a_centre_and_frames_from_zero(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from pipeline.errors import UserError
 from pipeline.evaluation.boxes import SCHEMA
 from pipeline.evaluation.scores import Scores, score
 
-#: frame_index, person_id, x1; every box is 10 x 20 on one line unless said otherwise.
+#: frame_index, person_id, x1; every box is 10 x 20 on one line unless stated otherwise.
 Row = tuple[int, int, float]
 RATIOS = ("hota", "det_a", "ass_a", "idf1", "id_precision", "id_recall", "mota", "motp")
 
@@ -138,7 +138,7 @@ def test_nothing_is_printed(capfd: pytest.CaptureFixture[str]) -> None:
 def _random_case(seed: int, gap: float = 0) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Six people who drift over 40 frames; the prediction is noisy, gappy, false and switches.
 
-    Their starts are ``gap`` pixels apart: from 400 on, nobody overlaps anybody.
+    Their starts are ``gap`` pixels apart: from 400 on, no two people overlap.
     """
     rng = np.random.default_rng(seed)
     truth, predicted = [], []
@@ -238,7 +238,7 @@ def _motmetrics(predicted: pl.DataFrame, truth: pl.DataFrame) -> tuple[float, fl
 @pytest.mark.parametrize("seed", range(1, 6))
 def test_agrees_with_motmetrics(seed: int) -> None:
     # In a crowd the two programs differ by design: after a gap motmetrics takes up the old pair
-    # again, TrackEval pairs anew.
+    # again, TrackEval matches again.
     predicted, truth = _random_case(seed, gap=400)
     ours = score(predicted, truth)
     assert min(ours.switches, ours.false_positives, ours.misses) > 0

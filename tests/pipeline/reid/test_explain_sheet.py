@@ -12,8 +12,8 @@ from pipeline.reid.explain_sheet import (
     CELL_WIDTH,
     GAP,
     TITLE,
-    heated,
-    sheet,
+    draw_sheet,
+    overlay_heat,
     write_sheet,
 )
 from reid_model.training.model_files import save_model
@@ -44,7 +44,7 @@ def cell(drawn: np.ndarray, row: int, column: int) -> np.ndarray:
 def test_every_cell_is_in_its_place_on_white() -> None:
     shades = [[10, 20, 30], [40, 50, 60]]
     rows = [[np.full((CELL_HEIGHT, CELL_WIDTH, 3), v, np.uint8) for v in row] for row in shades]
-    drawn = sheet(["input", "A", "a title that is much too long for its column"], rows)
+    drawn = draw_sheet(["input", "A", "a title that is much too long for its column"], rows)
     assert drawn.shape == (TITLE + GAP + 2 * (256 + 4), GAP + 3 * (128 + 4), 3)
     for row, column in np.ndindex(2, 3):
         assert np.unique(cell(drawn, row, column)).tolist() == [shades[row][column]]
@@ -58,7 +58,7 @@ def test_every_cell_is_in_its_place_on_white() -> None:
 
 def test_heat_is_red_and_cold_is_blue() -> None:
     heat = np.array([[0, 1]], np.float32)
-    cold, hot = heated(np.full((1, 2, 3), 100, np.uint8), heat)[0].astype(int)
+    cold, hot = overlay_heat(np.full((1, 2, 3), 100, np.uint8), heat)[0].astype(int)
     assert cold.argmax() == 0
     assert hot.argmax() == 2
 

@@ -70,9 +70,9 @@ def test_old_names_work_with_one_warning_each(
     path.write_text("teaching: {teachers: [a], look: always}")
     old = load_recipe(str(path))
     assert caplog.messages == [
-        f"{path}: teaching is called distillation now; the old name will go",
-        f"{path}: teaching.look: always is called distillation.teacher_view: augmented now; "
-        "the old name will go",
+        f"{path}: teaching is deprecated, use distillation instead",
+        f"{path}: teaching.look: always is deprecated, "
+        "use distillation.teacher_view: augmented instead",
     ]
     path.write_text("distillation: {teachers: [a], teacher_view: augmented}")
     assert load_recipe(str(path)) == old

@@ -14,8 +14,8 @@ import pytest
 from pipeline.errors import UserError
 from pipeline.weights import (
     Weights,
+    entry_by_hash,
     fetch,
-    known_by_hash,
     load_manifest,
     pull,
     store,
@@ -311,7 +311,7 @@ def test_names_and_paths(tmp_path: Path) -> None:
     own = tmp_path / "own.onnx"
     own.write_bytes(CONTENT)
     assert weights_path(str(own), kind="detector") == own
-    assert known_by_hash(own) is None
+    assert entry_by_hash(own) is None
 
 
 def test_a_file_is_known_by_its_hash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -319,8 +319,8 @@ def test_a_file_is_known_by_its_hash(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(store, "load_manifest", lambda: manifest)
     renamed = tmp_path / "renamed.bin"
     renamed.write_bytes(CONTENT)
-    assert known_by_hash(renamed) == ("x", manifest["x"])
-    assert known_by_hash(tmp_path) is None
+    assert entry_by_hash(renamed) == ("x", manifest["x"])
+    assert entry_by_hash(tmp_path) is None
 
 
 def test_a_users_own_network(tmp_path: Path) -> None:

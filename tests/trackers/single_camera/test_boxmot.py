@@ -220,7 +220,7 @@ def test_bytetrack_does_not_keep_all_ended_tracks() -> None:
     places = np.arange(30) * 50.0
     seen: set[int] = set()
     for index in range(240):
-        # Thirty people for two frames, each time elsewhere, then nobody for three.
+        # Thirty people for two frames, each time elsewhere, then none for three.
         shift = index // 5 * 200.0
         group = people(*[(x, shift, x + 40, shift + 120) for x in places])
         output = one.update(group if index % 5 < 2 else no_detections(), None, index / FPS)
