@@ -1,7 +1,7 @@
 """One camera inside a node: tracker, track log, selected crops and the messages to send."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +23,7 @@ from pipeline.node.open_tracker import open_tracker
 from pipeline.sources import Source
 from trackers.detections import Detections
 from trackers.ground.view import ground_to_image
+from trackers.single_camera.continuity import SamePerson
 from trackers.single_camera.crops import CropSelector, SelectedCrop
 from trackers.single_camera.track_log import Exemplar, TrackLog
 from trackers.tracklet import Tracklet
@@ -43,7 +44,13 @@ class _Rows:
 class Camera:
     """Tracks the people of one camera and collects observations, tracklets and crops."""
 
-    def __init__(self, source: Source, config: SiteConfig, thumbnails: Thumbnails | None) -> None:
+    def __init__(
+        self,
+        source: Source,
+        config: SiteConfig,
+        thumbnails: Thumbnails | None,
+        same_person: SamePerson | None = None,
+    ) -> None:
         camera_id = self.camera_id = source.camera_id
         self.frames = 0
         self._interval_s = config.association.interval_s
@@ -56,6 +63,7 @@ class Camera:
             close_after_s=config.tracker.buffer_s * _CLOSE_AFTER,
             exemplars=config.reid.exemplars,
             homography=None if view is None else ground_to_image(view.projection),
+            same_person=same_person,
         )
         self._choice: CropSelector[Crop] = CropSelector(
             config.reid.spacing_s, config.reid.min_quality
@@ -108,10 +116,14 @@ class Camera:
     def add_embedding(self, chosen: SelectedCrop[Crop], embedding: NDArray[np.float32]) -> None:
         """Add the embedding ``(D,)`` float32 of a crop returned by `take_due_crops`."""
         exemplar = Exemplar(chosen.timestamp, chosen.quality, embedding)
-        self._log.add_exemplar(chosen.track_id, exemplar)
+        track_id = self._log.shown_by(chosen.track_id, chosen.timestamp)
+        self._log.add_exemplar(track_id, exemplar)
+        other = self._log.part(track_id, exemplar)
+        if other is not None:
+            self._end_parted(track_id, other)
         crop = chosen.crop
         if self._thumbnails is not None and crop.image is not None:
-            self._thumbnails.add(chosen.track_id, chosen.quality, crop.image, crop.people)
+            self._thumbnails.add(other or track_id, chosen.quality, crop.image, crop.people)
 
     def close_tracks(self) -> None:
         """Close the tracks that have ended; call it once all their crops are embedded."""
@@ -166,6 +178,20 @@ class Camera:
         if last is not None:
             self._due.append(last)
         self._closing.append(track_id)
+
+    def _end_parted(self, track_id: int, other: int) -> None:
+        """End a track from which ``other`` was parted; the crop that it waits with is the other's.
+
+        A track that is over has taken the other along.
+        """
+        ended = track_id in self._closing
+        last = self._choice.close(track_id)
+        if last is not None:
+            self._due.append(replace(last, track_id=other))
+        if ended:
+            self._closing.append(other)
+        else:
+            self._closing.append(track_id)
 
     def _choose_crops(
         self, tracked: Detections, image: NDArray[np.uint8] | None, timestamp: float

@@ -26,8 +26,10 @@ from pipeline.node.perception import CropEmbedder as CropEmbedder
 from pipeline.node.perception import PeopleDetector as PeopleDetector
 from pipeline.node.perception import Perception
 from pipeline.node.preview import Previews
+from pipeline.reid.embedding import same_person
 from pipeline.sources import Source
 from pipeline.sources.decode_ahead import DecodeAhead, close_all
+from pipeline.sources.recorded import RecordedSource
 from pipeline.sources.redact import redact
 from trackers.detections import Detections
 
@@ -152,9 +154,11 @@ class Node:
         outbox = self._retry.call(open_outbox)
         offset = outbox.known.track_id if source.live else 0
         thumbnails = thumbnails_of(self._thumbnails, camera_id, config.privacy.blur, offset)
+        # Embeddings that were recorded are those of a network of which nothing is known.
+        same = None if isinstance(source, RecordedSource) else same_person(config)
         return CameraStream(
             source,
-            Camera(source, config, thumbnails),
+            Camera(source, config, thumbnails, same),
             outbox,
             self._bus,
             self._retry,

@@ -4,13 +4,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.config.schema import ReidConfig, Similarity
+from pipeline.config.schema import ReidConfig, Similarity, SiteConfig
 from pipeline.errors import UserError
 from pipeline.weights import entry_by_hash, load_manifest, weights_path
 from pipeline.weights.manifest import ReidNetwork, network_beside
 from reid_model.embedder import Embedder, load_embedder
 from reid_model.preprocess import EmbedderSpec
 from trackers.association.appearance import Calibration
+from trackers.single_camera.continuity import SamePerson
 
 if TYPE_CHECKING:
     # Importing torch takes seconds, which an associator that takes over must not lose.
@@ -64,6 +65,16 @@ def similarity_calibration(config: ReidConfig) -> Calibration:
     except ValueError as error:
         raise UserError(f"ReID model {config.model}: {error}") from error
     return _calibration_of_fit(fit)
+
+
+def same_person(config: SiteConfig) -> SamePerson:
+    """From which cosine on two crops of one track show one person."""
+    line = (
+        similarity_calibration(config.reid)
+        if config.association.similarity is None
+        else calibration_of(config.association.similarity)
+    )
+    return SamePerson(line.midpoint, line.common)
 
 
 def default_calibration() -> Calibration:

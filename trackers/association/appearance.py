@@ -21,6 +21,8 @@ Vector = NDArray[np.float32]
 
 # As many people of the site weigh as much as what was known before it.
 _TRUST_PEOPLE = 8.0
+# ... and as many links.
+_TRUST_LINKS = 12.0
 # People whose cosines are looked at to see how far they stray: the last ones.
 _COHORT = 128
 _LEAST_WEIGHT = 1e-3
@@ -70,6 +72,7 @@ class Population:
         self.mean = np.zeros(0, np.float32)
         self.left = calibration.common
         self.spread = calibration.spread
+        self.midpoint = calibration.midpoint
 
     def learn(self, directions: Sequence[Vector]) -> None:
         """Take how everybody looks who is known now: unit vectors ``(D,)``, one a person."""
@@ -78,6 +81,7 @@ class Population:
         if not directions:
             self.mean = np.zeros(0, np.float32)
             self.left, self.spread = self.calibration.common, self.calibration.spread
+            self.midpoint = self.calibration.midpoint
             return
         known = np.stack(directions)
         common = self._common(known)
@@ -87,6 +91,19 @@ class Population:
         left = (1 - part) ** 2 * common
         self.left = left / (1 - common + left)
         self.spread = self._spread(known[-_COHORT:])
+
+    def learn_links(self, links: Sequence[tuple[Look, Look]]) -> None:
+        """Take the looks of visits to two cameras that were taken for one person's.
+
+        The midpoint lies half way between two people and one, as that of two normal distributions
+        of one width does.
+        """
+        cosines = [float(a.vector @ b.vector) for a, b in links]
+        without = (np.array(cosines) - self.left) / (1 - self.left)
+        clear = np.array([self._clear(a.precision) * self._clear(b.precision) for a, b in links])
+        half_way = float((without / clear).sum()) / 2
+        before = self.calibration.midpoint * _TRUST_LINKS
+        self.midpoint = (half_way + before) / (len(links) + _TRUST_LINKS)
 
     def look(self, direction: Vector, precision: float) -> Look:
         """What is left of a unit vector ``(D,)``."""
@@ -132,6 +149,7 @@ class Population:
             "mean": self.mean.tobytes(),
             "left": self.left,
             "spread": self.spread,
+            "midpoint": self.midpoint,
         }
 
     def remember(self, memory: dict[str, Any]) -> None:
@@ -139,6 +157,7 @@ class Population:
         self.epoch, self.people = memory["epoch"], memory["people"]
         self.mean = np.frombuffer(memory["mean"], np.float32)
         self.left, self.spread = memory["left"], memory["spread"]
+        self.midpoint = memory["midpoint"]
 
     def _worth(
         self, cosines: NDArray[np.floating[Any]], clear: NDArray[np.float64]
@@ -157,8 +176,8 @@ class Population:
         """
         line = self.calibration
         wider = self.spread / line.spread
-        usual = line.midpoint * wider
-        half_way = max(line.midpoint, (1 - line.visit) / 2)
+        usual = self.midpoint * wider
+        half_way = max(self.midpoint, (1 - line.visit) / 2)
         if usual <= half_way:
             return line.slope / wider, usual
         return line.slope / wider * half_way / usual, half_way

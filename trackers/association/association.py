@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from trackers.association.appearance import Population
+from trackers.association.appearance import Look, Population
 from trackers.association.decision import (
     CONFIRMED,
     PROBABLE,
@@ -35,6 +35,8 @@ __all__ = ["Association", "Decision", "Rules"]
 _RIVALS = 2
 # Looks are learnt anew when one in so many people is new.
 _NEWS = 3
+# ... from so many who came last.
+_COHORT = 128
 
 
 class Association:
@@ -162,7 +164,13 @@ class Association:
         if new > len(self.identities) // _NEWS:
             directions = [i.direction() for _, i in sorted(self.identities.items())]
             self.population.learn([one for one in directions if one is not None])
+            self.population.learn_links(self._links())
             self._ids_learnt_from = self.people.next_global_id - 1
+
+    def _links(self) -> list[tuple[Look, Look]]:
+        """How those look who were seen by one camera after the other, the last of them."""
+        latest = sorted(self.identities)[-_COHORT:]
+        return [link for i in latest for link in self.identities[i].links(self.population)]
 
     def finish(self) -> list[Decision]:
         """Decide on all that still waits, then look for the best solution over all tracklets."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Set
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -59,6 +60,17 @@ class Identity:
             found = joined([look for look in looks if look is not None])
             self._look = population.epoch, found
         return self._look[1]
+
+    def links(self, population: Population) -> list[tuple[Look, Look]]:
+        """How two of the members look that follow one another in two cameras, of each two."""
+        members = sorted(self.members.values(), key=lambda member: (member.start, member.key))
+        seen = [m for m in members if len(m.exemplars)]
+        looks = [look_of(member, population) for member in seen]
+        return [
+            (a, b)
+            for (one, a), (other, b) in pairwise(zip(seen, looks, strict=True))
+            if one.camera_id != other.camera_id and a is not None and b is not None
+        ]
 
     def direction(self) -> Vector | None:
         """The unit vector ``(D,)`` amid those of the members; None when nothing is to be seen."""

@@ -17,7 +17,7 @@ from trackers.association.topology_evidence import KEPT_S, Link, Links
 from trackers.tracklet import GROUND, Tracklet, TrackletKey
 
 #: A camera is known when as many were seen again who left it or came to it.
-KNOWN_AFTER = 20
+KNOWN_AFTER = 8
 #: Older ones are forgotten: a door is closed, a corridor is opened.
 REMEMBERED = 200
 # The ways from a camera are worked out anew after as many.

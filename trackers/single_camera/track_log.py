@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from trackers.detections import Detections, footpoints
 from trackers.ground.view import ground_points
+from trackers.single_camera.continuity import Continuity, SamePerson
 from trackers.tracklet import Tracklet
 
 # A path is sampled: it must show position and direction, not every frame.
@@ -37,6 +38,28 @@ class _Track:
     path: list[tuple[float, float, float, float, float]] = field(default_factory=list)
     last: tuple[float, float, float, float, float] = (0.0, 0.0, 0.0, 0.0, 0.0)
     exemplars: list[Exemplar] = field(default_factory=list)
+    continuity: Continuity = field(default_factory=Continuity)
+
+    def from_here(self, track_id: int, since: float) -> "_Track":
+        """Part it in two; returns what was seen from this moment on as a track of its own."""
+        later = [step for step in self.path if step[0] >= since] or [self.last]
+        share = len(later) / max(len(self.path), 1)
+        other = _Track(
+            track_id,
+            start=later[0][0],
+            end=self.end,
+            count=max(1, round(share * self.count)),
+            path=later,
+            last=self.last,
+            exemplars=[e for e in self.exemplars if e.timestamp >= since],
+            continuity=self.continuity,
+        )
+        self.path = [step for step in self.path if step[0] < since] or self.path[:1]
+        self.exemplars = [e for e in self.exemplars if e.timestamp < since]
+        self.last, self.end = self.path[-1], self.path[-1][0]
+        self.count = max(1, self.count - other.count)
+        self.changed, self.continuity = True, Continuity()
+        return other
 
 
 class TrackLog:
@@ -55,12 +78,15 @@ class TrackLog:
         close_after_s: float,
         exemplars: int,
         homography: NDArray[np.float64] | None = None,
+        same_person: SamePerson | None = None,
     ) -> None:
         self._camera_id = camera_id
         self._close_after_s = close_after_s
         self._exemplars = exemplars
         self._homography = homography
+        self._same_person = same_person
         self._ids: dict[int, int] = {}
+        self._followed_by: dict[int, tuple[float, int]] = {}
         self._open: dict[int, _Track] = {}
         self._next_id = 1
         self._previous = -math.inf
@@ -91,6 +117,31 @@ class TrackLog:
         track.exemplars.sort(key=lambda e: (-e.quality, e.timestamp))
         del track.exemplars[self._exemplars :]
 
+    def part(self, track_id: int, exemplar: Exemplar) -> int | None:
+        """The track that begins where this one shows somebody else, by its latest exemplar.
+
+        None while it shows one person. The other has what was seen since then; this one is to be
+        closed.
+        """
+        track = self._open[track_id]
+        if self._same_person is None:
+            return None
+        vector = exemplar.embedding
+        since = track.continuity.add(exemplar.timestamp, vector, self._same_person)
+        if since is None or since <= track.start:
+            return None
+        new_id, self._next_id = self._next_id, self._next_id + 1
+        self._open[new_id] = track.from_here(new_id, since)
+        self._ids = {theirs: new_id if i == track_id else i for theirs, i in self._ids.items()}
+        self._followed_by[track_id] = since, new_id
+        return new_id
+
+    def shown_by(self, track_id: int, timestamp: float) -> int:
+        """The track that has what this one, before it was parted, showed at a moment."""
+        while track_id in self._followed_by and timestamp >= self._followed_by[track_id][0]:
+            track_id = self._followed_by[track_id][1]
+        return track_id
+
     def is_open(self, track_id: int) -> bool:
         """Whether the track exists and is not closed."""
         return track_id in self._open
@@ -106,6 +157,7 @@ class TrackLog:
     def close(self, track_id: int) -> Tracklet:
         """End a track; returns its last revision, closed."""
         track = self._open.pop(track_id)
+        self._followed_by.pop(track_id, None)
         self._ids = {theirs: ours for theirs, ours in self._ids.items() if ours != track_id}
         return self._tracklet(track, closed=True)
 

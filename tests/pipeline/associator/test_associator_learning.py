@@ -94,8 +94,8 @@ def identities(url: str, site: str) -> list[Message]:
 
 @pytest.fixture(scope="module")
 def undisturbed(redis_url: str) -> list[Message]:
-    work(redis_url, "undisturbed", sent(walks()), end=True)
-    return identities(redis_url, "undisturbed")
+    work(redis_url, "undisturbed-learning", sent(walks()), end=True)
+    return identities(redis_url, "undisturbed-learning")
 
 
 def interrupted(url: str, site: str) -> dict[str, dict[str, object]]:

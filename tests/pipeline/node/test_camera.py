@@ -7,7 +7,13 @@ import numpy as np
 import pytest
 
 from fakes import BLUE, BOX, RED, Box, Clip, Recorded, found, scene
-from pipeline.bus.messages import ObservationsMessage, TrackletMessage, WatermarkMessage, unpack
+from pipeline.bus.messages import (
+    ObservationsMessage,
+    TrackletMessage,
+    WatermarkMessage,
+    tracklet_of,
+    unpack,
+)
 from pipeline.config.load import check_config
 from pipeline.config.schema import SiteConfig, TrackerConfig
 from pipeline.errors import UserError
@@ -17,6 +23,7 @@ from pipeline.node.crops import Crop, Thumbnails
 from pipeline.node.open_tracker import open_tracker, tracker_name
 from pipeline.sources import RecordedFrame
 from trackers.single_camera.boxmot import SingleCameraTracker
+from trackers.single_camera.continuity import SamePerson
 from trackers.single_camera.link import LinkTracker
 
 EMBEDDING = np.array([1, 0], np.float32)
@@ -231,3 +238,26 @@ def test_link_has_no_options() -> None:
     config = TrackerConfig.model_validate({"name": "link", "options": {"match_thresh": 0.7}})
     with pytest.raises(UserError, match="tracker link takes no options, got match_thresh"):
         open_tracker(config, fps=4)
+
+
+def test_a_track_that_goes_on_as_somebody_else_is_parted() -> None:
+    """Crops of one look up to 3 s, of another from then on."""
+    camera = Camera(Clip("a", []), config(), None, SamePerson(0.5, 0.0))
+    for step in range(60):
+        update(camera, 10.0 + step / 10, BOX)
+        for chosen in camera.take_due_crops():
+            look = EMBEDDING if chosen.timestamp < 13.0 else EMBEDDING[::-1].copy()
+            camera.add_embedding(chosen, look)
+        camera.close_tracks()
+    camera.end()
+    embed(camera)
+    _, messages = camera.take_messages(ended=True)
+    closed = {m.track_id: m for m in messages if isinstance(m, TrackletMessage) and m.closed}
+    assert sorted(closed) == [1, 2]
+    first, second = tracklet_of(closed[1]), tracklet_of(closed[2])
+    assert first.start == 10.0
+    assert first.end < second.start == pytest.approx(13.0, abs=0.2)
+    assert second.end == pytest.approx(15.9)
+    assert (first.exemplars @ EMBEDDING).min() == 1.0
+    assert (second.exemplars[:-1] @ EMBEDDING).max() == 0.0
+    assert first.path[-1, 0] < second.path[0, 0]

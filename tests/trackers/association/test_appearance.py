@@ -136,3 +136,17 @@ def test_what_is_remembered_is_the_same_to_the_last_bit():
         for known in (population, other)
     ]
     assert said[0].tobytes() == said[1].tobytes()
+
+
+def test_where_one_person_looks_more_alike_more_is_asked():
+    population = Population(Calibration(20.0, 0.3, 0.0, 0.1, 0.3, 0.4))
+    population.learn(crowd(20))
+    population.learn_links([])
+    assert population.midpoint == pytest.approx(0.3)
+    (anna,) = crowd(1, seed=5)
+    link = population.look(anna, 1 / 0.3), population.look(anna, 1 / 0.3)
+    population.learn_links([link] * 12)
+    # Twelve links weigh as much as what was known: half way between 0.3 and half of a cosine of 1.
+    assert population.midpoint == pytest.approx(0.4, abs=0.01)
+    population.learn([])
+    assert population.midpoint == 0.3
