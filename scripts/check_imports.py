@@ -48,6 +48,7 @@ ORDER = (
     "reid_model.export",
     "reid_model.explain",
     "reid_model.trained_embedder",
+    "reid_model.quantised",
     "reid_model.training",
     "reid_model.embedder",
     "reid_model.similarity",

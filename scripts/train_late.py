@@ -94,7 +94,7 @@ def main() -> None:
     parser.add_argument("--versions", type=int, default=3)
     parser.add_argument("--mscsa-modules", type=int, default=0)
     parser.add_argument("--steps", type=int, default=LateRecipe().steps)
-    parser.add_argument("--share", type=float, default=0.7, help="of the way from the start")
+    parser.add_argument("--share", type=float, default=0.5, help="of the way from the start")
     arguments = parser.parse_args()
     data = os.environ.get("FUSETRACK_DATA")
     if data is None:
