@@ -2,8 +2,8 @@
 
 Rank-1 and mAP on Market-1501, on CUHK03's val (FUSETRACK_DATA/reid: all crops of camera A are
 queries, all of camera B the gallery) and on the people of CUHK01 whom our trainings keep out, no
-re-ranking; milliseconds a crop at batch 8 on this CPU, resizing included, the networks taking turns
-batch by batch. Names or paths of ReID models may be given.
+re-ranking; milliseconds per crop at batch size 8 on this CPU, including resizing; the networks take
+turns batch by batch. Names or paths of ReID models may be given.
 """
 
 import argparse
