@@ -61,7 +61,7 @@ def open_trained(path: Path, device: str, batch: int = 32) -> Embedder:
     PyTorch.
 
     OpenVINO computes in bfloat16 where the processor supports it, if the vectors of sample pictures
-    keep a cosine of `MIN_COSINE_BFLOAT16`; otherwise in float32, with a warning. A processor without
+    keep a cosine of `MIN_COSINE_BFLOAT16`; otherwise in float32, with a warning. One without
     bfloat16 computes in eight bits where the model has such a form beside it. Raises ValueError as
     `load_model`, for NaN weights, and when float32 does not reach `MIN_COSINE` either.
     """
