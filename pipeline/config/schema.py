@@ -207,19 +207,19 @@ class ReidConfig(Section):
 
 
 class Similarity(Section):
-    """Score calibration: the cosine of two sets of crops as evidence (`bench similarity` fits it).
+    """Score calibration of the cosine of two sets of crops, fitted by `bench similarity`.
 
-    The log-odds of one person are ``slope * (cosine - midpoint)`` of two visits with many crops, of
-    which is taken out what people have in common. ``common`` is the mean cosine of two people
-    before that, ``spread`` the standard deviation after it; ``visit`` is the part of a visit that
-    is not the person's, and ``crop`` what a crop adds.
+    The log-odds of the same person are ``slope * (cosine - midpoint)`` for two visits with many
+    crops, after removing the component that all people share. ``common`` is the mean cosine of
+    impostor pairs before that, ``spread`` their standard deviation after it; ``visit`` is the share
+    of a visit that is not due to the person, and ``crop`` the variation added by a single crop.
 
     The defaults suit an average network; a fit on your own people is better.
     """
 
-    slope: Annotated[float, Field(gt=0, description="log-odds for each 1.0 of cosine")] = 22.0
+    slope: Annotated[float, Field(gt=0, description="log-odds per unit of cosine")] = 22.0
     midpoint: Annotated[
-        float, Field(ge=-1, le=1, description="the cosine at which both answers are as likely")
+        float, Field(ge=-1, le=1, description="cosine at which both answers are equally likely")
     ] = 0.3
     common: Annotated[float, Field(ge=0, lt=1)] = 0.3
     spread: Annotated[float, Field(gt=0, le=1)] = 0.12
@@ -261,7 +261,7 @@ class CameraLink(Section):
     views overlap.
     """
 
-    between: Annotated[tuple[Name, Name], Field(description="the names of the two cameras")]
+    between: Annotated[tuple[Name, Name], Field(description="names of the two cameras")]
     seconds: Annotated[float, Field(ge=0)]
 
     @model_validator(mode="after")
@@ -286,7 +286,7 @@ class GroundOrigin(Section):
     latitude: Annotated[float, Field(ge=-90, le=90, description="degrees north, WGS 84")]
     bearing_deg: Annotated[
         float,
-        Field(ge=-360, le=360, description="where the y axis points, clockwise from north"),
+        Field(ge=-360, le=360, description="direction of the y axis, clockwise from north"),
     ] = 0.0
 
 

@@ -1,7 +1,7 @@
-"""Whether a track still shows the person with whom it began.
+"""Detect identity switches within a track by appearance.
 
-Where people cross, a tracker may go on with the wrong one. Two crops in a row that look like one
-another, and less like the track than one person looks in two cameras, are somebody else's.
+Where people cross, a tracker may continue on the wrong person. Two successive crops that match each
+other, but match the track less well than crops of one person in two cameras do, are a switch.
 """
 
 import math
@@ -10,20 +10,22 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-# A track shows somebody when so many crops have shown them; so many show somebody else.
+# Number of crops that establish the person of a track, and number that establish another person.
 _KNOWN, _OTHER = 2, 2
 
 
 @dataclass(frozen=True, slots=True)
 class SamePerson:
-    """From which cosine on two crops show one person: ``midpoint`` of those from which is taken the
-    mean cosine of two people, ``common``."""
+    """The threshold above which two crops show the same person.
+
+    ``midpoint`` applies to cosines after removing ``common``, the mean cosine of impostor pairs.
+    """
 
     midpoint: float
     common: float
 
     def alike(self, a: NDArray[np.float32], b: NDArray[np.float32]) -> bool:
-        """Whether two vectors ``(D,)`` of any length are so."""
+        """Whether two vectors ``(D,)`` of any length show the same person."""
         length = math.sqrt(float(a @ a) * float(b @ b))
         cosine = float(a @ b) / max(length, 1e-9)
         return (cosine - self.common) / (1 - self.common) >= self.midpoint
@@ -31,16 +33,16 @@ class SamePerson:
 
 @dataclass(slots=True)
 class Continuity:
-    """The person whom a track shows: the sum ``(D,)`` of so many ``crops``, and those in doubt."""
+    """The person of a track: the sum ``(D,)`` of its ``crops``, and the deviating crops since."""
 
     crops: int = 0
     total: NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, np.float32))
     doubted: list[tuple[float, NDArray[np.float32]]] = field(default_factory=list)
 
     def add(self, time: float, vector: NDArray[np.float32], same: SamePerson) -> float | None:
-        """Take the next crop; the time since when it is somebody else, None while it is not.
+        """Add the next crop; returns the time of a switch to another person, else None.
 
-        From then on these are the one whom the track shows.
+        After a switch the deviating crops define the person of the track.
         """
         if self.crops < _KNOWN or same.alike(vector, self.total):
             self.total = self.total + vector if self.crops else vector
