@@ -132,6 +132,15 @@ def load_similarity(path: Path) -> SimilarityFit | None:
     return SimilarityFit(**found) if found.keys() == SimilarityFit.__annotations__.keys() else None
 
 
+def save_similarity(path: Path, similarity: SimilarityFit) -> None:
+    """Write into a file of `save_model` what the cosines of its vectors are worth.
+
+    Raises ValueError as `load_model`.
+    """
+    header, state = _read(path)
+    write_weights(path, state, _MODEL_FORMAT, {**header, "similarity": asdict(similarity)})
+
+
 def _read(path: Path) -> tuple[Any, dict[str, torch.Tensor]]:
     return read_weights_file(path, _MODEL_FORMAT, "model of `fusetrack reid train`")
 

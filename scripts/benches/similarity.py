@@ -22,6 +22,7 @@ from pipeline.config.schema import ReidConfig
 from pipeline.reid.embedding import open_embedder
 from reid_model.embedder import Embedder
 from reid_model.similarity import fit_folders
+from reid_model.training.model_files import save_similarity
 
 # The first view of the second camera, and so many people say all there is to say.
 SECOND_CAMERA = {"cuhk01": 3, "cuhk03": 5}
@@ -54,6 +55,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("models", nargs="*", default=[ReidConfig().model])
     parser.add_argument("--json", action="store_true")
+    parser.add_argument(
+        "--write", action="store_true", help="into the files: models are paths of trained ones"
+    )
     arguments = parser.parse_args()
     data = os.environ.get("FUSETRACK_DATA")
     if data is None:
@@ -69,6 +73,8 @@ def main() -> None:
         )
         assert fit is not None
         found[model] = asdict(fit)
+        if arguments.write:
+            save_similarity(Path(model), fit)
     if arguments.json:
         print(json.dumps(found))
         return

@@ -35,7 +35,11 @@ def saved(path: Path, recipe: ModelRecipe) -> FusedEmbedder:
     ],
     ids=["small", "larger", "count", "standardised", "literal"],
 )
-def test_openvino_agrees_with_torch(tmp_path: Path, recipe: ModelRecipe) -> None:
+def test_openvino_agrees_with_torch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, recipe: ModelRecipe
+) -> None:
+    # In float32: toy networks are coarse in bfloat16, more so on some pictures than on others.
+    monkeypatch.setattr(trained_embedder, "MIN_COSINE_BFLOAT16", 2.0)
     path = tmp_path / "model.safetensors"
     network = saved(path, recipe)
     crops = toy_pictures()

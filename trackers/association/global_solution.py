@@ -41,11 +41,12 @@ def solve(people: People, evidence: Evidence, topology: Topology) -> Judged:
     online = {key: g for g, i in people.identities.items() for key in i.members}
     before = earlier_ones(ordered, evidence, topology)
     next_id = max(people.next_global_id, len(ordered) + 1)
+    # Of very many the online ids are bettered only: to join them anew takes too long.
+    beginnings = [online]
+    if len(ordered) <= _FEW:
+        beginnings.append(agglomerate(_alone(people), before, evidence))
     partition, owner = max(
-        (
-            _improved(ordered, beginning, before, evidence, next_id)
-            for beginning in (online, agglomerate(_alone(people), before, evidence))
-        ),
+        (_improved(ordered, beginning, before, evidence, next_id) for beginning in beginnings),
         key=lambda found: _worth(*found),
     )
     margins = {

@@ -46,7 +46,7 @@ LIVE = {"retry_s": 0.1, "retry_max_s": 0.3, "open_timeout_s": 3, "read_timeout_s
 # A slow machine drops frames: no gap is so long that a track ends in it.
 LOW = {
     "association": {"interval_s": 0.2, "gallery_s": 1800.0},
-    "tracker": {"buffer_s": 600.0},
+    "tracker": {"buffer_s": 300.0},
 }
 
 

@@ -45,7 +45,7 @@ Opens = Callable[[Path, str, int], AbstractContextManager[Machines]]
 
 def documented_rights() -> str:
     """The rights of a Redis user as documented on the operations page."""
-    text = (ROOT / "docs" / "operations.md").read_text()
+    text = (ROOT / "docs" / "operations" / "machines.md").read_text()
     (line,) = re.findall(r"^ACL SETUSER fusetrack on >PASSWORD (.*)$", text, re.MULTILINE)
     return str(line)
 

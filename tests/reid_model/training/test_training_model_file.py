@@ -1,5 +1,5 @@
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,7 @@ from reid_model.training.model_files import (
     load_model,
     load_similarity,
     save_model,
+    save_similarity,
 )
 from reid_model.training.recipe import ModelRecipe
 from reid_toys import toy_model
@@ -46,6 +47,11 @@ def test_the_score_calibration_is_in_the_model_file(tmp_path: Path) -> None:
     fit = SimilarityFit(12.5, 0.4, 0.25, 0.1, 0.3, 0.5)
     save_model(path, model.deploy(), toy_model(), fit, torch.float16)
     assert load_similarity(path) == fit
+    before = load_model(path)[0].state_dict()
+    other = replace(fit, slope=20.0)
+    save_similarity(path, other)
+    assert load_similarity(path) == other
+    assert all(torch.equal(v, before[name]) for name, v in load_model(path)[0].state_dict().items())
 
 
 def test_half_precision_halves_the_file(tmp_path: Path) -> None:
