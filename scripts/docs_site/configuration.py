@@ -44,7 +44,7 @@ def _sections(
     if place:
         yield f"## {place}\n\n{prose(section.get('description', ''))}\n"
     else:
-        yield "## The top\n"
+        yield "## Top level\n"
     inner: list[tuple[str, Schema]] = []
     rows = []
     for key, value in section["properties"].items():
