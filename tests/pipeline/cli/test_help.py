@@ -27,7 +27,7 @@ print(json.dumps({"said": said, "heavy": heavy, "seconds": time.process_time()})
 """
 HEAVY = (
     *("torch", "torchvision", "ultralytics", "boxmot", "openvino", "trackeval", "matplotlib"),
-    *("geopandas", "cv2", "av", "redis", "scipy", "polars", "pydantic"),
+    *("geopandas", "cv2", "av", "redis", "scipy", "polars"),
 )
 COMMANDS = [
     [],
