@@ -24,12 +24,14 @@ from pipeline.associator.open import association_of
 from pipeline.config.schema import ReidConfig, SiteConfig
 from pipeline.reid.embedding import open_embedder, similarity_calibration
 from simulation.clustering import average_linkage
-from trackers.association.association import Association
+from trackers.association.association import Association, Decision
+from trackers.association.decision import CONFIRMED
 from trackers.single_camera.continuity import SamePerson
 from trackers.tracklet import Tracklet, TrackletKey
 from walking.crops import SETS, Crops, read_crops
+from walking.reliability import Judged, reliability
 from walking.scene import Scene, make_scene
-from walking.score import Ids, oracle, score
+from walking.score import Ids, oracle, score, shown_person
 from walking.stream import PARTS, stream
 
 #: Set, cameras and people.
@@ -55,6 +57,10 @@ COLUMNS = (
     "right",
     "wrong",
     "wrong_per_person",
+    "ece",
+    "confirmed",
+    "confirmed_right",
+    "probable_right",
     "missed_impure",
     "missed_alike",
     "missed_taken",
@@ -74,29 +80,46 @@ def measure(scene: Scene, crops: Crops, association: Association) -> Row:
     """One walk through the association, second by second, and then its finish."""
     line = association.rules.calibration
     same = SamePerson(line.midpoint, line.common)
-    ids: dict[TrackletKey, int] = {}
+    ids: dict[TrackletKey, Decision] = {}
     last: dict[TrackletKey, Tracklet] = {}
     for at, tracklets in stream(scene, crops, same):
         for tracklet in tracklets:
             association.observe(tracklet)
             last[tracklet.key] = tracklet
-        ids |= {decision.key: decision.global_id for decision in association.decide(at)}
+        ids |= {decision.key: decision for decision in association.decide(at)}
         association.forget(at)
     online = score(scene, crops, _by_track(ids, last))["idf1"]
-    ids |= {decision.key: decision.global_id for decision in association.finish()}
+    ids |= {decision.key: decision for decision in association.finish()}
     return {
         **score(scene, crops, _by_track(ids, last)),
+        **reliability(_judged(scene, ids, last)),
         "idf1_online": online,
         "oracle": score(scene, crops, oracle(scene))["idf1"],
         "clustering": max(score(scene, crops, c)["idf1"] for c in _clusterings(scene, crops)),
     }
 
 
-def _by_track(ids: Mapping[TrackletKey, int], last: Mapping[TrackletKey, Tracklet]) -> Ids:
+def _judged(
+    scene: Scene, ids: Mapping[TrackletKey, Decision], last: Mapping[TrackletKey, Tracklet]
+) -> list[Judged]:
+    return [
+        Judged(
+            shown_person(scene.tracks[key[1] // PARTS - 1], last[key].start, last[key].end),
+            decision.global_id,
+            last[key].end - last[key].start,
+            decision.confidence,
+            decision.state == CONFIRMED,
+        )
+        for key, decision in sorted(ids.items())
+    ]
+
+
+def _by_track(ids: Mapping[TrackletKey, Decision], last: Mapping[TrackletKey, Tracklet]) -> Ids:
     """What each track of the scene was taken for, since when."""
     found: dict[int, list[tuple[float, int]]] = {}
     for key in sorted(last):
-        found.setdefault(key[1] // PARTS, []).append((last[key].start, ids.get(key, -1)))
+        global_id = ids[key].global_id if key in ids else -1
+        found.setdefault(key[1] // PARTS, []).append((last[key].start, global_id))
     return found
 
 

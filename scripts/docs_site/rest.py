@@ -16,7 +16,11 @@ _ENDLESS = 1e15
 def addresses() -> str:
     """Every address with what it takes and answers, then the shapes of the answers."""
     schema = schema_of_api()
-    parts = [*_operations(schema), "## Answers\n", *_answers(schema["components"]["schemas"])]
+    parts = [
+        *_operations(schema),
+        "## Response schemas\n",
+        *_answers(schema["components"]["schemas"]),
+    ]
     return "\n".join(parts)
 
 
@@ -37,7 +41,7 @@ def _operations(schema: Schema) -> Iterator[str]:
                 ("parameter", "in", "type", "default", "what"),
                 (_parameter(found) for found in operation.get("parameters", [])),
             )
-            yield table(("status", "answer"), _responses(operation["responses"]))
+            yield table(("status", "response"), _responses(operation["responses"]))
 
 
 def _parameter(parameter: Schema) -> tuple[str, ...]:

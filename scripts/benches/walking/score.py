@@ -51,6 +51,15 @@ def oracle(scene: Scene) -> Ids:
     return {n: [(t.start, _whose(t).person)] for n, t in enumerate(scene.tracks, start=1)}
 
 
+def shown_person(track: Track, start: float, end: float) -> int:
+    """Whom a track shows for longest between two moments."""
+    seconds: Counter[int] = Counter()
+    for piece in track.pieces:
+        shared = min(piece.end, end) - max(piece.start, start)
+        seconds[piece.visit.person] += max(shared, 0.0)  # type: ignore[assignment]
+    return max(seconds, key=lambda person: (seconds[person], -person))
+
+
 def association_accuracy(
     person: NDArray[np.int64], identity: NDArray[np.int64], seconds: NDArray[np.float64]
 ) -> float:

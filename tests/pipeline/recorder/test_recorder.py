@@ -5,6 +5,7 @@ import random
 import subprocess
 import sys
 import threading
+import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from itertools import count
@@ -97,7 +98,7 @@ def assert_same(folder: Path, other: Path) -> None:
 @pytest.fixture(scope="module")
 def undisturbed(redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = new_run(tmp_path_factory.mktemp("undisturbed") / "run")
-    with FeedingBus(redis_url, "undisturbed", STORY) as bus:
+    with FeedingBus(redis_url, uuid.uuid4().hex, STORY) as bus:
         bus.declare()
         record(bus, folder)
     return folder
