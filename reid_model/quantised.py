@@ -16,8 +16,10 @@ from reid_model.networks.fused import FusedEmbedder
 from reid_model.openvino_runtime import convert_network, core, import_openvino
 from reid_model.preprocess import EmbedderSpec, normalise
 
-#: The least cosine, on pictures, between the vectors in eight bits and in float32.
-NEAR = 0.9
+#: The least cosine, on drawn pictures, between the vectors in eight bits and in float32: on those
+#: it is 0.68 to 0.96 for the network that comes with fusetrack, on crops of people 0.94 to 1, and
+#: near 0 for a form of another network.
+NEAR = 0.6
 
 
 def quantised_file(path: Path) -> Path:

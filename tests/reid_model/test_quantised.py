@@ -93,5 +93,5 @@ def test_the_tool_makes_one_that_is_near(tmp_path: Path, monkeypatch: pytest.Mon
     assert '"FakeQuantize"' in quantised_file(path).read_text()
     monkeypatch.setattr(trained_embedder, "eight_bits_pay", lambda: True)
     found = vectors(path)
-    assert (found * before).sum(axis=1).min() > 0.9
+    assert (found * before).sum(axis=1).min() > 0.6
     assert not np.array_equal(found, before)

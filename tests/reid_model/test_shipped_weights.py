@@ -2,10 +2,13 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 import reid_model
+from reid_model import trained_embedder
+from reid_model.trained_embedder import open_trained, sample_pictures
 from reid_model.training.model_files import load_model, load_similarity
 
 WEIGHTS = Path(reid_model.__file__).parent / "weights"
@@ -40,3 +43,18 @@ def test_training_changed_the_late_stages_alone() -> None:
     changed = before.keys() - same
     for part in ("layer3", "layer4", "pool", "head"):
         assert any(name.startswith(f"trunk.encoder.{part}.") for name in changed), part
+
+
+def test_the_eight_bit_form_is_that_of_the_model(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = WEIGHTS / "omni-scale-people.safetensors"
+    pictures = list(sample_pictures(4, 256, 128))
+    found = []
+    for pays in (False, True):
+        monkeypatch.setattr(trained_embedder, "eight_bits_pay", lambda pays=pays: pays)
+        found.append(open_trained(path, "cpu", batch=4).embed(pictures))
+    whole, eight_bits = found
+    assert caplog.text == ""
+    assert (whole * eight_bits).sum(axis=1).mean() > 0.8
+    assert not np.array_equal(whole, eight_bits)
