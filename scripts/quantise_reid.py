@@ -25,7 +25,7 @@ from reid_model.openvino_runtime import convert_network, core, read_network
 from reid_model.preprocess import EmbedderSpec, normalise, resize_crops
 from reid_model.quantised import quantise_file
 from reid_model.trained_embedder import trained_spec
-from reid_model.training.measure import people_of
+from reid_model.training.measure import identities_and_cameras
 from reid_model.training.model_files import load_model
 
 PICTURES, BATCH, ROUNDS = 300, 8, 12
@@ -33,7 +33,8 @@ PICTURES, BATCH, ROUNDS = 300, 8, 12
 
 def pictures_of(images: list[ReidImage], spec: EmbedderSpec) -> NDArray[np.uint8]:
     """``(N, height, width, 3)`` BGR."""
-    return resize_crops([cv2.imread(str(i.path)) for i in images], spec.height, spec.width)
+    crops = [np.asarray(cv2.imread(str(image.path)), np.uint8) for image in images]
+    return resize_crops(crops, spec.height, spec.width)
 
 
 def forms(converted: Any, eight_bits: Any) -> dict[str, Any]:
@@ -74,7 +75,7 @@ def main() -> None:
     val = READERS["cuhk03"](folder / "cuhk03")
     images = [*val.query, *val.gallery]
     seen, count = pictures_of(images, spec), len(val.query)
-    identities, cameras = people_of(images)
+    identities, cameras = identities_and_cameras(images)
     for name, run in compiled.items():
         parts = [
             run(normalise(seen[start : start + BATCH], spec))[0]

@@ -199,7 +199,7 @@ class ReidConfig(Section):
     ``min_quality``; the best ``exemplars`` embeddings are kept for each track.
     """
 
-    model: str = "omni-scale-open"
+    model: str = "omni-scale-people"
     batch: Annotated[int, Field(ge=1, le=1024)] = 16
     min_quality: Score = 0.2
     spacing_s: Seconds = 0.5

@@ -37,7 +37,7 @@ from reid_model.data.captions import read_captions
 from reid_model.training.recipe import Recipe
 from reid_model.training.state import Stopped
 
-START = "fused-compact"
+START = "imagenet"
 SETS = ("market1501", "cuhk01", "cuhk03")
 
 

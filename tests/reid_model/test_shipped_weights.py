@@ -1,0 +1,42 @@
+"""The networks that come with fusetrack, as their card describes them."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+import reid_model
+from reid_model.training.model_files import load_model, load_similarity
+
+WEIGHTS = Path(reid_model.__file__).parent / "weights"
+EARLY = ("trunk.encoder.first.", "trunk.encoder.layer1.", "trunk.encoder.layer2.")
+
+
+@pytest.mark.parametrize("name", ["omni-scale-open", "omni-scale-people"])
+def test_each_is_a_calibrated_omni_scale_network(name: str) -> None:
+    path = WEIGHTS / f"{name}.safetensors"
+    network, recipe = load_model(path)
+    assert (recipe.encoder, recipe.embedding, recipe.mscsa_modules) == (
+        "omni-scale",
+        "projected",
+        0,
+    )
+    assert sum(p.numel() for p in network.parameters()) == 2_089_337
+    assert path.stat().st_size < 25e6
+    fit = load_similarity(path)
+    assert fit is not None
+    assert fit.slope > 0
+    assert -1 < fit.midpoint < 1
+
+
+def test_training_changed_the_late_stages_alone() -> None:
+    before, after = (
+        load_model(WEIGHTS / f"omni-scale-{name}.safetensors")[0].state_dict()
+        for name in ("open", "people")
+    )
+    assert before.keys() == after.keys()
+    same = {name for name, value in before.items() if torch.equal(value, after[name])}
+    assert {name for name in before if name.startswith(EARLY)} <= same
+    changed = before.keys() - same
+    for part in ("layer3", "layer4", "pool", "head"):
+        assert any(name.startswith(f"trunk.encoder.{part}.") for name in changed), part
