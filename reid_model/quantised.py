@@ -1,8 +1,8 @@
-"""A network in whole numbers of eight bits, for processors that multiply those much faster.
+"""Networks quantised to int8, for processors on which int8 is much faster than float32.
 
-Post-training quantisation by OpenVINO's own tool (nncf), which learns from some pictures how large
-the numbers between the layers become. It is done once, where a network is made (`quantise_file`);
-what is written lies beside the network's own file and is used where it pays.
+Post-training quantisation by OpenVINO's tool nncf, which estimates the range of the activations on
+some pictures. It is done once, by the maker of a network (`quantise_file`); the result is stored
+beside the network's file and used where int8 is preferred.
 """
 
 import importlib
@@ -16,22 +16,22 @@ from reid_model.networks.fused import FusedEmbedder
 from reid_model.openvino_runtime import convert_network, core, import_openvino
 from reid_model.preprocess import EmbedderSpec, normalise
 
-#: The least cosine, on drawn pictures, between the vectors in eight bits and in float32: on those
-#: it is 0.68 to 0.96 for the network that comes with fusetrack, on crops of people 0.94 to 1, and
-#: near 0 for a form of another network.
-NEAR = 0.6
+#: The smallest accepted cosine between the int8 and the float32 vectors of sample pictures. These
+#: are drawn, and there it is 0.68 to 0.96 for the network that comes with fusetrack; on crops of
+#: people it is 0.94 to 1, and near 0 for a form of another network.
+MIN_COSINE_INT8 = 0.6
 
 
 def quantised_file(path: Path) -> Path:
-    """Where the eight-bit form of a network's file lies; its ``.bin`` is beside it."""
+    """The path of the int8 form of a network's file; its ``.bin`` is beside it."""
     return path.with_suffix(".int8.xml")
 
 
-def eight_bits_pay() -> bool:
+def int8_is_preferred() -> bool:
     """Whether this processor lacks bfloat16.
 
-    With AVX2 or VNNI alone eight bits are 1.9 to 2.6 times as fast as float32. Where bfloat16 is
-    built in, it is nearly as fast and nearer to float32.
+    With AVX2 or VNNI only, int8 is 1.9 to 2.6 times as fast as float32. Where bfloat16 is
+    supported, it is nearly as fast as int8 and closer to float32.
     """
     return "BF16" not in core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
@@ -42,15 +42,15 @@ def quantise_file(
     pictures: Sequence[NDArray[np.uint8]],
     path: Path,
 ) -> Path:
-    """Write the eight-bit form of ``network``, whose own file is ``path``; returns its file.
+    """Write the int8 form of ``network``, whose own file is ``path``; returns the path written.
 
-    ``pictures`` are some BGR ``(height, width, 3)`` such as the network will see, hundreds of them.
-    Raises ModuleNotFoundError where nncf is not installed.
+    ``pictures`` are hundreds of typical inputs, BGR ``(height, width, 3)``. Raises
+    ModuleNotFoundError if nncf is not installed.
     """
     nncf = importlib.import_module("nncf")
     converted = convert_network(network, spec.height, spec.width)
-    seen = nncf.Dataset([normalise(picture[None], spec) for picture in pictures])
-    eight_bits = nncf.quantize(converted, seen, subset_size=len(pictures))
+    calibration = nncf.Dataset([normalise(picture[None], spec) for picture in pictures])
+    int8 = nncf.quantize(converted, calibration, subset_size=len(pictures))
     written = quantised_file(path)
-    import_openvino().save_model(eight_bits, written)
+    import_openvino().save_model(int8, written)
     return written

@@ -20,7 +20,7 @@ from unittest.mock import patch
 from command_line import Outcome
 from pipeline.cli import main as cli
 
-_TIMEOUT_S = 300
+_TIMEOUT_S = 800
 
 _CLIENT = """#!{python} -IS
 import json, os, socket, sys

@@ -133,7 +133,7 @@ def load_similarity(path: Path) -> SimilarityFit | None:
 
 
 def save_similarity(path: Path, similarity: SimilarityFit) -> None:
-    """Write into a file of `save_model` what the cosines of its vectors are worth.
+    """Replace the score calibration in a file of `save_model`.
 
     Raises ValueError as `load_model`.
     """

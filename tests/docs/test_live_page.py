@@ -18,7 +18,7 @@ PAGE = ROOT / "docs/tutorials/live-site.md"
 FPS = 4
 _END_S = 60
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")

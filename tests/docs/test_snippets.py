@@ -29,7 +29,7 @@ OTHERS = sorted(
     if path.relative_to(ROOT).as_posix() not in FOLLOWED
 )
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.slow
 
 
 class Reader:

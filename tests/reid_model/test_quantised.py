@@ -1,4 +1,4 @@
-"""The eight-bit form of a model: when it is used, and that nncf's tool makes one."""
+"""The int8 form of a model: when it is used, and that nncf makes one."""
 
 import logging
 import shutil
@@ -10,12 +10,12 @@ import torch
 
 from reid_model import quantised, trained_embedder
 from reid_model.openvino_runtime import convert_network, core, import_openvino
-from reid_model.quantised import eight_bits_pay, quantise_file, quantised_file
+from reid_model.quantised import int8_is_preferred, quantise_file, quantised_file
 from reid_model.trained_embedder import open_trained, sample_pictures, trained_spec
 from reid_model.training.model_files import load_model, save_model
 from reid_toys import toy_embedder, toy_model, toy_pictures
 
-#: A random network would say nothing of the tool.
+#: A random network would not test the tool.
 OPEN = Path(trained_embedder.__file__).parent / "weights" / "omni-scale-open.safetensors"
 RECIPE = toy_model(embedding="after")
 
@@ -27,7 +27,7 @@ def saved(folder: Path) -> Path:
 
 
 def other_form(path: Path, share: float) -> None:
-    """A form of the model with vectors ``share`` away from its own, in place of the eight bits."""
+    """Write a model with weights changed by ``share`` as the int8 form."""
     network, recipe = load_model(path)
     with torch.no_grad():
         for value in network.trunk.encoder.layer4.parameters():
@@ -42,13 +42,13 @@ def vectors(path: Path) -> np.ndarray:
 
 
 @pytest.mark.parametrize("pays", [True, False])
-def test_it_is_used_where_it_pays(
+def test_it_is_used_where_int8_is_preferred(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pays: bool
 ) -> None:
     path = saved(tmp_path)
     before = vectors(path)
     other_form(path, 0.02)
-    monkeypatch.setattr(trained_embedder, "eight_bits_pay", lambda: pays)
+    monkeypatch.setattr(trained_embedder, "int8_is_preferred", lambda: pays)
     assert np.array_equal(vectors(path), before) != pays
 
 
@@ -58,13 +58,13 @@ def test_a_form_of_another_model_is_not_used(
     path = saved(tmp_path)
     before = vectors(path)
     other_form(path, 3.0)
-    monkeypatch.setattr(trained_embedder, "eight_bits_pay", lambda: True)
+    monkeypatch.setattr(trained_embedder, "int8_is_preferred", lambda: True)
     with caplog.at_level(logging.WARNING):
         np.testing.assert_array_equal(vectors(path), before)
-    assert "is no form of" in caplog.text
+    assert "is not the int8 form of" in caplog.text
 
 
-def test_they_pay_without_bfloat16(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_int8_is_preferred_without_bfloat16(monkeypatch: pytest.MonkeyPatch) -> None:
     class Processor:
         def __init__(self, can: list[str]) -> None:
             self.can = can
@@ -75,14 +75,14 @@ def test_they_pay_without_bfloat16(monkeypatch: pytest.MonkeyPatch) -> None:
 
     for can, pays in ((["FP32", "INT8"], True), (["FP32", "BF16", "INT8"], False)):
         monkeypatch.setattr(quantised, "core", lambda can=can: Processor(can))
-        assert eight_bits_pay() == pays
+        assert int8_is_preferred() == pays
     assert "FP32" in core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_the_tool_makes_one_that_is_near(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("nncf", reason="nncf, which makes the eight-bit form, is not installed")
+def test_the_quantised_vectors_are_close(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("nncf", reason="nncf, which makes the int8 form, is not installed")
     path = tmp_path / OPEN.name
     shutil.copy(OPEN, path)
     before = vectors(path)
@@ -91,7 +91,7 @@ def test_the_tool_makes_one_that_is_near(tmp_path: Path, monkeypatch: pytest.Mon
     pictures = list(sample_pictures(8, spec.height, spec.width))
     assert quantise_file(network, spec, pictures, path) == quantised_file(path)
     assert '"FakeQuantize"' in quantised_file(path).read_text()
-    monkeypatch.setattr(trained_embedder, "eight_bits_pay", lambda: True)
+    monkeypatch.setattr(trained_embedder, "int8_is_preferred", lambda: True)
     found = vectors(path)
     assert (found * before).sum(axis=1).min() > 0.6
     assert not np.array_equal(found, before)

@@ -52,9 +52,9 @@ def test_the_eight_bit_form_is_that_of_the_model(
     pictures = list(sample_pictures(4, 256, 128))
     found = []
     for pays in (False, True):
-        monkeypatch.setattr(trained_embedder, "eight_bits_pay", lambda pays=pays: pays)
+        monkeypatch.setattr(trained_embedder, "int8_is_preferred", lambda pays=pays: pays)
         found.append(open_trained(path, "cpu", batch=4).embed(pictures))
-    whole, eight_bits = found
+    whole, int8 = found
     assert caplog.text == ""
-    assert (whole * eight_bits).sum(axis=1).mean() > 0.8
-    assert not np.array_equal(whole, eight_bits)
+    assert (whole * int8).sum(axis=1).mean() > 0.8
+    assert not np.array_equal(whole, int8)

@@ -10,8 +10,9 @@ the people of the site as the cohort.
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,8 +22,10 @@ Vector = NDArray[np.float32]
 
 # As many people of the site weigh as much as what was known before it.
 _TRUST_PEOPLE = 8.0
-# ... and as many links.
+# ... and as many pairs who are one person.
 _TRUST_LINKS = 12.0
+# Somebody is at least so many standard deviations more like another than two people are.
+_LEAST_DEVIATIONS = 1.5
 # People whose cosines are looked at to see how far they stray: the last ones.
 _COHORT = 128
 _LEAST_WEIGHT = 1e-3
@@ -61,7 +64,8 @@ class Look(NamedTuple):
 class Population:
     """What is known of how people look on this site.
 
-    ``people`` have been learnt from; ``mean`` ``(D,)`` is what to take out. ``epoch`` counts the
+    ``people`` have been learnt from; ``mean`` ``(D,)`` is what to take out, of what a camera of
+    ``means`` saw the mean there. ``epoch`` counts the
     times that something was learnt: looks of two epochs must not be compared.
     """
 
@@ -73,11 +77,14 @@ class Population:
         self.left = calibration.common
         self.spread = calibration.spread
         self.midpoint = calibration.midpoint
+        self.means: dict[str, NDArray[np.float16]] = {}
+        self._part = 0.0
 
     def learn(self, directions: Sequence[Vector]) -> None:
         """Take how everybody looks who is known now: unit vectors ``(D,)``, one a person."""
         self.epoch += 1
         self.people = len(directions)
+        self.means = {}
         if not directions:
             self.mean = np.zeros(0, np.float32)
             self.left, self.spread = self.calibration.common, self.calibration.spread
@@ -86,31 +93,47 @@ class Population:
         known = np.stack(directions)
         common = self._common(known)
         # What is not surely in common is left in (James and Stein, 1961).
-        part = self.people / (self.people + (1 - common) / max(common, 1e-3))
+        part = self._part = self.people / (self.people + (1 - common) / max(common, 1e-3))
         self.mean = np.asarray(part * known.mean(axis=0), np.float32)
         left = (1 - part) ** 2 * common
         self.left = left / (1 - common + left)
         self.spread = self._spread(known[-_COHORT:])
 
-    def learn_links(self, links: Sequence[tuple[Look, Look]]) -> None:
-        """Take the looks of visits to two cameras that were taken for one person's.
+    def learn_cameras(self, directions: Mapping[str, Sequence[Vector]]) -> None:
+        """Take how those look whom each camera has seen, after `learn`: its light and background.
 
-        The midpoint lies half way between two people and one, as that of two normal distributions
-        of one width does.
+        One unit vector ``(D,)`` a person.
         """
-        cosines = [float(a.vector @ b.vector) for a, b in links]
+        self.means = {}
+        if not len(self.mean):
+            return
+        for camera_id, seen in directions.items():
+            own = (np.sum(seen, axis=0) * self._part) + _TRUST_PEOPLE * self.mean
+            # Half precision is what a restart remembers.
+            self.means[camera_id] = (own / (len(seen) + _TRUST_PEOPLE)).astype(np.float16)
+
+    def learn_midpoint(self, looks: Sequence[Sequence[Look]]) -> None:
+        """Take how those look whom each camera has seen, without what they have in common.
+
+        Who are most like one another in two cameras are one person as a rule. The midpoint lies
+        half way between two people and one, as that of two normal distributions of one width does.
+        """
+        pairs = [pair for a, b in combinations(looks, 2) for pair in _mutually_most_alike(a, b)]
+        cosines = [float(a.vector @ b.vector) for a, b in pairs]
         without = (np.array(cosines) - self.left) / (1 - self.left)
-        clear = np.array([self._clear(a.precision) * self._clear(b.precision) for a, b in links])
+        clear = np.array([self._clear(a.precision) * self._clear(b.precision) for a, b in pairs])
         half_way = float((without / clear).sum()) / 2
         before = self.calibration.midpoint * _TRUST_LINKS
-        self.midpoint = (half_way + before) / (len(links) + _TRUST_LINKS)
+        midpoint = (half_way + before) / (len(pairs) + _TRUST_LINKS)
+        self.midpoint = max(midpoint, _LEAST_DEVIATIONS * self.spread)
 
-    def look(self, direction: Vector, precision: float) -> Look:
-        """What is left of a unit vector ``(D,)``."""
+    def look(self, direction: Vector, precision: float, camera_id: str = "") -> Look:
+        """What is left of a unit vector ``(D,)`` that a camera saw."""
         if not len(self.mean):
             return Look(direction, precision)
-        vector = direction - self.mean
-        return Look(vector / max(float(np.linalg.norm(vector)), 1e-6), precision)
+        vector = direction - self.means.get(camera_id, self.mean)
+        length = max(float(np.linalg.norm(vector)), 1e-6)
+        return Look(np.asarray(vector / length, np.float32), precision)
 
     def precision(self, qualities: NDArray[np.float32]) -> float:
         """How sure a visit is that so many crops of these qualities show, at least one."""
@@ -150,6 +173,7 @@ class Population:
             "left": self.left,
             "spread": self.spread,
             "midpoint": self.midpoint,
+            "means": {camera_id: mean.tobytes() for camera_id, mean in self.means.items()},
         }
 
     def remember(self, memory: dict[str, Any]) -> None:
@@ -158,6 +182,8 @@ class Population:
         self.mean = np.frombuffer(memory["mean"], np.float32)
         self.left, self.spread = memory["left"], memory["spread"]
         self.midpoint = memory["midpoint"]
+        means = memory["means"].items()
+        self.means = {camera_id: np.frombuffer(mean, np.float16) for camera_id, mean in means}
 
     def _worth(
         self, cosines: NDArray[np.floating[Any]], clear: NDArray[np.float64]
@@ -208,6 +234,15 @@ class Population:
         here = float(middle - tenth) / _TENTH
         weight = len(known) / (len(known) + _TRUST_PEOPLE)
         return weight * here + (1 - weight) * expected
+
+
+def _mutually_most_alike(a: Sequence[Look], b: Sequence[Look]) -> list[tuple[Look, Look]]:
+    """The pairs of which each is most like the other."""
+    if not (a and b):
+        return []
+    cosines = np.stack([look.vector for look in a]) @ np.stack([look.vector for look in b]).T
+    there, back = cosines.argmax(axis=1), cosines.argmax(axis=0)
+    return [(a[row], b[column]) for row, column in enumerate(there) if back[column] == row]
 
 
 def mean_look(exemplars: Vector) -> Vector:

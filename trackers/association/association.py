@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from trackers.association.appearance import Look, Population
+from trackers.association.appearance import Look, Population, Vector
 from trackers.association.decision import (
     CONFIRMED,
     PROBABLE,
@@ -36,7 +36,9 @@ _RIVALS = 2
 # Looks are learnt anew when one in so many people is new.
 _NEWS = 3
 # ... from so many who came last.
-_COHORT = 128
+_COHORT = 256
+# ... as these cameras saw them, which saw most.
+_CAMERAS = 8
 
 
 class Association:
@@ -162,19 +164,29 @@ class Association:
         )
         new = self.people.next_global_id - 1 - self._ids_learnt_from
         if new > len(self.identities) // _NEWS:
-            directions = [i.direction() for _, i in sorted(self.identities.items())]
-            self.population.learn([one for one in directions if one is not None])
-            self.population.learn_links(self._links())
-            self._ids_learnt_from = self.people.next_global_id - 1
+            self._learn_looks()
 
-    def _links(self) -> list[tuple[Look, Look]]:
-        """How those look who were seen by one camera after the other, the last of them."""
-        latest = sorted(self.identities)[-_COHORT:]
-        return [link for i in latest for link in self.identities[i].links(self.population)]
+    def _learn_looks(self) -> None:
+        self._ids_learnt_from = self.people.next_global_id - 1
+        known = [identity for _, identity in sorted(self.identities.items())]
+        directions = [identity.direction() for identity in known]
+        self.population.learn([one for one in directions if one is not None])
+        by_camera: dict[str, list[Vector]] = {}
+        for identity in known[-_COHORT:]:
+            for camera_id, direction in identity.directions().items():
+                by_camera.setdefault(camera_id, []).append(direction)
+        self.population.learn_cameras(dict(sorted(by_camera.items())))
+        looks: dict[str, list[Look]] = {}
+        for identity in known[-_COHORT:]:
+            for camera_id, look in identity.looks(self.population).items():
+                looks.setdefault(camera_id, []).append(look)
+        most = sorted(looks, key=lambda name: (-len(looks[name]), name))[:_CAMERAS]
+        self.population.learn_midpoint([looks[camera_id] for camera_id in most])
 
     def finish(self) -> list[Decision]:
         """Decide on all that still waits, then look for the best solution over all tracklets."""
         decisions = self._decide_on(list(self.waiting.values()))
+        self._learn_looks()
         return [*decisions, *self._again.refine(-math.inf), *self._again.solve()]
 
     def forget(self, at: float) -> list[TrackletKey]:

@@ -25,7 +25,7 @@ _LEAST_GAIN = 1e-6
 # Who came before is among so many of those for whom way and looks speak most.
 _LIKELIEST = 8
 # Where nothing is known of the ways, or there are few, as many that look alike are tried,
-_ALIKE, _FEW = 32, 5000
+_ALIKE, _FEW = 32, 2000
 # and those who were there not longer ago.
 _RECENT_S = 60.0
 

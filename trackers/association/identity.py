@@ -2,7 +2,6 @@
 
 from collections.abc import Set
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
 
 import numpy as np
 
@@ -61,24 +60,30 @@ class Identity:
             self._look = population.epoch, found
         return self._look[1]
 
-    def links(self, population: Population) -> list[tuple[Look, Look]]:
-        """How two of the members look that follow one another in two cameras, of each two."""
-        members = sorted(self.members.values(), key=lambda member: (member.start, member.key))
-        seen = [m for m in members if len(m.exemplars)]
-        looks = [look_of(member, population) for member in seen]
-        return [
-            (a, b)
-            for (one, a), (other, b) in pairwise(zip(seen, looks, strict=True))
-            if one.camera_id != other.camera_id and a is not None and b is not None
-        ]
-
     def direction(self) -> Vector | None:
         """The unit vector ``(D,)`` amid those of the members; None when nothing is to be seen."""
         seen = [m for m in self.members.values() if len(m.exemplars)]
         if not seen:
             return None
-        total = sum(direction_of(m.exemplars, m.qualities) for m in seen)
-        return np.asarray(total / max(float(np.linalg.norm(total)), 1e-6), np.float32)
+        return _unit(np.sum([direction_of(m.exemplars, m.qualities) for m in seen], axis=0))
+
+    def directions(self) -> dict[str, Vector]:
+        """The same of what each camera saw."""
+        found: dict[str, list[Vector]] = {}
+        for member in self.members.values():
+            if len(member.exemplars):
+                seen = direction_of(member.exemplars, member.qualities)
+                found.setdefault(member.camera_id, []).append(seen)
+        return {name: _unit(np.sum(seen, axis=0)) for name, seen in found.items()}
+
+    def looks(self, population: Population) -> dict[str, Look]:
+        """How this person looks to each camera that saw them."""
+        found: dict[str, list[Look]] = {}
+        for member in self.members.values():
+            look = look_of(member, population)
+            if look is not None:
+                found.setdefault(member.camera_id, []).append(look)
+        return {name: one for name, seen in found.items() if (one := joined(seen)) is not None}
 
     def place_evidence(self, tracklet: Tracklet, limits: Limits) -> float:
         """Log-odds from place and time that ``tracklet`` is this person; -inf when impossible.
@@ -128,7 +133,11 @@ def look_of(tracklet: Tracklet, population: Population) -> Look | None:
     if not len(tracklet.exemplars):
         return None
     direction = direction_of(tracklet.exemplars, tracklet.qualities)
-    return population.look(direction, population.precision(tracklet.qualities))
+    return population.look(direction, population.precision(tracklet.qualities), tracklet.camera_id)
+
+
+def _unit(vector: Vector) -> Vector:
+    return np.asarray(vector / max(float(np.linalg.norm(vector)), 1e-6), np.float32)
 
 
 def _faded(tracklet: Tracklet) -> Tracklet:

@@ -128,6 +128,7 @@ def _pair(population):
 def test_what_is_remembered_is_the_same_to_the_last_bit():
     population = Population(LINE)
     population.learn(crowd(9, common=0.3))
+    population.learn_cameras({"": crowd(5, common=0.3)})
     other = Population(LINE)
     other.remember(population.memory())
     people = crowd(9, common=0.3)
@@ -141,12 +142,29 @@ def test_what_is_remembered_is_the_same_to_the_last_bit():
 def test_where_one_person_looks_more_alike_more_is_asked():
     population = Population(Calibration(20.0, 0.3, 0.0, 0.1, 0.3, 0.4))
     population.learn(crowd(20))
-    population.learn_links([])
+    population.learn_midpoint([])
     assert population.midpoint == pytest.approx(0.3)
-    (anna,) = crowd(1, seed=5)
-    link = population.look(anna, 1 / 0.3), population.look(anna, 1 / 0.3)
-    population.learn_links([link] * 12)
-    # Twelve links weigh as much as what was known: half way between 0.3 and half of a cosine of 1.
+    seen = [population.look(one, 1 / 0.3) for one in crowd(12, seed=5)]
+    population.learn_midpoint([seen])
+    assert population.midpoint == pytest.approx(0.3)
+    population.learn_midpoint([seen, seen, []])
+    # Twelve pairs weigh as much as what was known: half way between 0.3 and half of a cosine of 1.
     assert population.midpoint == pytest.approx(0.4, abs=0.01)
     population.learn([])
     assert population.midpoint == 0.3
+
+
+def test_what_a_camera_adds_to_everybody_is_taken_out_there():
+    population = Population(Calibration(20.0, 0.3, 0.3, 0.1, 0.3, 0.4))
+    bright, dark = crowd(30, common=0.4, seed=1), crowd(30, common=0.4, seed=2)
+    population.learn([*bright, *dark])
+    population.learn_cameras({"a": bright, "b": dark})
+
+    def like_one_another(camera_id):
+        looks = [population.look(one, 1.0, camera_id).vector for one in bright]
+        return np.mean([one @ other for one in looks for other in looks if one is not other])
+
+    assert abs(like_one_another("a")) < abs(like_one_another("unknown"))
+    population.learn([])
+    population.learn_cameras({})
+    assert population.means == {}

@@ -117,12 +117,13 @@ class TestFade:
         assert identity.place_evidence(later, LIMITS) == 0.0
 
 
-def test_links_are_those_of_two_cameras_one_after_the_other():
-    assert _identity(make_tracklet(0, 1, looks=[0])).links(POPULATION) == []
+def test_what_each_camera_saw():
+    nobody = _identity(make_tracklet(0, 1))
+    assert nobody.directions() == nobody.looks(POPULATION) == {}
     a = make_tracklet(0, 1, camera_id="a", looks=[0])
-    again = make_tracklet(2, 3, camera_id="a", track_id=2, looks=[10])
-    b = make_tracklet(5, 6, camera_id="b", looks=[20])
-    nothing = make_tracklet(7, 8, camera_id="c")
-    ((one, other),) = _identity(b, nothing, again, a).links(POPULATION)
-    assert one.vector == pytest.approx(look(10))
-    assert other.vector == pytest.approx(look(20))
+    again = make_tracklet(2, 3, camera_id="a", track_id=2, looks=[20])
+    b = make_tracklet(5, 6, camera_id="b", looks=[50])
+    identity = _identity(b, again, a)
+    assert identity.directions()["a"] == pytest.approx(look(10), abs=1e-6)
+    assert identity.directions()["b"] == pytest.approx(look(50), abs=1e-6)
+    assert identity.looks(POPULATION)["a"].vector == pytest.approx(look(10), abs=1e-6)
