@@ -149,20 +149,38 @@ class Population:
         clear = np.array([self._clear(other.precision) for other in others])
         return self._worth(cosines, clear * self._clear(look.precision))
 
-    def evidence_in_order(self, looks: Sequence[Look]) -> float:
-        """Log-odds that all of ``looks`` are one person: of each with those before it, in sum."""
+    def evidence_in_order(self, looks: Sequence[Look], cameras: Sequence[str]) -> float:
+        """Log-odds that all of ``looks``, of these cameras, are one person.
+
+        It is the sum of what each says of those before it: of all of them, or of those of its own
+        camera where it is more like these, for in one view a person looks the same.
+        """
         if len(looks) < 2:
             return 0.0
         vectors = np.stack([look.vector for look in looks])
         precisions = np.array([look.precision for look in looks])
-        before = np.cumsum(vectors[:-1] * precisions[:-1, None], axis=0)
-        lengths = np.maximum(np.linalg.norm(before, axis=1), 1e-6)
-        cosines = (before * vectors[1:]).sum(axis=1) / lengths
-        together = np.cumsum(precisions[:-1])
-        clear = [
-            self._clear(a) * self._clear(b) for a, b in zip(together, precisions[1:], strict=True)
-        ]
-        return float(self._worth(cosines, np.array(clear)).sum())
+        before = np.tri(len(looks), k=-1)[1:]
+        names = np.array(cameras)
+        here = before * (names[1:, None] == names)
+        said = [self._said_of(vectors, precisions, mask) for mask in (before, here)]
+        return float(np.maximum(*said).sum())
+
+    def _said_of(
+        self, vectors: Vector, precisions: NDArray[np.float64], before: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Log-odds of each but the first, ``(N - 1,)``, with those that its row of ``before`` has;
+        -inf with nobody."""
+        weights = before * precisions
+        total = weights @ vectors
+        lengths = np.maximum(np.linalg.norm(total, axis=1), 1e-6)
+        cosines = (total * vectors[1:]).sum(axis=1) / lengths
+        together = weights.sum(axis=1)
+        some = together > 0
+        usual = 1 - self.calibration.visit
+        clear = 1 / np.sqrt(
+            (usual + 1 / np.where(some, together, 1.0)) * (usual + 1 / precisions[1:])
+        )
+        return np.where(some, self._worth(cosines, clear), -np.inf)
 
     def memory(self) -> dict[str, Any]:
         """All of it, as numbers and bytes."""

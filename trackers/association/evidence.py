@@ -99,8 +99,11 @@ class Evidence:
 
     def looks(self, members: Sequence[Tracklet]) -> float:
         """Log-odds that ``members``, in their order, look like one person; alone one says 0."""
-        looks = [look for member in members if (look := self._look(member)) is not None]
-        return self._population.evidence_in_order(looks)
+        found = [(self._look(member), member.camera_id) for member in members]
+        seen = [(look, camera_id) for look, camera_id in found if look is not None]
+        return self._population.evidence_in_order(
+            [look for look, _ in seen], [camera_id for _, camera_id in seen]
+        )
 
     def _look(self, tracklet: Tracklet) -> Look | None:
         if tracklet.key not in self._looks:

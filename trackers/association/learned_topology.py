@@ -39,11 +39,13 @@ Memory = dict[str, Any]
 
 @dataclass(slots=True)
 class _Camera:
-    """The last ``departures``, how many of them are newer than the ``ways``, None: not known."""
+    """The last ``departures``, how many of them are newer than the ``ways``, None: not known, and
+    from how many those are."""
 
     departures: list[Departure] = field(default_factory=list)
     fresh: int = 0
     ways: dict[str, Passage] | None = None
+    learnt_from: int = 0
 
     def gaps_to(self, later: str) -> list[float]:
         return [gap_s for camera_id, gap_s in self.departures if camera_id == later]
@@ -113,7 +115,7 @@ class LearntWays:
         camera = self._cameras[camera_id] = _remembered(memory)
         self._arrivals.update(later for later, _ in camera.departures)
         if camera.ways is not None:
-            self._topology.learn(camera_id, camera.ways)
+            self._topology.learn(camera_id, camera.ways, camera.learnt_from)
 
     def _work_out(self, camera_id: str) -> None:
         """The ways from a camera, when it is known and enough is new."""
@@ -124,7 +126,8 @@ class LearntWays:
             return
         camera.fresh = 0
         camera.ways = self._ways_from(camera_id, camera)
-        self._topology.learn(camera_id, camera.ways)
+        camera.learnt_from = len(camera.departures)
+        self._topology.learn(camera_id, camera.ways, camera.learnt_from)
         self._changed.add(camera_id)
 
     def _ways_from(self, camera_id: str, camera: _Camera) -> dict[str, Passage]:
@@ -164,6 +167,7 @@ def _memory(camera: _Camera) -> Memory:
     return {
         "departures": [list(departure) for departure in camera.departures],
         "fresh": camera.fresh,
+        "learnt_from": camera.learnt_from,
         "ways": ways
         and [[later, w.share, w.typical_s, w.overlaps, w.spread] for later, w in ways.items()],
     }
@@ -175,4 +179,5 @@ def _remembered(memory: Memory) -> _Camera:
         [(later, gap_s) for later, gap_s in memory["departures"]],
         memory["fresh"],
         None if ways is None else {later: Passage(*values) for later, *values in ways},
+        memory["learnt_from"],
     )

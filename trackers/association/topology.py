@@ -28,8 +28,8 @@ TOUCH_S = 1.0
 # What is less likely than this is out of the question: appearance could not make up for it.
 _HOPELESS = -4.5
 _EDGE_S = 0.1
-# One in so many takes a way that was not learnt, as log-odds.
-_UNLEARNT = -2.5
+# As many people of whom it is learnt weigh as much as what is to be said of all ways.
+_TRUST_PEOPLE = 8.0
 _ROOT_2_PI = math.sqrt(2 * math.pi)
 
 
@@ -78,15 +78,17 @@ class Topology:
         self._given = frozenset(self.passages)
         self._known = set(self.passages)
         self._leads: dict[str, set[str]] = {}
+        self._learnt_from: dict[str, int] = {}
         #: What is to be said of the others.
         self.transitions = Transitions()
         for later, ways in self.passages.items():
             for earlier in ways:
                 self._leads.setdefault(earlier, set()).add(later)
 
-    def learn(self, earlier: str, ways: Mapping[str, Passage]) -> None:
+    def learn(self, earlier: str, ways: Mapping[str, Passage], people: int) -> None:
         """Take ``ways`` from ``earlier``, by where they lead to, in place of those of before.
 
+        So many ``people`` were seen to leave it.
         The camera is known from now on. Between two cameras with given ways nothing is learnt.
         """
         leads = self._leads.setdefault(earlier, set())
@@ -99,6 +101,7 @@ class Topology:
                 leads.add(later)
         self.passages.setdefault(earlier, {})
         self._known.add(earlier)
+        self._learnt_from[earlier] = people
 
     def is_given(self, *camera_ids: str) -> bool:
         """Whether the ways between these cameras were given."""
@@ -129,9 +132,11 @@ class Topology:
         said = -math.inf if passage is None else passage.evidence(gap_s) + usual
         if self.is_given(earlier, later):
             return said
-        # What was learnt from few may be wrong.
-        other = self.transitions.evidence(earlier, later, gap_s) + _UNLEARNT
-        return max(said, other) + math.log1p(math.exp(-abs(said - other)))
+        # What was learnt from few counts as much as they are.
+        people = self._learnt_from.get(earlier, 0)
+        learnt = math.exp(said) * people if said > -math.inf else 0.0
+        other = math.exp(self.transitions.evidence(earlier, later, gap_s)) * _TRUST_PEOPLE
+        return math.log((learnt + other) / (people + _TRUST_PEOPLE))
 
 
 def topology_of(walking_times: Mapping[tuple[str, str], float]) -> Topology:

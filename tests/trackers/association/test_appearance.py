@@ -46,8 +46,8 @@ def test_of_nobody_there_is_nothing_to_say():
     population = Population(LINE)
     (one,) = looks(population, 0)
     assert population.evidence(one, []).shape == (0,)
-    assert population.evidence_in_order([]) == 0.0
-    assert population.evidence_in_order([one]) == 0.0
+    assert population.evidence_in_order([], []) == 0.0
+    assert population.evidence_in_order([one], ["a"]) == 0.0
     assert joined([]) is None
 
 
@@ -64,7 +64,19 @@ def test_in_order_each_is_compared_with_all_before_it():
     first, second, third = looks(population, 0, 20, 40)
     pairs = population.evidence(second, [first])[0]
     last = population.evidence(third, [joined([first, second])])[0]
-    assert population.evidence_in_order([first, second, third]) == pytest.approx(pairs + last)
+    looks_in_order = [first, second, third]
+    found = population.evidence_in_order(looks_in_order, ["a", "b", "c"])
+    assert found == pytest.approx(pairs + last, abs=1e-4)
+
+
+def test_in_one_view_a_person_looks_the_same():
+    """The third is like the second, of its own camera, and the first is between."""
+    population = Population(LINE)
+    first, second, third = looks(population, 0, 40, 42)
+    pairs = population.evidence(second, [first])[0]
+    alike = population.evidence(third, [second])[0]
+    found = population.evidence_in_order([first, second, third], ["a", "b", "b"])
+    assert found == pytest.approx(pairs + alike, abs=1e-4)
 
 
 def test_more_crops_and_visits_are_more_precise_and_more_is_asked_of_them():
