@@ -122,9 +122,10 @@ class Population:
         cosines = [float(a.vector @ b.vector) for a, b in pairs]
         without = (np.array(cosines) - self.left) / (1 - self.left)
         clear = np.array([self._clear(a.precision) * self._clear(b.precision) for a, b in pairs])
-        half_way = float((without / clear).sum()) / 2
+        # Some of the pairs are two people after all.
+        half_way = float(np.median(without / clear)) / 2 if pairs else 0.0
         before = self.calibration.midpoint * _TRUST_LINKS
-        midpoint = (half_way + before) / (len(pairs) + _TRUST_LINKS)
+        midpoint = (len(pairs) * half_way + before) / (len(pairs) + _TRUST_LINKS)
         self.midpoint = max(midpoint, _LEAST_DEVIATIONS * self.spread)
 
     def look(self, direction: Vector, precision: float, camera_id: str = "") -> Look:
