@@ -60,7 +60,7 @@ def fusetrack(site: SiteGraph) -> Association:
     return Association(rules)
 
 
-def learnt_ways(site: SiteGraph) -> Association:
+def learned_links(site: SiteGraph) -> Association:
     """Nothing is given of the ways between the cameras."""
     return Association(replace(fusetrack(site).rules, topology=Topology()))
 
@@ -77,7 +77,7 @@ def usual_way(site: SiteGraph) -> Clustering:
 
 SYSTEMS: dict[str, Callable[[SiteGraph], Links]] = {
     "fusetrack": fusetrack,
-    "learnt ways": learnt_ways,
+    "learned links": learned_links,
     "without refinement": without_refinement,
     "clustering": usual_way,
 }

@@ -53,7 +53,7 @@ class Calibration:
     crop: float
 
 
-class Look(NamedTuple):
+class Appearance(NamedTuple):
     """How somebody looks: ``vector`` is ``(D,)``, a unit vector without what all people have in
     common; ``precision`` is one over the variance of it that is not the person's."""
 
@@ -112,7 +112,7 @@ class Population:
             # Half precision is what a restart remembers.
             self.means[camera_id] = (own / (len(seen) + _TRUST_PEOPLE)).astype(np.float16)
 
-    def learn_midpoint(self, looks: Sequence[Sequence[Look]]) -> None:
+    def learn_midpoint(self, looks: Sequence[Sequence[Appearance]]) -> None:
         """Take how those look whom each camera has seen, without what they have in common.
 
         Who are most like one another in two cameras are one person as a rule. The midpoint lies
@@ -128,13 +128,13 @@ class Population:
         midpoint = (len(pairs) * half_way + before) / (len(pairs) + _TRUST_LINKS)
         self.midpoint = max(midpoint, _LEAST_DEVIATIONS * self.spread)
 
-    def look(self, direction: Vector, precision: float, camera_id: str = "") -> Look:
+    def look(self, direction: Vector, precision: float, camera_id: str = "") -> Appearance:
         """What is left of a unit vector ``(D,)`` that a camera saw."""
         if not len(self.mean):
-            return Look(direction, precision)
+            return Appearance(direction, precision)
         vector = direction - self.means.get(camera_id, self.mean)
         length = max(float(np.linalg.norm(vector)), 1e-6)
-        return Look(np.asarray(vector / length, np.float32), precision)
+        return Appearance(np.asarray(vector / length, np.float32), precision)
 
     def precision(self, qualities: NDArray[np.float32]) -> float:
         """How sure a visit is that so many crops of these qualities show, at least one."""
@@ -142,7 +142,7 @@ class Population:
         crops = float(weights.sum()) ** 2 / float((weights**2).sum())
         return 1 / (self.calibration.visit + self.calibration.crop / crops)
 
-    def evidence(self, look: Look, others: Sequence[Look]) -> NDArray[np.float64]:
+    def evidence(self, look: Appearance, others: Sequence[Appearance]) -> NDArray[np.float64]:
         """Log-odds ``(N,)`` that ``look`` is the person of each of ``others``, over another."""
         if not others:
             return np.zeros(0)
@@ -150,7 +150,7 @@ class Population:
         clear = np.array([self._clear(other.precision) for other in others])
         return self._worth(cosines, clear * self._clear(look.precision))
 
-    def evidence_in_order(self, looks: Sequence[Look], cameras: Sequence[str]) -> float:
+    def evidence_in_order(self, looks: Sequence[Appearance], cameras: Sequence[str]) -> float:
         """Log-odds that all of ``looks``, of these cameras, are one person.
 
         It is the sum of what each says of those before it: of all of them, or of those of its own
@@ -255,7 +255,9 @@ class Population:
         return weight * here + (1 - weight) * expected
 
 
-def _mutually_most_alike(a: Sequence[Look], b: Sequence[Look]) -> list[tuple[Look, Look]]:
+def _mutually_most_alike(
+    a: Sequence[Appearance], b: Sequence[Appearance]
+) -> list[tuple[Appearance, Appearance]]:
     """The pairs of which each is most like the other."""
     if not (a and b):
         return []
@@ -264,7 +266,7 @@ def _mutually_most_alike(a: Sequence[Look], b: Sequence[Look]) -> list[tuple[Loo
     return [(a[row], b[column]) for row, column in enumerate(there) if back[column] == row]
 
 
-def mean_look(exemplars: Vector) -> Vector:
+def mean_embedding(exemplars: Vector) -> Vector:
     """``(D,)``, the unit vector amid ``(K, D)`` of them, K at least 1."""
     mean = exemplars.mean(axis=0)
     return np.asarray(mean / max(float(np.linalg.norm(mean)), 1e-6), np.float32)
@@ -276,7 +278,7 @@ def direction_of(exemplars: Vector, qualities: NDArray[np.float32]) -> Vector:
     return np.asarray(mean / max(float(np.linalg.norm(mean)), 1e-6), np.float32)
 
 
-def joined(looks: Sequence[Look]) -> Look | None:
+def joined(looks: Sequence[Appearance]) -> Appearance | None:
     """How somebody looks who was seen as all of these; None for none."""
     if not looks:
         return None
@@ -285,10 +287,10 @@ def joined(looks: Sequence[Look]) -> Look | None:
     precisions = np.array([look.precision for look in looks], np.float32)
     total = precisions @ np.stack([look.vector for look in looks])
     length = max(float(np.linalg.norm(total)), 1e-6)
-    return Look(np.asarray(total / length, np.float32), float(precisions.sum()))
+    return Appearance(np.asarray(total / length, np.float32), float(precisions.sum()))
 
 
-class Lookalikes:
+class NearestEmbeddings:
     """The looks of people by their global id. Nothing is computed before it is asked for."""
 
     def __init__(self) -> None:
@@ -318,7 +320,7 @@ class Lookalikes:
         self._take_changed()
         if not len(exemplars) or len(self._names) <= count:
             return self._names if len(exemplars) else ()
-        cosines = self._looks[: len(self._names)] @ mean_look(exemplars)
+        cosines = self._looks[: len(self._names)] @ mean_embedding(exemplars)
         return [self._names[row] for row in np.argpartition(-cosines, count)[:count]]
 
     def _take_changed(self) -> None:
@@ -330,5 +332,5 @@ class Lookalikes:
                 more = np.zeros((max(2 * row, _FIRST_ROWS), exemplars.shape[1]), np.float32)
                 more[:row] = self._looks if row else more[:0]
                 self._looks = more
-            self._looks[row] = mean_look(exemplars)
+            self._looks[row] = mean_embedding(exemplars)
         self._changed.clear()

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from trackers.association.appearance import Look, Population, Vector
+from trackers.association.appearance import Appearance, Population, Vector
 from trackers.association.decision import (
     CONFIRMED,
     PROBABLE,
@@ -22,9 +22,9 @@ from trackers.association.decision import (
     probability,
 )
 from trackers.association.identity import Identity
-from trackers.association.learned_topology import LearntWays
+from trackers.association.learned_topology import LearnedTopology
 from trackers.association.people import People
-from trackers.association.reassessment import SecondThoughts
+from trackers.association.reassessment import Reassessment
 from trackers.association.scores import Scores, assign, best_other, likeliest, moments
 from trackers.association.topology import Topology
 from trackers.tracklet import GROUND, Tracklet, TrackletKey
@@ -54,10 +54,10 @@ class Association:
         self.has_looks = False
         self.topology = Topology(rules.topology.passages)
         self.people = People(self.topology)
-        self.ways = LearntWays(self.topology, rules.gallery_s)
+        self.ways = LearnedTopology(self.topology, rules.gallery_s)
         self.population = Population(rules.calibration)
         self._scores = Scores(rules, self.topology, self.people.candidates, self.population)
-        self._again = SecondThoughts(rules, self.topology, self.people, self._scores)
+        self._again = Reassessment(rules, self.topology, self.people, self._scores)
         self._unknown: list[TrackletKey] = []
         # When the first tracklet began, and how many ids there were when looks were last learnt.
         self._first = math.inf
@@ -176,7 +176,7 @@ class Association:
             for camera_id, direction in identity.directions().items():
                 by_camera.setdefault(camera_id, []).append(direction)
         self.population.learn_cameras(dict(sorted(by_camera.items())))
-        looks: dict[str, list[Look]] = {}
+        looks: dict[str, list[Appearance]] = {}
         for identity in known[-_COHORT:]:
             for camera_id, look in identity.looks(self.population).items():
                 looks.setdefault(camera_id, []).append(look)

@@ -6,14 +6,14 @@ The rest of the site need not be looked at, so a decision costs the same on a la
 import math
 from collections.abc import Iterable, Iterator
 
-from trackers.association.appearance import Lookalikes
+from trackers.association.appearance import NearestEmbeddings
 from trackers.association.identity import Identity
 from trackers.association.topology import (
-    Passage,
     Topology,
+    Transition,
     in_two_places,
     later_of,
-    way_evidence,
+    transition_evidence,
 )
 from trackers.tracklet import Tracklet
 
@@ -32,7 +32,7 @@ class Candidates:
         # Each with a time after which neither they nor those before them in the dict were seen.
         self._at: dict[str, dict[int, tuple[float, Tracklet]]] = {}
         self._marks: dict[str, float] = {}
-        self._looks = Lookalikes()
+        self._looks = NearestEmbeddings()
 
     def see(self, global_id: int, tracklet: Tracklet) -> None:
         """Take a tracklet of this person, or a newer revision of one."""
@@ -68,7 +68,7 @@ class Candidates:
 
         That is too far to come from, or at one moment where no two cameras overlap.
         """
-        evidence = way_evidence(tracklet, self._last[identity.global_id], self._topology)
+        evidence = transition_evidence(tracklet, self._last[identity.global_id], self._topology)
         if evidence == -math.inf or identity.last_seen < tracklet.start:
             return evidence
         members = identity.members.values()
@@ -108,7 +108,7 @@ class Candidates:
         return {i for i in alike if not (here and knows(self._last[i].camera_id))}
 
 
-def _left_between(tracklet: Tracklet, passage: Passage | None) -> tuple[float, float]:
+def _left_between(tracklet: Tracklet, passage: Transition | None) -> tuple[float, float]:
     """When those left, at the earliest and at the latest, who come by the passage."""
     if passage is None:
         return tracklet.start, -math.inf

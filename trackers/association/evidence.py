@@ -7,9 +7,9 @@ who came after whom, who cannot be whom, and how alike they look.
 import math
 from collections.abc import Sequence
 
-from trackers.association.appearance import Look, Population
+from trackers.association.appearance import Appearance, Population
 from trackers.association.decision import Rules, log_odds
-from trackers.association.identity import look_of
+from trackers.association.identity import appearance_of
 from trackers.association.motion import comparable, exclusive, motion_evidence
 from trackers.association.topology import Topology, in_two_places
 from trackers.tracklet import Tracklet
@@ -27,7 +27,7 @@ class Evidence:
         self._topology = topology
         self._population = population
         self._epoch = -1
-        self._looks: dict[Key, Look | None] = {}
+        self._looks: dict[Key, Appearance | None] = {}
         self._ways: dict[tuple[Key, Key], float] = {}
         self._places: dict[tuple[Key, Key], float] = {}
         self._least = log_odds(rules.min_confidence)
@@ -105,7 +105,7 @@ class Evidence:
             [look for look, _ in seen], [camera_id for _, camera_id in seen]
         )
 
-    def _look(self, tracklet: Tracklet) -> Look | None:
+    def _look(self, tracklet: Tracklet) -> Appearance | None:
         if tracklet.key not in self._looks:
-            self._looks[tracklet.key] = look_of(tracklet, self._population)
+            self._looks[tracklet.key] = appearance_of(tracklet, self._population)
         return self._looks[tracklet.key]

@@ -12,7 +12,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 
 from trackers.association.agglomeration import agglomerate
-from trackers.association.appearance import Lookalikes
+from trackers.association.appearance import NearestEmbeddings
 from trackers.association.evidence import Evidence
 from trackers.association.partition import Judged, Partition
 from trackers.association.people import People
@@ -131,7 +131,7 @@ def earlier_ones(ordered: Sequence[Tracklet], evidence: Evidence, topology: Topo
     """For each of ``ordered`` (by start) those before it that may be the same person; for one that
     has faded nobody."""
     at: dict[str, list[tuple[float, int]]] = defaultdict(list)
-    alike = Lookalikes()
+    alike = NearestEmbeddings()
     found: Earlier = {}
     for number, tracklet in enumerate(ordered):
         near = [ordered[name] for name in _near(tracklet, at, topology)]

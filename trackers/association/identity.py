@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from trackers.association.appearance import Look, Population, Vector, direction_of, joined
+from trackers.association.appearance import Appearance, Population, Vector, direction_of, joined
 from trackers.association.motion import (
     Limits,
     comparable,
@@ -16,7 +16,7 @@ from trackers.association.motion import (
 from trackers.tracklet import Tracklet, TrackletKey
 
 # The look of somebody, and the epoch of the population that it is of.
-_Look = tuple[int, Look | None]
+_Look = tuple[int, Appearance | None]
 
 
 @dataclass(slots=True)
@@ -52,10 +52,10 @@ class Identity:
         if known is None or known.exemplar_times.tobytes() != tracklet.exemplar_times.tobytes():
             self._look = None
 
-    def look(self, population: Population) -> Look | None:
+    def look(self, population: Population) -> Appearance | None:
         """How this person looks in what is not forgotten; None when that is nothing."""
         if self._look is None or self._look[0] != population.epoch:
-            looks = [look_of(m, population) for m in self.members.values()]
+            looks = [appearance_of(m, population) for m in self.members.values()]
             found = joined([look for look in looks if look is not None])
             self._look = population.epoch, found
         return self._look[1]
@@ -76,11 +76,11 @@ class Identity:
                 found.setdefault(member.camera_id, []).append(seen)
         return {name: _unit(np.sum(seen, axis=0)) for name, seen in found.items()}
 
-    def looks(self, population: Population) -> dict[str, Look]:
+    def looks(self, population: Population) -> dict[str, Appearance]:
         """How this person looks to each camera that saw them."""
-        found: dict[str, list[Look]] = {}
+        found: dict[str, list[Appearance]] = {}
         for member in self.members.values():
-            look = look_of(member, population)
+            look = appearance_of(member, population)
             if look is not None:
                 found.setdefault(member.camera_id, []).append(look)
         return {name: one for name, seen in found.items() if (one := joined(seen)) is not None}
@@ -128,7 +128,7 @@ class Identity:
         return faded
 
 
-def look_of(tracklet: Tracklet, population: Population) -> Look | None:
+def appearance_of(tracklet: Tracklet, population: Population) -> Appearance | None:
     """How a tracklet looks among the people of the site; None when nothing is to be seen."""
     if not len(tracklet.exemplars):
         return None

@@ -12,7 +12,7 @@ from statistics import median
 from typing import Any
 
 from trackers.association.appearance import Population
-from trackers.association.topology import PACE_SPREAD, TOUCH_S, Passage, Topology, broken_track
+from trackers.association.topology import PACE_SPREAD, TOUCH_S, Topology, Transition, broken_track
 from trackers.association.topology_evidence import KEPT_S, Link, Links
 from trackers.tracklet import GROUND, Tracklet, TrackletKey
 
@@ -44,14 +44,14 @@ class _Camera:
 
     departures: list[Departure] = field(default_factory=list)
     fresh: int = 0
-    ways: dict[str, Passage] | None = None
+    ways: dict[str, Transition] | None = None
     learnt_from: int = 0
 
     def gaps_to(self, later: str) -> list[float]:
         return [gap_s for camera_id, gap_s in self.departures if camera_id == later]
 
 
-class LearntWays:
+class LearnedTopology:
     """Teaches ``topology``. Tell it of every closed tracklet, then let it learn at each moment.
 
     Tracklets that ended more than ``kept_s`` ago need not be restored.
@@ -130,7 +130,7 @@ class LearntWays:
         self._topology.learn(camera_id, camera.ways, camera.learnt_from)
         self._changed.add(camera_id)
 
-    def _ways_from(self, camera_id: str, camera: _Camera) -> dict[str, Passage]:
+    def _ways_from(self, camera_id: str, camera: _Camera) -> dict[str, Transition]:
         """Who went the other way took as long."""
         counts = Counter(later for later, _ in camera.departures)
         ways = {}
@@ -149,17 +149,17 @@ def _tells(tracklet: Tracklet) -> bool:
     return tracklet.closed and len(tracklet.exemplars) > 0 and tracklet.camera_id != GROUND
 
 
-def _passage(share: float, gaps: list[float]) -> Passage:
+def _passage(share: float, gaps: list[float]) -> Transition:
     """The way that people took with these gaps, two at least."""
     together = sum(gap_s < -TOUCH_S for gap_s in gaps)
     if together >= max(_FEWEST, _OVERLAPPING * len(gaps)):
-        return Passage(share, 0.0, overlaps=True)
+        return Transition(share, 0.0, overlaps=True)
     walks = [max(gap_s, 0.0) for gap_s in gaps if gap_s >= -TOUCH_S]
     typical_s = median(walks)
     middle = math.log(typical_s + TOUCH_S)
     off = _NORMAL * median(abs(math.log(walk_s + TOUCH_S) - middle) for walk_s in walks)
     variance = (len(walks) * off**2 + _PRESUMED * PACE_SPREAD**2) / (len(walks) + _PRESUMED)
-    return Passage(share, typical_s, spread=max(math.sqrt(variance), _LEAST_SPREAD))
+    return Transition(share, typical_s, spread=max(math.sqrt(variance), _LEAST_SPREAD))
 
 
 def _memory(camera: _Camera) -> Memory:
@@ -178,6 +178,6 @@ def _remembered(memory: Memory) -> _Camera:
     return _Camera(
         [(later, gap_s) for later, gap_s in memory["departures"]],
         memory["fresh"],
-        None if ways is None else {later: Passage(*values) for later, *values in ways},
+        None if ways is None else {later: Transition(*values) for later, *values in ways},
         memory["learnt_from"],
     )

@@ -90,7 +90,7 @@ _CLEAR = log_odds(0.75)
 _UNCLEAR = Clarity(-math.inf, ())
 
 
-class SecondThoughts:
+class Reassessment:
     """Corrects ``people``; tell it of every decision and of every tracklet that is somebody's."""
 
     def __init__(self, rules: Rules, topology: Topology, people: People, scores: Scores) -> None:

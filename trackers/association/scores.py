@@ -11,7 +11,7 @@ from scipy.optimize import linear_sum_assignment
 from trackers.association.appearance import Population
 from trackers.association.candidates import Candidates
 from trackers.association.decision import Rules
-from trackers.association.identity import Identity, look_of
+from trackers.association.identity import Identity, appearance_of
 from trackers.association.motion import overlap_in_time
 from trackers.association.topology import Topology
 from trackers.tracklet import Tracklet
@@ -32,7 +32,7 @@ class Scores:
         -inf when it is impossible.
         """
         found = [self._place_and_way(tracklet, identity) for identity in identities]
-        look = look_of(tracklet, self.population)
+        look = appearance_of(tracklet, self.population)
         if look is None:
             return found
         looks = [

@@ -1,6 +1,6 @@
 """Which cameras lead to which, and how likely somebody who left one shows up at another now.
 
-Ways are given in the site file, or learnt while running (`learnt_ways`).
+Ways are given in the site file, or learnt while running (`learned_links`).
 """
 
 import math
@@ -34,7 +34,7 @@ _ROOT_2_PI = math.sqrt(2 * math.pi)
 
 
 @dataclass(frozen=True, slots=True)
-class Passage:
+class Transition:
     """A way between two views: the ``share`` of people who take it, and their typical seconds.
 
     ``overlaps`` says that both cameras may see a person at one time; ``spread`` by how much people
@@ -73,7 +73,7 @@ class Topology:
     with are given, and stay as they are.
     """
 
-    def __init__(self, passages: Mapping[str, Mapping[str, Passage]] | None = None) -> None:
+    def __init__(self, passages: Mapping[str, Mapping[str, Transition]] | None = None) -> None:
         self.passages = {later: dict(ways) for later, ways in (passages or {}).items()}
         self._given = frozenset(self.passages)
         self._known = set(self.passages)
@@ -85,7 +85,7 @@ class Topology:
             for earlier in ways:
                 self._leads.setdefault(earlier, set()).add(later)
 
-    def learn(self, earlier: str, ways: Mapping[str, Passage], people: int) -> None:
+    def learn(self, earlier: str, ways: Mapping[str, Transition], people: int) -> None:
         """Take ``ways`` from ``earlier``, by where they lead to, in place of those of before.
 
         So many ``people`` were seen to leave it.
@@ -151,12 +151,12 @@ def topology_of(walking_times: Mapping[tuple[str, str], float]) -> Topology:
     return Topology({camera_id: _ways_to(camera_id, direct) for camera_id in direct})
 
 
-def broken_track() -> Passage:
+def broken_track() -> Transition:
     """How somebody is lost and found in one view."""
-    return Passage(_BROKEN, _BREAK_S)
+    return Transition(_BROKEN, _BREAK_S)
 
 
-def way_evidence(tracklet: Tracklet, last: Tracklet, topology: Topology) -> float:
+def transition_evidence(tracklet: Tracklet, last: Tracklet, topology: Topology) -> float:
     """Log-odds that ``tracklet`` shows who was seen last as ``last``, whichever began earlier."""
     earlier, later = (last, tracklet) if last.start <= tracklet.start else (tracklet, last)
     return topology.evidence(earlier.camera_id, later.camera_id, later.start - earlier.end)
@@ -178,7 +178,7 @@ def in_two_places(a: Tracklet, b: Tracklet, topology: Topology) -> bool:
     return together_s > TOUCH_S and not (passage is not None and passage.overlaps)
 
 
-def _density(passage: Passage, gap_s: float) -> float:
+def _density(passage: Transition, gap_s: float) -> float:
     """Of the gaps of those who take the passage, a second."""
     pause_s = gap_s - passage.typical_s
     paused = math.exp(-pause_s / _PAUSE_S) / _PAUSE_S if pause_s > 0 else 0.0
@@ -191,7 +191,7 @@ def _density(passage: Passage, gap_s: float) -> float:
     return (1 - _PAUSES) * walked + _PAUSES * paused
 
 
-def _edge(passage: Passage, possible: float, impossible: float) -> float:
+def _edge(passage: Transition, possible: float, impossible: float) -> float:
     """A gap from which on none is possible, hardly too far."""
     while abs(impossible - possible) > _EDGE_S:
         middle = (possible + impossible) / 2
@@ -207,13 +207,13 @@ def _log_normal(value: float, median: float, spread: float) -> float:
     return math.exp(-deviation * deviation / 2) / (value * spread * _ROOT_2_PI)
 
 
-def _ways_to(camera_id: str, direct: Mapping[str, Mapping[str, float]]) -> dict[str, Passage]:
+def _ways_to(camera_id: str, direct: Mapping[str, Mapping[str, float]]) -> dict[str, Transition]:
     ways = {camera_id: broken_track()}
     for between, seconds in direct[camera_id].items():
-        ways[between] = Passage(1 / len(direct[between]), seconds, overlaps=seconds == 0)
+        ways[between] = Transition(1 / len(direct[between]), seconds, overlaps=seconds == 0)
     for between, seconds in direct[camera_id].items():
         for start, before_s in direct[between].items():
             if start not in ways:
                 share = _MISSED / len(direct[start]) / len(direct[between])
-                ways[start] = Passage(share, before_s + _STAY_S + seconds)
+                ways[start] = Transition(share, before_s + _STAY_S + seconds)
     return ways

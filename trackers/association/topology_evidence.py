@@ -10,8 +10,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from trackers.association.appearance import Population, mean_look
-from trackers.association.identity import look_of
+from trackers.association.appearance import Population, mean_embedding
+from trackers.association.identity import appearance_of
 from trackers.association.motion import overlap_in_time
 from trackers.tracklet import Tracklet, TrackletKey
 
@@ -60,7 +60,7 @@ class Links:
             first = self._make_room(len(tracklets), tracklets[0].exemplars.shape[1], at)
         self._tracklets += tracklets
         rows = slice(first, len(self._tracklets))
-        self._looks[rows] = [mean_look(tracklet.exemplars) for tracklet in tracklets]
+        self._looks[rows] = [mean_embedding(tracklet.exemplars) for tracklet in tracklets]
         self._ends[rows] = [tracklet.end for tracklet in tracklets]
 
     def of(self, tracklets: list[Tracklet], at: float, population: Population) -> list[Link]:
@@ -107,8 +107,8 @@ class Links:
             for other in (self._tracklets[row] for row in rows)
             if not (other.camera_id == tracklet.camera_id and overlap_in_time(other, tracklet))
         ]
-        look = look_of(tracklet, population)
-        theirs = [look_of(other, population) for other in others]
+        look = appearance_of(tracklet, population)
+        theirs = [appearance_of(other, population) for other in others]
         assert look is not None
         said = population.evidence(look, [one for one in theirs if one is not None])
         alike = list(zip(said.tolist(), others, strict=True))

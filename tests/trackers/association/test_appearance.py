@@ -5,8 +5,8 @@ import pytest
 
 from builders_trackers import look, make_calibration
 from trackers.association.appearance import (
+    Appearance,
     Calibration,
-    Look,
     Population,
     direction_of,
     joined,
@@ -86,8 +86,8 @@ def test_more_crops_and_visits_are_more_precise_and_more_is_asked_of_them():
     assert eight == pytest.approx(1 / 0.35)
     assert population.precision(weights(1, 0)) == pytest.approx(one, rel=0.01)
     vector = vectors(0)[0]
-    sparse = population.evidence(Look(vector, one), [Look(vector, one)])[0]
-    rich = population.evidence(Look(vector, eight), [Look(vector, eight)])[0]
+    sparse = population.evidence(Appearance(vector, one), [Appearance(vector, one)])[0]
+    rich = population.evidence(Appearance(vector, eight), [Appearance(vector, eight)])[0]
     assert sparse > rich
 
 

@@ -6,7 +6,7 @@ import pytest
 from builders_trackers import make_calibration, make_rules, make_tracklet
 from trackers.association.appearance import Population
 from trackers.association.association import Association
-from trackers.association.learned_topology import KNOWN_AFTER, REMEMBERED, LearntWays
+from trackers.association.learned_topology import KNOWN_AFTER, REMEMBERED, LearnedTopology
 from trackers.association.topology import Topology, topology_of
 from trackers.association.topology_evidence import Link
 
@@ -14,7 +14,7 @@ POPULATION = Population(make_calibration(20.0, 0.5))
 
 
 def learning(topology, *links):
-    ways = LearntWays(topology, 600.0)
+    ways = LearnedTopology(topology, 600.0)
     for link in links:
         ways.see(link)
     return ways

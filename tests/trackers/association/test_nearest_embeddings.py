@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from builders_trackers import look
-from trackers.association.appearance import Lookalikes, mean_look
+from trackers.association.appearance import NearestEmbeddings, mean_embedding
 
 
 def _rows(*degrees):
@@ -12,19 +12,19 @@ def _rows(*degrees):
 
 
 def test_the_mean_look_lies_amid():
-    assert mean_look(_rows(0, 90)) == pytest.approx(look(45), abs=1e-6)
+    assert mean_embedding(_rows(0, 90)) == pytest.approx(look(45), abs=1e-6)
 
 
 def test_looks_that_cancel_out_are_no_look():
-    assert mean_look(_rows(0, 180)) == pytest.approx([0, 0], abs=1e-3)
+    assert mean_embedding(_rows(0, 180)) == pytest.approx([0, 0], abs=1e-3)
 
 
 def test_of_nobody_none_is_alike():
-    assert list(Lookalikes().most(_rows(0), 3)) == []
+    assert list(NearestEmbeddings().most(_rows(0), 3)) == []
 
 
 def test_who_shows_nothing_is_like_nobody():
-    alike = Lookalikes()
+    alike = NearestEmbeddings()
     alike.put(1, _rows(0))
     alike.put(2, _rows())
     assert list(alike.most(_rows(), 3)) == []
@@ -32,7 +32,7 @@ def test_who_shows_nothing_is_like_nobody():
 
 
 def test_as_many_as_there_are_are_all():
-    alike = Lookalikes()
+    alike = NearestEmbeddings()
     for name, degrees in enumerate((0, 90, 180)):
         alike.put(name, _rows(degrees))
     assert sorted(alike.most(_rows(80), 3)) == [0, 1, 2]
@@ -42,7 +42,7 @@ def test_as_many_as_there_are_are_all():
 
 def test_the_most_alike_are_those_of_a_plain_loop():
     rng = np.random.default_rng(0)
-    alike, known = Lookalikes(), {}
+    alike, known = NearestEmbeddings(), {}
     for _ in range(600):
         name = int(rng.integers(150))
         if rng.random() < 0.3:
@@ -53,6 +53,8 @@ def test_the_most_alike_are_those_of_a_plain_loop():
             known[name] = rows / np.linalg.norm(rows, axis=1, keepdims=True)
             alike.put(name, known[name])
         query = rng.normal(size=(2, 16)).astype(np.float32)
-        cosines = {n: float(mean_look(rows) @ mean_look(query)) for n, rows in known.items()}
+        cosines = {
+            n: float(mean_embedding(rows) @ mean_embedding(query)) for n, rows in known.items()
+        }
         expected = sorted(cosines, key=lambda n: -cosines[n])[:5]
         assert set(alike.most(query, 5)) == set(expected)

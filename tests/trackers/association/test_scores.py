@@ -6,7 +6,7 @@ import pytest
 
 from builders_trackers import make_people, make_rules, make_tracklet
 from trackers.association.appearance import Population
-from trackers.association.identity import look_of
+from trackers.association.identity import appearance_of
 from trackers.association.scores import Scores
 from trackers.association.topology import topology_of
 
@@ -52,7 +52,7 @@ def test_looks_are_added_as_one_by_one():
     )
     tracklet = seen("c", 9, 15, 5, 40)
     known = list(people.identities.values())
-    mine = look_of(tracklet, scores.population)
+    mine = appearance_of(tracklet, scores.population)
     said = scores.population.evidence(mine, [known[0].look(scores.population)])[0]
     ways = [scores.topology.evidence("b", "c", 4.0), scores.topology.evidence("a", "c", 10.0)]
     assert scores.of(tracklet, known) == pytest.approx([ways[0] + said, ways[1]])

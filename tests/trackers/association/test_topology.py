@@ -6,12 +6,12 @@ import pytest
 
 from builders_trackers import make_tracklet
 from trackers.association.topology import (
-    Passage,
     Topology,
+    Transition,
     in_two_places,
     later_of,
     topology_of,
-    way_evidence,
+    transition_evidence,
 )
 from trackers.association.transitions import Transitions
 
@@ -63,15 +63,15 @@ def test_nobody_comes_before_the_shortest_or_after_the_longest(later: str) -> No
 
 
 def test_a_passage_that_nobody_takes_is_never_possible() -> None:
-    passage = Passage(share=0.0, typical_s=10.0)
+    passage = Transition(share=0.0, typical_s=10.0)
     assert all(passage.evidence(gap) == -math.inf for gap in (-1.0, 0.0, 10.0, 100.0))
 
 
 def test_the_way_is_taken_from_who_began_earlier() -> None:
     first = make_tracklet(0, 5, camera_id="a")
     second = make_tracklet(15, 20, camera_id="b", track_id=2)
-    assert way_evidence(second, first, SITE) == way_evidence(first, second, SITE)
-    assert way_evidence(second, first, SITE) == SITE.evidence("a", "b", 10.0)
+    assert transition_evidence(second, first, SITE) == transition_evidence(first, second, SITE)
+    assert transition_evidence(second, first, SITE) == SITE.evidence("a", "b", 10.0)
 
 
 @pytest.mark.parametrize(
