@@ -169,7 +169,7 @@ def main() -> None:
         kept = arguments.vectors or Path(folder)
         for name, cameras, people in scenes:
             path = kept / f"{Path(reid.model).stem}-{name}.npy"
-            crops = read_crops(Path(data), name, path, lambda: open_embedder(reid, "auto"))
+            crops = read_crops(Path(data), name, path, lambda: open_embedder(reid, "cpu"))
             rows = [
                 measure(make_scene(crops, people, cameras, seed), crops, fusetrack(reid))
                 for seed in range(arguments.first_seed, arguments.first_seed + arguments.seeds)
