@@ -28,17 +28,15 @@ def checks() -> list[Check]:
 
 
 def _weights() -> list[Check]:
-    return [
-        Check(
-            f"weights {file.name}",
-            file.state == "ok",
-            True,
-            str(file.path)
-            if file.state == "ok"
-            else f"{file.state}: run `fusetrack weights pull {file.name}`",
-        )
-        for file in verify(DEFAULT_WEIGHTS)
-    ]
+    """One check per entry of the default weights: its first file, or the first one at fault."""
+    checks = []
+    for name in DEFAULT_WEIGHTS:
+        files = verify([name])
+        file = next((file for file in files if file.state != "ok"), files[0])
+        works = file.state == "ok"
+        pull = f"{file.state}: run `fusetrack weights pull {name}`"
+        checks.append(Check(f"weights {name}", works, True, str(file.path) if works else pull))
+    return checks
 
 
 def _redis(server: Path | None) -> Check:
