@@ -20,12 +20,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reid_model.data import READERS, ReidImage
-from reid_model.evaluation import evaluate
 from reid_model.openvino_runtime import convert_network, core, read_network
 from reid_model.preprocess import EmbedderSpec, normalise, resize_crops
 from reid_model.quantised import quantise_file
 from reid_model.trained_embedder import trained_spec
-from reid_model.training.measure import identities_and_cameras
+from reid_model.training.measure import ranking_of
 from reid_model.training.model_files import load_model
 
 PICTURES, BATCH, ROUNDS = 300, 8, 12
@@ -73,23 +72,13 @@ def main() -> None:
             run(pixels)
             took[name].append(time.process_time() - begin)
     val = READERS["cuhk03"](folder / "cuhk03")
-    images = [*val.query, *val.gallery]
-    seen, count = pictures_of(images, spec), len(val.query)
-    identities, cameras = identities_and_cameras(images)
+    seen = pictures_of([*val.query, *val.gallery], spec)
     for name, run in compiled.items():
         parts = [
             run(normalise(seen[start : start + BATCH], spec))[0]
             for start in range(0, len(seen), BATCH)
         ]
-        vectors = np.concatenate(parts)
-        found = evaluate(
-            vectors[:count],
-            identities[:count],
-            cameras[:count],
-            vectors[count:],
-            identities[count:],
-            cameras[count:],
-        )
+        found = ranking_of(val, np.concatenate(parts))
         print(
             f"{name}: rank 1 {found.cmc[0]:.4f}, mAP {found.mean_average_precision:.4f}, "
             f"{1000 * median(took[name]) / BATCH:.1f} ms a crop"

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from reid_model.data.dataset import EvaluationPictures
@@ -67,9 +68,17 @@ def measure(
     vectors = extract(
         embedder, images, image_size, device=device, workers=workers, report=report
     ).numpy()
+    return metrics_of(ranking_of(reid_set, vectors)), fit_similarity(vectors, images)
+
+
+def ranking_of(reid_set: ReidSet, vectors: NDArray[np.float32]) -> Ranking:
+    """The evaluation of vectors ``(N, D)``: those of the queries, then those of the gallery.
+
+    Raises ValueError as `evaluate`.
+    """
     count = len(reid_set.query)
-    identities, cameras = identities_and_cameras(images)
-    ranking = evaluate(
+    identities, cameras = identities_and_cameras(reid_set.query + reid_set.gallery)
+    return evaluate(
         vectors[:count],
         identities[:count],
         cameras[:count],
@@ -77,7 +86,6 @@ def measure(
         identities[count:],
         cameras[count:],
     )
-    return metrics_of(ranking), fit_similarity(vectors, images)
 
 
 def identities_and_cameras(images: Sequence[ReidImage]) -> tuple[np.ndarray, np.ndarray]:

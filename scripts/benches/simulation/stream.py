@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import count
 
 import numpy as np
@@ -23,36 +22,23 @@ _WIDTH_PX, _HEIGHT_PX, _FEET_PX, _PERSON_PX = 1920.0, 1080.0, (500.0, 1000.0), (
 _LOWEST_QUALITY = 0.3
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Whole:
-    """A complete track, as it is when it is closed."""
-
-    camera_id: str
-    track_id: int
-    start: float
-    end: float
-    exemplars: NDArray[np.float32]
-    qualities: NDArray[np.float32]
-    exemplar_times: NDArray[np.float64]
-    path: NDArray[np.float64]
-
-    def until(self, at: float, *, closed: bool) -> Tracklet:
-        """The tracklet as of the time ``at``."""
-        crops = int(np.searchsorted(self.exemplar_times, at, side="right"))
-        steps = int(np.searchsorted(self.path[:, 0], at, side="right"))
-        return Tracklet(
-            camera_id=self.camera_id,
-            track_id=self.track_id,
-            revision=math.floor(at / INTERVAL_S) - math.floor(self.start / INTERVAL_S) + 1,
-            start=self.start,
-            end=float(self.path[steps - 1, 0]),
-            count=steps,
-            closed=closed,
-            exemplars=self.exemplars[:crops],
-            qualities=self.qualities[:crops],
-            exemplar_times=self.exemplar_times[:crops],
-            path=self.path[:steps],
-        )
+def until(track: Tracklet, at: float, *, closed: bool) -> Tracklet:
+    """What is known of a complete ``track`` at the time ``at``."""
+    crops = int(np.searchsorted(track.exemplar_times, at, side="right"))
+    steps = int(np.searchsorted(track.path[:, 0], at, side="right"))
+    return Tracklet(
+        camera_id=track.camera_id,
+        track_id=track.track_id,
+        revision=math.floor(at / INTERVAL_S) - math.floor(track.start / INTERVAL_S) + 1,
+        start=track.start,
+        end=float(track.path[steps - 1, 0]),
+        count=steps,
+        closed=closed,
+        exemplars=track.exemplars[:crops],
+        qualities=track.qualities[:crops],
+        exemplar_times=track.exemplar_times[:crops],
+        path=track.path[:steps],
+    )
 
 
 def stream(site: SiteGraph, tracks: Tracks, seed: int) -> Iterator[tuple[float, list[Tracklet]]]:
@@ -61,36 +47,42 @@ def stream(site: SiteGraph, tracks: Tracks, seed: int) -> Iterator[tuple[float, 
     The track id of a row of ``tracks`` is its row number, counted from 1. Ends when all are closed.
     """
     appearance = AppearanceModel(seed)
-    running: dict[int, _Whole] = {}
+    running: dict[int, Tracklet] = {}
     row = 0
     for second in count(1):
         at = second * INTERVAL_S
         while row < len(tracks) and tracks.start[row] <= at:
             running[row] = _whole(site, tracks, row, appearance)
             row += 1
-        changed = [t.until(at, closed=False) for t in running.values() if t.end > at - INTERVAL_S]
+        changed = [until(t, at, closed=False) for t in running.values() if t.end > at - INTERVAL_S]
         ended = [number for number, track in running.items() if track.end + BUFFER_S < at]
-        changed += [running.pop(number).until(at, closed=True) for number in ended]
+        changed += [until(running.pop(number), at, closed=True) for number in ended]
         yield at, sorted(changed, key=lambda tracklet: tracklet.key)
         if not running and row == len(tracks):
             return
 
 
-def _whole(site: SiteGraph, tracks: Tracks, row: int, appearance: AppearanceModel) -> _Whole:
+def _whole(site: SiteGraph, tracks: Tracks, row: int, appearance: AppearanceModel) -> Tracklet:
+    """A track as it is when it is closed."""
     start, end = float(tracks.start[row]), float(tracks.end[row])
     rng = np.random.default_rng([appearance.seed, 5, row])
     camera, visit = int(tracks.camera[row]), int(tracks.visit[row])
     crops = min(_CROPS, 1 + int((end - start) / _CROP_STEP_S))
     spacing = max(_CROP_STEP_S, (end - start) / _CROPS)
-    return _Whole(
+    qualities = rng.uniform(_LOWEST_QUALITY, 1.0, crops).astype(np.float32)
+    path = _path(start, end, rng)
+    return Tracklet(
         camera_id=site.camera_ids[camera],
         track_id=row + 1,
+        revision=0,
         start=start,
         end=end,
+        count=len(path),
+        closed=True,
         exemplars=appearance.crops(int(tracks.person[row]), camera, visit, crops, piece=row),
-        qualities=rng.uniform(_LOWEST_QUALITY, 1.0, crops).astype(np.float32),
+        qualities=qualities,
         exemplar_times=start + spacing * np.arange(crops, dtype=np.float64),
-        path=_path(start, end, rng),
+        path=path,
     )
 
 

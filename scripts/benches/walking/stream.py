@@ -7,14 +7,12 @@ from itertools import count
 
 import numpy as np
 
+from simulation.stream import BUFFER_S, INTERVAL_S, until
 from trackers.single_camera.continuity import Continuity, SamePerson
 from trackers.tracklet import Tracklet
 from walking.crops import Crops
 from walking.scene import Scene, Track
 
-INTERVAL_S = 1.0
-#: As long without an observation ends a track.
-BUFFER_S = 1.0
 #: More than into how many a track is parted.
 PARTS = 100
 _PATH_STEP_S = 0.2
@@ -39,8 +37,8 @@ def stream(
         while row < len(parts) and parts[row].start <= at:
             running.append(parts[row])
             row += 1
-        told = [_until(t, at) for t in running if t.end > at - INTERVAL_S]
-        told += [_until(t, at, closed=True) for t in running if t.end + BUFFER_S < at]
+        told = [until(t, at, closed=False) for t in running if t.end > at - INTERVAL_S]
+        told += [until(t, at, closed=True) for t in running if t.end + BUFFER_S < at]
         running = [t for t in running if t.end + BUFFER_S >= at]
         yield at, sorted(told, key=lambda tracklet: tracklet.key)
         if not running and row == len(parts):
@@ -99,23 +97,4 @@ def _between(track: Tracklet, part: int, start: float, end: float) -> Tracklet:
         qualities=track.qualities[shown],
         exemplar_times=track.exemplar_times[shown],
         path=path,
-    )
-
-
-def _until(track: Tracklet, at: float, *, closed: bool = False) -> Tracklet:
-    """What is known of a track at the moment ``at``."""
-    shown = int(np.searchsorted(track.exemplar_times, at, side="right"))
-    steps = int(np.searchsorted(track.path[:, 0], at, side="right"))
-    return Tracklet(
-        camera_id=track.camera_id,
-        track_id=track.track_id,
-        revision=math.floor(at / INTERVAL_S) - math.floor(track.start / INTERVAL_S) + 1,
-        start=track.start,
-        end=float(track.path[steps - 1, 0]),
-        count=steps,
-        closed=closed,
-        exemplars=track.exemplars[:shown],
-        qualities=track.qualities[:shown],
-        exemplar_times=track.exemplar_times[:shown],
-        path=track.path[:steps],
     )
