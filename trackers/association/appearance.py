@@ -132,9 +132,7 @@ class Population:
         """What is left of a unit vector ``(D,)`` that a camera saw."""
         if not len(self.mean):
             return Appearance(direction, precision)
-        vector = direction - self.means.get(camera_id, self.mean)
-        length = max(float(np.linalg.norm(vector)), 1e-6)
-        return Appearance(np.asarray(vector / length, np.float32), precision)
+        return Appearance(unit(direction - self.means.get(camera_id, self.mean)), precision)
 
     def precision(self, qualities: NDArray[np.float32]) -> float:
         """How sure a visit is that so many crops of these qualities show, at least one."""
@@ -266,16 +264,19 @@ def _mutually_most_alike(
     return [(a[row], b[column]) for row, column in enumerate(there) if back[column] == row]
 
 
+def unit(vector: Vector) -> Vector:
+    """``vector`` ``(D,)`` at length 1; one without length stays so."""
+    return np.asarray(vector / max(float(np.linalg.norm(vector)), 1e-6), np.float32)
+
+
 def mean_embedding(exemplars: Vector) -> Vector:
     """``(D,)``, the unit vector amid ``(K, D)`` of them, K at least 1."""
-    mean = exemplars.mean(axis=0)
-    return np.asarray(mean / max(float(np.linalg.norm(mean)), 1e-6), np.float32)
+    return unit(exemplars.mean(axis=0))
 
 
 def direction_of(exemplars: Vector, qualities: NDArray[np.float32]) -> Vector:
     """``(D,)``, the unit vector amid ``(K, D)`` of them by their qualities, K at least 1."""
-    mean = np.maximum(qualities, np.float32(_LEAST_WEIGHT)) @ exemplars
-    return np.asarray(mean / max(float(np.linalg.norm(mean)), 1e-6), np.float32)
+    return unit(np.maximum(qualities, np.float32(_LEAST_WEIGHT)) @ exemplars)
 
 
 def joined(looks: Sequence[Appearance]) -> Appearance | None:

@@ -5,7 +5,14 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from trackers.association.appearance import Appearance, Population, Vector, direction_of, joined
+from trackers.association.appearance import (
+    Appearance,
+    Population,
+    Vector,
+    direction_of,
+    joined,
+    unit,
+)
 from trackers.association.motion import (
     Limits,
     comparable,
@@ -65,7 +72,7 @@ class Identity:
         seen = [m for m in self.members.values() if len(m.exemplars)]
         if not seen:
             return None
-        return _unit(np.sum([direction_of(m.exemplars, m.qualities) for m in seen], axis=0))
+        return unit(np.sum([direction_of(m.exemplars, m.qualities) for m in seen], axis=0))
 
     def directions(self) -> dict[str, Vector]:
         """The same of what each camera saw."""
@@ -74,7 +81,7 @@ class Identity:
             if len(member.exemplars):
                 seen = direction_of(member.exemplars, member.qualities)
                 found.setdefault(member.camera_id, []).append(seen)
-        return {name: _unit(np.sum(seen, axis=0)) for name, seen in found.items()}
+        return {name: unit(np.sum(seen, axis=0)) for name, seen in found.items()}
 
     def looks(self, population: Population) -> dict[str, Appearance]:
         """How this person looks to each camera that saw them."""
@@ -134,10 +141,6 @@ def appearance_of(tracklet: Tracklet, population: Population) -> Appearance | No
         return None
     direction = direction_of(tracklet.exemplars, tracklet.qualities)
     return population.look(direction, population.precision(tracklet.qualities), tracklet.camera_id)
-
-
-def _unit(vector: Vector) -> Vector:
-    return np.asarray(vector / max(float(np.linalg.norm(vector)), 1e-6), np.float32)
 
 
 def _faded(tracklet: Tracklet) -> Tracklet:
