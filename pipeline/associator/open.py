@@ -3,7 +3,7 @@
 from pipeline.config.schema import SiteConfig
 from pipeline.config.views import view_of
 from pipeline.errors import UserError
-from pipeline.reid.embedding import calibration_of, default_calibration, similarity_calibration
+from pipeline.reid.embedding import default_calibration, site_calibration
 from pipeline.sources.source_kinds import kind_of
 from trackers.association.appearance import Calibration
 from trackers.association.association import Rules
@@ -46,11 +46,11 @@ def _topology(config: SiteConfig) -> Topology:
 
 def _calibration(config: SiteConfig) -> Calibration:
     """What cosines are worth; recorded embeddings come from a network of the user's own."""
-    if config.association.similarity is not None:
-        return calibration_of(config.association.similarity)
-    known = similarity_calibration(config.reid)
+    known = site_calibration(config)
     sources = [camera.source for camera in config.cameras.values()]
     recorded = bool(sources) and all(
         source is not None and kind_of(source) == "recorded" for source in sources
     )
-    return default_calibration() if recorded else known
+    if recorded and config.association.similarity is None:
+        return default_calibration()
+    return known

@@ -7,7 +7,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Collection, Sequence
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 
 from pipeline.bus.outbox import Outbox
@@ -32,6 +32,7 @@ from pipeline.sources.decode_ahead import DecodeAhead, close_all
 from pipeline.sources.recorded import RecordedSource
 from pipeline.sources.redact import redact
 from trackers.detections import Detections
+from trackers.single_camera.continuity import SamePerson
 
 _log = logging.getLogger(__name__)
 
@@ -148,6 +149,11 @@ class Node:
             live = {c.camera_id: c.node_number for c in self._running.values() if c.source.live}
             self._presence.announce(live)
 
+    @cached_property
+    def _same_person(self) -> SamePerson:
+        """The same for all cameras; read from the weights once, and only where it is needed."""
+        return same_person(self._config)
+
     def _open_stream(self, source: Source) -> CameraStream:
         config, camera_id = self._config, source.camera_id
         open_outbox = partial(Outbox, self._bus, camera_id, live=source.live)
@@ -155,7 +161,7 @@ class Node:
         offset = outbox.known.track_id if source.live else 0
         thumbnails = thumbnails_of(self._thumbnails, camera_id, config.privacy.blur, offset)
         # Embeddings that were recorded are those of a network of which nothing is known.
-        same = None if isinstance(source, RecordedSource) else same_person(config)
+        same = None if isinstance(source, RecordedSource) else self._same_person
         return CameraStream(
             source,
             Camera(source, config, thumbnails, same),

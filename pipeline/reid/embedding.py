@@ -69,12 +69,15 @@ def similarity_calibration(config: ReidConfig) -> Calibration:
 
 def same_person(config: SiteConfig) -> SamePerson:
     """From which cosine on two crops of one track show one person."""
-    line = (
-        similarity_calibration(config.reid)
-        if config.association.similarity is None
-        else calibration_of(config.association.similarity)
-    )
-    return SamePerson(line.midpoint, line.common)
+    calibration = site_calibration(config)
+    return SamePerson(calibration.midpoint, calibration.common)
+
+
+def site_calibration(config: SiteConfig) -> Calibration:
+    """The score calibration that the site configures, else that of its ReID network."""
+    if config.association.similarity is not None:
+        return calibration_of(config.association.similarity)
+    return similarity_calibration(config.reid)
 
 
 def default_calibration() -> Calibration:
