@@ -2,8 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Callable, Iterator
-from itertools import count
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +19,11 @@ from pipeline.exports import FORMATS, export_run
 from pipeline.pictures.render import render_videos
 from pipeline.recorder.forget import blur_in_videos, find_person, remove_leftovers, remove_person
 from pipeline.report import write_report
-from pipeline.run_directory import rewriting
 from pipeline.run_directory.reader import RunDirectory
 from pipeline.run_directory.schema import IDENTITIES, TRACKLETS, TrackPart
 from pipeline.run_directory.segments import write_segment
 from pipeline.sources.video_file import VideoFile
+from recorder_helpers import crashed
 from videos import make_video
 
 # The left edge of a box identifies the person.
@@ -202,33 +201,11 @@ def test_the_parts_of_shared_tracks_are_found(run: RunDirectory) -> None:
     assert find_person(run, 2).parts == [TrackPart("gate", 2), TrackPart("gate", 3, None, 1.0)]
 
 
-class CrashError(Exception):
-    """The machine crashed."""
-
-
 @pytest.mark.parametrize("step", range(1, 16))
 def test_after_a_crash_in_the_middle_the_same_call_removes_the_rest(
     run: RunDirectory, monkeypatch: pytest.MonkeyPatch, step: int
 ) -> None:
-    steps = count(1)
-
-    def dying(work: Callable[..., Any]) -> Callable[..., Any]:
-        def call(*arguments: Any) -> Any:
-            if next(steps) == step:
-                raise CrashError
-            return work(*arguments)
-
-        return call
-
-    with monkeypatch.context() as patched:
-        patched.setattr(Path, "replace", dying(Path.replace))
-        patched.setattr(rewriting, "remove", dying(rewriting.remove))
-        try:
-            remove_person(run, find_person(run, 7))
-        except CrashError:
-            died = True
-        else:
-            died = False
+    died = crashed(step, lambda: remove_person(run, find_person(run, 7)), monkeypatch)
     assert died == (step <= 14)
     assert (run.trajectories()["global_id"] == 2).sum() == 20
     try:

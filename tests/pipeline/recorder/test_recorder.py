@@ -48,7 +48,7 @@ from pipeline.errors import UserError
 from pipeline.recorder import recorder
 from pipeline.recorder.recorder import Recorder
 from pipeline.run_directory.reader import RunDirectory
-from real_recordings import new_run, ticking
+from recorder_helpers import new_run, ticking
 
 ROOT = Path(recorder.__file__).parents[2]
 

@@ -13,7 +13,7 @@ from pipeline.bus.messages import EndMessage
 from pipeline.config.schema import RetentionConfig
 from pipeline.recorder.recorder import Recorder
 from pipeline.run_directory.reader import RunDirectory
-from real_recordings import new_run, ticking
+from recorder_helpers import new_run, ticking
 
 
 def story(seconds: int) -> list[Sent]:

@@ -1,9 +1,6 @@
 """Retention on a clock that the test advances; a crash leaves a readable run."""
 
-from collections.abc import Callable
-from itertools import count
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import polars as pl
@@ -13,10 +10,11 @@ import pytest
 from builders import Observation, camera, make_run
 from pipeline.config.schema import RetentionConfig
 from pipeline.recorder.retention import Retention, RunClock, run_time_at
-from pipeline.run_directory import rewriting, segments
+from pipeline.run_directory import segments
 from pipeline.run_directory.reader import RunDirectory
 from pipeline.run_directory.schema import IDENTITIES, TRACKLETS, CameraRecord
 from pipeline.run_directory.segments import last_position, write_segment
+from recorder_helpers import crashed
 
 BOX = (10.0, 20.0, 50.0, 90.0)
 
@@ -176,10 +174,6 @@ def test_it_checks_again_only_after_the_tolerated_delay(
     assert looked == [0.0, 0.1, 0.2]
 
 
-class CrashError(Exception):
-    """The machine crashed."""
-
-
 @pytest.mark.parametrize("step", range(1, 12))
 def test_a_crash_in_the_middle_leaves_a_readable_run_and_the_next_pass_finishes(
     run: Path, monkeypatch: pytest.MonkeyPatch, step: int
@@ -187,24 +181,7 @@ def test_a_crash_in_the_middle_leaves_a_readable_run_and_the_next_pass_finishes(
     config = RetentionConfig(
         observations_s=1.45, tracklets_s=1.5, identities_s=1.5, thumbnails_s=0.5
     )
-    steps = count(1)
-
-    def dying(work: Callable[..., Any]) -> Callable[..., Any]:
-        def call(*arguments: Any) -> Any:
-            if next(steps) == step:
-                raise CrashError
-            return work(*arguments)
-
-        return call
-
-    with monkeypatch.context() as patched:
-        patched.setattr(Path, "replace", dying(Path.replace))
-        patched.setattr(rewriting, "remove", dying(rewriting.remove))
-        try:
-            Retention(run, config).remove(3.0)
-            died = False
-        except CrashError:
-            died = True
+    died = crashed(step, lambda: Retention(run, config).remove(3.0), monkeypatch)
     assert died == (step <= 8)
     directory = RunDirectory(run)
     assert directory.trajectories().filter(pl.col("timestamp") >= 1.55).height == 14
