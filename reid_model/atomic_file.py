@@ -23,21 +23,17 @@ def replacing(path: Path, partial: Path | None = None) -> Iterator[Path]:
     partial = partial or path.with_name(f"{path.name}.partial")
     try:
         yield partial
-        _sync(partial)
+        sync(partial)
         partial.replace(path)
-        _sync(path.parent)
+        sync(path.parent)
     finally:
         # A folder that is missing or not writable has nothing to clean up.
         with suppress(OSError):
             partial.unlink(missing_ok=True)
 
 
-def sync_folder(folder: Path) -> None:
-    """Sync the entries of ``folder`` to disk: syncing a file does not sync its name."""
-    _sync(folder)
-
-
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Sync a file, or the entries of a folder, to disk: syncing a file does not sync its name."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -69,33 +69,32 @@ def main() -> None:
     """Run the command line. A UserError is printed as one line; any other error is a bug."""
     from pipeline.monitoring import logs
 
-    _open_standard_streams()
+    for name in ("stdout", "stderr"):
+        # The caller closed it.
+        if getattr(sys, name) is None:
+            _discard(name)
     logs.set_up()
     try:
         app()
     except UserError as error:
         fail(str(error))
         sys.exit(2)
-    except OSError as error:
-        # An error with a file name concerns a file; one without it a standard stream.
-        if error.errno != errno.ENOSPC or error.filename is not None:
-            logs.write_traceback(error)
-            sys.exit(1)
-        fail(f"cannot write the output: {error.strerror}")
-        _open_standard_streams(replace_stdout=True)
-        sys.exit(2)
     # The outermost handler: an unexpected error must also reach the log.
     except Exception as error:  # noqa: BLE001
-        logs.write_traceback(error)
-        sys.exit(1)
+        if not _is_full_output(error):
+            logs.write_traceback(error)
+            sys.exit(1)
+        fail(f"cannot write the output: {os.strerror(errno.ENOSPC)}")
+        # Otherwise the interpreter flushes it again at exit.
+        _discard("stdout")
+        sys.exit(2)
 
 
-def _open_standard_streams(*, replace_stdout: bool = False) -> None:
-    """Replace standard streams that the caller closed by the null device.
+def _is_full_output(error: Exception) -> bool:
+    """Whether a standard stream could not be written: an error about a file has its name."""
+    return isinstance(error, OSError) and error.errno == errno.ENOSPC and error.filename is None
 
-    ``replace_stdout`` replaces standard output in any case, so that the interpreter does not try
-    to flush it again at exit.
-    """
-    for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None or (replace_stdout and name == "stdout"):
-            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))
+
+def _discard(name: str) -> None:
+    """Put the null device in the place of a standard stream."""
+    setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pipeline.errors import UserError
-from reid_model.atomic_file import sync_folder
+from reid_model.atomic_file import sync
 
 
 def make_folder(folder: Path) -> None:
@@ -16,7 +16,7 @@ def make_folder(folder: Path) -> None:
         return
     make_folder(folder.parent)
     folder.mkdir(exist_ok=True)
-    sync_folder(folder.parent)
+    sync(folder.parent)
 
 
 class BusyError(UserError):

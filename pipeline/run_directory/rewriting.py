@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from pipeline.run_directory.segments import position_of, read_segment, segments, write_segment
-from reid_model.atomic_file import sync_folder
+from reid_model.atomic_file import sync
 
 #: Returns the rows of a segment to keep, in order; the same table object to keep them all.
 RowFilter = Callable[[pa.Table], pa.Table]
@@ -48,7 +48,7 @@ def remove(path: Path) -> bool:
         path.unlink()
     except FileNotFoundError:
         return False
-    sync_folder(path.parent)
+    sync(path.parent)
     return True
 
 

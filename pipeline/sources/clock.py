@@ -81,15 +81,12 @@ class Timeline:
 def with_next(items: Iterable[T]) -> Iterator[tuple[T, T | None]]:
     """Every item with the one after it, None after the last."""
     iterator = iter(items)
-    for first in iterator:
-        held = first
-        break
-    else:
-        return
-    for item in iterator:
-        yield held, item
-        held = item
-    yield held, None
+    for held in iterator:
+        # It takes all the others: the outer loop goes round once.
+        for item in iterator:
+            yield held, item
+            held = item
+        yield held, None
 
 
 TimestampOrigin = Literal["rtcp", "arrival"]

@@ -24,7 +24,7 @@ from pipeline.config.schema import CameraConfig
 from pipeline.errors import UserError
 from pipeline.sources.decoding import accelerator, has_decoder, reason_of, video_stream
 from pipeline.sources.redact import redact
-from pipeline.sources.source_kinds import is_url
+from pipeline.sources.source_kinds import authority_of, is_url
 
 _PORTS = {"rtsp": 554, "rtsps": 322, "http": 80, "https": 443, "rtmp": 1935, "rtmps": 443}
 _SCHEMES = (*_PORTS, "srt", "udp", "rtp", "tcp")
@@ -76,7 +76,7 @@ def address_of(source: str, config: CameraConfig) -> Address:
     if scheme not in _SCHEMES:
         raise UserError(f"{name}: expected an address with one of {', '.join(_SCHEMES)}")
     rest = source.split("://", 1)[1]
-    authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
+    authority = authority_of(source)
     _check_authority(authority, rest, name)
     transport: dict[str, str] = {"rtsp_transport": config.live.transport}
     options = transport if scheme.startswith("rtsp") else {}

@@ -2,7 +2,7 @@
 
 import re
 
-from pipeline.sources.source_kinds import is_url
+from pipeline.sources.source_kinds import authority_of, is_url
 
 _SECRET = (
     r"user(?:name)?|usr|login|pass(?:word|wd)?|pwd|(?:access_?|auth_?)?token|auth|"
@@ -27,11 +27,11 @@ def redact(source: str) -> str:
         found = _BROKEN_ADDRESS.match(source)
         return f"{found[1]}***@{source[found.end() :]}" if found else source
     scheme, rest = source.split("://", 1)
-    return f"{scheme}://" + _PARAMETER.sub(r"\1=***", _without_login(rest))
+    shown = _without_login(rest, authority_of(source))
+    return f"{scheme}://" + _PARAMETER.sub(r"\1=***", shown)
 
 
-def _without_login(rest: str) -> str:
-    authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
+def _without_login(rest: str, authority: str) -> str:
     # A password may contain an unquoted @ or /. Losing a part of the path is better than showing
     # a part of the password.
     if "@" in rest and ("@" in authority or ":" in authority):

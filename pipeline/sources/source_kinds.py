@@ -33,6 +33,11 @@ def is_url(source: str) -> bool:
     return bool(_URL.match(source))
 
 
+def authority_of(url: str) -> str:
+    """What stands between ``://`` and the path, query or fragment of ``url``."""
+    return re.split(r"[/?#]", url.split("://", 1)[1], maxsplit=1)[0]
+
+
 def is_picture(path: Path) -> bool:
     """Whether ``path`` has a picture's suffix and is not a hidden file."""
     return path.suffix.lower() in PICTURE_SUFFIXES and not path.name.startswith(".")
