@@ -13,7 +13,7 @@ from pipeline.config.schema import CameraConfig, CameraLink, SiteConfig
 from pipeline.errors import UserError
 from pipeline.node.changes import SiteChange
 from pipeline.sources.open import open_live_sources
-from pipeline.sources.source_kinds import _is_live
+from pipeline.sources.source_kinds import is_live_camera
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ def _others(now: SiteConfig, wanted: SiteConfig, links: list[CameraLink]) -> lis
 
 def _can_change(before: CameraConfig | None, after: CameraConfig | None) -> bool:
     """Whether a camera can change while running: recordings, merged by time, cannot."""
-    return all(_is_live(camera) for camera in (before, after) if camera is not None)
+    return all(is_live_camera(camera) for camera in (before, after) if camera is not None)
 
 
 _POLL_S = 1.0

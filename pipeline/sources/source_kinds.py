@@ -65,7 +65,7 @@ def clean_name(text: str) -> str:
 
 def live_cameras(config: SiteConfig) -> list[str]:
     """The names of the live cameras: those whose source is a URL or a webcam."""
-    return [name for name, camera in config.cameras.items() if _is_live(camera)]
+    return [name for name, camera in config.cameras.items() if is_live_camera(camera)]
 
 
 def is_live(config: SiteConfig) -> bool:
@@ -73,5 +73,6 @@ def is_live(config: SiteConfig) -> bool:
     return not config.cameras or bool(live_cameras(config))
 
 
-def _is_live(camera: CameraConfig) -> bool:
+def is_live_camera(camera: CameraConfig) -> bool:
+    """Whether the source of a camera is a URL or a webcam."""
     return camera.source is not None and kind_of(camera.source) in ("url", "webcam")
