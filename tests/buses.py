@@ -3,10 +3,13 @@
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 from operator import itemgetter
+from typing import Any
+
+import msgspec
 
 from pipeline.bus.entries import Delivery
-from pipeline.bus.keys import ASSOCIATOR, IDENTITIES
-from pipeline.bus.messages import CameraMessage, Message, NodeMessage
+from pipeline.bus.keys import ASSOCIATOR, IDENTITIES, stream_key
+from pipeline.bus.messages import VERSION, CameraMessage, Message, NodeMessage
 from pipeline.bus.outbox import Outbox
 from pipeline.bus.streams import Bus
 
@@ -23,6 +26,18 @@ def send(bus: Bus, stream: str, messages: Iterable[Message]) -> None:
             # A live camera goes on where it was.
             outboxes[sender] = Outbox(bus, sender, live=True)
         outboxes[sender].send([(stream, message) for _, message in batch])
+
+
+def broken(message: Message, **values: object) -> bytes:
+    """``message`` as it comes from a sender that checks nothing, with other ``values``."""
+    plain: dict[str, Any] = msgspec.msgpack.decode(msgspec.msgpack.encode(message))
+    return msgspec.msgpack.encode({**plain, **values})
+
+
+def send_raw(bus: Bus, stream: str, message: bytes, sender: str, number: int | str) -> None:
+    """An entry with these fields."""
+    fields: dict[Any, Any] = {"sender": sender, "number": number, "version": VERSION}
+    bus.client.xadd(stream_key(bus.site, stream), {**fields, "message": message})
 
 
 def camera_of(message: Message) -> str:

@@ -73,7 +73,9 @@ class RecentPeople:
         self.latest = max(self.latest, timestamp)
 
     def add_observations(self, message: ObservationsMessage) -> None:
-        """Add observations of a camera."""
+        """Add observations of a camera; a message may have none."""
+        if not message.frame_index.shape[0]:
+            return
         rows = pl.from_arrow(observations_table(message))
         assert isinstance(rows, pl.DataFrame)
         self._keep_rows(rows.with_columns(camera_id=pl.lit(message.camera_id)))

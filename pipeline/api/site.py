@@ -24,7 +24,7 @@ from pipeline.bus.messages import (
     IdentityMessage,
     ObservationsMessage,
 )
-from pipeline.bus.order import Numbers, sender_of
+from pipeline.bus.order import Numbers, is_too_far, sender_of
 from pipeline.bus.streams import Bus
 from pipeline.config.schema import SiteConfig
 from pipeline.errors import UserError
@@ -142,6 +142,9 @@ class LiveSite:
     def _is_early(self, delivery: Delivery) -> bool:
         sender = sender_of(delivery)
         last = self._numbers.get(sender, delivery.number - 1)
+        if is_too_far(delivery.number, last):
+            # The recorder will refuse it.
+            return False
         self._numbers[sender] = max(last, delivery.number)
         return delivery.number > last + 1
 

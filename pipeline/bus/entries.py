@@ -12,6 +12,9 @@ import msgspec
 
 from pipeline.bus.messages import VERSION, Message, decode, encode
 
+# More digits than any sender can count to, and few enough for `int` at any length limit.
+_MOST_DIGITS = 18
+
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
@@ -42,6 +45,10 @@ class Delivery:
         """This delivery marked as invalid for ``reason``."""
         return replace(self, message=None, fault=reason)
 
+    def unnumbered(self, reason: str) -> "Delivery":
+        """This delivery marked as invalid for ``reason``, because its number is."""
+        return replace(self.faulty(reason), sender="", number=0)
+
 
 def fields(outgoing: Outgoing) -> dict[Any, Any]:
     """The fields of the entry that carries a message."""
@@ -58,12 +65,12 @@ def delivery(stream: str, entry_id: bytes, found: dict[bytes, bytes]) -> Deliver
     entry = entry_id.decode()
     sender = found.get(b"sender", b"").decode(errors="replace")
     digits = found.get(b"number", b"")
-    number = int(digits) if digits.isdigit() else 0
+    number = int(digits) if digits.isdigit() and len(digits) <= _MOST_DIGITS else 0
     if not sender or number < 1:
         return Delivery(stream, entry, "", 0, None, "expected a sender and a number of at least 1")
     try:
         return Delivery(stream, entry, sender, number, _message(found))
-    except (msgspec.DecodeError, ValueError) as error:
+    except (msgspec.DecodeError, ValueError, OverflowError, RecursionError) as error:
         return Delivery(stream, entry, sender, number, None, str(error))
 
 

@@ -10,15 +10,31 @@ from numpy.typing import NDArray
 
 from pipeline.run_directory.schema import CameraRecord
 from trackers.ground.view import View
-from trackers.tracklet import Tracklet
+from trackers.tracklet import GROUND, Tracklet
 
 #: Version of the layout below; messages of other versions are rejected.
 VERSION = 2
 
 _NUMBERS = re.compile(r"<f[248]|<[iu][248]|\|[biu]1")
 
-# Used as the name of a folder.
-_CameraId = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_.-]+$")]
+# The name of the folder camera=NAME, and a file name has at most 255 bytes.
+_LONGEST_ID = 248
+_CAMERA_ID = re.compile(r"(?!\.+\Z)[A-Za-z0-9_.-]+")
+_CameraId = Annotated[
+    str, msgspec.Meta(pattern=rf"\A{_CAMERA_ID.pattern}\Z", max_length=_LONGEST_ID)
+]
+# A column of the run directory holds 64 bits.
+_MOST = 2**63 - 1
+_Number = Annotated[int, msgspec.Meta(ge=0, le=_MOST)]
+# Far in the future, but such a time can be computed with.
+_LATEST_S = 1e11
+# Embeddings are unit vectors; those of larger ones would overflow.
+_LARGEST = 1e3
+# A path inside the run directory: another one could remove or name a foreign file.
+_Thumbnail = Annotated[
+    str,
+    msgspec.Meta(pattern=r"\Athumbnails/(?!\.+/)[A-Za-z0-9_.-]{1,248}/[0-9]{1,19}\.jpg\Z"),
+]
 
 
 class Array(msgspec.Struct, array_like=True, frozen=True):
@@ -57,7 +73,7 @@ class ObservationsMessage(msgspec.Struct, tag="observations", frozen=True):
     ``frame_index`` and ``track_id`` are ``(N,)`` int64, ``timestamp`` ``(N,)`` float64 seconds
     UTC, ``boxes`` ``(N, 4)`` float32 xyxy pixels, ``scores`` ``(N,)`` float32, ``ground``
     ``(N, 2)`` float64 metres (NaN where unknown) or None without calibration. Raises ValueError
-    when the lengths differ.
+    when the lengths or types differ, or a number is not finite.
     """
 
     camera_id: _CameraId
@@ -75,12 +91,22 @@ class ObservationsMessage(msgspec.Struct, tag="observations", frozen=True):
         wide = self.boxes.shape == (*rows, 4) and ground == (*rows, 2)
         if len(rows) != 1 or columns != {rows} or not wide:
             raise ValueError(f"the columns of camera {self.camera_id} differ in length")
+        _check_kind("i", frame_index=self.frame_index, track_id=self.track_id)
+        _check_kind("f", timestamp=self.timestamp, boxes=self.boxes, scores=self.scores)
+        _check_finite(*map(unpack, (self.timestamp, self.boxes, self.scores)))
+        if self.ground is not None:
+            _check_kind("f", ground=self.ground)
 
 
 class CameraMessage(msgspec.Struct, tag="camera", frozen=True):
-    """The current state of a camera."""
+    """The current state of a camera. Raises ValueError when it cannot be recorded."""
 
     camera: CameraRecord
+
+    def __post_init__(self) -> None:
+        camera = self.camera
+        _check_camera_id(camera.camera_id)
+        _check_finite(camera.fps, camera.start, camera.end, camera.removed or 0.0)
 
 
 class TrackletMessage(msgspec.Struct, tag="tracklet", frozen=True):
@@ -92,41 +118,48 @@ class TrackletMessage(msgspec.Struct, tag="tracklet", frozen=True):
 
     at: float
     camera_id: str
-    track_id: int
-    revision: int
+    track_id: _Number
+    revision: _Number
     start: float
     end: float
-    count: int
+    count: _Number
     closed: bool
     exemplars: Array
     qualities: Array
     exemplar_times: Array
     path: Array
     ground: Array | None = None
-    thumbnail: str | None = None
+    thumbnail: _Thumbnail | None = None
 
     def __post_init__(self) -> None:
-        _check_finite(self.at, self.start, self.end)
+        if self.camera_id != GROUND:
+            _check_camera_id(self.camera_id)
+        _check_times(self.at, self.start, self.end)
         tracklet = tracklet_of(self)
         if tracklet.exemplars.ndim != 2:
             raise ValueError(f"exemplars must be (K, D), got {tracklet.exemplars.shape}")
+        if tracklet.qualities.ndim != 1 or tracklet.exemplar_times.ndim != 1:
+            raise ValueError("qualities and exemplar_times must be (K,)")
+        _check_kind("f", exemplars=self.exemplars, qualities=self.qualities, path=self.path)
         # Only ground points may be NaN.
         _check_finite(tracklet.exemplars, tracklet.qualities, tracklet.exemplar_times)
         _check_finite(tracklet.path)
+        if np.abs(tracklet.exemplars).max(initial=0.0) > _LARGEST:
+            raise ValueError("expected exemplars that are unit vectors")
 
 
 class WatermarkMessage(msgspec.Struct, tag="watermark", frozen=True):
     """All messages of this camera up to ``timestamp``, seconds UTC, have been sent.
 
-    With ``ended`` the camera sends no more. Raises ValueError when the time is not finite.
+    With ``ended`` the camera sends no more. Raises ValueError when the time is none.
     """
 
-    camera_id: str
+    camera_id: _CameraId
     timestamp: float
     ended: bool = False
 
     def __post_init__(self) -> None:
-        _check_finite(self.timestamp)
+        _check_times(self.timestamp)
 
 
 class ViewOfGround(msgspec.Struct, frozen=True):
@@ -165,12 +198,13 @@ class IdentityMessage(msgspec.Struct, tag="identity", frozen=True):
     """Assigns a global id to a track. ``at`` is event time, seconds UTC.
 
     It applies to the part of the track from ``since`` (seconds UTC, None for its start) until the
-    ``since`` of a later message. ``state`` is probable or confirmed.
+    ``since`` of a later message. ``state`` is probable or confirmed. Raises ValueError when a
+    number is not finite.
     """
 
-    camera_id: str
-    track_id: int
-    global_id: int
+    camera_id: _CameraId
+    track_id: _Number
+    global_id: _Number
     confidence: float
     kind: str
     reason: str
@@ -178,22 +212,36 @@ class IdentityMessage(msgspec.Struct, tag="identity", frozen=True):
     since: float | None = None
     state: str = "probable"
 
+    def __post_init__(self) -> None:
+        _check_finite(self.confidence)
+        _check_times(self.at, self.since or 0.0)
+
 
 class ForgetMessage(msgspec.Struct, tag="forget", frozen=True):
     """Forget this person with all data up to ``at``, seconds UTC.
 
-    ``tracks`` are the camera and track ids that the associator has assigned to the person.
+    ``tracks`` are the camera and track ids that the associator has assigned to the person. Raises
+    ValueError when the time is none.
     """
 
-    global_id: int
+    global_id: _Number
     at: float
-    tracks: list[tuple[str, int]]
+    tracks: list[tuple[_CameraId, _Number]]
+
+    def __post_init__(self) -> None:
+        _check_times(self.at)
 
 
 class EndMessage(msgspec.Struct, tag="end", frozen=True):
-    """Every camera has ended: the associator sends no more identities."""
+    """Every camera has ended: the associator sends no more identities.
+
+    Raises ValueError when the time is none.
+    """
 
     at: float
+
+    def __post_init__(self) -> None:
+        _check_times(self.at)
 
 
 Message = (
@@ -217,14 +265,40 @@ def _check_finite(*values: float | NDArray[Any]) -> None:
         raise ValueError("expected finite numbers, got NaN or infinity")
 
 
+def _check_kind(kind: str, **arrays: Array) -> None:
+    for name, array in arrays.items():
+        if np.dtype(array.dtype).kind != kind:
+            expected = {"i": "signed whole", "f": "floating-point"}[kind]
+            raise ValueError(f"expected {expected} numbers in {name}, got {array.dtype}")
+
+
+def _check_camera_id(camera_id: str) -> None:
+    if len(camera_id) > _LONGEST_ID or not _CAMERA_ID.fullmatch(camera_id):
+        raise ValueError(
+            f"expected a camera name of at most {_LONGEST_ID} characters A-Z a-z 0-9 _ - . that "
+            f"are not only dots, got {camera_id[:60]!r}"
+        )
+
+
+def _check_times(*values: float) -> None:
+    if not all(abs(value) <= _LATEST_S for value in values):
+        raise ValueError("expected finite times in seconds UTC, before the year 5000")
+
+
 def encode(message: Message) -> bytes:
     """``message`` in MessagePack."""
     return _encoder.encode(message)
 
 
 def decode(data: bytes) -> Message:
-    """The message in ``data``. Raises msgspec.DecodeError when it is not a known message."""
-    return _decoder.decode(data)
+    """The message in ``data``.
+
+    Raises msgspec.DecodeError, ValueError or RecursionError when it is not a known message.
+    """
+    message = _decoder.decode(data)
+    if isinstance(message, TrackletMessage) and message.camera_id == GROUND:
+        raise ValueError("expected a track of a camera, got one of the ground")
+    return message
 
 
 def tracklet_message(

@@ -11,6 +11,8 @@ Numbers: TypeAlias = dict[str, int]
 
 # With this many later messages of one sender waiting, a missing message counts as lost.
 _MOST_EARLY = 1000
+# No sender is that far ahead: such a message would wait for ever.
+_FURTHEST = 1_000_000
 
 _log = logging.getLogger(__name__)
 
@@ -34,6 +36,9 @@ class Resequencer:
                 ready.append(delivery)
                 continue
             sender = sender_of(delivery)
+            if is_too_far(delivery.number, self._processed.get(sender, 0)):
+                ready.append(delivery.unnumbered(_too_far(self._processed.get(sender, 0))))
+                continue
             early = self._early.setdefault(sender, {})
             known = early.get(delivery.number, delivery)
             if (
@@ -60,6 +65,15 @@ class Resequencer:
             ready.append(early.pop(number))
             self._processed[sender] = number
         return ready
+
+
+def is_too_far(number: int, last: int) -> bool:
+    """Whether a message number is implausible after the ``last`` one of its sender."""
+    return number > last + _FURTHEST
+
+
+def _too_far(last: int) -> str:
+    return f"expected a number soon after {last}, the last one of its sender"
 
 
 def sender_of(delivery: Delivery) -> str:

@@ -1,5 +1,6 @@
 """The Redis operations of node, associator and recorder: publish, read, claim, commit."""
 
+import logging
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -26,6 +27,9 @@ from pipeline.bus.keys import (
 from pipeline.sources.redact import redact
 
 _DEAD_LETTERS = 1000
+_PAGE = 1000
+
+_log = logging.getLogger(__name__)
 
 
 class FencedError(Exception):
@@ -116,15 +120,34 @@ class Bus:
     @translated
     def claim(self, group: str, consumer: str, stream: str) -> list[Delivery]:
         """Take over all pending entries of the group for ``consumer``, oldest first."""
-        start, deliveries = "0-0", []
+        start, found = "0-0", list[Any]()
         while True:
             answer: Any = self.client.xautoclaim(
-                self._key(stream), group, consumer, min_idle_time=0, start_id=start, count=1000
+                self._key(stream), group, consumer, min_idle_time=0, start_id=start, count=_PAGE
             )
-            deliveries += [entries.delivery(stream, *entry) for entry in answer[1]]
+            found += answer[1]
             start = answer[0].decode()
             if start == "0-0":
-                return deliveries
+                break
+        # Redis 6.2 gives nil for an entry that was deleted, and keeps it pending.
+        present = [entry for entry in found if entry[0] is not None]
+        if len(present) < len(found):
+            self._acknowledge_deleted(group, stream)
+        return [entries.delivery(stream, *entry) for entry in present]
+
+    def _acknowledge_deleted(self, group: str, stream: str) -> None:
+        key, count = self._key(stream), 0
+        start: Any = "-"
+        page: Any
+        while page := self.client.xpending_range(key, group, start, "+", _PAGE):
+            ids: list[Any] = [entry["message_id"] for entry in page]
+            deleted = [
+                entry_id for entry_id in ids if not self.client.xrange(key, entry_id, entry_id)
+            ]
+            if deleted:
+                count += int(self.client.xack(key, group, *deleted))
+            start = f"({ids[-1].decode()}"
+        _log.warning("%s: %d messages were deleted before the %s read them", stream, count, group)
 
     @translated
     def read(

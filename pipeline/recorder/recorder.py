@@ -5,6 +5,7 @@ or delivered twice are recognised by sender and number: recorder.json holds the 
 so far, and each segment holds those of its own messages.
 """
 
+import errno
 import logging
 import threading
 from collections.abc import Callable, Iterator
@@ -32,7 +33,7 @@ from pipeline.bus.streams import Bus
 from pipeline.config.schema import RetentionConfig
 from pipeline.errors import UserError
 from pipeline.monitoring.watch import Watch
-from pipeline.recorder.forget import forget_recorded
+from pipeline.recorder.forget import ForgetResult, forget_recorded
 from pipeline.recorder.forgotten import ForgottenParts
 from pipeline.recorder.retention import Retention, RunClock
 from pipeline.recorder.rows import observations_table, rows_of
@@ -43,6 +44,7 @@ from pipeline.run_directory.progress import (
     write_progress,
 )
 from pipeline.run_directory.rewriting import Removed, removed_text
+from pipeline.run_directory.schema import TrackPart
 from pipeline.run_directory.segments import last_position, next_number, write_segment
 
 _BLOCK_S = 0.2
@@ -51,6 +53,8 @@ _DRAIN_S = 0.001
 _STREAMS = (OBSERVATIONS, TRACKLETS, IDENTITIES)
 # A segment is closed early at this many messages, to bound the memory.
 _MOST_MESSAGES = 5_000
+# Writing to a path fails like this however often it is tried; a full disk may be mended.
+_NEVER_WRITABLE = (errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ)
 
 _log = logging.getLogger(__name__)
 
@@ -130,12 +134,12 @@ class Recorder:
 
     def close_segments(self) -> None:
         """Write the open messages as closed segments, then acknowledge them."""
-        done = [delivery for delivery, _ in self._open]
-        if not done and not self._unacknowledged:
+        if not self._open and not self._unacknowledged:
             return
+        done: list[Delivery] = []
         try:
-            for folder, rows in self._by_folder().items():
-                self._write(folder, rows)
+            unwritable = self._write_open()
+            done = [unwritable.get(_entry(delivery), delivery) for delivery, _ in self._open]
             if done:
                 write_cameras(self._folder, self._cameras.values())
                 advance(self._progress.taken, done)
@@ -145,7 +149,8 @@ class Recorder:
         except OSError as error:
             raise UserError(
                 f"cannot write to {self._folder}: {error.strerror or error}. Everything up to the "
-                f"last closed segment can be read; {len(done)} messages after it are not recorded"
+                f"last closed segment can be read; {len(self._open)} messages after it are not "
+                "recorded"
             ) from error
         # If Redis is lost now, messages on disk must not be written again.
         self._open, self._unacknowledged = [], [*self._unacknowledged, *done]
@@ -165,7 +170,7 @@ class Recorder:
         """Remove a person at this point of the stream, after all their earlier data is written."""
         self.close_segments()
         with _naming_failure(self._folder, f"Identity {request.global_id} was not forgotten"):
-            result, parts = forget_recorded(self._folder, request)
+            result, parts = self._removed(request)
         self._forgotten.expire(request.at)
         self._forgotten.add(parts)
         self._progress.forgotten = self._forgotten.parts
@@ -175,6 +180,14 @@ class Recorder:
         forgetting.confirm(self._bus, request.global_id, msgspec.json.encode(result), tracks)
         if result.removed:
             _log.info("forgot a person: removed %s", removed_text(Removed(result.removed)))
+
+    def _removed(self, request: ForgetMessage) -> tuple[ForgetResult, list[TrackPart]]:
+        try:
+            return forget_recorded(self._folder, request)
+        except UserError as error:
+            # A damaged segment must not end the recorder at each start; the requester is told.
+            _log.error("%s. Identity %d was not forgotten", error, request.global_id)
+            return ForgetResult(fault=str(error)), []
 
     def _process(self, deliveries: list[Delivery]) -> None:
         ready, repeated = self._resequencer.accept(deliveries)
@@ -214,13 +227,26 @@ class Recorder:
             case _:
                 return rows_of(message)
 
+    def _write_open(self) -> dict[tuple[str, str], Delivery]:
+        """Write the open messages; returns those that can never be written, by their entries."""
+        unwritable: dict[tuple[str, str], Delivery] = {}
+        for folder, rows in self._by_folder().items():
+            try:
+                self._write(folder, rows)
+            except OSError as error:
+                if error.errno not in _NEVER_WRITABLE:
+                    raise
+                _log.error("cannot write to %s: %s. Going on without it", folder, error.strerror)
+                reason = f"cannot write to {folder.name}: {error.strerror}"
+                unwritable |= {_entry(delivery): delivery.faulty(reason) for delivery, _ in rows}
+        return unwritable
+
     def _by_folder(self) -> dict[Path, list[tuple[Delivery, pa.Table]]]:
         folders: dict[Path, list[tuple[Delivery, pa.Table]]] = {}
         for delivery, table in self._open:
             folder = self._folder_of(delivery)
             if folder is not None and table is not None:
-                if delivery.number > self._state_of(folder).written.get(sender_of(delivery), 0):
-                    folders.setdefault(folder, []).append((delivery, table))
+                folders.setdefault(folder, []).append((delivery, table))
         return folders
 
     def _folder_of(self, delivery: Delivery) -> Path | None:
@@ -244,12 +270,19 @@ class Recorder:
     def _write(self, folder: Path, rows: list[tuple[Delivery, pa.Table]]) -> None:
         state = self._state_of(folder)
         written = dict(state.written)
+        rows = [(d, table) for d, table in rows if d.number > written.get(sender_of(d), 0)]
+        if not rows:
+            return
         advance(written, (delivery for delivery, _ in rows))
         position = msgspec.json.encode(written).decode()
         write_segment(
             folder, pa.concat_tables([table for _, table in rows]), position, state.number
         )
         self._tables[folder] = _TableState(written, state.number + 1)
+
+
+def _entry(delivery: Delivery) -> tuple[str, str]:
+    return delivery.stream, delivery.entry_id
 
 
 def _numbers(position: str, folder: Path) -> Numbers:

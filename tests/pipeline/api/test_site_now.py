@@ -4,15 +4,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import pytest
 
 from builders import camera, camera_sent, identity_sent, make_run, observations_sent
-from buses import send
+from buses import broken, send, send_raw
 from live_api import LiveApi
 from pipeline.api.camera_states import SILENT_S
 from pipeline.bus import backpressure
 from pipeline.bus.keys import IDENTITIES, OBSERVATIONS, RECORDER
-from pipeline.bus.messages import CameraMessage, EndMessage, ForgetMessage
+from pipeline.bus.messages import CameraMessage, EndMessage, ForgetMessage, encode, pack
 from pipeline.run_directory.progress import RecorderProgress, write_progress
 
 
@@ -261,6 +262,21 @@ def test_it_reads_without_a_group_and_delays_nothing(api: LiveApi) -> None:
     api.bus.commit(RECORDER, api.bus.read(RECORDER, "1", [OBSERVATIONS], 0.01))
     backpressure.trim(api.bus)
     assert api.bus.lengths()[OBSERVATIONS] == 0
+
+
+def test_what_cannot_be_read_is_passed_over(api: LiveApi) -> None:
+    """A number of 5,000 digits, one that nobody has reached, a float track id, no rows, nothing."""
+    seen = observations_sent("gate", [1], 1)
+    floats = msgspec.msgpack.decode(msgspec.msgpack.encode(pack(np.array([1.5]))))
+    send_raw(api.bus, OBSERVATIONS, encode(seen), "gate", "9" * 5000)
+    send_raw(api.bus, OBSERVATIONS, broken(seen, track_id=floats), "odd", 1)
+    send_raw(api.bus, OBSERVATIONS, b"", "empty", 1)
+    api.receive(OBSERVATIONS, observations_sent("gate", [], 1), seen)
+    send_raw(api.bus, OBSERVATIONS, encode(seen), "gate", 10**17)
+    api.receive(IDENTITIES, identity_sent("gate", 1, 7, 0.1))
+    api.follower.step()
+    assert ids(people(api)) == [7]
+    assert api.site.events.after(0, 10)[0][-1]["type"] == "identity"
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from builders import (
     tracklet_sent,
     watermark,
 )
+from buses import broken
 from pipeline.bus.messages import (
     Array,
     EndMessage,
@@ -151,3 +152,59 @@ def test_a_watermark_without_a_time_is_refused() -> None:
     raw = plain(watermark("gate", 2.0))
     with pytest.raises(msgspec.ValidationError, match="finite"):
         decode(msgspec.msgpack.encode({**raw, "timestamp": math.nan}))
+
+
+def array(values: object, dtype: str = "<f8") -> Any:
+    return msgspec.msgpack.decode(msgspec.msgpack.encode(pack(np.array(values, dtype))))
+
+
+SEEN, TRACK, WHO = (
+    observations_sent("gate", [3, 4], 1),
+    tracklet_sent("gate", 1, 0.0, 2.0),
+    identity_sent("gate", 1, 7, 2.0),
+)
+REFUSED: dict[str, tuple[Message, dict[str, object], str]] = {
+    "camera of 249 characters": (SEEN, {"camera_id": "a" * 249}, "length <= 248"),
+    "camera ..": (SEEN, {"camera_id": ".."}, "matching regex"),
+    "camera with a line end": (SEEN, {"camera_id": "gate\n"}, "matching regex"),
+    "track of such a camera": (TRACK, {"camera_id": "a" * 249}, "at most 248"),
+    "track of a path": (TRACK, {"camera_id": "a/b"}, "not only dots"),
+    "track of the ground": (TRACK, {"camera_id": ":ground"}, "one of the ground"),
+    "watermark of such a camera": (watermark("gate", 1.0), {"camera_id": "a" * 249}, "<= 248"),
+    "identity in such a camera": (WHO, {"camera_id": "a" * 249}, "<= 248"),
+    "float track_id": (SEEN, {"track_id": array([1.0, 2.0])}, "whole numbers in track_id"),
+    "unsigned track_id": (SEEN, {"track_id": array([1, 2], "<u8")}, "whole numbers in track_id"),
+    "float track id": (TRACK, {"track_id": 1.5}, "Expected `int`"),
+    "track id of 64 bits": (TRACK, {"track_id": 2**63}, "<= 9223372036854775807"),
+    "global id of 64 bits": (WHO, {"global_id": 2**64 - 1}, "<= 9223372036854775807"),
+    "time not finite": (SEEN, {"timestamp": array([1.0, math.nan])}, "finite"),
+    "confidence not finite": (WHO, {"confidence": math.nan}, "finite"),
+    "no time": (watermark("gate", 1.0), {"timestamp": 1e300}, "before the year 5000"),
+    "vector that overflows": (TRACK, {"exemplars": array([[1e30, 0]], "<f4")}, "unit vectors"),
+    "square qualities": (TRACK, {"qualities": array([[0.5]])}, r"must be \(K,\)"),
+    "whole embeddings": (TRACK, {"exemplars": array([[1, 0]], "<i8")}, "numbers in exemplars"),
+    "thumbnail elsewhere": (TRACK, {"thumbnail": "thumbnails/../7.jpg"}, "matching regex"),
+    "absolute thumbnail": (TRACK, {"thumbnail": "/etc/passwd"}, "matching regex"),
+}
+
+
+@pytest.mark.parametrize(("message", "values", "reason"), REFUSED.values(), ids=REFUSED.keys())
+def test_what_could_not_be_stored_is_refused(
+    message: Message, values: dict[str, object], reason: str
+) -> None:
+    assert decode(broken(message)) == message
+    with pytest.raises((msgspec.DecodeError, ValueError), match=reason):
+        decode(broken(message, **values))
+
+
+def test_a_camera_that_could_not_be_recorded_is_refused() -> None:
+    for name, value in (("fps", math.inf), ("end", math.nan), ("camera_id", "../gate")):
+        camera = msgspec.to_builtins(camera_sent("gate", 5).camera) | {name: value}
+        with pytest.raises(msgspec.DecodeError):
+            decode(broken(camera_sent("gate", 5), camera=camera))
+
+
+def test_the_longest_camera_name_is_that_of_a_folder() -> None:
+    name = "a" * 248
+    assert len(f"camera={name}") == 255
+    assert decode(encode(observations_sent(name, [1], 1))) == observations_sent(name, [1], 1)

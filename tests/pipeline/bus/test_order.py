@@ -93,3 +93,12 @@ def test_progress_is_kept_by_sender() -> None:
     junk = Delivery(TRACKLETS, "5-0", "", 0, None, "expected a sender")
     advance(known, [sent(7), sent(6), sent(1, "yard"), junk])
     assert known == {"tracklets:gate": 7, "tracklets:yard": 1}
+
+
+def test_a_number_that_nobody_can_have_reached_is_a_fault_and_not_waited_for() -> None:
+    order = Resequencer({"tracklets:gate": 2})
+    ready, repeated = order.accept([sent(1_000_003), sent(1_000_002), sent(3)])
+    assert [(d.sender, d.number, d.message) for d in ready[:1]] == [("", 0, None)]
+    assert ready[0].fault == "expected a number soon after 2, the last one of its sender"
+    # The furthest one that is believed is waited for.
+    assert (ready[1:], repeated) == ([sent(3)], [])

