@@ -5,6 +5,10 @@ cameras with known truth (`walking/`). Means over seeds, with their standard dev
 fusetrack: an oracle on the same tracks, and average-linkage clustering of mean vectors of all
 tracks at once with the threshold that is best for each scene, which nobody can know beforehand.
 Rules are chosen on the sets with ``train`` in their name; report the others.
+
+With ``--pixels`` the same people, cut out of their crops, walk through real backgrounds, and the
+videos of it go through a whole run with its defaults. The masks, and what each run gave, are kept
+in the folder; what was run before is only decided again, by the present rules.
 """
 
 import argparse
@@ -12,7 +16,7 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,6 +32,7 @@ from trackers.association.association import Association, Decision
 from trackers.association.decision import CONFIRMED
 from trackers.single_camera.continuity import SamePerson
 from trackers.tracklet import Tracklet, TrackletKey
+from walking import pixels
 from walking.crops import SETS, Crops, read_crops
 from walking.reliability import Judged, reliability
 from walking.scene import Scene, make_scene
@@ -134,15 +139,38 @@ def _clusterings(scene: Scene, crops: Crops) -> Iterable[Ids]:
         }
 
 
-def mean_of(rows: list[Row]) -> dict[str, tuple[float, float]]:
+def mean_of(rows: list[Row], columns: Sequence[str]) -> dict[str, tuple[float, float]]:
     """Mean and standard deviation of each column."""
     return {
         column: (
             round(float(np.mean([row[column] for row in rows])), 3),
             round(float(np.std([row[column] for row in rows])), 3),
         )
-        for column in COLUMNS
+        for column in columns
     }
+
+
+def _in_tracks(
+    data: Path, scene: tuple[str, int, int], seeds: range, reid: ReidConfig, kept: Path
+) -> list[Row]:
+    name, cameras, people = scene
+    path = kept / f"{Path(reid.model).stem}-{name}.npy"
+    crops = read_crops(data, name, path, lambda: open_embedder(reid, "cpu"))
+    return [
+        measure(make_scene(crops, people, cameras, seed), crops, fusetrack(reid)) for seed in seeds
+    ]
+
+
+def _in_pixels(
+    data: Path, scene: tuple[str, int, int], seeds: range, reid: ReidConfig, kept: Path
+) -> list[Row]:
+    rows = []
+    for seed in seeds:
+        recorded = pixels.walk_in_pixels(data, *scene, seed, reid.model, kept)
+        rows.append(pixels.measure(recorded))
+        figures = {name: round(rows[-1][name], 3) for name in pixels.COLUMNS}
+        print(json.dumps({"scene": scene, "seed": seed, **figures}), file=sys.stderr, flush=True)
+    return rows
 
 
 def main() -> None:
@@ -152,6 +180,9 @@ def main() -> None:
     parser.add_argument("--reid", default=ReidConfig().model, help="the network, name or path")
     parser.add_argument("--seeds", type=int, default=SEEDS)
     parser.add_argument("--first-seed", type=int, default=FIRST_SEED)
+    parser.add_argument(
+        "--pixels", type=Path, metavar="FOLDER", help="as video; keep the runs here"
+    )
     parser.add_argument("--vectors", type=Path, metavar="FOLDER", help="keep the vectors here")
     parser.add_argument(
         "--scene", nargs=3, action="append", metavar=("SET", "CAMERAS", "PEOPLE"), help="repeat"
@@ -160,27 +191,30 @@ def main() -> None:
     data = os.environ.get("FUSETRACK_DATA")
     if data is None:
         sys.exit("bench walk: set FUSETRACK_DATA to a folder that holds reid/")
-    scenes = [(s, int(c), int(p)) for s, c, p in arguments.scene or ()] or SCENES
+    usual = pixels.SCENES if arguments.pixels else SCENES
+    scenes = [(s, int(c), int(p)) for s, c, p in arguments.scene or ()] or usual
     if unknown := {name for name, *_ in scenes} - SETS.keys():
         sys.exit(f"bench walk: no set {', '.join(sorted(unknown))}; there are {', '.join(SETS)}")
     reid = ReidConfig(model=arguments.reid)
+    seeds = range(arguments.first_seed, arguments.first_seed + arguments.seeds)
+    columns = pixels.COLUMNS if arguments.pixels else COLUMNS
     found: dict[str, dict[str, tuple[float, float]]] = {}
     with tempfile.TemporaryDirectory() as folder:
-        kept = arguments.vectors or Path(folder)
         for name, cameras, people in scenes:
-            path = kept / f"{Path(reid.model).stem}-{name}.npy"
-            crops = read_crops(Path(data), name, path, lambda: open_embedder(reid, "cpu"))
-            rows = [
-                measure(make_scene(crops, people, cameras, seed), crops, fusetrack(reid))
-                for seed in range(arguments.first_seed, arguments.first_seed + arguments.seeds)
-            ]
-            found[f"{name}, {cameras} cameras, {people} people"] = mean_of(rows)
+            if arguments.pixels:
+                rows = _in_pixels(
+                    Path(data), (name, cameras, people), seeds, reid, arguments.pixels
+                )
+            else:
+                kept = arguments.vectors or Path(folder)
+                rows = _in_tracks(Path(data), (name, cameras, people), seeds, reid, kept)
+            found[f"{name}, {cameras} cameras, {people} people"] = mean_of(rows, columns)
     if arguments.json:
         print(json.dumps(found))
         return
-    table = Table("scene", *COLUMNS)
-    for name, columns in found.items():
-        table.add_row(name, *(f"{mean:.3f} ±{spread:.3f}" for mean, spread in columns.values()))
+    table = Table("scene", *columns)
+    for name, figures in found.items():
+        table.add_row(name, *(f"{mean:.3f} ±{spread:.3f}" for mean, spread in figures.values()))
     Console(width=240).print(table)
 
 

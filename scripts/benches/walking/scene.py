@@ -109,8 +109,12 @@ class Scene:
     tracks: tuple[Track, ...]
 
 
-def make_scene(crops: Crops, people: int, cameras: int, seed: int) -> Scene:
+def make_scene(
+    crops: Crops, people: int, cameras: int, seed: int, *, arrival_s: float = _ARRIVAL_S
+) -> Scene:
     """``people`` of ``crops`` walk past ``cameras`` of its cameras; the same seed, the same walk.
+
+    One comes ``arrival_s`` seconds after the other on average.
 
     Raises ValueError when so many people were not seen by two of the cameras.
     """
@@ -124,7 +128,7 @@ def make_scene(crops: Crops, people: int, cameras: int, seed: int) -> Scene:
     visits: list[Visit] = []
     came = 0.0
     for number, person in enumerate(rng.permutation(there)[:people].tolist()):
-        came += float(rng.exponential(_ARRIVAL_S))
+        came += float(rng.exponential(arrival_s))
         visits += _walk(number, seen[person], came, transit, len(visits), rng)
     return Scene(cameras, tuple(visits), tuple(_tracks(visits, rng)))
 
