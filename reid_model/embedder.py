@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from reid_model.openvino_runtime import convert_network, core, import_openvino, read_network
+from reid_model.openvino_runtime import core, import_openvino, read_network
 from reid_model.preprocess import EmbedderSpec, normalise, resize_crops
 
 if TYPE_CHECKING:
@@ -84,24 +84,14 @@ class Embedder:
         return vectors
 
 
-def load_embedder(path: Path, spec: EmbedderSpec, device: str, batch: int = 32) -> Embedder:
-    """Open a ReID network.
-
-    On the CPU every network runs through OpenVINO; on ``cuda:N`` the deep-sort network runs
-    through PyTorch, but OpenVINO and ONNX files run on the CPU.
+def load_embedder(path: Path, spec: EmbedderSpec, batch: int = 32) -> Embedder:
+    """Open an OpenVINO or ONNX file; it runs through OpenVINO, on the CPU.
 
     Raises ValueError when the file is missing, cannot be read, or does not fit ``spec``.
     """
     if not path.is_file():
         raise ValueError(f"{path} does not exist")
-    if spec.architecture != "deep_sort":
-        return openvino_embedder(read_network(path), str(path), spec, batch)
-    from reid_model.networks.deep_sort_net import load_deep_sort
-
-    net = load_deep_sort(path)
-    if device != "cpu":
-        return torch_embedder(net, spec, device, batch)
-    return openvino_embedder(convert_network(net, spec.height, spec.width), str(path), spec, batch)
+    return openvino_embedder(read_network(path), str(path), spec, batch)
 
 
 def torch_embedder(network: "nn.Module", spec: EmbedderSpec, device: str, batch: int) -> Embedder:

@@ -15,7 +15,6 @@ class EmbedderSpec:
     std``; ``mean`` and ``std`` follow the ``colour`` order.
     """
 
-    architecture: Literal["deep_sort", "openvino", "onnx"]
     height: int
     width: int
     colour: Literal["rgb", "bgr"]

@@ -98,7 +98,7 @@ def open_trained(path: Path, device: str, batch: int = 32) -> Embedder:
 def trained_spec(recipe: ModelRecipe) -> EmbedderSpec:
     """The input of a trained model."""
     height, width = recipe.image_size
-    return EmbedderSpec("openvino", height, width, "rgb", 1 / 255, IMAGENET.mean, IMAGENET.std)
+    return EmbedderSpec(height, width, "rgb", 1 / 255, IMAGENET.mean, IMAGENET.std)
 
 
 def torch_vectors(

@@ -71,6 +71,7 @@ HOMES = {
     "redis": ("pipeline/bus/",),
     "trackeval": ("pipeline/evaluation/",),
     "ultralytics": ("pipeline/detector/",),
+    "tokenizers": ("reid_model/networks/sentence_text.py",),
     "typer": ("pipeline/cli/",),
     "jinja2": ("pipeline/report/",),
     "fastapi": ("pipeline/api/",),

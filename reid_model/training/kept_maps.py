@@ -4,7 +4,8 @@ Nine tenths of the omni-scale network's work lie before its third stage. What is
 changes of each picture trains the rest of it many times as fast.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +14,17 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
+from reid_model.data.dataset import EvaluationPictures, TrainingPictures
+from reid_model.data.reid_set import ReidImage
+from reid_model.data.transforms import TrainTransform
 from reid_model.networks.fused import Trunk
 from reid_model.openvino_runtime import convert_network, core
-from reid_model.training.batches import loader
+from reid_model.training.batches import evaluation_transform, loader
+
+#: Pictures as other cameras, careless detectors and crowds make them.
+CHANGES = TrainTransform(
+    pad=10, erase=0.25, tight=0.4, coarse=0.35, recolour=0.65, occlude=0.2, hue=0.05
+)
 
 #: Pictures that go through the early stages at once.
 _BATCH = 16
@@ -66,6 +75,53 @@ class EarlyStages(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Normalised RGB ``(B, 3, H, W)`` to the second stage's map."""
         return self.trunk.early(x)
+
+
+class ChangedPictures(Dataset[Tensor]):
+    """One version of every picture, changed by chance, but always the same."""
+
+    def __init__(
+        self, images: Sequence[ReidImage], version: int, image_size: tuple[int, int]
+    ) -> None:
+        height, width = image_size
+        self._pictures = TrainingPictures(images, replace(CHANGES, height=height, width=width))
+        self._version = version
+
+    def __getitem__(self, index: int) -> Tensor:
+        return self._pictures[index, self._version * len(self._pictures) + index][0]
+
+
+def keep_versions(
+    folder: Path,
+    trunk: Trunk,
+    images: Sequence[ReidImage],
+    versions: int,
+    tell: Callable[[int, int], None] = lambda done, count: None,
+) -> KeptMaps:
+    """The maps of the pictures unchanged, version 0, and in ``versions - 1`` changes of `CHANGES`.
+
+    Those that ``folder`` has are used again. ``tell`` as in `keep_maps`.
+    """
+    kept = KeptMaps(folder, versions, len(images), _shape(trunk))
+    for version, pictures in enumerate(_versions(trunk, images, versions)):
+        done = folder / f"done-{version}"
+        if not done.exists():
+            keep_maps(kept, version, trunk, pictures, len(images), tell)
+            done.touch()
+    return kept
+
+
+def _versions(trunk: Trunk, images: Sequence[ReidImage], count: int) -> Iterator[Dataset[Tensor]]:
+    yield EvaluationPictures(images, evaluation_transform(trunk.encoder.image_size))
+    for version in range(1, count):
+        yield ChangedPictures(images, version, trunk.encoder.image_size)
+
+
+def _shape(trunk: Trunk) -> tuple[int, int, int]:
+    # Two pictures: norms of a single number are refused, and the gates of a narrow trunk have such.
+    with torch.inference_mode():
+        found = trunk.early(torch.zeros(2, 3, *trunk.encoder.image_size)).shape
+    return found[1], found[2], found[3]
 
 
 def keep_maps(

@@ -9,7 +9,8 @@ zero-shot models").
 import copy
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -19,16 +20,23 @@ from torch.nn import functional as F
 from torch.nn.utils import clip_grad_norm_
 
 from reid_model.data.reid_set import ReidImage
-from reid_model.losses import cosine_distillation, similarity_distillation
-from reid_model.networks.fused import FusedModel
+from reid_model.losses import (
+    cosine_distillation,
+    image_to_text_cross_entropy,
+    similarity_distillation,
+)
+from reid_model.networks.fused import Features, FusedModel
+from reid_model.networks.text_guidance import TextGuidance
+from reid_model.training.build import build_encoder, new_model
 from reid_model.training.camera_proxies import CameraProxies
 from reid_model.training.kept_maps import KeptMaps
+from reid_model.training.model_files import load_model
 from reid_model.training.optimiser import autocast
-from reid_model.training.recipe import TrainingPrecision
+from reid_model.training.recipe import ModelRecipe, TrainingPrecision
 
 #: What learns: the rest of the trunk makes the maps that are kept.
+_THIRD = "trunk.encoder.layer3."
 _LATE = (
-    "trunk.encoder.layer3.",
     "trunk.encoder.layer4.",
     "trunk.encoder.pool.",
     "trunk.encoder.head.",
@@ -45,7 +53,7 @@ class LateRecipe:
     The rate rises over ``warm_up`` steps and falls in a cosine. ``unchanged`` is the share of
     pictures in their first version. ``embedding`` and ``similarity`` weigh how near vectors stay
     to the start's, and their cosines to the teachers'; ``average`` is what the running average of
-    the weights keeps at a step.
+    the weights keeps at a step. Without ``third_stage`` the trunk's third stage stays as it is.
     """
 
     steps: int = 2000
@@ -58,6 +66,7 @@ class LateRecipe:
     embedding: float = 1.0
     similarity: float = 10.0
     average: float = 0.995
+    third_stage: bool = True
     seed: int = 1
     precision: TrainingPrecision = "bfloat16"
 
@@ -71,6 +80,33 @@ class Known:
     teachers: Tensor
 
 
+@dataclass(frozen=True, slots=True)
+class ClassTexts:
+    """What teaches with words: a text ``(C, D)`` of each class, frozen, the class ``(N,)`` of each
+    picture, and, where texts are adapted to pictures, the module that does it.
+    """
+
+    texts: Tensor
+    classes: Tensor
+    guidance: TextGuidance | None = None
+
+    def adapted(self, features: Features) -> Tensor:
+        """The texts ``(C, D)``, or those adapted to each picture ``(B, C, D)``."""
+        return self.texts if self.guidance is None else self.guidance(self.texts, features.y3)
+
+
+def late_start(path: Path, mscsa_modules: int) -> tuple[FusedModel, ModelRecipe]:
+    """A network of `save_model` as a fused model in eval mode, whose MSCSA are new.
+
+    Raises ValueError as `load_model`.
+    """
+    embedder, recipe = load_model(path)
+    recipe = replace(recipe, mscsa_modules=mscsa_modules)
+    model = new_model(recipe, 1, build_encoder(recipe))
+    model.load_state_dict(embedder.state_dict(), strict=False)
+    return model.eval(), recipe
+
+
 def train_late(
     model: FusedModel,
     kept: KeptMaps,
@@ -79,17 +115,17 @@ def train_late(
     known: Known,
     recipe: LateRecipe,
     report: Callable[[int, dict[str, float]], None] = lambda step, losses: None,
+    texts: ClassTexts | None = None,
 ) -> FusedModel:
     """The running average of ``model``, whose late stages learn in place; both share nothing.
 
-    ``images`` are those of ``kept``, in order; version 0 of their maps is unchanged. Raises
-    ValueError when there is nobody to learn.
+    ``images`` are those of ``kept``, in order; version 0 of their maps is unchanged. With ``texts``
+    each picture is also classified by them (CLIP-ReID's image-to-text loss), and their guidance
+    learns as well. Raises ValueError when there is nobody to learn.
     """
     if not images:
         raise ValueError("there are no pictures to learn from")
-    for name, parameter in model.named_parameters():
-        parameter.requires_grad_(name.startswith(_LATE))
-    learning = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    learning = _learning(model, recipe, texts)
     optimiser = torch.optim.AdamW(learning, recipe.learning_rate, weight_decay=0.0)
     average = copy.deepcopy(model).eval()
     draw = _Draw(images, versions, recipe)
@@ -100,8 +136,9 @@ def train_late(
             group["lr"] = recipe.learning_rate * _share_of_rate(step, recipe)
         pictures, maps = draw.batch(kept)
         with autocast("cpu", recipe.precision):
-            raw = model.trunk.late(maps).f_proj
-        vectors = F.normalize(raw.float(), dim=1)
+            features = model.trunk.late(maps)
+            adapted = None if texts is None else texts.adapted(features)
+        vectors = F.normalize(features.f_proj.float(), dim=1)
         losses = {
             "people": proxies.loss(vectors, pictures, recipe.temperature),
             "embedding": cosine_distillation(vectors, known.start[pictures]),
@@ -112,6 +149,10 @@ def train_late(
             + recipe.embedding * losses["embedding"]
             + recipe.similarity * losses["similarity"]
         )
+        if texts is not None and adapted is not None:
+            labels = texts.classes[pictures]
+            losses["texts"] = image_to_text_cross_entropy(features.f_proj, adapted, labels)
+            total = total + losses["texts"]
         optimiser.zero_grad()
         total.backward()  # type: ignore[no-untyped-call]
         clip_grad_norm_(learning, _LONGEST_STEP)
@@ -130,6 +171,18 @@ def mixed_weights(
         name: torch.lerp(start[name], value, share) if value.is_floating_point() else value
         for name, value in trained.items()
     }
+
+
+def _learning(
+    model: FusedModel, recipe: LateRecipe, texts: ClassTexts | None
+) -> list[torch.nn.Parameter]:
+    """The parameters that learn; all others of the model are frozen."""
+    parts = (_THIRD, *_LATE) if recipe.third_stage else _LATE
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad_(name.startswith(parts))
+    learning = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    guidance = None if texts is None else texts.guidance
+    return [*learning, *(() if guidance is None else guidance.parameters())]
 
 
 class _Draw:

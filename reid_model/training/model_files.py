@@ -1,4 +1,4 @@
-"""Model files, text encoders and JSON files, all written atomically."""
+"""Model files and JSON files, all written atomically."""
 
 import json
 from collections.abc import Sequence
@@ -12,7 +12,6 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from reid_model.atomic_file import replacing
-from reid_model.networks.clip_text import ClipText
 from reid_model.networks.fused import FusedEmbedder
 from reid_model.similarity import SimilarityFit
 from reid_model.training.build import build_encoder, new_model
@@ -58,29 +57,6 @@ def read_weights_file(path: Path, format: str, what: str) -> tuple[Any, dict[str
     if format not in metadata:
         raise ValueError(f"{path} is not a {what}")
     return json.loads(metadata[format]), state
-
-
-_TEXT_FORMAT = "fusetrack-text-1"
-
-
-def save_text(path: Path, text: ClipText, figures: dict[str, float]) -> None:
-    """Write the encoder and its metrics."""
-    state = {name: value.cpu().contiguous() for name, value in text.state_dict().items()}
-    write_weights(path, state, _TEXT_FORMAT, {"sizes": text.sizes, "figures": figures})
-
-
-def load_text(path: Path) -> tuple[ClipText, dict[str, float]]:
-    """The encoder in eval mode, and its metrics.
-
-    Raises ValueError when the file is missing, damaged, or not written by `save_text`.
-    """
-    header, state = read_weights_file(path, _TEXT_FORMAT, "text encoder of fusetrack")
-    text = ClipText(**header["sizes"])
-    try:
-        text.load_state_dict(state)
-    except RuntimeError as error:
-        raise ValueError(f"{path} has weights that do not fit the sizes in its header") from error
-    return text.eval(), header["figures"]
 
 
 _MODEL_FORMAT = "fusetrack-reid-1"

@@ -12,6 +12,7 @@ from torch import Tensor
 from reid_model.losses import image_to_text_contrast, text_to_image_contrast
 from reid_model.networks.clip_text import ClipText
 from reid_model.networks.prompts import PromptLearner
+from reid_model.networks.sentence_text import SentenceText
 from reid_model.training.build import Parts
 from reid_model.training.optimiser import Descent
 from reid_model.training.recipe import Stage1Mode
@@ -21,7 +22,7 @@ _TEXTS_AT_ONCE = 256
 
 def stage1_epoch(
     prompts: PromptLearner,
-    text_encoder: ClipText,
+    text_encoder: ClipText | SentenceText,
     features: Callable[[Tensor], Tensor],
     batches: Iterable[tuple[Tensor, Tensor]],
     descent: Descent,
@@ -54,7 +55,9 @@ def set_stage1_modes(parts: Parts, mode: Stage1Mode) -> None:
     parts.model.trunk.mscsa.train(mode == "B")
 
 
-def texts_of(prompts: PromptLearner, text_encoder: ClipText, classes: Tensor) -> Tensor:
+def texts_of(
+    prompts: PromptLearner, text_encoder: ClipText | SentenceText, classes: Tensor
+) -> Tensor:
     """The texts ``(n, D)`` of the classes ``(n,)``."""
     embeddings, ends = prompts(classes)  # (n, 77, width), (n,)
     # Attention is causal: tokens after the end have no effect.
@@ -63,7 +66,7 @@ def texts_of(prompts: PromptLearner, text_encoder: ClipText, classes: Tensor) ->
 
 
 @torch.no_grad()
-def class_texts(prompts: PromptLearner, text_encoder: ClipText) -> Tensor:
+def class_texts(prompts: PromptLearner, text_encoder: ClipText | SentenceText) -> Tensor:
     """The texts ``(C, D)`` float32 of all classes, for stage 2."""
     classes = torch.arange(len(prompts.context), device=prompts.context.device)
     parts = [texts_of(prompts, text_encoder, some) for some in torch.split(classes, _TEXTS_AT_ONCE)]

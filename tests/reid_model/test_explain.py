@@ -11,7 +11,7 @@ from reid_model.preprocess import EmbedderSpec, normalise, resize_crops
 from reid_model.trained_embedder import trained_spec
 from reid_toys import toy_embedder, toy_model, toy_pictures
 
-SPEC = EmbedderSpec("openvino", 64, 32, "bgr", 1 / 255, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+SPEC = EmbedderSpec(64, 32, "bgr", 1 / 255, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
 
 
 class ColourNet(nn.Module):

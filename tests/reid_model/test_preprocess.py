@@ -9,8 +9,8 @@ from reid_model.data.transforms import EvaluationTransform
 from reid_model.preprocess import EmbedderSpec, normalise, resize_crops
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-RGB = EmbedderSpec("onnx", 8, 4, "rgb", 1 / 255, MEAN, STD)
-BGR = EmbedderSpec("onnx", 8, 4, "bgr", 1.0, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+RGB = EmbedderSpec(8, 4, "rgb", 1 / 255, MEAN, STD)
+BGR = EmbedderSpec(8, 4, "bgr", 1.0, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
 #: Larger, smaller, one pixel, and shrinking in one direction only.
 SIZES = ((20, 9), (8, 4), (3, 2), (1, 1), (90, 2), (3, 60))
 

@@ -1,36 +1,32 @@
-"""A whole ablation of a tiny network on a tiny set."""
+"""A whole ablation of a tiny network on maps of noise."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from torch.nn import functional as F
 
 from ablating.ablation import (
+    VARIANTS,
     Ablation,
     Outcome,
-    first_identities,
+    late_features,
     run_ablation,
-    text_figures,
-    variant,
+    start_metrics,
 )
-from reid_model.data import ReidSet
-from reid_model.data.captions import Caption
-from reid_model.data.folder import read_folder
-from reid_model.training.captions import TextRecipe
-from reid_model.training.model_files import load_model
-from reid_model.training.recipe import Stage1Recipe, Stage2Recipe
-from reid_model.training.state import Stopped
-from reid_toys import toy_model, toy_recipe, write_toy_set
+from reid_model.data.reid_set import ReidImage, ReidSet
+from reid_model.networks.fused import FusedModel
+from reid_model.networks.omni_scale import OmniScale
+from reid_model.training.kept_maps import KeptMaps
+from reid_model.training.late_stages import Known, LateRecipe
 
-pytest.importorskip("open_clip")
-
-TEXT = TextRecipe(width=16, layers=1, heads=2, epochs=1, batch=8)
-RECIPE = toy_recipe(
-    toy_model(),
-    stage1=Stage1Recipe(mode="A", epochs=1, batch=10, warm_up_epochs=0),
-    stage2=Stage2Recipe(epochs=1, identities=3, images=2, warm_up_epochs=0),
+SHAPE = (96, 4, 2)
+IMAGES = tuple(ReidImage(Path(f"{n}.png"), n // 4, n % 2) for n in range(24))
+RECIPE = LateRecipe(
+    steps=3, identities=3, images=2, learning_rate=3e-3, warm_up=1, precision="float32"
 )
 
 
@@ -42,130 +38,84 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-@pytest.fixture(scope="module")
-def toys(tmp_path_factory: pytest.TempPathFactory) -> ReidSet:
-    return read_folder(write_toy_set(tmp_path_factory.mktemp("toys") / "toys"))
+def start(modules: int) -> FusedModel:
+    with torch.random.fork_rng():
+        torch.manual_seed(3)
+        encoder = OmniScale(16, 12, (64, 32))
+        return FusedModel(encoder, 1, mscsa_modules=modules, embedding="projected").eval()
 
 
-def ablation(
-    toys: ReidSet,
-    out: Path,
-    said: list[str] | None = None,
-    stop: Callable[[], bool] = lambda: False,
-    **changes: object,
-) -> Ablation:
-    captions = tuple(
-        Caption(f"somebody in clothes {image.identity}", image.identity, (image.path,))
-        for image in toys.train
-    )
-    whole = Ablation(
+def maps(folder: Path, images: Sequence[ReidImage]) -> KeptMaps:
+    """Noise around a map for each person."""
+    kept = KeptMaps(folder, 1, len(images), SHAPE)
+    random = np.random.default_rng(1)
+    centres = random.normal(size=(6, *SHAPE))
+    values = np.stack([centres[one.identity] + random.normal(size=SHAPE) for one in images])
+    kept.write(0, 0, np.maximum(values, 0).astype(np.float32))
+    return kept
+
+
+def ablation(folder: Path, said: list[str] | None = None) -> Ablation:
+    kept = maps(folder / "train", IMAGES)
+    tested = ReidSet("toys", (), IMAGES[::2], IMAGES[1::2])
+    vectors = F.normalize(late_features(start(0), kept, len(IMAGES)), dim=1)
+    return Ablation(
         recipe=RECIPE,
-        reid_set=toys,
-        captions=captions,
-        out=out,
-        device="cpu",
-        workers=0,
+        start=start,
+        images=IMAGES,
+        classes=torch.tensor([image.identity for image in IMAGES]),
+        kept=kept,
+        versions=1,
+        known=Known(vectors, vectors),
+        texts=torch.randn(6, 12, generator=torch.Generator().manual_seed(2)),
+        tests=[(tested, maps(folder / "test", (*tested.query, *tested.gallery)))],
+        out=folder / "out",
         say=(said if said is not None else []).append,
-        stop=stop,
-        text_recipe=TEXT,
-        start=None,
     )
-    return replace(whole, **changes)  # type: ignore[arg-type]
 
 
-def figures(outcomes: dict[str, list[Outcome]]) -> dict[str, list[Outcome]]:
-    """Outcomes without their times."""
-    return {name: [replace(one, minutes=0.0) for one in each] for name, each in outcomes.items()}
+def figures(outcome: Outcome) -> Outcome:
+    """The outcome without its time."""
+    return replace(outcome, minutes=0.0)
 
 
-def test_finished_trainings_are_reused(toys: ReidSet, tmp_path: Path) -> None:
+def test_finished_trainings_are_reused(tmp_path: Path) -> None:
     said: list[str] = []
-    first = run_ablation(ablation(toys, tmp_path, said), ["baseline", "both"], [1, 2])
-    assert [len(found) for found in first.values()] == [2, 2]
-    assert "pair: stage 2, epoch 1 of 1" in said
-    assert "seed-2/both: stage 1, epoch 1 of 1" in said
-    assert not [line for line in said if line.startswith("seed-1/baseline: stage 1")]
-    baseline, both = first["baseline"][0], first["both"][0]
-    assert both.parameters > baseline.parameters
-    assert 0 <= baseline.mean_average_precision <= 1
-    assert baseline.minutes > 0
-    assert text_figures(tmp_path)["people"] == 5
+    first = run_ablation(ablation(tmp_path, said), list(VARIANTS), [1, 2])
+    assert len(said) == 2 * len(VARIANTS)
+    assert all(len(found) == 2 for found in first.values())
+    sizes = {name: found[0].parameters for name, found in first.items()}
+    assert sizes["baseline"] == sizes["texts"] == sizes["tgi"]
+    assert sizes["baseline"] < sizes["mscsa"] == sizes["both"] < sizes["mscsa-4"]
     again: list[str] = []
-    assert run_ablation(ablation(toys, tmp_path, again), ["both", "baseline"], [1, 2]) == first
+    assert run_ablation(ablation(tmp_path, again), list(VARIANTS), [1, 2]) == first
     assert again == []
 
 
-def test_the_pair_starts_from_the_trunk_of_a_model(toys: ReidSet, tmp_path: Path) -> None:
-    run_ablation(ablation(toys, tmp_path / "first"), ["mscsa"], [1])
-    start = tmp_path / "first/seed-1/mscsa/model.safetensors"
-    still = replace(RECIPE, stage2=replace(RECIPE.stage2, learning_rate=0.0))
-    run_ablation(ablation(toys, tmp_path / "second", recipe=still, start=start), [], [])
-    before, after = (
-        load_model(path)[0].trunk for path in (start, tmp_path / "second/pair/model.safetensors")
+def test_the_same_seed_gives_the_same_figures(tmp_path: Path) -> None:
+    one, two = (
+        figures(run_ablation(ablation(tmp_path / name), ["both"], [4])["both"][0]) for name in "ab"
     )
-    assert len(before.mscsa) == 3
-    assert len(after.mscsa) == 0
-    learned = dict(before.named_parameters())
-    kept = {name: value for name, value in after.named_parameters() if "encoder." in name}
-    assert len(kept) > 20
-    assert all(torch.equal(value, learned[name]) for name, value in kept.items())
+    assert one == two
 
 
-def test_a_stopped_ablation_resumes(toys: ReidSet, tmp_path: Path) -> None:
-    whole = run_ablation(ablation(toys, tmp_path / "whole"), ["clip-reid"], [1])
-    stops = 0
-    for _ in range(100):
-        asked = iter([False] * 4)
-        try:
-            found = run_ablation(
-                ablation(toys, tmp_path / "pieces", stop=lambda: next(asked, True)),  # noqa: B023
-                ["clip-reid"],
-                [1],
-            )
-            break
-        except Stopped:
-            stops += 1
-    assert stops > 2
-    assert figures(found) == figures(whole)
+def test_every_variant_starts_from_the_open_network(tmp_path: Path) -> None:
+    still = replace(ablation(tmp_path), recipe=replace(RECIPE, learning_rate=0.0))
+    begin = start_metrics(still)
+    for (found,) in run_ablation(still, list(VARIANTS), [1]).values():
+        assert found.mean_average_precision == begin.mean_average_precision
+    moved = run_ablation(replace(ablation(tmp_path), out=tmp_path / "moved"), ["texts"], [1])
+    assert moved["texts"][0].mean_average_precision != begin.mean_average_precision
 
 
-def test_every_variant_starts_from_the_pair(toys: ReidSet, tmp_path: Path) -> None:
-    still = replace(RECIPE, stage2=replace(RECIPE.stage2, learning_rate=0.0))
-    run_ablation(ablation(toys, tmp_path, recipe=still), ["baseline", "both"], [1])
-    pair, baseline, both = (
-        dict(load_model(tmp_path / name / "model.safetensors")[0].named_parameters())
-        for name in ("pair", "seed-1/baseline", "seed-1/both")
-    )
-    assert len([name for name in both if "mscsa" in name]) > 0
-    assert all(torch.equal(pair[name], baseline[name]) for name in pair)
-    assert all(torch.equal(pair[name], both[name]) for name in pair)
+def test_other_settings_need_another_folder(tmp_path: Path) -> None:
+    run_ablation(ablation(tmp_path), ["baseline"], [1])
+    longer = replace(ablation(tmp_path), recipe=replace(RECIPE, steps=4))
+    with pytest.raises(ValueError, match=r"baseline\.json was made with other settings"):
+        run_ablation(longer, ["baseline"], [1])
 
 
-def test_another_budget_needs_another_folder(toys: ReidSet, tmp_path: Path) -> None:
-    run_ablation(ablation(toys, tmp_path), [], [])
-    longer = replace(RECIPE, stage2=replace(RECIPE.stage2, epochs=2))
-    with pytest.raises(ValueError, match=r"another recipe, which differs in stage2"):
-        run_ablation(ablation(toys, tmp_path, recipe=longer), [], [])
-    with pytest.raises(ValueError, match="trained on other pictures"):
-        run_ablation(ablation(first_identities(toys, 4), tmp_path), [], [])
-
-
-def test_variants_differ_only_in_the_model() -> None:
-    both = variant(RECIPE, "both")
-    assert (both.model.mscsa_modules, both.model.text_guidance) == (3, True)
-    assert variant(RECIPE, "mscsa-4").model.mscsa_modules == 4
-    assert not variant(RECIPE, "baseline").model.texts
-    assert replace(both, model=RECIPE.model) == RECIPE
-
-
-def test_an_unknown_variant_is_refused(toys: ReidSet, tmp_path: Path) -> None:
+def test_an_unknown_variant_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="unknown variant 'mcsa': known are baseline"):
-        run_ablation(ablation(toys, tmp_path), ["mcsa"], [1])
-    assert not any(tmp_path.iterdir())
-
-
-def test_the_first_people_of_a_set(toys: ReidSet) -> None:
-    few = first_identities(toys, 2)
-    assert {image.identity for image in few.train} == {0, 1}
-    assert (few.query, few.gallery) == (toys.query, toys.gallery)
-    assert first_identities(toys, None) == toys
+        run_ablation(ablation(tmp_path), ["mcsa"], [1])
+    assert not (tmp_path / "out").exists()

@@ -79,7 +79,7 @@ def test_two_cameras_with_one_name(fusetrack: Command, tmp_path: Path) -> None:
         ("detector: {min_score: 1.5}", ["detector.min_score", "1.5"]),
         ("tracker: {name: byetrack}", ["byetrack", "bytetrack"]),
         ("detector: {model: yolo26m-worng}", ["yolo26m-worng", "yolo26"]),
-        ("reid: {model: deepsort}", ["deepsort", "deepsort-market1501"]),
+        ("reid: {model: omniscale-open}", ["omniscale-open", "omni-scale-open"]),
         ("device: cuda:77", ["cuda"]),
         ("cameras: {a: {source: nowhere.mp4}}", ["nowhere.mp4"]),
     ],

@@ -57,12 +57,12 @@ def test_a_file_that_is_no_network_is_named(tmp_path: Path) -> None:
 def test_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FUSETRACK_CACHE", str(tmp_path))
     monkeypatch.delenv("FUSETRACK_WEIGHTS", raising=False)
-    with pytest.raises(UserError, match="Did you mean 'deepsort-market1501'"):
-        open_embedder(ReidConfig(model="deepsort"), "cpu")
+    with pytest.raises(UserError, match="Did you mean 'omni-scale-open'"):
+        open_embedder(ReidConfig(model="omniscale-open"), "cpu")
     with pytest.raises(UserError, match="unknown ReID model 'yolo26n'"):
         open_embedder(ReidConfig(model="yolo26n"), "cpu")
-    absent = ReidConfig(model="deepsort-market1501")
-    with pytest.raises(UserError, match="weights pull deepsort-market1501"):
+    absent = ReidConfig(model="osnet-x0.25-msmt17")
+    with pytest.raises(UserError, match=r"weights pull osnet-x0\.25-msmt17"):
         open_embedder(absent, "cpu")
     # The weights are not needed to know what their cosines are worth.
     assert 0 < similarity_calibration(absent).common < 1

@@ -60,7 +60,7 @@ def test_what_cannot_be_exported_is_named(model: Path, tmp_path: Path) -> None:
         (model, "onnx", "gone/net.onnx", "cannot write"),
         (tmp_path / "nan.safetensors", "openvino", "net.xml", "NaN"),
         (tmp_path / "cut.safetensors", "openvino", "net.xml", "is damaged"),
-        ("deepsort-market1501", "openvino", "net.xml", "deepsort-market1501"),
+        ("osnet-x0.25-msmt17", "openvino", "net.xml", "osnet-x0.25-msmt17"),
     ):
         with pytest.raises(UserError, match=words):
             export_file(str(name), how, tmp_path / out)

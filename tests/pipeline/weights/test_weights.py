@@ -1,6 +1,7 @@
 """The manifest, finding verified files, and fetching them from each kind of source."""
 
 import hashlib
+import io
 import os
 import threading
 import zipfile
@@ -57,12 +58,16 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder that is pip's only index, with one wheel that contains two files."""
+    """A folder that is pip's only index, with one wheel that contains two files and an archive."""
     folder = tmp_path / "registry"
     folder.mkdir()
     with zipfile.ZipFile(folder / "carrier-1.0-py3-none-any.whl", "w") as wheel:
         wheel.writestr("carrier/a.bin", CONTENT)
         wheel.writestr("carrier/b.bin", CONTENT)
+        within = io.BytesIO()
+        with zipfile.ZipFile(within, "w") as archive:
+            archive.writestr("deep/c.bin", CONTENT)
+        wheel.writestr("carrier/more.zip", within.getvalue())
         wheel.writestr(
             "carrier-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: carrier\nVersion: 1.0\n"
         )
@@ -148,9 +153,9 @@ def quiet(line: str) -> None:
 def test_the_manifest_contains_the_defaults() -> None:
     manifest = load_manifest()
     assert manifest["yolo26n"].kind == "detector"
-    network = manifest["deepsort-market1501"].network
+    network = manifest["person-reidentification-retail-0277"].network
     assert network is not None
-    assert (network.input.height, network.input.width) == (128, 64)
+    assert (network.input.height, network.input.width) == (256, 128)
     assert list(manifest["demo-clips"].files)[:4] == [f"cam0{n}.mp4" for n in (1, 2, 3, 4)]
 
 
@@ -190,6 +195,8 @@ def test_a_source_is_exactly_one_place() -> None:
         entry({"f": [{"url": "https://example.org/f", **wheel("f")}]})
     with pytest.raises(ValueError, match="either url, or wheel or npm with member"):
         entry({"f": [{"wheel": "carrier==1.0"}]})
+    with pytest.raises(ValueError, match="within beside member only"):
+        entry({"f": [{"url": "https://example.org/f", "within": "g"}]})
 
 
 def test_one_wheel_serves_all_files_of_a_pull(
@@ -208,6 +215,18 @@ def test_one_wheel_serves_all_files_of_a_pull(
     lines: list[str] = []
     assert pull(["pair"], lines.append, manifest) == paths
     assert lines == ["a.bin: already in the cache", "b.bin: already in the cache"]
+
+
+def test_a_file_of_an_archive_in_a_wheel(registry: Path) -> None:
+    source = {**wheel("more.zip"), "within": "deep/c.bin"}
+    (path,) = pull(["x"], quiet, {"x": entry({"f": [source]})})
+    assert path.read_bytes() == CONTENT
+    for broken, named in (
+        ({**source, "within": "none.bin"}, "no readable none.bin"),
+        ({**wheel("a.bin"), "within": "c.bin"}, "no readable c.bin"),
+    ):
+        with pytest.raises(UserError, match=named):
+            pull(["y"], quiet, {"y": entry({"f": [broken]})})
 
 
 def test_the_next_source_is_tried(registry: Path, site: str) -> None:
@@ -298,8 +317,8 @@ def test_a_cache_that_cannot_be_written(
 def test_names_and_paths(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="Did you mean 'yolo26n'"):
         weights_path("yolov26n", kind="detector")
-    with pytest.raises(UserError, match="unknown detector 'deepsort-market1501'"):
-        weights_path("deepsort-market1501", kind="detector")
+    with pytest.raises(UserError, match="unknown detector 'omni-scale-open'"):
+        weights_path("omni-scale-open", kind="detector")
     with pytest.raises(UserError, match=r"no such weights file: .*/gone\.pt"):
         weights_path(str(tmp_path / "gone.pt"))
     with pytest.raises(UserError, match="pull yolo26n`"):
@@ -337,4 +356,4 @@ def test_a_users_own_network(tmp_path: Path) -> None:
         "input: {height: 8, width: 4, colour: bgr, scale: 1, mean: [0, 0, 0], std: [1, 1, 1]}"
     )
     network = network_beside(path)
-    assert (network.architecture, network.input.height) == ("onnx", 8)
+    assert network.input.height == 8

@@ -28,7 +28,7 @@ OPEN = {
     "person-reidentification-retail-0277": (64, 2_089_337),
     "person-reidentification-retail-0286": (48, 1_226_204),
 }
-SPEC = EmbedderSpec("openvino", 256, 128, "rgb", 1 / 255, IMAGENET.mean, IMAGENET.std)
+SPEC = EmbedderSpec(256, 128, "rgb", 1 / 255, IMAGENET.mean, IMAGENET.std)
 
 
 def network(image_size: tuple[int, int] = (64, 32)) -> OmniScale:

@@ -44,6 +44,14 @@ def test_only_the_given_identities_get_a_gradient() -> None:
     assert table.grad is None
 
 
+def test_a_prompt_in_another_vocabulary() -> None:
+    learner = PromptLearner(TABLE, classes=1, tokens=(1, 2, 3, 4, 5, 0, 0, 0, 0, 6))
+    prompts, ends = learner(torch.tensor([0]))
+    assert torch.equal(prompts[:, 5:9], learner.context)
+    assert prompts[0, [0, 1, 2, 3, 4, 9, 10], 0].tolist() == [1, 2, 3, 4, 5, 6, 0]
+    assert ends.tolist() == [9]
+
+
 def test_no_identities() -> None:
     prompts, ends = PromptLearner(TABLE, classes=1)(torch.zeros(0, dtype=torch.long))
     assert (prompts.shape, ends.shape) == ((0, CONTEXT, 2), (0,))
@@ -60,7 +68,9 @@ def test_the_tokens_are_those_of_the_tokenizer() -> None:
 
 
 def test_impossible_options_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"must be \(49408, width\), got \(5, 2\)"):
+    with pytest.raises(ValueError, match=r"at least 49408 rows, got \(5, 2\)"):
         PromptLearner(torch.zeros(5, 2), classes=1)
+    with pytest.raises(ValueError, match="at least 30 rows"):
+        PromptLearner(torch.zeros(29, 2), classes=1, tokens=(*range(8), 29))
     with pytest.raises(ValueError, match="classes must be at least 1, got 0"):
         PromptLearner(TABLE, classes=0)

@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -12,8 +14,18 @@ from torch.utils.data import Dataset
 from reid_model.data.reid_set import ReidImage
 from reid_model.networks.fused import FusedModel
 from reid_model.networks.omni_scale import OmniScale
-from reid_model.training.kept_maps import KeptMaps, keep_maps
-from reid_model.training.late_stages import Known, LateRecipe, mixed_weights, train_late
+from reid_model.networks.text_guidance import TextGuidance
+from reid_model.training.kept_maps import KeptMaps, keep_maps, keep_versions
+from reid_model.training.late_stages import (
+    ClassTexts,
+    Known,
+    LateRecipe,
+    late_start,
+    mixed_weights,
+    train_late,
+)
+from reid_model.training.model_files import save_model
+from reid_model.training.recipe import ModelRecipe
 
 SIZE = (64, 32)
 COUNT = 24
@@ -65,11 +77,13 @@ def new_model() -> FusedModel:
     return FusedModel(encoder, 1, mscsa_modules=3, embedding="projected").eval()
 
 
-def kept_in(folder: Path, model: FusedModel) -> KeptMaps:
-    kept = KeptMaps(folder, 2, COUNT, (96, 4, 2))
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> KeptMaps:
+    """Two versions of the pictures' maps, of `new_model`."""
+    found = KeptMaps(tmp_path_factory.mktemp("maps"), 2, COUNT, (96, 4, 2))
     for version in range(2):
-        keep_maps(kept, version, model.trunk, Pictures(version), COUNT)
-    return kept
+        keep_maps(found, version, new_model().trunk, Pictures(version), COUNT)
+    return found
 
 
 def start_of(model: FusedModel) -> Tensor:
@@ -100,14 +114,14 @@ def test_early_and_late_are_the_trunk() -> None:
     torch.testing.assert_close(whole.f_proj, halves.f_proj)
 
 
-def test_people_are_learned_and_only_late_stages_change(tmp_path: Path) -> None:
+def test_people_are_learned_and_only_late_stages_change(kept: KeptMaps) -> None:
     model = new_model()
     before = {name: value.clone() for name, value in model.state_dict().items()}
     known = Known(start_of(model), start_of(model))
     rows: list[dict[str, float]] = []
     average = train_late(
         model,
-        kept_in(tmp_path, model),
+        kept,
         2,
         IMAGES,
         known,
@@ -128,20 +142,19 @@ def test_people_are_learned_and_only_late_stages_change(tmp_path: Path) -> None:
     assert not torch.equal(average.trunk.encoder.pool.weight, model.trunk.encoder.pool.weight)
 
 
-def test_the_same_seed_learns_the_same(tmp_path: Path) -> None:
-    def learned(folder: str, seed: int) -> Tensor:
+def test_the_same_seed_learns_the_same(kept: KeptMaps) -> None:
+    def learned(seed: int) -> Tensor:
         model = new_model()
         known = Known(start_of(model), start_of(model))
         recipe = LateRecipe(steps=2, identities=3, seed=seed, precision="float32")
-        kept = kept_in(tmp_path / folder, model)
         return train_late(model, kept, 2, IMAGES, known, recipe).trunk.encoder.pool.weight
 
-    one = learned("one", 1)
-    assert torch.equal(one, learned("again", 1))
-    assert not torch.equal(one, learned("other", 2))
+    one = learned(1)
+    assert torch.equal(one, learned(1))
+    assert not torch.equal(one, learned(2))
 
 
-def test_staying_near_keeps_vectors_near(tmp_path: Path) -> None:
+def test_staying_near_keeps_vectors_near(kept: KeptMaps) -> None:
     def moved(embedding: float) -> float:
         model = new_model()
         start = start_of(model)
@@ -155,11 +168,84 @@ def test_staying_near_keeps_vectors_near(tmp_path: Path) -> None:
             average=0.0,
             precision="float32",
         )
-        kept = kept_in(tmp_path / str(embedding), model)
         trained = train_late(model, kept, 2, IMAGES, Known(start, start), recipe)
         return float((start_of(trained) * start).sum(dim=1).mean())
 
     assert moved(30.0) > moved(0.0)
+
+
+@pytest.mark.parametrize("guided", [False, True])
+def test_texts_teach_and_guidance_learns(kept: KeptMaps, guided: bool) -> None:
+    model = new_model()
+    start = start_of(model)
+    torch.manual_seed(4)
+    guidance = TextGuidance(12, 128, width=8, heads=2, layers=1) if guided else None
+    texts = ClassTexts(torch.randn(6, 12), torch.arange(COUNT) // 4, guidance)
+    before = [] if guidance is None else [value.clone() for value in guidance.parameters()]
+    rows: list[dict[str, float]] = []
+    train_late(
+        model,
+        kept,
+        2,
+        IMAGES,
+        Known(start, start),
+        RECIPE,
+        lambda step, losses: rows.append(losses),
+        texts,
+    )
+    first, last = (sum(row["texts"] for row in some) for some in (rows[:4], rows[-4:]))
+    assert last < first
+    if guidance is not None:
+        moved = [not torch.equal(a, b) for a, b in zip(before, guidance.parameters(), strict=True)]
+        assert sum(moved) > len(moved) / 2
+
+
+def test_the_third_stage_can_stay(kept: KeptMaps) -> None:
+    model = new_model()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    known = Known(start_of(model), start_of(model))
+    recipe = LateRecipe(steps=2, identities=3, third_stage=False, precision="float32")
+    average = train_late(model, kept, 2, IMAGES, known, recipe).state_dict()
+    changed = {name for name, value in average.items() if not torch.equal(value, before[name])}
+    assert not any(name.startswith("trunk.encoder.layer3") for name in changed)
+    assert any(name.startswith("trunk.encoder.layer4") for name in changed)
+
+
+def test_a_start_says_what_its_file_says(tmp_path: Path) -> None:
+    recipe = ModelRecipe(
+        encoder="omni-scale",
+        width=16,
+        output_dim=12,
+        image_size=SIZE,
+        mscsa_modules=0,
+        embedding="projected",
+        texts=False,
+        text_guidance=False,
+    )
+    torch.manual_seed(3)
+    plain = FusedModel(OmniScale(16, 12, SIZE), 1, mscsa_modules=0, embedding="projected").eval()
+    save_model(tmp_path / "m.safetensors", plain.deploy(), recipe)
+    model, found = late_start(tmp_path / "m.safetensors", 3)
+    assert (found.mscsa_modules, len(model.trunk.mscsa)) == (3, 3)
+    torch.testing.assert_close(start_of(model), start_of(plain))
+
+
+def test_versions_are_kept_once(tmp_path: Path) -> None:
+    random = np.random.default_rng(2)
+    images = []
+    for number in range(3):
+        path = tmp_path / f"{number}.png"
+        cv2.imwrite(str(path), random.integers(0, 256, (64, 32, 3), np.uint8))
+        images.append(ReidImage(path, number, 0))
+    trunk, told = new_model().trunk, list[int]()
+    kept = keep_versions(tmp_path / "maps", trunk, images, 2, lambda done, count: told.append(done))
+    assert told == [3, 3]
+    maps = kept.read([0, 1], [1, 1])
+    assert maps.shape == (2, 96, 4, 2)
+    assert not torch.equal(maps[0], maps[1])
+    again = keep_versions(tmp_path / "maps", trunk, images, 2, lambda done, count: told.append(-1))
+    assert told == [3, 3]
+    assert torch.equal(again.read([0, 1], [1, 1]), maps)
 
 
 def test_nobody_to_learn(tmp_path: Path) -> None:

@@ -292,7 +292,7 @@ def colour_teacher(seen: list[NDArray[np.uint8]]) -> Embedder:
         seen.append(pictures)
         return pictures.mean(axis=(1, 2), dtype=np.float32)
 
-    spec = EmbedderSpec("onnx", 64, 32, "bgr", 1.0, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+    spec = EmbedderSpec(64, 32, "bgr", 1.0, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
     return Embedder(forward, spec, "cpu", batch=64)
 
 

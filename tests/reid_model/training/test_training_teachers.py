@@ -7,7 +7,7 @@ from reid_model.data.transforms import IMAGENET
 from reid_model.embedder import Embedder, EmbedderSpec
 from reid_model.training.teachers import teacher_of
 
-SPEC = EmbedderSpec("onnx", 8, 4, "bgr", 1.0, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+SPEC = EmbedderSpec(8, 4, "bgr", 1.0, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
 
 
 def test_a_teacher_of_plain_pictures_ignores_the_augmentation() -> None:
