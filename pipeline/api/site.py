@@ -28,7 +28,7 @@ from pipeline.bus.order import Numbers, is_too_far, sender_of
 from pipeline.bus.streams import Bus
 from pipeline.config.schema import SiteConfig
 from pipeline.errors import UserError
-from pipeline.sources.redact import redact
+from pipeline.sources.redact import displayed
 
 
 class LiveSite:
@@ -48,7 +48,7 @@ class LiveSite:
         self.name = config.site
         self.run = ""
         self.events = Events()
-        self._sources = {name: redact(c.source or "") for name, c in config.cameras.items()}
+        self._sources = {name: displayed(c.source or "") for name, c in config.cameras.items()}
         self._keep_s = config.association.gallery_s
         self._archive = archive
         self._monotonic = monotonic

@@ -91,7 +91,7 @@ class EmbeddedServer:
         self._socket_folder: Path | None = None
         self._process: subprocess.Popen[bytes] | None = None
         socket = self.folder / "redis.sock"
-        if len(str(socket).encode()) > _LONGEST_SOCKET_PATH:
+        if not _is_socket_path(socket):
             self._socket_folder = _short_folder()
             socket = self._socket_folder / "redis.sock"
         self._socket = socket
@@ -221,6 +221,14 @@ class EmbeddedServer:
         return ""
 
 
+def _is_socket_path(path: Path) -> bool:
+    """Whether ``path`` is short enough for a socket, and text that can stand in an address."""
+    try:
+        return len(str(path).encode()) <= _LONGEST_SOCKET_PATH
+    except UnicodeEncodeError:
+        return False
+
+
 def _short_folder() -> Path:
     """A new folder of our own whose path is short enough for a socket.
 
@@ -228,7 +236,7 @@ def _short_folder() -> Path:
     """
     room = _LONGEST_SOCKET_PATH - len("/fusetrack-12345678/redis.sock")
     for base in (tempfile.gettempdir(), "/tmp"):
-        if len(os.path.realpath(base).encode()) <= room and os.access(base, os.W_OK):
+        if len(os.fsencode(os.path.realpath(base))) <= room and os.access(base, os.W_OK):
             return Path(tempfile.mkdtemp(prefix="fusetrack-", dir=base))
     raise UserError(
         f"the path of the run directory and of {tempfile.gettempdir()} are too long for a socket: "

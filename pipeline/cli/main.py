@@ -3,6 +3,7 @@
 import errno
 import os
 import sys
+from io import TextIOWrapper
 from typing import Annotated
 
 import typer
@@ -70,9 +71,13 @@ def main() -> None:
     from pipeline.monitoring import logs
 
     for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
         # The caller closed it.
-        if getattr(sys, name) is None:
+        if stream is None:
             _discard(name)
+        # The name of a file need not be text in the encoding of the terminal.
+        elif isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     logs.set_up()
     try:
         app()

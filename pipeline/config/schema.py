@@ -150,11 +150,13 @@ class LiveConfig(Section):
 class CameraConfig(Section):
     """One camera: its source, start time, frame rate and calibration.
 
-    ``source`` may be omitted when the command line gives it. ``hwaccel`` selects a hardware
-    decoder; where it is unavailable, the CPU decodes.
+    ``source`` may be omitted when the command line gives it. ``stream`` selects a video stream of
+    a file that has several, counted from 1. ``hwaccel`` selects a hardware decoder; where it is
+    unavailable, the CPU decodes.
     """
 
     source: str | None = None
+    stream: Annotated[int, Field(ge=1)] | None = None
     start: datetime | None = None
     fps: Annotated[float, Field(gt=0)] | None = None
     hwaccel: Literal["none", "cuda", "vaapi", "qsv"] = "none"

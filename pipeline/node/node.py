@@ -30,7 +30,7 @@ from pipeline.reid.embedding import same_person
 from pipeline.sources import Source
 from pipeline.sources.decode_ahead import DecodeAhead, close_all
 from pipeline.sources.recorded import RecordedSource
-from pipeline.sources.redact import redact
+from pipeline.sources.redact import displayed
 from trackers.detections import Detections
 from trackers.single_camera.continuity import SamePerson
 
@@ -168,7 +168,7 @@ class Node:
             outbox,
             self._bus,
             self._retry,
-            shown=redact(config.cameras[camera_id].source or ""),
+            shown=displayed(config.cameras[camera_id].source or ""),
             view=view_of(config, camera_id),
             buffer_s=config.cameras[camera_id].live.buffer_s,
             watch=self._watch,

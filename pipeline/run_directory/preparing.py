@@ -54,6 +54,7 @@ def prepare(out: Path, config: SiteConfig, *, resume: bool = False) -> None:
     of a live site may differ: they can be changed, see `update_config`. Raises UserError when the
     folder is not empty or cannot be written.
     """
+    _check_name(out)
     try:
         out.mkdir(parents=True, exist_ok=True)
         if any(out.iterdir()) and not (resume and _is_same(out / "config.yaml", config)):
@@ -63,6 +64,15 @@ def prepare(out: Path, config: SiteConfig, *, resume: bool = False) -> None:
         raise UserError(
             f"cannot write to {out}: {error.strerror}. Give --out a writable folder"
         ) from error
+
+
+def _check_name(out: Path) -> None:
+    """Raise UserError when readers could not open ``out``: polars takes text only."""
+    try:
+        str(out).encode()
+    except UnicodeEncodeError:
+        shown = os.fsencode(out).decode("utf-8", "backslashreplace")
+        raise UserError(f"{shown}: the name is not UTF-8. Give --out another folder") from None
 
 
 def update_config(out: Path, config: SiteConfig) -> None:

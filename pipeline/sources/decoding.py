@@ -1,8 +1,8 @@
-"""Decode packets into images, count what could not be decoded, and select the hardware."""
+"""Decode packets into images, and select the hardware."""
 
 import logging
-import re
 import struct
+from array import array
 from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Any
@@ -24,8 +24,11 @@ class Decoder:
     """Decodes one stream to its end and continues after a packet that cannot be decoded.
 
     ``packets`` counts the packets read, ``failed`` those that could not be decoded, ``incomplete``
-    those that the container marks as corrupt. ``end`` is the end of the last packet, in units of
+    those that the container marks as corrupt; ``decoded`` counts the frames, ``concealed`` those
+    in which the decoder replaced missing data. ``end`` is the end of the last packet, in units of
     the stream's time base. ``stopped`` is why reading ended before the end of the stream.
+    ``packet_times``, ``frame_times`` and ``interlaced_times`` are presentation times, of packets
+    in decoding order.
     """
 
     def __init__(self, container: InputContainer, stream: VideoStream) -> None:
@@ -35,10 +38,15 @@ class Decoder:
         # and would conceal damage differently from run to run.
         stream.thread_type = "SLICE"
         self.packets = 0
+        self.decoded = 0
         self.failed = 0
         self.incomplete = 0
+        self.concealed = 0
         self.end = 0
         self.stopped = ""
+        self.packet_times = array("q")
+        self.frame_times = array("q")
+        self.interlaced_times = array("q")
 
     def frames(self) -> Iterator[VideoFrame]:
         """Every frame in presentation order."""
@@ -58,14 +66,26 @@ class Decoder:
             self.packets += 1
         self.incomplete += packet.is_corrupt
         if packet.pts is not None:
+            self.packet_times.append(packet.pts)
             self.end = max(self.end, packet.pts + (packet.duration or 0))
 
     def _decode(self, packet: "Packet[VideoStream] | None") -> Sequence[VideoFrame]:
         try:
-            return self._stream.codec_context.decode(packet)
+            frames = self._stream.codec_context.decode(packet)
         except FFmpegError:
             self.failed += 1
             return []
+        for frame in frames:
+            self._count_frame(frame)
+        return frames
+
+    def _count_frame(self, frame: VideoFrame) -> None:
+        self.decoded += 1
+        self.concealed += frame.is_corrupt
+        if frame.pts is not None:
+            self.frame_times.append(frame.pts)
+            if frame.interlaced_frame:
+                self.interlaced_times.append(frame.pts)
 
 
 def reason_of(error: FFmpegError) -> str:
@@ -73,12 +93,17 @@ def reason_of(error: FFmpegError) -> str:
     return error.strerror or type(error).__name__
 
 
+_STILL = Disposition.attached_pic | Disposition.still_image | Disposition.timed_thumbnails
+
+
+def video_streams(container: InputContainer) -> list[VideoStream]:
+    """The video streams, without cover pictures and thumbnails."""
+    return [stream for stream in container.streams.video if not stream.disposition & _STILL]
+
+
 def video_stream(container: InputContainer) -> VideoStream | None:
-    """The first video stream that is not a cover picture, or None."""
-    for stream in container.streams.video:
-        if not stream.disposition & Disposition.attached_pic:
-            return stream
-    return None
+    """The first video stream, or None."""
+    return next(iter(video_streams(container)), None)
 
 
 def has_decoder(stream: VideoStream) -> bool:
@@ -98,6 +123,22 @@ def own_fps(stream: VideoStream) -> float:
     For a raw stream (.h264, .hevc) the container's rate is only FFmpeg's default of 25.
     """
     return float(stream.codec_context.framerate or 0)
+
+
+def picture_fps(stream: VideoStream, first: VideoFrame, second: VideoFrame | None) -> float:
+    """Average pictures per second; 0 when unknown.
+
+    An mp4 or mov of interlaced video may hold one field per sample, and the container's rate is
+    then that of fields.
+    """
+    average = average_fps(stream)
+    if second is None or first.pts is None or second.pts is None or not first.interlaced_frame:
+        return average
+    samples = (second.pts - first.pts) * float(stream.time_base or 0) * average
+    return average / samples if abs(samples - 2) < _FIELDS_TOLERANCE else average
+
+
+_FIELDS_TOLERANCE = 0.5
 
 
 def to_image(frame: VideoFrame) -> NDArray[np.uint8]:
@@ -121,67 +162,6 @@ def _upright(image: NDArray[Any], frame: VideoFrame) -> NDArray[Any]:
         # A rotation by 90 degrees swaps rows and columns.
         image, a, d = image.transpose(1, 0, 2), c, b
     return image[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1]
-
-
-_MICROSECONDS = 1_000_000
-_DURATION = re.compile(r"(\d+):(\d+):(\d+(?:\.\d+)?)")
-#: A file that ends at most this many frames early is complete: an mkv need not give the duration
-#: of its last frame.
-_SLACK = {"avi": 0.5, "matroska,webm": 1.5}
-
-
-def shortfall(container: InputContainer, stream: VideoStream, decoder: Decoder, read: int) -> str:
-    """How many frames were read out of how many, and why not all; empty when all were read.
-
-    mp4 and mov list their frames. avi and mkv only give their duration, so the total is an
-    estimate. Other containers give neither, so only damage is detected.
-    """
-    listed = _listed_frames(container, stream)
-    ended_early = round(_missing_s(container, stream, decoder) * average_fps(stream))
-    if listed:
-        total = str(listed)
-    elif ended_early:
-        total = f"about {read + ended_early + decoder.failed}"
-    else:
-        total = str(read + decoder.failed)
-    count = f"{read} of {total} frames could be read"
-    if decoder.stopped:
-        return f"reading stopped ({decoder.stopped}): {count}"
-    if ended_early or decoder.packets < listed:
-        return f"truncated: {count}"
-    if decoder.failed or read < listed:
-        return f"damaged: {count}"
-    holes = decoder.incomplete
-    return f"damaged: {holes} of {read} frames come from incomplete data" if holes else ""
-
-
-def _listed_frames(container: InputContainer, stream: VideoStream) -> int:
-    """The number of visible frames in the index; the stream's own count includes hidden ones."""
-    if "mov" not in container.format.name.split(","):
-        return 0
-    return sum(not entry.is_discard for entry in stream.index_entries)
-
-
-def _missing_s(container: InputContainer, stream: VideoStream, decoder: Decoder) -> float:
-    """Seconds from the end of the last packet to the expected end, 0 within the tolerance."""
-    slack, fps = _SLACK.get(container.format.name), average_fps(stream)
-    if slack is None or not fps:
-        return 0.0
-    unit_s = float(stream.time_base or 0)
-    avi = container.format.name == "avi"
-    promised_s = stream.frames * unit_s if avi else _mkv_end_s(container, stream)
-    missing_s = promised_s - decoder.end * unit_s
-    return missing_s if missing_s > slack / fps else 0.0
-
-
-def _mkv_end_s(container: InputContainer, stream: VideoStream) -> float:
-    found = _DURATION.fullmatch(stream.metadata.get("DURATION", "").strip())
-    if found:
-        hours, minutes, seconds = map(float, found.groups())
-        return 3600 * hours + 60 * minutes + seconds
-    # Audio may continue after the last video frame.
-    alone = len(container.streams) == 1
-    return (container.duration or 0) / _MICROSECONDS if alone else 0.0
 
 
 _LOG = logging.getLogger(__name__)

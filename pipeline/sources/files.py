@@ -53,11 +53,20 @@ _FIRST_BOXES = {b"ftyp", b"mdat", b"wide", b"free", b"skip", b"moov"}
 
 def lacks_index(path: Path) -> bool:
     """Whether ``path`` is an mp4 or mov without a complete index (`moov` box)."""
+    boxes = _all_boxes(path)
+    return bool(boxes) and (b"moov", True) not in boxes
+
+
+def indexes(path: Path) -> int:
+    """How many complete indexes an mp4 or mov has: FFmpeg reads the first only; 0 for others."""
+    return _all_boxes(path).count((b"moov", True))
+
+
+def _all_boxes(path: Path) -> list[tuple[bytes, bool]]:
+    """The top-level boxes of an mp4 or mov, empty for another file."""
     with path.open("rb") as file:
         boxes = list(_boxes(file, path.stat().st_size))
-    if not boxes or boxes[0][0] not in _FIRST_BOXES:
-        return False
-    return (b"moov", True) not in boxes
+    return boxes if boxes and boxes[0][0] in _FIRST_BOXES else []
 
 
 def _boxes(file: BinaryIO, size: int) -> Iterator[tuple[bytes, bool]]:

@@ -1,24 +1,30 @@
 """A folder or glob pattern of pictures as a source."""
 
 import glob
+import logging
 import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import cv2
 import cv2.utils.logging as cv2_logging
-import numpy as np
-from numpy.typing import NDArray
 
 from pipeline.config.schema import CameraConfig
 from pipeline.errors import UserError
 from pipeline.frame import Frame
 from pipeline.sources.clock import start_of
 from pipeline.sources.files import readable_file
+from pipeline.sources.picture_file import Image, read_pictures
 from pipeline.sources.redact import redact
-from pipeline.sources.source_kinds import PICTURE_SUFFIXES, is_glob, is_picture
+from pipeline.sources.source_kinds import (
+    PICTURE_SUFFIXES,
+    VIDEO_SUFFIXES,
+    is_glob,
+    is_picture,
+    may_be_picture,
+)
 
+_LOG = logging.getLogger(__name__)
 _DEFAULT_FPS = 25.0
 _NAMES_SHOWN = 3
 
@@ -26,8 +32,10 @@ _NAMES_SHOWN = 3
 class PictureSource:
     """One camera from pictures in natural order of their names, at ``config.fps`` (default 25).
 
-    The pictures may differ in size; ``width`` and ``height`` are those of the first readable one.
-    The first timestamp is the configured start, else the epoch.
+    A file of several pictures (TIFF, animated GIF, WebP, PNG or AVIF) gives all of them; without
+    ``config.fps`` an animation is played at its own speed. The pictures may differ in size;
+    ``width`` and ``height`` are those of the first readable one. The first timestamp is the
+    configured start, else the epoch.
     """
 
     live = False
@@ -35,32 +43,40 @@ class PictureSource:
     def __init__(self, camera_id: str, source: str, config: CameraConfig) -> None:
         self.camera_id = camera_id
         self.fault = ""
-        self.fps = config.fps or _DEFAULT_FPS
         self._paths = picture_paths(source)
         self._start, self.timestamp_origin = start_of(config, {})
         # Unreadable pictures are reported once, by name, in ``fault``; OpenCV must not log them.
         cv2_logging.setLogLevel(cv2_logging.LOG_LEVEL_SILENT)
-        first = next((image for _, image in self._images() if image is not None), None)
+        found = ((image, shown_s) for _, image, shown_s in self._images() if image is not None)
+        first, shown_s = next(found, (None, None))
         if first is None:
             raise UserError(
                 f"{source}: none of its {len(self._paths)} pictures can be decoded "
                 f"(the first is {self._paths[0].name}). Expected undamaged pictures"
             )
+        self._fps = config.fps
+        self.fps = config.fps or (1 / shown_s if shown_s else _DEFAULT_FPS)
         self.height, self.width = first.shape[:2]
 
     def frames(self) -> Iterator[Frame]:
         """Every readable picture; an unreadable one skips its index and is named in ``fault``."""
         broken = []
-        for index, (path, image) in enumerate(self._images()):
+        index, animated_s, animated = -1, 0.0, 0
+        for index, (path, image, shown_s) in enumerate(self._images()):
+            offset_s = (index - animated) / self.fps + animated_s
+            if shown_s and not self._fps:
+                animated, animated_s = animated + 1, animated_s + shown_s
             if image is None:
                 broken.append(path.name)
             else:
-                yield Frame(self.camera_id, index, self._start + index / self.fps, image)
+                yield Frame(self.camera_id, index, self._start + offset_s, image)
         if broken:
-            self.fault = _describe(broken, len(self._paths))
+            self.fault = _describe(broken, index + 1)
 
-    def _images(self) -> Iterator[tuple[Path, NDArray[np.uint8] | None]]:
-        return ((path, read_picture(path)) for path in self._paths)
+    def _images(self) -> Iterator[tuple[Path, Image | None, float | None]]:
+        for path in self._paths:
+            for image, shown_s in read_pictures(path):
+                yield path, image, shown_s
 
 
 def picture_paths(source: str) -> list[Path]:
@@ -83,21 +99,17 @@ def picture_paths(source: str) -> list[Path]:
     return sorted(found, key=_natural)
 
 
-def read_picture(path: Path) -> NDArray[np.uint8] | None:
-    """The picture, rotated upright: ``(H, W, 3)`` uint8 BGR; None when it cannot be read."""
-    try:
-        data = np.frombuffer(path.read_bytes(), np.uint8)
-        image = cv2.imdecode(data, cv2.IMREAD_COLOR)
-    except (OSError, cv2.error):
-        return None
-    return None if image is None else np.ascontiguousarray(image, dtype=np.uint8)
-
-
 def _pictures_in(folder: Path) -> list[Path]:
     try:
-        return [path for path in folder.iterdir() if is_picture(path)]
+        files = list(folder.iterdir())
     except OSError as error:
         raise UserError(f"cannot read the folder {folder}: {error.strerror}") from error
+    if not any(is_picture(path) for path in files):
+        return []
+    videos = sorted(path.name for path in files if path.suffix.lower() in VIDEO_SUFFIXES)
+    if videos:
+        _LOG.warning("%s: videos beside its pictures are left out: %s", folder, _some(videos))
+    return [path for path in files if may_be_picture(path)]
 
 
 def _natural(path: Path) -> tuple[list[str | int], str]:
@@ -107,7 +119,9 @@ def _natural(path: Path) -> tuple[list[str | int], str]:
 
 
 def _describe(broken: list[str], total: int) -> str:
-    names = ", ".join(broken[:_NAMES_SHOWN])
-    more = len(broken) - _NAMES_SHOWN
-    rest = f" and {more} more" if more > 0 else ""
-    return f"{len(broken)} of {total} pictures could not be read: {names}{rest}"
+    return f"{len(broken)} of {total} pictures could not be read: {_some(broken)}"
+
+
+def _some(names: list[str]) -> str:
+    more = len(names) - _NAMES_SHOWN
+    return ", ".join(names[:_NAMES_SHOWN]) + (f" and {more} more" if more > 0 else "")

@@ -205,8 +205,11 @@ def _camera_column(path: Path, table: pa.Table) -> list[object]:
 
 def _read(path: Path, columns: list[str] | None) -> pa.Table:
     try:
-        check_schema(path, pq.read_schema(path))
-        return pq.ParquetFile(path).read(columns)
+        # Arrow opens no file whose name is not UTF-8.
+        with path.open("rb") as file:
+            table = pq.ParquetFile(file)
+            check_schema(path, table.schema_arrow)
+            return table.read(columns)
     except (pa.ArrowInvalid, OSError) as error:
         raise UserError(
             f"{path} is not a Parquet file that can be read: {str(error).splitlines()[0]}"

@@ -1,5 +1,6 @@
 """Remove secrets from an address before it is shown or stored."""
 
+import os
 import re
 
 from pipeline.sources.source_kinds import authority_of, is_url
@@ -29,6 +30,11 @@ def redact(source: str) -> str:
     scheme, rest = source.split("://", 1)
     shown = _without_login(rest, authority_of(source))
     return f"{scheme}://" + _PARAMETER.sub(r"\1=***", shown)
+
+
+def displayed(source: str) -> str:
+    """`redact`, with the bytes of a file name that are not UTF-8 as ``\\xNN``."""
+    return os.fsencode(redact(source)).decode("utf-8", "backslashreplace")
 
 
 def _without_login(rest: str, authority: str) -> str:

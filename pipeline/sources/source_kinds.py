@@ -11,8 +11,12 @@ from pipeline.config.schema import CameraConfig, SiteConfig
 SourceKind = Literal["url", "webcam", "recorded", "pictures", "video"]
 
 PICTURE_SUFFIXES = frozenset(
-    {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
+    {".avif", ".bmp", ".gif", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg", ".pgm", ".png", ".ppm"}
+    | {".tif", ".tiff", ".webp"}
 )
+#: Pictures that cannot be read, and are named where they stand among others.
+_UNREADABLE_SUFFIXES = frozenset({".dng", ".heic", ".heif", ".jxl"})
+VIDEO_SUFFIXES = frozenset({".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpg", ".ts", ".webm"})
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
 
@@ -41,6 +45,12 @@ def authority_of(url: str) -> str:
 def is_picture(path: Path) -> bool:
     """Whether ``path`` has a picture's suffix and is not a hidden file."""
     return path.suffix.lower() in PICTURE_SUFFIXES and not path.name.startswith(".")
+
+
+def may_be_picture(path: Path) -> bool:
+    """Whether ``path`` is a picture, or would be one if its format could be read."""
+    unreadable = path.suffix.lower() in _UNREADABLE_SUFFIXES and not path.name.startswith(".")
+    return unreadable or is_picture(path)
 
 
 def is_glob(source: str) -> bool:

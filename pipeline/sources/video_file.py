@@ -16,16 +16,16 @@ from pipeline.sources.clock import Timeline, start_of, with_next
 from pipeline.sources.decoding import (
     Decoder,
     accelerator,
-    average_fps,
     has_decoder,
     own_fps,
+    picture_fps,
     reason_of,
-    shortfall,
     to_image,
-    video_stream,
+    video_streams,
     warn_if_unavailable,
 )
-from pipeline.sources.files import lacks_index, readable_file
+from pipeline.sources.files import indexes, lacks_index, readable_file
+from pipeline.sources.shortfall import shortfall
 
 _DEFAULT_FPS = 25.0
 
@@ -46,9 +46,11 @@ class VideoFile:
         self._path = readable_file(source)
         self._hwaccel = config.hwaccel
         warn_if_unavailable(config.hwaccel, camera_id)
+        self._stream = config.stream
         with _open(self._path, self._hwaccel) as container:
-            stream = _stream_of(container, self._path)
-            first = next(Decoder(container, stream).frames(), None)
+            stream = _stream_of(container, self._path, self._stream)
+            frames = Decoder(container, stream).frames()
+            first = next(frames, None)
             if first is None:
                 raise UserError(
                     f"{self._path}: no frame of its {stream.codec_context.name} video can be "
@@ -56,7 +58,7 @@ class VideoFile:
                 )
             self.height, self.width = to_image(first).shape[:2]
             self._times = _FrameTimes(container, stream, first)
-            self.fps = average_fps(stream)
+            self.fps = picture_fps(stream, first, next(frames, None))
             if first.pts is None:
                 self.fps = config.fps or own_fps(stream) or self.fps
             self._start, self.timestamp_origin = start_of(config, container.metadata)
@@ -64,16 +66,31 @@ class VideoFile:
     def frames(self) -> Iterator[Frame]:
         """Every frame that can be decoded; afterwards ``fault`` says how many could not."""
         timeline = Timeline(self._start, 1 / (self.fps or _DEFAULT_FPS))
-        count = 0
         with _open(self._path, self._hwaccel) as container:
-            stream = _stream_of(container, self._path)
+            stream = _stream_of(container, self._path, self._stream)
             decoder = Decoder(container, stream)
-            following = with_next(decoder.frames())
-            for count, (frame, after) in enumerate(following, start=1):
+            for index, (frame, after) in enumerate(with_next(decoder.frames())):
                 next_s = None if after is None else self._times.offset_s(after)
                 timestamp = timeline.next_timestamp(self._times.offset_s(frame), next_s)
-                yield Frame(self.camera_id, count - 1, timestamp, to_image(frame))
-            self.fault = shortfall(container, stream, decoder, count)
+                yield Frame(self.camera_id, index, timestamp, to_image(frame))
+            faults = [shortfall(container, stream, decoder, self._path), self._unread(container)]
+            self.fault = "; ".join(fault for fault in faults if fault)
+
+    def _unread(self, container: InputContainer) -> str:
+        """What the file holds besides the stream that was read; empty when that is nothing."""
+        streams = len(video_streams(container))
+        if streams > 1 and self._stream is None:
+            return (
+                f"1 of its {streams} video streams was read. Give it as {streams} cameras of a "
+                f"site file, with stream: 1 to stream: {streams}"
+            )
+        recordings = indexes(self._path)
+        if recordings > 1:
+            return (
+                f"1 of {recordings} joined recordings was read. Give each as a file of its own, or "
+                "join them with ffmpeg -f concat"
+            )
+        return ""
 
 
 class _FrameTimes:
@@ -121,12 +138,16 @@ def _cannot_open(path: Path, error: FFmpegError) -> UserError:
     )
 
 
-def _stream_of(container: InputContainer, path: Path) -> VideoStream:
-    stream = video_stream(container)
-    if stream is None:
+def _stream_of(container: InputContainer, path: Path, number: int | None) -> VideoStream:
+    """The video stream with this number, counted from 1; the first one without a number."""
+    streams = video_streams(container)
+    if not streams:
         kinds = sorted({stream.type for stream in container.streams})
         only = f", only {' and '.join(kinds)}" if kinds else ""
         raise UserError(f"{path} contains no video{only}. Expected a file with a video stream")
+    if number is not None and number > len(streams):
+        raise UserError(f"{path} has no video stream {number}: it has {len(streams)}")
+    stream = streams[(number or 1) - 1]
     if not has_decoder(stream):
         raise UserError(
             f"{path}: no decoder for its video codec is installed. "

@@ -4,6 +4,7 @@ The networks are fakes, see `fakes`; the real ones run in test_demo_clips.
 """
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -204,3 +205,43 @@ def test_a_node_reports_what_it_does_not_write(
     assert "this node writes none" in first
     assert second == ("fusetrack: no Redis: give --redis URL or set redis in the configuration")
     assert outcome.code == 2
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+@pytest.mark.parametrize("kind", ["recorded", "video"])
+def test_a_name_that_is_not_utf8(
+    fusetrack: Command,
+    kind: str,
+    walk: Path,
+    shots: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    given = walk if kind == "recorded" else shots
+    folder = os.path.join(os.fsencode(tmp_path), b"\xfc")
+    os.mkdir(folder)
+    named = os.path.join(folder, b"Eing\xe4nge" + os.fsencode(given.suffix))
+    os.rename(given, named)
+    monkeypatch.chdir(os.fsdecode(folder))
+    outcome = fusetrack("run", os.path.basename(os.fsdecode(named)), "--quiet")
+    assert (outcome.code, outcome.err) == (0, "")
+    (result,) = Path("runs").iterdir()
+    cameras = RunDirectory(result).cameras()
+    assert {camera.state for camera in cameras} == {"complete"}
+    assert {camera.source for camera in cameras} == {f"Eing\\xe4nge{given.suffix}"}
+    # The configuration leads to the file again.
+    for camera in load_config(result / "config.yaml").cameras.values():
+        assert os.fsencode(str(camera.source)) == named
+    assert fusetrack("summary", result).code == 0
+    refused = fusetrack("run", os.fsdecode(b"Eing\xe4ng.mp4"))
+    assert refused.code == 2
+    assert refused.err.count("\n") == 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_a_run_directory_whose_name_is_not_utf8(fusetrack: Command, walk: Path) -> None:
+    out = os.fsdecode(os.path.join(os.fsencode(walk.parent), b"gr\xfcn"))
+    refused = fusetrack("run", walk, "--out", out)
+    assert refused.code == 2
+    assert refused.err.startswith(f"fusetrack: {walk.parent}/gr\\xfcn: the name is not UTF-8")
+    assert not os.path.exists(out)

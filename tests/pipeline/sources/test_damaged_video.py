@@ -10,6 +10,7 @@ import av
 import numpy as np
 import pytest
 
+from field_coded import field_coded
 from pipeline.config.schema import CameraConfig
 from pipeline.errors import UserError
 from pipeline.sources import Source, open_source
@@ -188,3 +189,154 @@ def test_a_stream_with_missing_packets_is_damaged(tmp_path: Path) -> None:
     source = opened(path)
     assert len(list(source.frames())) >= FRAMES - 2
     assert source.fault.startswith("damaged: ")
+
+
+def moving_noise(count: int) -> list[np.ndarray]:
+    noise = np.random.default_rng(0).integers(0, 256, (96, 128, 3), dtype=np.uint8)
+    return [np.roll(noise, (index, 2 * index), (0, 1)) for index in range(count)]
+
+
+def with_rubbish(path: Path, at: float, length: int = 3000) -> Path:
+    """Overwrite ``length`` bytes of the coded data, as a bad sector does."""
+    data = bytearray(path.read_bytes())
+    start = max(0, data.find(b"mdat"))
+    first = start + int((len(data) - start) * at)
+    data[first : first + length] = np.random.default_rng(3).bytes(length)
+    path.write_bytes(data)
+    return path
+
+
+def flagged(path: Path) -> tuple[int, int]:
+    """The frames that a decoder gives, and how many of them it says to have concealed."""
+    with av.open(str(path)) as container:
+        container.streams.video[0].thread_type = "SLICE"
+        frames = list(container.decode(video=0))
+    return len(frames), sum(frame.is_corrupt for frame in frames)
+
+
+def test_damage_that_the_decoder_conceals_is_told(tmp_path: Path) -> None:
+    options = {"bf": "3", "g": "25"}
+    path = make_video(tmp_path / "a.mp4", moving_noise(100), 25, options=options)
+    data, told = path.read_bytes(), 0
+    for at in (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8):
+        path.write_bytes(data)
+        source = opened(with_rubbish(path, at))
+        read = len(list(source.frames()))
+        assert source.fault
+        if read == 100:
+            total, concealed = flagged(path)
+            assert (total, concealed > 0) == (100, True)
+            expected = f"damaged: {concealed} of 100 frames come from incomplete data"
+            assert source.fault == expected
+            told += 1
+    assert told
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mov", "mkv", "ts"])
+def test_two_fields_are_one_picture(tmp_path: Path, suffix: str) -> None:
+    source = opened(field_coded(tmp_path / f"a.{suffix}", 12))
+    frames = list(source.frames())
+    assert [round(frame.timestamp, 3) for frame in frames] == [n / 25 for n in range(12)]
+    assert (source.fps, source.fault) == (25, "")
+    grey = [int(frame.image.mean()) for frame in frames]
+    assert grey == sorted(set(grey))
+
+
+def test_a_truncated_file_of_fields(tmp_path: Path) -> None:
+    source = opened(cut(field_coded(tmp_path / "a.mp4", 20), 0.5))
+    read = len(list(source.frames()))
+    assert 7 < read < 11
+    assert source.fault == f"truncated: {read} of 20 frames could be read"
+
+
+def test_a_lost_picture_among_fields(tmp_path: Path) -> None:
+    path = field_coded(tmp_path / "a.mp4", 20)
+    with av.open(str(path)) as container:
+        packets = [(p.pos, p.size) for p in container.demux(video=0) if p.size]
+    data = bytearray(path.read_bytes())
+    for position, size in packets[14:16]:
+        data[position : position + size] = b"\xff" * size
+    path.write_bytes(data)
+    source = opened(path)
+    assert len(list(source.frames())) == 19
+    assert source.fault == "damaged: 19 of 20 frames could be read"
+
+
+def joined(path: Path, *parts: Path) -> Path:
+    path.write_bytes(b"".join(part.read_bytes() for part in parts))
+    return path
+
+
+@pytest.mark.parametrize("later_s", [0.0, 3.0, 600.0])
+def test_joined_transport_streams_are_whole(tmp_path: Path, later_s: float) -> None:
+    parts = [
+        make_video(
+            tmp_path / f"{begin_s}.ts",
+            moving_noise(30),
+            options={"bf": "0"},
+            times=[begin_s + n / 10 for n in range(30)],
+        )
+        for begin_s in (0.0, later_s)
+    ]
+    source = opened(joined(tmp_path / "a.ts", *parts))
+    frames = list(source.frames())
+    assert (len(frames), source.fault) == (60, "")
+    # Where the second begins anew, it continues after the first.
+    assert frames[-1].timestamp == pytest.approx(max(later_s, 3) + 2.9, abs=0.01)
+
+
+def test_joined_transport_streams_of_another_codec(tmp_path: Path) -> None:
+    options: dict[str, object] = {"codec": "mpeg2video", "fps": 25}
+    one = make_video(tmp_path / "one.ts", moving_noise(30), **options)
+    source = opened(joined(tmp_path / "a.ts", one, one, one))
+    assert (len(list(source.frames())), source.fault) == (90, "")
+
+
+def test_a_hole_in_a_transport_stream_is_no_joint(tmp_path: Path) -> None:
+    path = make_video(tmp_path / "a.ts", moving_noise(30), options={"bf": "0", "g": "12"})
+    packets = np.frombuffer(path.read_bytes(), np.uint8).reshape(-1, 188)
+    video = np.flatnonzero((packets[:, 1] & 0x1F == 1) & (packets[:, 2] == 0))
+    for at in video[20:-20:40]:
+        np.delete(packets, [at, at + 1], 0).tofile(path)
+        source = opened(path)
+        list(source.frames())
+        assert source.fault.startswith("damaged: ")
+
+
+def test_the_second_of_joined_mp4_files_is_named(tmp_path: Path) -> None:
+    one = make_video(tmp_path / "one.mp4", 10)
+    source = opened(joined(tmp_path / "a.mp4", one, one))
+    assert len(list(source.frames())) == 10
+    assert source.fault.startswith("1 of 2 joined recordings was read")
+
+
+def two_cameras(path: Path) -> Path:
+    """A file with two video streams of 10 frames: a dark one and a bright one."""
+    with av.open(str(path), "w") as container:
+        streams = [container.add_stream("libx264", rate=10) for _ in range(2)]
+        for stream in streams:
+            stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for number in range(10):
+            for grey, stream in zip((40, 190), streams, strict=True):
+                image = np.full((48, 64, 3), grey, np.uint8)
+                frame = av.VideoFrame.from_ndarray(image, format="bgr24")
+                frame.pts, frame.time_base = number, Fraction(1, 10)
+                container.mux(stream.encode(frame))
+        for stream in streams:
+            container.mux(stream.encode(None))
+    return path
+
+
+@pytest.mark.parametrize("suffix", ["mkv", "mp4", "ts"])
+def test_a_second_video_stream_is_named_or_read(tmp_path: Path, suffix: str) -> None:
+    path = two_cameras(tmp_path / f"dash.{suffix}")
+    source = opened(path)
+    assert len(list(source.frames())) == 10
+    assert source.fault.startswith("1 of its 2 video streams was read")
+    for number, grey in ((1, 40), (2, 190)):
+        one = open_source("a", CameraConfig(source=str(path), stream=number))
+        frames = list(one.frames())
+        assert (len(frames), one.fault) == (10, "")
+        assert frames[4].image.mean() == pytest.approx(grey, abs=8)
+    with pytest.raises(UserError, match=r"no video stream 3: it has 2"):
+        open_source("a", CameraConfig(source=str(path), stream=3))

@@ -130,3 +130,65 @@ def test_a_folder_of_broken_pictures(tmp_path: Path) -> None:
     (tmp_path / "1.png").write_text("no picture")
     with pytest.raises(UserError, match="none of its 1 pictures can be decoded"):
         opened(tmp_path)
+
+
+GREY = (10, 100, 200, 40, 160)
+
+
+def several(path: Path, seconds: list[float]) -> Path:
+    """Write the grey pictures as an animation, or as pages where the format has no times."""
+    images = [np.full((48, 64, 3), grey, np.uint8) for grey in GREY]
+    if path.suffix == ".tiff":
+        assert cv2.imwritemulti(str(path), images)
+        return path
+    animation = cv2.Animation()
+    animation.frames = images
+    animation.durations = np.array([1000 * second for second in seconds], np.int32)
+    assert cv2.imwriteanimation(str(path), animation)
+    return path
+
+
+@pytest.mark.parametrize("suffix", [".tiff", ".gif", ".png", ".webp", ".avif"])
+@pytest.mark.parametrize("fps", [None, 10])
+def test_every_picture_of_a_file_is_read(tmp_path: Path, suffix: str, fps: int | None) -> None:
+    shown_s = [0.1, 0.3, 0.2, 0.1, 0.1]
+    path = several(tmp_path / f"a{suffix}", shown_s)
+    source = opened(path) if fps is None else opened(path, fps=fps)
+    frames = list(source.frames())
+    assert [frame.index for frame in frames] == list(range(5))
+    assert [frame.image.mean() for frame in frames] == pytest.approx(list(GREY), abs=3)
+    assert {frame.image.shape for frame in frames} == {(48, 64, 3)}
+    if fps:
+        expected = [0, 0.1, 0.2, 0.3, 0.4]
+    elif suffix == ".tiff":
+        expected = [n / 25 for n in range(5)]
+    else:
+        expected = [0, 0.1, 0.4, 0.6, 0.7]
+    assert [frame.timestamp for frame in frames] == pytest.approx(expected)
+    assert source.fault == ""
+
+
+def test_more_pages_than_are_read_at_a_time(tmp_path: Path) -> None:
+    images = [picture(index) for index in range(35)]
+    assert cv2.imwritemulti(str(tmp_path / "a.tif"), images)
+    frames = list(opened(tmp_path / "a.tif").frames())
+    assert [read_index(frame.image) for frame in frames] == list(range(35))
+
+
+def test_other_suffixes_are_read_or_named(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path / "cam", ["1.jpg", "2.jpe", "4.jp2", "5.avif", "7.webp", "9.gif"])
+    (folder / "3.jfif").write_bytes((folder / "1.jpg").read_bytes())
+    (folder / "6.HEIC").write_bytes(b"\0\0\0\x18ftypheic" + bytes(100))
+    (folder / "8.jxl").write_bytes(b"\xff\x0a" + bytes(100))
+    source = opened(folder)
+    frames = list(source.frames())
+    assert [frame.index for frame in frames] == [0, 1, 2, 3, 4, 6, 8]
+    assert frames[-1].timestamp == pytest.approx(8 / 25)
+    assert source.fault == "2 of 9 pictures could not be read: 6.HEIC, 8.jxl"
+
+
+def test_videos_among_pictures_are_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    folder = folder_of(tmp_path / "cam", ["1.jpg"])
+    (folder / "2.MP4").touch()
+    assert len(list(opened(folder).frames())) == 1
+    assert "beside its pictures are left out: 2.MP4" in caplog.text

@@ -1,8 +1,10 @@
 """Secrets are removed from addresses; everything else is unchanged."""
 
+import os
+
 import pytest
 
-from pipeline.sources.redact import redact
+from pipeline.sources.redact import displayed, redact
 
 
 @pytest.mark.parametrize(
@@ -42,3 +44,9 @@ def test_redact(source: str, expected: str) -> None:
 def test_unquoted_passwords_are_removed(password: str) -> None:
     shown = redact(f"rtsp://user:{password}@host:554/live")
     assert shown == "rtsp://host:554/live"
+
+
+def test_bytes_that_are_not_utf8_are_displayed() -> None:
+    name = os.fsdecode(b"Eing\xe4nge.mp4")
+    assert displayed(name) == "Eing\\xe4nge.mp4"
+    assert displayed("rtsp://bob:secret@h/\u00e4") == "rtsp://h/\u00e4"
