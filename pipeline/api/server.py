@@ -45,6 +45,26 @@ class Server(uvicorn.Server):
         self.should_exit = True
 
 
+class _Following(threading.Thread):
+    """Runs ``follower`` until ``stop`` is set. After an error it calls ``on_fault``."""
+
+    def __init__(
+        self, follower: Follower, stop: threading.Event, on_fault: Callable[[], None]
+    ) -> None:
+        super().__init__(name="follower", daemon=True)
+        self.error: Exception | None = None
+        self._follower = follower
+        self._stop_event = stop
+        self._on_fault = on_fault
+
+    def run(self) -> None:
+        try:
+            self._follower.run(self._stop_event, self._on_fault)
+        # An exception in a thread would only be printed; the owner raises it.
+        except Exception as error:  # noqa: BLE001
+            self.error = error
+
+
 def serve(
     config: SiteConfig,
     out: Path | None,
@@ -54,7 +74,8 @@ def serve(
     """Serve the site of ``config`` until a signal; ``on_ready`` is called with the URL.
 
     ``out`` is the run directory of its recorder, on this machine. Raises UserError when a
-    non-local address has no token, the address is in use, or Redis refuses the connection.
+    non-local address has no token, the address is in use, or Redis refuses the connection, and any
+    error that ended the reading of the streams.
     """
     host, port = host_and_port(config.api.listen)
     token, local = token_of(config.api), is_local(host)
@@ -72,16 +93,17 @@ def serve(
     ):
         archive = None if out is None else Archive(out)
         site = LiveSite(config, archive, time.monotonic, time.time)
-        follower, ending = Follower(bus, site), threading.Event()
-        app = make_app(site, follower, bus, token=token, local=local, stop=ending)
-        server = Server(server_config(app), ending)
-        follow = partial(follower.run, ending, server.end)
-        thread = threading.Thread(target=follow, name="follower", daemon=True)
-        thread.start()
+        follower = Follower(bus, site)
+        app = make_app(site, follower, bus, token=token, local=local, stop=stop.input)
+        server = Server(server_config(app), stop.input)
+        following = _Following(follower, stop.input, server.end)
+        following.start()
         on_ready(_url(listener))
         server.run([listener])
-        ending.set()
-        thread.join()
+        stop.input.set()
+        following.join(_SHUTDOWN_S)
+        if following.error is not None:
+            raise following.error
 
 
 def site_address(config: SiteConfig, out: Path | None) -> tuple[str, str]:

@@ -55,8 +55,8 @@ class AssociatorService:
     last moment that was decided.
 
     ``on_decision(camera_id, track_id, global_id)`` is told about every decision. ``term`` is that
-    of our `Lease`; without one nobody else may be at work. Raises FencedError when somebody else
-    has taken over.
+    of our `Lease`, which ``renew`` renews at each step; without one nobody else may be at work.
+    Raises FencedError when somebody else has taken over.
     """
 
     def __init__(
@@ -69,8 +69,10 @@ class AssociatorService:
         term: int | None = None,
         watch: Watch | None = None,
         silence: Silence | None = None,
+        renew: Callable[[], None] = lambda: None,
     ) -> None:
         self._bus = bus
+        self._renew = renew
         self._association = association
         self._attendees = Attendees(camera_ids, silence or Silence([], math.inf, lambda: 0.0))
         self._meta = checkpoint.Meta(self._attendees.known())
@@ -90,6 +92,7 @@ class AssociatorService:
         self._take(self._bus.claim(ASSOCIATOR, consumer, TRACKLETS))
         while not (self._meta.finished or stop.is_set()):
             self._watch.step("associator")
+            self._renew()
             self._decide_complete_moments()
             self._forget_who_is_asked_for()
             if self._attendees.all_ended():
@@ -195,6 +198,7 @@ class AssociatorService:
         forgotten: Iterable[TrackletKey] = (),
         forgotten_ids: Sequence[int] = (),
     ) -> None:
+        self._renew()
         said = [*(_identity(decision, at) for decision in decisions), *output]
         done = [*done, *(held.delivery for held in self._aside if held.at <= at)]
         advance(self._meta.taken, done)

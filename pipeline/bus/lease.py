@@ -2,6 +2,7 @@
 
 import socket
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -17,6 +18,12 @@ from pipeline.sources.redact import redact
 #: A holder that is silent for this many seconds loses its lease.
 LEASE_S = 3.0
 _RENEW_S = 0.5
+# A lease that is renewed by a loop lasts for several of the loop's slow steps ...
+_SLOW_STEPS = 3.0
+# ... which are forgotten by this share with each call ...
+_FORGET = 0.998
+# ... and are never believed to be longer than this.
+_SLOWEST_S = 60.0
 
 
 class KeyLease:
@@ -58,7 +65,7 @@ class KeyLease:
         pipe: Any
         with self._redis.pipeline(transaction=True) as pipe:
             for key in keys:
-                pipe.set(key, self._name, nx=True, px=_lease_ms())
+                pipe.set(key, self._name, nx=True, px=int(LEASE_S * 1000))
             names = pipe.mget(keys).execute()[-1]
         found = {key: name.decode() for key, name in zip(keys, names, strict=True)}
         others = {key: name for key, name in found.items() if name != self._name}
@@ -86,16 +93,19 @@ class KeyLease:
         finally:
             done.set()
             thread.join()
-            try:
-                self._release(self._keys)
-            except UserError:
-                pass  # they expire
+            self._release_or_expire()
+
+    def _release_or_expire(self) -> None:
+        try:
+            self._release(self._keys)
+        except UserError:
+            pass  # they expire
 
     @translated
-    def _renew(self) -> None:
+    def _renew(self, lease_s: float = LEASE_S) -> None:
         def renew(pipe: Any, ours: Sequence[str], free: Sequence[str]) -> None:
             for key in (*ours, *free):
-                pipe.set(key, self._name, px=_lease_ms())
+                pipe.set(key, self._name, px=int(lease_s * 1000))
 
         self._change(self._keys, renew)
 
@@ -126,27 +136,51 @@ class KeyLease:
                 return
 
 
-def _lease_ms() -> int:
-    return int(LEASE_S * 1000)
-
-
 class AssociatorLease(KeyLease):
     """The lease of the active associator.
 
     Each acquisition starts a new term, and commits of earlier terms are refused (see
-    `Bus.commit`). An associator that was suspended and resumes therefore does no harm.
+    `Bus.commit`). An associator that was suspended and resumes therefore does no harm. The loop
+    that decides renews the lease, so that one that hangs loses it. ``clock`` returns monotonic
+    seconds.
     """
 
-    def __init__(self, url: str, site: str) -> None:
+    def __init__(self, url: str, site: str, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__(url, site, [lease_key(site)], uuid.uuid4().hex)
+        self._clock = clock
+        self._called_at = self._renewed_at = clock()
+        self._slowest_s = 0.0
 
     @translated
     def acquire(self) -> int | None:
         """Acquire the lease; returns the number of the new term, None while another holds it."""
         if self.acquire_keys():
             return None
+        self._called_at = self._renewed_at = self._clock()
         term: Any = self._redis.incr(term_key(self._site))
         return int(term)
+
+    def renew(self) -> None:
+        """Renew it if that is due; the loop calls this at each step.
+
+        Where steps are slow the lease lasts longer, so that two associators of a busy site do not
+        take it from each other for ever. Raises UserError.
+        """
+        now = self._clock()
+        step_s = min(now - self._called_at, _SLOWEST_S)
+        self._slowest_s = max(step_s, _FORGET * self._slowest_s)
+        self._called_at = now
+        if now - self._renewed_at >= _RENEW_S:
+            self._renew(max(LEASE_S, _SLOW_STEPS * self._slowest_s))
+            self._renewed_at = now
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Release it after the block."""
+        try:
+            yield
+        finally:
+            self._release_or_expire()
 
 
 class CameraLease(KeyLease):

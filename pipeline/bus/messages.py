@@ -281,7 +281,8 @@ def _check_camera_id(camera_id: str) -> None:
 
 
 def _check_times(*values: float) -> None:
-    if not all(abs(value) <= _LATEST_S for value in values):
+    # A camera without frames ends at the earliest moment that there is.
+    if not all(-math.inf < value <= _LATEST_S for value in values):
         raise ValueError("expected finite times in seconds UTC, before the year 5000")
 
 

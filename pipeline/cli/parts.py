@@ -105,10 +105,13 @@ def _running(
     """Signals, progress and metrics of a part while it runs."""
     from pipeline.monitoring.progress import Tally
     from pipeline.monitoring.web import serve_metrics
-    from pipeline.runtime.stopping import Stop, signals
+    from pipeline.runtime.stopping import EXIT_S, Stop, signals
 
     stop, tally = Stop(), Tally(list(site.cameras))
-    with signals(stop, reloads=file is not None), serve_metrics(site, part, tally) as watch:
+    with (
+        signals(stop, reloads=file is not None, exit_after_s=EXIT_S),
+        serve_metrics(site, part, tally) as watch,
+    ):
         yield stop, tally, watch
 
 

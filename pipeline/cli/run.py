@@ -64,7 +64,7 @@ def run(
     from pipeline.run_directory.preparing import new_folder
     from pipeline.runtime.run import run_site
     from pipeline.runtime.site_options import with_options
-    from pipeline.runtime.stopping import Stop, signals
+    from pipeline.runtime.stopping import EXIT_S, Stop, signals
 
     overrides = {
         "detector": {"model": detector},
@@ -84,7 +84,7 @@ def run(
     stop, tally = Stop(), Tally(list(site.cameras))
     with (
         nullcontext(out) if out else new_folder(Path("runs"), datetime.now(UTC)) as folder,
-        signals(stop, reloads=file is not None),
+        signals(stop, reloads=file is not None, exit_after_s=EXIT_S),
         show_progress(tally, mode),
         serve_metrics(site, "run", tally) as watch,
     ):

@@ -28,7 +28,7 @@ def serve(
     from pipeline.api.server import serve as serve_site
     from pipeline.config.load import load_config
     from pipeline.runtime.site_options import with_options
-    from pipeline.runtime.stopping import Stop, signals
+    from pipeline.runtime.stopping import EXIT_S, Stop, signals
 
     options: dict[str, object] = {
         "redis": redis,
@@ -38,7 +38,7 @@ def serve(
     site = with_options(load_config(config), [], options)
     configure_log(site, "api")
     stop = Stop()
-    with signals(stop):
+    with signals(stop, exit_after_s=EXIT_S):
         serve_site(site, out, stop, lambda address: say(f"listening on {address}"))
     if stop.signal is not None:
         sys.exit(128 + stop.signal)

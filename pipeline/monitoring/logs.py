@@ -9,6 +9,7 @@ import json
 import logging
 import re
 import sys
+import threading
 import traceback
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -71,6 +72,27 @@ def configure(style: LogFormat, level: LogLevel, **context: str) -> None:
     _FORMATTER.context = context
     logging.getLogger().setLevel(level.upper())
     logging.captureWarnings(_FORMATTER.as_json)
+    if _FORMATTER.as_json:
+        threading.excepthook = _log_failed_thread
+        sys.unraisablehook = _log_ignored
+
+
+def _log_failed_thread(failed: threading.ExceptHookArgs) -> None:
+    """Log what ended a thread; Python would write a traceback between the lines of JSON."""
+    if failed.exc_value is not None:
+        name = "unknown" if failed.thread is None else failed.thread.name
+        _log_error(f"the thread {name} ended", failed.exc_value)
+
+
+def _log_ignored(ignored: sys.UnraisableHookArgs) -> None:
+    """Log an error of a finalizer, which nothing can catch."""
+    if ignored.exc_value is not None:
+        _log_error(ignored.err_msg or "an error was ignored", ignored.exc_value)
+
+
+def _log_error(message: str, error: BaseException) -> None:
+    kind = type(error), error, error.__traceback__
+    logging.getLogger("fusetrack").error("%s: %s", message, error, exc_info=kind)
 
 
 def add_context(**context: str) -> None:

@@ -170,8 +170,8 @@ def not_ready_reason(watch: Watch, query_redis: Callable[[], object]) -> str:
     """What the process is missing to be ready; empty if nothing. ``query_redis`` raises UserError
     when Redis does not answer.
     """
-    if watch.waiting_for:
-        return watch.waiting_for
+    if watch.waiting_for or watch.stalled:
+        return watch.waiting_for or watch.stalled
     try:
         query_redis()
     except UserError as error:

@@ -17,6 +17,8 @@ AnyFrame = Frame | RecordedFrame
 
 # Pause after all live cameras were polled and none had a frame.
 _LIVE_WAIT_S = 0.02
+# A recording is waited for in steps, so that a stalled one can be reported and stopped.
+_STEP_S = 0.25
 
 
 class FrameBatcher:
@@ -27,6 +29,8 @@ class FrameBatcher:
         self._live: deque[DecodeAhead] = deque()
         self._heads: dict[str, AnyFrame] = {}
         self._batch = batch
+        #: The recording whose next frame did not come yet.
+        self.waiting_for: str | None = None
         for reader in readers:
             self.add(reader)
 
@@ -44,7 +48,7 @@ class FrameBatcher:
     def next_batch(self, stop: threading.Event) -> list[AnyFrame] | None:
         """Return the next frames.
 
-        The list is empty when only live cameras are left and none has a frame yet. Returns None
+        The list is empty when no live camera and not every recording has a frame yet. Returns None
         when every camera has ended or ``stop`` is set.
         """
         if stop.is_set():
@@ -54,9 +58,10 @@ class FrameBatcher:
             batch += more
         if batch:
             return batch
-        if not self._live:
+        if not (self._live or self._recorded or self._heads):
             return None
-        stop.wait(_LIVE_WAIT_S)
+        if self._live:
+            stop.wait(_LIVE_WAIT_S)
         return []
 
     def ended(self, camera_id: str) -> bool:
@@ -85,20 +90,34 @@ class FrameBatcher:
         return [frame]
 
     def _earliest_recorded(self) -> list[AnyFrame]:
-        for camera_id in sorted(self._recorded.keys() - self._heads.keys()):
-            self._read_next(camera_id)
-        if not self._heads:
+        """The earliest frame of all recordings, unless one of them has to be waited for."""
+        try:
+            for camera_id in sorted(self._recorded.keys() - self._heads.keys()):
+                self._read_next(camera_id)
+            if not self._heads:
+                return []
+            first = min(self._heads.values(), key=lambda f: (f.timestamp, f.camera_id))
+            # Read ahead, so that the end of a camera is known together with its last frame.
+            self._read_next(first.camera_id)
+        except TimeoutError:
             return []
-        first = min(self._heads.values(), key=lambda f: (f.timestamp, f.camera_id))
-        del self._heads[first.camera_id]
-        # Read ahead, so that the end of a camera is known together with its last frame.
-        self._read_next(first.camera_id)
         return [first]
 
     def _read_next(self, camera_id: str) -> None:
-        """Read the next frame of a recording, or drop the recording at its end."""
-        frame = self._recorded[camera_id].get()
+        """Read the next frame of a recording, or drop the recording at its end.
+
+        Raises TimeoutError when there is none yet, and changes nothing.
+        """
+        if camera_id not in self._recorded:
+            self._heads.pop(camera_id, None)
+            return
+        # Live cameras must not wait for a recording again and again.
+        step_s = 0.0 if self._live and self.waiting_for == camera_id else _STEP_S
+        self.waiting_for = camera_id
+        frame = self._recorded[camera_id].get(step_s)
+        self.waiting_for = None
         if frame is None:
             del self._recorded[camera_id]
+            self._heads.pop(camera_id, None)
         else:
             self._heads[camera_id] = frame

@@ -26,6 +26,7 @@ from pipeline.node.perception import CropEmbedder as CropEmbedder
 from pipeline.node.perception import PeopleDetector as PeopleDetector
 from pipeline.node.perception import Perception
 from pipeline.node.preview import Previews
+from pipeline.node.stalls import StallReport
 from pipeline.reid.embedding import same_person
 from pipeline.sources import Source
 from pipeline.sources.decode_ahead import DecodeAhead, close_all
@@ -77,6 +78,7 @@ class Node:
         self._on_frames = on_frames
         self._previews = Previews(bus, config.api, config.privacy.blur)
         self._watch = watch or Watch()
+        self._stalls = StallReport(self._watch)
         on_wait = partial(self._watch.count_retry, "node")
         self._retry = Retry(give_up or threading.Event(), time.monotonic, on_wait)
         self._changes = changes
@@ -100,6 +102,7 @@ class Node:
             self._start(streams, stop)
             while (batch := self._next_batch(stop)) is not None:
                 self._watch.step("node")
+                self._stalls.update(self._batcher.waiting_for)
                 self._process(batch, stop)
                 for camera_id in sorted(filter(self._batcher.ended, self._running)):
                     self._has_ended(camera_id, stop)

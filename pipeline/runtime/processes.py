@@ -79,7 +79,7 @@ def run_node(
             detector=detector,
             embedder=embedder,
             on_frames=tally.on_frames,
-            give_up=stop.all,
+            give_up=stop.hurry,
             watch=watch,
             changes=changes,
         )

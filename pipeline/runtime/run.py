@@ -68,7 +68,7 @@ def run_site(
                 embedder=embedder,
                 thumbnails=out / "thumbnails" if config.recording.thumbnails else None,
                 on_frames=tally.on_frames,
-                give_up=stop.all,
+                give_up=stop.hurry,
                 watch=watch,
                 changes=changes,
             )
@@ -78,6 +78,7 @@ def run_site(
                 _following(file, config, changes, out, stop),
             ):
                 node.run(stop.input)
+                stop.finishing = True
     return RunDirectory(out)
 
 
@@ -123,8 +124,7 @@ def _redis(config: SiteConfig, out: Path, stop: Stop) -> Iterator[str]:
         return
 
     def give_up() -> None:
-        stop.all.set()
-        stop.input.set()
+        stop.stop_all()
 
     with EmbeddedServer(out / "redis", _REDIS_RESTARTS, give_up) as server:
         try:
@@ -141,10 +141,10 @@ def _services(
     """Run associator and recorder in threads; after the block they finish what it sent."""
 
     def associate() -> None:
-        workers.associate(config, url, site, stop.all, tally, watch)
+        workers.associate(config, url, site, stop.all, tally, watch, stop.hurry)
 
     def record() -> None:
-        workers.record(url, site, config, out, stop.all, watch)
+        workers.record(url, site, config, out, stop.all, watch, stop.hurry)
 
     threads = [_Worker(work, stop) for work in (associate, record)]
     for worker in threads:
@@ -152,7 +152,7 @@ def _services(
     try:
         yield
     except BaseException:
-        stop.all.set()
+        stop.stop_all()
         raise
     finally:
         for worker in threads:
@@ -177,8 +177,7 @@ class _Worker(threading.Thread):
         # An exception in a thread would only be printed; the owner raises it.
         except Exception as error:  # noqa: BLE001
             self.error = error
-            self._signals.all.set()
-            self._signals.input.set()
+            self._signals.stop_all()
 
 
 def follow(

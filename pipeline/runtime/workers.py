@@ -38,13 +38,15 @@ def associate(
     stop: threading.Event,
     tally: Tally,
     watch: Watch | None = None,
+    give_up: threading.Event | None = None,
 ) -> None:
     """Assign global ids to the tracklets of a site until every camera has ended or ``stop`` is set.
 
-    While another associator is active it stands by.
+    While another associator is active it stands by. While Redis is away it waits until ``give_up``
+    is set, by default ``stop``.
     """
     watch = watch or Watch(config)
-    retry = Retry(stop, time.monotonic, partial(watch.count_retry, "associator"))
+    retry = Retry(give_up or stop, time.monotonic, partial(watch.count_retry, "associator"))
     with (
         watch.running("associator"),
         retry.call(partial(Bus, url, site)) as bus,
@@ -87,9 +89,10 @@ def _associate_in_turn(
             term=term,
             watch=watch,
             silence=Silence(live_cameras(config), config.association.node_silent_s, time.monotonic),
+            renew=lease.renew,
         )
         try:
-            with lease.renewed(), watch.deciding():
+            with lease.held(), watch.deciding():
                 service.run(stop)
             return
         except FencedError:
@@ -108,13 +111,15 @@ def record(
     out: Path,
     stop: threading.Event,
     watch: Watch | None = None,
+    give_up: threading.Event | None = None,
 ) -> None:
     """Record a site into ``out`` until it has ended or ``stop`` is set.
 
-    Raises UserError when the run is recorded elsewhere, or ``out`` contains another run.
+    While Redis is away it waits until ``give_up`` is set, by default ``stop``. Raises UserError
+    when the run is recorded elsewhere, or ``out`` contains another run.
     """
     watch = watch or Watch(config)
-    retry = Retry(stop, time.monotonic, partial(watch.count_retry, "recorder"))
+    retry = Retry(give_up or stop, time.monotonic, partial(watch.count_retry, "recorder"))
     with (
         watch.running("recorder"),
         retry.call(partial(Bus, url, site)) as bus,

@@ -78,9 +78,9 @@ class DecodeAhead:
             self._frames.clear()
             self._changed.notify_all()
 
-    def _join(self, live_until: float) -> None:
-        wait_s = max(0.0, live_until - time.monotonic()) if self.source.live else _JOIN_S
-        self._thread.join(wait_s)
+    def _join(self, began: float) -> None:
+        until = began + (_LIVE_JOIN_S if self.source.live else _JOIN_S)
+        self._thread.join(max(0.0, until - time.monotonic()))
 
     def __enter__(self) -> Self:
         return self
@@ -126,10 +126,10 @@ class DecodeAhead:
 
 
 def close_all(readers: Iterable[DecodeAhead]) -> None:
-    """Close all readers at the same time, so that the waits for silent cameras do not add up."""
+    """Close all readers at the same time, so that the waits for those that hang do not add up."""
     readers = list(readers)
     for reader in readers:
         reader.request_stop()
-    live_until = time.monotonic() + _LIVE_JOIN_S
+    began = time.monotonic()
     for reader in readers:
-        reader._join(live_until)
+        reader._join(began)

@@ -105,3 +105,51 @@ def test_a_redis_that_refuses_to_write_is_left_to_whoever_commits(
                 for _ in range(3):
                     assert lease.renewals.acquire(timeout=600)
         assert client.exists(lease_key(site))
+
+
+class Ticks:
+    """A clock that the test moves."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_a_loop_renews_it_and_a_loop_that_hangs_loses_it(
+    redis_url: str, site: str, opens: Opens, client: redis.Redis
+) -> None:
+    clock, second = Ticks(), opens()
+    with closing(AssociatorLease(redis_url, site, clock)) as first, first.held():
+        assert first.acquire() == 1
+        client.pexpire(lease_key(site), 1000)
+        first.renew()
+        assert client.pttl(lease_key(site)) <= 1000  # not due yet
+        clock.now += 0.5
+        first.renew()
+        assert 1000 < client.pttl(lease_key(site))
+        # Nothing else renews it.
+        client.pexpire(lease_key(site), 1)
+        while client.exists(lease_key(site)):
+            pass
+        assert second.acquire() == 2
+        clock.now += 0.5
+        first.renew()
+        assert first.acquire() is None
+    assert second.acquire() == 3
+
+
+def test_where_steps_are_slow_it_lasts_longer_for_a_while(
+    redis_url: str, site: str, client: redis.Redis
+) -> None:
+    clock = Ticks()
+    with closing(AssociatorLease(redis_url, site, clock)) as lease:
+        lease.acquire()
+        clock.now += 10.0
+        lease.renew()
+        assert 20 < client.pttl(lease_key(site)) / 1000 <= 30
+        for _ in range(5000):
+            clock.now += 0.01
+            lease.renew()
+        assert client.pttl(lease_key(site)) / 1000 <= LEASE_S

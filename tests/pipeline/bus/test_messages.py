@@ -208,3 +208,8 @@ def test_the_longest_camera_name_is_that_of_a_folder() -> None:
     name = "a" * 248
     assert len(f"camera={name}") == 255
     assert decode(encode(observations_sent(name, [1], 1))) == observations_sent(name, [1], 1)
+
+
+def test_a_camera_without_frames_ends_at_the_earliest_moment() -> None:
+    first = math.nextafter(-math.inf, math.inf)
+    assert decode(encode(watermark("gate", first, ended=True))).timestamp == first  # type: ignore[union-attr]

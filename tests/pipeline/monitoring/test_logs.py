@@ -61,7 +61,7 @@ def test_only_addresses_are_changed() -> None:
 
 def test_everything_on_stderr_is_json_on_request() -> None:
     program = """
-import logging, warnings
+import logging, threading, warnings
 from pipeline.monitoring import logs
 from pipeline.cli import main
 from pipeline.cli.output import fail, say
@@ -73,6 +73,9 @@ logging.getLogger("x").debug("not shown")
 warnings.warn("second")
 say("third")
 fail("fourth")
+thread = threading.Thread(target=lambda: [][1], name="previews")
+thread.start()
+thread.join()
 main.app = lambda: 1 / 0
 logs.set_up = lambda: None
 main.main()
@@ -83,9 +86,13 @@ main.main()
     first, *rest = ended.stderr.splitlines()
     assert first == "fusetrack: as text"
     lines = [json.loads(line) for line in rest]
-    assert [line["level"] for line in lines] == ["info", "warning", "info", "error", "critical"]
-    assert [line["part"] for line in lines] == ["node"] * 5
+    assert [line["level"] for line in lines] == [
+        *("info", "warning", "info", "error", "error", "critical")
+    ]
+    assert [line["part"] for line in lines] == ["node"] * 6
     assert lines[0]["camera"] == "a"
     assert "second" in lines[1]["message"]
-    assert "ZeroDivisionError" in lines[4]["traceback"]
+    assert lines[4]["message"] == "the thread previews ended: list index out of range"
+    assert "IndexError" in lines[4]["traceback"]
+    assert "ZeroDivisionError" in lines[5]["traceback"]
     assert ended.returncode == 1

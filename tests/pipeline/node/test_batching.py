@@ -6,8 +6,11 @@ import numpy as np
 import pytest
 
 from pipeline.frame import Frame
+from pipeline.monitoring.watch import Watch
+from pipeline.monitoring.web import not_ready_reason
 from pipeline.node import batching
 from pipeline.node.batching import FrameBatcher
+from pipeline.node.stalls import StallReport
 from pipeline.sources.decode_ahead import DecodeAhead
 
 IMAGE = np.zeros((2, 2, 3), np.uint8)
@@ -157,6 +160,72 @@ def test_stop_works_while_only_silent_live_cameras_are_left(opened: Opened) -> N
     assert batcher.next_batch(stop) is None
     assert batching._LIVE_WAIT_S <= 0.1
     live.may_come.set()
+
+
+class Stalling(Times):
+    """A recording whose last frame comes once ``goes_on`` is set."""
+
+    def __init__(self, camera_id: str, *times: float) -> None:
+        super().__init__(camera_id, *times)
+        self.goes_on = threading.Event()
+
+    def frames(self) -> Iterator[Frame]:
+        for frame in super().frames():
+            if frame.index == len(self.times) - 1:
+                self.goes_on.wait()
+            yield frame
+
+
+def test_a_stalled_recording_is_named_and_can_be_stopped(
+    opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batching, "_STEP_S", 0.01)
+    file, stop = Stalling("file", 0.0, 1.0, 2.0), threading.Event()
+    batcher = opened(9, file, Times("other", 0.5, 1.5))
+    frames: list[tuple[str, float]] = []
+    while len(frames) < 2:
+        frames += [(f.camera_id, f.timestamp) for f in batcher.next_batch(stop) or []]
+    # The third is held back until it is known whether it is the last one.
+    assert (batcher.next_batch(stop), batcher.waiting_for) == ([], "file")
+    stop.set()
+    assert batcher.next_batch(stop) is None
+    assert not batcher.ended("file")
+    file.goes_on.set()
+    rest = [frame for batch in batches(batcher) for frame in batch]
+    assert [*frames, *rest] == [
+        *(("file", 0.0), ("other", 0.5), ("file", 1.0), ("other", 1.5), ("file", 2.0))
+    ]
+    assert batcher.waiting_for is None
+
+
+def test_a_stalled_recording_holds_up_no_live_camera(opened: Opened) -> None:
+    file, live, stop = Stalling("file", 0.0), ready(1.0, 2.0, 3.0), threading.Event()
+    with DecodeAhead(file, 4) as reader:
+        batcher = FrameBatcher([reader, live], 1)
+        got = [batcher.next_batch(stop) for _ in range(3)]
+        assert [[f.timestamp for f in batch or []] for batch in got] == [[1.0], [2.0], [3.0]]
+        assert batcher.waiting_for == "file"
+        file.goes_on.set()
+
+
+def test_a_stall_is_reported_once_and_its_end(caplog: pytest.LogCaptureFixture) -> None:
+    moments = iter([0.0, 9.9, 9.9, 10.0, 19.9, 20.0, 30.0, 30.0])
+    watch = Watch()
+    report = StallReport(watch, moments.__next__)
+    for waiting_for in ("gate", "gate", None, "gate", "gate"):
+        report.update(waiting_for)
+        assert watch.stalled == ""
+    for _ in range(2):
+        report.update("gate")
+    assert watch.stalled == "camera gate: its file gives no frame. Check the drive that it is on"
+    assert not_ready_reason(watch, lambda: None) == watch.stalled
+    report.update(None)
+    assert (watch.stalled, not_ready_reason(watch, lambda: None)) == ("", "")
+    assert [record.getMessage().partition(":")[0] for record in caplog.records] == [
+        "camera gate",
+        "camera gate",
+    ]
+    assert "continues after 20 s" in caplog.text
 
 
 def test_live_cameras_are_added_and_removed() -> None:

@@ -129,6 +129,40 @@ def test_a_standby_takes_over_and_the_resumed_associator_is_fenced(
         assert identities(bus) == expected
 
 
+def test_a_standby_takes_over_from_one_whose_loop_hangs(redis_url: str, site: str) -> None:
+    """Its process lives on, with all its threads."""
+    hangs, goes_on, stop = threading.Event(), threading.Event(), threading.Event()
+
+    class Hanging(Tally):
+        def on_decision(self, camera_id: str, track_id: int, global_id: int) -> None:
+            hangs.set()
+            goes_on.wait()
+
+    config = check_config({"cameras": CAMERAS}, "the test")
+
+    def work(tally: Tally) -> threading.Thread:
+        arguments = (config, redis_url, site, stop, tally)
+        thread = threading.Thread(target=workers.associate, args=arguments)
+        thread.start()
+        return thread
+
+    with Bus(redis_url, site) as bus, redis.Redis.from_url(redis_url) as client:
+        bus.declare()
+        send(bus, TRACKLETS, seen(1, 15))
+        first = work(Hanging([]))
+        try:
+            hangs.wait()
+            second = work(Tally([]))
+            second.join(ENDS_WITHIN_S)
+            assert not second.is_alive()
+            assert client.get(term_key(site)) == b"2"
+            assert isinstance(identities(bus)[-1], EndMessage)
+        finally:
+            stop.set()
+            goes_on.set()
+            first.join()
+
+
 @pytest.mark.slow
 def test_a_run_whose_redis_is_killed_continues_and_gives_the_same(tmp_path: Path) -> None:
     source = recorded_walk(tmp_path / "walk.parquet", frames=4000)

@@ -1,7 +1,9 @@
 import signal
+import threading
 
 import pytest
 
+from pipeline.runtime import stopping
 from pipeline.runtime.stopping import Stop, signals
 
 BOTH = [signal.SIGINT, signal.SIGTERM]
@@ -59,3 +61,70 @@ def test_stopping_the_input_directly_is_no_signal() -> None:
     stop = Stop()
     stop.input.set()
     assert stop.signal is None
+
+
+def test_a_storm_of_signals_hangs_nothing() -> None:
+    """Each handler interrupts the one before, and whatever the main thread waits for."""
+    stop, count, alive = Stop(), 20_000, threading.Event()
+
+    def storm() -> None:
+        for _ in range(count):
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
+        alive.set()
+
+    sender = threading.Thread(target=storm)
+    with signals(stop):
+        sender.start()
+        while not alive.is_set():
+            stop.input.clear()
+            stop.input.wait(0.0001)
+            stop.input.set()
+        sender.join()
+    assert stop.signal == signal.SIGTERM
+
+
+def test_all_that_wait_are_woken() -> None:
+    stop = Stop()
+    woken = [threading.Thread(target=stop.input.wait) for _ in range(3)]
+    for thread in woken:
+        thread.start()
+    stop.input.set()
+    for thread in woken:
+        thread.join()
+    assert stop.input.wait() is True
+    stop.input.clear()
+    assert (stop.input.wait(0), stop.input.is_set()) == (False, False)
+
+
+class Ticks(threading.Event):
+    """Is set after so many waits, each of which takes a second of its own."""
+
+    def __init__(self, last: int) -> None:
+        super().__init__()
+        self.now = 0.0
+        self._last = last
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.now += 1.0
+        return self.now > self._last
+
+
+def limited(last: int, *, finishing: bool = False) -> tuple[Stop, list[int]]:
+    """What the limits did until second ``last``, when the signal came in the first."""
+    stop, ends, ticks = Stop(), list[int](), Ticks(last)
+    stop.on_signal(signal.SIGTERM, None)
+    stop.finishing = finishing
+    stopping._limit(stop, ticks, 9.0, lambda: ticks.now, ends.append)
+    return stop, ends
+
+
+def test_redis_is_waited_for_five_seconds_and_then_the_process_ends() -> None:
+    assert [limited(last)[0].hurry.is_set() for last in (5, 6)] == [False, True]
+    assert [limited(last)[1] for last in (9, 10)] == [[], [128 + signal.SIGTERM]]
+    assert limited(100, finishing=True)[1] == []
+
+
+def test_without_a_signal_nothing_is_limited() -> None:
+    stop, ends, ticks = Stop(), list[int](), Ticks(100)
+    stopping._limit(stop, ticks, 9.0, lambda: ticks.now, ends.append)
+    assert (stop.hurry.is_set(), ends) == (False, [])
