@@ -7,6 +7,7 @@ from typing import Any, get_args, get_type_hints
 
 from pydantic import BaseModel, ValidationError
 
+_SHOWN = 120
 _UNKNOWN = ("extra_forbidden", "unexpected_keyword_argument")
 
 
@@ -36,7 +37,7 @@ def first_fault(error: ValidationError, schema: Any, skip: int = 0) -> str:
 
 def shown_key(key: object) -> str:
     """A key for a message: on one line, and hidden when it may be an address."""
-    return "***" if _may_be_address(key) else " ".join(str(key).split())
+    return "***" if _may_be_address(key) else _short(" ".join(str(key).split()))
 
 
 def _may_be_address(value: object) -> bool:
@@ -49,7 +50,11 @@ def _got(value: object) -> str:
         return ""
     # An address may contain a password.
     hidden = isinstance(value, list) or _may_be_address(value)
-    return f", got a {type(value).__name__}" if hidden else f", got {value!r}"
+    return f", got a {type(value).__name__}" if hidden else f", got {_short(repr(value))}"
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 
 
 def _nearest(location: Sequence[int | str], schema: Any) -> str:

@@ -10,12 +10,18 @@ Seconds = Annotated[float, Field(gt=0)]
 Matrix = list[list[float]]
 
 
+# Names become those of folders such as camera=NAME, of at most 255 characters.
+_LONGEST_NAME = 248
+
+
 def _check_name(value: object) -> object:
     if not isinstance(value, str):
         raise ValueError("expected a name in quotes, so that YAML reads it as text")
     # It becomes the name of a file and of a folder, so it must not be "." or "..".
     if not re.fullmatch(r"[A-Za-z0-9_.-]+", value) or not value.strip("."):
         raise ValueError("expected a name of A-Z a-z 0-9 _ - . that is not only dots")
+    if len(value) > _LONGEST_NAME:
+        raise ValueError(f"expected a name of at most {_LONGEST_NAME} characters")
     return value
 
 

@@ -13,6 +13,8 @@ from pipeline.errors import UserError
 
 # The key <<, which merges another mapping.
 _MERGE = "tag:yaml.org,2002:merge"
+# Far above any site: references to references can multiply a short file to any size.
+_MOST_VALUES = 1_000_000
 
 
 class _Loader(yaml.SafeLoader):
@@ -33,8 +35,9 @@ class _Loader(yaml.SafeLoader):
         return dict(super().construct_mapping(node, deep))
 
 
-def load_config(path: Path) -> SiteConfig:
+def load_config(path: str | Path) -> SiteConfig:
     """Read and validate a YAML file. Raises UserError that names file, key and fault."""
+    path = Path(path)
     values = read_yaml(path)
     if not isinstance(values, dict | None):
         raise UserError(
@@ -46,16 +49,41 @@ def load_config(path: Path) -> SiteConfig:
 def read_yaml(path: Path) -> Any:
     """The values of a YAML file.
 
-    Raises UserError when it cannot be read, is not valid YAML or contains a key twice.
+    Raises UserError when it cannot be read, is not valid YAML, contains a key twice or grows
+    beyond measure by its references.
     """
     try:
         with path.open(encoding="utf-8") as file:
-            # _Loader is a SafeLoader with one more check.
-            return yaml.load(file, Loader=_Loader)
+            return _values(_Loader(file), path)
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except RecursionError:
+        raise UserError(f"{path} is not valid YAML: it is nested too deeply") from None
+    # Beside its own errors PyYAML lets through what a value of the wrong form causes.
+    except (yaml.YAMLError, ValueError, LookupError, AttributeError) as error:
         raise UserError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
+
+
+def _values(loader: _Loader, path: Path) -> Any:
+    try:
+        root = loader.get_single_node()
+        if root is None:
+            return None
+        if _expanded(root, {}) > _MOST_VALUES:
+            raise UserError(f"{path}: its references (& and *) grow to over {_MOST_VALUES} values")
+        return loader.construct_document(root)
+    finally:
+        loader.dispose()
+
+
+def _expanded(node: yaml.Node, counted: dict[int, int]) -> int:
+    """The values below ``node`` when every reference is written out; a circle has too many."""
+    if id(node) not in counted:
+        counted[id(node)] = _MOST_VALUES + 1
+        parts = node.value if isinstance(node, yaml.CollectionNode) else []
+        flat = (part for one in parts for part in (one if isinstance(one, tuple) else (one,)))
+        counted[id(node)] = 1 + sum(_expanded(part, counted) for part in flat)
+    return counted[id(node)]
 
 
 def check_config(values: dict[str, object], origin: str) -> SiteConfig:

@@ -2,7 +2,7 @@
 
 import threading
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -181,16 +181,19 @@ class _Worker(threading.Thread):
 
 
 def follow(
-    sources: Sequence[str | Path], out: str | Path, config: SiteConfig | None = None
+    sources: str | Path | Iterable[str | Path],
+    out: str | Path,
+    config: SiteConfig | None = None,
 ) -> RunDirectory:
-    """Track the people of all ``sources`` and return the run directory ``out``.
+    """Track the people of all ``sources``, or of a single one; return the run directory ``out``.
 
     A source is given as on the command line: a video, a folder of images, a glob, a URL, or
     recorded detections; ``NAME=SOURCE`` names its camera. Raises UserError for bad input.
     """
     from pipeline.runtime.site_options import with_options
 
-    site = with_options(config or SiteConfig(), [str(source) for source in sources], {})
+    several = [sources] if isinstance(sources, str | Path) else sources
+    site = with_options(config or SiteConfig(), [str(source) for source in several], {})
     run = run_site(site, Path(out))
     if site.recording.video:
         from pipeline.pictures.render import render_videos

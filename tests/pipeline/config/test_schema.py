@@ -233,6 +233,15 @@ def test_a_password_is_never_shown(tmp_path: Path, text: str) -> None:
         (b"a: \xff", "is not valid YAML: 'utf-8' codec can't decode"),
         (b"- 1", ": expected keys and values at the top, got a list"),
         (b"only text", ": expected keys and values at the top, got a str"),
+        (b"a: " + b"[" * 20_000, "is not valid YAML: it is nested too deeply"),
+        (b"a: " + b"[" * 20_000 + b"]" * 20_000, "is not valid YAML: it is nested too deeply"),
+        (b"a: " + b"{a: " * 5_000 + b"}" * 5_000, "is not valid YAML: it is nested too deeply"),
+        (b"- " * 20_000, "is not valid YAML: it is nested too deeply"),
+        (b"device: " + b"1" * 5_000, "is not valid YAML: Exceeds the limit"),
+        (b"a: 2026-13-45", "is not valid YAML: month must be in 1..12"),
+        (b"a: !!int ''", "is not valid YAML: "),
+        (b"a: !!timestamp x", "is not valid YAML: "),
+        (b"&a [*a]", "grow to over 1000000 values"),
     ],
 )
 def test_a_file_that_is_not_a_configuration(tmp_path: Path, content: bytes, expected: str) -> None:
@@ -242,6 +251,28 @@ def test_a_file_that_is_not_a_configuration(tmp_path: Path, content: bytes, expe
         load_config(path)
     assert expected in str(message.value)
     assert "\n" not in str(message.value)
+    assert len(str(message.value)) < 500
+
+
+@pytest.mark.parametrize(
+    "grown",
+    ["[" + ", ".join(["*a{}"] * 9) + "]", "{{<<: [" + ", ".join(["*a{}"] * 9) + "], k: 1}}"],
+    ids=["lists", "merges"],
+)
+def test_references_that_multiply_are_refused(tmp_path: Path, grown: str) -> None:
+    first = "a0: &a0 {k: 1}\n"
+    text = first + "".join(
+        f"a{n}: &a{n} " + grown.format(*[n - 1] * 9) + "\n" for n in range(1, 30)
+    )
+    assert fault(tmp_path, text) == "its references (& and *) grow to over 1000000 values"
+
+
+def test_the_longest_name(tmp_path: Path) -> None:
+    for text in ("cameras: {%s: {}}", "site: %s"):
+        load(tmp_path, text % ("a" * 248))
+        message = fault(tmp_path, text % ("a" * 249))
+        assert "expected a name of at most 248 characters" in message
+        assert len(message) < 350
 
 
 def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:

@@ -24,6 +24,17 @@ def test_sources_give_a_run_directory(tmp_path: Path) -> None:
     assert len(result.trajectories()) == 24
 
 
+def test_a_single_source_and_text_for_paths(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorded_walk(tmp_path / "walk.parquet", frames=12)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "site.yaml").write_text("site: hall")
+    config = fusetrack.load_config("site.yaml")
+    assert len(follow("walk.parquet", "runs/a", config).trajectories()) == 24
+    assert len(follow(Path("walk.parquet"), "runs/b").trajectories()) == 24
+
+
 def test_the_configuration_is_used(tmp_path: Path) -> None:
     path = recorded_walk(tmp_path / "walk.parquet", frames=12)
     config = check_config({"site": "hall", "tracker": {"name": "ocsort"}}, "the test")
