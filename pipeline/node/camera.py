@@ -23,8 +23,10 @@ from pipeline.node.open_tracker import open_tracker
 from pipeline.sources import Source
 from trackers.detections import Detections
 from trackers.ground.view import ground_to_image
+from trackers.single_camera.boxmot import SingleCameraTracker
 from trackers.single_camera.continuity import SamePerson
 from trackers.single_camera.crops import CropSelector, SelectedCrop
+from trackers.single_camera.link import LinkTracker
 from trackers.single_camera.track_log import Exemplar, TrackLog
 from trackers.tracklet import Tracklet
 
@@ -42,7 +44,10 @@ class _Rows:
 
 
 class Camera:
-    """Tracks the people of one camera and collects observations, tracklets and crops."""
+    """Tracks the people of one camera and collects observations, tracklets and crops.
+
+    ``tracker`` is None before the first frame.
+    """
 
     def __init__(
         self,
@@ -56,7 +61,11 @@ class Camera:
         self._interval_s = config.association.interval_s
         self._thumbnails = thumbnails
         self._size = source.height, source.width
-        self._tracker = open_tracker(config.tracker, source.fps or _DEFAULT_FPS)
+        self._source = source
+        self._tracker_config = config.tracker
+        self.tracker: SingleCameraTracker | LinkTracker | None = None
+        self._tracker_fps = 0.0
+        self._ids_before = self._last_id = 0
         view = view_of(config, camera_id)
         self._log = TrackLog(
             camera_id,
@@ -79,7 +88,7 @@ class Camera:
     def update(self, frame: AnyFrame, detections: Detections) -> Detections:
         """Track the detections of the next frame and select crops; returns the tracked ones."""
         image = frame.image if isinstance(frame, Frame) else None
-        tracked = self._tracker.update(detections, image, frame.timestamp)
+        tracked = self._with_ids(self._tracker_now().update(detections, image, frame.timestamp))
         tracked = self._log.add(tracked, frame.timestamp)
         self.frames += 1
         self.timestamp = frame.timestamp
@@ -91,6 +100,26 @@ class Camera:
         self._choose_crops(tracked, image, frame.timestamp)
         self._end_overdue(frame.timestamp)
         return tracked
+
+    def _tracker_now(self) -> SingleCameraTracker | LinkTracker:
+        """The tracker, opened with the first frame and again when the rate becomes known.
+
+        A live camera that is off at the start has no rate before it is connected.
+        """
+        fps = self._source.fps
+        if self.tracker is None or (fps and not self._tracker_fps):
+            self._tracker_fps = fps
+            self.tracker = open_tracker(self._tracker_config, fps or _DEFAULT_FPS)
+            self._ids_before = self._last_id
+        return self.tracker
+
+    def _with_ids(self, tracked: Detections) -> Detections:
+        """``tracked`` with ids that no earlier tracker of this camera has given."""
+        if not len(tracked) or tracked.track_ids is None:
+            return tracked
+        ids = tracked.track_ids + self._ids_before
+        self._last_id = max(self._last_id, int(ids.max()))
+        return replace(tracked, track_ids=ids) if self._ids_before else tracked
 
     @property
     def event_time(self) -> float:

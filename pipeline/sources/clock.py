@@ -201,3 +201,31 @@ class CaptureClock:
             offset = before + min(max(wanted - before, -most), most)
         self._offset, self._arrival = offset, arrival
         return offset
+
+
+# A rate is measured once the frames that were queued while opening are through, over this many
+# frames and seconds at least.
+_QUEUED_S, _MEASURED_FRAMES, _MEASURED_S = 3.0, 8, 2.0
+
+
+class FrameRate:
+    """Measures the frame rate of a live stream that does not state one."""
+
+    def __init__(self) -> None:
+        self._first: float | None = None
+        self._began: float | None = None
+        self._frames = 0
+
+    def measured(self, timestamp: float) -> float:
+        """Frames per second, given the timestamp of the next frame; 0 until they are known."""
+        if self._first is None:
+            self._first = timestamp
+        if timestamp - self._first < _QUEUED_S:
+            return 0.0
+        if self._began is None:
+            self._began = timestamp
+            return 0.0
+        self._frames += 1
+        elapsed_s = timestamp - self._began
+        enough = self._frames >= _MEASURED_FRAMES and elapsed_s >= _MEASURED_S
+        return self._frames / elapsed_s if enough else 0.0

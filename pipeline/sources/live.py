@@ -8,7 +8,7 @@ from pipeline.config.schema import CameraConfig
 from pipeline.errors import UserError
 from pipeline.frame import Frame
 from pipeline.sources.camera_status import CameraStatus, retry_delay
-from pipeline.sources.clock import CaptureClock
+from pipeline.sources.clock import CaptureClock, FrameRate
 from pipeline.sources.connection import Connection, NoConnection, address_of, connect
 from pipeline.sources.decoding import average_fps, to_image, warn_if_unavailable
 from pipeline.sources.live_reader import LiveReader
@@ -22,7 +22,8 @@ class LiveSource:
     """One live camera. It reconnects indefinitely until ``status.closing`` is set.
 
     Only a recording behind an address has an end; ``fault`` then says why it ended early. Size and
-    rate are unknown (0) before the first connection and change with the stream. Creating a source
+    rate are unknown (0) before the first connection and change with the stream; a rate that the
+    stream does not state is measured during its first seconds. Creating a source
     opens nothing: `probe` and `frames` do. No message contains the password. ``clock`` returns
     seconds UTC. Raises UserError if the address cannot be that of a camera.
     """
@@ -86,7 +87,8 @@ class LiveSource:
     def _connect(self) -> Connection | None:
         self.status.connection_attempted()
         try:
-            connection = connect(self._address, self._config, quick=True)
+            # The rate of a camera that could not be probed is still to be learned.
+            connection = connect(self._address, self._config, quick=self.fps > 0)
         except NoConnection as failed:
             self.status.connection_lost(str(failed))
             return None
@@ -106,9 +108,11 @@ class LiveSource:
         self._times.restart()
         silence_s = self._config.live.read_timeout_s
         reader = LiveReader(connection, self._times, self.status, silence_s, self._clock)
+        rate = FrameRate()
         with connection.container:
             for timestamp, picture in reader.frames():
                 self._warn_clock_error()
+                self.fps = self.fps or rate.measured(timestamp)
                 image = to_image(picture)
                 self.height, self.width = image.shape[:2]
                 yield Frame(self.camera_id, self.status.frames - 1, timestamp, image)

@@ -184,6 +184,29 @@ def test_an_unknown_frame_rate_gets_the_default() -> None:
     assert camera.frames == 1
 
 
+def test_a_camera_that_is_off_at_the_start_gets_its_own_rate() -> None:
+    source = Clip("a", [], fps=0.0)
+    camera = Camera(source, config(tracker={"buffer_s": 2}), None)
+    source.fps = 5.0
+    update(camera, 0.0, BOX)
+    assert isinstance(camera.tracker, LinkTracker)
+
+
+def test_a_rate_that_becomes_known_replaces_the_tracker() -> None:
+    source = Clip("a", [], fps=0.0)
+    camera = Camera(source, config(tracker={"buffer_s": 2}), None)
+    ids = []
+    for step in range(40):
+        if step == 20:
+            source.fps = 5.0
+        frame = Frame("a", step, step / 5, scene({BOX: RED}))
+        tracked = camera.update(frame, found([BOX]))
+        ids += [] if tracked.track_ids is None else list(map(int, tracked.track_ids))
+        assert isinstance(camera.tracker, SingleCameraTracker if step < 20 else LinkTracker)
+    # A new tracker, whose first track is not the first one of the other.
+    assert list(dict.fromkeys(ids)) == [1, 2]
+
+
 def test_a_projection_is_a_homography_of_the_ground() -> None:
     homography = [[1, 0, 0], [0, 100, 100], [0, 1, 0]]
     projection = [[row[0], row[1], 9, row[2]] for row in homography]

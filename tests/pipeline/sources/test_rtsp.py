@@ -116,6 +116,13 @@ def test_a_probe_learns_size_and_rate(cameras: Cameras) -> None:
     assert (source.width, source.height, source.fps) == (64, 48, 25)
 
 
+def test_a_camera_that_was_not_probed_learns_its_rate(cameras: Cameras) -> None:
+    source = camera(cameras.url("one"))
+    with Reader(source, 999) as reader:
+        reader.frames(1)
+        assert (source.width, source.height, source.fps) == (64, 48, 25)
+
+
 @full_server
 def test_faults_are_distinguished(clip: Path) -> None:
     mounts = {"/one": clip_mount(clip), "/audio": {"launch": AUDIO, "clip": "", "fps": 0}}

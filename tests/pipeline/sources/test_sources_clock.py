@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from pipeline.sources.clock import ArrivalOffset, CaptureClock
+from pipeline.sources.clock import ArrivalOffset, CaptureClock, FrameRate
 
 FPS = 25
 
@@ -119,3 +119,16 @@ def test_time_continues_after_a_reconnect() -> None:
     second = [clock.next_timestamp(1000.2 + m, m, None) for m in media_times(10)]
     assert increases(first + second)
     assert second[-1] == pytest.approx(1000.2 + 100 + 9 / FPS)
+
+
+@pytest.mark.parametrize("fps", [2, 5, 30])
+def test_a_rate_is_measured_after_the_queued_frames(fps: float) -> None:
+    rate = FrameRate()
+    # 40 frames that were queued while the stream was opened, then one at a time.
+    queued = [rate.measured(100 + n / 1000) for n in range(40)]
+    found = [rate.measured(101 + n / fps) for n in range(12 * fps)]
+    assert not any(queued)
+    first = next(value for value in found if value)
+    assert first == pytest.approx(fps)
+    # At least 8 frames and 2 seconds, after 3.
+    assert found.index(first) / fps == pytest.approx(2 + max(2, 8 / fps), abs=1.01 / fps)
