@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trackers.ground.following import Point
-from trackers.ground.kalman import Sightings, sightings
+from trackers.ground.kalman import Observations, observations
 from trackers.ground.view import View
 from trackers.tracklet import Tracklet
 
@@ -32,10 +32,10 @@ def box_at(camera_id: str, place: Place, height: float = 1.7) -> NDArray[np.floa
     return np.asarray(boxes[0])
 
 
-def seen_at(camera_id: str, *places: Place) -> Sightings:
+def observed_at(camera_id: str, *places: Place) -> Observations:
     """The boxes of people at these places."""
     boxes = np.array([box_at(camera_id, place) for place in places]).reshape(-1, 3)
-    return sightings(VIEWS[camera_id], boxes, np.array(places, float).reshape(-1, 2))
+    return observations(VIEWS[camera_id], boxes, np.array(places, float).reshape(-1, 2))
 
 
 def point_at(camera_id: str, track_id: int, time: float, place: Place, score: float = 0.9) -> Point:
@@ -49,14 +49,14 @@ def track_at(
     track_id: int,
     steps: Sequence[tuple[float, Place]],
     *,
-    looks: Sequence[float] = (),
+    exemplars: Sequence[float] = (),
     revision: int = 1,
     closed: bool = True,
 ) -> Tracklet:
     """A track of somebody who was at these places at these times, seconds."""
     times = np.array([time for time, _ in steps])
     boxes = np.array([box_at(camera_id, place) for _, place in steps])
-    angles = np.radians(np.array(looks, float))
+    angles = np.radians(np.array(exemplars, float))
     return Tracklet(
         camera_id=camera_id,
         track_id=track_id,
@@ -66,8 +66,8 @@ def track_at(
         count=len(times),
         closed=closed,
         exemplars=np.column_stack([np.cos(angles), np.sin(angles)]).astype(np.float32),
-        qualities=np.ones(len(looks), np.float32),
-        exemplar_times=np.linspace(times[0], times[-1], len(looks)),
+        qualities=np.ones(len(exemplars), np.float32),
+        exemplar_times=np.linspace(times[0], times[-1], len(exemplars)),
         path=np.column_stack(
             [times, boxes[:, :2], boxes[:, 1] - boxes[:, 2], np.full(len(times), 0.9)]
         ),

@@ -15,7 +15,7 @@ from trackers.association.topology import Topology
 from trackers.tracklet import Tracklet
 
 
-def look(degrees: float) -> tuple[float, float]:
+def unit_vector(degrees: float) -> tuple[float, float]:
     """A unit vector: looks that are 0 degrees apart are alike (cosine 1), 90 are not (cosine 0)."""
     return math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
 
@@ -28,7 +28,7 @@ def make_tracklet(
     track_id: int = 1,
     revision: int = 1,
     closed: bool = True,
-    looks: Sequence[float] = (),
+    exemplars: Sequence[float] = (),
     qualities: Sequence[float] | None = None,
     feet: Sequence[tuple[float, float]] = ((300.0, 400.0),),
     ground: Sequence[tuple[float, float]] | None = None,
@@ -56,9 +56,11 @@ def make_tracklet(
         end=end,
         count=count,
         closed=closed,
-        exemplars=np.array([look(d) for d in looks], np.float32).reshape(len(looks), 2),
-        qualities=_qualities(len(looks), qualities),
-        exemplar_times=np.linspace(start, end, len(looks)),
+        exemplars=np.array([unit_vector(d) for d in exemplars], np.float32).reshape(
+            len(exemplars), 2
+        ),
+        qualities=_qualities(len(exemplars), qualities),
+        exemplar_times=np.linspace(start, end, len(exemplars)),
         path=np.column_stack([moments, pixels, np.full(len(points), height)]),
         ground=None if ground is None else places,
     )

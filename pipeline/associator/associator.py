@@ -168,7 +168,7 @@ class AssociatorService:
     def _see(self, joining: JoinMessage) -> None:
         if joining.view is not None:
             self._meta.views[joining.camera_id] = joining.view
-            self._association.see_ground(joining.camera_id, view_of_message(joining.view))
+            self._association.set_view(joining.camera_id, view_of_message(joining.view))
 
     def _forget_who_is_asked_for(self) -> None:
         """Drop people who are to be forgotten, up to the last moment that any camera told of."""
@@ -240,7 +240,7 @@ class AssociatorService:
         self._forgotten = ForgottenParts(meta.forgotten)
         self._resequencer = Resequencer(meta.taken)
         for camera_id, view in meta.views.items():
-            self._association.see_ground(camera_id, view_of_message(view))
+            self._association.set_view(camera_id, view_of_message(view))
         checkpoint.restore(self._association, fields)
 
 

@@ -1,6 +1,6 @@
 """What an associator keeps in Redis, so that it or another one can go on: fields of one hash.
 
-A tracklet has a field of its own, and so have the ways from each camera that were learnt: only what
+A tracklet has a field of its own, and so have the learned transitions from each camera: only what
 has changed is written. All else is in one field.
 """
 
@@ -19,13 +19,13 @@ from trackers.tracklet import TrackletKey
 
 _META = "meta"
 # No name of a track: those have a camera and one colon.
-_WAYS = "ways::"
+_TRANSITIONS = "ways::"
 
 Fields = dict[str, bytes]
 
 
 class Meta(msgspec.Struct):
-    """All that is neither a tracklet nor a way.
+    """All that is neither a tracklet nor a transition.
 
     ``taken`` says which messages of each sender were dealt with, ``told`` how many were sent,
     ``dimension`` the length of the embeddings, 0 before the first.
@@ -41,10 +41,10 @@ class Meta(msgspec.Struct):
 
 
 class _Learnt(msgspec.Struct):
-    """What the association knows beside tracklets and ways."""
+    """What the association stores beside tracklets and transitions."""
 
     next_global_id: int
-    has_looks: bool
+    has_embeddings: bool = msgspec.field(name="has_looks")
     memory: bytes
 
 
@@ -66,14 +66,14 @@ def encoded(
     """The fields to write at the moment ``at``, when ``changed`` tracklets are new or decided."""
     learnt = _Learnt(
         association.next_global_id,
-        association.has_looks,
+        association.has_embeddings,
         msgspec.msgpack.encode(association.memory()),
     )
     return {
-        **_tracklets(association, {*changed, *association.take_changed()}, at),
+        **_tracklets(association, {*changed, *association.pop_changed()}, at),
         **{
-            f"{_WAYS}{camera_id}": msgspec.msgpack.encode(ways)
-            for camera_id, ways in association.ways.take_changed().items()
+            f"{_TRANSITIONS}{camera_id}": msgspec.msgpack.encode(transitions)
+            for camera_id, transitions in association.learned_topology.pop_changed().items()
         },
         _META: msgspec.msgpack.encode(_Whole(meta, learnt)),
     }
@@ -89,15 +89,17 @@ def restore(association: GroundAssociation, fields: Fields) -> None:
     learnt = msgspec.msgpack.decode(fields[_META], type=_Whole).learnt
     association.remember(msgspec.msgpack.decode(learnt.memory))
     for name, data in sorted(fields.items()):
-        if name.startswith(_WAYS):
-            association.ways.remember(name.removeprefix(_WAYS), msgspec.msgpack.decode(data))
+        if name.startswith(_TRANSITIONS):
+            association.learned_topology.remember(
+                name.removeprefix(_TRANSITIONS), msgspec.msgpack.decode(data)
+            )
     for name, data in sorted(fields.items()):
         if _is_tracklet(name):
             kept = msgspec.msgpack.decode(data, type=_Stored)
             tracklet = tracklet_of(kept.tracklet)
             association.restore(tracklet, kept.global_id, kept.state, kept.clarity)
     association.next_global_id = learnt.next_global_id
-    association.has_looks = learnt.has_looks
+    association.has_embeddings = learnt.has_embeddings
 
 
 def field_of(key: TrackletKey) -> str:
@@ -133,4 +135,4 @@ def _tracklets(association: GroundAssociation, keys: Iterable[TrackletKey], at: 
 
 
 def _is_tracklet(name: str) -> bool:
-    return name != _META and not name.startswith(_WAYS)
+    return name != _META and not name.startswith(_TRANSITIONS)

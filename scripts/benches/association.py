@@ -113,8 +113,8 @@ def without_hard_rules() -> Iterator[None]:
         yield
 
 
-def has_looks(recording: Recording) -> bool:
-    """Whether there is anything to go by but space."""
+def has_embeddings(recording: Recording) -> bool:
+    """Whether there is appearance, not only place."""
     return "embedding" in recording.detections.columns
 
 
@@ -124,16 +124,12 @@ def ablations(recording: Recording) -> Iterator[tuple[str, dict[str, float]]]:
     splits = ("split", "confirmed")
     yield "without splits", measure(recording, left_out=splits)
     yield "without refinement", measure(recording, left_out=(*splits, "merged", "reassigned"))
-    if has_looks(recording):
+    if has_embeddings(recording):
         yield "without space", measure(recording, calibrated=False)
         one = {"reid": {"exemplars": 1}}
         yield "with one exemplar", measure(recording, one)
-        raw = {"slope": 4.0, "midpoint": 0.5}
-        lines = {"same_camera": raw, "other_cameras": raw}
-        yield (
-            "without calibrated scores",
-            measure(recording, {"association": {"similarity": lines}}),
-        )
+        raw = {"association": {"similarity": {"slope": 4.0, "midpoint": 0.5}}}
+        yield "without calibrated scores", measure(recording, raw)
         blind = Recording(
             recording.detections.drop("embedding"),
             recording.projections,
@@ -178,7 +174,7 @@ def main() -> None:
             found[f"{name}, thinned"] = thinned(recording, arguments.thinned)
         if arguments.ablation:
             found |= {f"{name}, {part}": figures for part, figures in ablations(recording)}
-        elif has_looks(recording):
+        elif has_embeddings(recording):
             found[f"{name}, without calibration"] = measure(recording, calibrated=False)
     if arguments.json:
         print(json.dumps(found))

@@ -8,8 +8,8 @@ tracklet of a second to its last identity; memory is what the process grew by.
 IDF1 is that of the ids as they were when the day was over, and after the finish, which takes one
 solution over all tracklets that are not forgotten.
 
-Fusetrack is given the walking times between the cameras of the site, or learns them on the way.
-Beside it stands the usual way: agglomerative clustering, every five seconds, of everything
+Fusetrack is given the walking times between the cameras of the site, or learns them while running.
+The baseline is agglomerative clustering, every five seconds, of everything
 of the last two minutes. It is left out above 300 cameras, where its distances take gigabytes.
 """
 
@@ -61,7 +61,7 @@ def fusetrack(site: SiteGraph) -> Association:
 
 
 def learned_links(site: SiteGraph) -> Association:
-    """Nothing is given of the ways between the cameras."""
+    """Without given transitions between the cameras."""
     return Association(replace(fusetrack(site).rules, topology=Topology()))
 
 
@@ -70,7 +70,7 @@ def without_refinement(site: SiteGraph) -> Association:
     return Association(replace(fusetrack(site).rules, refine_s=0.0))
 
 
-def usual_way(site: SiteGraph) -> Clustering:
+def clustering(site: SiteGraph) -> Clustering:
     """Clustering knows nothing of the site."""
     return Clustering()
 
@@ -79,7 +79,7 @@ SYSTEMS: dict[str, Callable[[SiteGraph], Links]] = {
     "fusetrack": fusetrack,
     "learned links": learned_links,
     "without refinement": without_refinement,
-    "clustering": usual_way,
+    "clustering": clustering,
 }
 
 

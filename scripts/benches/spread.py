@@ -1,4 +1,4 @@
-"""Distribution of the cosines of genuine and impostor pairs, the basis of `simulation.looks`.
+"""Distribution of the cosines of genuine and impostor pairs, the basis of `simulation.appearance`.
 
 Crops of CUHK03 (FUSETRACK_DATA/reid/cuhk03/val), 100 people in two cameras, embedded by a given
 ReID model; compared with the same number of simulated people.
@@ -18,7 +18,7 @@ from rich.table import Table
 
 from pipeline.config.schema import ReidConfig
 from pipeline.reid.embedding import open_embedder
-from simulation.looks import AppearanceModel
+from simulation.appearance import AppearanceModel
 
 MODEL = "person-reidentification-retail-0286"
 

@@ -1,7 +1,7 @@
-"""Agglomerative clustering: the people who gain most by being one are joined first.
+"""Agglomerative clustering: the two people whose join gains most are joined first.
 
-What a join gains is judged of whole people, so that two who fit in one place and not in another
-are not joined for the one. Only people who have neighbours in common with a candidate are tried.
+The gain is that of whole people, so that two who fit in one place and not in another are not
+joined for the one. Only people with candidates in common are tried.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ from trackers.association.evidence import Evidence
 from trackers.association.partition import Partition
 from trackers.tracklet import Tracklet, TrackletKey
 
-# Less is rounding.
+# A smaller gain is rounding.
 _LEAST_GAIN = 1e-6
 
 
@@ -22,8 +22,8 @@ def agglomerate(
 ) -> dict[TrackletKey, int]:
     """Join people as long as it gains; each begins with some tracklets.
 
-    ``candidates`` are those who may be the same person. People are numbered from 1 as they begin,
-    and keep the lowest number of those who are joined.
+    ``candidates`` are the tracklets that may show the same person. People are numbered from 1 in
+    order of ``beginning``; the lowest number of those joined is kept.
     """
     number = {t.key: name for name, mine in enumerate(beginning, start=1) for t in mine}
     people = _People(beginning, evidence)
@@ -35,7 +35,7 @@ def agglomerate(
 
 
 class _People:
-    """Who was joined to whom, and which pairs gain; a pair counts as long as neither changes."""
+    """The joins so far and the queue of gains; a queued gain is valid until either changes."""
 
     def __init__(self, beginning: Sequence[Sequence[Tracklet]], evidence: Evidence) -> None:
         names = range(1, len(beginning) + 1)
@@ -46,13 +46,13 @@ class _People:
         self._queue: list[tuple[float, int, int, int]] = []
 
     def root(self, name: int) -> int:
-        """Whom a person was joined to."""
+        """The number of the person whom this one was joined to."""
         while self._owner[name] != name:
             name = self._owner[name]
         return name
 
     def introduce(self, a: int, b: int) -> None:
-        """Two may be one person."""
+        """Make two people candidates for a join."""
         if a != b and b not in self._near[a]:
             self._near[a].add(b)
             self._near[b].add(a)
@@ -63,7 +63,7 @@ class _People:
         while self._queue:
             _, kept, gone, changes = heappop(self._queue)
             if self._owner[kept] == kept and self._owner[gone] == gone:
-                # Those that have changed since are there again, with what they gain now.
+                # A pair that has changed since is queued again, with its new gain.
                 if changes == self._changes[kept] + self._changes[gone]:
                     self._join(kept, gone)
 

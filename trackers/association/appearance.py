@@ -1,12 +1,12 @@
 """Evidence from embeddings: do two sets of exemplars show one person?
 
-A set is taken as a draw from a model of two covariances (Prince and Elder, Probabilistic linear
-discriminant analysis, 2007, with one variance for every direction): a person, what a visit adds to
-them, and what a crop adds to that. Many crops say more than one, and several visits more than one
-long one. What all people of a site have in common is taken out before anything is compared, and
-how far two people's cosines stray there is held against what was expected: adaptive normalisation
-of scores, as in speaker recognition (Matejka et al., Analysis of score normalization, 2017), with
-the people of the site as the cohort.
+A set is modelled as a draw from a two-covariance model (Prince and Elder, Probabilistic linear
+discriminant analysis, 2007, with one variance for every direction): a person, plus the variation of
+a visit, plus that of a crop. Many crops are stronger evidence than one, and several visits than one
+long one. The mean of all people of the site is removed before anything is compared, and the spread
+of the cosines of impostor pairs there is compared with the expected one: adaptive score
+normalisation, as in speaker recognition (Matejka et al., Analysis of score normalization, 2017),
+with the people of the site as the cohort.
 """
 
 import math
@@ -20,28 +20,28 @@ from numpy.typing import NDArray
 
 Vector = NDArray[np.float32]
 
-# As many people of the site weigh as much as what was known before it.
+# This many people of the site weigh as much as the calibration,
 _TRUST_PEOPLE = 8.0
-# ... and as many pairs who are one person.
+# and this many pairs of the same person.
 _TRUST_LINKS = 12.0
-# Somebody is at least so many standard deviations more like another than two people are.
+# The midpoint is at least this many standard deviations above impostor pairs.
 _LEAST_DEVIATIONS = 1.5
-# People whose cosines are looked at to see how far they stray: the last ones.
+# The last people, from whom the spread of cosines is estimated.
 _COHORT = 128
 _LEAST_WEIGHT = 1e-3
 _FIRST_ROWS = 64
-# Of a normal distribution, from the distance between the first tenth and the middle.
+# Standard deviations between the first decile and the median of a normal distribution.
 _TENTH = 1.2816
 
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """What the cosines of an embedder are worth; it belongs to its weights.
+    """Score calibration of the cosines of an embedder; it belongs to its weights.
 
-    The log-odds of one person, if as likely as not before, are ``slope * (cosine - midpoint)`` for
-    two visits seen by very many crops each, where what people have in common is taken out.
-    ``common`` is the mean cosine of two people before that, ``spread`` the standard deviation after
-    it. Of the variance of a visit, ``visit`` is the part that is not the person's; every crop adds
+    The log-odds of the same person, at even prior odds, are ``slope * (cosine - midpoint)`` for two
+    visits with very many crops each, after the mean of all people was removed. ``common`` is the
+    mean cosine of impostor pairs before that, ``spread`` their standard deviation after it.
+    ``visit`` is the share of a visit's variance that is not due to the person; a single crop adds
     ``crop`` to it.
     """
 
@@ -54,19 +54,19 @@ class Calibration:
 
 
 class Appearance(NamedTuple):
-    """How somebody looks: ``vector`` is ``(D,)``, a unit vector without what all people have in
-    common; ``precision`` is one over the variance of it that is not the person's."""
+    """``vector`` is ``(D,)``, a unit vector after the mean of all people was removed; ``precision``
+    is the inverse of the part of its variance that is not due to the person."""
 
     vector: Vector
     precision: float
 
 
 class Population:
-    """What is known of how people look on this site.
+    """The distribution of appearance among the people of a site.
 
-    ``people`` have been learnt from; ``mean`` ``(D,)`` is what to take out, of what a camera of
-    ``means`` saw the mean there. ``epoch`` counts the
-    times that something was learnt: looks of two epochs must not be compared.
+    ``people`` is the number of people it was learned from, ``mean`` ``(D,)`` the mean to remove;
+    cameras in ``means`` have their own. ``epoch`` counts the updates: appearances of two epochs
+    must not be compared.
     """
 
     def __init__(self, calibration: Calibration) -> None:
@@ -81,7 +81,7 @@ class Population:
         self._part = 0.0
 
     def learn(self, directions: Sequence[Vector]) -> None:
-        """Take how everybody looks who is known now: unit vectors ``(D,)``, one a person."""
+        """Learn from all known people: unit vectors ``(D,)``, one a person."""
         self.epoch += 1
         self.people = len(directions)
         self.means = {}
@@ -92,7 +92,7 @@ class Population:
             return
         known = np.stack(directions)
         common = self._common(known)
-        # What is not surely in common is left in (James and Stein, 1961).
+        # The mean is shrunk by its uncertainty (James and Stein, 1961).
         part = self._part = self.people / (self.people + (1 - common) / max(common, 1e-3))
         self.mean = np.asarray(part * known.mean(axis=0), np.float32)
         left = (1 - part) ** 2 * common
@@ -100,7 +100,7 @@ class Population:
         self.spread = self._spread(known[-_COHORT:])
 
     def learn_cameras(self, directions: Mapping[str, Sequence[Vector]]) -> None:
-        """Take how those look whom each camera has seen, after `learn`: its light and background.
+        """Learn the mean of each camera (its light and background), after `learn`.
 
         One unit vector ``(D,)`` a person.
         """
@@ -109,66 +109,70 @@ class Population:
             return
         for camera_id, seen in directions.items():
             own = (np.sum(seen, axis=0) * self._part) + _TRUST_PEOPLE * self.mean
-            # Half precision is what a restart remembers.
+            # Half precision, as it is stored for a restart.
             self.means[camera_id] = (own / (len(seen) + _TRUST_PEOPLE)).astype(np.float16)
 
-    def learn_midpoint(self, looks: Sequence[Sequence[Appearance]]) -> None:
-        """Take how those look whom each camera has seen, without what they have in common.
+    def learn_midpoint(self, appearances: Sequence[Sequence[Appearance]]) -> None:
+        """Learn the midpoint from the appearances in each camera, with the means removed.
 
-        Who are most like one another in two cameras are one person as a rule. The midpoint lies
-        half way between two people and one, as that of two normal distributions of one width does.
+        Mutual nearest neighbours of two cameras are the same person as a rule. The midpoint lies
+        half way between impostor and genuine pairs, as for two normal distributions of one width.
         """
-        pairs = [pair for a, b in combinations(looks, 2) for pair in _mutually_most_alike(a, b)]
+        pairs = [pair for a, b in combinations(appearances, 2) for pair in _mutual_nearest(a, b)]
         cosines = [float(a.vector @ b.vector) for a, b in pairs]
         without = (np.array(cosines) - self.left) / (1 - self.left)
-        clear = np.array([self._clear(a.precision) * self._clear(b.precision) for a, b in pairs])
-        # Some of the pairs are two people after all.
-        half_way = float(np.median(without / clear)) / 2 if pairs else 0.0
+        attenuation = np.array(
+            [self._attenuation(a.precision) * self._attenuation(b.precision) for a, b in pairs]
+        )
+        # The median, because some of the pairs are impostor pairs.
+        half_way = float(np.median(without / attenuation)) / 2 if pairs else 0.0
         before = self.calibration.midpoint * _TRUST_LINKS
         midpoint = (len(pairs) * half_way + before) / (len(pairs) + _TRUST_LINKS)
         self.midpoint = max(midpoint, _LEAST_DEVIATIONS * self.spread)
 
-    def look(self, direction: Vector, precision: float, camera_id: str = "") -> Appearance:
-        """What is left of a unit vector ``(D,)`` that a camera saw."""
+    def appearance(self, direction: Vector, precision: float, camera_id: str = "") -> Appearance:
+        """The appearance of a unit vector ``(D,)`` of a camera: its mean is removed."""
         if not len(self.mean):
             return Appearance(direction, precision)
         return Appearance(unit(direction - self.means.get(camera_id, self.mean)), precision)
 
     def precision(self, qualities: NDArray[np.float32]) -> float:
-        """How sure a visit is that so many crops of these qualities show, at least one."""
+        """The precision of a visit with crops of these qualities, at least one."""
         weights = np.maximum(qualities, _LEAST_WEIGHT)
         crops = float(weights.sum()) ** 2 / float((weights**2).sum())
         return 1 / (self.calibration.visit + self.calibration.crop / crops)
 
-    def evidence(self, look: Appearance, others: Sequence[Appearance]) -> NDArray[np.float64]:
-        """Log-odds ``(N,)`` that ``look`` is the person of each of ``others``, over another."""
+    def evidence(self, appearance: Appearance, others: Sequence[Appearance]) -> NDArray[np.float64]:
+        """Log-odds ``(N,)`` that ``appearance`` is the same person as each of ``others``."""
         if not others:
             return np.zeros(0)
-        cosines = np.stack([other.vector for other in others]) @ look.vector
-        clear = np.array([self._clear(other.precision) for other in others])
-        return self._worth(cosines, clear * self._clear(look.precision))
+        cosines = np.stack([other.vector for other in others]) @ appearance.vector
+        attenuation = np.array([self._attenuation(other.precision) for other in others])
+        return self._log_odds(cosines, attenuation * self._attenuation(appearance.precision))
 
-    def evidence_in_order(self, looks: Sequence[Appearance], cameras: Sequence[str]) -> float:
-        """Log-odds that all of ``looks``, of these cameras, are one person.
+    def evidence_in_order(self, appearances: Sequence[Appearance], cameras: Sequence[str]) -> float:
+        """Log-odds that all of ``appearances``, of these cameras, are one person.
 
-        It is the sum of what each says of those before it: of all of them, or of those of its own
-        camera where it is more like these, for in one view a person looks the same.
+        The sum over each of them of its log-odds with all before it, or with those of its own
+        camera where these are higher: in one view a person looks the same.
         """
-        if len(looks) < 2:
+        if len(appearances) < 2:
             return 0.0
-        vectors = np.stack([look.vector for look in looks])
-        precisions = np.array([look.precision for look in looks])
-        before = np.tri(len(looks), k=-1)[1:]
+        vectors = np.stack([appearance.vector for appearance in appearances])
+        precisions = np.array([appearance.precision for appearance in appearances])
+        before = np.tri(len(appearances), k=-1)[1:]
         names = np.array(cameras)
-        here = before * (names[1:, None] == names)
-        said = [self._said_of(vectors, precisions, mask) for mask in (before, here)]
-        return float(np.maximum(*said).sum())
+        same_camera = before * (names[1:, None] == names)
+        overall, here = (
+            self._evidence_before(vectors, precisions, mask) for mask in (before, same_camera)
+        )
+        return float(np.maximum(overall, here).sum())
 
-    def _said_of(
+    def _evidence_before(
         self, vectors: Vector, precisions: NDArray[np.float64], before: NDArray[np.float64]
     ) -> NDArray[np.float64]:
-        """Log-odds of each but the first, ``(N - 1,)``, with those that its row of ``before`` has;
-        -inf with nobody."""
+        """Log-odds ``(N - 1,)`` of each but the first with those in its row of ``before``; -inf
+        with none."""
         weights = before * precisions
         total = weights @ vectors
         lengths = np.maximum(np.linalg.norm(total, axis=1), 1e-6)
@@ -176,13 +180,13 @@ class Population:
         together = weights.sum(axis=1)
         some = together > 0
         usual = 1 - self.calibration.visit
-        clear = 1 / np.sqrt(
+        attenuation = 1 / np.sqrt(
             (usual + 1 / np.where(some, together, 1.0)) * (usual + 1 / precisions[1:])
         )
-        return np.where(some, self._worth(cosines, clear), -np.inf)
+        return np.where(some, self._log_odds(cosines, attenuation), -np.inf)
 
     def memory(self) -> dict[str, Any]:
-        """All of it, as numbers and bytes."""
+        """Everything that was learned, as numbers and bytes."""
         return {
             "epoch": self.epoch,
             "people": self.people,
@@ -194,7 +198,7 @@ class Population:
         }
 
     def remember(self, memory: dict[str, Any]) -> None:
-        """Take back what `memory` gave."""
+        """Restore what `memory` returned."""
         self.epoch, self.people = memory["epoch"], memory["people"]
         self.mean = np.frombuffer(memory["mean"], np.float32)
         self.left, self.spread = memory["left"], memory["spread"]
@@ -202,20 +206,19 @@ class Population:
         means = memory["means"].items()
         self.means = {camera_id: np.frombuffer(mean, np.float16) for camera_id, mean in means}
 
-    def _worth(
-        self, cosines: NDArray[np.floating[Any]], clear: NDArray[np.float64]
+    def _log_odds(
+        self, cosines: NDArray[np.floating[Any]], attenuation: NDArray[np.float64]
     ) -> NDArray[np.float64]:
-        """``clear`` is by how much the cosines of one person are less than at their best."""
+        """``attenuation`` is the factor by which few crops lower the cosines of one person."""
         without = (cosines - self.left) / (1 - self.left)
         slope, midpoint = self._line()
-        return np.asarray(slope * (without - midpoint * clear), np.float64)
+        return np.asarray(slope * (without - midpoint * attenuation), np.float64)
 
     def _line(self) -> tuple[float, float]:
-        """The calibration's, where two people's cosines stray further or less than there.
+        """Slope and midpoint of the calibration, adapted to the spread of impostor pairs here.
 
-        The midpoint lies as many deviations above two people, but no further than half way to
-        where one person can be; then the log-odds are flatter, as those of two normal distributions
-        are that come nearer to one another.
+        The midpoint lies as many deviations above impostor pairs, but no further than half way to
+        genuine pairs; then the slope is lower, as for two normal distributions that are closer.
         """
         line = self.calibration
         wider = self.spread / line.spread
@@ -225,12 +228,12 @@ class Population:
             return line.slope / wider, usual
         return line.slope / wider * half_way / usual, half_way
 
-    def _clear(self, precision: float) -> float:
-        """By how much the cosine to a person is less than it were for endless crops of a visit."""
+    def _attenuation(self, precision: float) -> float:
+        """The factor by which few crops lower a cosine, against endless crops of a visit."""
         return 1 / math.sqrt(1 - self.calibration.visit + 1 / precision)
 
     def _common(self, known: Vector) -> float:
-        """How much of a look all people have in common, here and before."""
+        """The mean cosine of impostor pairs, here and in the calibration."""
         people = len(known)
         before = self.calibration.common
         if people < 2:
@@ -240,26 +243,29 @@ class Population:
         return min(max((people * here + _TRUST_PEOPLE * before) / (people + _TRUST_PEOPLE), 0), 0.9)
 
     def _spread(self, known: Vector) -> float:
-        """How far the cosines of two people stray; who is known by two ids does not count."""
+        """The standard deviation of the cosines of impostor pairs; robust to split ids."""
         expected = self.calibration.spread
         if len(known) < 3:
             return expected
-        looks = known - self.mean
-        looks /= np.maximum(np.linalg.norm(looks, axis=1, keepdims=True), 1e-6)
-        cosines = (looks @ looks.T)[np.triu_indices(len(looks), 1)]
+        appearances = known - self.mean
+        appearances /= np.maximum(np.linalg.norm(appearances, axis=1, keepdims=True), 1e-6)
+        cosines = (appearances @ appearances.T)[np.triu_indices(len(appearances), 1)]
         tenth, middle = np.quantile(cosines, [0.1, 0.5])
         here = float(middle - tenth) / _TENTH
         weight = len(known) / (len(known) + _TRUST_PEOPLE)
         return weight * here + (1 - weight) * expected
 
 
-def _mutually_most_alike(
+def _mutual_nearest(
     a: Sequence[Appearance], b: Sequence[Appearance]
 ) -> list[tuple[Appearance, Appearance]]:
-    """The pairs of which each is most like the other."""
+    """The pairs that are mutual nearest neighbours."""
     if not (a and b):
         return []
-    cosines = np.stack([look.vector for look in a]) @ np.stack([look.vector for look in b]).T
+    cosines = (
+        np.stack([appearance.vector for appearance in a])
+        @ np.stack([appearance.vector for appearance in b]).T
+    )
     there, back = cosines.argmax(axis=1), cosines.argmax(axis=0)
     return [(a[row], b[column]) for row, column in enumerate(there) if back[column] == row]
 
@@ -270,43 +276,43 @@ def unit(vector: Vector) -> Vector:
 
 
 def mean_embedding(exemplars: Vector) -> Vector:
-    """``(D,)``, the unit vector amid ``(K, D)`` of them, K at least 1."""
+    """``(D,)``, the mean direction of ``(K, D)`` unit vectors, K at least 1."""
     return unit(exemplars.mean(axis=0))
 
 
 def direction_of(exemplars: Vector, qualities: NDArray[np.float32]) -> Vector:
-    """``(D,)``, the unit vector amid ``(K, D)`` of them by their qualities, K at least 1."""
+    """``(D,)``, the mean direction of ``(K, D)`` unit vectors by quality, K at least 1."""
     return unit(np.maximum(qualities, np.float32(_LEAST_WEIGHT)) @ exemplars)
 
 
-def joined(looks: Sequence[Appearance]) -> Appearance | None:
-    """How somebody looks who was seen as all of these; None for none."""
-    if not looks:
+def joined(appearances: Sequence[Appearance]) -> Appearance | None:
+    """The appearance of a person seen as all of these; None for none."""
+    if not appearances:
         return None
-    if len(looks) == 1:
-        return looks[0]
-    precisions = np.array([look.precision for look in looks], np.float32)
-    total = precisions @ np.stack([look.vector for look in looks])
+    if len(appearances) == 1:
+        return appearances[0]
+    precisions = np.array([appearance.precision for appearance in appearances], np.float32)
+    total = precisions @ np.stack([appearance.vector for appearance in appearances])
     length = max(float(np.linalg.norm(total)), 1e-6)
     return Appearance(np.asarray(total / length, np.float32), float(precisions.sum()))
 
 
 class NearestEmbeddings:
-    """The looks of people by their global id. Nothing is computed before it is asked for."""
+    """Mean embeddings by name, to find the nearest. Nothing is computed before a query."""
 
     def __init__(self) -> None:
         self._changed: dict[int, NDArray[np.float32]] = {}
         self._row: dict[int, int] = {}
         self._names: list[int] = []
-        self._looks = np.zeros((0, 0), np.float32)
+        self._embeddings = np.zeros((0, 0), np.float32)
 
     def put(self, name: int, exemplars: NDArray[np.float32]) -> None:
-        """``(K, D)`` exemplars in place of those known by this name."""
+        """Set the exemplars ``(K, D)`` of this name."""
         if len(exemplars):
             self._changed[name] = exemplars
 
     def drop(self, name: int) -> None:
-        """Leave out what may be known by this name."""
+        """Remove this name, if it is there."""
         self._changed.pop(name, None)
         row = self._row.pop(name, None)
         if row is None:
@@ -314,24 +320,24 @@ class NearestEmbeddings:
         last = self._names.pop()
         if last != name:
             self._names[row], self._row[last] = last, row
-            self._looks[row] = self._looks[len(self._names)]
+            self._embeddings[row] = self._embeddings[len(self._names)]
 
     def most(self, exemplars: NDArray[np.float32], count: int) -> Iterable[int]:
-        """The names of the ``count`` that are most like ``(K, D)`` exemplars; none for none."""
-        self._take_changed()
+        """The names of the ``count`` nearest to exemplars ``(K, D)``; none without exemplars."""
+        self._apply_changes()
         if not len(exemplars) or len(self._names) <= count:
             return self._names if len(exemplars) else ()
-        cosines = self._looks[: len(self._names)] @ mean_embedding(exemplars)
+        cosines = self._embeddings[: len(self._names)] @ mean_embedding(exemplars)
         return [self._names[row] for row in np.argpartition(-cosines, count)[:count]]
 
-    def _take_changed(self) -> None:
+    def _apply_changes(self) -> None:
         for name, exemplars in self._changed.items():
             row = self._row.setdefault(name, len(self._names))
             if row == len(self._names):
                 self._names.append(name)
-            if row == len(self._looks):
+            if row == len(self._embeddings):
                 more = np.zeros((max(2 * row, _FIRST_ROWS), exemplars.shape[1]), np.float32)
-                more[:row] = self._looks if row else more[:0]
-                self._looks = more
-            self._looks[row] = mean_embedding(exemplars)
+                more[:row] = self._embeddings if row else more[:0]
+                self._embeddings = more
+            self._embeddings[row] = mean_embedding(exemplars)
         self._changed.clear()

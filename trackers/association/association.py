@@ -1,9 +1,9 @@
-"""The first association: tracklets in, decisions about identities out, in event time.
+"""Online association: tracklets in, decisions about identities out, in event time.
 
 A tracklet waits until there is evidence, then joins the identity that explains it best, or starts
-a new one. Nobody is twice in one camera at one time; in one moment each identity takes at most one
-tracklet of a camera. A decision that was not clear is judged again when the tracklet is over, and
-corrected where that is clearly better; when a recording is finished, all are judged together.
+a new one. A person is never twice in one camera at one time: in one moment each identity gets at
+most one tracklet of a camera. An unclear decision is reassessed when the tracklet has ended, and
+corrected where that is clearly better; when a recording is finished, all are reassessed together.
 """
 
 import math
@@ -31,41 +31,41 @@ from trackers.tracklet import GROUND, Tracklet, TrackletKey
 
 __all__ = ["Association", "Decision", "Rules"]
 
-# Of all whom a tracklet may show, as many are kept in mind who fit it best, beside its own.
+# Besides the person assigned, this many of the best candidates are kept for the reassessment.
 _RIVALS = 2
-# Looks are learnt anew when one in so many people is new.
-_NEWS = 3
-# ... from so many who came last.
+# Appearance is learned again when one in this many people is new,
+_NEW_PEOPLE = 3
+# from this many of the latest people
 _COHORT = 256
-# ... as these cameras saw them, which saw most.
+# in this many of the cameras that saw most.
 _CAMERAS = 8
 
 
 class Association:
-    """All that is known of a site: open and decided tracklets, identities, the next global id.
+    """The state of a site: open and decided tracklets, identities, the next global id.
 
-    Feed it with ``observe`` and ask with ``decide`` at moments of event time; the same input at
-    the same moments gives the same decisions.
+    Call ``observe`` with tracklets and ``decide`` at moments of event time; the same input at the
+    same moments gives the same decisions.
     """
 
     def __init__(self, rules: Rules) -> None:
         self.rules = rules
         self.waiting: dict[TrackletKey, Tracklet] = {}
-        self.has_looks = False
-        self.topology = Topology(rules.topology.passages)
+        self.has_embeddings = False
+        self.topology = Topology(rules.topology.transitions)
         self.people = People(self.topology)
-        self.ways = LearnedTopology(self.topology, rules.gallery_s)
+        self.learned_topology = LearnedTopology(self.topology, rules.gallery_s)
         self.population = Population(rules.calibration)
         self._scores = Scores(rules, self.topology, self.people.candidates, self.population)
-        self._again = Reassessment(rules, self.topology, self.people, self._scores)
+        self._reassessment = Reassessment(rules, self.topology, self.people, self._scores)
         self._unknown: list[TrackletKey] = []
-        # When the first tracklet began, and how many ids there were when looks were last learnt.
+        # When the first tracklet began, and the number of ids when appearance was last learned.
         self._first = math.inf
-        self._ids_learnt_from = 0
+        self._ids_learned_from = 0
 
     @property
     def identities(self) -> dict[int, Identity]:
-        """Everybody who is known, by global id."""
+        """All known people, by global id."""
         return self.people.identities
 
     @property
@@ -86,26 +86,26 @@ class Association:
         return self.people.owner(key)
 
     def clarity(self, key: TrackletKey) -> Clarity | None:
-        """How clear it was whose a track is when that was decided; None once the track is over."""
-        return self._again.clarity(key)
+        """How clear the decision on a track was; None once the track has ended."""
+        return self._reassessment.clarity(key)
 
     def tracklet(self, key: TrackletKey) -> Tracklet | None:
         """The last known revision of a track, None when it is unknown or forgotten."""
         return self.waiting.get(key) or self.people.tracklet(key)
 
     def observe(self, tracklet: Tracklet) -> None:
-        """Take a revision of a tracklet; one that is not newer than the last changes nothing."""
+        """Add a revision of a tracklet; one that is not newer than the last changes nothing."""
         known = self.tracklet(tracklet.key)
-        self.has_looks = self.has_looks or len(tracklet.exemplars) > 0
+        self.has_embeddings = self.has_embeddings or len(tracklet.exemplars) > 0
         if known is not None and known.revision >= tracklet.revision:
             return
         self._first = min(self._first, tracklet.start)
-        self.ways.take(tracklet)
+        self.learned_topology.add(tracklet)
         if self.people.owner(tracklet.key) is None:
             self.waiting[tracklet.key] = tracklet
             return
-        self.people.see(tracklet)
-        self._again.see(tracklet)
+        self.people.update(tracklet)
+        self._reassessment.update(tracklet)
 
     def restore(
         self,
@@ -114,9 +114,9 @@ class Association:
         state: str = PROBABLE,
         clarity: Clarity | None = None,
     ) -> None:
-        """Put back a tracklet as it was before a restart, in any order."""
-        self.has_looks = self.has_looks or len(tracklet.exemplars) > 0
-        self.ways.restore(tracklet)
+        """Restore a tracklet as it was before a restart, in any order."""
+        self.has_embeddings = self.has_embeddings or len(tracklet.exemplars) > 0
+        self.learned_topology.restore(tracklet)
         if global_id is None:
             self.waiting[tracklet.key] = tracklet
         else:
@@ -124,50 +124,50 @@ class Association:
             if state == CONFIRMED:
                 self.people.confirm(tracklet.key)
             if clarity is not None:
-                self._again.decided(tracklet.key, clarity)
+                self._reassessment.decided(tracklet.key, clarity)
 
     def memory(self) -> dict[str, Any]:
         """What a restart needs beside the tracklets, as numbers, text, lists and dicts."""
         return {
-            "needed": self.ways.needed,
+            "needed": self.learned_topology.needed,
             "first": self._first,
-            "learnt_ids": self._ids_learnt_from,
-            "transitions": self.topology.transitions.memory(),
+            "learnt_ids": self._ids_learned_from,
+            "transitions": self.topology.prior.memory(),
             "population": self.population.memory(),
         }
 
     def remember(self, memory: dict[str, Any]) -> None:
-        """Take back what `memory` gave, before any tracklet is restored."""
-        self.ways.needed = memory["needed"]
+        """Restore what `memory` returned, before any tracklet is restored."""
+        self.learned_topology.needed = memory["needed"]
         self._first = memory["first"]
-        self._ids_learnt_from = memory["learnt_ids"]
-        self.topology.transitions.remember(memory["transitions"])
+        self._ids_learned_from = memory["learnt_ids"]
+        self.topology.prior.remember(memory["transitions"])
         self.population.remember(memory["population"])
 
-    def take_changed(self) -> list[TrackletKey]:
-        """The tracklets that were made here and have changed since this was last asked."""
+    def pop_changed(self) -> list[TrackletKey]:
+        """The tracklets that were made here and have changed since the last call."""
         return []
 
     def decide(self, at: float) -> list[Decision]:
         """Decide on every tracklet that has evidence at the moment ``at``, seconds UTC."""
-        self.ways.learn(at, self.population)
+        self.learned_topology.learn(at, self.population)
         self._learn(at)
         ready = [t for t in self.waiting.values() if self._has_evidence(t, at)]
-        return [*self._decide_on(ready), *self._again.refine(at)]
+        return [*self._decide_on(ready), *self._reassessment.refine(at)]
 
     def _learn(self, at: float) -> None:
-        """Learn how people look here, each time that a third more are known, and how many come."""
+        """Update the transition prior, and appearance when a third of the people are new."""
         span_s = min(at - self._first, self.rules.gallery_s)
         people = self.people
-        self.topology.transitions.learn(
+        self.topology.prior.learn(
             len(people.identities), people.tracks, people.presence.cameras, span_s
         )
-        new = self.people.next_global_id - 1 - self._ids_learnt_from
-        if new > len(self.identities) // _NEWS:
-            self._learn_looks()
+        new = self.people.next_global_id - 1 - self._ids_learned_from
+        if new > len(self.identities) // _NEW_PEOPLE:
+            self._learn_appearance()
 
-    def _learn_looks(self) -> None:
-        self._ids_learnt_from = self.people.next_global_id - 1
+    def _learn_appearance(self) -> None:
+        self._ids_learned_from = self.people.next_global_id - 1
         known = [identity for _, identity in sorted(self.identities.items())]
         directions = [identity.direction() for identity in known]
         self.population.learn([one for one in directions if one is not None])
@@ -176,27 +176,24 @@ class Association:
             for camera_id, direction in identity.directions().items():
                 by_camera.setdefault(camera_id, []).append(direction)
         self.population.learn_cameras(dict(sorted(by_camera.items())))
-        looks: dict[str, list[Appearance]] = {}
+        appearances: dict[str, list[Appearance]] = {}
         for identity in known[-_COHORT:]:
-            for camera_id, look in identity.looks(self.population).items():
-                looks.setdefault(camera_id, []).append(look)
-        most = sorted(looks, key=lambda name: (-len(looks[name]), name))[:_CAMERAS]
-        self.population.learn_midpoint([looks[camera_id] for camera_id in most])
+            for camera_id, appearance in identity.appearances(self.population).items():
+                appearances.setdefault(camera_id, []).append(appearance)
+        most = sorted(appearances, key=lambda name: (-len(appearances[name]), name))[:_CAMERAS]
+        self.population.learn_midpoint([appearances[camera_id] for camera_id in most])
 
     def finish(self) -> list[Decision]:
-        """Decide on all that still waits, then look for the best solution over all tracklets."""
+        """Decide on all that still waits, then find the best solution over all tracklets."""
         decisions = self._decide_on(list(self.waiting.values()))
-        self._learn_looks()
-        return [*decisions, *self._again.refine(-math.inf), *self._again.solve()]
+        self._learn_appearance()
+        return [*decisions, *self._reassessment.refine(-math.inf), *self._reassessment.solve()]
 
     def forget(self, at: float) -> list[TrackletKey]:
-        """Drop what is of no more use; returns the tracks.
+        """Drop tracks that stayed unknown, and identities not seen for ``gallery_s``.
 
-        Those are the tracks that stayed unknown, and identities not seen for longer than
-        ``gallery_s``.
-
-        ``gallery_s`` must be longer than a track stays open, else a track that goes on after it
-        was forgotten is decided again, as somebody new.
+        Returns the dropped tracks. ``gallery_s`` must be longer than a track stays open, else a
+        track that goes on after it was forgotten is decided again, as a new person.
         """
         oldest = at - self.rules.gallery_s
         old = [i.global_id for i in self.identities.values() if i.last_seen < oldest]
@@ -207,22 +204,22 @@ class Association:
     def remove(self, global_id: int) -> list[TrackletKey]:
         """Drop a person, whenever they were seen; returns their tracks, none when unknown.
 
-        A track that goes on is decided again, as somebody new.
+        A track that goes on is decided again, as a new person.
         """
         gone = self._drop([global_id] if global_id in self.identities else [])
-        self.ways.forget(gone)
+        self.learned_topology.forget(gone)
         return gone
 
     def _drop(self, global_ids: list[int]) -> list[TrackletKey]:
         gone = self.people.forget(global_ids)
-        self._again.forget(gone)
+        self._reassessment.forget(gone)
         return gone
 
     def _has_evidence(self, tracklet: Tracklet, at: float) -> bool:
         seen_long = at - tracklet.start >= self.rules.evidence_s
-        # Where nothing has looks, there is no need to wait for them.
-        enough_looks = len(tracklet.exemplars) >= self.rules.min_exemplars
-        seen_well = enough_looks or (tracklet.camera_id == GROUND and not self.has_looks)
+        # Where there are no embeddings at all, there is nothing to wait for.
+        enough_exemplars = len(tracklet.exemplars) >= self.rules.min_exemplars
+        seen_well = enough_exemplars or (tracklet.camera_id == GROUND and not self.has_embeddings)
         # Its camera broke down: it will never be closed.
         abandoned = at - tracklet.end > self.rules.gallery_s
         return tracklet.closed or abandoned or (seen_long and seen_well)
@@ -237,18 +234,18 @@ class Association:
         return decisions
 
     def _decide_together(self, tracklets: list[Tracklet]) -> list[Decision]:
-        """Tracklets of one camera that are there at one time, each to a person of its own."""
+        """Decide on tracklets of one camera at one time, each a different person."""
         identities = [self.identities[i] for i in self.people.candidates.of(tracklets)]
         scores = np.array([self._scores.of(tracklet, identities) for tracklet in tracklets])
         scores = scores.reshape(len(tracklets), len(identities))
-        taken = assign(scores, log_odds(self.rules.min_confidence))
+        assigned = assign(scores, log_odds(self.rules.min_confidence))
         decisions = []
-        for row, (tracklet, column) in enumerate(zip(tracklets, taken, strict=True)):
+        for row, (tracklet, column) in enumerate(zip(tracklets, assigned, strict=True)):
             del self.waiting[tracklet.key]
             if column is None and not self._may_be_new(tracklet):
                 self._unknown.append(tracklet.key)
                 continue
-            other = best_other(scores, row, taken)
+            other = best_other(scores, row, assigned)
             if column is None:
                 decision, margin = self._new_person(tracklet, other), -other
             else:
@@ -259,27 +256,27 @@ class Association:
                 margin = score - max(other, 0.0)
             self.people.join(tracklet, decision.global_id)
             rivals = [identities[i].global_id for i in likeliest(scores[row], _RIVALS + 1)]
-            self._again.decided(tracklet.key, Clarity(margin, tuple(rivals)))
-            self._again.see(tracklet)
+            self._reassessment.decided(tracklet.key, Clarity(margin, tuple(rivals)))
+            self._reassessment.update(tracklet)
             decisions.append(decision)
         return decisions
 
     def _may_be_new(self, tracklet: Tracklet) -> bool:
-        """Whether this was seen well enough to be a person of its own.
+        """Whether this may be a new person.
 
-        What never gave a crop worth embedding is a part of somebody, or hidden behind them. Where
-        there are no embeddings at all, nothing can be said of that.
+        A track without a crop worth embedding shows a part of a person, or one hidden behind
+        another. Where there are no embeddings at all, this cannot be judged.
         """
         on_ground = tracklet.camera_id == GROUND
-        return on_ground or not self.has_looks or len(tracklet.exemplars) > 0
+        return on_ground or not self.has_embeddings or len(tracklet.exemplars) > 0
 
     def _new_person(self, tracklet: Tracklet, best_other: float) -> Decision:
         confidence = 1 - probability(best_other)
         return Decision(tracklet.key, self.next_global_id, confidence, "assigned", "new person")
 
     def _fade(self) -> None:
-        """Let go of old looks and paths, by the time of the tracklets, so that it is repeatable."""
+        """Drop old exemplars and paths, by the time of the tracklets, so that it is repeatable."""
         ends = [tracklet.end for tracklet in self.waiting.values()]
         ends += [identity.last_seen for identity in self.identities.values()]
         before = max(ends, default=-math.inf) - self.rules.gallery_s
-        self._again.forget(self.people.fade(before))
+        self._reassessment.forget(self.people.fade(before))

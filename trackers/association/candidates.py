@@ -1,6 +1,6 @@
-"""Which known people can be a tracklet's: those last seen where a way leads from, not long ago.
+"""Which known people a tracklet may show: those last seen recently by a linked camera.
 
-The rest of the site need not be looked at, so a decision costs the same on a large site.
+The rest of the site is not compared, so a decision costs the same on a large site.
 """
 
 import math
@@ -17,25 +17,25 @@ from trackers.association.topology import (
 )
 from trackers.tracklet import Tracklet
 
-# Of more than so many, none can be told from the others by looks alone.
+# Among more people than this, appearance alone does not identify one.
 _MANY = 64
-# As long after somebody was lost, where they were says where they are.
+# For this long after a person was lost, their last place predicts where they are.
 _RECENT_S = 60.0
 
 
 class Candidates:
-    """People by the camera that saw them last. Tell it of every tracklet that becomes theirs."""
+    """People by the camera that saw them last; `update` it with every tracklet of a person."""
 
     def __init__(self, topology: Topology) -> None:
         self._topology = topology
         self._last: dict[int, Tracklet] = {}
-        # Each with a time after which neither they nor those before them in the dict were seen.
+        # Each with a time after which neither this person nor those before in the dict were seen.
         self._at: dict[str, dict[int, tuple[float, Tracklet]]] = {}
         self._marks: dict[str, float] = {}
-        self._looks = NearestEmbeddings()
+        self._nearest = NearestEmbeddings()
 
-    def see(self, global_id: int, tracklet: Tracklet) -> None:
-        """Take a tracklet of this person, or a newer revision of one."""
+    def update(self, global_id: int, tracklet: Tracklet) -> None:
+        """Add a tracklet of this person, or a newer revision of one."""
         known = self._last.get(global_id)
         last = tracklet if known is None else later_of(known, tracklet)
         if known is not None:
@@ -44,18 +44,18 @@ class Candidates:
         self._last[global_id] = last
         self._marks[place] = max(self._marks.get(place, -math.inf), last.end)
         self._at.setdefault(place, {})[global_id] = self._marks[place], last
-        self._looks.put(global_id, last.exemplars)
+        self._nearest.put(global_id, last.exemplars)
 
     def forget(self, global_id: int) -> None:
-        """Leave a person out."""
+        """Remove a person."""
         last = self._last.pop(global_id)
         del self._at[last.camera_id][global_id]
-        self._looks.drop(global_id)
+        self._nearest.drop(global_id)
 
     def of(self, tracklets: Iterable[Tracklet]) -> list[int]:
-        """The global ids, in order, of all whom one of ``tracklets`` can show, and few others.
+        """The global ids, in order, of all people whom one of ``tracklets`` may show.
 
-        Of very many who may be anywhere, the most alike.
+        Of very many who may be anywhere, the most similar.
         """
         tracklets = list(tracklets)
         given = all(self._topology.is_given(tracklet.camera_id) for tracklet in tracklets)
@@ -63,10 +63,11 @@ class Candidates:
             return sorted(self._last)
         return sorted(set().union(*(self._of_one(tracklet) for tracklet in tracklets)))
 
-    def way(self, tracklet: Tracklet, identity: Identity) -> float:
-        """Log-odds from where this person was seen last; -inf when it is impossible.
+    def transition_evidence(self, tracklet: Tracklet, identity: Identity) -> float:
+        """Log-odds of the transition from where this person was seen last; -inf when impossible.
 
-        That is too far to come from, or at one moment where no two cameras overlap.
+        It is impossible when there was no time for it, or when both were seen at one time by
+        cameras that do not overlap.
         """
         evidence = transition_evidence(tracklet, self._last[identity.global_id], self._topology)
         if evidence == -math.inf or identity.last_seen < tracklet.start:
@@ -77,9 +78,9 @@ class Candidates:
 
     def _of_one(self, tracklet: Tracklet) -> set[int]:
         if self._topology.knows(tracklet.camera_id):
-            ways = self._topology.passages[tracklet.camera_id]
+            transitions = self._topology.transitions[tracklet.camera_id]
             near = self._topology.near(tracklet.camera_id)
-            spans = [(place, _left_between(tracklet, ways.get(place))) for place in near]
+            spans = [(place, _left_between(tracklet, transitions.get(place))) for place in near]
         else:
             spans = [(tracklet.camera_id, (tracklet.start - _RECENT_S, tracklet.end))]
         found = {i for place, span in spans for i in self._left(tracklet, place, *span)}
@@ -88,7 +89,7 @@ class Candidates:
     def _left(
         self, tracklet: Tracklet, place: str, earliest: float, latest: float
     ) -> Iterator[int]:
-        """Who left ``place`` between two moments, or is there since ``tracklet`` began."""
+        """Those who left ``place`` between two moments, or came there after ``tracklet`` began."""
         for global_id, (mark, last) in reversed(self._at.get(place, {}).items()):
             if mark < earliest:
                 return
@@ -96,7 +97,7 @@ class Candidates:
                 yield global_id
 
     def _anywhere(self, tracklet: Tracklet) -> set[int]:
-        """Those of whom it is not known whether they can come to where ``tracklet`` is."""
+        """Those last seen where no transition to or from the camera of ``tracklet`` is known."""
         knows = self._topology.knows
         here = knows(tracklet.camera_id)
         if here and self._topology.knows_all(self._at):
@@ -104,12 +105,12 @@ class Candidates:
         places = [place for place in self._at if not (here and knows(place))]
         if sum(len(self._at[place]) for place in places) <= _MANY:
             return {global_id for place in places for global_id in self._at[place]}
-        alike = self._looks.most(tracklet.exemplars, _MANY)
+        alike = self._nearest.most(tracklet.exemplars, _MANY)
         return {i for i in alike if not (here and knows(self._last[i].camera_id))}
 
 
-def _left_between(tracklet: Tracklet, passage: Transition | None) -> tuple[float, float]:
-    """When those left, at the earliest and at the latest, who come by the passage."""
-    if passage is None:
+def _left_between(tracklet: Tracklet, transition: Transition | None) -> tuple[float, float]:
+    """The earliest and the latest moment at which a person who made the transition left."""
+    if transition is None:
         return tracklet.start, -math.inf
-    return tracklet.start - passage.longest_s, tracklet.start - passage.shortest_s
+    return tracklet.start - transition.longest_s, tracklet.start - transition.shortest_s

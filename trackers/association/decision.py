@@ -18,8 +18,8 @@ class Rules:
 
     A tracklet is decided after ``evidence_s`` with ``min_exemplars``, or when it is closed. It
     joins an identity at a probability above ``min_confidence``. What was not seen for longer than
-    ``gallery_s`` is forgotten: identities, and the looks and paths of old tracklets. What is given
-    of the ways between cameras is in ``topology``; the others are learnt. Decisions on tracklets
+    ``gallery_s`` is forgotten: identities, and the exemplars and paths of old tracklets. Given
+    transitions between cameras are in ``topology``; the others are learned. Decisions on tracklets
     that ended within the last ``refine_s`` may be corrected; 0 corrects nothing before the finish.
     """
 
@@ -35,11 +35,11 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """A track is a person, from now on.
+    """A track shows a person, from now on.
 
     ``kind`` is assigned for the first decision on a track; merged when two identities became one;
     split when the rest of a track shows another person than its beginning, or when the tracks of
-    an identity are those of two people; reassigned when a track is rather somebody else's;
+    an identity are those of two people; reassigned when a track shows another person instead;
     confirmed when nothing changes but the state.
     ``confidence`` is a probability, and ``state`` probable or confirmed. It is about what the track
     shows from ``since`` on, seconds UTC, until the ``since`` of another decision on it; None stands
@@ -57,8 +57,8 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Clarity:
-    """How clear a decision was: the log-odds of the person over anybody else, and who else, by
-    global id, fitted best."""
+    """How clear a decision was: the log-odds of the person over any other, and the global ids of
+    the best other candidates."""
 
     margin: float
     rivals: tuple[int, ...]

@@ -1,7 +1,7 @@
-"""What tracklets say of being one person, for judging whole sets of them.
+"""Evidence that tracklets show one person, for comparing whole partitions of them.
 
-The same ways, places and looks as when the association decides second by second, but of tracklets:
-who came after whom, who cannot be whom, and how alike they look.
+The same transitions, places and appearance as when the association decides second by second, but
+between tracklets: which follows which, which exclude each other, and how similar they are.
 """
 
 import math
@@ -17,9 +17,9 @@ from trackers.tracklet import TrackletKey as Key
 
 
 class Evidence:
-    """How closed tracklets look is kept; `forget` those that are of no more use.
+    """Evidence between closed tracklets, with a cache; `forget` those that are not needed any more.
 
-    Call `begin` before each use: what was learnt since counts.
+    Call `begin` before each use, so that what was learned since is taken into account.
     """
 
     def __init__(self, rules: Rules, topology: Topology, population: Population) -> None:
@@ -27,58 +27,60 @@ class Evidence:
         self._topology = topology
         self._population = population
         self._epoch = -1
-        self._looks: dict[Key, Appearance | None] = {}
-        self._ways: dict[tuple[Key, Key], float] = {}
+        self._appearances: dict[Key, Appearance | None] = {}
+        self._transitions: dict[tuple[Key, Key], float] = {}
         self._places: dict[tuple[Key, Key], float] = {}
         self._least = log_odds(rules.min_confidence)
 
     def begin(self) -> None:
-        """Forget what was said before something was learnt."""
+        """Drop cached evidence that is older than what was learned since."""
         if self._epoch != self._population.epoch:
-            self._looks.clear()
+            self._appearances.clear()
         self._epoch = self._population.epoch
-        self._ways.clear()
+        self._transitions.clear()
         self._places.clear()
 
     def forget(self, key: Key) -> None:
-        """Leave a tracklet out."""
-        self._looks.pop(key, None)
+        """Remove a tracklet from the cache."""
+        self._appearances.pop(key, None)
 
-    def way(self, earlier: Tracklet, later: Tracklet) -> float:
-        """Log-odds that who was ``earlier`` was next seen as ``later``; -inf when impossible.
+    def transition(self, earlier: Tracklet, later: Tracklet) -> float:
+        """Log-odds that the person of ``earlier`` was next seen as ``later``; -inf when impossible.
 
-        One that has faded says nothing.
+        0 when one of them has faded.
         """
         pair = earlier.key, later.key
-        found = self._ways.get(pair)
+        found = self._transitions.get(pair)
         if found is None:
-            found = self._ways[pair] = self._way(earlier, later)
+            found = self._transitions[pair] = self._transition_of(earlier, later)
         return found
 
-    def _way(self, earlier: Tracklet, later: Tracklet) -> float:
+    def _transition_of(self, earlier: Tracklet, later: Tracklet) -> float:
         if not len(earlier.path) or not len(later.path):
             return 0.0
         gap_s = later.start - earlier.end
-        way = self._topology.evidence(earlier.camera_id, later.camera_id, gap_s)
-        return way - self._least
+        return self._topology.evidence(earlier.camera_id, later.camera_id, gap_s) - self._least
 
     def likeliest(self, later: Tracklet, earlier: Sequence[Tracklet], most: int) -> list[Key]:
-        """The ``most`` of ``earlier`` who, by way and looks, were next seen as ``later``."""
-        # There are many: none of this is kept.
-        ways = [(other, way) for other in earlier if (way := self._way(other, later)) > -math.inf]
-        if len(ways) <= most:
-            return [other.key for other, _ in ways]
-        found = {other.key: way for other, way in ways}
-        look = self._look(later)
-        if look is not None:
-            looks = [(o.key, theirs) for o, _ in ways if (theirs := self._look(o)) is not None]
-            said = self._population.evidence(look, [theirs for _, theirs in looks])
-            for (key, _), evidence in zip(looks, said.tolist(), strict=True):
-                found[key] += evidence
+        """The ``most`` of ``earlier`` that are likeliest followed by ``later``."""
+        # There are many: none of this is cached.
+        scored = [(other, self._transition_of(other, later)) for other in earlier]
+        possible = [other for other, score in scored if score > -math.inf]
+        if len(possible) <= most:
+            return [other.key for other in possible]
+        found = {other.key: score for other, score in scored if score > -math.inf}
+        appearance = self._appearance_of(later)
+        if appearance is not None:
+            known = [
+                (o.key, other) for o in possible if (other := self._appearance_of(o)) is not None
+            ]
+            evidence = self._population.evidence(appearance, [other for _, other in known])
+            for (key, _), score in zip(known, evidence.tolist(), strict=True):
+                found[key] += score
         return sorted(found, key=lambda key: (-found[key], key))[:most]
 
     def place(self, earlier: Tracklet, later: Tracklet) -> float:
-        """Log-odds that who was ``earlier`` was seen there as ``later``; -inf when impossible.
+        """Log-odds that ``earlier`` and ``later`` are one person by place; -inf when impossible.
 
         Both are of one camera, or on the ground.
         """
@@ -89,23 +91,25 @@ class Evidence:
         return found
 
     def possible(self, a: Tracklet, b: Tracklet) -> bool:
-        """Whether the two break no hard rule, whoever was seen between them."""
+        """Whether the two break no hard rule, whatever was seen between them."""
         if a.end < b.start or b.end < a.start:
-            # Later in one camera is possible only when the earlier is over.
+            # Later in one camera is possible only when the earlier has ended.
             return not exclusive(a, b)
         if exclusive(a, b) or in_two_places(a, b, self._topology):
             return False
         return not comparable(a, b) or self.place(a, b) > -math.inf
 
-    def looks(self, members: Sequence[Tracklet]) -> float:
-        """Log-odds that ``members``, in their order, look like one person; alone one says 0."""
-        found = [(self._look(member), member.camera_id) for member in members]
-        seen = [(look, camera_id) for look, camera_id in found if look is not None]
+    def appearance(self, members: Sequence[Tracklet]) -> float:
+        """Log-odds that ``members``, in order, are one person by appearance; 0 for a single one."""
+        found = [(self._appearance_of(member), member.camera_id) for member in members]
+        seen = [
+            (appearance, camera_id) for appearance, camera_id in found if appearance is not None
+        ]
         return self._population.evidence_in_order(
-            [look for look, _ in seen], [camera_id for _, camera_id in seen]
+            [appearance for appearance, _ in seen], [camera_id for _, camera_id in seen]
         )
 
-    def _look(self, tracklet: Tracklet) -> Appearance | None:
-        if tracklet.key not in self._looks:
-            self._looks[tracklet.key] = appearance_of(tracklet, self._population)
-        return self._looks[tracklet.key]
+    def _appearance_of(self, tracklet: Tracklet) -> Appearance | None:
+        if tracklet.key not in self._appearances:
+            self._appearances[tracklet.key] = appearance_of(tracklet, self._population)
+        return self._appearances[tracklet.key]

@@ -1,10 +1,9 @@
-"""One solution over all tracklets of a recording: the surest first, then all is bettered.
+"""One solution over all tracklets of a recording: the surest pairs first, then local moves.
 
-Correlation clustering: tracklets that fit one another best become a person, and people that fit
-best become one, until nothing gains. Then local moves: a tracklet, or it and all after it, goes to
-another person or becomes a new one, as long as the whole becomes more likely. Only people who were
-seen where a way leads from are tried, or who look alike, so that the work grows with the number of
-tracklets.
+Correlation clustering: tracklets that fit best are joined to people, and people that fit best to
+one, until nothing gains. Then local moves: a tracklet, or it and all after it, moves to another
+person or becomes a new one, as long as the whole becomes more likely. Only people seen by a linked
+camera, or of similar appearance, are tried, so that the work grows with the number of tracklets.
 """
 
 from bisect import bisect_left, insort
@@ -20,34 +19,34 @@ from trackers.association.topology import Topology
 from trackers.tracklet import Tracklet, TrackletKey
 
 _PASSES = 10
-# Less is rounding.
+# A smaller gain is rounding.
 _LEAST_GAIN = 1e-6
-# Who came before is among so many of those for whom way and looks speak most.
+# The candidates before a tracklet: as many with the best transition and appearance,
 _LIKELIEST = 8
-# Where nothing is known of the ways, or there are few, as many that look alike are tried,
+# as many of similar appearance where no transition is known, or tracklets are few,
 _ALIKE, _FEW = 32, 2000
-# and those who were there not longer ago.
+# and those in the same camera not longer ago.
 _RECENT_S = 60.0
 
 Owners = dict[TrackletKey, int]
-#: For each tracklet those that were before it and may be the same person.
+#: For each tracklet those before it that may show the same person.
 Earlier = dict[TrackletKey, list[TrackletKey]]
 
 
 def solve(people: People, evidence: Evidence, topology: Topology) -> Judged:
-    """Whose each tracklet of ``people`` is rather, and how sure that is of each of them."""
+    """The best owner of each tracklet of ``people``, and the margin of each."""
     tracklets = [t for i in people.identities.values() for t in i.members.values()]
     ordered = sorted(tracklets, key=lambda t: (t.start, t.key))
     online = {key: g for g, i in people.identities.items() for key in i.members}
     before = earlier_ones(ordered, evidence, topology)
     next_id = max(people.next_global_id, len(ordered) + 1)
-    # Of very many the online ids are bettered only: to join them anew takes too long.
+    # Of very many only the online ids are improved: agglomeration would take too long.
     beginnings = [online]
     if len(ordered) <= _FEW:
         beginnings.append(agglomerate(_alone(people), before, evidence))
     partition, owner = max(
         (_improved(ordered, beginning, before, evidence, next_id) for beginning in beginnings),
-        key=lambda found: _worth(*found),
+        key=lambda found: _value(*found),
     )
     margins = {
         t.key: partition.margin(t, owner[t.key], _others(t, owner, before))
@@ -65,7 +64,7 @@ def improve(
     partition: Partition,
     next_id: int,
 ) -> Owners:
-    """Change the parting until nothing gains; new people get ``next_id`` and those after it."""
+    """Change the partition until nothing gains; new people get ``next_id`` and the ids after it."""
     owner = dict(online)
     changed_at: dict[int, int] = {}
     judged_at: dict[TrackletKey, int] = {}
@@ -75,7 +74,7 @@ def improve(
         for tracklet in ordered:
             source, others = owner[tracklet.key], _others(tracklet, owner, before)
             latest = max(changed_at.get(global_id, 0) for global_id in (source, *others))
-            # As long as nobody of these changes, the answer stays the same.
+            # As long as none of these people changes, the result stays the same.
             if judged_at.get(tracklet.key, -1) >= latest:
                 continue
             judged_at[tracklet.key] = changes
@@ -98,7 +97,7 @@ def _others(tracklet: Tracklet, owner: Owners, before: Earlier) -> list[int]:
 
 
 def _alone(people: People) -> list[list[Tracklet]]:
-    """Everybody by each of their tracklets; what has faded stays with what came after it."""
+    """Every tracklet alone; those that have faded stay with the next of their person."""
     found: list[list[Tracklet]] = []
     for identity in people.identities.values():
         members = sorted(identity.members.values(), key=lambda t: (not len(t.path), t.start, t.key))
@@ -115,7 +114,7 @@ def _improved(
     evidence: Evidence,
     next_id: int,
 ) -> tuple[Partition, Owners]:
-    """The parting from which nothing gains any more, and whose each tracklet is there."""
+    """The partition that no move improves any more, and its owners."""
     members: dict[int, list[Tracklet]] = defaultdict(list)
     for tracklet in ordered:
         members[beginning[tracklet.key]].append(tracklet)
@@ -123,13 +122,13 @@ def _improved(
     return partition, improve(ordered, beginning, before, partition, next_id)
 
 
-def _worth(partition: Partition, owner: Owners) -> float:
+def _value(partition: Partition, owner: Owners) -> float:
     return sum(partition.group(global_id).value for global_id in sorted({*owner.values()}))
 
 
 def earlier_ones(ordered: Sequence[Tracklet], evidence: Evidence, topology: Topology) -> Earlier:
-    """For each of ``ordered`` (by start) those before it that may be the same person; for one that
-    has faded nobody."""
+    """For each of ``ordered`` (by start) those before it that may show the same person; none for
+    one that has faded."""
     at: dict[str, list[tuple[float, int]]] = defaultdict(list)
     alike = NearestEmbeddings()
     found: Earlier = {}
@@ -149,10 +148,10 @@ def earlier_ones(ordered: Sequence[Tracklet], evidence: Evidence, topology: Topo
 def _near(
     tracklet: Tracklet, at: Mapping[str, list[tuple[float, int]]], topology: Topology
 ) -> list[int]:
-    """Those who were seen where a way leads from, not too long ago."""
+    """Those seen recently by a linked camera."""
     if topology.knows(tracklet.camera_id):
-        ways = topology.passages.get(tracklet.camera_id, {})
-        longest = {camera_id: passage.longest_s for camera_id, passage in ways.items()}
+        transitions = topology.transitions.get(tracklet.camera_id, {})
+        longest = {camera_id: transition.longest_s for camera_id, transition in transitions.items()}
     else:
         longest = {tracklet.camera_id: _RECENT_S}
     near: list[int] = []
@@ -164,9 +163,9 @@ def _near(
 
 
 def renamed(owner: Owners, online: Mapping[TrackletKey, int], next_id: int) -> Owners:
-    """``owner`` with people under the ids of ``online``: each that of whom they share most with.
+    """``owner`` with the ids of ``online``: each person gets the id they share most tracklets with.
 
-    People who share with nobody that is left take ``next_id`` and those after it.
+    People who share none that is left get ``next_id`` and the ids after it.
     """
     shared = Counter((online[key], found) for key, found in owner.items())
     ids: dict[int, int] = {}

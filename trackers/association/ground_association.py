@@ -1,8 +1,8 @@
-"""The association of a site with calibrated cameras: their people are followed on the ground.
+"""The association of a site with calibrated cameras, whose people are tracked on the ground.
 
-What the calibrated cameras see becomes walks on the ground; a walk is associated like the tracklet
-of one camera, and what is decided about it is a decision about every part of a track that it is
-made of. Other cameras are associated as ever.
+The tracks of calibrated cameras become walks on the ground; a walk is associated like the tracklet
+of one camera, and a decision about it is one about every part of a track that it consists of. Other
+cameras are associated as without calibration.
 """
 
 import math
@@ -26,7 +26,7 @@ from trackers.ground.walk_log import (
 )
 from trackers.tracklet import GROUND, Tracklet, TrackletKey
 
-# What cameras see within this time is one moment.
+# Observations within this time are of one moment.
 _MOMENT_S = 0.1
 _ROUNDING = 1e-6
 # Later than any moment, and still a number of moments that is exact.
@@ -44,11 +44,11 @@ class GroundAssociation(Association):
         self._changed: set[TrackletKey] = set()
         self._tracklets: dict[TrackletKey, Tracklet] = {}
         self._moments: dict[int, dict[TrackletKey, Point]] = {}
-        # Those before it are over.
+        # The moments before it are complete.
         self._next_moment = _moment(-_NEVER)
 
-    def see_ground(self, camera_id: str, view: View) -> None:
-        """From now on this camera sees the ground like this."""
+    def set_view(self, camera_id: str, view: View) -> None:
+        """Set the view of the ground of a camera, from now on."""
         self.views[camera_id] = view
 
     def tracklet(self, key: TrackletKey) -> Tracklet | None:
@@ -56,16 +56,16 @@ class GroundAssociation(Association):
         return self._tracklets.get(key) or super().tracklet(key)
 
     def observe(self, tracklet: Tracklet) -> None:
-        """Take a revision of a tracklet; one that is not newer than the last changes nothing."""
+        """Add a revision of a tracklet; one that is not newer than the last changes nothing."""
         if not self._is_on_the_ground(tracklet):
             super().observe(tracklet)
             return
         known = self._tracklets.get(tracklet.key)
         if known is not None and known.revision >= tracklet.revision:
             return
-        self.has_looks = self.has_looks or len(tracklet.exemplars) > 0
+        self.has_embeddings = self.has_embeddings or len(tracklet.exemplars) > 0
         self._tracklets[tracklet.key] = tracklet
-        self._take_points(tracklet, -math.inf if known is None else known.path[-1, 0])
+        self._add_points(tracklet, -math.inf if known is None else known.path[-1, 0])
 
     def restore(
         self,
@@ -74,16 +74,16 @@ class GroundAssociation(Association):
         state: str = PROBABLE,
         clarity: Clarity | None = None,
     ) -> None:
-        """Put back a tracklet or a walk as it was before a restart, after `following` and `log`."""
+        """Restore a tracklet or a walk as it was before a restart, after `following` and `log`."""
         if not self._is_on_the_ground(tracklet):
             super().restore(tracklet, global_id, state, clarity)
             return
-        self.has_looks = self.has_looks or len(tracklet.exemplars) > 0
+        self.has_embeddings = self.has_embeddings or len(tracklet.exemplars) > 0
         self._tracklets[tracklet.key] = tracklet
-        self._take_points(tracklet, -math.inf)
+        self._add_points(tracklet, -math.inf)
 
     def memory(self) -> dict[str, Any]:
-        """The walkers and the parts of tracks that are theirs."""
+        """The same, with the walkers and the parts of tracks that show them."""
         return {
             **super().memory(),
             "next_moment": self._next_moment,
@@ -92,14 +92,14 @@ class GroundAssociation(Association):
         }
 
     def remember(self, memory: dict[str, Any]) -> None:
-        """Take back what `memory` gave, before any tracklet is restored."""
+        """Restore what `memory` returned, before any tracklet is restored."""
         super().remember(memory)
         self._next_moment = memory["next_moment"]
         remember_following(self.following, memory["following"])
         self.log = remembered_log(memory["log"])
 
-    def take_changed(self) -> list[TrackletKey]:
-        """The walks that have changed, or were decided on, since this was last asked."""
+    def pop_changed(self) -> list[TrackletKey]:
+        """The walks that have changed, or were decided on, since the last call."""
         changed, self._changed = sorted(self._changed), set()
         return changed
 
@@ -112,11 +112,11 @@ class GroundAssociation(Association):
         """Decide on all that still waits, then merge the identities that were one person."""
         self._follow(math.inf)
         for walk in self.following.walks:
-            self._end(walk.number, doubted=walk.doubted)
+            self._end(walk.number, tentative=walk.tentative)
         return [*self._of_new_pieces(), *self._spread(super().finish())]
 
     def forget(self, at: float) -> list[TrackletKey]:
-        """Drop what is of no more use; returns the tracks and walks."""
+        """Drop what is not needed any more; returns the tracks and walks."""
         gone = super().forget(at)
         for camera_id, number in gone:
             if camera_id == GROUND:
@@ -131,24 +131,24 @@ class GroundAssociation(Association):
     def remove(self, global_id: int) -> list[TrackletKey]:
         """Drop a person; returns their tracks, walks, and the tracks that these are made of.
 
-        Of a track that shows others too the looks go: they come again with its next revision.
+        The exemplars of a track that also shows others are dropped until its next revision.
         """
         gone = super().remove(global_id)
         walks = {number for camera_id, number in gone if camera_id == GROUND}
         tracks = {piece.key for number in walks for piece in self.log.walks[number].pieces}
         for number in walks:
             self.log.drop(number)
-        self.following.leave(walks)
+        self.following.remove(walks)
         for key in tracks:
             self._tracklets.pop(key, None)
         return [*gone, *sorted(tracks)]
 
     def _is_on_the_ground(self, tracklet: Tracklet) -> bool:
-        # A camera may have been calibrated only after it saw somebody.
+        # A camera may have been calibrated only after the tracklet.
         return tracklet.camera_id in self.views and tracklet.ground is not None
 
-    def _take_points(self, tracklet: Tracklet, after: float) -> None:
-        """Put what was seen later than ``after``, and is not followed yet, to its moments."""
+    def _add_points(self, tracklet: Tracklet, after: float) -> None:
+        """Add the points later than ``after``, of moments that are not processed yet."""
         assert tracklet.ground is not None
         first = np.searchsorted(tracklet.path[:, 0], after, side="right")
         for row, (x, y) in zip(tracklet.path[first:], tracklet.ground[first:], strict=True):
@@ -168,7 +168,7 @@ class GroundAssociation(Association):
             self._moments.setdefault(moment, {})[tracklet.key] = point
 
     def _follow(self, at: float) -> None:
-        """Go through all moments that are over at ``at``."""
+        """Process all moments that are complete at ``at``."""
         seen: set[int] = set()
         gone: list[tuple[int, bool]] = []
         self._next_moment = max(self._next_moment, _moment(min(max(at, -_NEVER), _NEVER)))
@@ -181,22 +181,22 @@ class GroundAssociation(Association):
             step = self.following.step(time, cameras)
             self.log.add(step, {key: point.time for key, point in points.items()})
             seen |= {*step.seen.values()}
-            gone += [(walk.number, walk.doubted) for walk in step.gone]
+            gone += [(walk.number, walk.tentative) for walk in step.gone]
         ended = self.following.end_lost(self._next_moment * _MOMENT_S)
-        gone += [(walk.number, walk.doubted) for walk in ended]
+        gone += [(walk.number, walk.tentative) for walk in ended]
         over_now = {number for number, _ in gone}
-        certain = {walk.number for walk in self.following.walks if not walk.doubted}
+        certain = {walk.number for walk in self.following.walks if not walk.tentative}
         for number in sorted((seen & certain) - over_now):
             self._observe_walk(number, closed=False)
-        for number, doubted in sorted(gone):
-            self._end(number, doubted=doubted)
+        for number, tentative in sorted(gone):
+            self._end(number, tentative=tentative)
 
-    def _end(self, number: int, *, doubted: bool) -> None:
-        if doubted:
+    def _end(self, number: int, *, tentative: bool) -> None:
+        if tentative:
             self.log.drop(number)
         else:
             self._observe_walk(number, closed=True)
-            # The tracklet has it now.
+            # The tracklet contains it now.
             self.log.walks[number].path.clear()
 
     def _observe_walk(self, number: int, *, closed: bool) -> None:
@@ -213,25 +213,25 @@ class GroundAssociation(Association):
                 continue
             self._changed.add(decision.key)
             walk = self.log.walks[number]
-            walk.confidence, walk.told = decision.confidence, len(walk.pieces)
+            walk.confidence, walk.decided = decision.confidence, len(walk.pieces)
             spread += [replace(decision, key=p.key, since=_since(p)) for p in walk.pieces]
         return spread
 
     def _of_new_pieces(self) -> list[Decision]:
-        """Decisions on the tracks that showed a walker of whom it is known who they are."""
+        """Decisions on new parts of tracks that show a walker with a global id."""
         decisions = []
         for number, walk in sorted(self.log.walks.items()):
             owner = self.owner((GROUND, number))
-            if owner is None or walk.told == len(walk.pieces):
+            if owner is None or walk.decided == len(walk.pieces):
                 continue
-            for piece in walk.pieces[walk.told :]:
+            for piece in walk.pieces[walk.decided :]:
                 kind = "assigned" if piece.first else "split"
                 reason = "followed on the ground"
                 state = self.state((GROUND, number))
                 decisions.append(
                     Decision(piece.key, owner, walk.confidence, kind, reason, _since(piece), state)
                 )
-            walk.told = len(walk.pieces)
+            walk.decided = len(walk.pieces)
         return decisions
 
 

@@ -22,16 +22,16 @@ from trackers.association.motion import (
 )
 from trackers.tracklet import Tracklet, TrackletKey
 
-# The look of somebody, and the epoch of the population that it is of.
-_Look = tuple[int, Appearance | None]
+# An appearance, and the epoch of the population it was computed with.
+_EpochAppearance = tuple[int, Appearance | None]
 
 
 @dataclass(slots=True)
 class Identity:
-    """A person. ``members`` are their tracklets, by name; add them with `see` only.
+    """A person. ``members`` are their tracklets, by key; add them with `update` only.
 
-    ``last_seen`` is when the last observation was, ``fades_after`` a time before which no member
-    ended that is still to fade; seconds UTC.
+    ``last_seen`` is the time of the last observation, ``fades_after`` a time before which no member
+    ended that has not faded; seconds UTC.
     """
 
     global_id: int
@@ -39,43 +39,43 @@ class Identity:
     last_seen: float = -np.inf
     fades_after: float = np.inf
     _cameras: set[str] = field(default_factory=set)
-    _look: _Look | None = None
+    _appearance: _EpochAppearance | None = None
 
     @property
     def cameras(self) -> Set[str]:
         """Where this person was seen; do not change it."""
         return self._cameras
 
-    def see(self, tracklet: Tracklet) -> None:
-        """Take a tracklet of this person, or a newer revision of one."""
+    def update(self, tracklet: Tracklet) -> None:
+        """Add a tracklet of this person, or a newer revision of one."""
         known = self.members.get(tracklet.key)
         self.members[tracklet.key] = tracklet
         if known is None:
-            # By name, so that nothing depends on the order in which they came.
+            # By key, so that nothing depends on the order in which they came.
             self.members = dict(sorted(self.members.items()))
             self._cameras.add(tracklet.camera_id)
         self.last_seen = max(self.last_seen, tracklet.end)
         self.fades_after = min(self.fades_after, tracklet.end)
         if known is None or known.exemplar_times.tobytes() != tracklet.exemplar_times.tobytes():
-            self._look = None
+            self._appearance = None
 
-    def look(self, population: Population) -> Appearance | None:
-        """How this person looks in what is not forgotten; None when that is nothing."""
-        if self._look is None or self._look[0] != population.epoch:
-            looks = [appearance_of(m, population) for m in self.members.values()]
-            found = joined([look for look in looks if look is not None])
-            self._look = population.epoch, found
-        return self._look[1]
+    def appearance(self, population: Population) -> Appearance | None:
+        """The appearance over all members; None without exemplars."""
+        if self._appearance is None or self._appearance[0] != population.epoch:
+            appearances = [appearance_of(m, population) for m in self.members.values()]
+            found = joined([appearance for appearance in appearances if appearance is not None])
+            self._appearance = population.epoch, found
+        return self._appearance[1]
 
     def direction(self) -> Vector | None:
-        """The unit vector ``(D,)`` amid those of the members; None when nothing is to be seen."""
+        """The mean direction of the members, a unit vector ``(D,)``; None without exemplars."""
         seen = [m for m in self.members.values() if len(m.exemplars)]
         if not seen:
             return None
         return unit(np.sum([direction_of(m.exemplars, m.qualities) for m in seen], axis=0))
 
     def directions(self) -> dict[str, Vector]:
-        """The same of what each camera saw."""
+        """The same for each camera."""
         found: dict[str, list[Vector]] = {}
         for member in self.members.values():
             if len(member.exemplars):
@@ -83,19 +83,19 @@ class Identity:
                 found.setdefault(member.camera_id, []).append(seen)
         return {name: unit(np.sum(seen, axis=0)) for name, seen in found.items()}
 
-    def looks(self, population: Population) -> dict[str, Appearance]:
-        """How this person looks to each camera that saw them."""
+    def appearances(self, population: Population) -> dict[str, Appearance]:
+        """The appearance in each camera."""
         found: dict[str, list[Appearance]] = {}
         for member in self.members.values():
-            look = appearance_of(member, population)
-            if look is not None:
-                found.setdefault(member.camera_id, []).append(look)
+            appearance = appearance_of(member, population)
+            if appearance is not None:
+                found.setdefault(member.camera_id, []).append(appearance)
         return {name: one for name, seen in found.items() if (one := joined(seen)) is not None}
 
     def place_evidence(self, tracklet: Tracklet, limits: Limits) -> float:
         """Log-odds from place and time that ``tracklet`` is this person; -inf when impossible.
 
-        What the members seen at the same time say is averaged; of the others the nearest in time
+        The evidence of members seen at the same time is averaged; of the others the nearest in time
         counts.
         """
         if tracklet.ground is None and tracklet.camera_id not in self._cameras:
@@ -109,7 +109,7 @@ class Identity:
             evidence = motion_evidence(tracklet, member, limits)
             if evidence == -np.inf:
                 return evidence
-            # 0 says nothing; it must not hide what another member says.
+            # 0 is no evidence; it must not hide that of another member.
             if evidence != 0 and overlap_in_time(tracklet, member):
                 together.append(evidence)
             elif evidence != 0:
@@ -119,28 +119,28 @@ class Identity:
         return seen_together + (min(apart)[1] if apart else 0.0)
 
     def fade(self, before: float) -> list[TrackletKey]:
-        """Drop looks and paths of the members that ended before this moment, seconds UTC.
+        """Drop exemplars and paths of the members that ended before this moment, seconds UTC.
 
-        Returns those that had any.
-
-        When they were where is kept: nobody is twice in one camera at one time, ever. One that
-        is still open by then will not go on: its camera broke down.
+        Returns those that had any. Their cameras and times are kept, for the hard rules. A member
+        that is still open by then will not be continued: its camera broke down.
         """
         faded = [key for key, m in self.members.items() if m.end < before and len(m.path)]
         for key in faded:
             self.members[key] = _faded(self.members[key])
-            self._look = None
+            self._appearance = None
         vivid = (member.end for member in self.members.values() if len(member.path))
         self.fades_after = min(vivid, default=np.inf)
         return faded
 
 
 def appearance_of(tracklet: Tracklet, population: Population) -> Appearance | None:
-    """How a tracklet looks among the people of the site; None when nothing is to be seen."""
+    """The appearance of a tracklet among the people of the site; None without exemplars."""
     if not len(tracklet.exemplars):
         return None
     direction = direction_of(tracklet.exemplars, tracklet.qualities)
-    return population.look(direction, population.precision(tracklet.qualities), tracklet.camera_id)
+    return population.appearance(
+        direction, population.precision(tracklet.qualities), tracklet.camera_id
+    )
 
 
 def _faded(tracklet: Tracklet) -> Tracklet:

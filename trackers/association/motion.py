@@ -13,18 +13,18 @@ from numpy.typing import NDArray
 from trackers.tracklet import Tracklet
 
 _PERSON_HEIGHT_M = 1.7
-# How far a person's place is known: feet on the ground, and boxes that breathe.
+# Standard deviation of a person's place: feet on the ground, and boxes that vary.
 _SPREAD_TOGETHER_M = 0.4
 _SPREAD_AT_ONCE_M = 0.4
 _SPREAD_PER_S = 0.7
 # A person who was lost walks on for a while before turning.
 _COAST_S = 1.0
 _VELOCITY_WINDOW_S = 1.0
-# After this long apart, where somebody was says little about where they are.
+# After this long apart, the last place says little about where a person is,
 _MEMORY_S = 8.0
-# ... and after this long nothing.
+# and after this long nothing.
 _FORGOTTEN_S = 60.0
-# The area over which a stranger may appear.
+# The area over which another person may appear.
 _AREA_M2 = 150.0
 # Two views of one person disagree badly in this share of the moments.
 _OUTLIERS = 0.02
@@ -53,12 +53,12 @@ def overlap_in_time(a: Tracklet, b: Tracklet) -> bool:
 
 
 def comparable(a: Tracklet, b: Tracklet) -> bool:
-    """Whether place can say anything: of one camera, or both on the ground."""
+    """Whether place is evidence: of one camera, or both on the ground."""
     return a.camera_id == b.camera_id or (a.ground is not None and b.ground is not None)
 
 
 def exclusive(a: Tracklet, b: Tracklet) -> bool:
-    """Whether the two must be two people: in one camera, where nobody is twice at one time.
+    """Whether the two must be two people: a person is never twice in one camera at one time.
 
     The earlier one must be closed: while it is open it may come back at any moment.
     """
@@ -119,7 +119,7 @@ def _apart_in_picture(first: Tracklet, second: Tracklet, limits: Limits) -> floa
     """In metres across the picture, at the scale of the person where the one ends."""
     if not len(first.path) or not len(second.path):
         return 0.0
-    # Plain numbers: this is asked of many people for every tracklet.
+    # Plain floats: this runs for many people for every tracklet.
     time, x, y, height = first.path[-1, :4].tolist()
     later_time, later_x, later_y, later_height = second.path[0, :4].tolist()
     recent = first.path[:, 0].searchsorted(time - _VELOCITY_WINDOW_S)
@@ -135,14 +135,14 @@ def _apart_in_picture(first: Tracklet, second: Tracklet, limits: Limits) -> floa
 
 
 def _met_again(distance: float, gap_s: float) -> float:
-    """Log-odds for somebody who is so far from where they were expected, so much later."""
+    """Log-odds of a person ``distance`` metres from the expected place, ``gap_s`` later."""
     near = _density_ratio(distance, _SPREAD_AT_ONCE_M + _SPREAD_PER_S * gap_s)
     remembered = math.exp(-gap_s / _MEMORY_S)
     return math.log(remembered * near + (1 - remembered) + 1e-3)
 
 
 def _density_ratio(distance: float, spread: float) -> float:
-    """A two-dimensional normal density at ``distance``, over the density of a stranger."""
+    """A two-dimensional normal density at ``distance``, over the density of another person."""
     normal = math.exp(-(distance**2) / (2 * spread**2)) / (2 * math.pi * spread**2)
     return normal * _AREA_M2
 
@@ -153,7 +153,7 @@ def _distances(a: Walk, b: Walk) -> NDArray[np.float64]:
     if not len(times_a) or not len(times_b):
         return np.zeros(0)
     within = (times_a >= times_b[0] - _AT_END_S) & (times_a <= times_b[-1] + _AT_END_S)
-    # A path of a long stay has holes: between its points nobody knows.
+    # The path of a long stay has gaps, in which the place is unknown.
     both = within & (_to_nearest(times_a, times_b) <= _AT_ONCE_S)
     at_a = [np.interp(times_a[both], times_b, points_b[:, axis]) for axis in (0, 1)]
     return np.asarray(np.linalg.norm(points_a[both] - np.column_stack(at_a), axis=1))

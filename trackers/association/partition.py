@@ -1,8 +1,8 @@
-"""Tracklets parted into people, and what a change of the parting would gain.
+"""A partition of tracklets into people, and the gain of changing it.
 
-A person is worth the sum of what their tracklets say: each of the one before it (the way, the
-place), and of all before it together (looks). Alone nobody says anything, so a tracklet that nobody
-speaks for is a person of its own.
+The value of a person is the sum of the log-odds of their tracklets: of each with the one before it
+(transition, place), and with all before it together (appearance). A single tracklet has value 0, so
+a tracklet without evidence for any person is one of its own.
 """
 
 import math
@@ -17,15 +17,15 @@ from trackers.association.motion import comparable
 from trackers.association.people import People
 from trackers.tracklet import Tracklet, TrackletKey
 
-# What cannot be, and was decided, as log-odds.
-_HOPELESS = -6.0
+# Log-odds of an impossible pair that was decided.
+_IMPOSSIBLE = -6.0
 
 Members = list[Tracklet]
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """``members`` in order of their start, and what all they say of one another is worth."""
+    """``members`` in order of their start, and the sum of the log-odds between them."""
 
     members: Members
     value: float
@@ -33,10 +33,9 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """``moved`` go from one person to another, or become a new one (None).
+    """``moved`` tracklets go from one person to another, or become a new one (None).
 
-    ``gain`` is by how much the new parting is better, as log-odds; ``whole`` says that nobody is
-    left where they came from.
+    ``gain`` is the gain in log-odds; ``whole`` says that no tracklet is left at ``source``.
     """
 
     moved: tuple[TrackletKey, ...]
@@ -47,7 +46,7 @@ class Change:
 
 
 class Partition:
-    """People by global id; ``load`` gives the tracklets of one when they are first asked for."""
+    """People by global id; ``load`` returns the tracklets of one at first use."""
 
     def __init__(self, evidence: Evidence, load: Callable[[int], Iterable[Tracklet]]) -> None:
         self._evidence = evidence
@@ -55,16 +54,16 @@ class Partition:
         self._groups: dict[int, Group] = {}
 
     def group(self, global_id: int) -> Group:
-        """A person as they are now."""
+        """The tracklets and the value of a person now."""
         if global_id not in self._groups:
             members = sorted(self._load(global_id), key=_order)
-            self._groups[global_id] = self._worth(members)
+            self._groups[global_id] = self._value(members)
         return self._groups[global_id]
 
     def judge(self, tracklet: Tracklet, source: int, others: Sequence[int]) -> Change | None:
         """The best change for ``tracklet``, or for it and all after it, if one gains anything.
 
-        ``source`` is whose it is now, ``others`` whose it may be.
+        ``source`` is its owner now, ``others`` its possible ones.
         """
         home = self.group(source)
         at = _place(home.members, tracklet)
@@ -87,7 +86,7 @@ class Partition:
         return group.value - rest.value - max(alternatives, default=-math.inf)
 
     def gain(self, a: int, b: int) -> float:
-        """By how much it is better that two people are one; -inf when that is impossible."""
+        """The gain of joining two people; -inf when that is impossible."""
         one, other = self.group(a), self.group(b)
         joined = self._with(one, other.members)
         return -math.inf if joined is None else joined.value - one.value - other.value
@@ -96,7 +95,7 @@ class Partition:
         """Make two people one."""
         joined = self._with(self.group(kept), self.group(gone).members)
         assert joined is not None
-        self._groups[kept], self._groups[gone] = joined, _NOBODY
+        self._groups[kept], self._groups[gone] = joined, _EMPTY
 
     def apply(self, change: Change, target: int) -> None:
         """Make the change; a new person becomes ``target``."""
@@ -105,12 +104,12 @@ class Partition:
         rest = self._without(source, block)
         joined = self._with(self._groups[target], block) if change.target else None
         self._groups[change.source] = rest
-        self._groups[target] = joined or self._worth(block)
+        self._groups[target] = joined or self._value(block)
 
     def _best_of(self, block: Members, source: int, others: Sequence[int]) -> Change | None:
         home = self._groups[source]
         rest = self._without(home, block)
-        alone = self._worth(block).value
+        alone = self._value(block).value
         stay = home.value - rest.value
         best, target = alone, None
         fitting = [other for other in others if self._fits(self.group(other).members, block)]
@@ -126,13 +125,13 @@ class Partition:
         return Change(keys, source, target, best - stay, whole) if best > stay else None
 
     def _fits(self, members: Members, block: Members) -> bool:
-        """Whether the first of ``block`` can come where it would; most cannot."""
+        """Whether the first of ``block`` is possible between its neighbours; most are not."""
         at = _place(members, block[0])
-        way = self._evidence.way
-        if at and way(members[at - 1], block[0]) == -math.inf:
+        transition = self._evidence.transition
+        if at and transition(members[at - 1], block[0]) == -math.inf:
             return False
         alone = at == len(members) or len(block) > 1
-        return alone or way(block[0], members[at]) > -math.inf
+        return alone or transition(block[0], members[at]) > -math.inf
 
     def _with(self, group: Group, block: Members) -> Group | None:
         """The group with ``block``; None when that is impossible."""
@@ -140,32 +139,32 @@ class Partition:
         chain, possible = self._chain(members)
         if not possible or not self._may_be_one(group.members, block):
             return None
-        return Group(members, chain + self._evidence.looks(members))
+        return Group(members, chain + self._evidence.appearance(members))
 
     def _without(self, group: Group, block: Members) -> Group:
         keys = {tracklet.key for tracklet in block}
         rest = [tracklet for tracklet in group.members if tracklet.key not in keys]
-        return self._worth(rest) if rest else _NOBODY
+        return self._value(rest) if rest else _EMPTY
 
     def _may_be_one(self, members: Members, block: Members) -> bool:
         return all(self._evidence.possible(a, b) for b in block for a in members)
 
-    def _worth(self, members: Members) -> Group:
-        return Group(members, self._chain(members)[0] + self._evidence.looks(members))
+    def _value(self, members: Members) -> Group:
+        return Group(members, self._chain(members)[0] + self._evidence.appearance(members))
 
     def _chain(self, members: Members) -> tuple[float, bool]:
-        """What each says of the one before it, and of the one before it there; whether all can."""
-        said = [self._evidence.way(earlier, later) for earlier, later in pairwise(members)]
+        """The log-odds of each with its predecessors, summed, and whether all are possible."""
+        scores = [self._evidence.transition(earlier, later) for earlier, later in pairwise(members)]
         for number, later in enumerate(members):
             before = reversed(members[:number])
             there = next((earlier for earlier in before if comparable(earlier, later)), None)
             if there is not None:
-                said.append(self._evidence.place(there, later))
-        # What was decided although it is hopeless now is not torn apart at any price.
-        return sum([max(log_odds, _HOPELESS) for log_odds in said]), -math.inf not in said
+                scores.append(self._evidence.place(there, later))
+        # A pair that was decided and is impossible by now is not separated at any cost.
+        return sum([max(log_odds, _IMPOSSIBLE) for log_odds in scores]), -math.inf not in scores
 
 
-_NOBODY = Group([], 0.0)
+_EMPTY = Group([], 0.0)
 
 
 def _order(tracklet: Tracklet) -> tuple[float, TrackletKey]:
@@ -180,23 +179,23 @@ def _merged(a: Members, b: Members) -> Members:
     return sorted([*a, *b], key=_order)
 
 
-# From this probability on it is confirmed who a tracklet shows,
+# From this probability on the person of a tracklet is confirmed,
 _SURE = log_odds(0.9)
-# when so many crops show it, or the person has more than one tracklet.
+# with this many crops, or a person of more than one tracklet.
 _ENOUGH_EXEMPLARS = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """``owner`` is whose the tracklets are that become another's; ``margins`` are log-odds, for
-    each that was judged, of who it is now over anybody else."""
+    """``owner`` are the new owners of tracklets that change theirs; ``margins`` the log-odds of the
+    owner over any other, for each tracklet that was judged."""
 
     owner: dict[TrackletKey, int]
     margins: dict[TrackletKey, float]
 
 
 def corrections(people: People, judged: Judged) -> list[Decision]:
-    """Let ``people`` take what was judged; the decisions, by key."""
+    """Apply ``judged`` to ``people``; the decisions, by key."""
     before = {key: people.owner(key) for key in judged.owner}
     known = {g for g in judged.owner.values() if g in people.identities}
     changed = {key: g for key, g in judged.owner.items() if g != before[key]}

@@ -1,4 +1,4 @@
-"""Everybody who is known: whose each tracklet is, and where people were seen."""
+"""All known people: the owner of each tracklet, and where people were seen."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -12,7 +12,7 @@ from trackers.tracklet import Tracklet, TrackletKey
 
 
 class _Stay(NamedTuple):
-    """``mark``: neither this stay nor those that were told of before it ended later."""
+    """``mark``: neither this stay nor those added before it ended later."""
 
     global_id: int
     start: float
@@ -21,7 +21,7 @@ class _Stay(NamedTuple):
 
 
 class Presence:
-    """When decided tracklets were where, so that nobody looks through all people of a site."""
+    """Decided tracklets by camera and time, to find those at one time without a full search."""
 
     def __init__(self) -> None:
         self._stays: dict[str, dict[TrackletKey, _Stay]] = {}
@@ -29,11 +29,11 @@ class Presence:
 
     @property
     def cameras(self) -> int:
-        """How many cameras saw somebody."""
+        """The number of cameras that saw people."""
         return sum(1 for stays in self._stays.values() if stays)
 
-    def see(self, global_id: int, tracklet: Tracklet) -> None:
-        """Take a tracklet of this person, or a newer revision of one."""
+    def update(self, global_id: int, tracklet: Tracklet) -> None:
+        """Add a tracklet of this person, or a newer revision of one."""
         camera_id = tracklet.camera_id
         stays = self._stays.setdefault(camera_id, {})
         stays.pop(tracklet.key, None)
@@ -41,7 +41,7 @@ class Presence:
         stays[tracklet.key] = _Stay(global_id, tracklet.start, tracklet.end, mark)
 
     def forget(self, key: TrackletKey) -> None:
-        """Leave a tracklet out."""
+        """Remove a tracklet."""
         del self._stays[key[0]][key]
 
     def beside(self, tracklet: Tracklet) -> list[tuple[int, TrackletKey]]:
@@ -56,7 +56,7 @@ class Presence:
 
 
 class People:
-    """Identities by global id, and all that has to follow when a tracklet becomes somebody's."""
+    """Identities by global id; keeps candidates and presence consistent with them."""
 
     def __init__(self, topology: Topology) -> None:
         self.identities: dict[int, Identity] = {}
@@ -68,7 +68,7 @@ class People:
 
     @property
     def tracks(self) -> int:
-        """How many tracks are somebody's."""
+        """The number of tracks with an owner."""
         return len(self._owner)
 
     def owner(self, key: TrackletKey) -> int | None:
@@ -76,34 +76,34 @@ class People:
         return self._owner.get(key)
 
     def state(self, key: TrackletKey) -> str:
-        """Whether it is confirmed who a track is."""
+        """Whether the owner of a track is confirmed or probable."""
         return CONFIRMED if key in self._confirmed else PROBABLE
 
     def confirm(self, key: TrackletKey) -> None:
-        """From now on it is confirmed, until the track becomes somebody else's."""
+        """Confirm the owner of a track, until it changes."""
         self._confirmed.add(key)
 
     def tracklet(self, key: TrackletKey) -> Tracklet | None:
-        """The last known revision of a track that is somebody's."""
+        """The last known revision of a track with an owner, else None."""
         owner = self._owner.get(key)
         return None if owner is None else self.identities[owner].members[key]
 
     def join(self, tracklet: Tracklet, global_id: int) -> None:
-        """A tracklet becomes a person's, who may be new."""
+        """Assign a tracklet to a person, who may be new."""
         self._owner[tracklet.key] = global_id
         self.next_global_id = max(self.next_global_id, global_id + 1)
         self.identities.setdefault(global_id, Identity(global_id))
-        self.see(tracklet)
+        self.update(tracklet)
 
-    def see(self, tracklet: Tracklet) -> None:
-        """Take a newer revision of a tracklet that is somebody's."""
+    def update(self, tracklet: Tracklet) -> None:
+        """Add a newer revision of a tracklet with an owner."""
         global_id = self._owner[tracklet.key]
-        self.identities[global_id].see(tracklet)
-        self.candidates.see(global_id, tracklet)
-        self.presence.see(global_id, tracklet)
+        self.identities[global_id].update(tracklet)
+        self.candidates.update(global_id, tracklet)
+        self.presence.update(global_id, tracklet)
 
     def regroup(self, owner: Mapping[TrackletKey, int]) -> None:
-        """The tracklets of ``owner`` become those people's, and are no longer confirmed."""
+        """Assign tracklets to the people of ``owner``; they are no longer confirmed."""
         ids = {*(self._owner[key] for key in owner), *owner.values()}
         touched = sorted(global_id for global_id in ids if global_id in self.identities)
         members: list[Tracklet] = []
@@ -115,7 +115,7 @@ class People:
             self.join(tracklet, owner.get(tracklet.key, self._owner[tracklet.key]))
 
     def forget(self, global_ids: Iterable[int]) -> list[TrackletKey]:
-        """Leave people out; returns their tracks."""
+        """Remove people; returns their tracks."""
         gone: list[TrackletKey] = []
         for global_id in global_ids:
             gone += self.identities.pop(global_id).members
@@ -127,6 +127,6 @@ class People:
         return gone
 
     def fade(self, before: float) -> list[TrackletKey]:
-        """Let go of looks and paths older than this moment, seconds UTC; returns whose."""
+        """Drop exemplars and paths older than this moment, seconds UTC; returns of which tracks."""
         old = [i for i in self.identities.values() if i.fades_after < before]
         return [key for identity in old for key in identity.fade(before)]

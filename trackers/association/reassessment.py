@@ -1,4 +1,4 @@
-"""Decisions judged again: each that was not clear once its tracklet is over, at last all."""
+"""Reassessment of decisions: unclear ones when their tracklet has ended, all at the finish."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,11 +13,11 @@ from trackers.association.scores import Scores
 from trackers.association.topology import Topology
 from trackers.tracklet import Tracklet, TrackletKey
 
-#: Another person must be this much likelier, as log-odds, so that ids do not go to and fro.
-_CLEARLY = 1.0
-# Of a person the last so many tracklets are looked at.
+#: Another person must be this much likelier, as log-odds, so that ids do not oscillate.
+_LEAST_GAIN = 1.0
+# Of a person the last tracklets are compared, this many.
 _LATEST = 4
-# As many people who fit best are compared at the end of a tracklet.
+# This many of the best candidates are compared at the end of a tracklet.
 _RIVALS = 3
 
 
@@ -45,7 +45,7 @@ def refine(
             if _may_take(people, global_id, moving, evidence)
         ]
         change = partition.judge(tracklet, source, others)
-        if change is not None and change.gain > _CLEARLY:
+        if change is not None and change.gain > _LEAST_GAIN:
             target = next_id if change.target is None else change.target
             next_id = max(next_id, target + 1)
             partition.apply(change, target)
@@ -58,7 +58,7 @@ def refine(
 def _may_take(
     people: People, global_id: int, tracklets: Sequence[Tracklet], evidence: Evidence
 ) -> bool:
-    """Whether no tracklet of a person, not the oldest either, breaks a hard rule with these."""
+    """Whether no tracklet of a person breaks a hard rule with these."""
     if global_id not in people.identities:
         return False
     members = people.identities[global_id].members.values()
@@ -71,7 +71,7 @@ def _may_take(
 
 
 def may_be_judged(tracklet: Tracklet, members: Sequence[Tracklet]) -> bool:
-    """Whether all that came before it is known, as far as it counts."""
+    """Whether the tracklets before it are among ``members``, as far as they count."""
     keys = [member.key for member in members]
     if tracklet.key not in keys:
         return False
@@ -79,19 +79,19 @@ def may_be_judged(tracklet: Tracklet, members: Sequence[Tracklet]) -> bool:
 
 
 def latest(identity: Identity | None) -> list[Tracklet]:
-    """The tracklets of a person that are looked at."""
+    """The tracklets of a person that are compared."""
     if identity is None:
         return []
     return sorted(identity.members.values(), key=lambda t: (t.start, t.key))[-_LATEST:]
 
 
-# What was less probable than this, against anybody else, is judged again.
+# A decision less probable than this, against any other person, is judged again.
 _CLEAR = log_odds(0.75)
 _UNCLEAR = Clarity(-math.inf, ())
 
 
 class Reassessment:
-    """Corrects ``people``; tell it of every decision and of every tracklet that is somebody's."""
+    """Corrects ``people``; `update` it with every tracklet that has an owner."""
 
     def __init__(self, rules: Rules, topology: Topology, people: People, scores: Scores) -> None:
         self._rules = rules
@@ -99,36 +99,36 @@ class Reassessment:
         self._people = people
         self._scores = scores
         self._evidence = Evidence(rules, topology, scores.population)
-        self._over: list[TrackletKey] = []
-        # Of tracks that are decided and not over yet.
+        self._ended: list[TrackletKey] = []
+        # Of tracks that are decided and have not ended yet.
         self._clarity: dict[TrackletKey, Clarity] = {}
 
     def clarity(self, key: TrackletKey) -> Clarity | None:
-        """How clear it was whose a track is when that was decided; None once the track is over."""
+        """How clear the decision on a track was; None once the track has ended."""
         return self._clarity.get(key)
 
     def decided(self, key: TrackletKey, clarity: Clarity) -> None:
-        """Take how clear a decision was."""
+        """Add how clear a decision was."""
         self._clarity[key] = clarity
 
-    def see(self, tracklet: Tracklet) -> None:
-        """Take the last revision of a tracklet that is somebody's."""
+    def update(self, tracklet: Tracklet) -> None:
+        """Add the last revision of a tracklet with an owner."""
         self._evidence.forget(tracklet.key)
-        # What is over can be judged as a whole.
+        # A closed tracklet can be judged as a whole.
         if tracklet.closed and self._rules.refine_s:
-            self._over.append(tracklet.key)
+            self._ended.append(tracklet.key)
 
     def forget(self, keys: Iterable[TrackletKey]) -> None:
-        """Leave tracklets out that are nobody's any more, or have faded."""
+        """Remove tracklets that have no owner any more, or have faded."""
         for key in keys:
             self._evidence.forget(key)
             self._clarity.pop(key, None)
 
     def refine(self, at: float) -> list[Decision]:
-        """Correct and confirm what was decided on the tracklets that are over since the last."""
-        over, self._over = sorted({*self._over}), []
-        clarity = {key: self._clarity.pop(key, _UNCLEAR) for key in over}
-        found = [t for key in over if (t := self._people.tracklet(key)) is not None]
+        """Correct and confirm decisions on the tracklets that ended since the last call."""
+        ended, self._ended = sorted({*self._ended}), []
+        clarity = {key: self._clarity.pop(key, _UNCLEAR) for key in ended}
+        found = [t for key in ended if (t := self._people.tracklet(key)) is not None]
         due = [t for t in found if t.end >= at - self._rules.refine_s and len(t.path)]
         judged = Judged({}, {})
         for tracklet in due:
@@ -145,7 +145,7 @@ class Reassessment:
         return corrections(self._people, judged)
 
     def _rivals(self, tracklet: Tracklet, clarity: Clarity) -> list[int]:
-        """Who else a tracklet may be, by what is known of it at its end."""
+        """The best candidates of a tracklet at its end."""
         ids = [i for i in self._people.candidates.of([tracklet]) if i in self._people.identities]
         scores = self._scores.of(tracklet, [self._people.identities[i] for i in ids])
         best = sorted(zip(scores, ids, strict=True), key=lambda pair: (-pair[0], pair[1]))

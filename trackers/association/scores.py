@@ -1,4 +1,4 @@
-"""How likely a tracklet shows each of some people, as the association decides second by second."""
+"""How likely a tracklet shows each of some people, for decisions second by second."""
 
 import math
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ from trackers.tracklet import Tracklet
 
 @dataclass(slots=True)
 class Scores:
-    """Scores by the rules, the looks, the ways, and where people were seen last."""
+    """Scores from appearance, transitions and place, by the rules."""
 
     rules: Rules
     topology: Topology
@@ -27,40 +27,38 @@ class Scores:
     population: Population
 
     def of(self, tracklet: Tracklet, identities: Sequence[Identity]) -> list[float]:
-        """Log-odds that ``tracklet`` shows the person of each, over somebody new.
+        """Log-odds that ``tracklet`` shows each person, over a new one.
 
         -inf when it is impossible.
         """
-        found = [self._place_and_way(tracklet, identity) for identity in identities]
-        look = appearance_of(tracklet, self.population)
-        if look is None:
+        found = [self._place_and_transition(tracklet, identity) for identity in identities]
+        appearance = appearance_of(tracklet, self.population)
+        if appearance is None:
             return found
-        looks = [
-            (number, theirs)
-            for number, identity in enumerate(identities)
-            if found[number] > -math.inf and (theirs := identity.look(self.population)) is not None
-        ]
-        said = self.population.evidence(look, [theirs for _, theirs in looks])
-        for (number, _), evidence in zip(looks, said.tolist(), strict=True):
-            found[number] += evidence
+        possible = [number for number, score in enumerate(found) if score > -math.inf]
+        known = [(n, identities[n].appearance(self.population)) for n in possible]
+        compared = [(number, other) for number, other in known if other is not None]
+        evidence = self.population.evidence(appearance, [other for _, other in compared])
+        for (number, _), score in zip(compared, evidence.tolist(), strict=True):
+            found[number] += score
         return found
 
-    def _place_and_way(self, tracklet: Tracklet, identity: Identity) -> float:
-        way = self.candidates.way(tracklet, identity)
-        if way == -math.inf:
-            return way
-        return way + identity.place_evidence(tracklet, self.rules.limits)
+    def _place_and_transition(self, tracklet: Tracklet, identity: Identity) -> float:
+        transition = self.candidates.transition_evidence(tracklet, identity)
+        if transition == -math.inf:
+            return transition
+        return transition + identity.place_evidence(tracklet, self.rules.limits)
 
 
 _IMPOSSIBLE = -1e6
 
 
 def assign(scores: NDArray[np.float64], alone: float) -> list[int | None]:
-    """For each row the column it takes, or None when it stays alone.
+    """The column assigned to each row, or None when it stays alone.
 
     ``scores`` is ``(N, M)``, higher is better, -inf is forbidden; ``alone`` is the score of
     staying alone, which a pair must exceed. The sum of scores is the largest possible, and no
-    column is taken twice.
+    column is assigned twice.
     """
     rows, columns = scores.shape
     if not rows or not columns:
@@ -68,21 +66,21 @@ def assign(scores: NDArray[np.float64], alone: float) -> list[int | None]:
     if rows == 1:
         best = int(scores[0].argmax())
         return [best if scores[0, best] > alone else None]
-    # Each row brings a column of its own that means alone.
+    # Each row has a column of its own that means alone.
     padded = np.full((rows, columns + rows), _IMPOSSIBLE)
     padded[:, :columns] = np.where(scores > alone, scores, _IMPOSSIBLE)
     padded[np.arange(rows), columns + np.arange(rows)] = alone
-    _, taken = linear_sum_assignment(padded, maximize=True)
-    return [int(column) if column < columns else None for column in taken]
+    _, columns_of = linear_sum_assignment(padded, maximize=True)
+    return [int(column) if column < columns else None for column in columns_of]
 
 
-def best_other(scores: NDArray[np.float64], row: int, taken: list[int | None]) -> float:
-    """Log-odds of the most likely person that the tracklet of ``row`` did not get.
+def best_other(scores: NDArray[np.float64], row: int, assigned: list[int | None]) -> float:
+    """Log-odds of the most likely person that was not assigned to ``row``.
 
-    A person who went to another tracklet is only as likely as this one is better than that.
+    A person assigned to another row counts by how much this row's score exceeds that row's.
     """
     rivals = np.zeros(scores.shape[1])
-    for rival, column in enumerate(taken):
+    for rival, column in enumerate(assigned):
         if column is not None:
             rivals[column] = scores[rival, column]
     return float((scores[row] - rivals).max(initial=-math.inf))

@@ -1,8 +1,8 @@
-"""Follow people on the ground through all calibrated cameras at once.
+"""Track people on the ground through all calibrated cameras at once.
 
-At each moment the boxes of every camera go to the walkers whom they fit best, one to one. Each
-camera then chooses again, told what the others saw: an id switch in one camera is put right by
-the others. Who was seen as a track before is more likely seen as that track again.
+At each moment the boxes of every camera are assigned to the walkers that they fit best, one to one.
+Contested assignments are then made again after an update with the boxes of the other cameras: an id
+switch in one camera is corrected by the others. A walker is more likely to keep its track.
 """
 
 import math
@@ -15,36 +15,36 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from trackers.ground.kalman import (
-    Sightings,
+    Observations,
     Walkers,
-    born,
     disagreement,
-    misfits,
-    nobody,
-    sightings,
+    fit_costs,
+    no_walkers,
+    observations,
+    predicted,
+    started,
     updated,
-    walked,
 )
 from trackers.ground.view import View
 from trackers.tracklet import TrackletKey
 
-# A box that fits nobody better than this is somebody new; in the unit of `misfits`.
-_STRANGER = 16.0
-# The track by which somebody was seen in a camera less than this ago is worth so much.
+# A box that fits no walker better than this is a new person; in the unit of `fit_costs`.
+_NEW_PERSON = 16.0
+# Bonus for the track that showed the walker in this camera less than so many seconds ago.
 _SAME_TRACK, _SAME_TRACK_S = 1.5, 1.0
-# Somebody who was hardly seen yet may be an error of a detector.
-_DOUBTED, _DOUBT = 3, 2.0
-_LOST_S, _DOUBTED_LOST_S = 1.5, 0.3
-# Weak boxes go on with people, they do not begin them.
+# A walker with fewer boxes than this is tentative: it may be an error of the detector.
+_TENTATIVE, _TENTATIVE_COST = 3, 2.0
+_LOST_S, _TENTATIVE_LOST_S = 1.5, 0.3
+# Weaker boxes continue walkers, but do not begin new ones.
 _STRONG_SCORE = 0.5
-# Walkers further from a box than this, and than this part of its distance, are not looked at.
+# Walkers further from a box than this plus this share of its distance are not compared.
 _REACH_M, _REACH = 3.0, 0.3
-# Boxes that agree with one another better than usual are trusted more, up to a limit: what is left
-# after people were put where their boxes are is this part of the boxes' errors, as a rule.
+# Boxes that agree better than usual are trusted more, up to a limit. The usual residual after the
+# update, as a share of the errors of boxes, and the least scale of errors.
 _LEFT_OVER, _LEAST_SCALE = 0.5, 0.65
-# As many boxes weigh as much as the rule.
+# This many boxes weigh as much as the usual residual.
 _TRUST_BOXES = 100.0
-_NOBODY = 1e6
+_UNASSIGNED = 1e6
 
 Pairs = tuple[NDArray[np.intp], NDArray[np.intp]]
 
@@ -67,7 +67,7 @@ class Point:
 
 
 class _Fit(NamedTuple):
-    """Rows and columns that belong together, and whether others would have fitted too."""
+    """Assigned rows and columns, and whether other pairs were possible too."""
 
     pairs: Pairs
     contested: bool
@@ -75,7 +75,7 @@ class _Fit(NamedTuple):
 
 @dataclass(slots=True)
 class Walk:
-    """What is remembered of a walker: when last seen, how often, and by which track in a camera."""
+    """The history of a walker: time of the last box, number of boxes, last track in each camera."""
 
     number: int
     last: float
@@ -83,14 +83,14 @@ class Walk:
     tracks: dict[str, tuple[int, float]] = field(default_factory=dict)
 
     @property
-    def doubted(self) -> bool:
-        """Whether this was hardly seen yet."""
-        return self.hits < _DOUBTED
+    def tentative(self) -> bool:
+        """Whether there were too few boxes yet to be sure of a person."""
+        return self.hits < _TENTATIVE
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What came of one moment: whom each track shows, where everybody seen is, and who is gone."""
+    """The result of a moment: the walker of each track, the places of those seen, and who ended."""
 
     time: float
     seen: dict[TrackletKey, int]
@@ -106,22 +106,22 @@ class Following:
     time: float = -math.inf
     next_number: int = 1
     walks: list[Walk] = field(default_factory=list)
-    walkers: Walkers = field(default_factory=nobody)
+    walkers: Walkers = field(default_factory=no_walkers)
     boxes: float = _TRUST_BOXES
     disagreement: float = 2 * _LEFT_OVER**2 * _TRUST_BOXES
 
     @property
     def scale(self) -> float:
-        """How large the errors of boxes are on this site, as a part of the usual ones."""
+        """The errors of boxes on this site, as a share of the usual ones."""
         left_over = math.sqrt(self.disagreement / (2 * self.boxes))
         return min(1.0, max(_LEAST_SCALE, left_over / _LEFT_OVER))
 
     def step(self, time: float, points: Mapping[str, Iterable[Point]]) -> Step:
-        """Take what the cameras saw at one moment, later than the last, by camera."""
+        """Update with the points of one moment, later than the last, by camera."""
         self._walk(time)
         cameras = sorted(points)
         tracks = [sorted(points[camera_id], key=lambda p: p.track_id) for camera_id in cameras]
-        seen = [self._sightings(c, t) for c, t in zip(cameras, tracks, strict=True)]
+        seen = [self._observations(c, t) for c, t in zip(cameras, tracks, strict=True)]
         chosen = self._choose(cameras, tracks, seen)
         for one, pairs in zip(seen, chosen, strict=True):
             self.walkers = updated(self.walkers, one, *pairs)
@@ -135,7 +135,7 @@ class Following:
             known = {int(row): int(column) for row, column in zip(rows, columns, strict=True)}
             known |= self._begin(camera_id, track, one, known, first_new)
             for row, column in known.items():
-                self._see(self.walks[column], camera_id, track[row].track_id)
+                self._update_walk(self.walks[column], camera_id, track[row].track_id)
                 whose[camera_id, track[row].track_id] = self.walks[column].number
         places = {
             walk.number: (float(state[0]), float(state[1]))
@@ -144,9 +144,9 @@ class Following:
         }
         return Step(time, whose, places, self.end_lost(time))
 
-    def _learn(self, seen: Sightings, pairs: Pairs) -> None:
+    def _learn(self, seen: Observations, pairs: Pairs) -> None:
         rows, columns = pairs
-        sure = np.array([not self.walks[column].doubted for column in columns], bool)
+        sure = np.array([not self.walks[column].tentative for column in columns], bool)
         if sure.any():
             off = disagreement(self.walkers, seen, rows[sure], columns[sure])
             self.disagreement += off
@@ -154,21 +154,21 @@ class Following:
 
     def _walk(self, time: float) -> None:
         if math.isfinite(self.time):
-            self.walkers = walked(self.walkers, time - self.time)
+            self.walkers = predicted(self.walkers, time - self.time)
         self.time = time
 
-    def _sightings(self, camera_id: str, points: list[Point]) -> Sightings:
+    def _observations(self, camera_id: str, points: list[Point]) -> Observations:
         boxes = np.array([(p.across, p.foot, p.top) for p in points]).reshape(-1, 3)
         ground = np.array([(p.x, p.y) for p in points]).reshape(-1, 2)
-        return sightings(self.views[camera_id], boxes, ground, self.scale)
+        return observations(self.views[camera_id], boxes, ground, self.scale)
 
     def _choose(
-        self, cameras: list[str], tracks: list[list[Point]], seen: list[Sightings]
+        self, cameras: list[str], tracks: list[list[Point]], seen: list[Observations]
     ) -> list[Pairs]:
-        """Which box is which walker, for each camera; where it is contested, after a talk."""
+        """The assignments of each camera; contested ones with the boxes of the others."""
         near = [self._near(one) for one in seen]
         fits = [
-            self._fit(camera_id, points, one, self.walkers.take(columns), columns)
+            self._fit(camera_id, points, one, self.walkers.select(columns), columns)
             for camera_id, points, one, columns in zip(cameras, tracks, seen, near, strict=True)
         ]
         seen_by: dict[int, list[int]] = {}
@@ -178,18 +178,18 @@ class Following:
         chosen = [fit.pairs for fit in fits]
         for this in (camera for camera, fit in enumerate(fits) if fit.contested):
             others = {camera for column in near[this] for camera in seen_by.get(int(column), ())}
-            told = self.walkers.take(near[this])
+            nearby = self.walkers.select(near[this])
             for other in sorted(others - {this}):
                 rows, columns = chosen[other]
                 shared = np.isin(columns, near[this])
                 where = np.searchsorted(near[this], columns[shared])
-                told = updated(told, seen[other], rows[shared], where)
-            again = self._fit(cameras[this], tracks[this], seen[this], told, near[this])
+                nearby = updated(nearby, seen[other], rows[shared], where)
+            again = self._fit(cameras[this], tracks[this], seen[this], nearby, near[this])
             chosen[this] = again.pairs
         return chosen
 
-    def _near(self, seen: Sightings) -> NDArray[np.intp]:
-        """The walkers that can be meant at all; far from a camera feet are far off."""
+    def _near(self, seen: Observations) -> NDArray[np.intp]:
+        """The walkers in reach of a box; the error on the ground grows with the distance."""
         if not len(seen.boxes) or not self.walks:
             return np.zeros(0, np.intp)
         reach = _REACH_M + _REACH * np.linalg.norm(seen.ground - seen.view.eye[:2], axis=1)
@@ -201,72 +201,73 @@ class Following:
         self,
         camera_id: str,
         points: list[Point],
-        seen: Sightings,
+        seen: Observations,
         walkers: Walkers,
         columns: NDArray[np.intp],
     ) -> _Fit:
-        """Which box is which of ``walkers``, who are those of ``columns`` of all walkers."""
-        cost = misfits(walkers, seen)
+        """Assign boxes to ``walkers``, which are ``columns`` of all walkers."""
+        cost = fit_costs(walkers, seen)
         walks = [self.walks[column] for column in columns]
-        cost = cost + np.array([_DOUBT if walk.doubted else 0.0 for walk in walks])
+        cost = cost + np.array([_TENTATIVE_COST if walk.tentative else 0.0 for walk in walks])
         for column, walk in enumerate(walks):
             track_id, when = walk.tracks.get(camera_id, (0, -math.inf))
             if self.time - when <= _SAME_TRACK_S:
                 cost[[p.track_id == track_id for p in points], column] -= _SAME_TRACK
-        # All who fit at all are better than nobody.
-        cost = np.where(cost < _STRANGER, cost - _NOBODY, 0.0)
-        rows, taken = linear_sum_assignment(cost)
-        fits = cost[rows, taken] < 0
+        # Any possible assignment is better than none.
+        cost = np.where(cost < _NEW_PERSON, cost - _UNASSIGNED, 0.0)
+        rows, assigned = linear_sum_assignment(cost)
+        fits = cost[rows, assigned] < 0
         contested = bool((cost < 0).sum() > fits.sum())
-        return _Fit((rows[fits], columns[taken[fits]]), contested)
+        return _Fit((rows[fits], columns[assigned[fits]]), contested)
 
     def _begin(
         self,
         camera_id: str,
         points: list[Point],
-        seen: Sightings,
+        seen: Observations,
         known: dict[int, int],
         first_new: int,
     ) -> dict[int, int]:
-        """The boxes that are nobody's: of those who began in another camera just now, or new."""
+        """Assign the remaining boxes to walkers begun by another camera now, or to new ones."""
         left = np.array([row for row in range(len(points)) if row not in known], np.intp)
         if not len(left):
             return {}
         begun: dict[int, int] = {}
         if len(self.walks) > first_new:
             new = np.arange(first_new, len(self.walks))
-            some, its = seen.take(left), [points[row] for row in left]
-            fit = self._fit(camera_id, its, some, self.walkers.take(new), new)
+            some, its = seen.select(left), [points[row] for row in left]
+            fit = self._fit(camera_id, its, some, self.walkers.select(new), new)
             rows, columns = fit.pairs
             self.walkers = updated(self.walkers, some, rows, columns)
             begun = {int(left[r]): int(c) for r, c in zip(rows, columns, strict=True)}
         strong = [i for i in left if i not in begun and points[i].score >= _STRONG_SCORE]
-        self.walkers = self.walkers.with_more(born(seen.take(np.array(strong, np.intp))))
+        self.walkers = self.walkers.with_more(started(seen.select(np.array(strong, np.intp))))
         for row in strong:
             begun[int(row)] = len(self.walks)
             self.walks.append(Walk(self.next_number, self.time))
             self.next_number += 1
         return begun
 
-    def _see(self, walk: Walk, camera_id: str, track_id: int) -> None:
+    def _update_walk(self, walk: Walk, camera_id: str, track_id: int) -> None:
         walk.last = self.time
         walk.hits += 1
         walk.tracks[camera_id] = track_id, self.time
 
-    def leave(self, numbers: set[int]) -> None:
-        """Follow these walkers no longer; who is still there is a new one."""
+    def remove(self, numbers: set[int]) -> None:
+        """Remove these walkers; a person who is still there becomes a new one."""
         kept = np.array([walk.number not in numbers for walk in self.walks], bool)
         if not kept.all():
             self.walks = [walk for walk in self.walks if walk.number not in numbers]
-            self.walkers = self.walkers.take(kept)
+            self.walkers = self.walkers.select(kept)
 
     def end_lost(self, time: float) -> list[Walk]:
-        """Drop the walkers who were not seen for too long at ``time``; returns them."""
+        """Remove the walkers not seen for too long at ``time``; returns them."""
         lost = [
-            time - walk.last > (_DOUBTED_LOST_S if walk.doubted else _LOST_S) for walk in self.walks
+            time - walk.last > (_TENTATIVE_LOST_S if walk.tentative else _LOST_S)
+            for walk in self.walks
         ]
         gone = [walk for walk, is_lost in zip(self.walks, lost, strict=True) if is_lost]
         if gone:
             self.walks = [walk for walk, out in zip(self.walks, lost, strict=True) if not out]
-            self.walkers = self.walkers.take(~np.array(lost, bool))
+            self.walkers = self.walkers.select(~np.array(lost, bool))
         return gone

@@ -41,7 +41,7 @@ def ground_points(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class View:
-    """How a calibrated camera sees somebody who stands on the ground.
+    """The projection of people standing on the ground into a calibrated camera.
 
     ``projection`` is ``(3, 4)`` from world metres to pixels. Without ``sees_height`` it is right on
     the ground only.

@@ -1,7 +1,7 @@
-"""What walkers on the ground leave behind: which parts of which tracks are theirs, and their way.
+"""The log of walks on the ground: their paths, and the parts of tracks that show them.
 
-A walk becomes a tracklet of the ground, as if the ground were one camera that sees everything:
-nobody is in two places at one time.
+A walk becomes a tracklet of the ground, as if the ground were one camera with a view of everything:
+a person is never in two places at one time.
 """
 
 from collections.abc import Iterator, Mapping
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trackers.ground.following import Following, Step, Walk
-from trackers.ground.kalman import Walkers, nobody
+from trackers.ground.kalman import Walkers, no_walkers
 from trackers.tracklet import GROUND, Tracklet, TrackletKey
 
 _HEIGHT_M = 1.7
@@ -35,28 +35,28 @@ class Piece:
 
 
 @dataclass(slots=True)
-class Walked:
-    """One walk so far. ``path`` has time, x and y; ``told`` pieces were made decisions of."""
+class WalkRecord:
+    """One walk so far. ``path`` has time, x and y; the first ``decided`` pieces have decisions."""
 
     pieces: list[Piece] = field(default_factory=list)
     path: list[tuple[float, float, float]] = field(default_factory=list)
     count: int = 0
     revision: int = 0
-    told: int = 0
+    decided: int = 0
     confidence: float = 0.0
 
 
 @dataclass(slots=True)
 class WalkLog:
-    """All walks that are not forgotten, by number, and whom each track shows since when."""
+    """All walks that are not forgotten, by number, and the walks of each track by their start."""
 
-    walks: dict[int, Walked] = field(default_factory=dict)
+    walks: dict[int, WalkRecord] = field(default_factory=dict)
     shown: dict[TrackletKey, list[tuple[float, int]]] = field(default_factory=dict)
 
     def add(self, step: Step, times: Mapping[TrackletKey, float]) -> None:
-        """Take what came of one moment; ``times`` says when exactly each track was seen."""
+        """Add the result of one moment; ``times`` is the exact time of each track."""
         for key, number in step.seen.items():
-            walk = self.walks.setdefault(number, Walked())
+            walk = self.walks.setdefault(number, WalkRecord())
             walk.count += 1
             shown = self.shown.setdefault(key, [])
             if not shown or shown[-1][1] != number:
@@ -66,7 +66,7 @@ class WalkLog:
             path = self.walks[number].path
             path.append((step.time, x, y))
             if len(path) > _PATH_LENGTH:
-                # The start says where somebody came from; the middle is thinned out.
+                # The start is kept as the place of origin; the middle is thinned out.
                 del path[1:-1:2]
 
     def drop(self, number: int) -> None:
@@ -142,7 +142,7 @@ def following_memory(following: Following) -> Memory:
 
 
 def remember_following(following: Following, memory: Memory) -> None:
-    """Bring ``following`` to where it was."""
+    """Restore what `following_memory` returned."""
     following.time = memory["time"]
     following.next_number = memory["next"]
     following.boxes, following.disagreement = memory["boxes"]
@@ -153,7 +153,7 @@ def remember_following(following: Following, memory: Memory) -> None:
     following.walkers = (
         Walkers(np.array(memory["states"]), np.array(memory["spreads"]))
         if following.walks
-        else nobody()
+        else no_walkers()
     )
 
 
@@ -165,7 +165,7 @@ def log_memory(log: WalkLog) -> Memory:
                 number,
                 [[*piece.key, piece.since, piece.first] for piece in walk.pieces],
                 [list(step) for step in walk.path],
-                [walk.count, walk.revision, walk.told, walk.confidence],
+                [walk.count, walk.revision, walk.decided, walk.confidence],
             ]
             for number, walk in sorted(log.walks.items())
         ],
@@ -174,10 +174,10 @@ def log_memory(log: WalkLog) -> Memory:
 
 
 def remembered_log(memory: Memory) -> WalkLog:
-    """The log of which ``memory`` is."""
+    """The log that `log_memory` returned ``memory`` of."""
     return WalkLog(
         walks={
-            number: Walked(
+            number: WalkRecord(
                 [
                     Piece((camera_id, track), since, first)
                     for camera_id, track, since, first in pieces

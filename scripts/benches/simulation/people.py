@@ -44,7 +44,7 @@ class Tracks:
     def __len__(self) -> int:
         return len(self.person)
 
-    def take(self, rows: NDArray[np.int64]) -> "Tracks":
+    def select(self, rows: NDArray[np.int64]) -> "Tracks":
         """The given ``rows``, in that order."""
         return Tracks(
             self.person[rows],
@@ -67,7 +67,7 @@ def people_of_a_day(site: SiteGraph, tracks: int, seed: int) -> Tracks:
     arrivals = np.cumsum(rng.exponential(1 / arrivals_per_s, people))
     seen = _as_tracked(_walk_about(site, arrivals, rng), rng)
     # People are simulated in order of arrival, so no earlier track is missing.
-    found = seen.take(np.argsort(seen.start, kind="stable")[:tracks])
+    found = seen.select(np.argsort(seen.start, kind="stable")[:tracks])
     assert len(found) == tracks
     return found
 
@@ -130,12 +130,12 @@ class _LinkTable:
 
 def _as_tracked(visits: Tracks, rng: np.random.Generator) -> Tracks:
     """Visits as tracks: some are missed, and some are split by the tracker."""
-    visits = visits.take(np.flatnonzero(rng.random(len(visits)) >= _MISSED))
+    visits = visits.select(np.flatnonzero(rng.random(len(visits)) >= _MISSED))
     lost_s = rng.uniform(*_BREAK_S, len(visits))
     whole_s = visits.end - visits.start - lost_s
     broken = (rng.random(len(visits)) < _BROKEN) & (whole_s > 2 * _SHORTEST_STAY_S)
     middle = visits.start + whole_s * rng.uniform(0.4, 0.6, len(visits))
-    second = visits.take(np.flatnonzero(broken))
+    second = visits.select(np.flatnonzero(broken))
     return Tracks(
         np.concatenate([visits.person, second.person]),
         np.concatenate([visits.camera, second.camera]),

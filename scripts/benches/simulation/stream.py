@@ -7,7 +7,7 @@ from itertools import count
 import numpy as np
 from numpy.typing import NDArray
 
-from simulation.looks import AppearanceModel
+from simulation.appearance import AppearanceModel
 from simulation.people import Tracks
 from simulation.site_graph import SiteGraph
 from trackers.tracklet import Tracklet

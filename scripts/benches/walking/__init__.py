@@ -1,1 +1,1 @@
-"""Walks of real people past cameras: exact truth, and the vectors of their own crops."""
+"""Simulated walks past cameras with the embeddings of real crops and exact ground truth."""

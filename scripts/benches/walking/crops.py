@@ -1,4 +1,4 @@
-"""The crops that walks are made of: whose they are, which camera took them, and their vectors."""
+"""The crops that walks are made of: their person, camera and embedding."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -61,7 +61,7 @@ SETS: dict[str, Callable[[Path], Iterator[Picture]]] = {
 
 
 def read_crops(data: Path, name: str, kept: Path, open_embedder: Callable[[], Embedder]) -> Crops:
-    """The crops of the set ``name``; vectors are taken from the file ``kept``, or put there."""
+    """The crops of the set ``name``; vectors are cached in the file ``kept``."""
     pictures = list(SETS[name](data))
     if not kept.exists():
         kept.parent.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,7 @@
-"""A walk: people come one after the other, pass some cameras, and trackers make tracks of it.
+"""A simulated walk: people arrive one by one, pass cameras, and become tracks with errors.
 
-Every visit shows other crops of the person in that camera. Trackers lose people, miss them, and
-now and then, where two are in one picture at one time, go on with the wrong one.
+Every visit shows other crops of the person in that camera. Tracks are missed, broken, and now and
+then, where two people are in one picture at one time, swapped.
 """
 
 from collections import defaultdict
@@ -14,19 +14,19 @@ from numpy.typing import NDArray
 
 from walking.crops import Crops
 
-#: As many crops show a person on one visit at most, as many exemplars a track keeps.
+#: The most crops of a visit, and exemplars of a track.
 CROPS = 8
 _SPACING_S = 0.5
-# Seconds between two people who come in, in the view, and between two views.
+# Seconds between two arrivals, of a stay in a view, and between two views.
 _ARRIVAL_S = 3.0
 _STAY_S, _STAY_SPREAD, _SHORTEST_S = 7.0, 0.4, 2.0
 _TRANSIT_S, _TRANSIT_SPREAD = (4.0, 25.0), 0.25
 _PAUSES, _PAUSE_S = 0.05, 30.0
-# Of three cameras and more, two views in so many overlap by so many seconds.
+# With three cameras or more: the share of pairs of views that overlap, and for how many seconds.
 _OVERLAPPING, _OVERLAP_S = 0.2, 3.0
-# So many people are seen by one camera only, and so many come back to one that saw them.
+# The share of people seen by one camera only, and of those who return to one.
 _ONCE, _BACK = 0.2, 0.15
-# What trackers make of it.
+# The share of missed and broken visits and of swapped pairs of tracks.
 _MISSED, _BROKEN, _BREAK_S = 0.03, 0.08, (1.5, 3.0)
 _SWAPPED, _SWAP_S = 0.03, 2.0
 _WIDTH_PX, _FEET_PX, _PERSON_PX = 1920.0, (500.0, 1000.0), (150.0, 400.0)
@@ -34,8 +34,10 @@ _WIDTH_PX, _FEET_PX, _PERSON_PX = 1920.0, (500.0, 1000.0), (150.0, 400.0)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Visit:
-    """A person in the view of a camera; ``rows`` are crops. The way through the picture is straight
-    from ``entry`` to ``leave``, pixels."""
+    """A person in the view of a camera; ``rows`` are crops.
+
+    The path through the picture is straight from ``entry`` to ``leave``, pixels.
+    """
 
     number: int
     person: int
@@ -53,7 +55,7 @@ class Visit:
         return np.column_stack([feet, np.interp(feet[:, 1], _FEET_PX, _PERSON_PX)])
 
     def crops(self) -> list[tuple[float, int]]:
-        """When each of the crops was taken; where there are too few, they are shown for longer."""
+        """Time and row of each crop; where there are too few, they are repeated."""
         count = max(len(self.rows), min(CROPS, int((self.end - self.start) / _SPACING_S)))
         step = (self.end - self.start) / count
         shown = [self.rows[n * len(self.rows) // count] for n in range(count)]
@@ -71,7 +73,7 @@ class Piece:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Track:
-    """What a tracker took for one person, in order of time."""
+    """A track: the pieces of visits that it shows, in order of time."""
 
     pieces: tuple[Piece, ...]
 
@@ -102,7 +104,7 @@ class Track:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scene:
-    """``visits`` are the truth, ``tracks`` what was made of it, by their start."""
+    """``visits`` are the ground truth, ``tracks`` the simulated tracks, by their start."""
 
     cameras: int
     visits: tuple[Visit, ...]
@@ -187,10 +189,10 @@ def _walk(
             (sides[1], feet[1]),
         )
         if step + 1 < len(route):
-            way = float(transit[camera, route[step + 1]])
+            typical = float(transit[camera, route[step + 1]])
             pause = float(rng.exponential(_PAUSE_S)) if rng.random() < _PAUSES else 0.0
-            walk = way * float(rng.lognormal(0, _TRANSIT_SPREAD)) + pause
-            start += stay + (max(walk, 0.5 - stay) if way < 0 else walk)
+            walk = typical * float(rng.lognormal(0, _TRANSIT_SPREAD)) + pause
+            start += stay + (max(walk, 0.5 - stay) if typical < 0 else walk)
 
 
 def _tracks(visits: list[Visit], rng: np.random.Generator) -> list[Track]:
@@ -211,7 +213,7 @@ def _tracks(visits: list[Visit], rng: np.random.Generator) -> list[Track]:
 
 
 def _with_swaps(tracks: list[Track], rng: np.random.Generator) -> list[Track]:
-    """Some that are in one picture at one time go on as each other."""
+    """Swap some pairs of tracks that are in one picture at one time."""
     for a, b in combinations(range(len(tracks)), 2):
         one, other = tracks[a], tracks[b]
         since, until = max(one.start, other.start), min(one.end, other.end)

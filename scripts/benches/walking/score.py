@@ -1,4 +1,4 @@
-"""How well ids follow people through a walk, and where they are lost."""
+"""Scores of ids against the ground truth of a walk, and the causes of missed links."""
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping
@@ -12,9 +12,9 @@ from simulation.score import idf1
 from walking.crops import Crops
 from walking.scene import Scene, Track, Visit
 
-#: What each track was taken for, by its number from 1: since when (seconds), and the id.
+#: The ids of each track, by its number from 1: start (seconds) and id.
 Ids = Mapping[int, list[tuple[float, int]]]
-# A track that shows somebody else for more than this is impure.
+# A track that shows another person for more than this share is impure.
 _IMPURE = 0.2
 
 
@@ -47,12 +47,12 @@ def score(scene: Scene, crops: Crops, ids: Ids) -> dict[str, float]:
 
 
 def oracle(scene: Scene) -> Ids:
-    """The best ids that the tracks allow: each goes to whom it shows longest."""
+    """The best ids possible with these tracks: each is that of the person it shows longest."""
     return {n: [(t.start, _whose(t).person)] for n, t in enumerate(scene.tracks, start=1)}
 
 
 def shown_person(track: Track, start: float, end: float) -> int:
-    """Whom a track shows for longest between two moments."""
+    """The person that a track shows longest between two moments."""
     seconds: Counter[int] = Counter()
     for piece in track.pieces:
         shared = min(piece.end, end) - max(piece.start, start)
@@ -68,7 +68,7 @@ def association_accuracy(
     identities, columns = np.unique(identity, return_inverse=True)
     together = np.zeros((len(people), len(identities)))
     np.add.at(together, (rows, columns), seconds)
-    # What has no id is alone.
+    # Tracks without an id match no person.
     together[:, identities < 0] *= 0
     either = np.bincount(rows, seconds)[:, None] + together.sum(axis=0) - together
     return float((together**2 / np.maximum(either, 1e-9)).sum() / seconds.sum())
@@ -92,7 +92,7 @@ def _links(scene: Scene, crops: Crops, shown: list[Shown]) -> dict[str, float]:
     most: dict[int, Counter[int]] = defaultdict(Counter)
     for one in shown:
         most[one.visit][one.identity] += one.seconds  # type: ignore[assignment]
-    # Who was not seen at all cannot be linked.
+    # A visit without a track cannot be linked.
     seen = sorted((scene.visits[n] for n in most), key=lambda visit: (visit.start, visit.number))
     identity = {n: max(counts, key=lambda i: (counts[i], i)) for n, counts in most.items()}
     true = _pairs(seen, {visit.number: visit.person for visit in seen})
@@ -135,8 +135,8 @@ def _cause(
     impure: set[int],
     alike: Mapping[tuple[int, int], bool],
 ) -> str:
-    """Why a link was missed: a track shows two people; somebody else looks more like the later
-    visit; the later visit was taken for somebody else, or left alone, although nobody does."""
+    """Why a link was missed: a track shows two people; another person is more similar to the later
+    visit; or, although none is, the later visit has the id of another, or one of its own."""
     earlier, later = pair
     if {earlier.number, later.number} & impure:
         return "impure"
@@ -161,7 +161,7 @@ def _whose(track: Track) -> Visit:
 
 
 def _likeness(seen: list[Visit], crops: Crops) -> dict[tuple[int, int], bool]:
-    """Of two visits, whether nobody else there before is more like the later than the earlier."""
+    """Whether no other person seen before is more similar to the later of two visits."""
     means = np.stack([crops.vectors[list(visit.rows)].mean(axis=0) for visit in seen])
     means /= np.linalg.norm(means, axis=1, keepdims=True)
     people = np.array([visit.person for visit in seen])

@@ -1,4 +1,4 @@
-"""What the nodes of a walk send: open tracks every second as they grow, then closed."""
+"""The tracklets that nodes would send of a walk: open ones every second, then closed."""
 
 import math
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from trackers.tracklet import Tracklet
 from walking.crops import Crops
 from walking.scene import Scene, Track
 
-#: More than into how many a track is parted.
+#: Track numbers are multiples of this; a track is split into fewer parts.
 PARTS = 100
 _PATH_STEP_S = 0.2
 _QUALITY = 0.7
@@ -25,7 +25,7 @@ def stream(
     """Each second, with the tracklets that changed in it.
 
     Track n of the scene, from 1, is track ``PARTS * n``, and those after it from where it shows
-    somebody else by ``same``; None never looks.
+    another person by ``same``; None never splits.
     """
     whole = [_whole(track, number, crops) for number, track in enumerate(scene.tracks, start=1)]
     parts = [part for track in whole for part in (_parts(track, same) if same else [track])]
@@ -37,10 +37,10 @@ def stream(
         while row < len(parts) and parts[row].start <= at:
             running.append(parts[row])
             row += 1
-        told = [until(t, at, closed=False) for t in running if t.end > at - INTERVAL_S]
-        told += [until(t, at, closed=True) for t in running if t.end + BUFFER_S < at]
+        sent = [until(t, at, closed=False) for t in running if t.end > at - INTERVAL_S]
+        sent += [until(t, at, closed=True) for t in running if t.end + BUFFER_S < at]
         running = [t for t in running if t.end + BUFFER_S >= at]
-        yield at, sorted(told, key=lambda tracklet: tracklet.key)
+        yield at, sorted(sent, key=lambda tracklet: tracklet.key)
         if not running and row == len(parts):
             return
 
@@ -51,7 +51,7 @@ def camera_name(camera: int) -> str:
 
 
 def _whole(track: Track, number: int, crops: Crops) -> Tracklet:
-    """A track as it will be when it is closed."""
+    """A track as it is when it is closed."""
     chosen = track.crops()
     times = [np.append(np.arange(p.start, p.end, _PATH_STEP_S), p.end) for p in track.pieces]
     places = [p.visit.at(t) for p, t in zip(track.pieces, times, strict=True)]
@@ -72,7 +72,7 @@ def _whole(track: Track, number: int, crops: Crops) -> Tracklet:
 
 
 def _parts(track: Tracklet, same: SamePerson) -> list[Tracklet]:
-    """The track, parted where it shows somebody else, as a node does."""
+    """The track, split where it shows another person, as a node does."""
     continuity = Continuity()
     since = [
         found

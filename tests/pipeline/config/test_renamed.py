@@ -3,6 +3,7 @@
 import pytest
 
 from pipeline.config.load import check_config
+from pipeline.config.renamed import current_keys
 from pipeline.errors import UserError
 
 CAMERAS = {"gate": {"source": "gate.mp4"}, "hall": {"source": "hall.mp4"}}
@@ -19,3 +20,18 @@ def test_the_old_name_works_with_one_warning(caplog: pytest.LogCaptureFixture) -
 def test_both_names_are_refused() -> None:
     with pytest.raises(UserError, match=r"^site\.yaml: ways is the old name of camera_links: "):
         check_config({"ways": LINKS, "camera_links": LINKS}, "site.yaml")
+
+
+@pytest.mark.parametrize("key", ["same_camera", "other_cameras"])
+def test_a_removed_calibration_says_what_to_write(key: str) -> None:
+    old = {"association": {"similarity": {key: {"slope": 25.0, "midpoint": 0.5}}}}
+    with pytest.raises(
+        UserError, match=rf"^site\.yaml: association\.similarity\.{key} is no "
+    ) as e:
+        check_config(old, "site.yaml")
+    assert "give slope, midpoint, common, spread, visit and crop" in str(e.value)
+
+
+@pytest.mark.parametrize("association", [None, 1, {"similarity": None}, {"similarity": 1}])
+def test_other_faults_are_not_those_of_removed_keys(association: object) -> None:
+    assert current_keys({"association": association}, "here") == {"association": association}

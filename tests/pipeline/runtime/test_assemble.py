@@ -33,12 +33,12 @@ def site_with_links(*links: dict[str, object]) -> dict[str, object]:
 def test_camera_links_of_the_site_file_reach_the_association() -> None:
     config = check_config(site_with_links({"between": ["door", "aisle"], "seconds": 12}), "here")
     topology = association_of(config).rules.topology
-    assert topology.passages["aisle"]["door"].typical_s == 12
-    assert topology.passages["door"]["aisle"].typical_s == 12
+    assert topology.transitions["aisle"]["door"].typical_s == 12
+    assert topology.transitions["door"]["aisle"].typical_s == 12
 
 
 def test_without_camera_links_the_topology_is_empty() -> None:
-    assert not association_of(check_config({}, "here")).rules.topology.passages
+    assert not association_of(check_config({}, "here")).rules.topology.transitions
 
 
 def test_a_camera_link_to_an_unknown_camera_is_refused() -> None:

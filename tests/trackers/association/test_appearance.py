@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from builders_trackers import look, make_calibration
+from builders_trackers import make_calibration, unit_vector
 from trackers.association.appearance import (
     Appearance,
     Calibration,
@@ -16,15 +16,15 @@ LINE = make_calibration(10.0, 0.6)
 
 
 def vectors(*degrees):
-    return np.array([look(d) for d in degrees], np.float32).reshape(-1, 2)
+    return np.array([unit_vector(d) for d in degrees], np.float32).reshape(-1, 2)
 
 
 def weights(*values):
     return np.array(values, np.float32)
 
 
-def looks(population, *degrees):
-    return [population.look(vector, 1e9) for vector in vectors(*degrees)]
+def appearance(population, *degrees):
+    return [population.appearance(vector, 1e9) for vector in vectors(*degrees)]
 
 
 def crowd(people, common=0.0, seed=0, dimension=64):
@@ -38,13 +38,13 @@ def crowd(people, common=0.0, seed=0, dimension=64):
 
 def test_evidence_is_zero_at_the_midpoint_and_linear_around_it():
     population = Population(LINE)
-    one, *others = looks(population, 0, np.degrees(np.arccos(0.6)), 0, 90)
+    one, *others = appearance(population, 0, np.degrees(np.arccos(0.6)), 0, 90)
     assert population.evidence(one, others) == pytest.approx([0.0, 4.0, -6.0], abs=1e-5)
 
 
 def test_of_nobody_there_is_nothing_to_say():
     population = Population(LINE)
-    (one,) = looks(population, 0)
+    (one,) = appearance(population, 0)
     assert population.evidence(one, []).shape == (0,)
     assert population.evidence_in_order([], []) == 0.0
     assert population.evidence_in_order([one], ["a"]) == 0.0
@@ -52,27 +52,27 @@ def test_of_nobody_there_is_nothing_to_say():
 
 
 def test_a_direction_lies_amid_the_exemplars_by_their_qualities():
-    assert direction_of(vectors(0, 90), weights(1, 1)) == pytest.approx(look(45))
+    assert direction_of(vectors(0, 90), weights(1, 1)) == pytest.approx(unit_vector(45))
     nearer = direction_of(vectors(0, 90), weights(3, 1))
     assert nearer[0] > nearer[1] > 0
     # Crops of no quality count when there are no others.
-    assert direction_of(vectors(0, 90), weights(0, 0)) == pytest.approx(look(45))
+    assert direction_of(vectors(0, 90), weights(0, 0)) == pytest.approx(unit_vector(45))
 
 
 def test_in_order_each_is_compared_with_all_before_it():
     population = Population(LINE)
-    first, second, third = looks(population, 0, 20, 40)
+    first, second, third = appearance(population, 0, 20, 40)
     pairs = population.evidence(second, [first])[0]
     last = population.evidence(third, [joined([first, second])])[0]
-    looks_in_order = [first, second, third]
-    found = population.evidence_in_order(looks_in_order, ["a", "b", "c"])
+    appearance_in_order = [first, second, third]
+    found = population.evidence_in_order(appearance_in_order, ["a", "b", "c"])
     assert found == pytest.approx(pairs + last, abs=1e-4)
 
 
-def test_in_one_view_a_person_looks_the_same():
+def test_in_one_view_a_person_appearance_the_same():
     """The third is like the second, of its own camera, and the first is between."""
     population = Population(LINE)
-    first, second, third = looks(population, 0, 40, 42)
+    first, second, third = appearance(population, 0, 40, 42)
     pairs = population.evidence(second, [first])[0]
     alike = population.evidence(third, [second])[0]
     found = population.evidence_in_order([first, second, third], ["a", "b", "b"])
@@ -98,12 +98,16 @@ def test_what_all_people_have_in_common_is_taken_out():
     assert population.epoch == 1
     before, after = (
         people[0] @ people[1],
-        (population.look(people[0], 1.0).vector @ population.look(people[1], 1.0).vector),
+        (
+            population.appearance(people[0], 1.0).vector
+            @ population.appearance(people[1], 1.0).vector
+        ),
     )
     assert before > 0.4
     assert abs(after) < 0.4
     evidence = population.evidence(
-        population.look(people[0], 1e9), [population.look(one, 1e9) for one in people[:40]]
+        population.appearance(people[0], 1e9),
+        [population.appearance(one, 1e9) for one in people[:40]],
     )
     assert evidence[0] > 5
     assert evidence[1:].max() < 0
@@ -113,7 +117,7 @@ def test_one_person_seen_often_is_not_taken_out():
     population = Population(Calibration(20.0, 0.3, 0.15, 0.1, 0.3, 0.4))
     (anna,) = crowd(1)
     population.learn([anna])
-    same = population.look(anna, 1e9)
+    same = population.appearance(anna, 1e9)
     assert population.evidence(same, [same])[0] > 5
 
 
@@ -121,11 +125,11 @@ def test_nobody_is_learnt_from():
     population = Population(LINE)
     population.learn([])
     assert (population.people, population.epoch, len(population.mean)) == (0, 1, 0)
-    assert looks(population, 0)[0].vector == pytest.approx(look(0))
+    assert appearance(population, 0)[0].vector == pytest.approx(unit_vector(0))
 
 
-def test_where_people_stray_further_than_one_person_can_be_looks_say_little():
-    flat = [np.array(look(d), np.float32) for d in range(0, 360, 5)]
+def test_where_people_stray_further_than_one_person_can_be_appearance_say_little():
+    flat = [np.array(unit_vector(d), np.float32) for d in range(0, 360, 5)]
     population = Population(Calibration(22.0, 0.3, 0.0, 0.1, 0.35, 0.4))
     strict = population.evidence(*_pair(population))
     population.learn(flat)
@@ -133,7 +137,7 @@ def test_where_people_stray_further_than_one_person_can_be_looks_say_little():
 
 
 def _pair(population):
-    one, other = looks(population, 0, 0)
+    one, other = appearance(population, 0, 0)
     return one, [other]
 
 
@@ -145,18 +149,18 @@ def test_what_is_remembered_is_the_same_to_the_last_bit():
     other.remember(population.memory())
     people = crowd(9, common=0.3)
     said = [
-        known.evidence(known.look(people[0], 2.0), [known.look(p, 2.0) for p in people])
+        known.evidence(known.appearance(people[0], 2.0), [known.appearance(p, 2.0) for p in people])
         for known in (population, other)
     ]
     assert said[0].tobytes() == said[1].tobytes()
 
 
-def test_where_one_person_looks_more_alike_more_is_asked():
+def test_where_one_person_appearance_more_alike_more_is_asked():
     population = Population(Calibration(20.0, 0.3, 0.0, 0.1, 0.3, 0.4))
     population.learn(crowd(20))
     population.learn_midpoint([])
     assert population.midpoint == pytest.approx(0.3)
-    seen = [population.look(one, 1 / 0.3) for one in crowd(12, seed=5)]
+    seen = [population.appearance(one, 1 / 0.3) for one in crowd(12, seed=5)]
     population.learn_midpoint([seen])
     assert population.midpoint == pytest.approx(0.3)
     population.learn_midpoint([seen, seen, []])
@@ -173,8 +177,10 @@ def test_what_a_camera_adds_to_everybody_is_taken_out_there():
     population.learn_cameras({"a": bright, "b": dark})
 
     def like_one_another(camera_id):
-        looks = [population.look(one, 1.0, camera_id).vector for one in bright]
-        return np.mean([one @ other for one in looks for other in looks if one is not other])
+        appearance = [population.appearance(one, 1.0, camera_id).vector for one in bright]
+        return np.mean(
+            [one @ other for one in appearance for other in appearance if one is not other]
+        )
 
     assert abs(like_one_another("a")) < abs(like_one_another("unknown"))
     population.learn([])

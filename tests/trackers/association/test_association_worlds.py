@@ -23,9 +23,9 @@ END = 60
 CLOSE_AFTER_S = 2.0
 FORGETFUL = replace(RULES, gallery_s=6.0)
 # People go from camera to camera in no time, so that many are judged again.
-WITH_WAYS = replace(RULES, topology=topology_of({("a", "b"): 0.0, ("b", "c"): 2.0}))
+WITH_TRANSITIONS = replace(RULES, topology=topology_of({("a", "b"): 0.0, ("b", "c"): 2.0}))
 ALL = pytest.mark.parametrize(
-    "rules", [RULES, FORGETFUL, WITH_WAYS], ids=["remembers", "forgets", "with ways"]
+    "rules", [RULES, FORGETFUL, WITH_TRANSITIONS], ids=["remembers", "forgets", "with transitions"]
 )
 
 
@@ -60,7 +60,7 @@ def _track(rng, track_id):
                 track_id=track_id,
                 revision=revision,
                 closed=revision == len(seen),
-                looks=[first_look, *[person] * 8][: revision - 1],
+                exemplars=[first_look, *[person] * 8][: revision - 1],
                 qualities=[0.2, *[0.8] * 8][: revision - 1],
                 ground=ground,
             ),
@@ -90,8 +90,8 @@ def _restarted(association):
     """A new one that knows what the old one knew, in some other order."""
     fresh = Association(association.rules)
     fresh.remember(association.memory())
-    for camera_id, memory in association.ways.take_changed().items():
-        fresh.ways.remember(camera_id, memory)
+    for camera_id, memory in association.learned_topology.pop_changed().items():
+        fresh.learned_topology.remember(camera_id, memory)
     keys = [*association.waiting]
     keys += [key for identity in association.identities.values() for key in identity.members]
     for key in sorted(keys, reverse=True):
@@ -156,5 +156,5 @@ def test_the_worlds_are_worth_it():
     runs = [_run(_world(seed)) for seed in SEEDS]
     assert sum(d.reason == "known person" for run in runs for d in run) > 100
     assert sum(d.kind == "merged" for run in runs for d in run) > 20
-    with_ways = [_run(_world(seed), rules=WITH_WAYS) for seed in SEEDS]
-    assert sum(d.kind in ("reassigned", "split") for run in with_ways for d in run) > 20
+    with_transitions = [_run(_world(seed), rules=WITH_TRANSITIONS) for seed in SEEDS]
+    assert sum(d.kind in ("reassigned", "split") for run in with_transitions for d in run) > 20

@@ -19,39 +19,39 @@ def test_nobody_is_known() -> None:
     assert Candidates(SITE).of([make_tracklet(0, 1)]) == []
 
 
-def test_everybody_can_come_where_no_ways_are_known() -> None:
+def test_everybody_can_come_where_no_transitions_are_known() -> None:
     candidates = Candidates(Topology())
-    candidates.see(2, make_tracklet(0, 1, camera_id="b"))
-    candidates.see(1, make_tracklet(0, 1, camera_id="a"))
+    candidates.update(2, make_tracklet(0, 1, camera_id="b"))
+    candidates.update(1, make_tracklet(0, 1, camera_id="a"))
     assert candidates.of([make_tracklet(500, 501, track_id=2)]) == [1, 2]
 
 
 def test_who_is_too_far_or_left_too_long_ago_cannot_come() -> None:
     candidates = Candidates(SITE)
-    candidates.see(1, make_tracklet(0, 5, camera_id="a"))
-    candidates.see(2, make_tracklet(0, 5, camera_id="e", track_id=2))
+    candidates.update(1, make_tracklet(0, 5, camera_id="a"))
+    candidates.update(2, make_tracklet(0, 5, camera_id="e", track_id=2))
     assert candidates.of([make_tracklet(15, 16, camera_id="b", track_id=3)]) == [1]
     assert candidates.of([make_tracklet(900, 901, camera_id="b", track_id=3)]) == []
 
 
 def test_where_somebody_was_seen_last_counts() -> None:
     candidates = Candidates(SITE)
-    candidates.see(1, make_tracklet(0, 5, camera_id="a"))
-    candidates.see(1, make_tracklet(30, 35, camera_id="e", track_id=2))
-    candidates.see(1, make_tracklet(0, 6, camera_id="a", revision=2))
+    candidates.update(1, make_tracklet(0, 5, camera_id="a"))
+    candidates.update(1, make_tracklet(30, 35, camera_id="e", track_id=2))
+    candidates.update(1, make_tracklet(0, 6, camera_id="a", revision=2))
     assert candidates.of([make_tracklet(45, 46, camera_id="b", track_id=3)]) == []
     assert candidates.of([make_tracklet(45, 46, camera_id="d", track_id=3)]) == [1]
 
 
 def test_who_was_seen_where_nothing_is_known_can_be_anywhere() -> None:
     candidates = Candidates(SITE)
-    candidates.see(1, make_tracklet(0, 5, camera_id="elsewhere"))
+    candidates.update(1, make_tracklet(0, 5, camera_id="elsewhere"))
     assert candidates.of([make_tracklet(900, 901, camera_id="b", track_id=3)]) == [1]
 
 
 def test_who_is_forgotten_is_left_out() -> None:
     candidates = Candidates(SITE)
-    candidates.see(1, make_tracklet(0, 5, camera_id="a"))
+    candidates.update(1, make_tracklet(0, 5, camera_id="a"))
     candidates.forget(1)
     assert candidates.of([make_tracklet(15, 16, camera_id="b", track_id=3)]) == []
 
@@ -62,9 +62,11 @@ def test_nobody_is_in_two_places_at_once(start: float, possible: bool) -> None:
     person = Identity(1)
     candidates = Candidates(SITE)
     for member in (before, make_tracklet(4, 20, camera_id="b", track_id=2)):
-        person.see(member)
-        candidates.see(1, member)
-    way = candidates.way(make_tracklet(start, 30, camera_id="c", track_id=3), person)
+        person.update(member)
+        candidates.update(1, member)
+    way = candidates.transition_evidence(
+        make_tracklet(start, 30, camera_id="c", track_id=3), person
+    )
     assert (way > -math.inf) is possible
 
 
@@ -73,11 +75,11 @@ def association() -> Association:
     return Association(rules)
 
 
-def test_an_association_follows_people_along_the_ways() -> None:
+def test_an_association_follows_people_along_the_transitions() -> None:
     site = association()
-    site.observe(make_tracklet(0, 5, camera_id="a", looks=[0]))
+    site.observe(make_tracklet(0, 5, camera_id="a", exemplars=[0]))
     site.decide(6)
-    site.observe(make_tracklet(15, 20, camera_id="b", track_id=2, looks=[0]))
-    site.observe(make_tracklet(15, 20, camera_id="e", track_id=3, looks=[0]))
+    site.observe(make_tracklet(15, 20, camera_id="b", track_id=2, exemplars=[0]))
+    site.observe(make_tracklet(15, 20, camera_id="e", track_id=3, exemplars=[0]))
     decisions = {decision.key: decision.global_id for decision in site.decide(21)}
     assert decisions == {("b", 2): 1, ("e", 3): 2}

@@ -10,8 +10,8 @@ A1, A2 = ("a", 1), ("a", 2)
 SURE = log_odds(0.9)
 
 
-def seen(track_id, looks=(0, 0)):
-    return make_tracklet(10 * track_id, 10 * track_id + 5, track_id=track_id, looks=looks)
+def seen(track_id, exemplars=(0, 0)):
+    return make_tracklet(10 * track_id, 10 * track_id + 5, track_id=track_id, exemplars=exemplars)
 
 
 def told(people, owner=None, margins=None):
@@ -58,9 +58,9 @@ def test_it_is_confirmed_from_a_probability_on(margin, state):
     assert told(people, margins={A1: margin}) == []
 
 
-@pytest.mark.parametrize(("looks", "confirmed"), [(3, False), (4, True)])
-def test_of_one_tracklet_enough_must_be_seen(looks, confirmed):
-    people = make_people({1: [seen(1, looks=[0] * looks)]})
+@pytest.mark.parametrize(("exemplars", "confirmed"), [(3, False), (4, True)])
+def test_of_one_tracklet_enough_must_be_seen(exemplars, confirmed):
+    people = make_people({1: [seen(1, exemplars=[0] * exemplars)]})
     assert bool(told(people, margins={A1: SURE})) is confirmed
 
 

@@ -10,12 +10,12 @@ from trackers.association.appearance import Population
 from trackers.association.evidence import Evidence
 from trackers.association.topology import Topology, topology_of
 
-WAYS = topology_of({("a", "b"): 10.0})
+TRANSITIONS = topology_of({("a", "b"): 10.0})
 
 
-def seen(camera_id, track_id, start, *looks, **more):
+def seen(camera_id, track_id, start, *degrees, **more):
     return make_tracklet(
-        start, start + 5, camera_id=camera_id, track_id=track_id, looks=looks, **more
+        start, start + 5, camera_id=camera_id, track_id=track_id, exemplars=degrees, **more
     )
 
 
@@ -28,19 +28,19 @@ def evidence_of(topology=None, population=None, **changed):
 
 def test_the_way_counts_from_who_was_seen_before():
     first, second = seen("a", 1, 0), seen("b", 2, 15)
-    with_ways = evidence_of(WAYS).way(first, second)
-    assert with_ways == pytest.approx(WAYS.evidence("a", "b", 10.0))
-    assert evidence_of(WAYS).way(first, seen("b", 2, 5.5)) == -math.inf
-    assert evidence_of().way(first, second) == Topology().evidence("a", "b", 10.0)
+    with_transitions = evidence_of(TRANSITIONS).transition(first, second)
+    assert with_transitions == pytest.approx(TRANSITIONS.evidence("a", "b", 10.0))
+    assert evidence_of(TRANSITIONS).transition(first, seen("b", 2, 5.5)) == -math.inf
+    assert evidence_of().transition(first, second) == Topology().evidence("a", "b", 10.0)
 
 
 def test_who_has_faded_says_nothing():
     faded = make_tracklet(0, 5, camera_id="a", times=[], feet=[])
-    assert evidence_of(WAYS).way(faded, seen("b", 2, 500)) == 0.0
+    assert evidence_of(TRANSITIONS).transition(faded, seen("b", 2, 500)) == 0.0
 
 
 def test_hard_rules():
-    evidence = evidence_of(WAYS)
+    evidence = evidence_of(TRANSITIONS)
     assert not evidence.possible(seen("a", 1, 0), seen("a", 2, 5))
     assert evidence.possible(seen("a", 1, 0), seen("a", 2, 5.1))
     assert not evidence.possible(seen("a", 1, 0, closed=False), seen("a", 2, 9))
@@ -51,33 +51,38 @@ def test_hard_rules():
     assert not evidence_of().possible(seen("a", 1, 3, ground=[(0.0, 0.0)]), far)
 
 
-def test_looks_are_those_of_each_with_all_before_it():
+def test_appearance_are_those_of_each_with_all_before_it():
     evidence = evidence_of(calibration=make_calibration(4.0, 0.5))
     one, alike, nothing = seen("a", 1, 0, 0), seen("b", 2, 0, 0), seen("b", 4, 0)
-    assert evidence.looks([]) == evidence.looks([one]) == evidence.looks([nothing]) == 0.0
-    assert evidence.looks([one, alike]) == pytest.approx(2.0)
-    assert evidence.looks([one, nothing, alike, seen("c", 5, 0, 0)]) == pytest.approx(4.0)
-    assert evidence.looks([alike, one]) == evidence.looks([one, alike])
+    assert (
+        evidence.appearance([])
+        == evidence.appearance([one])
+        == evidence.appearance([nothing])
+        == 0.0
+    )
+    assert evidence.appearance([one, alike]) == pytest.approx(2.0)
+    assert evidence.appearance([one, nothing, alike, seen("c", 5, 0, 0)]) == pytest.approx(4.0)
+    assert evidence.appearance([alike, one]) == evidence.appearance([one, alike])
 
 
 def test_a_newer_revision_is_compared_anew():
     evidence = evidence_of()
     one, other = seen("a", 1, 0, 0), seen("b", 2, 0, 0)
-    before = evidence.looks([one, other])
+    before = evidence.appearance([one, other])
     evidence.forget(("b", 2))
-    assert evidence.looks([one, seen("b", 2, 0, 90)]) < 0 < before
+    assert evidence.appearance([one, seen("b", 2, 0, 90)]) < 0 < before
 
 
-def test_what_was_learnt_of_looks_counts_from_the_next_beginning_on():
+def test_what_was_learnt_of_appearance_counts_from_the_next_beginning_on():
     population = Population(make_calibration(4.0, 0.5))
     evidence = evidence_of(population=population)
     one, other = seen("a", 1, 0, 0), seen("b", 2, 0, 30)
-    before = evidence.looks([one, other])
+    before = evidence.appearance([one, other])
     population.learn([np.array(one.exemplars[0])] * 9)
     evidence.begin()
-    after = evidence.looks([one, other])
+    after = evidence.appearance([one, other])
     assert after != before
-    assert after == evidence_of(population=population).looks([one, other])
+    assert after == evidence_of(population=population).appearance([one, other])
 
 
 @pytest.mark.parametrize("most", [1, 3, 30])
@@ -85,10 +90,12 @@ def test_the_likeliest_are_those_of_a_plain_loop(most):
     rng = np.random.default_rng(0)
     earlier = [seen("a", n, 0, *rng.uniform(0, 180, rng.integers(0, 9))) for n in range(15)]
     later = seen("b", 99, 18, 40, 60)
-    evidence = evidence_of(WAYS)
-    worth = {t.key: evidence.way(t, later) + evidence.looks([t, later]) for t in earlier}
+    evidence = evidence_of(TRANSITIONS)
+    worth = {
+        t.key: evidence.transition(t, later) + evidence.appearance([t, later]) for t in earlier
+    }
     expected = sorted(worth, key=lambda key: (-worth[key], key))[:most]
     # The last is there at the same time.
-    found = evidence_of(WAYS).likeliest(later, [*earlier, seen("b", 77, 14, 40)], most)
+    found = evidence_of(TRANSITIONS).likeliest(later, [*earlier, seen("b", 77, 14, 40)], most)
     assert set(found) == set(expected)
     assert evidence.likeliest(later, [], most) == []

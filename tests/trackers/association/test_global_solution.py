@@ -11,11 +11,13 @@ from trackers.association.global_solution import earlier_ones, improve, renamed,
 from trackers.association.partition import Partition
 from trackers.association.topology import Topology, topology_of
 
-WAYS = topology_of({("a", "b"): 10.0, ("b", "c"): 10.0})
+TRANSITIONS = topology_of({("a", "b"): 10.0, ("b", "c"): 10.0})
 
 
-def seen(camera_id, track_id, start, *looks):
-    return make_tracklet(start, start + 5, camera_id=camera_id, track_id=track_id, looks=looks)
+def seen(camera_id, track_id, start, *degrees):
+    return make_tracklet(
+        start, start + 5, camera_id=camera_id, track_id=track_id, exemplars=degrees
+    )
 
 
 def evidence_of(topology):
@@ -25,7 +27,7 @@ def evidence_of(topology):
     return evidence
 
 
-def solved(members, topology=WAYS):
+def solved(members, topology=TRANSITIONS):
     return solve(make_people(members, topology), evidence_of(topology), topology)
 
 
@@ -46,26 +48,28 @@ def test_two_who_were_one_are_parted():
     assert solved({1: [*mine, *others]}).owner == {("b", 3): 2, ("c", 4): 2}
 
 
-def test_whose_ways_are_not_known_are_joined_by_their_looks():
+def test_whose_transitions_are_not_known_are_joined_by_their_appearance():
     judged = solved({1: [seen("a", 1, 0, 0)], 2: [seen("x", 2, 15, 0)], 3: [seen("x", 3, 40, 90)]})
     assert judged.owner == {("x", 2): 1}
 
 
 def test_nobody_to_join():
-    assert agglomerate([], {}, evidence_of(WAYS)) == {}
+    assert agglomerate([], {}, evidence_of(TRANSITIONS)) == {}
     alone = seen("a", 1, 0, 0)
-    assert agglomerate([[alone]], {alone.key: []}, evidence_of(WAYS)) == {alone.key: 1}
+    assert agglomerate([[alone]], {alone.key: []}, evidence_of(TRANSITIONS)) == {alone.key: 1}
 
 
 def test_the_surest_are_joined_first_and_two_at_one_time_never():
     """Both of "b" look like "a", the second one more; they are there together."""
     ordered = [seen("a", 1, 0, 0), seen("b", 2, 15, 20), seen("b", 3, 15.5, 5), seen("c", 4, 31, 0)]
     before = {t.key: [o.key for o in ordered[:n]] for n, t in enumerate(ordered)}
-    found = agglomerate([[t] for t in ordered], before, evidence_of(WAYS))
+    found = agglomerate([[t] for t in ordered], before, evidence_of(TRANSITIONS))
     assert found == {("a", 1): 1, ("b", 2): 2, ("b", 3): 1, ("c", 4): 1}
 
 
-@pytest.mark.parametrize("topology", [WAYS, Topology()], ids=["ways", "no ways"])
+@pytest.mark.parametrize(
+    "topology", [TRANSITIONS, Topology()], ids=["transitions", "no transitions"]
+)
 @pytest.mark.parametrize("seed", range(6))
 def test_bettering_never_makes_the_whole_worth_less(seed, topology):
     rng = np.random.default_rng(seed)
@@ -91,7 +95,7 @@ def test_bettering_never_makes_the_whole_worth_less(seed, topology):
 
 def test_earlier_ones_are_where_a_way_leads_from():
     ordered = [seen("a", 1, 0, 0), seen("c", 2, 1, 0), seen("b", 3, 15, 0), seen("b", 4, 400, 0)]
-    before = earlier_ones(ordered, evidence_of(WAYS), WAYS)
+    before = earlier_ones(ordered, evidence_of(TRANSITIONS), TRANSITIONS)
     assert before == {
         ("a", 1): [],
         ("c", 2): [],

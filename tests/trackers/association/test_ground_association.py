@@ -101,8 +101,8 @@ def test_a_later_split_is_told_as_one():
 
 def test_what_is_not_calibrated_is_associated_as_ever():
     association = GroundAssociation(RULES, VIEWS)
-    walk = track_at("west", 1, _standing((4, 3)), looks=[0, 0])
-    elsewhere = make_tracklet(9, 12, camera_id="gate", looks=[0, 0])
+    walk = track_at("west", 1, _standing((4, 3)), exemplars=[0, 0])
+    elsewhere = make_tracklet(9, 12, camera_id="gate", exemplars=[0, 0])
     decisions = _decide(association, 12.0, walk, elsewhere)
     assert _ids(decisions) == {("west", 1, None): 1, ("gate", 1, None): 1}
 
@@ -111,8 +111,8 @@ def test_two_at_one_time_on_the_ground_are_two_people_however_alike():
     decisions = _decide(
         GroundAssociation(RULES, VIEWS),
         3.0,
-        track_at("west", 1, _standing((3, 2)), looks=[0, 0]),
-        track_at("south", 1, _standing((7, 4)), looks=[0, 0]),
+        track_at("west", 1, _standing((3, 2)), exemplars=[0, 0]),
+        track_at("south", 1, _standing((7, 4)), exemplars=[0, 0]),
     )
     assert len(set(_ids(decisions).values())) == 2
 
@@ -149,7 +149,7 @@ def _world(association, at):
         1: [(t, (2 + t / 2, 2 + t / 8)) for t in _times(0, at)],
         2: [(t, (6 - t / 2, 3 - t / 8)) for t in _times(0, at)],
     }
-    tracks = [track_at("south", n, path, revision=at, looks=[0]) for n, path in paths.items()]
+    tracks = [track_at("south", n, path, revision=at, exemplars=[0]) for n, path in paths.items()]
     for start in range(0, at, 2):
         for n, path in paths.items():
             part = [(t, place) for t, place in path if start <= t < start + 2]
@@ -175,7 +175,7 @@ def _run(*, restart_at=None, backwards=False):
         for tracklet in tracks[::-1] if backwards else tracks:
             association.observe(tracklet)
         decisions += association.decide(at)
-        keys = [t.key for t in tracks] + association.take_changed()
+        keys = [t.key for t in tracks] + association.pop_changed()
         stored |= {key: (association.tracklet(key), association.owner(key)) for key in keys}
     return decisions + association.finish()
 

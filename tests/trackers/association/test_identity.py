@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from builders_trackers import look, make_calibration, make_tracklet
+from builders_trackers import make_calibration, make_tracklet, unit_vector
 from trackers.association.appearance import Population
 from trackers.association.identity import Identity
 from trackers.association.motion import Limits, motion_evidence
@@ -13,7 +13,7 @@ LIMITS = Limits(max_speed=2.0, max_ground_distance=1.5)
 def _identity(*members):
     identity = Identity(1)
     for member in members:
-        identity.see(member)
+        identity.update(member)
     return identity
 
 
@@ -21,36 +21,41 @@ def _place(tracklet, *members):
     return _identity(*members).place_evidence(tracklet, LIMITS)
 
 
-def test_nobody_seen_looks_like_nothing():
+def test_nobody_seen_appearance_like_nothing():
     identity = _identity(make_tracklet(0, 1))
-    assert identity.look(POPULATION) is None
+    assert identity.appearance(POPULATION) is None
     assert identity.direction() is None
 
 
 def test_a_look_does_not_depend_on_the_order_of_arrival():
-    a = make_tracklet(0, 1, camera_id="a", looks=[0, 10])
-    b = make_tracklet(0, 1, camera_id="b", looks=[20])
+    a = make_tracklet(0, 1, camera_id="a", exemplars=[0, 10])
+    b = make_tracklet(0, 1, camera_id="b", exemplars=[20])
     c = make_tracklet(0, 1, camera_id="c")
     forth, back = _identity(a, b, c), _identity(c, b, a)
-    assert forth.look(POPULATION).vector.tobytes() == back.look(POPULATION).vector.tobytes()
+    assert (
+        forth.appearance(POPULATION).vector.tobytes()
+        == back.appearance(POPULATION).vector.tobytes()
+    )
     assert forth.direction().tobytes() == back.direction().tobytes()
     assert list(forth.members) == list(back.members) == [("a", 1), ("b", 1), ("c", 1)]
 
 
 def test_every_visit_counts_the_same():
-    long = make_tracklet(0, 1, camera_id="a", looks=[0] * 8)
-    short = make_tracklet(0, 1, camera_id="b", looks=[90])
-    assert _identity(long, short).look(POPULATION).vector == pytest.approx(look(45), abs=1e-6)
+    long = make_tracklet(0, 1, camera_id="a", exemplars=[0] * 8)
+    short = make_tracklet(0, 1, camera_id="b", exemplars=[90])
+    assert _identity(long, short).appearance(POPULATION).vector == pytest.approx(
+        unit_vector(45), abs=1e-6
+    )
 
 
 def test_a_look_follows_a_newer_revision_and_what_was_learnt():
     population = Population(make_calibration(1.0, 0.5))
-    identity = _identity(make_tracklet(0, 1, looks=[0]))
-    assert identity.look(population).vector == pytest.approx(look(0))
-    identity.see(make_tracklet(0, 2, revision=2, looks=[0, 90]))
-    assert identity.look(population).vector == pytest.approx(look(45))
-    population.learn([np.array(look(degrees), np.float32) for degrees in (0, 10, 20)])
-    assert identity.look(population).vector[1] > look(45)[1]
+    identity = _identity(make_tracklet(0, 1, exemplars=[0]))
+    assert identity.appearance(population).vector == pytest.approx(unit_vector(0))
+    identity.update(make_tracklet(0, 2, revision=2, exemplars=[0, 90]))
+    assert identity.appearance(population).vector == pytest.approx(unit_vector(45))
+    population.learn([np.array(unit_vector(degrees), np.float32) for degrees in (0, 10, 20)])
+    assert identity.appearance(population).vector[1] > unit_vector(45)[1]
 
 
 def test_last_seen_is_the_latest_end():
@@ -90,11 +95,11 @@ class TestPlace:
 
 
 class TestFade:
-    def test_looks_and_path_go_and_the_time_stays(self):
-        old = make_tracklet(0, 5, track_id=2, looks=[0])
-        identity = _identity(old, make_tracklet(90, 95, looks=[90]))
+    def test_appearance_and_path_go_and_the_time_stays(self):
+        old = make_tracklet(0, 5, track_id=2, exemplars=[0])
+        identity = _identity(old, make_tracklet(90, 95, exemplars=[90]))
         identity.fade(50)
-        assert identity.look(POPULATION).vector == pytest.approx(look(90), abs=1e-6)
+        assert identity.appearance(POPULATION).vector == pytest.approx(unit_vector(90), abs=1e-6)
         faded = identity.members[old.key]
         assert (faded.start, faded.end, len(faded.path), len(faded.exemplars)) == (0, 5, 0, 0)
         assert identity.place_evidence(make_tracklet(4, 8, track_id=3), LIMITS) == -np.inf
@@ -103,11 +108,11 @@ class TestFade:
         )
 
     def test_the_exact_moment_stays(self):
-        identity = _identity(make_tracklet(0, 5, looks=[0]))
+        identity = _identity(make_tracklet(0, 5, exemplars=[0]))
         identity.fade(5)
-        assert identity.look(POPULATION) is not None
+        assert identity.appearance(POPULATION) is not None
         identity.fade(5.001)
-        assert identity.look(POPULATION) is None
+        assert identity.appearance(POPULATION) is None
 
     def test_a_track_of_a_broken_camera_does_not_block_its_place_for_ever(self):
         identity = _identity(make_tracklet(0, 5, track_id=2, closed=False))
@@ -119,11 +124,11 @@ class TestFade:
 
 def test_what_each_camera_saw():
     nobody = _identity(make_tracklet(0, 1))
-    assert nobody.directions() == nobody.looks(POPULATION) == {}
-    a = make_tracklet(0, 1, camera_id="a", looks=[0])
-    again = make_tracklet(2, 3, camera_id="a", track_id=2, looks=[20])
-    b = make_tracklet(5, 6, camera_id="b", looks=[50])
+    assert nobody.directions() == nobody.appearances(POPULATION) == {}
+    a = make_tracklet(0, 1, camera_id="a", exemplars=[0])
+    again = make_tracklet(2, 3, camera_id="a", track_id=2, exemplars=[20])
+    b = make_tracklet(5, 6, camera_id="b", exemplars=[50])
     identity = _identity(b, again, a)
-    assert identity.directions()["a"] == pytest.approx(look(10), abs=1e-6)
-    assert identity.directions()["b"] == pytest.approx(look(50), abs=1e-6)
-    assert identity.looks(POPULATION)["a"].vector == pytest.approx(look(10), abs=1e-6)
+    assert identity.directions()["a"] == pytest.approx(unit_vector(10), abs=1e-6)
+    assert identity.directions()["b"] == pytest.approx(unit_vector(50), abs=1e-6)
+    assert identity.appearances(POPULATION)["a"].vector == pytest.approx(unit_vector(10), abs=1e-6)

@@ -14,18 +14,18 @@ POPULATION = Population(make_calibration(20.0, 0.5))
 
 
 def learning(topology, *links):
-    ways = LearnedTopology(topology, 600.0)
+    learned = LearnedTopology(topology, 600.0)
     for link in links:
-        ways.see(link)
-    return ways
+        learned.add_link(link)
+    return learned
 
 
 def test_from_nobody_nothing_is_learnt():
     topology = Topology()
-    ways = learning(topology)
-    ways.learn(10.0, POPULATION)
-    assert ways.take_changed() == {}
-    assert topology.passages == {}
+    learned = learning(topology)
+    learned.learn(10.0, POPULATION)
+    assert learned.pop_changed() == {}
+    assert topology.transitions == {}
 
 
 @pytest.mark.parametrize(("more", "knows"), [(-1, False), (0, True)])
@@ -38,24 +38,24 @@ def test_a_camera_is_known_from_so_many_people_on(more, knows):
 def test_the_way_takes_as_long_as_people_did():
     topology = Topology()
     learning(topology, *[Link("a", "b", gap) for gap in [8.0, 10.0, 15.0] * KNOWN_AFTER])
-    passage = topology.passages["b"]["a"]
-    assert passage.typical_s == 10.0
-    assert not passage.overlaps
-    assert passage.share > 0.9
+    transition = topology.transitions["b"]["a"]
+    assert transition.typical_s == 10.0
+    assert not transition.overlaps
+    assert transition.share > 0.9
     assert topology.evidence("a", "b", 10.0) > topology.evidence("a", "b", 20.0)
 
 
 def test_who_goes_the_other_way_takes_as_long():
     topology = Topology()
     learning(topology, *[Link("a", "b", 10.0)] * KNOWN_AFTER, *[Link("b", "a", 12.0)] * 5)
-    assert topology.passages["a"]["b"].typical_s == 10.0
+    assert topology.transitions["a"]["b"].typical_s == 10.0
 
 
 @pytest.mark.parametrize(("times", "leads"), [(1, False), (2, True)])
 def test_once_may_be_a_mistake(times, leads):
     topology = Topology()
     learning(topology, *[Link("a", "c", 5.0)] * times, *[Link("a", "b", 10.0)] * KNOWN_AFTER)
-    assert ("a" in topology.passages.get("c", {})) is leads
+    assert ("a" in topology.transitions.get("c", {})) is leads
 
 
 @pytest.mark.parametrize(("together", "overlaps"), [(3, False), (4, True)])
@@ -63,26 +63,26 @@ def test_cameras_overlap_when_a_fifth_is_seen_by_both_at_one_time(together, over
     topology = Topology()
     links = [Link("a", "b", -3.0)] * together + [Link("a", "b", 2.0)] * (20 - together)
     learning(topology, *links)
-    assert topology.passages["b"]["a"].overlaps is overlaps
+    assert topology.transitions["b"]["a"].overlaps is overlaps
 
 
 def test_what_was_given_stays():
     topology = topology_of({("a", "b"): 10.0})
-    given = topology.passages["b"]["a"]
+    given = topology.transitions["b"]["a"]
     links = [Link("a", "b", 30.0), Link("a", "c", 5.0)] * KNOWN_AFTER
     learning(topology, *links)
-    assert topology.passages["b"]["a"] is given
-    assert topology.passages["c"]["a"].typical_s == 5.0
+    assert topology.transitions["b"]["a"] is given
+    assert topology.transitions["c"]["a"].typical_s == 5.0
 
 
 def test_what_is_old_is_forgotten():
     topology = Topology()
-    ways = learning(topology, *[Link("a", "b", 10.0)] * KNOWN_AFTER)
-    assert "a" in topology.passages["b"]
+    learned = learning(topology, *[Link("a", "b", 10.0)] * KNOWN_AFTER)
+    assert "a" in topology.transitions["b"]
     for _ in range(REMEMBERED):
-        ways.see(Link("a", "c", 10.0))
-    assert "a" not in topology.passages["b"]
-    assert len(ways.take_changed()["a"]["departures"]) == REMEMBERED
+        learned.add_link(Link("a", "c", 10.0))
+    assert "a" not in topology.transitions["b"]
+    assert len(learned.pop_changed()["a"]["departures"]) == REMEMBERED
 
 
 def test_after_a_restart_it_goes_on_as_if_nothing_had_been():
@@ -93,56 +93,56 @@ def test_after_a_restart_it_goes_on_as_if_nothing_had_been():
     stored = {}
     before = learning(first)
     for link in links[:40]:
-        before.see(link)
-        stored |= msgspec.msgpack.decode(msgspec.msgpack.encode(before.take_changed()))
+        before.add_link(link)
+        stored |= msgspec.msgpack.decode(msgspec.msgpack.encode(before.pop_changed()))
     after = learning(second)
     for camera_id, memory in stored.items():
         after.remember(camera_id, memory)
-    assert second.passages == first.passages != {}
-    assert after.take_changed() == {}
+    assert second.transitions == first.transitions != {}
+    assert after.pop_changed() == {}
     for link in links[40:]:
-        after.see(link)
-    assert second.passages == calm.passages
+        after.add_link(link)
+    assert second.transitions == calm.transitions
     # Only "b" was left by anybody since.
-    assert after.take_changed() == {"b": undisturbed.take_changed()["b"]}
+    assert after.pop_changed() == {"b": undisturbed.pop_changed()["b"]}
 
 
 def seen(camera_id, start, end, **more):
-    return make_tracklet(start, end, camera_id=camera_id, looks=[0], **more)
+    return make_tracklet(start, end, camera_id=camera_id, exemplars=[0], **more)
 
 
 def test_it_is_learnt_from_tracklets_that_are_closed():
-    ways = learning(Topology())
-    ways.take(seen("a", 0, 5))
-    ways.take(seen("b", 9, 12, closed=False))
-    ways.take(make_tracklet(9, 12, camera_id="c"))
-    ways.learn(12.0, POPULATION)
-    assert ways.take_changed() == {}
-    ways.take(seen("b", 9, 13, revision=2))
-    ways.learn(13.0, POPULATION)
-    assert ways.take_changed()["a"]["departures"] == [["b", 4.0]]
+    learned = learning(Topology())
+    learned.add(seen("a", 0, 5))
+    learned.add(seen("b", 9, 12, closed=False))
+    learned.add(make_tracklet(9, 12, camera_id="c"))
+    learned.learn(12.0, POPULATION)
+    assert learned.pop_changed() == {}
+    learned.add(seen("b", 9, 13, revision=2))
+    learned.learn(13.0, POPULATION)
+    assert learned.pop_changed()["a"]["departures"] == [["b", 4.0]]
 
 
 def test_what_was_learnt_from_before_a_restart_is_not_learnt_again():
-    ways = learning(Topology())
-    ways.restore(seen("b", 9, 12))
-    ways.restore(seen("a", 0, 5))
-    ways.needed = 12.0
-    ways.learn(13.0, POPULATION)
-    assert ways.take_changed() == {}
-    ways.take(seen("c", 20, 22))
-    ways.learn(22.0, POPULATION)
-    assert ways.take_changed()["b"]["departures"] == [["c", 8.0]]
+    learned = learning(Topology())
+    learned.restore(seen("b", 9, 12))
+    learned.restore(seen("a", 0, 5))
+    learned.needed = 12.0
+    learned.learn(13.0, POPULATION)
+    assert learned.pop_changed() == {}
+    learned.add(seen("c", 20, 22))
+    learned.learn(22.0, POPULATION)
+    assert learned.pop_changed()["b"]["departures"] == [["c", 8.0]]
 
 
 def test_from_who_was_forgotten_nothing_is_learnt():
-    ways = learning(Topology())
-    ways.take(seen("a", 0, 5))
-    ways.learn(5.0, POPULATION)
-    ways.forget([("a", 1)])
-    ways.take(seen("b", 9, 12))
-    ways.learn(12.0, POPULATION)
-    assert ways.take_changed() == {}
+    learned = learning(Topology())
+    learned.add(seen("a", 0, 5))
+    learned.learn(5.0, POPULATION)
+    learned.forget([("a", 1)])
+    learned.add(seen("b", 9, 12))
+    learned.learn(12.0, POPULATION)
+    assert learned.pop_changed() == {}
 
 
 @pytest.mark.parametrize("removed", [False, True])
@@ -154,4 +154,4 @@ def test_from_a_person_who_was_removed_nothing_is_learnt(removed):
         assert association.remove(1) == [("a", 1)]
     association.observe(seen("b", 9, 12))
     association.decide(12.0)
-    assert bool(association.ways.take_changed()) is not removed
+    assert bool(association.learned_topology.pop_changed()) is not removed

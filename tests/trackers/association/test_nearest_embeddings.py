@@ -3,19 +3,19 @@
 import numpy as np
 import pytest
 
-from builders_trackers import look
+from builders_trackers import unit_vector
 from trackers.association.appearance import NearestEmbeddings, mean_embedding
 
 
 def _rows(*degrees):
-    return np.array([look(d) for d in degrees], np.float32).reshape(len(degrees), 2)
+    return np.array([unit_vector(d) for d in degrees], np.float32).reshape(len(degrees), 2)
 
 
 def test_the_mean_look_lies_amid():
-    assert mean_embedding(_rows(0, 90)) == pytest.approx(look(45), abs=1e-6)
+    assert mean_embedding(_rows(0, 90)) == pytest.approx(unit_vector(45), abs=1e-6)
 
 
-def test_looks_that_cancel_out_are_no_look():
+def test_appearance_that_cancel_out_are_no_look():
     assert mean_embedding(_rows(0, 180)) == pytest.approx([0, 0], abs=1e-3)
 
 

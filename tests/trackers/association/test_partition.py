@@ -11,14 +11,16 @@ from trackers.association.evidence import Evidence
 from trackers.association.partition import Partition
 from trackers.association.topology import Topology, topology_of
 
-WAYS = topology_of({("a", "b"): 10.0, ("b", "c"): 10.0})
+TRANSITIONS = topology_of({("a", "b"): 10.0, ("b", "c"): 10.0})
 
 
-def seen(camera_id, track_id, start, *looks):
-    return make_tracklet(start, start + 5, camera_id=camera_id, track_id=track_id, looks=looks)
+def seen(camera_id, track_id, start, *degrees):
+    return make_tracklet(
+        start, start + 5, camera_id=camera_id, track_id=track_id, exemplars=degrees
+    )
 
 
-def partition_of(groups, topology=WAYS):
+def partition_of(groups, topology=TRANSITIONS):
     rules = make_rules(topology)
     evidence = Evidence(rules, topology, Population(rules.calibration))
     evidence.begin()
@@ -88,7 +90,9 @@ def test_what_was_decided_and_cannot_be_may_be_split_off_together():
     assert {t.key for t in partition.group(2).members} == {*change.moved}
 
 
-@pytest.mark.parametrize("topology", [WAYS, Topology()], ids=["ways", "no ways"])
+@pytest.mark.parametrize(
+    "topology", [TRANSITIONS, Topology()], ids=["transitions", "no transitions"]
+)
 @pytest.mark.parametrize("seed", range(5))
 def test_a_change_gains_what_it_says(seed, topology):
     rng = np.random.default_rng(seed)

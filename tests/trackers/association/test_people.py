@@ -34,7 +34,7 @@ def test_who_joins_is_known():
 
 def test_a_newer_revision_takes_the_place_of_the_older():
     people = three()
-    people.see(seen("a", 2, 3, revision=2))
+    people.update(seen("a", 2, 3, revision=2))
     assert people.tracklet(A2).revision == 2
     assert len(people.identities[2].members) == 1
 

@@ -10,11 +10,13 @@ from trackers.association.identity import appearance_of
 from trackers.association.scores import Scores
 from trackers.association.topology import topology_of
 
-WAYS = topology_of({("a", "b"): 10.0})
+TRANSITIONS = topology_of({("a", "b"): 10.0})
 
 
-def seen(camera_id, track_id, start, *looks):
-    return make_tracklet(start, start + 5, camera_id=camera_id, track_id=track_id, looks=looks)
+def seen(camera_id, track_id, start, *exemplars):
+    return make_tracklet(
+        start, start + 5, camera_id=camera_id, track_id=track_id, exemplars=exemplars
+    )
 
 
 def scores_of(members, topology=None, **changed):
@@ -30,8 +32,8 @@ def test_of_nobody_there_is_nothing_to_say():
     assert scores.of(seen("b", 9, 15, 0), []) == []
 
 
-def test_without_looks_the_way_counts():
-    for topology in (None, WAYS):
+def test_without_appearance_the_way_counts():
+    for topology in (None, TRANSITIONS):
         scores, people = scores_of({1: [seen("a", 1, 0)]}, topology)
         (score,) = scores.of(seen("b", 9, 15), [people.identities[1]])
         assert score == pytest.approx(scores.topology.evidence("a", "b", 10.0))
@@ -39,20 +41,23 @@ def test_without_looks_the_way_counts():
 
 def test_what_is_impossible_stays_so_however_alike_they_look():
     members = {1: [seen("a", 1, 0, 0)], 2: [seen("b", 2, 12, 0)], 3: [seen("a", 3, 0, 0)]}
-    scores, people = scores_of(members, WAYS)
+    scores, people = scores_of(members, TRANSITIONS)
     found = scores.of(seen("b", 9, 15, 0), list(people.identities.values()))
     assert found[1] == -math.inf  # there at the same time
     assert found[0] == found[2] > 0
     assert scores.of(seen("b", 9, 5.5, 0), [people.identities[1]]) == [-math.inf]
 
 
-def test_looks_are_added_as_one_by_one():
+def test_appearance_are_added_as_one_by_one():
     scores, people = scores_of(
         {1: [seen("a", 1, 0, 10), seen("b", 2, 6, 50)], 2: [seen("a", 3, 0)]}
     )
     tracklet = seen("c", 9, 15, 5, 40)
     known = list(people.identities.values())
     mine = appearance_of(tracklet, scores.population)
-    said = scores.population.evidence(mine, [known[0].look(scores.population)])[0]
-    ways = [scores.topology.evidence("b", "c", 4.0), scores.topology.evidence("a", "c", 10.0)]
-    assert scores.of(tracklet, known) == pytest.approx([ways[0] + said, ways[1]])
+    said = scores.population.evidence(mine, [known[0].appearance(scores.population)])[0]
+    transitions = [
+        scores.topology.evidence("b", "c", 4.0),
+        scores.topology.evidence("a", "c", 10.0),
+    ]
+    assert scores.of(tracklet, known) == pytest.approx([transitions[0] + said, transitions[1]])

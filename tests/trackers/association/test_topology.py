@@ -13,19 +13,19 @@ from trackers.association.topology import (
     topology_of,
     transition_evidence,
 )
-from trackers.association.transitions import Transitions
+from trackers.association.transition_prior import TransitionPrior
 
 # a - b is a walk of 10 s, b and c overlap, c - d is a walk of 10 s.
 SITE = topology_of({("a", "b"): 10.0, ("b", "c"): 0.0, ("c", "d"): 10.0})
 
 
-def test_nothing_is_known_of_no_ways() -> None:
-    assert Topology().evidence("a", "b", 5.0) == Transitions().evidence("a", "b", 5.0)
+def test_nothing_is_known_of_no_transitions() -> None:
+    assert Topology().evidence("a", "b", 5.0) == TransitionPrior().evidence("a", "b", 5.0)
     assert not Topology().knows("a")
 
 
-def test_nothing_is_known_of_a_camera_that_has_no_ways() -> None:
-    assert SITE.evidence("a", "elsewhere", 5.0) == Transitions().evidence("a", "b", 5.0)
+def test_nothing_is_known_of_a_camera_that_has_no_transitions() -> None:
+    assert SITE.evidence("a", "elsewhere", 5.0) == TransitionPrior().evidence("a", "b", 5.0)
 
 
 def test_the_typical_time_is_more_likely_than_others() -> None:
@@ -46,7 +46,7 @@ def test_one_camera_may_have_missed_somebody_and_two_may_not() -> None:
     assert SITE.evidence("a", "d", 30.0) == -math.inf
 
 
-def test_ways_lead_both_ways() -> None:
+def test_transitions_lead_both_transitions() -> None:
     assert SITE.near("b") == ["a", "b", "c", "d"]
     assert SITE.evidence("a", "b", 10.0) > -math.inf
     assert SITE.evidence("b", "a", 10.0) > -math.inf
@@ -54,17 +54,17 @@ def test_ways_lead_both_ways() -> None:
 
 @pytest.mark.parametrize("later", ["a", "b", "c", "d"])
 def test_nobody_comes_before_the_shortest_or_after_the_longest(later: str) -> None:
-    for passage in SITE.passages[later].values():
-        assert passage.evidence(passage.longest_s) == -math.inf
+    for transition in SITE.transitions[later].values():
+        assert transition.evidence(transition.longest_s) == -math.inf
         gaps = [0.25 * step for step in range(-8, 1000)]
-        possible = [gap for gap in gaps if passage.evidence(gap) > -math.inf]
-        assert min(possible) >= passage.shortest_s
-        assert max(possible) <= passage.longest_s < max(possible) + 0.5
+        possible = [gap for gap in gaps if transition.evidence(gap) > -math.inf]
+        assert min(possible) >= transition.shortest_s
+        assert max(possible) <= transition.longest_s < max(possible) + 0.5
 
 
 def test_a_passage_that_nobody_takes_is_never_possible() -> None:
-    passage = Transition(share=0.0, typical_s=10.0)
-    assert all(passage.evidence(gap) == -math.inf for gap in (-1.0, 0.0, 10.0, 100.0))
+    transition = Transition(share=0.0, typical_s=10.0)
+    assert all(transition.evidence(gap) == -math.inf for gap in (-1.0, 0.0, 10.0, 100.0))
 
 
 def test_the_way_is_taken_from_who_began_earlier() -> None:

@@ -11,8 +11,8 @@ from trackers.association.topology_evidence import KEPT_S, WINDOW_S, Link, Links
 POPULATION = Population(make_calibration(10.0, 0.5))
 
 
-def seen(camera_id, start, end, look=0.0, track_id=1):
-    return make_tracklet(start, end, camera_id=camera_id, track_id=track_id, looks=[look])
+def seen(camera_id, start, end, degrees=0.0, track_id=1):
+    return make_tracklet(start, end, camera_id=camera_id, track_id=track_id, exemplars=[degrees])
 
 
 def links_of(*tracklets, at=None, kept_s=KEPT_S):
@@ -28,24 +28,24 @@ def test_nobody_is_seen_again_when_nobody_was_seen():
     assert links_of(seen("a", 0, 5)) == []
 
 
-def test_who_looks_the_same_was_seen_again():
+def test_who_appearance_the_same_was_seen_again():
     assert links_of(seen("a", 0, 5), seen("b", 9, 12)) == [Link("a", "b", 4.0)]
 
 
-def test_who_looks_different_was_not():
-    assert links_of(seen("a", 0, 5), seen("b", 9, 12, look=90)) == []
+def test_who_appearance_different_was_not():
+    assert links_of(seen("a", 0, 5), seen("b", 9, 12, degrees=90)) == []
 
 
-@pytest.mark.parametrize(("look", "found"), [(27.1, 1), (27.2, 0)])
-def test_who_is_surely_the_same_was_seen_again(look, found):
+@pytest.mark.parametrize(("degrees", "found"), [(27.1, 1), (27.2, 0)])
+def test_who_is_surely_the_same_was_seen_again(degrees, found):
     """Log-odds of 3.9 are at 27.13 degrees."""
-    assert len(links_of(seen("a", 0, 5), seen("b", 9, 12, look=look))) == found
+    assert len(links_of(seen("a", 0, 5), seen("b", 9, 12, degrees=degrees))) == found
 
 
-@pytest.mark.parametrize(("look", "camera_id"), [(46.3, "b"), (46.4, "a")])
-def test_beside_them_who_is_likely_the_same(look, camera_id):
+@pytest.mark.parametrize(("degrees", "camera_id"), [(46.3, "b"), (46.4, "a")])
+def test_beside_them_who_is_likely_the_same(degrees, camera_id):
     """Log-odds of 1.9 are at 46.37 degrees."""
-    before = seen("a", 0, 5), seen("b", 9, 12, look=look)
+    before = seen("a", 0, 5), seen("b", 9, 12, degrees=degrees)
     assert links_of(*before, seen("c", 20, 22)) == [
         Link(camera_id, "c", pytest.approx(8 if camera_id == "b" else 15))
     ]
@@ -107,4 +107,4 @@ def test_there_is_room_for_many_one_after_the_other():
     for n in range(200):
         found = links.of([seen("ab"[n % 2], 5 * n, 5 * n + 4)], 5 * n + 4.0, POPULATION)
         assert found == ([Link("ab"[n % 2 - 1], "ab"[n % 2], 1.0)] if n else [])
-    assert len(links._looks) < 40
+    assert len(links._embeddings) < 40

@@ -79,7 +79,7 @@ def test_who_was_hardly_seen_is_dropped_soon():
     _step(following, 0.25, south=[(1, (4, 3))])
     assert following.step(0.5, {}).gone == []
     (gone,) = following.step(0.6, {}).gone
-    assert gone.doubted
+    assert gone.tentative
 
 
 def test_somebody_far_off_is_somebody_new():

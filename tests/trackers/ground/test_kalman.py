@@ -1,33 +1,41 @@
 import numpy as np
 import pytest
 
-from builders_ground import VIEWS, box_at, seen_at
-from trackers.ground.kalman import born, expected, misfits, nobody, sightings, updated, walked
+from builders_ground import VIEWS, box_at, observed_at
+from trackers.ground.kalman import (
+    expected,
+    fit_costs,
+    no_walkers,
+    observations,
+    predicted,
+    started,
+    updated,
+)
 from trackers.ground.view import View, view_of_homography
 
 
 def test_nobody_and_nothing():
-    nothing = seen_at("west")
-    assert misfits(nobody(), nothing).shape == (0, 0)
-    assert misfits(nobody(), seen_at("west", (4, 3))).shape == (1, 0)
-    assert len(born(nothing)) == 0
-    assert len(walked(nobody(), 1.0)) == 0
+    nothing = observed_at("west")
+    assert fit_costs(no_walkers(), nothing).shape == (0, 0)
+    assert fit_costs(no_walkers(), observed_at("west", (4, 3))).shape == (1, 0)
+    assert len(started(nothing)) == 0
+    assert len(predicted(no_walkers(), 1.0)) == 0
 
 
 def test_somebody_new_stands_where_the_box_says_and_is_as_tall_as_people_are():
-    walkers = born(seen_at("west", (4, 3)))
+    walkers = started(observed_at("west", (4, 3)))
     np.testing.assert_allclose(walkers.states, [[4, 3, 0, 0, 1.7, 0, 0]], atol=1e-6)
     boxes, _ = expected(walkers, VIEWS["west"])
     np.testing.assert_allclose(boxes, [box_at("west", (4, 3))], atol=1e-6)
 
 
 def test_further_away_is_less_certain():
-    near, far = born(seen_at("west", (2, 3), (9, 3))).spreads[:, 0, 0]
+    near, far = started(observed_at("west", (2, 3), (9, 3))).spreads[:, 0, 0]
     assert far > 4 * near
 
 
 def test_the_derivatives_are_those_of_the_boxes():
-    walkers = born(seen_at("south", (4, 3)))
+    walkers = started(observed_at("south", (4, 3)))
     _, slopes = expected(walkers, VIEWS["south"])
     for column in range(7):
         step = 1e-5 * np.eye(7)[column]
@@ -37,40 +45,42 @@ def test_the_derivatives_are_those_of_the_boxes():
 
 
 def test_a_box_fits_its_own_walker_best():
-    cost = misfits(born(seen_at("west", (4, 3), (6, 5))), seen_at("south", (6, 5), (4, 3)))
+    cost = fit_costs(
+        started(observed_at("west", (4, 3), (6, 5))), observed_at("south", (6, 5), (4, 3))
+    )
     assert cost.argmin(axis=1).tolist() == [1, 0]
 
 
 def test_nobody_behind_a_camera_is_seen_by_it():
-    behind = born(seen_at("south", (4, 3)))
+    behind = started(observed_at("south", (4, 3)))
     behind.states[0, :2] = (-20, 3)
-    assert misfits(behind, seen_at("west", (4, 3))).tolist() == [[np.inf]]
+    assert fit_costs(behind, observed_at("west", (4, 3))).tolist() == [[np.inf]]
 
 
 def test_a_second_camera_makes_the_place_certain():
-    walkers = born(seen_at("west", (8, 3)))
+    walkers = started(observed_at("west", (8, 3)))
     one = np.zeros(1, np.intp)
-    both = updated(walkers, seen_at("south", (8, 3)), one, one)
+    both = updated(walkers, observed_at("south", (8, 3)), one, one)
     assert both.spreads[0, 0, 0] < walkers.spreads[0, 0, 0] / 2
-    assert updated(walkers, seen_at("south", (8, 3)), one[:0], one[:0]) is walkers
+    assert updated(walkers, observed_at("south", (8, 3)), one[:0], one[:0]) is walkers
 
 
 def test_who_walks_goes_on_walking():
-    walkers = born(seen_at("south", (4, 3)))
+    walkers = started(observed_at("south", (4, 3)))
     walkers.states[0, 2:4] = (1.0, -0.5)
-    np.testing.assert_allclose(walked(walkers, 2.0).states[0, :4], [6, 2, 1, -0.5])
+    np.testing.assert_allclose(predicted(walkers, 2.0).states[0, :4], [6, 2, 1, -0.5])
 
 
 def test_a_homography_says_nothing_of_heights():
     flat = view_of_homography(VIEWS["west"].projection[:, [0, 1, 3]])
     box, ground = np.array([box_at("west", (4, 3))]), np.array([[4.0, 3.0]])
-    walkers = born(sightings(flat, box, ground))
-    higher = sightings(flat, box - [[0, 0, 50]], ground)
-    assert misfits(walkers, higher) == pytest.approx(
-        misfits(walkers, sightings(flat, box, ground)), abs=1.0
+    walkers = started(observations(flat, box, ground))
+    higher = observations(flat, box - [[0, 0, 50]], ground)
+    assert fit_costs(walkers, higher) == pytest.approx(
+        fit_costs(walkers, observations(flat, box, ground)), abs=1.0
     )
-    upright = sightings(VIEWS["west"], box - [[0, 0, 50]], ground)
-    assert misfits(born(sightings(VIEWS["west"], box, ground)), upright)[0, 0] > 10
+    upright = observations(VIEWS["west"], box - [[0, 0, 50]], ground)
+    assert fit_costs(started(observations(VIEWS["west"], box, ground)), upright)[0, 0] > 10
 
 
 def test_in_front():

@@ -62,7 +62,7 @@ def test_the_origin_of_the_ground_may_lie_behind_the_camera(scale: float) -> Non
 
 
 @pytest.mark.parametrize("tilt_deg", [89.9, 90.0, 90.1])
-def test_a_camera_that_looks_straight_down_sees_ground_everywhere(tilt_deg: float) -> None:
+def test_a_camera_that_appearance_straight_down_sees_ground_everywhere(tilt_deg: float) -> None:
     projection = camera_above(3, tilt_deg)
     pixels = np.array([[0, 0], [320, 240], [640, 480.0]])
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from builders_trackers import look
+from builders_trackers import unit_vector
 from trackers.single_camera.continuity import Continuity, SamePerson
 
 SAME = SamePerson(midpoint=0.5, common=0.0)
@@ -13,7 +13,8 @@ def since(*degrees, same=SAME):
     """When somebody else was seen, of one crop a second."""
     continuity = Continuity()
     found = [
-        continuity.add(float(n), np.array(look(d), np.float32), same) for n, d in enumerate(degrees)
+        continuity.add(float(n), np.array(unit_vector(d), np.float32), same)
+        for n, d in enumerate(degrees)
     ]
     return [time for time in found if time is not None]
 
@@ -55,4 +56,4 @@ def test_what_people_have_in_common_does_not_count():
 
 
 def test_a_vector_of_nothing_is_nobody():
-    assert not SAME.alike(np.zeros(2, np.float32), np.array(look(0), np.float32))
+    assert not SAME.alike(np.zeros(2, np.float32), np.array(unit_vector(0), np.float32))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from simulation.looks import (
+from simulation.appearance import (
     DIMENSION,
     IMPOSTORS,
     IMPOSTORS_SAME_CAMERA,
