@@ -3,7 +3,9 @@
 Rank-1 and mAP on Market-1501, on CUHK03's val (FUSETRACK_DATA/reid: all crops of camera A are
 queries, all of camera B the gallery) and on the people of CUHK01 whom our trainings keep out, no
 re-ranking; milliseconds per crop at batch size 8 on this CPU, including resizing; the networks take
-turns batch by batch. Names or paths of ReID models may be given.
+turns batch by batch. Names or paths of ReID models may be given; NAME.int8 is the eight-bit form
+of a model of ours. With --keep the vectors are kept in a folder, and a run that was stopped goes
+on from there.
 """
 
 import argparse
@@ -11,7 +13,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from statistics import median
 
@@ -23,9 +25,16 @@ from rich.table import Table
 
 from pipeline.config.schema import ReidConfig
 from pipeline.reid.embedding import open_embedder
+from pipeline.weights import weights_path
+from pipeline.weights.store import sha256_of
+from reid_model.atomic_file import replacing
 from reid_model.data import READERS, ReidImage, ReidSet
-from reid_model.embedder import Embedder
+from reid_model.embedder import Embedder, openvino_embedder
 from reid_model.evaluation import evaluate
+from reid_model.openvino_runtime import read_network
+from reid_model.quantised import quantised_file
+from reid_model.trained_embedder import trained_spec
+from reid_model.training.model_files import load_model
 
 BATCH = 8
 REFERENCES = (
@@ -33,28 +42,48 @@ REFERENCES = (
     "person-reidentification-retail-0286.FP16.xml",
     "osnet_x0_25_msmt17.onnx",
 )
+OURS = ("omni-scale-people", "omni-scale-people.int8", "omni-scale-open")
+INT8 = ".int8"
 SETS = ("market1501", "cuhk03", "cuhk01")
 COLUMNS = (*(f"{name}_{what}" for name in SETS for what in ("r1", "map")), "dimension", "ms_a_crop")
 
 
-def vectors(embedder: Embedder, images: Sequence[ReidImage]) -> NDArray[np.float32]:
-    """Embeddings ``(N, D)``; at most a thousand pictures are in memory at a time."""
-    parts = [
-        embedder.embed([cv2.imread(str(image.path)) for image in images[start : start + 1000]])
-        for start in range(0, len(images), 1000)
-    ]
-    return np.concatenate(parts)
+def opened(model: str) -> Embedder:
+    """The network of a name or path; with `INT8` at its end, the eight-bit form of one of ours."""
+    if not model.endswith(INT8):
+        return open_embedder(ReidConfig(model=model, batch=BATCH), "cpu")
+    path = weights_path(model.removesuffix(INT8), kind="reid")
+    spec, int8 = trained_spec(load_model(path)[1]), quantised_file(path)
+    return openvino_embedder(read_network(int8), str(int8), spec, BATCH, "f32")
 
 
-def accuracy(embedder: Embedder, people: ReidSet) -> dict[str, float]:
-    """Rank-1 and mAP on one data set."""
+def vectors(
+    embedder: Embedder, images: Sequence[ReidImage], kept: Path | None = None
+) -> NDArray[np.float32]:
+    """Embeddings ``(N, D)``, kept in a file if one is named; at most a thousand pictures are in
+    memory at a time.
+    """
+    done = np.zeros((0, embedder.dimension), np.float32)
+    if kept is not None and kept.is_file():
+        done = np.load(kept)
+    for start in range(len(done), len(images), 1000):
+        some = [cv2.imread(str(image.path)) for image in images[start : start + 1000]]
+        done = np.concatenate([done, embedder.embed(some)])
+        if kept is not None:
+            with replacing(kept) as partial, partial.open("wb") as file:
+                np.save(file, done)
+    return done
+
+
+def accuracy(embedder: Embedder, people: ReidSet, kept: Path | None = None) -> dict[str, float]:
+    """Rank-1 and mAP on one data set; ``kept`` is the start of the names of files for vectors."""
     query, gallery = (
         (
-            vectors(embedder, images),
+            vectors(embedder, images, kept and Path(f"{kept}-{part}.npy")),
             np.array([image.identity for image in images]),
             np.array([image.camera for image in images]),
         )
-        for images in (people.query, people.gallery)
+        for part, images in (("query", people.query), ("gallery", people.gallery))
     )
     found = evaluate(*query, *gallery)
     return {
@@ -86,23 +115,42 @@ def kept_out(folder: Path, name: str) -> ReidSet:
     return ReidSet(name, (), query, gallery)
 
 
-def measure(models: Sequence[str], sets: Sequence[ReidSet]) -> dict[str, dict[str, float]]:
+def measure(
+    models: Sequence[str], sets: Sequence[ReidSet], keep: Path | None = None
+) -> dict[str, dict[str, float]]:
     """The figures of each network."""
-    embedders = [open_embedder(ReidConfig(model=model, batch=BATCH), "cpu") for model in models]
-    found: dict[str, dict[str, float]] = {}
+    embedders = [opened(model) for model in models]
+    kept = [None if keep is None else keep / _name_of_file(model) for model in models]
+    figures = [
+        {name: value for people in sets for name, value in _figures(embedder, people, start)}
+        for embedder, start in zip(embedders, kept, strict=True)
+    ]
+    # Last, and for all at once: what is kept may be of other days.
     times = milliseconds(embedders, sets[0].query)
-    for model, embedder, ms in zip(models, embedders, times, strict=True):
-        values: dict[str, float] = {"dimension": embedder.dimension, "ms_a_crop": ms}
-        for people in sets:
-            values |= accuracy(embedder, people)
-        found[Path(model).name] = values
-    return found
+    return {
+        Path(model).name: {"dimension": embedder.dimension, "ms_a_crop": ms, **found}
+        for model, embedder, ms, found in zip(models, embedders, times, figures, strict=True)
+    }
+
+
+def _figures(embedder: Embedder, people: ReidSet, kept: Path | None) -> Iterable[tuple[str, float]]:
+    start = None if kept is None else Path(f"{kept}-{people.name}")
+    return accuracy(embedder, people, start).items()
+
+
+def _name_of_file(model: str) -> str:
+    """A name that changes with the weights."""
+    path = weights_path(model.removesuffix(INT8), kind="reid")
+    read = quantised_file(path).with_suffix(".bin") if model.endswith(INT8) else path
+    beside = read.with_suffix(".bin") if read.suffix == ".xml" else read
+    return f"{Path(model).name}-{sha256_of(beside)[:12]}"
 
 
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("models", nargs="*")
+    parser.add_argument("--keep", type=Path, help="folder for vectors")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     data = os.environ.get("FUSETRACK_DATA")
@@ -112,8 +160,9 @@ def main() -> None:
     sets = [READERS[name](folder / "reid" / name) for name in ("market1501", "cuhk03")]
     sets.append(kept_out(folder / "reid", "cuhk01"))
     references = [str(folder / "weights" / name) for name in REFERENCES]
-    models = arguments.models or [ReidConfig().model, *references]
-    found = measure(models, sets)
+    if arguments.keep is not None:
+        arguments.keep.mkdir(parents=True, exist_ok=True)
+    found = measure(arguments.models or [*OURS, *references], sets, arguments.keep)
     if arguments.json:
         print(json.dumps(found))
         return
