@@ -15,6 +15,7 @@ _LAYOUTS = (
     "a MOT .txt file, a folder with CAMERA.txt or CAMERA/gt/gt.txt, the PETS 2009 .xml, or "
     "WILDTRACK's folder annotations_positions"
 )
+_NAMES_SHOWN = 3
 _log = logging.getLogger(__name__)
 
 _FILE_READERS = {".txt": mot_boxes, ".xml": pets_boxes}
@@ -27,18 +28,39 @@ def read_ground_truth(path: Path, camera_ids: list[str]) -> pl.DataFrame:
     A single file belongs to the camera with its name, or to the only camera. The views of
     WILDTRACK belong to cameras C1 to C7, or to the cameras in order if none has such a name.
 
-    Raises UserError when ``path`` is missing, damaged, of an unknown layout, or annotates none of
-    the cameras.
+    Files of a folder that belong to none of the cameras are named in the log. Raises UserError
+    when ``path`` is missing, damaged, of an unknown layout, annotates none of the cameras or no
+    person at all.
     """
     annotated = annotated_cameras(path, camera_ids)
     if _is_wildtrack(path):
-        views = wildtrack_views(camera_ids)
-        return validated(wildtrack_boxes(_json_folder(path), views), path)
-    parts = [_file_boxes(_camera_file(path, name), name) for name in annotated]
-    truth = pl.concat([SCHEMA.to_frame(), *parts])
+        boxes = wildtrack_boxes(_json_folder(path), wildtrack_views(camera_ids))
+        truth = validated(boxes, path)
+    else:
+        parts = [_file_boxes(_camera_file(path, name), name) for name in annotated]
+        truth = pl.concat([SCHEMA.to_frame(), *parts])
+        _warn_unused(path, annotated)
     if truth.is_empty():
-        _log.warning("%s annotates no person in %s", path, ", ".join(annotated))
+        raise UserError(
+            f"{path} annotates no person in {', '.join(annotated)}, so there is nothing to score "
+            f"against. Expected {_LAYOUTS}"
+        )
     return truth
+
+
+def _warn_unused(path: Path, annotated: list[str]) -> None:
+    """Log the files of a folder that belong to none of the cameras."""
+    if not path.is_dir():
+        return
+    used = {_camera_file(path, name) for name in annotated}
+    unused = sorted({*path.glob("*.txt"), *path.glob("*/gt/gt.txt")} - used)
+    if unused:
+        names = ", ".join(str(file.relative_to(path)) for file in unused[:_NAMES_SHOWN])
+        more = f" and {len(unused) - _NAMES_SHOWN} more" if len(unused) > _NAMES_SHOWN else ""
+        _log.warning(
+            "%s: %d of %d files belong to no camera of the run and are ignored: %s%s",
+            *(path, len(unused), len(unused) + len(used), names, more),
+        )
 
 
 def annotated_cameras(path: Path, camera_ids: list[str]) -> list[str]:

@@ -1,6 +1,7 @@
 """Timestamps of frames in seconds UTC, for recordings and for live cameras."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Literal, TypeVar
 
@@ -10,6 +11,8 @@ from pipeline.config.schema import CameraConfig
 STEP_S = 0.001
 #: A jump back by more than this means that the clock was reset: time continues where it was.
 RESET_S = 1.0
+# A first or last time is wrong if it is further away than this and so many frame intervals.
+_FAR_S, _MANY = 10.0, 10
 _DAY_S = 86400.0
 
 T = TypeVar("T")
@@ -43,27 +46,54 @@ class Timeline:
         self._start = start
         self._interval_s = interval_s
         self._previous: float | None = None
+        self._count = 0
 
-    def next_timestamp(self, offset_s: float | None, following_s: float | None = None) -> float:
+    def next_timestamp(
+        self, offset_s: float | None, following: Sequence[float | None] | None = None
+    ) -> float:
         """The timestamp of the next frame.
 
         ``offset_s`` is its time since the start; None when the container has none, which places
         the frame one frame interval after the one before. The same applies to an outlier: a time
-        inconsistent with the frame before and with ``following_s``, the time of the frame after.
+        inconsistent with the frame before and with ``following``, the times of the next frames
+        (None when they are unknown, empty at the end).
         """
-        if self._is_outlier(offset_s, following_s):
-            offset_s = None
+        if following is not None and offset_s is not None:
+            offset_s = self._plausible(offset_s, [one for one in following if one is not None])
         timestamp = self._next(offset_s)
         self._previous = timestamp
+        self._count += 1
         return timestamp
 
-    def _is_outlier(self, offset_s: float | None, following_s: float | None) -> bool:
-        """Whether a frame's time jumps by more than `RESET_S` and the next one does not."""
-        if offset_s is None or following_s is None or self._previous is None:
-            return False
-        last_s = self._previous - self._start
-        in_line = 0 <= following_s - last_s <= RESET_S + 2 * self._interval_s
-        return in_line and not -RESET_S <= offset_s - last_s <= RESET_S + following_s - last_s
+    def _plausible(self, offset_s: float, following: list[float]) -> float | None:
+        """``offset_s``, or None for an outlier; the start is moved when that is the first frame."""
+        if self._previous is None:
+            if following and max(following) < offset_s - RESET_S:
+                self._start += self._interval_s - following[0]
+                return following[0] - self._interval_s
+            return offset_s
+        jump_s = offset_s - (self._previous - self._start)
+        if self._count == 1 and self._is_first_wrong(offset_s, jump_s, following):
+            self._start -= jump_s - self._interval_s
+            return offset_s
+        return None if self._is_outlier(offset_s, jump_s, following) else offset_s
+
+    def _is_first_wrong(self, offset_s: float, jump_s: float, following: list[float]) -> bool:
+        """Whether the second frame shows that the time of the first was too early by far."""
+        close = bool(following) and 0 <= following[0] - offset_s <= RESET_S + 2 * self._interval_s
+        return close and jump_s > _FAR_S + _MANY * self._interval_s
+
+    def _is_outlier(self, offset_s: float, jump_s: float, following: list[float]) -> bool:
+        """Whether a frame's time jumps by more than `RESET_S` and a following one does not."""
+        last_s = offset_s - jump_s
+        if jump_s > RESET_S:
+            if not following:
+                return jump_s > _FAR_S + _MANY * self._interval_s
+            return any(last_s <= one < offset_s - RESET_S for one in following)
+        return jump_s < -RESET_S and any(
+            0 <= one - last_s <= RESET_S + (number + 2) * self._interval_s
+            for number, one in enumerate(following)
+        )
 
     def _next(self, offset_s: float | None) -> float:
         previous = self._previous
@@ -78,15 +108,15 @@ class Timeline:
         return max(timestamp, previous + STEP_S)
 
 
-def with_next(items: Iterable[T]) -> Iterator[tuple[T, T | None]]:
-    """Every item with the one after it, None after the last."""
-    iterator = iter(items)
-    for held in iterator:
-        # It takes all the others: the outer loop goes round once.
-        for item in iterator:
-            yield held, item
-            held = item
-        yield held, None
+def with_following(items: Iterable[T], count: int) -> Iterator[tuple[T, list[T]]]:
+    """Every item with the next ``count`` items, of which there are fewer at the end."""
+    held: deque[T] = deque()
+    for item in items:
+        held.append(item)
+        if len(held) > count:
+            yield held.popleft(), list(held)
+    while held:
+        yield held.popleft(), list(held)
 
 
 TimestampOrigin = Literal["rtcp", "arrival"]

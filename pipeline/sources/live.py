@@ -29,6 +29,7 @@ class LiveSource:
     """
 
     live = True
+    span = None
 
     def __init__(
         self,

@@ -57,6 +57,7 @@ class PictureSource:
         self._fps = config.fps
         self.fps = config.fps or (1 / shown_s if shown_s else _DEFAULT_FPS)
         self.height, self.width = first.shape[:2]
+        self.span = self._start, self._start + len(self._paths) / self.fps
 
     def frames(self) -> Iterator[Frame]:
         """Every readable picture; an unreadable one skips its index and is named in ``fault``."""

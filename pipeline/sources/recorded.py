@@ -161,6 +161,7 @@ class RecordedSource:
         self._embeddings = None if embeddings is None else embeddings[order]
         self.width, self.height = (int(edge) for edge in np.ceil(self._boxes[:, 2:].max(axis=0)))
         self.fps = _rate(self._index, self._timestamp)
+        self.span = float(self._timestamp[0]), float(self._timestamp[-1])
 
     def frames(self) -> Iterator[RecordedFrame]:
         """Every frame with at least one detection, by frame index."""

@@ -33,6 +33,11 @@ class Source(Protocol):
     fps: float
 
     @property
+    def span(self) -> tuple[float, float] | None:
+        """About when it begins and ends, seconds UTC; None for a live camera."""
+        ...
+
+    @property
     def timestamp_origin(self) -> str:
         """Where timestamps come from: config, container, epoch, rtcp, arrival or recorded."""
         ...

@@ -12,7 +12,7 @@ from av.video.stream import VideoStream
 from pipeline.config.schema import CameraConfig
 from pipeline.errors import UserError
 from pipeline.frame import Frame
-from pipeline.sources.clock import Timeline, start_of, with_next
+from pipeline.sources.clock import Timeline, start_of, with_following
 from pipeline.sources.decoding import (
     Decoder,
     accelerator,
@@ -28,6 +28,8 @@ from pipeline.sources.files import indexes, lacks_index, readable_file
 from pipeline.sources.shortfall import shortfall
 
 _DEFAULT_FPS = 25.0
+# Up to so many frames in a row may have a wrong time. Each one more is a picture in memory.
+_LOOK_AHEAD = 4
 
 
 class VideoFile:
@@ -62,6 +64,7 @@ class VideoFile:
             if first.pts is None:
                 self.fps = config.fps or own_fps(stream) or self.fps
             self._start, self.timestamp_origin = start_of(config, container.metadata)
+            self.span = self._start, self._start + (container.duration or 0) / av.time_base
 
     def frames(self) -> Iterator[Frame]:
         """Every frame that can be decoded; afterwards ``fault`` says how many could not."""
@@ -69,9 +72,10 @@ class VideoFile:
         with _open(self._path, self._hwaccel) as container:
             stream = _stream_of(container, self._path, self._stream)
             decoder = Decoder(container, stream)
-            for index, (frame, after) in enumerate(with_next(decoder.frames())):
-                next_s = None if after is None else self._times.offset_s(after)
-                timestamp = timeline.next_timestamp(self._times.offset_s(frame), next_s)
+            frames = with_following(decoder.frames(), _LOOK_AHEAD)
+            for index, (frame, after) in enumerate(frames):
+                following = [self._times.offset_s(one) for one in after]
+                timestamp = timeline.next_timestamp(self._times.offset_s(frame), following)
                 yield Frame(self.camera_id, index, timestamp, to_image(frame))
             faults = [shortfall(container, stream, decoder, self._path), self._unread(container)]
             self.fault = "; ".join(fault for fault in faults if fault)

@@ -93,12 +93,25 @@ def test_an_empty_mot_file_is_a_camera_in_which_nobody_is_seen(tmp_path: Path) -
     assert annotated_cameras(tmp_path, ["a", "b"]) == ["a", "b"]
 
 
-def test_ground_truth_without_anybody_is_told(
+@pytest.mark.parametrize("name", ["a.txt", "a.xml"])
+def test_ground_truth_without_anybody_is_refused(tmp_path: Path, name: str) -> None:
+    path = _write(tmp_path / name, "" if name == "a.txt" else "<dataset/>")
+    with pytest.raises(UserError, match="annotates no person in a, so there is nothing to score"):
+        read_ground_truth(path, ["a"])
+
+
+def test_files_of_other_cameras_are_counted_aloud(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    path = _write(tmp_path / "a.txt", "")
-    assert read_ground_truth(path, ["a"]).is_empty()
-    assert caplog.messages == [f"{path} annotates no person in a"]
+    for name in ("a", "b", "c", "d", "e", "f"):
+        _write(tmp_path / f"{name}.txt", "1,1,0,0,9,9\n")
+    (tmp_path / "g" / "gt").mkdir(parents=True)
+    _write(tmp_path / "g" / "gt" / "gt.txt", "1,1,0,0,9,9\n")
+    read_ground_truth(tmp_path, ["a", "b", "elsewhere"])
+    assert caplog.messages == [
+        f"{tmp_path}: 5 of 7 files belong to no camera of the run and are ignored: c.txt, d.txt, "
+        "e.txt and 2 more"
+    ]
 
 
 def test_pets_boxes_have_a_centre_and_frames_from_zero(tmp_path: Path) -> None:

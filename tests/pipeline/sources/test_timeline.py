@@ -1,11 +1,9 @@
 """Timestamps have the right start and always increase."""
 
-from itertools import pairwise
-
 import pytest
 
 from pipeline.config.schema import CameraConfig
-from pipeline.sources.clock import RESET_S, STEP_S, Timeline, start_of, with_next
+from pipeline.sources.clock import RESET_S, STEP_S, Timeline, start_of, with_following
 
 CAMERA = CameraConfig(source="a.mp4")
 
@@ -63,20 +61,68 @@ def test_the_reset_threshold() -> None:
     assert past.next_timestamp(5.0 - RESET_S - 0.001) == 5.25
 
 
-def test_a_time_out_of_line_with_its_neighbours_is_not_believed() -> None:
-    timeline = Timeline(0.0, 0.1)
-    offsets = [0.0, 500.0, 0.2, -500.0, 0.4, None]
-    times = [timeline.next_timestamp(a, b) for a, b in pairwise(offsets)]
-    assert times == pytest.approx([0.0, 0.1, 0.2, 0.3, 0.4])
+def timestamps(offsets: list[float | None], interval_s: float = 0.1) -> list[float]:
+    timeline = Timeline(0.0, interval_s)
+    return [timeline.next_timestamp(one, after) for one, after in with_following(offsets, 4)]
 
 
-def test_a_real_gap_is_believed() -> None:
-    timeline = Timeline(0.0, 0.1)
-    times = [timeline.next_timestamp(a, b) for a, b in pairwise([0.0, 0.1, 500.0, 500.1, None])]
-    assert times == pytest.approx([0.0, 0.1, 500.0, 500.1])
+REGULAR = [n / 10 for n in range(30)]
 
 
-def test_every_item_comes_with_the_one_after_it() -> None:
-    assert list(with_next([])) == []
-    assert list(with_next([1])) == [(1, None)]
-    assert list(with_next([1, 2, 3])) == [(1, 2), (2, 3), (3, None)]
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {10: 37600.0},
+        {10: 37600.0, 20: 37600.0},
+        {10: -9800.0},
+        {10: 1.5},
+        {10: 37600.0, 11: 37600.0},
+        {10: 37600.0, 11: 500.0},
+        {10: -9800.0, 11: -9800.0, 12: -9800.0},
+        {10: 37600.0, 12: 37600.0},
+        {29: 37600.0},
+        {29: -9800.0},
+        {0: 37600.0},
+        {0: -9800.0},
+    ],
+)
+def test_times_out_of_line_with_their_neighbours_are_not_believed(wrong: dict[int, float]) -> None:
+    offsets = [time + wrong.get(n, 0.0) for n, time in enumerate(REGULAR)]
+    # Times are relative to that of the first frame.
+    first = offsets[0] if wrong.get(0) else 0.0
+    times = timestamps([offset - first for offset in offsets])
+    assert times == pytest.approx(REGULAR)
+
+
+def test_a_missing_time_beside_a_wrong_one() -> None:
+    assert timestamps([0.0, None, 500.0, 0.3, None]) == pytest.approx([0, 0.1, 0.2, 0.3, 0.4])
+
+
+@pytest.mark.parametrize(("gap_s", "interval_s"), [(600.0, 0.1), (1.5, 0.1), (600.0, 0.01)])
+def test_a_real_gap_is_believed(gap_s: float, interval_s: float) -> None:
+    offsets = [time + (gap_s if n >= 15 else 0) for n, time in enumerate(REGULAR)]
+    assert timestamps(offsets, interval_s) == pytest.approx(offsets)
+
+
+def test_a_wrong_time_just_before_a_real_gap() -> None:
+    offsets = [time + (600.0 if n >= 15 else 0) for n, time in enumerate(REGULAR)]
+    wrong = [*offsets[:14], 37601.4, *offsets[15:]]
+    assert timestamps(wrong) == pytest.approx(offsets)
+
+
+@pytest.mark.parametrize("back_s", [600.0, 1.5])
+def test_time_continues_where_a_clock_is_set_back(back_s: float) -> None:
+    offsets = [time - (back_s if n >= 15 else 0) for n, time in enumerate(REGULAR)]
+    assert timestamps(offsets) == pytest.approx(REGULAR)
+
+
+def test_a_few_pictures_far_apart_are_believed() -> None:
+    offsets = [0.0, 10.0, 20.0, 45.0, 50.0, 60.0]
+    assert timestamps(offsets, 10.0) == offsets
+
+
+def test_every_item_comes_with_those_after_it() -> None:
+    assert list(with_following([], 2)) == []
+    assert list(with_following([1], 2)) == [(1, [])]
+    expected = [(1, [2, 3]), (2, [3, 4]), (3, [4]), (4, [])]
+    assert list(with_following([1, 2, 3, 4], 2)) == expected
