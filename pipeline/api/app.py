@@ -37,6 +37,9 @@ _Points = Annotated[int, Query(ge=1, le=10_000, description="Approximate number 
 _GlobalId = Annotated[int, Path(ge=1, le=_MOST_ID)]
 _Moment = Annotated[float | None, Query(allow_inf_nan=False, description="Seconds UTC.")]
 _Boxes = Annotated[bool, Query(description="Draw the boxes and ids of the tracks.")]
+_AfterEvent = Annotated[
+    str | None, Query(description="Id of the last event received, to continue after it.")
+]
 _Last = Annotated[
     float, Query(gt=0, le=86_400, description="Only people seen within this many seconds.")
 ]
@@ -47,6 +50,9 @@ _REFUSED: dict[int | str, dict[str, Any]] = {
 }
 _NOT_READY: dict[int | str, dict[str, Any]] = {
     503: {"model": HealthAnswer, "description": "The API has no connection to Redis."}
+}
+_EVENTS: dict[int | str, dict[str, Any]] = {
+    101: {"description": "The WebSocket is open; events follow."}
 }
 _UNKNOWN: dict[int | str, dict[str, Any]] = {404: {"model": Problem, "description": "Unknown."}}
 _NO_PICTURE: dict[int | str, dict[str, Any]] = {
@@ -87,10 +93,7 @@ def make_app(
     _add_identities(app, site, auth)
     _add_pictures(app, site, bus, stop, auth)
 
-    @app.websocket("/events")
-    async def events(socket: WebSocket, after: str | None = None) -> None:
-        await send_events(socket, site.events, after, stop)
-
+    _add_events(app, site, stop, auth)
     return app
 
 
@@ -166,6 +169,30 @@ def _add_identities(app: FastAPI, site: LiveSite, auth: list[Any]) -> None:
         return path_answer(global_id, stays, recent, archive, start, end, limit)
 
 
+def _add_events(app: FastAPI, site: LiveSite, stop: threading.Event, auth: list[Any]) -> None:
+    @app.websocket("/events")
+    async def events(socket: WebSocket, after: str | None = None) -> None:
+        await send_events(socket, site.events, after, stop)
+
+    # OpenAPI knows no WebSockets: this describes it, and answers whoever asks without one.
+    @app.get(
+        "/events",
+        dependencies=auth,
+        responses=_EVENTS,
+        status_code=426,
+        response_description="Asked without a WebSocket.",
+    )
+    def explain_events(response: Response, after: _AfterEvent = None) -> Problem:
+        """The events of the site as they occur, over a WebSocket: one JSON object a message.
+
+        Each has an `id` and a `type`: identity (a track got a global id), camera (a camera changed
+        its state), forget, run (a new run began), end, forgotten, or missed (the client was too
+        slow, or its `after` is unknown). The token may be given as `?token=`.
+        """
+        response.headers["Upgrade"] = "websocket"
+        return Problem("expected a WebSocket, for example `websocat ws://HOST:PORT/events`")
+
+
 def _add_pictures(
     app: FastAPI, site: LiveSite, bus: Bus, stop: threading.Event, auth: list[Any]
 ) -> None:
@@ -178,12 +205,17 @@ def _add_pictures(
         response_class=Response,
     )
     async def snapshot(camera_id: str, boxes: _Boxes = False) -> Response:
-        """The latest full-size picture of a camera. `X-Timestamp` is its time, seconds UTC."""
+        """The latest full-size picture of a camera, however old.
+
+        `X-Timestamp` is its time, seconds UTC, and `X-Age` how many seconds ago that was.
+        """
         _camera(site, camera_id)
         picture = await Viewer(bus, camera_id, _kind("full", boxes), stop).next()
         if picture is None:
             raise _no_picture(site, camera_id)
-        headers = {"X-Timestamp": repr(picture.timestamp)}
+        now = site.now()
+        age_s = 0.0 if now is None else max(now - picture.timestamp, 0.0)
+        headers = {"X-Timestamp": repr(picture.timestamp), "X-Age": f"{age_s:.1f}"}
         return Response(picture.jpeg, media_type="image/jpeg", headers=headers)
 
     stream = f"multipart/x-mixed-replace; boundary={BOUNDARY}"

@@ -65,11 +65,14 @@ def _check_address(address: str) -> str:
 class ServiceConfig(Section):
     """Monitoring and logging of a process.
 
-    ``metrics`` is the address that serves /metrics, /healthz and /readyz; None serves nothing. A
-    process whose main loop makes no progress for ``stalled_s`` seconds is reported as unhealthy.
+    ``metrics`` is the address that serves /metrics, /healthz and /readyz; None serves nothing.
+    ``hosts`` are the names with a dot by which it may be asked; others that a web page could have
+    taken are refused. A process whose main loop makes no progress for ``stalled_s`` seconds is
+    reported as unhealthy.
     """
 
     metrics: Annotated[str, AfterValidator(_check_address)] | None = None
+    hosts: list[str] = Field(default_factory=list)
     stalled_s: Annotated[float, Field(gt=0)] = 60.0
     log_format: LogFormat = "text"
     log_level: LogLevel = "warning"

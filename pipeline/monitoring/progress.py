@@ -15,6 +15,8 @@ from rich.table import Table
 ProgressMode = Literal["table", "json", "quiet"]
 
 _EVENT_EVERY_S = 1.0
+# The identity of an older track of a camera changes no more.
+_TRACKS = 1000
 
 
 def people_text(people: int) -> str:
@@ -23,7 +25,7 @@ def people_text(people: int) -> str:
 
 
 class Tally:
-    """Frames and people of each camera so far. Thread-safe."""
+    """Frames and people of each camera so far, in bounded memory. Thread-safe."""
 
     def __init__(self, camera_ids: list[str], clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -32,6 +34,8 @@ class Tally:
         self._frames = dict.fromkeys(camera_ids, 0)
         self._first: dict[str, tuple[float, int]] = {}
         self._identities: dict[str, dict[int, int]] = {camera_id: {} for camera_id in camera_ids}
+        # The people of older tracks, as bits: one for each global id.
+        self._older: dict[str, int] = {}
 
     def on_frames(self, camera_id: str, frames: int) -> None:
         """Set the number of processed frames of a camera."""
@@ -43,7 +47,11 @@ class Tally:
         """Set the global id of a track."""
         with self._lock:
             # An associator may receive cameras that its configuration does not name.
-            self._identities.setdefault(camera_id, {})[track_id] = global_id
+            tracks = self._identities.setdefault(camera_id, {})
+            tracks[track_id] = global_id
+            if len(tracks) > _TRACKS:
+                person = tracks.pop(next(iter(tracks)))
+                self._older[camera_id] = self._older.get(camera_id, 0) | 1 << person
 
     def elapsed_s(self) -> float:
         """Seconds since the start of the run."""
@@ -66,12 +74,17 @@ class Tally:
         return (self._frames[camera_id] - before) / elapsed if elapsed > 0 else 0.0
 
     def _people_of(self, camera_id: str) -> int:
-        return len(set(self._identities.get(camera_id, {}).values()))
+        recent = set(self._identities.get(camera_id, {}).values())
+        return _count(recent, self._older.get(camera_id, 0))
 
     def people(self) -> int:
         """Number of global ids so far, over all cameras."""
         with self._lock:
-            return len({p for identities in self._identities.values() for p in identities.values()})
+            recent = {p for tracks in self._identities.values() for p in tracks.values()}
+            older = 0
+            for people in self._older.values():
+                older |= people
+            return _count(recent, older)
 
     def event(self, kind: str) -> dict[str, object]:
         """The tally as a JSON event."""
@@ -87,6 +100,10 @@ class Tally:
         for camera_id, frames, speed, people in self.rows():
             table.add_row(camera_id, str(frames), f"{speed:.1f}", str(people))
         return table
+
+
+def _count(recent: set[int], older: int) -> int:
+    return older.bit_count() + sum(not older >> person & 1 for person in recent)
 
 
 @contextmanager

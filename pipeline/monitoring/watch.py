@@ -59,8 +59,8 @@ class CameraCounts:
 class Watch:
     """Counters and state of one process.
 
-    ``waiting_for`` names what is missing before the process is ready, else it is empty, and
-    ``stalled`` the recording of which no frame comes. ``steps``
+    ``waiting_for`` names what is missing before the process is ready, else it is empty; ``faults``
+    are reasons why it does not do all of its work now, by kind. ``steps``
     is the time of the last step of each running loop, ``retries`` the number of retries of Redis,
     ``is_deciding`` whether this is the active associator, ``recorded`` the number of messages on
     disk, and ``readers`` the frame readers by camera. ``now`` returns seconds UTC, ``ticks``
@@ -74,7 +74,8 @@ class Watch:
         ticks: Callable[[], float] = time.monotonic,
     ) -> None:
         self.bus: Bus | None = None
-        self.waiting_for = self.stalled = ""
+        self.waiting_for = ""
+        self.faults: dict[str, str] = {}
         self.steps: dict[str, float] = {}
         self.retries = self.recorded = 0
         self.is_deciding = False

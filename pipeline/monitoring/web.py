@@ -1,9 +1,11 @@
 """The HTTP endpoint of a process for metrics and health checks; read-only."""
 
+import ipaddress
 import logging
+import re
 import socket
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -21,6 +23,7 @@ from pipeline.monitoring.watch import Backlog, Watch, backlog_of
 _IDLE_S = 10.0
 _POLL_S = 0.1
 _PLAIN = "text/plain; charset=utf-8"
+_HOSTS = "ask by address, or name it in service.hosts of the site file"
 
 _log = logging.getLogger(__name__)
 
@@ -43,12 +46,13 @@ def plain(text: str, status: HTTPStatus = HTTPStatus.OK) -> PageResponse:
 
 
 @contextmanager
-def serve(address: str, pages: Pages) -> Iterator[str]:
+def serve(address: str, pages: Pages, names: Collection[str] = ()) -> Iterator[str]:
     """Serve ``pages`` at ``HOST:PORT`` during the block; yields the address with the actual port.
 
-    Raises UserError when the address cannot be used.
+    ``names`` are further names of this machine by which it may be asked, see `is_own_name`. Raises
+    UserError when the address cannot be used.
     """
-    server = _listen(address, pages)
+    server = _listen(address, pages, names)
     thread = threading.Thread(
         target=server.serve_forever, args=(_POLL_S,), name="metrics", daemon=True
     )
@@ -65,6 +69,7 @@ class _Server(ThreadingTCPServer):
     allow_reuse_address = True
     daemon_threads = True
     pages: Pages
+    names: Collection[str]
 
     def handle_error(self, request: object, client_address: object) -> None:
         """Log a client that disconnected."""
@@ -75,7 +80,7 @@ class _Server6(_Server):
     address_family = socket.AF_INET6
 
 
-def _listen(address: str, pages: Pages) -> _Server:
+def _listen(address: str, pages: Pages, names: Collection[str]) -> _Server:
     host, port = host_and_port(address)
     try:
         server = (_Server6 if ":" in host else _Server)((host, port), _Handler)
@@ -85,7 +90,29 @@ def _listen(address: str, pages: Pages) -> _Server:
             "service.metrics) an address of this machine with a free port"
         ) from error
     server.pages = pages
+    server.names = {host, socket.gethostname(), *names}
     return server
+
+
+# A name without a dot, or in a domain that nobody can register.
+_UNREGISTRABLE = re.compile(r"[^.]+|.+\.(localhost|local|internal|lan|home\.arpa|svc)")
+
+
+def is_own_name(host: str, names: Collection[str]) -> bool:
+    """Whether the header Host of a request names this machine, so that no web page can ask.
+
+    A page of another site can have its name lead here (DNS rebinding), and would then be allowed
+    to read the answer; it cannot have an address, one of ``names``, or a name that nobody can
+    register.
+    """
+    name = re.sub(r":\d*$", "", host.strip().lower()).strip("[]").rstrip(".")
+    if name in {known.lower() for known in names}:
+        return True
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return bool(_UNREGISTRABLE.fullmatch(name))
+    return True
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -94,9 +121,16 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Serve a page; the query string is ignored."""
+        host = self.headers.get("Host")
+        # Only a client that is no browser leaves it out.
+        if host is not None and not is_own_name(host, self.server.names):
+            self._answer(plain(f"unknown host {host[:80]!r}: {_HOSTS}", HTTPStatus.BAD_REQUEST))
+            return
         page = self.server.pages.get(self.path.partition("?")[0])
         known = ", ".join(self.server.pages)
-        answer = page() if page else plain(f"expected one of {known}", HTTPStatus.NOT_FOUND)
+        self._answer(page() if page else plain(f"expected one of {known}", HTTPStatus.NOT_FOUND))
+
+    def _answer(self, answer: PageResponse) -> None:
         self.send_response(answer.status)
         self.send_header("Content-Type", answer.content_type)
         self.send_header("Content-Length", str(len(answer.body)))
@@ -170,8 +204,8 @@ def not_ready_reason(watch: Watch, query_redis: Callable[[], object]) -> str:
     """What the process is missing to be ready; empty if nothing. ``query_redis`` raises UserError
     when Redis does not answer.
     """
-    if watch.waiting_for or watch.stalled:
-        return watch.waiting_for or watch.stalled
+    if watch.waiting_for or watch.faults:
+        return watch.waiting_for or "; ".join(watch.faults.copy().values())
     try:
         query_redis()
     except UserError as error:
@@ -193,7 +227,8 @@ def serve_metrics(config: SiteConfig, part: str, tally: Tally) -> Iterator[Watch
     if config.service.metrics is None:
         yield watch
         return
-    with serve(config.service.metrics, _pages(config, part, tally, watch)) as address:
+    pages, hosts = _pages(config, part, tally, watch), config.service.hosts
+    with serve(config.service.metrics, pages, hosts) as address:
         _log.info("metrics at http://%s/metrics", address)
         yield watch
 

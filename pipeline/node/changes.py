@@ -13,7 +13,7 @@ class SiteChange:
     """Cameras to close and sources to open at ``timestamp``, seconds UTC.
 
     A changed camera is in both. ``config`` is the new site configuration; the node sets ``done``
-    when the change is applied.
+    when the change is applied, or when it has ended.
     """
 
     config: SiteConfig
@@ -29,10 +29,19 @@ class SiteChanges:
 
     name: str
     _waiting: SimpleQueue[SiteChange] = field(default_factory=SimpleQueue)
+    _closed: Event = field(default_factory=Event)
 
     def put(self, change: SiteChange) -> None:
         """Queue a change; the node applies it after its current batch."""
         self._waiting.put(change)
+        if self._closed.is_set():
+            self.close()
+
+    def close(self) -> None:
+        """The node has ended: nobody waits for it any longer."""
+        self._closed.set()
+        for change in self.drain():
+            change.done.set()
 
     def drain(self) -> list[SiteChange]:
         """Take all queued changes, oldest first."""

@@ -76,8 +76,8 @@ class Node:
         )
         self._thumbnails = thumbnails
         self._on_frames = on_frames
-        self._previews = Previews(bus, config.api, config.privacy.blur)
         self._watch = watch or Watch()
+        self._previews = Previews(bus, config.api, config.privacy.blur, watch=self._watch)
         self._stalls = StallReport(self._watch)
         on_wait = partial(self._watch.count_retry, "node")
         self._retry = Retry(give_up or threading.Event(), time.monotonic, on_wait)
@@ -94,11 +94,11 @@ class Node:
         streams = list(self._running.values())
         if not self._changes and all(stream.has_ended for stream in streams):
             return
-        if self._presence:
-            self._presence.end_abandoned_cameras(self._running)
-        self._announce_cameras()
-        self._previews.start()
         try:
+            if self._presence:
+                self._presence.end_abandoned_cameras(self._running)
+            self._announce_cameras()
+            self._previews.start()
             self._start(streams, stop)
             while (batch := self._next_batch(stop)) is not None:
                 self._watch.step("node")
@@ -113,6 +113,8 @@ class Node:
             if self._presence:
                 self._presence.leave()
         finally:
+            if self._changes:
+                self._changes.close()
             self._previews.close()
             close_all(self._readers.values())
 
@@ -135,6 +137,7 @@ class Node:
         for camera_id in change.closed:
             self._batcher.remove(camera_id)
             self._readers.pop(camera_id, None)
+            self._previews.remove(camera_id)
             if stream := self._running.pop(camera_id, None):
                 stream.camera.end()
                 self._perception.embed([stream.camera])
@@ -208,6 +211,7 @@ class Node:
 
     def _has_ended(self, camera_id: str, stop: threading.Event) -> None:
         self._end(self._running.pop(camera_id), stop, whole=True)
+        self._previews.remove(camera_id)
         self._waits = self._waits and bool(self._running)
 
     def _end(self, stream: CameraStream, stop: threading.Event, *, whole: bool) -> None:

@@ -1,9 +1,11 @@
 """Live pictures of a node's cameras; encoded only while there are viewers.
 
-The node passes in every frame without blocking. A separate thread polls Redis once a second for
-viewers, keeps the latest frame of viewed cameras only, and encodes it at a bounded size and rate.
+The node passes in every frame without blocking. The latest one of each camera is kept, so that a
+slow camera has a picture too. A separate thread polls Redis once a second for viewers and encodes
+for these only, at a bounded size and rate.
 """
 
+import logging
 import math
 import threading
 import time
@@ -20,6 +22,7 @@ from pipeline.bus.streams import Bus
 from pipeline.config.schema import ApiConfig, Blur
 from pipeline.errors import UserError
 from pipeline.frame import Frame
+from pipeline.monitoring.watch import Watch
 from pipeline.node.batching import AnyFrame
 from pipeline.pictures.blur import blurred
 from pipeline.pictures.colours import colour_of
@@ -29,6 +32,10 @@ Image = NDArray[np.uint8]
 
 _POLL_S = 1.0
 _FULL_EVERY_S = 1.0
+# A picture expires after three seconds, also where there is no newer one.
+_AGAIN_S = 2.0
+# A new viewer gets the frame from before it came only when no newer one comes for this long.
+_FRESH_S = 1.0
 # Larger than 4K, a picture would take tens of megabytes.
 _FULL_PX = 3840
 _JPEG_QUALITY = 80
@@ -36,6 +43,8 @@ _JPEG_QUALITY = 80
 _END_S = 2.0
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _WHITE = (255, 255, 255)
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,7 +60,7 @@ class PreviewFrame:
 class Previews:
     """Publishes the latest frames of viewed cameras.
 
-    ``clock`` returns monotonic seconds.
+    ``clock`` returns monotonic seconds. ``watch`` shows when the thread hangs.
     """
 
     def __init__(
@@ -60,14 +69,19 @@ class Previews:
         config: ApiConfig,
         blur: Blur,
         clock: Callable[[], float] = time.monotonic,
+        watch: Watch | None = None,
     ) -> None:
         self._bus = bus
-        self._camera_ids: set[str] = set()
+        self._watch = watch or Watch()
+        self._fault = ""
         self._config = config
         self._blur = blur
         self._clock = clock
         self._requested: set[tuple[str, PictureKind]] = set()
+        self._requested_at: dict[tuple[str, PictureKind], float] = {}
         self._latest: dict[str, PreviewFrame] = {}
+        # The cameras of which a frame came since they have a viewer.
+        self._fresh: set[str] = set()
         # Time and frame index of the last picture sent.
         self._sent: dict[tuple[str, PictureKind], tuple[float, int]] = {}
         self._polled_at = -math.inf
@@ -88,23 +102,28 @@ class Previews:
     def update(
         self, frame: AnyFrame, detections: Detections, tracked: Detections, track_id_offset: int = 0
     ) -> None:
-        """Pass in the next frame of a camera; it is kept only while there are viewers."""
-        if not isinstance(frame, Frame):
-            return
-        self._camera_ids.add(frame.camera_id)
-        if any(frame.camera_id == name for name, _ in self._requested):
+        """Pass in the next frame of a camera; it is kept until the next one."""
+        if isinstance(frame, Frame) and self._config.pictures:
             self._latest[frame.camera_id] = PreviewFrame(
                 frame, detections, tracked, track_id_offset
             )
+            if any(frame.camera_id == name for name, _ in self._requested):
+                self._fresh.add(frame.camera_id)
+
+    def remove(self, camera_id: str) -> None:
+        """Forget a camera that has ended or was removed."""
+        self._latest.pop(camera_id, None)
 
     def step(self) -> float:
         """Publish the requested pictures that are due; returns the seconds until the next step."""
         now = self._clock()
         if now - self._polled_at >= _POLL_S:
             self._polled_at = now
-            self._requested = pictures.requested(self._bus, sorted(self._camera_ids))
-            for camera_id in self._latest.keys() - {name for name, _ in self._requested}:
-                del self._latest[camera_id]
+            self._requested = pictures.requested(self._bus, sorted(self._latest.copy()))
+            requested = self._requested
+            self._requested_at = {p: self._requested_at.get(p, now) for p in requested}
+            self._fresh &= {name for name, _ in requested}
+            self._sent = {pair: self._sent[pair] for pair in requested & self._sent.keys()}
         for camera_id, kind in sorted(self._requested):
             preview = self._latest.get(camera_id)
             if preview is not None and self._is_due(camera_id, kind, preview, now):
@@ -118,16 +137,32 @@ class Previews:
     def _is_due(self, camera_id: str, kind: PictureKind, preview: PreviewFrame, now: float) -> bool:
         every_s = _FULL_EVERY_S if kind.startswith("full") else 1.0 / self._config.preview_fps
         when, index = self._sent.get((camera_id, kind), (-math.inf, -1))
-        return preview.frame.index != index and now - when >= every_s
+        if camera_id not in self._fresh and now - self._requested_at[camera_id, kind] < _FRESH_S:
+            return False
+        return now - when >= (every_s if preview.frame.index != index else _AGAIN_S)
 
     def _run(self) -> None:
         wait_s = 0.0
-        while not self._stop.wait(wait_s):
-            try:
-                wait_s = self.step()
-            except UserError:
-                # Redis is unavailable or full: the node reports that, and pictures can wait.
-                wait_s = _POLL_S
+        with self._watch.running("previews"):
+            while not self._stop.wait(wait_s):
+                self._watch.step("previews")
+                wait_s = self._step_or_log()
+
+    def _step_or_log(self) -> float:
+        """Make a step; returns the seconds until the next one."""
+        try:
+            wait_s = self.step()
+        except UserError:
+            # Redis is unavailable or full: the node reports that, and pictures can wait.
+            return _POLL_S
+        # A bug in the pictures must not end them silently, nor the node.
+        except Exception as error:  # noqa: BLE001
+            if str(error) != self._fault:
+                _log.exception("a picture for viewers failed")
+            self._fault = str(error)
+            return _POLL_S
+        self._fault = ""
+        return wait_s
 
 
 def encode_preview(preview: PreviewFrame, kind: PictureKind, preview_px: int, blur: Blur) -> bytes:

@@ -9,6 +9,8 @@ from pipeline.monitoring.watch import Watch
 # Slow decoding of a large frame takes less.
 _STALLED_S = 10.0
 
+_KIND = "recording"
+
 _log = logging.getLogger(__name__)
 
 
@@ -26,16 +28,14 @@ class StallReport:
 
     def update(self, waiting_for: str | None) -> None:
         """Note the recording that is waited for, None for none."""
-        now = self._clock()
+        now, faults = self._clock(), self._watch.faults
         if waiting_for != self._camera_id:
-            if self._watch.stalled:
+            if faults.pop(_KIND, ""):
                 waited_s = now - self._since
                 _log.warning("camera %s: continues after %.0f s", self._camera_id, waited_s)
-                self._watch.stalled = ""
             self._camera_id, self._since = waiting_for, now
-        elif waiting_for is not None and not self._watch.stalled:
-            if now - self._since >= _STALLED_S:
-                self._watch.stalled = (
-                    f"camera {waiting_for}: its file gives no frame. Check the drive that it is on"
-                )
-                _log.warning("%s; waiting for it", self._watch.stalled)
+        elif waiting_for is not None and _KIND not in faults and now - self._since >= _STALLED_S:
+            faults[_KIND] = (
+                f"camera {waiting_for}: its file gives no frame. Check the drive that it is on"
+            )
+            _log.warning("%s; waiting for it", faults[_KIND])

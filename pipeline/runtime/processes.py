@@ -28,8 +28,6 @@ from pipeline.runtime.workers import associate, open_site, record
 # The lease of a killed node expires within this time; a lease held longer is in use.
 _CLAIM_S = LEASE_S + 1.0
 _CLAIM_POLL_S = 0.2
-# Limits the wait for a node to apply a change, which it cannot while Redis is unavailable.
-_APPLIED_S = 10.0
 # A part that was killed while ending has this long to restart and end again.
 _PARTS_END_S = 20.0
 _PARTS_POLL_S = 0.05
@@ -51,7 +49,7 @@ def run_node(
     from pipeline.node.node import Node
     from pipeline.node.perception import count_batches
     from pipeline.runtime.assemble import check_settings, open_models
-    from pipeline.runtime.reload import open_change
+    from pipeline.runtime.reload import open_change, wait_until_applied
     from pipeline.sources.open import open_sources
 
     watch = watch or Watch(config)
@@ -69,7 +67,7 @@ def run_node(
             _claim(partial(lease.claim_more, found.added), stop)
             changes.put(change)
             # Release a removed camera only after its last messages are sent.
-            change.done.wait(_APPLIED_S)
+            wait_until_applied(change, watch)
             lease.release(found.removed)
 
         node = Node(

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pipeline.config.schema import CameraConfig, CameraLink, SiteConfig
 from pipeline.errors import UserError
+from pipeline.monitoring.watch import Watch
 from pipeline.node.changes import SiteChange
 from pipeline.sources.open import open_live_sources
 from pipeline.sources.source_kinds import is_live_camera
@@ -75,6 +76,7 @@ def _can_change(before: CameraConfig | None, after: CameraConfig | None) -> bool
 
 
 _POLL_S = 1.0
+_APPLIED_S = 10.0
 
 _log = logging.getLogger(__name__)
 
@@ -195,6 +197,21 @@ def reload_in_background(reload: Reload, requested: threading.Event) -> Iterator
         done.set()
         requested.set()
         thread.join()
+
+
+def wait_until_applied(change: SiteChange, watch: Watch) -> None:
+    """Wait until the node has applied ``change`` or has ended; a long wait is logged and reported.
+
+    A node cannot apply a change while it waits for Redis, or while it hangs.
+    """
+    if change.done.wait(_APPLIED_S):
+        return
+    text = "the node has not applied the last change of the site file yet"
+    watch.faults["change"] = text
+    _log.warning("%s, after %g s", text, _APPLIED_S)
+    change.done.wait()
+    watch.faults.pop("change", None)
+    _log.warning("the node is done with the last change of the site file")
 
 
 def open_change(found: Difference, clock: Callable[[], float] = time.time) -> SiteChange:

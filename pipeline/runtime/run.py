@@ -20,7 +20,13 @@ from pipeline.run_directory.preparing import prepare, update_config
 from pipeline.run_directory.reader import RunDirectory
 from pipeline.runtime import workers
 from pipeline.runtime.assemble import check_settings, open_models
-from pipeline.runtime.reload import Difference, SiteFile, follow_file, open_change
+from pipeline.runtime.reload import (
+    Difference,
+    SiteFile,
+    follow_file,
+    open_change,
+    wait_until_applied,
+)
 from pipeline.runtime.stopping import Stop
 from pipeline.sources.open import open_sources
 
@@ -75,7 +81,7 @@ def run_site(
             with (
                 _services(config, url, site, out, stop, tally, watch),
                 watch.running("node"),
-                _following(file, config, changes, out, stop),
+                _following(file, config, changes, out, stop, watch),
             ):
                 node.run(stop.input)
                 stop.finishing = True
@@ -84,7 +90,12 @@ def run_site(
 
 @contextmanager
 def _following(
-    file: SiteFile | None, config: SiteConfig, changes: SiteChanges | None, out: Path, stop: Stop
+    file: SiteFile | None,
+    config: SiteConfig,
+    changes: SiteChanges | None,
+    out: Path,
+    stop: Stop,
+    watch: Watch,
 ) -> Iterator[None]:
     """Apply changes of ``file`` to the node and to ``out`` during the block."""
 
@@ -98,6 +109,7 @@ def _following(
         change = open_change(found)
         update_config(out, found.config)
         changes.put(change)
+        wait_until_applied(change, watch)
 
     with follow_file(file, config, stop.reload, check, apply):
         yield

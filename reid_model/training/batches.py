@@ -1,5 +1,6 @@
 """Batches of pictures from disk, the random batches of stage 1, and the transforms of a recipe."""
 
+import signal
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
@@ -19,10 +20,17 @@ def loader(pictures: Dataset[Item], batches: Sequence[list[Any]], workers: int) 
         pictures,
         batch_sampler=batches,
         num_workers=workers,
+        worker_init_fn=_ignore_signals,
         pin_memory=torch.cuda.is_available(),
         # Its own generator: the loader draws from it, which must not advance the training's state.
         generator=torch.Generator(),
     )
+
+
+def _ignore_signals(worker: int) -> None:
+    """The training ends its workers: a signal to the whole group must not end them before it."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
 
 
 def random_batches(count: int, size: int, seed: int, epoch: int) -> list[list[int]]:

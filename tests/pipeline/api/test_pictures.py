@@ -10,8 +10,12 @@ import httpx
 import numpy as np
 import pytest
 
+from builders import camera_sent
 from fakes import ColourDetector
 from live_api import LiveApi
+from pipeline.bus import pictures
+from pipeline.bus.keys import OBSERVATIONS
+from pipeline.bus.pictures import Picture
 from pipeline.bus.streams import Bus
 from pipeline.config.load import check_config
 from pipeline.config.schema import CameraConfig
@@ -74,8 +78,16 @@ def test_a_snapshot_is_a_jpeg_of_the_size_of_the_camera(api_with_node: LiveApi) 
     assert answer.status_code == 200, answer.text
     assert answer.headers["Content-Type"] == "image/jpeg"
     assert float(answer.headers["X-Timestamp"]) >= 0
+    assert float(answer.headers["X-Age"]) >= 0
     assert decoded(answer.content).shape == (SIZE[1], SIZE[0], 3)
     assert api_with_node.http.get("/cameras/gate/snapshot.jpg?boxes=true").status_code == 200
+
+
+def test_a_snapshot_tells_its_age(api: LiveApi) -> None:
+    api.receive(OBSERVATIONS, camera_sent("gate", 200))
+    pictures.publish(api.bus, "gate", "full", Picture(12.5, b"jpeg"))
+    answer = api.http.get("/cameras/gate/snapshot.jpg")
+    assert (answer.headers["X-Timestamp"], answer.headers["X-Age"]) == ("12.5", "7.5")
 
 
 def test_a_preview_is_a_sequence_of_pictures(api_with_node: LiveApi) -> None:
@@ -83,7 +95,7 @@ def test_a_preview_is_a_sequence_of_pictures(api_with_node: LiveApi) -> None:
     with api_with_node.http.stream("GET", "/cameras/gate/preview.mjpeg") as answer:
         kind = answer.headers["Content-Type"]
         assert kind == "multipart/x-mixed-replace; boundary=picture"
-        parts = pictures(answer)
+        parts = parts_of(answer)
         for _ in range(3):
             timestamp, jpeg = next(parts)
             times.append(timestamp)
@@ -91,7 +103,7 @@ def test_a_preview_is_a_sequence_of_pictures(api_with_node: LiveApi) -> None:
     assert times == sorted(set(times))
 
 
-def pictures(answer: httpx.Response) -> Iterator[tuple[float, bytes]]:
+def parts_of(answer: httpx.Response) -> Iterator[tuple[float, bytes]]:
     """Timestamp and JPEG of each part."""
     buffer = b""
     for chunk in answer.iter_raw():
@@ -123,7 +135,7 @@ def test_a_preview_ends_with_the_process(
 ) -> None:
     other = open_api()
     with other.http.stream("GET", "/cameras/gate/preview.mjpeg") as answer:
-        parts = pictures(answer)
+        parts = parts_of(answer)
         next(parts)
         other.stop.set()
         # A picture being sent still arrives.

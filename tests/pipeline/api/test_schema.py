@@ -16,6 +16,8 @@ from pipeline.run_directory.progress import RecorderProgress, write_progress
 EXAMPLES = 12
 # It has no end.
 STREAM = "/cameras/{camera_id}/preview.mjpeg"
+# A WebSocket, which the schema only describes.
+EVENTS = "/events"
 # There is no node that shows something.
 SNAPSHOT = "/cameras/{camera_id}/snapshot.jpg"
 
@@ -49,7 +51,7 @@ def operations(api: LiveApi, headers: dict[str, str], *without: str) -> list[API
 
 @pytest.mark.slow
 def test_every_response_conforms_to_the_schema(known: LiveApi, headers: dict[str, str]) -> None:
-    asked = operations(known, headers, STREAM)
+    asked = operations(known, headers, STREAM, EVENTS)
     assert len(asked) == 8
     for operation in asked:
         send_many(operation, headers)
@@ -74,7 +76,18 @@ def send_many(operation: APIOperation, headers: dict[str, str]) -> None:
 
 def test_existing_data_is_returned(known: LiveApi, headers: dict[str, str]) -> None:
     named = {"camera_id": "hall", "global_id": 1}
-    for operation in operations(known, headers, STREAM, SNAPSHOT):
+    for operation in operations(known, headers, STREAM, SNAPSHOT, EVENTS):
         places = {name: value for name, value in named.items() if name in operation.path}
         answer = operation.Case(path_parameters=places).call_and_validate(headers=headers)
         assert answer.status_code == 200
+
+
+def test_the_events_stand_in_the_schema(known: LiveApi, headers: dict[str, str]) -> None:
+    schema = known.http.get("/openapi.json", headers=headers).json()
+    events = schema["paths"][EVENTS]["get"]
+    assert "WebSocket" in events["description"]
+    assert set(events["responses"]) >= {"101", "426"}
+    assert [found["name"] for found in events["parameters"]] == ["after"]
+    answer = known.http.get(EVENTS, headers=headers)
+    assert (answer.status_code, answer.headers["Upgrade"]) == (426, "websocket")
+    assert "expected a WebSocket" in answer.json()["detail"]

@@ -41,6 +41,17 @@ def test_merged_people_count_once() -> None:
     assert tally.people() == 1
 
 
+def test_people_of_a_month_are_counted_in_bounded_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "_TRACKS", 3)
+    tally = Tally(["gate"])
+    # Every person comes by in two tracks, long apart.
+    for track, person in enumerate([*range(1, 101), *range(1, 101)]):
+        tally.on_decision("gate", track, person)
+        tally.on_decision("yard", track, person)
+    assert (tally.people(), tally.rows()) == (100, [("gate", 0, 0.0, 100)])
+    assert [len(tracks) for tracks in tally._identities.values()] == [3, 3]
+
+
 def test_a_new_tally_is_empty() -> None:
     tally = Tally(["gate", "yard"], Clock())
     assert tally.event("progress") == {

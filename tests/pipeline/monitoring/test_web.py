@@ -6,7 +6,7 @@ from http import HTTPStatus
 import pytest
 
 from pipeline.errors import UserError
-from pipeline.monitoring.web import PageResponse, plain, serve
+from pipeline.monitoring.web import PageResponse, is_own_name, plain, serve
 
 PAGES = {
     "/good": lambda: PageResponse(b"5\n", content_type="text/numbers"),
@@ -64,3 +64,31 @@ def test_an_ipv6_address_is_served() -> None:
             assert get(address, "/good")[0] == 200
     except UserError as error:
         pytest.skip(str(error))
+
+
+OWN = ["127.0.0.1:9100", "[::1]:9100", "10.0.0.7", "localhost:9100", "node:9100", "cam.local"]
+OWN += ["NODE.lan", "node.shop.svc", "node.example.com:9100", "node.example.com."]
+FOREIGN = ["evil.example:9100", "127.0.0.1.evil.example", "node.example.com.evil.example", ""]
+FOREIGN += ["localhost.evil.example", "evil.example:9100:9100"]
+
+
+@pytest.mark.parametrize(
+    ("host", "own"), [*((host, True) for host in OWN), *((host, False) for host in FOREIGN)]
+)
+def test_only_names_that_no_web_page_can_have_are_answered(host: str, own: bool) -> None:
+    assert is_own_name(host, ["node.example.com"]) is own
+
+
+def test_a_web_page_that_had_its_name_lead_here_is_refused() -> None:
+    with serve("127.0.0.1:0", PAGES, ["node.example.com"]) as address:
+        for host, status in (("evil.example", 400), ("node.example.com", 200)):
+            request = urllib.request.Request(f"http://{address}/good", headers={"Host": host})
+            if status == 200:
+                with urllib.request.urlopen(request, timeout=600) as answer:
+                    assert answer.read() == b"5\n"
+                continue
+            with pytest.raises(urllib.error.HTTPError) as refused:
+                urllib.request.urlopen(request, timeout=600)
+            with refused.value as error:
+                assert error.code == status
+                assert b"service.hosts" in error.read()

@@ -214,13 +214,14 @@ def test_a_stall_is_reported_once_and_its_end(caplog: pytest.LogCaptureFixture) 
     report = StallReport(watch, moments.__next__)
     for waiting_for in ("gate", "gate", None, "gate", "gate"):
         report.update(waiting_for)
-        assert watch.stalled == ""
+        assert watch.faults == {}
     for _ in range(2):
         report.update("gate")
-    assert watch.stalled == "camera gate: its file gives no frame. Check the drive that it is on"
-    assert not_ready_reason(watch, lambda: None) == watch.stalled
+    said = "camera gate: its file gives no frame. Check the drive that it is on"
+    assert list(watch.faults.values()) == [said]
+    assert not_ready_reason(watch, lambda: None) == said
     report.update(None)
-    assert (watch.stalled, not_ready_reason(watch, lambda: None)) == ("", "")
+    assert not_ready_reason(watch, lambda: None) == ""
     assert [record.getMessage().partition(":")[0] for record in caplog.records] == [
         "camera gate",
         "camera gate",

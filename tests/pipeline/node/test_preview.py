@@ -1,5 +1,6 @@
 """Live pictures of a node for viewers, on a real Redis with a fake clock."""
 
+import threading
 from dataclasses import replace
 
 import cv2
@@ -12,6 +13,9 @@ from pipeline.bus.pictures import KINDS, Picture, PictureKind
 from pipeline.bus.streams import Bus
 from pipeline.config.schema import ApiConfig
 from pipeline.frame import Frame
+from pipeline.monitoring.watch import Watch
+from pipeline.monitoring.web import stalled_reason
+from pipeline.node import preview
 from pipeline.node.preview import PreviewFrame, Previews, encode_preview
 from pipeline.sources import RecordedFrame
 from trackers.detections import no_detections
@@ -104,16 +108,90 @@ def test_pictures_come_at_a_bounded_rate(
     assert node.latest(kind) == 0.2
 
 
-def test_the_same_frame_is_not_sent_again(node: Node) -> None:
+def test_the_same_frame_is_sent_again_only_before_it_expires(node: Node) -> None:
     node.update(0)
     pictures.request(node.bus, "gate", "small")
     node.previews.step()
     node.update(1)
     node.previews.step()
     pictures.publish(node.bus, "gate", "small", Picture(9.0, b"ours"))
-    node.now += 0.9
+    node.now += 1.9
     node.previews.step()
     assert node.latest() == 9.0
+    node.now += 0.2
+    node.previews.step()
+    assert node.latest() == 0.1
+
+
+def test_a_slow_camera_has_its_last_picture(node: Node) -> None:
+    """Its frame came long before there was a viewer."""
+    node.update(0)
+    node.previews.step()
+    node.now += 3600
+    pictures.request(node.bus, "gate", "full")
+    node.previews.step()
+    node.now += 0.9
+    node.previews.step()
+    assert node.latest("full") is None  # a newer one may come
+    node.now += 0.1
+    node.previews.step()
+    assert node.latest("full") == 0.0
+
+
+def test_a_removed_camera_leaves_nothing_behind(node: Node) -> None:
+    node.update(0)
+    pictures.request(node.bus, "gate", "full")
+    node.previews.step()
+    node.previews.remove("gate")
+    node.now += 1
+    node.previews.step()
+    assert (node.previews._latest, node.previews._requested, node.previews._sent) == ({}, set(), {})
+
+
+def test_a_failing_picture_is_logged_once_and_ends_nothing(
+    node: Node, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*arguments: object) -> bytes:
+        raise ZeroDivisionError("a bug")
+
+    pictures.request(node.bus, "gate", "small")
+    node.previews.step()
+    node.update(0)
+    node.previews.step()
+    node.now += 1
+    pictures.request(node.bus, "gate", "small")
+    node.previews.step()
+    node.update(0)
+    with monkeypatch.context() as patched:
+        patched.setattr(preview, "encode_preview", broken)
+        for _ in range(3):
+            node.previews._step_or_log()
+    assert [record.getMessage() for record in caplog.records] == ["a picture for viewers failed"]
+    node.previews._step_or_log()
+    assert node.latest() == 0.0
+
+
+def test_a_hanging_thread_is_seen_by_the_health_check(
+    redis_url: str, site: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hangs, goes_on, now = threading.Event(), threading.Event(), [0.0]
+
+    def hang(self: Previews) -> float:
+        hangs.set()
+        goes_on.wait()
+        return 0.0
+
+    watch = Watch(ticks=lambda: now[0])
+    with Bus(redis_url, site) as bus, monkeypatch.context() as patched:
+        patched.setattr(Previews, "step", hang)
+        previews = Previews(bus, ApiConfig(), "none", watch=watch)
+        previews.start()
+        hangs.wait()
+        now[0] = 60.0
+        assert stalled_reason(watch, 60.0) == "the previews made no step for 60 s"
+        goes_on.set()
+        previews.close()
+    assert stalled_reason(watch, 60.0) == ""
 
 
 def test_recorded_detections_have_no_pictures(node: Node) -> None:

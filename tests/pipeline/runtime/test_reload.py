@@ -2,6 +2,7 @@
 
 import logging
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,16 @@ import pytest
 from pipeline.config.load import load_config
 from pipeline.config.schema import SiteConfig
 from pipeline.errors import UserError
-from pipeline.runtime.reload import Difference, Reload, SiteFile, reload_in_background
+from pipeline.monitoring.watch import Watch
+from pipeline.node.changes import SiteChange, SiteChanges
+from pipeline.runtime import reload
+from pipeline.runtime.reload import (
+    Difference,
+    Reload,
+    SiteFile,
+    reload_in_background,
+    wait_until_applied,
+)
 
 GATE = "cameras: {gate: {source: 'rtsp://bob:secret@h/1'}}\n"
 BOTH = "cameras: {gate: {source: 'rtsp://bob:secret@h/1'}, yard: {source: 'rtsp://h/2'}}\n"
@@ -159,3 +169,38 @@ def test_an_internal_error_does_not_end_the_polling(
             requested.set()
             assert tried.acquire(timeout=600)
     assert "reloading the site file failed" in caplog.text
+
+
+def applied(monkeypatch: pytest.MonkeyPatch, done: Callable[[SiteChange], None]) -> list[str]:
+    """What is reported while a change waits; ``done`` ends that."""
+    monkeypatch.setattr(reload, "_APPLIED_S", 0.001)
+    change, watch, reported = SiteChange(SiteConfig(), (), (), 0.0), Watch(), list[str]()
+    waiting = threading.Thread(target=wait_until_applied, args=[change, watch])
+    waiting.start()
+    while not watch.faults and waiting.is_alive():
+        pass
+    reported += watch.faults.values()
+    done(change)
+    waiting.join()
+    assert watch.faults == {}
+    return reported
+
+
+def test_a_change_that_the_node_does_not_apply_is_reported(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    text = "the node has not applied the last change of the site file yet"
+    assert applied(monkeypatch, lambda change: change.done.set()) == [text]
+    assert [text in message for message in caplog.messages] == [True, False]
+
+
+def test_a_node_that_has_ended_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    def end(change: SiteChange) -> None:
+        changes = SiteChanges("n")
+        changes.put(change)
+        changes.close()
+        late = SiteChange(SiteConfig(), (), (), 0.0)
+        changes.put(late)
+        assert late.done.is_set()
+
+    assert applied(monkeypatch, end)
