@@ -1,6 +1,7 @@
 """One camera inside a node: tracker, track log, selected crops and the messages to send."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -27,6 +28,7 @@ from trackers.single_camera.boxmot import SingleCameraTracker
 from trackers.single_camera.continuity import SamePerson
 from trackers.single_camera.crops import CropSelector, SelectedCrop
 from trackers.single_camera.link import LinkTracker
+from trackers.single_camera.meetings import Meetings, Parting, are_exchanged, is_taken
 from trackers.single_camera.track_log import Exemplar, TrackLog
 from trackers.tracklet import Tracklet
 
@@ -41,6 +43,27 @@ class _Rows:
     timestamp: float
     tracked: Detections
     ground: NDArray[np.float64] | None
+
+    def renamed(self, names: Mapping[int, int]) -> "_Rows":
+        """The rows with other track ids."""
+        assert self.tracked.track_ids is not None
+        ids = [names.get(track_id, track_id) for track_id in self.tracked.track_ids.tolist()]
+        return replace(self, tracked=replace(self.tracked, track_ids=np.array(ids, np.int64)))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Comparison:
+    """Tracks that have come apart, and how those that are not lost look ``(D,)`` since."""
+
+    parting: Parting
+    after: dict[int, NDArray[np.float32]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _ComparedCrop(Crop):
+    """A crop that is no exemplar, but only tells who came out of a meeting."""
+
+    comparison: _Comparison
 
 
 class Camera:
@@ -77,6 +100,9 @@ class Camera:
         self._choice: CropSelector[Crop] = CropSelector(
             config.reid.spacing_s, config.reid.min_quality
         )
+        self._meetings = Meetings()
+        self._same_person = same_person
+        self._min_quality = config.reid.min_quality
         self._due: list[SelectedCrop[Crop]] = []
         self._closing: list[int] = []
         self._closed: list[Tracklet] = []
@@ -88,8 +114,8 @@ class Camera:
     def update(self, frame: AnyFrame, detections: Detections) -> Detections:
         """Track the detections of the next frame and select crops; returns the tracked ones."""
         image = frame.image if isinstance(frame, Frame) else None
-        tracked = self._with_ids(self._tracker_now().update(detections, image, frame.timestamp))
-        tracked = self._log.add(tracked, frame.timestamp)
+        followed = self._with_ids(self._tracker_now().update(detections, image, frame.timestamp))
+        tracked = self._log.add(followed, frame.timestamp)
         self.frames += 1
         self.timestamp = frame.timestamp
         self._advance(frame.timestamp)
@@ -97,7 +123,7 @@ class Camera:
             ground = self._log.ground(tracked.boxes)
             self._rows.append(_Rows(frame.index, frame.timestamp, tracked, ground))
         self._due += self._choice.pop_finished(frame.timestamp)
-        self._choose_crops(tracked, image, frame.timestamp)
+        self._choose_crops(followed, image, frame.timestamp)
         self._end_overdue(frame.timestamp)
         return tracked
 
@@ -144,8 +170,13 @@ class Camera:
 
     def add_embedding(self, chosen: SelectedCrop[Crop], embedding: NDArray[np.float32]) -> None:
         """Add the embedding ``(D,)`` float32 of a crop returned by `take_due_crops`."""
+        if isinstance(chosen.crop, _ComparedCrop):
+            self._compare(chosen.crop.comparison, chosen.track_id, embedding)
+            return
+        track_id = self._log.track_at(chosen.track_id, chosen.timestamp)
+        if track_id is None:
+            return
         exemplar = Exemplar(chosen.timestamp, chosen.quality, embedding)
-        track_id = self._log.shown_by(chosen.track_id, chosen.timestamp)
         self._log.add_exemplar(track_id, exemplar)
         other = self._log.part(track_id, exemplar)
         if other is not None:
@@ -203,24 +234,20 @@ class Camera:
     def _end_track(self, track_id: int) -> None:
         if track_id in self._closing:
             return
-        last = self._choice.close(track_id)
-        if last is not None:
-            self._due.append(last)
+        for tracker_id in self._log.tracker_ids(track_id):
+            last = self._choice.close(tracker_id)
+            if last is not None:
+                self._due.append(last)
         self._closing.append(track_id)
 
     def _end_parted(self, track_id: int, other: int) -> None:
-        """End a track from which ``other`` was parted; the crop that it waits with is the other's.
+        """End a track from which ``other`` was parted; one that is over takes the other along."""
+        self._rename({track_id: other}, self._log.start_of(other))
+        self._closing.append(other if track_id in self._closing else track_id)
 
-        A track that is over has taken the other along.
-        """
-        ended = track_id in self._closing
-        last = self._choice.close(track_id)
-        if last is not None:
-            self._due.append(replace(last, track_id=other))
-        if ended:
-            self._closing.append(other)
-        else:
-            self._closing.append(track_id)
+    def _rename(self, names: Mapping[int, int], since: float) -> None:
+        """Rename the tracks of what was not sent yet, from a moment on."""
+        self._rows = [row.renamed(names) if row.timestamp >= since else row for row in self._rows]
 
     def _choose_crops(
         self, tracked: Detections, image: NDArray[np.uint8] | None, timestamp: float
@@ -230,10 +257,64 @@ class Camera:
         assert tracked.track_ids is not None
         scores = qualities(tracked, image, self._size)
         scored = zip(map(int, tracked.track_ids), map(float, scores), strict=True)
-        for row, (track_id, quality) in enumerate(scored):
-            if self._choice.accepts(track_id, quality):
+        for row, (tracker_id, quality) in enumerate(scored):
+            if self._choice.accepts(tracker_id, quality):
                 crop = crop_of(tracked, row, image)
-                self._choice.add(track_id, timestamp, quality, crop)
+                self._choice.add(tracker_id, timestamp, quality, crop)
+        if self._same_person is not None:
+            fit = scores >= self._min_quality
+            for parting in self._meetings.update(tracked, fit, timestamp):
+                self._take_apart(parting, tracked, image, timestamp)
+
+    def _take_apart(
+        self,
+        parting: Parting,
+        tracked: Detections,
+        image: NDArray[np.uint8] | None,
+        timestamp: float,
+    ) -> None:
+        """Have crops embedded that tell who came out of a meeting as whom."""
+        assert tracked.track_ids is not None
+        comparison = _Comparison(parting, {})
+        ids = tracked.track_ids.tolist()
+        for tracker_id in (parting.one, parting.other):
+            before = self._choice.take_before(tracker_id, parting.since)
+            if before is not None:
+                self._due.append(before)
+        for tracker_id in (parting.one,) if parting.lost else (parting.one, parting.other):
+            shown = crop_of(tracked, ids.index(tracker_id), image)
+            crop = _ComparedCrop(shown.image, shown.embedding, shown.people, comparison)
+            self._due.append(SelectedCrop(tracker_id, timestamp, 0.0, crop))
+
+    def _compare(
+        self, comparison: _Comparison, tracker_id: int, embedding: NDArray[np.float32]
+    ) -> None:
+        comparison.after[tracker_id] = embedding
+        parting, after = comparison.parting, comparison.after
+        if len(after) < (1 if parting.lost else 2):
+            return
+        # What both were just before, whatever they stand for since.
+        at = math.nextafter(parting.since, -math.inf)
+        one, other = (self._log.track_at(i, at) for i in (parting.one, parting.other))
+        if one is None or other is None or {one, other} & {*self._closing}:
+            return
+        looks = [self._log.looked_before(track_id, parting.since) for track_id in (one, other)]
+        if one != other and _went_on_as_each_other(parting, looks, after, self._same_person):
+            if self._log.exchange(one, other, parting.since):
+                self._rename({one: other, other: one}, parting.since)
+
+
+def _went_on_as_each_other(
+    parting: Parting,
+    before: list[NDArray[np.float32] | None],
+    after: dict[int, NDArray[np.float32]],
+    same: SamePerson | None,
+) -> bool:
+    if before[0] is None or before[1] is None or same is None:
+        return False
+    if parting.lost:
+        return is_taken(before[0], before[1], after[parting.one], same)
+    return are_exchanged((before[0], before[1]), (after[parting.one], after[parting.other]), same)
 
 
 def _observations(camera_id: str, rows: list[_Rows]) -> ObservationsMessage:

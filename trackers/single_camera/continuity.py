@@ -5,6 +5,7 @@ other, but match the track less well than crops of one person in two cameras do,
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -26,9 +27,13 @@ class SamePerson:
 
     def alike(self, a: NDArray[np.float32], b: NDArray[np.float32]) -> bool:
         """Whether two vectors ``(D,)`` of any length show the same person."""
+        return self.likeness(a, b) >= self.midpoint
+
+    def likeness(self, a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
+        """The cosine of two vectors ``(D,)`` of any length, after removing ``common``."""
         length = math.sqrt(float(a @ a) * float(b @ b))
         cosine = float(a @ b) / max(length, 1e-9)
-        return (cosine - self.common) / (1 - self.common) >= self.midpoint
+        return (cosine - self.common) / (1 - self.common)
 
 
 @dataclass(slots=True)
@@ -38,6 +43,11 @@ class Continuity:
     crops: int = 0
     total: NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, np.float32))
     doubted: list[tuple[float, NDArray[np.float32]]] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, crops: Sequence[NDArray[np.float32]]) -> "Continuity":
+        """That of a track that showed one person, in these crops ``(D,)``."""
+        return cls(len(crops), np.sum(crops, axis=0)) if crops else cls()
 
     def add(self, time: float, vector: NDArray[np.float32], same: SamePerson) -> float | None:
         """Add the next crop; returns the time of a switch to another person, else None.

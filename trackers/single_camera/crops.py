@@ -59,6 +59,11 @@ class CropSelector(Generic[Crop]):
         ]
         return [self._best.pop(track_id) for track_id in sorted(finished)]
 
+    def take_before(self, track_id: int, timestamp: float) -> SelectedCrop[Crop] | None:
+        """Remove and return the crop of the current interval if it is from before a moment."""
+        best = self._best.get(track_id)
+        return self._best.pop(track_id) if best and best.timestamp < timestamp else None
+
     def close(self, track_id: int) -> SelectedCrop[Crop] | None:
         """Forget a track that has ended; returns its pending crop, if any."""
         self._first.pop(track_id, None)

@@ -1,6 +1,7 @@
 """The tracks of one camera, from the first observation to the closed tracklet."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -61,6 +62,13 @@ class _Track:
         self.changed, self.continuity = True, Continuity()
         return other
 
+    def goes_on_as(self, other: "_Track") -> None:
+        """Take what was seen of ``other``, which is later than all of this one."""
+        self.path += other.path
+        self.exemplars += other.exemplars
+        self.count += other.count
+        self.last, self.end = other.last, other.end
+
 
 class TrackLog:
     """Collects the observations and exemplars of the tracks of one camera.
@@ -85,8 +93,8 @@ class TrackLog:
         self._exemplars = exemplars
         self._homography = homography
         self._same_person = same_person
-        self._ids: dict[int, int] = {}
-        self._followed_by: dict[int, tuple[float, int]] = {}
+        # What each id of the tracker stands for, and since when, in order of time.
+        self._ids: dict[int, list[tuple[float, int]]] = {}
         self._open: dict[int, _Track] = {}
         self._next_id = 1
         self._previous = -math.inf
@@ -132,15 +140,52 @@ class TrackLog:
             return None
         new_id, self._next_id = self._next_id, self._next_id + 1
         self._open[new_id] = track.from_here(new_id, since)
-        self._ids = {theirs: new_id if i == track_id else i for theirs, i in self._ids.items()}
-        self._followed_by[track_id] = since, new_id
+        self._rename({track_id: new_id}, since)
         return new_id
 
-    def shown_by(self, track_id: int, timestamp: float) -> int:
-        """The track that has what this one, before it was parted, showed at a moment."""
-        while track_id in self._followed_by and timestamp >= self._followed_by[track_id][0]:
-            track_id = self._followed_by[track_id][1]
-        return track_id
+    def exchange(self, one: int, other: int, since: float) -> bool:
+        """Let two tracks go on as each other from a moment on.
+
+        False where that cannot be: one of them began or was parted since.
+        """
+        renamed = [steps[-1][0] for steps in self._ids.values() if steps[-1][1] in (one, other)]
+        tracks = [self._open[track_id] for track_id in (one, other)]
+        if max(renamed, default=since) > since or any(t.start >= since for t in tracks):
+            return False
+        first, second = (
+            track.from_here(track.track_id, since) if track.end >= since else None
+            for track in tracks
+        )
+        for track, rest in zip(tracks, (second, first), strict=True):
+            track.continuity = Continuity.of([e.embedding for e in track.exemplars])
+            track.changed = True
+            if rest is not None:
+                track.goes_on_as(rest)
+        self._rename({one: other, other: one}, since)
+        return True
+
+    def looked_before(self, track_id: int, timestamp: float) -> NDArray[np.float32] | None:
+        """The mean embedding ``(D,)`` of what a track showed before a moment; None: nothing."""
+        before = [e.embedding for e in self._open[track_id].exemplars if e.timestamp < timestamp]
+        return np.mean(before, axis=0) if before else None
+
+    def track_at(self, tracker_id: int, timestamp: float) -> int | None:
+        """The open track that an id of the tracker stood for at a moment."""
+        steps = self._ids.get(tracker_id, [])
+        return next((ours for since, ours in reversed(steps) if timestamp >= since), None)
+
+    def tracker_ids(self, track_id: int) -> list[int]:
+        """The ids of the tracker that stand for this track now."""
+        return [theirs for theirs, steps in self._ids.items() if steps[-1][1] == track_id]
+
+    def _rename(self, names: Mapping[int, int], since: float) -> None:
+        for steps in self._ids.values():
+            if steps[-1][1] in names:
+                steps.append((since, names[steps[-1][1]]))
+
+    def start_of(self, track_id: int) -> float:
+        """When an open track begins, seconds UTC."""
+        return self._open[track_id].start
 
     def is_open(self, track_id: int) -> bool:
         """Whether the track exists and is not closed."""
@@ -157,8 +202,8 @@ class TrackLog:
     def close(self, track_id: int) -> Tracklet:
         """End a track; returns its last revision, closed."""
         track = self._open.pop(track_id)
-        self._followed_by.pop(track_id, None)
-        self._ids = {theirs: ours for theirs, ours in self._ids.items() if ours != track_id}
+        kept = {t: [s for s in steps if s[1] != track_id] for t, steps in self._ids.items()}
+        self._ids = {theirs: steps for theirs, steps in kept.items() if steps}
         return self._tracklet(track, closed=True)
 
     def snapshot(self) -> list[Tracklet]:
@@ -167,13 +212,13 @@ class TrackLog:
         return [self._tracklet(track, closed=False) for track in changed]
 
     def _id_of(self, tracker_id: int, timestamp: float) -> int:
-        track_id = self._ids.get(tracker_id)
+        steps = self._ids.setdefault(tracker_id, [])
         # A track that was overdue at the previous frame is being closed and must not grow.
-        if track_id is None or self._is_overdue(track_id, self._previous):
-            track_id = self._ids[tracker_id] = self._next_id
+        if not steps or self._is_overdue(steps[-1][1], self._previous):
+            steps.append((timestamp, self._next_id))
+            self._open[self._next_id] = _Track(self._next_id, timestamp, timestamp)
             self._next_id += 1
-            self._open[track_id] = _Track(track_id, timestamp, timestamp)
-        return track_id
+        return steps[-1][1]
 
     def _is_overdue(self, track_id: int, timestamp: float) -> bool:
         return self._open[track_id].end < timestamp - self._close_after_s

@@ -284,3 +284,49 @@ def test_a_track_that_goes_on_as_somebody_else_is_parted() -> None:
     assert (first.exemplars @ EMBEDDING).min() == 1.0
     assert (second.exemplars[:-1] @ EMBEDDING).max() == 0.0
     assert first.path[-1, 0] < second.path[0, 0]
+
+
+def exchanged(batch: int) -> tuple[list[TrackletMessage], ObservationsMessage]:
+    """Two walk up to each other and away again, and look from 12 s on as if they had gone through
+    each other; so many frames are embedded at once."""
+    camera = Camera(
+        Clip("a", []), config(association={"interval_s": 5.0}), None, SamePerson(0.5, 0.0)
+    )
+    for step in range(40):
+        way = abs(step - 20) * 3
+        update(
+            camera, 10.0 + step / 10, (70 - way, 30, 110 - way, 150), (90 + way, 30, 130 + way, 150)
+        )
+        if step % batch == batch - 1 or step == 39:
+            for chosen in camera.take_due_crops():
+                is_first = (chosen.track_id == 1) != (chosen.timestamp >= 12.0)
+                camera.add_embedding(chosen, EMBEDDING if is_first else EMBEDDING[::-1].copy())
+            camera.close_tracks()
+    (observations,), messages = camera.take_messages(ended=True)
+    assert isinstance(observations, ObservationsMessage)
+    return [m for m in messages if isinstance(m, TrackletMessage)], observations
+
+
+@pytest.mark.parametrize("batch", [1, 7])
+def test_two_who_came_apart_as_each_other_are_exchanged(batch: int) -> None:
+    tracklets, observations = exchanged(batch)
+    first, second = map(tracklet_of, tracklets)
+    assert (first.exemplars @ EMBEDDING).min() == 1.0
+    assert (second.exemplars @ EMBEDDING).max() == 0.0
+    left = unpack(observations.boxes)[:, 0]
+    row = {
+        (frame, track): x
+        for frame, track, x in zip(
+            unpack(observations.frame_index), unpack(observations.track_id), left, strict=True
+        )
+    }
+    assert row[100, 1] < row[100, 2]
+    assert row[119, 1] < row[119, 2]
+    assert row[121, 1] > row[121, 2]
+    assert row[139, 1] > row[139, 2]
+
+
+def test_however_many_frames_are_embedded_at_once_the_same_is_sent() -> None:
+    (one, seen), (other, also) = exchanged(1), exchanged(7)
+    assert seen == also
+    assert [(m.path, m.exemplars) for m in one] == [(m.path, m.exemplars) for m in other]

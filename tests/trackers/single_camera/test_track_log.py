@@ -222,3 +222,57 @@ class TestGround:
             log.add(_seen(1, x=100.0 * step), 0.3 * step)
         tracklet = log.close(1)
         np.testing.assert_allclose(tracklet.ground, tracklet.path[:, 1:3] / 100)
+
+
+def _two(log, times):
+    """Two tracks seen at these times, with a crop of each at the time."""
+    for time in times:
+        for track_id in log.add(_seen(41, 42), time).track_ids.tolist():
+            look = np.eye(2, dtype=np.float32)[track_id - 1]
+            log.add_exemplar(track_id, Exemplar(time, 1.0, look))
+
+
+class TestExchange:
+    def test_two_go_on_as_each_other(self):
+        log = _log()
+        _two(log, (0.0, 1.0, 2.0))
+        assert log.exchange(1, 2, 1.0)
+        assert log.add(_seen(41, 42), 3.0).track_ids.tolist() == [2, 1]
+        first, second = log.close(1), log.close(2)
+        assert first.path[:, 1].tolist() == [20, 70, 70, 70]
+        assert second.path[:, 1].tolist() == [70, 20, 20, 20]
+        assert first.exemplars.tolist() == [[1, 0], [0, 1], [0, 1]]
+        assert (first.count, second.count) == (4, 4)
+        assert (first.end, second.end) == (3.0, 3.0)
+
+    def test_one_is_lost(self):
+        """The second was seen up to 0 s; the first goes on as it."""
+        log = _log()
+        _two(log, (0.0,))
+        log.add(_seen(41), 1.0)
+        assert log.exchange(1, 2, 0.5)
+        assert log.add(_seen(41), 1.5).track_ids.tolist() == [2]
+        first, second = log.close(1), log.close(2)
+        assert (first.end, second.end) == (0.0, 1.5)
+        assert second.path[:, 1].tolist() == [70, 20, 20]
+
+    def test_who_began_since_cannot(self):
+        log = _log()
+        log.add(_seen(41), 0.0)
+        log.add(_seen(41, 42), 1.0)
+        assert not log.exchange(1, 2, 1.0)
+        assert log.add(_seen(41, 42), 2.0).track_ids.tolist() == [1, 2]
+
+    def test_what_was_seen_before_stays(self):
+        log = _log()
+        _two(log, (0.0, 1.0))
+        log.exchange(1, 2, 1.0)
+        assert [log.track_at(41, time) for time in (-1.0, 0.9, 1.0)] == [None, 1, 2]
+        assert log.track_at(43, 1.0) is None
+        assert (log.tracker_ids(1), log.tracker_ids(2)) == ([42], [41])
+
+    def test_looks_before_a_moment(self):
+        log = _log()
+        _two(log, (0.0, 1.0))
+        assert log.looked_before(1, 0.0) is None
+        assert log.looked_before(1, 1.0).tolist() == [1, 0]
