@@ -1,6 +1,7 @@
 """The error shown to users: one line that names the thing, what was expected and what to do."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
 
 
@@ -14,3 +15,13 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> UserError:
     near = get_close_matches(name, choices, n=1, cutoff=0.5)
     hint = f" Did you mean {near[0]!r}?" if near else ""
     return UserError(f"unknown {kind} {name!r}.{hint} Known: {', '.join(choices)}")
+
+
+@contextmanager
+def writing(what: object, advice: str = "") -> Iterator[None]:
+    """Turn an OSError of the block into ``cannot write WHAT: its reason. ADVICE``."""
+    try:
+        yield
+    except OSError as error:
+        expected = f". {advice}" if advice else ""
+        raise UserError(f"cannot write {what}: {error.strerror or error}{expected}") from error

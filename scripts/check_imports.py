@@ -37,6 +37,7 @@ ORDER = (
     "pipeline.sources",
     "pipeline.config",
     "pipeline.frame",
+    "pipeline.background",
     "pipeline.devices",
     "pipeline.paths",
     "pipeline.errors",

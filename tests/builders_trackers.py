@@ -98,3 +98,17 @@ def make_people(
         for tracklet in tracklets:
             people.join(tracklet, global_id)
     return people
+
+
+def random_tracklets(rng: np.random.Generator, count: int, every_s: float) -> list[Tracklet]:
+    """Tracklets of 5 s in cameras a, b and c, with two exemplars each."""
+    return [
+        make_tracklet(
+            every_s * number,
+            every_s * number + 5,
+            camera_id=str(rng.choice(["a", "b", "c"])),
+            track_id=number,
+            exemplars=rng.uniform(0, 90, 2).tolist(),
+        )
+        for number in range(count)
+    ]

@@ -57,19 +57,11 @@ class FeedingBus(Bus):
         self._chunks = iter(chunks)
         self._count = count
 
-    def read(
-        self,
-        group: str,
-        consumer: str,
-        streams: Iterable[str],
-        block_s: float,
-        count: int = 1000,
-        term: int | None = None,
-    ) -> list[Delivery]:
+    def read(self, *arguments: Any, **options: Any) -> list[Delivery]:
         """Send, then read."""
         for stream, messages in [next(self._chunks, ("", ()))]:
             send(self, stream, messages)
-        return super().read(group, consumer, streams, block_s, self._count, term)
+        return super().read(*arguments[:4], count=self._count, **options)
 
 
 class KilledError(Exception):
@@ -96,18 +88,10 @@ class MortalBus(Bus):
         self._may_die(before=False)
         return deliveries
 
-    def read(
-        self,
-        group: str,
-        consumer: str,
-        streams: Iterable[str],
-        block_s: float,
-        count: int = 1000,
-        term: int | None = None,
-    ) -> list[Delivery]:
+    def read(self, *arguments: Any, **options: Any) -> list[Delivery]:
         """As it was, while alive."""
         self._may_die(before=True)
-        deliveries = super().read(group, consumer, streams, block_s, self._count, term)
+        deliveries = super().read(*arguments[:4], count=self._count, **options)
         self._may_die(before=False)
         return deliveries
 

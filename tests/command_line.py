@@ -1,6 +1,8 @@
 """What tests of the command line share."""
 
-from collections.abc import Callable
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +22,16 @@ class Outcome:
 
 #: Runs `fusetrack ARGUMENTS`.
 Command = Callable[..., Outcome]
+
+
+@contextmanager
+def killed_at_the_end() -> Iterator[list[subprocess.Popen[str]]]:
+    """A list for processes, which are killed after the block."""
+    started: list[subprocess.Popen[str]] = []
+    yield started
+    for process in started:
+        process.kill()
+        process.communicate()
 
 
 def recorded_walk(path: Path, frames: int, cameras: int = 2) -> Path:

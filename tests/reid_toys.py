@@ -9,6 +9,7 @@ import torch
 from reid_model.data.transforms import EvaluationTransform
 from reid_model.networks.clip_text import ClipText
 from reid_model.networks.fused import FusedEmbedder
+from reid_model.openvino_runtime import import_openvino
 from reid_model.training.build import build_encoder, new_model
 from reid_model.training.recipe import ModelRecipe, Recipe, Stage1Recipe, Stage2Recipe
 
@@ -99,3 +100,18 @@ def toy_recipe(
         stage2=stage2 or Stage2Recipe(epochs=2, identities=3, images=2, warm_up_epochs=1),
         **{"precision": "float32", **changes},  # type: ignore[arg-type]
     )
+
+
+def write_mean_network(path: Path) -> Path:
+    """An OpenVINO network for pictures of 2 x 2: the mean of each channel, which is the colour."""
+    openvino = import_openvino()
+    pixels = openvino.opset13.parameter([1, 3, 2, 2], np.float32)
+    mean = openvino.opset13.reduce_mean(pixels, np.array([2, 3]), keep_dims=False)
+    openvino.save_model(openvino.Model([mean], [pixels]), path)
+    return path
+
+
+def assert_close(a: torch.Tensor, b: torch.Tensor) -> None:
+    """``a`` is ``b`` but for rounding, and ``b`` is not nothing."""
+    assert b.abs().mean() > 1e-3, "nothing to compare"
+    torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5 * float(b.abs().max()))

@@ -1,30 +1,20 @@
 """The directions of imports, and that the names of our packages are ours alone."""
 
-import importlib.util
 import re
 import subprocess
 import sys
 from importlib.metadata import packages_distributions
 from pathlib import Path
-from types import ModuleType
 
 import pytest
+
+import check_imports
 
 SCRIPT = Path(__file__).parents[1] / "scripts" / "check_imports.py"
 
 
-@pytest.fixture
-def checker() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("check_imports", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def test_no_import_goes_the_wrong_way(checker: ModuleType) -> None:
-    assert list(checker.faults()) == []
+def test_no_import_goes_the_wrong_way() -> None:
+    assert list(check_imports.faults()) == []
 
 
 def test_the_script_ends_with_0_and_says_nothing() -> None:
@@ -55,14 +45,12 @@ def test_the_script_ends_with_0_and_says_nothing() -> None:
         ("trackers/new.py", "import ultralytics as u", "1: ultralytics belongs to"),
     ],
 )
-def test_a_planted_fault_is_found(
-    checker: ModuleType, tmp_path: Path, place: str, code: str, fault: str
-) -> None:
+def test_a_planted_fault_is_found(tmp_path: Path, place: str, code: str, fault: str) -> None:
     path = tmp_path / place
     path.parent.mkdir(parents=True)
     path.write_text(code)
-    checker.ROOT = tmp_path
-    (found,) = checker.faults()
+    check_imports.ROOT = tmp_path
+    (found,) = check_imports.faults()
     assert found.startswith(f"{place}:{fault}")
 
 
@@ -74,38 +62,36 @@ def test_a_planted_fault_is_found(
         ("trackers/new.py", "from trackers.detections import x\nfrom . import y"),
     ],
 )
-def test_what_is_allowed_is_no_fault(
-    checker: ModuleType, tmp_path: Path, place: str, code: str
-) -> None:
+def test_what_is_allowed_is_no_fault(tmp_path: Path, place: str, code: str) -> None:
     path = tmp_path / place
     path.parent.mkdir(parents=True)
     path.write_text(code)
-    checker.ROOT = tmp_path
-    assert list(checker.faults()) == []
+    check_imports.ROOT = tmp_path
+    assert list(check_imports.faults()) == []
 
 
-def test_a_room_does_not_import_what_stands_above_it(checker: ModuleType, tmp_path: Path) -> None:
+def test_a_room_does_not_import_what_stands_above_it(tmp_path: Path) -> None:
     path = tmp_path / "pipeline" / "bus" / "new.py"
     path.parent.mkdir(parents=True)
     path.write_text("from pipeline.bus.keys import x\nfrom pipeline.node.node import Node")
-    checker.ROOT = tmp_path
-    assert list(checker.faults()) == [
+    check_imports.ROOT = tmp_path
+    assert list(check_imports.faults()) == [
         "pipeline/bus/new.py:2: pipeline.bus stands below pipeline.node and must not import it"
     ]
 
 
-def test_a_circle_is_named(checker: ModuleType) -> None:
-    assert list(checker.circles({"a": {"b"}, "b": set()})) == []
-    (found,) = checker.circles({"a": {"b"}, "b": {"a"}})
+def test_a_circle_is_named() -> None:
+    assert list(check_imports.circles({"a": {"b"}, "b": set()})) == []
+    (found,) = check_imports.circles({"a": {"b"}, "b": {"a"}})
     assert found.startswith("rooms import each other in a circle: ")
 
 
-def test_every_room_has_a_floor(checker: ModuleType, tmp_path: Path) -> None:
-    assert list(checker.unnamed()) == []
+def test_every_room_has_a_floor(tmp_path: Path) -> None:
+    assert list(check_imports.unnamed()) == []
     (tmp_path / "pipeline" / "attic").mkdir(parents=True)
     (tmp_path / "pipeline" / "attic" / "new.py").write_text("")
-    checker.ROOT = tmp_path
-    assert list(checker.unnamed()) == ["pipeline.attic has no place in ORDER"]
+    check_imports.ROOT = tmp_path
+    assert list(check_imports.unnamed()) == ["pipeline.attic has no place in ORDER"]
 
 
 @pytest.mark.parametrize("name", ["pipeline", "reid_model", "trackers"])

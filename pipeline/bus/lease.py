@@ -10,6 +10,7 @@ from typing import Any
 
 import redis
 
+from pipeline.background import in_background
 from pipeline.bus.connection import connect, translated
 from pipeline.bus.keys import claim_key, lease_key, term_key
 from pipeline.errors import UserError
@@ -76,9 +77,8 @@ class KeyLease:
     @contextmanager
     def renewed(self) -> Iterator[None]:
         """Renew the lease while the block runs, then release it."""
-        done = threading.Event()
 
-        def renew_until_done() -> None:
+        def renew_until(done: threading.Event) -> None:
             while not done.wait(_RENEW_S):
                 # Each commit checks that the lease is still held, and reports a failing Redis.
                 try:
@@ -86,13 +86,10 @@ class KeyLease:
                 except UserError:
                     continue
 
-        thread = threading.Thread(target=renew_until_done, name="lease", daemon=True)
-        thread.start()
         try:
-            yield
+            with in_background("lease", renew_until):
+                yield
         finally:
-            done.set()
-            thread.join()
             self._release_or_expire()
 
     def _release_or_expire(self) -> None:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from pipeline.calibration.fit import PointPairs, to_picture
 from pipeline.config.schema import CameraConfig
-from pipeline.errors import UserError
+from pipeline.errors import UserError, writing
 from pipeline.frame import Frame
 from pipeline.sources import open_source
 from pipeline.sources.live import LiveSource
@@ -73,11 +73,8 @@ def check_suffix(out: Path) -> None:
 
 def write_picture(out: Path, image: Image) -> None:
     """Write ``out`` atomically. Raises UserError when it cannot be written."""
-    try:
-        with replacing(out) as partial:
-            partial.write_bytes(cv2.imencode(out.suffix, image)[1].tobytes())
-    except OSError as error:
-        raise UserError(f"cannot write {out}: {error.strerror or error}") from error
+    with writing(out), replacing(out) as partial:
+        partial.write_bytes(cv2.imencode(out.suffix, image)[1].tobytes())
 
 
 def _extent(

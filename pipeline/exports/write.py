@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pipeline.errors import UserError
+from pipeline.errors import UserError, writing
 from reid_model.atomic_file import replacing
 
 
@@ -16,17 +16,13 @@ def write(content: bytes | dict[str, bytes], out: Path) -> None:
         raise UserError(f"{out} is a folder. Expected a file: give the path of a file in it")
     if isinstance(content, dict) and out.is_file():
         raise UserError(f"{out} is a file. Expected a folder, for one file per camera")
-    try:
+    with writing(f"the export {out}", "Give another path with --out"):
         if isinstance(content, bytes):
             _write_file(out, content)
             return
         out.mkdir(parents=True, exist_ok=True)
         for name, data in content.items():
             _write_file(out / name, data)
-    except OSError as error:
-        raise UserError(
-            f"cannot write the export {out}: {error.strerror}. Give another path with --out"
-        ) from error
 
 
 def _write_file(path: Path, data: bytes) -> None:

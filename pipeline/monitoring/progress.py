@@ -12,6 +12,8 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
+from pipeline.background import in_background
+
 ProgressMode = Literal["table", "json", "quiet"]
 
 _EVENT_EVERY_S = 1.0
@@ -131,17 +133,12 @@ def write_event(event: dict[str, object], stream: TextIO | None = None) -> None:
 
 @contextmanager
 def _events(tally: Tally, stream: TextIO) -> Iterator[None]:
-    done = threading.Event()
-
-    def write_events() -> None:
+    def write_events(done: threading.Event) -> None:
         while not done.wait(_EVENT_EVERY_S):
             write_event(tally.event("progress"), stream)
 
-    thread = threading.Thread(target=write_events, name="progress", daemon=True)
-    thread.start()
     try:
-        yield
+        with in_background("progress", write_events):
+            yield
     finally:
-        done.set()
-        thread.join()
         write_event(tally.event("progress"), stream)

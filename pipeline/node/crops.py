@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.config.schema import Blur
-from pipeline.errors import UserError
+from pipeline.errors import writing
 from pipeline.pictures.blur import blurred, boxes_in_crop
 from trackers.detections import Detections
 from trackers.single_camera.crops import crop_quality, geometry_quality
@@ -103,11 +103,9 @@ class Thumbnails:
         name = f"{self._after + track_id}.jpg"
         path = self._folder / self._camera_id / name
         _, data = cv2.imencode(".jpg", best[1], [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
-        try:
+        with writing(f"the thumbnail {path}"):
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data.tobytes())
-        except OSError as error:
-            raise UserError(f"cannot write the thumbnail {path}: {error.strerror}") from error
         return f"{self._folder.name}/{self._camera_id}/{name}"
 
 

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from pipeline.config.load import check_config
 from pipeline.config.schema import CameraConfig
-from pipeline.errors import UserError
+from pipeline.errors import UserError, writing
 from pipeline.frame import Frame
 from pipeline.pictures.blur import blurred, boxes_to_blur
 from pipeline.pictures.clock import Clock
@@ -44,18 +44,13 @@ def render_videos(run: RunDirectory) -> list[Path]:
     clock, people, blur = _clock(run), _people(run), _blurring(run)
     folder = run.path / "video"
     paths = []
-    try:
+    with writing(f"the videos in {folder}", "Expected a writable folder with free space"):
         folder.mkdir(exist_ok=True)
         for camera_id, config in sorted(cameras.items()):
             path = folder / f"{camera_id}.mp4"
             frames = _frames(camera_id, config)
             if write_video(path, ((f.timestamp, _drawn(blur(f), people, clock)) for f in frames)):
                 paths.append(path)
-    except OSError as error:
-        raise UserError(
-            f"cannot write the videos in {folder}: {error.strerror or error}. "
-            "Expected a writable folder with free space"
-        ) from error
     return paths
 
 

@@ -8,8 +8,8 @@ so far, and each segment holds those of its own messages.
 import errno
 import logging
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,7 +31,7 @@ from pipeline.bus.messages import (
 from pipeline.bus.order import Numbers, Resequencer, advance, sender_of
 from pipeline.bus.streams import Bus
 from pipeline.config.schema import RetentionConfig
-from pipeline.errors import UserError
+from pipeline.errors import UserError, writing
 from pipeline.monitoring.watch import Watch
 from pipeline.recorder.forget import ForgetResult, forget_recorded
 from pipeline.recorder.forgotten import ForgottenParts
@@ -161,7 +161,7 @@ class Recorder:
 
     def _expire(self, remove: Callable[[float], Removed]) -> None:
         """Remove expired data; only after recorder.json covers all its messages."""
-        with _naming_failure(self._folder, "Expired data was not removed"):
+        with _writing(self._folder, "Expired data was not removed"):
             removed = remove(self._now.now(self._cameras.values()))
         if removed:
             _log.info("retention: removed %s", removed_text(removed))
@@ -169,7 +169,7 @@ class Recorder:
     def _forget(self, delivery: Delivery, request: ForgetMessage) -> None:
         """Remove a person at this point of the stream, after all their earlier data is written."""
         self.close_segments()
-        with _naming_failure(self._folder, f"Identity {request.global_id} was not forgotten"):
+        with _writing(self._folder, f"Identity {request.global_id} was not forgotten"):
             result, parts = self._removed(request)
         self._forgotten.expire(request.at)
         self._forgotten.add(parts)
@@ -295,12 +295,5 @@ def _numbers(position: str, folder: Path) -> Numbers:
         ) from error
 
 
-@contextmanager
-def _naming_failure(folder: Path, consequence: str) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise UserError(
-            f"cannot write to {folder}: {error.strerror or error}. {consequence}; free some space "
-            "and restart the recorder"
-        ) from error
+def _writing(folder: Path, consequence: str) -> AbstractContextManager[None]:
+    return writing(f"to {folder}", f"{consequence}; free some space and restart the recorder")

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.errors import UserError
+from pipeline.errors import UserError, writing
 from pipeline.reid.export import trained_network
 from reid_model.atomic_file import replacing
 from reid_model.data.picture_files import read_picture
@@ -39,11 +39,8 @@ def write_sheet(
     drawn = draw_sheet(
         ["input", *(Path(name).stem for name in models)], list(zip(*columns, strict=True))
     )
-    try:
-        with replacing(out) as partial:
-            partial.write_bytes(cv2.imencode(out.suffix, drawn)[1].tobytes())
-    except OSError as error:
-        raise UserError(f"cannot write {out}: {error.strerror or error}") from error
+    with writing(out), replacing(out) as partial:
+        partial.write_bytes(cv2.imencode(out.suffix, drawn)[1].tobytes())
 
 
 def draw_sheet(titles: Sequence[str], rows: Sequence[Sequence[Image]]) -> Image:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from pipeline.config.schema import ReidConfig
 from pipeline.devices import resolve_device
-from pipeline.errors import UserError
+from pipeline.errors import UserError, writing
 from pipeline.reid.embedding import open_embedder
 from reid_model.atomic_file import replacing
 from reid_model.data.picture_files import is_picture, read_picture
@@ -65,15 +65,16 @@ def embed_folder(embedder: Embedder, folder: Path, out: Path, report: ReportProg
     paths = sorted(path for path in folder.rglob("*") if is_picture(path))
     if not paths:
         raise UserError(f"no pictures in {folder}: expected files such as .jpg or .png")
-    try:
-        with replacing(out) as partial, pq.ParquetWriter(partial, _SCHEMA) as writer:
-            done = 0
-            for vectors in embeddings(embedder, paths, report):
-                names = [p.relative_to(folder).as_posix() for p in paths[done:][: len(vectors)]]
-                writer.write_table(pa.table([names, list(vectors)], schema=_SCHEMA))
-                done += len(vectors)
-    except OSError as error:
-        raise UserError(f"cannot write {out}: {error.strerror or error}") from error
+    with (
+        writing(out),
+        replacing(out) as partial,
+        pq.ParquetWriter(partial, _SCHEMA) as writer,
+    ):
+        done = 0
+        for vectors in embeddings(embedder, paths, report):
+            names = [p.relative_to(folder).as_posix() for p in paths[done:][: len(vectors)]]
+            writer.write_table(pa.table([names, list(vectors)], schema=_SCHEMA))
+            done += len(vectors)
     return len(paths)
 
 

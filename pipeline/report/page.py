@@ -8,7 +8,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from pipeline.errors import UserError
+from pipeline.errors import writing
 from pipeline.pictures.clock import duration
 from pipeline.pictures.colours import css_colour
 from pipeline.report.summary import Summary, summarise
@@ -27,14 +27,9 @@ def write_report(run: RunDirectory, out: Path | None = None) -> Path:
     """
     path = out if out is not None else run.path / "report.html"
     page = _page(summarise(run), run.path)
-    try:
-        with replacing(path) as partial:
-            partial.write_text(page, encoding="utf-8")
-    except OSError as error:
-        raise UserError(
-            f"cannot write the report {path}: {error.strerror}. Expected a file in a folder "
-            "that exists and can be written"
-        ) from error
+    expected = "Expected a file in a folder that exists and can be written"
+    with writing(f"the report {path}", expected), replacing(path) as partial:
+        partial.write_text(page, encoding="utf-8")
     return path
 
 

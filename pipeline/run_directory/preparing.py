@@ -11,7 +11,7 @@ from pathlib import Path
 import yaml
 
 from pipeline.config.schema import SiteConfig
-from pipeline.errors import UserError
+from pipeline.errors import UserError, writing
 from pipeline.sources.redact import redact
 from pipeline.sources.source_kinds import exists, is_glob, is_live, kind_of
 from reid_model.atomic_file import replacing
@@ -32,18 +32,17 @@ def new_folder(parent: Path, now: datetime) -> Iterator[Path]:
             folder.rmdir()  # refused when there is something in it
 
 
+_WRITABLE = "Give --out a writable folder"
+
+
 def _made(parent: Path, name: str) -> Path:
-    try:
+    with writing(f"to {parent}", _WRITABLE):
         parent.mkdir(parents=True, exist_ok=True)
         for number in itertools.count(1):
             folder = parent / (name if number == 1 else f"{name}-{number}")
             with suppress(FileExistsError):
                 folder.mkdir()
                 return folder
-    except OSError as error:
-        raise UserError(
-            f"cannot write to {parent}: {error.strerror}. Give --out a writable folder"
-        ) from error
     raise AssertionError("there is always a next number")
 
 
@@ -55,15 +54,11 @@ def prepare(out: Path, config: SiteConfig, *, resume: bool = False) -> None:
     folder is not empty or cannot be written.
     """
     _check_name(out)
-    try:
+    with writing(f"to {out}", _WRITABLE):
         out.mkdir(parents=True, exist_ok=True)
         if any(out.iterdir()) and not (resume and _is_same(out / "config.yaml", config)):
             raise UserError(f"{out} is not empty: give --out a new folder")
         _write(out, config)
-    except OSError as error:
-        raise UserError(
-            f"cannot write to {out}: {error.strerror}. Give --out a writable folder"
-        ) from error
 
 
 def _check_name(out: Path) -> None:
@@ -80,10 +75,8 @@ def update_config(out: Path, config: SiteConfig) -> None:
 
     Raises UserError when it cannot be written.
     """
-    try:
+    with writing(f"the configuration to {out}"):
         _write(out, config)
-    except OSError as error:
-        raise UserError(f"cannot write the configuration to {out}: {error.strerror}") from error
 
 
 def _write(out: Path, config: SiteConfig) -> None:

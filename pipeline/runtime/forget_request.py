@@ -3,8 +3,8 @@
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -14,7 +14,7 @@ import msgspec
 from pipeline.bus import forgetting
 from pipeline.bus.streams import Bus
 from pipeline.config.schema import RetentionConfig
-from pipeline.errors import UserError
+from pipeline.errors import UserError, writing
 from pipeline.recorder.forget import (
     ForgetResult,
     ForgottenPerson,
@@ -111,7 +111,7 @@ def forget_person(folder: Path, global_id: int, site: SiteAddress) -> ForgetOutc
     """
     run = RunDirectory(folder)
     try:
-        with _naming_failure(folder, f"identity {global_id} is not completely forgotten"):
+        with _writing(folder, f"identity {global_id} is not completely forgotten"):
             with exclusive_writer(folder):
                 return _in_folder(run, global_id, site)
     except BusyError:
@@ -151,7 +151,7 @@ def remove_expired(
         )
     RunDirectory(folder)
     with (
-        _naming_failure(folder, "expired data is not completely removed"),
+        _writing(folder, "expired data is not completely removed"),
         exclusive_writer(folder),
     ):
         return ForgetOutcome(Retention(folder, retention).remove(run_time_at(folder, wall())))
@@ -217,12 +217,8 @@ def _running_site(progress: RecorderProgress, site: SiteAddress) -> tuple[Bus | 
     return None, []
 
 
-@contextmanager
-def _naming_failure(folder: Path, consequence: str) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise UserError(
-            f"cannot write to {folder}: {error.strerror or error}. Expected a writable folder with "
-            f"free space; {consequence}: run the command again"
-        ) from error
+def _writing(folder: Path, consequence: str) -> AbstractContextManager[None]:
+    return writing(
+        f"to {folder}",
+        f"Expected a writable folder with free space; {consequence}: run the command again",
+    )

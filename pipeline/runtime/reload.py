@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.background import in_background
 from pipeline.config.schema import CameraConfig, CameraLink, SiteConfig
 from pipeline.errors import UserError
 from pipeline.monitoring.watch import Watch
@@ -175,9 +176,8 @@ def follow_file(
 @contextmanager
 def reload_in_background(reload: Reload, requested: threading.Event) -> Iterator[None]:
     """Poll the file in a thread during the block; setting ``requested`` reads it at once."""
-    done = threading.Event()
 
-    def run() -> None:
+    def run(done: threading.Event) -> None:
         while not done.is_set():
             wanted = requested.wait(_POLL_S)
             requested.clear()
@@ -189,14 +189,8 @@ def reload_in_background(reload: Reload, requested: threading.Event) -> Iterator
             except Exception:  # noqa: BLE001
                 _log.exception("reloading the site file failed")
 
-    thread = threading.Thread(target=run, name="reload", daemon=True)
-    thread.start()
-    try:
+    with in_background("reload", run, wake=requested):
         yield
-    finally:
-        done.set()
-        requested.set()
-        thread.join()
 
 
 def wait_until_applied(change: SiteChange, watch: Watch) -> None:

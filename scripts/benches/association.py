@@ -8,7 +8,6 @@ pets2009/ are read from FUSETRACK_DATA.
 """
 
 import argparse
-import json
 import os
 import sys
 import tempfile
@@ -22,13 +21,12 @@ from unittest.mock import patch
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from rich.console import Console
-from rich.table import Table
 
 from pipeline.config.load import check_config
 from pipeline.config.schema import SiteConfig
 from pipeline.run_directory.reader import RunDirectory
 from pipeline.runtime.run import run_site
+from printing import show
 from recordings.cmc import read_cmc
 from recordings.multi_camera import Recording
 from recordings.pets_views import read_pets_views
@@ -176,13 +174,7 @@ def main() -> None:
             found |= {f"{name}, {part}": figures for part, figures in ablations(recording)}
         elif has_embeddings(recording):
             found[f"{name}, without calibration"] = measure(recording, calibrated=False)
-    if arguments.json:
-        print(json.dumps(found))
-        return
-    table = Table("all cameras, global id", *ROWS)
-    for name, values in found.items():
-        table.add_row(name, *(str(values[row]) for row in ROWS))
-    Console().print(table)
+    show(found, "all cameras, global id", ROWS, as_json=arguments.json)
 
 
 if __name__ == "__main__":

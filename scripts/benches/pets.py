@@ -5,7 +5,6 @@ the same detector at the same input size, in PyTorch. `--no-peers` skips them.
 """
 
 import argparse
-import json
 import os
 import sys
 import tempfile
@@ -13,8 +12,6 @@ import time
 from pathlib import Path
 
 import polars as pl
-from rich.console import Console
-from rich.table import Table
 
 from pipeline.config.schema import SiteConfig
 from pipeline.evaluation import evaluate_run
@@ -23,6 +20,7 @@ from pipeline.evaluation.scores import Scores, score
 from pipeline.runtime.run import run_site
 from pipeline.runtime.site_options import with_options
 from pipeline.weights import weights_path
+from printing import show
 
 CAMERA = "View_001_vtest"
 ROWS = ("mota", "idf1", "hota", "switches", "frames_per_s")
@@ -89,13 +87,7 @@ def main() -> None:
     if not arguments.no_peers:
         for tracker in ("bytetrack", "botsort"):
             found[f"ultralytics {tracker}"] = peer(video, truth, tracker)
-    if arguments.json:
-        print(json.dumps(found))
-        return
-    table = Table("PETS view 001", *ROWS)
-    for name, values in found.items():
-        table.add_row(name, *(str(values[row]) for row in ROWS))
-    Console().print(table)
+    show(found, "PETS view 001", ROWS, as_json=arguments.json)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ on from there.
 """
 
 import argparse
-import json
 import os
 import sys
 import time
@@ -20,13 +19,12 @@ from statistics import median
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from rich.console import Console
-from rich.table import Table
 
 from pipeline.config.schema import ReidConfig
 from pipeline.reid.embedding import open_embedder
 from pipeline.weights import weights_path
 from pipeline.weights.store import sha256_of
+from printing import show
 from reid_model.atomic_file import replacing
 from reid_model.data import READERS, ReidImage, ReidSet
 from reid_model.embedder import Embedder, openvino_embedder
@@ -163,13 +161,7 @@ def main() -> None:
     if arguments.keep is not None:
         arguments.keep.mkdir(parents=True, exist_ok=True)
     found = measure(arguments.models or [*OURS, *references], sets, arguments.keep)
-    if arguments.json:
-        print(json.dumps(found))
-        return
-    table = Table("model", *COLUMNS)
-    for name, values in found.items():
-        table.add_row(name, *(str(values[column]) for column in COLUMNS))
-    Console().print(table)
+    show(found, "model", COLUMNS, as_json=arguments.json)
 
 
 if __name__ == "__main__":

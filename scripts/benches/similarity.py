@@ -6,7 +6,6 @@ default embedder. A network that was trained on these people must be fitted on o
 """
 
 import argparse
-import json
 import os
 import sys
 from dataclasses import asdict
@@ -15,11 +14,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from rich.console import Console
-from rich.table import Table
 
 from pipeline.config.schema import ReidConfig
 from pipeline.reid.embedding import open_embedder
+from printing import show
 from reid_model.embedder import Embedder
 from reid_model.similarity import fit_folders
 from reid_model.training.model_files import save_similarity
@@ -75,14 +73,7 @@ def main() -> None:
         found[model] = asdict(fit)
         if arguments.write:
             save_similarity(Path(model), fit)
-    if arguments.json:
-        print(json.dumps(found))
-        return
-    columns = next(iter(found.values()))
-    table = Table("model", *columns)
-    for model, values in found.items():
-        table.add_row(model, *map(str, values.values()))
-    Console().print(table)
+    show(found, "model", list(next(iter(found.values()))), as_json=arguments.json)
 
 
 if __name__ == "__main__":

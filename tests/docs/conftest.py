@@ -1,7 +1,6 @@
 """What the pages of the documentation find in the folder in which they are followed."""
 
 import itertools
-import os
 from pathlib import Path
 
 import av
@@ -11,8 +10,6 @@ import pytest
 
 from doc_blocks import ROOT
 from doc_shell import Runs, Shell
-from pipeline.errors import UserError
-from pipeline.weights import weights_path
 from reid_toys import toy_pictures
 from videos import make_video
 
@@ -22,22 +19,14 @@ _FPS = 8
 
 
 @pytest.fixture(scope="session")
-def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def clips(demo_clips: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of the clips of the demo, made short: cam01.mp4 to cam04.mp4."""
-    try:
-        weights_path("yolo26n")
-        full = weights_path("demo-clips").parent
-    except UserError as error:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(str(error))
     folder = tmp_path_factory.mktemp("clips")
-    for number in (1, 2, 3, 4):
-        name = f"cam0{number}.mp4"
-        with av.open(str(full / name)) as video:
+    for clip in demo_clips:
+        with av.open(str(clip)) as video:
             kept = itertools.islice(video.decode(video=0), 0, None, _STEP)
             frames = [frame.to_ndarray(format="bgr24") for frame in kept]
-        make_video(folder / name, frames, _FPS, options={"preset": "ultrafast"})
+        make_video(folder / clip.name, frames, _FPS, options={"preset": "ultrafast"})
     return folder
 
 

@@ -17,6 +17,7 @@ from reid_model.embedder import (
 )
 from reid_model.openvino_runtime import convert_network, import_openvino
 from reid_model.preprocess import normalise, resize_crops
+from reid_toys import write_mean_network
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 SMALL = EmbedderSpec(128, 64, "rgb", 1 / 255, MEAN, STD)
@@ -52,16 +53,6 @@ def some_crops(count: int) -> list[np.ndarray]:
     return [random.integers(0, 256, (height, width, 3), np.uint8) for height, width in sizes]
 
 
-def tiny_network(folder: Path) -> Path:
-    """The mean of each channel of pictures of 2 x 2: the embedding of a picture is its colour."""
-    openvino = import_openvino()
-    pixels = openvino.opset13.parameter([1, 3, 2, 2], np.float32)
-    mean = openvino.opset13.reduce_mean(pixels, np.array([2, 3]), keep_dims=False)
-    path = folder / "tiny.xml"
-    openvino.save_model(openvino.Model([mean], [pixels]), path)
-    return path
-
-
 def test_openvino_agrees_with_torch(small: Path) -> None:
     crops = some_crops(5)
     embedder = load_embedder(small, SMALL, batch=8)
@@ -89,7 +80,7 @@ def test_colours_are_read_in_the_order_of_the_network(tmp_path: Path) -> None:
     bgr = [(250, 120, 10), (0, 0, 90)]
     crops = [np.full((4, 4, 3), colour, np.uint8) for colour in bgr]
     spec = EmbedderSpec(2, 2, "rgb", 0.1, (5.0, 2.0, 1.0), (2.0, 4.0, 5.0))
-    found = load_embedder(tiny_network(tmp_path), spec).embed(crops)
+    found = load_embedder(write_mean_network(tmp_path / "tiny.xml"), spec).embed(crops)
     for vector, (blue, green, red) in zip(found, bgr, strict=True):
         values = np.array([(red / 10 - 5) / 2, (green / 10 - 2) / 4, (blue / 10 - 1) / 5])
         np.testing.assert_allclose(vector, values / np.linalg.norm(values), atol=1e-2)
@@ -188,7 +179,7 @@ def test_no_crops(small: Path) -> None:
 
 
 def test_an_openvino_file_made_for_one_picture_takes_many(tmp_path: Path) -> None:
-    embedder = load_embedder(tiny_network(tmp_path), TINY, batch=2)
+    embedder = load_embedder(write_mean_network(tmp_path / "tiny.xml"), TINY, batch=2)
     colours = [(255, 0, 0), (0, 9, 0), (0, 3, 4), (0, 0, 0)]
     crops = [np.full((5, 7, 3), colour, np.uint8) for colour in colours]
     expected = [(1, 0, 0), (0, 1, 0), (0, 0.6, 0.8), (0, 0, 0)]

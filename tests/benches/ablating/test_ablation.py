@@ -1,6 +1,6 @@
 """A whole ablation of a tiny network on maps of noise."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,19 +23,13 @@ from reid_model.networks.omni_scale import OmniScale
 from reid_model.training.kept_maps import KeptMaps
 from reid_model.training.late_stages import Known, LateRecipe
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 SHAPE = (96, 4, 2)
 IMAGES = tuple(ReidImage(Path(f"{n}.png"), n // 4, n % 2) for n in range(24))
 RECIPE = LateRecipe(
     steps=3, identities=3, images=2, learning_rate=3e-3, warm_up=1, precision="float32"
 )
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def start(modules: int) -> FusedModel:

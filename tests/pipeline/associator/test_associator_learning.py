@@ -8,16 +8,15 @@ import pytest
 import redis
 
 from builders import tracklet_sent, watermark
+from builders_trackers import make_calibration, make_rules
 from buses import send
 from pipeline.associator.associator import AssociatorService
 from pipeline.associator.checkpoint import tracklets_in
 from pipeline.bus.keys import IDENTITIES, RECORDER, TRACKLETS, state_key
 from pipeline.bus.messages import IdentityMessage, Message, TrackletMessage, WatermarkMessage
 from pipeline.bus.streams import Bus
-from trackers.association.appearance import Calibration
 from trackers.association.association import Rules
 from trackers.association.ground_association import GroundAssociation
-from trackers.association.motion import Limits
 
 CAMERAS = ["gate", "yard"]
 PEOPLE, BEFORE = 32, 26
@@ -25,14 +24,7 @@ LOOKS = np.random.default_rng(3).normal(size=(PEOPLE, 32)) / 32**0.5
 
 
 def rules() -> Rules:
-    return Rules(
-        evidence_s=1.5,
-        min_exemplars=1,
-        min_confidence=0.5,
-        gallery_s=600.0,
-        limits=Limits(3.0, 1.5),
-        calibration=Calibration(20.0, 0.5, 0.0, 0.1, 1e-9, 0.0),
-    )
+    return make_rules(calibration=make_calibration(20.0, 0.5))
 
 
 def walks() -> list[list[Message]]:

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import av
 import cv2
 import numpy as np
 import pytest
@@ -10,7 +9,7 @@ import pytest
 from command_line import Command, Outcome
 from pipeline.bus import embedded_redis
 from pipeline.run_directory.reader import RunDirectory
-from videos import make_video
+from videos import make_audio, make_video
 
 
 def refused(outcome: Outcome, *words: str) -> None:
@@ -48,12 +47,7 @@ def test_text_named_mp4(fusetrack: Command, tmp_path: Path) -> None:
 
 
 def test_audio_only(fusetrack: Command, tmp_path: Path) -> None:
-    with av.open(str(tmp_path / "a.mp4"), "w") as container:
-        stream = container.add_stream("aac", rate=44100, layout="mono")
-        frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), "fltp", "mono")
-        frame.sample_rate = 44100
-        container.mux(stream.encode(frame))
-        container.mux(stream.encode())
+    make_audio(tmp_path / "a.mp4")
     refused(fusetrack("run", tmp_path / "a.mp4"), "a.mp4", "video")
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from command_line import killed_at_the_end
 from pipeline.errors import UserError
 from pipeline.run_directory.reader import RunDirectory
 from pipeline.weights import weights_path
@@ -39,7 +40,6 @@ def address(tmp_path: Path) -> Iterator[str]:
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
     """Starts `fusetrack NAME --config SITE ARGUMENTS`; its output goes to NAME.log."""
-    started: list[subprocess.Popen[str]] = []
 
     def call(name: str, *arguments: object) -> subprocess.Popen[str]:
         options = ["--config", tmp_path / "site.yaml", *arguments]
@@ -53,10 +53,8 @@ def start(tmp_path: Path) -> Iterator[Start]:
         started.append(process)
         return process
 
-    yield call
-    for process in started:
-        process.kill()
-        process.wait()
+    with killed_at_the_end() as started:
+        yield call
 
 
 def until(true: Callable[[], bool], *processes: subprocess.Popen[str]) -> None:

@@ -6,13 +6,7 @@ from command_line import Command
 from pipeline.runtime.doctor import Check
 from pipeline.weights import load_manifest
 
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty cache."""
-    monkeypatch.setenv("FUSETRACK_CACHE", str(tmp_path / "cache"))
-    monkeypatch.delenv("FUSETRACK_WEIGHTS", raising=False)
-    return tmp_path / "cache"
+pytestmark = pytest.mark.usefixtures("empty_cache")
 
 
 def damage(cache: Path) -> Path:
@@ -22,8 +16,8 @@ def damage(cache: Path) -> Path:
     return path
 
 
-def test_list_names_every_entry_and_its_state(fusetrack: Command, cache: Path) -> None:
-    damage(cache)
+def test_list_names_every_entry_and_its_state(fusetrack: Command, empty_cache: Path) -> None:
+    damage(empty_cache)
     outcome = fusetrack("weights", "list")
     rows = [line.split("│")[1:-1] for line in outcome.out.splitlines() if line.startswith("│")]
     installed = {row[0].strip(): row[2].strip() for row in rows if row[0].strip()}
@@ -32,11 +26,11 @@ def test_list_names_every_entry_and_its_state(fusetrack: Command, cache: Path) -
     assert installed == {name: "missing" for name in load_manifest()} | expected
 
 
-def test_verify_is_2_only_when_a_file_is_wrong(fusetrack: Command, cache: Path) -> None:
+def test_verify_is_2_only_when_a_file_is_wrong(fusetrack: Command, empty_cache: Path) -> None:
     outcome = fusetrack("weights", "verify", "yolo26n")
-    path = cache / "weights" / "yolo26n" / "yolo26n.pt"
+    path = empty_cache / "weights" / "yolo26n" / "yolo26n.pt"
     assert (outcome.code, outcome.out) == (0, f"missing    yolo26n {path}\n")
-    damage(cache)
+    damage(empty_cache)
     outcome = fusetrack("weights", "verify", "yolo26n")
     assert (outcome.code, outcome.out) == (2, f"wrong hash yolo26n {path}\n")
     assert fusetrack("weights", "verify").code == 2
@@ -52,11 +46,11 @@ def test_an_unknown_name_is_one_line(fusetrack: Command, command: str) -> None:
     assert "Did you mean 'yolo26" in outcome.err
 
 
-def test_path_needs_the_file(fusetrack: Command, cache: Path) -> None:
+def test_path_needs_the_file(fusetrack: Command, empty_cache: Path) -> None:
     outcome = fusetrack("weights", "path", "yolo26n")
     assert outcome.code == 2
     assert "fusetrack weights pull yolo26n" in outcome.err
-    path = damage(cache)
+    path = damage(empty_cache)
     outcome = fusetrack("weights", "path", "yolo26n")
     assert outcome.code == 2
     assert str(path) in outcome.err

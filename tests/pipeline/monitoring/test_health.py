@@ -1,16 +1,7 @@
+from fakes import Clock
 from pipeline.errors import UserError
 from pipeline.monitoring.watch import Watch
 from pipeline.monitoring.web import not_ready_reason, stalled_reason
-
-
-class Clock:
-    """A clock that the test advances."""
-
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def test_a_process_without_a_loop_is_alive() -> None:

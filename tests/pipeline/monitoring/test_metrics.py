@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from fakes import Clip, ColourDetector, ColourEmbedder, Recorded
+from fakes import Clip, ColourDetector, ColourEmbedder, FakeLive, Recorded
 from pipeline.bus.keys import ASSOCIATOR, RECORDER, TRACKLETS
 from pipeline.bus.streams import Bus
 from pipeline.config.load import check_config
-from pipeline.config.schema import LiveConfig, SiteConfig
+from pipeline.config.schema import SiteConfig
 from pipeline.frame import Frame
 from pipeline.monitoring.progress import Tally
 from pipeline.monitoring.watch import Watch
@@ -25,7 +25,6 @@ from pipeline.node.node import Node
 from pipeline.node.perception import count_batches
 from pipeline.paths import config_folder
 from pipeline.runtime import workers
-from pipeline.sources.camera_status import CameraStatus
 from pipeline.sources.decode_ahead import DecodeAhead
 from trackers.association.association import Decision
 
@@ -158,18 +157,8 @@ def test_without_redis_the_other_metrics_are_still_served(served: Served) -> Non
         assert answer.read() == b"not connected to Redis yet\n"
 
 
-class Silent:
+class Silent(FakeLive):
     """A live camera that sends nothing, until it is closed."""
-
-    live = True
-    width = height = 0
-    fps = 0.0
-    timestamp_origin = "arrival"
-    fault = ""
-
-    def __init__(self, camera_id: str) -> None:
-        self.camera_id = camera_id
-        self.status = CameraStatus(camera_id, LiveConfig(), lambda: 0.0)
 
     def frames(self) -> Iterator[Frame]:
         self.status.closing.wait()

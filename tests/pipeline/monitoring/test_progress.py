@@ -4,18 +4,9 @@ import threading
 
 import pytest
 
+from fakes import Clock
 from pipeline.monitoring import progress
 from pipeline.monitoring.progress import Tally, show_progress, write_event
-
-
-class Clock:
-    """A clock that the test advances."""
-
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def test_frames_speed_and_people_of_each_camera() -> None:

@@ -13,28 +13,17 @@ from numpy.typing import NDArray
 from pipeline.config.schema import ReidConfig
 from pipeline.errors import UserError
 from pipeline.reid.embedding import default_calibration, open_embedder, similarity_calibration
-from reid_model.openvino_runtime import import_openvino
 from reid_model.similarity import SimilarityFit
 from reid_model.training.build import build_encoder, new_model
 from reid_model.training.model_files import save_model
-from reid_toys import toy_model
+from reid_toys import toy_model, write_mean_network
 from trackers.association.appearance import Calibration
 
 BESIDE = "input: {height: 2, width: 2, colour: bgr, scale: 1, mean: [0, 0, 0], std: [1, 1, 1]}\n"
 
 
-def own_file(folder: Path) -> Path:
-    """A network of one's own: the mean of each channel."""
-    openvino = import_openvino()
-    pixels = openvino.opset13.parameter([1, 3, 2, 2], np.float32)
-    mean = openvino.opset13.reduce_mean(pixels, np.array([2, 3]), keep_dims=False)
-    path = folder / "own.xml"
-    openvino.save_model(openvino.Model([mean], [pixels]), path)
-    return path
-
-
 def test_a_file_of_ones_own(tmp_path: Path) -> None:
-    path = own_file(tmp_path)
+    path = write_mean_network(tmp_path / "own.xml")
     config = ReidConfig(model=str(path))
     with pytest.raises(UserError, match=r"write own\.xml\.yaml beside it"):
         open_embedder(config, "cpu")

@@ -15,7 +15,7 @@ import redis
 
 from builders import tracklet_sent, watermark
 from buses import send
-from command_line import recorded_walk
+from command_line import killed_at_the_end, recorded_walk
 from pipeline.bus.keys import IDENTITIES, RECORDER, TRACKLETS, term_key
 from pipeline.bus.messages import EndMessage, Message
 from pipeline.bus.streams import Bus
@@ -59,7 +59,6 @@ def associator(tmp_path: Path, redis_url: str, site: str) -> Iterator[Callable[[
     """Starts `fusetrack associate`."""
     config = tmp_path / "site.yaml"
     config.write_text(json.dumps({"site": site, "redis": redis_url, "cameras": CAMERAS}))
-    started: list[subprocess.Popen[str]] = []
 
     def start() -> subprocess.Popen[str]:
         command = [sys.executable, "-m", "pipeline", "associate", "--config", str(config)]
@@ -67,10 +66,8 @@ def associator(tmp_path: Path, redis_url: str, site: str) -> Iterator[Callable[[
         started.append(process)
         return process
 
-    yield start
-    for process in started:
-        process.kill()
-        process.communicate()
+    with killed_at_the_end() as started:
+        yield start
 
 
 def seen(first: float, last: float) -> list[Message]:

@@ -11,15 +11,8 @@ def by_name() -> dict[str, Check]:
     return {check.name: check for check in checks()}
 
 
-@pytest.fixture
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("FUSETRACK_CACHE", str(tmp_path / "cache"))
-    monkeypatch.delenv("FUSETRACK_WEIGHTS", raising=False)
-    return tmp_path / "cache"
-
-
-def test_weights_that_are_missing_or_damaged_say_how_to_get_them(cache: Path) -> None:
-    damaged = cache / "weights" / "yolo26n" / "yolo26n.pt"
+def test_weights_that_are_missing_or_damaged_say_how_to_get_them(empty_cache: Path) -> None:
+    damaged = empty_cache / "weights" / "yolo26n" / "yolo26n.pt"
     damaged.parent.mkdir(parents=True)
     damaged.write_text("not the weights")
     found = by_name()
@@ -35,7 +28,7 @@ def test_existing_weights_are_listed_with_their_path(monkeypatch: pytest.MonkeyP
     assert by_name()["weights yolo26n"] == Check("weights yolo26n", True, True, "/w/yolo26n.pt")
 
 
-def test_a_missing_redis_is_reported(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_redis_is_reported(empty_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "find_server", lambda: None)
     check = by_name()["embedded Redis"]
     assert (check.works, check.needed) == (False, True)
@@ -44,7 +37,7 @@ def test_a_missing_redis_is_reported(cache: Path, monkeypatch: pytest.MonkeyPatc
     assert by_name()["embedded Redis"] == Check("embedded Redis", True, True, "/bin/redis-server")
 
 
-def test_processors_and_codecs(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_processors_and_codecs(empty_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = by_name()
     assert found["CPU"].works
     assert found["codec h264"].works
@@ -59,9 +52,9 @@ def test_processors_and_codecs(cache: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_the_cache_works_when_it_can_be_written(
-    cache: Path, monkeypatch: pytest.MonkeyPatch
+    empty_cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert by_name()["cache"] == Check("cache", True, False, str(cache))
+    assert by_name()["cache"] == Check("cache", True, False, str(empty_cache))
     asked = []
 
     def refused(path: Path, mode: int) -> bool:
@@ -69,5 +62,5 @@ def test_the_cache_works_when_it_can_be_written(
         return False
 
     monkeypatch.setattr("os.access", refused)
-    assert by_name()["cache"] == Check("cache", False, False, f"{cache} is not writable")
-    assert asked[-1] == cache.parent
+    assert by_name()["cache"] == Check("cache", False, False, f"{empty_cache} is not writable")
+    assert asked[-1] == empty_cache.parent

@@ -12,6 +12,7 @@ import redis
 from msgspec.structs import replace
 
 from builders import camera_sent, observations_sent, tracklet_sent, watermark
+from builders_trackers import make_calibration, make_rules
 from buses import send
 from pipeline.associator.associator import AssociatorService
 from pipeline.bus import forgetting
@@ -26,10 +27,7 @@ from pipeline.run_directory.durable import exclusive_writer
 from pipeline.run_directory.progress import RecorderProgress, read_progress, write_progress
 from pipeline.run_directory.reader import RunDirectory
 from pipeline.runtime.forget_request import SiteAddress, ask_associator, ask_site, forget_person
-from trackers.association.appearance import Calibration
-from trackers.association.association import Rules
 from trackers.association.ground_association import GroundAssociation
-from trackers.association.motion import Limits
 
 # Embeddings of two people, with values that occur nowhere else.
 RED, BLUE = (0.8, 0.6), (-0.6, 0.8)
@@ -56,14 +54,7 @@ def bus(redis_url: str, site: str) -> Iterator[Bus]:
 
 
 def associator_of(bus: Bus) -> AssociatorService:
-    rules = Rules(
-        evidence_s=1.5,
-        min_exemplars=1,
-        min_confidence=0.5,
-        gallery_s=600.0,
-        limits=Limits(3.0, 1.5),
-        calibration=Calibration(20.0, 0.5, 0.0, 0.1, 1e-9, 0.0),
-    )
+    rules = make_rules(calibration=make_calibration(20.0, 0.5))
     return AssociatorService(bus, GroundAssociation(rules, {}), ["gate"])
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from fakes import BOX, RED, found, scene
+from fakes import BOX, RED, FakeLive, found, scene
 from pipeline.bus.keys import OBSERVATIONS, RECORDER, TRACKLETS
 from pipeline.bus.messages import (
     CameraMessage,
@@ -229,18 +229,14 @@ def test_a_loss_is_bridged_when_it_is_shorter_than_the_buffer(
         assert node.closed()[0].at < node.closed()[1].start
 
 
-class Ticking:
+class Ticking(FakeLive):
     """A live camera of 50 frames per second by a clock that the test advances."""
 
-    live = True
     width = height = 200
     fps = 50.0
-    timestamp_origin = "arrival"
-    fault = ""
 
     def __init__(self, camera_id: str) -> None:
-        self.camera_id = camera_id
-        self.status = CameraStatus(camera_id, LiveConfig(), lambda: 0.0)
+        super().__init__(camera_id)
         self._due, self._put = threading.Semaphore(0), threading.Semaphore(0)
 
     def frames(self) -> Iterator[Frame]:

@@ -12,7 +12,6 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from itertools import islice, pairwise
 from pathlib import Path
 
-import av
 import cv2
 import numpy as np
 import pytest
@@ -22,7 +21,7 @@ from pipeline.errors import UserError
 from pipeline.sources import open_source
 from pipeline.sources.connection import address_of
 from pipeline.sources.live import LiveSource, check_reachable
-from videos import make_video, picture, read_index
+from videos import make_audio, make_video, picture, read_index
 
 _MJPEG_FRAMES = 8
 _MJPEG_STEP_S = 0.05
@@ -181,12 +180,7 @@ def test_no_such_page(tmp_path: Path) -> None:
 
 
 def test_a_stream_with_audio_only(tmp_path: Path) -> None:
-    with av.open(str(tmp_path / "a.ts"), "w") as container:
-        stream = container.add_stream("aac", rate=44100, layout="mono")
-        frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), "fltp", "mono")
-        frame.sample_rate = 44100
-        container.mux(stream.encode(frame))
-        container.mux(stream.encode())
+    make_audio(tmp_path / "a.ts")
     with served(tmp_path) as host:
         assert "no usable video: only audio" in str(camera(f"http://{host}/a.ts").probe())
 

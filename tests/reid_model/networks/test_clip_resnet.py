@@ -10,6 +10,7 @@ from torch.nn import functional as F
 from reid_model.networks.clip_resnet import AttentionPool, ClipResNet
 from reid_model.networks.clip_weights import fill_image_encoder
 from reid_model.networks.positional import resize_positional
+from reid_toys import assert_close
 
 
 @pytest.fixture(autouse=True)
@@ -54,25 +55,20 @@ def ours_from(theirs: nn.Module, image_size: tuple[int, int]) -> ClipResNet:
     return ours
 
 
-def close(a: Tensor, b: Tensor) -> None:
-    assert b.abs().mean() > 1e-3, "nothing to compare"
-    torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5 * float(b.abs().max()))
-
-
 @torch.inference_mode()
 def test_third_stage_at_any_size(theirs: nn.Module) -> None:
     pictures = torch.randn(1, 3, 96, 48)
     x3, _, _ = ours_from(theirs, (96, 48))(pictures)
     expected = theirs.layer3(theirs.layer2(theirs.layer1(theirs.stem(pictures))))
-    close(x3, expected)
+    assert_close(x3, expected)
 
 
 @torch.inference_mode()
 def test_the_whole_tower_with_unchanged_positions(finer: nn.Module) -> None:
     pictures = torch.randn(2, 3, 112, 112)  # a grid of 7 x 7, theirs at 224 and stride 2
     x3, x4, tokens = ours_from(finer, (112, 112))(pictures)
-    close(x4, finer.layer4(x3))
-    close(tokens[:, 0], finer(pictures))
+    assert_close(x4, finer.layer4(x3))
+    assert_close(tokens[:, 0], finer(pictures))
 
 
 @torch.inference_mode()
@@ -85,8 +81,8 @@ def test_the_whole_tower_with_resized_positions(
     monkeypatch.setitem(finer.attnpool._parameters, "positional_embedding", nn.Parameter(positions))
     _, x4, tokens = ours(pictures)
     assert tokens.shape == (1, 129, 1024)
-    close(tokens[:, 0], finer(pictures))
-    close(ours.attnpool.mean_token(x4), finer(pictures))
+    assert_close(tokens[:, 0], finer(pictures))
+    assert_close(ours.attnpool.mean_token(x4), finer(pictures))
 
 
 @torch.inference_mode()

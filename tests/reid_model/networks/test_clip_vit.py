@@ -9,6 +9,7 @@ from reid_model.networks.clip_transformer import ResidualBlock, SelfAttention
 from reid_model.networks.clip_vit import ClipViT
 from reid_model.networks.clip_weights import fill_image_encoder
 from reid_model.networks.positional import resize_positional
+from reid_toys import assert_close
 
 
 @pytest.fixture(autouse=True)
@@ -52,19 +53,14 @@ def class_tokens(theirs: nn.Module, pictures: Tensor) -> tuple[Tensor, Tensor]:
     return before, image
 
 
-def close(a: Tensor, b: Tensor) -> None:
-    assert b.abs().mean() > 1e-3, "nothing to compare"
-    torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5 * float(b.abs().max()))
-
-
 @torch.inference_mode()
 def test_against_open_clip_with_unchanged_positions(theirs: nn.Module) -> None:
     pictures = torch.randn(1, 3, 224, 224)
     last, image, projected = ours_from(theirs, image_size=(224, 224))(pictures)
     expected_last, expected_image = class_tokens(theirs, pictures)
-    close(last, expected_last)
-    close(image, expected_image)
-    close(projected, theirs(pictures))
+    assert_close(last, expected_last)
+    assert_close(image, expected_image)
+    assert_close(projected, theirs(pictures))
 
 
 @pytest.mark.parametrize(("stride", "grid"), [(16, (16, 8)), (12, (21, 10))])
@@ -81,9 +77,9 @@ def test_against_open_clip_with_resized_positions(
     last, image, projected = ours(pictures)
     assert [y.shape[1] for y in (last, image, projected)] == [768, 768, 512]
     expected_last, expected_image = class_tokens(theirs, pictures)
-    close(last, expected_last)
-    close(image, expected_image)
-    close(projected, theirs(pictures))
+    assert_close(last, expected_last)
+    assert_close(image, expected_image)
+    assert_close(projected, theirs(pictures))
 
 
 def small(**options: object) -> ClipViT:

@@ -1,6 +1,5 @@
 """Kept maps, and the late stages learning on them."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -27,6 +26,8 @@ from reid_model.training.late_stages import (
 from reid_model.training.model_files import save_model
 from reid_model.training.recipe import ModelRecipe
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 SIZE = (64, 32)
 COUNT = 24
 #: Six people before two cameras, two pictures each; half of them in another set.
@@ -44,15 +45,6 @@ RECIPE = LateRecipe(
     average=0.5,
     precision="float32",
 )
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Two threads on maps as small as these wait for each other most of the time."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 class Pictures(Dataset[Tensor]):

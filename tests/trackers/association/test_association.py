@@ -4,14 +4,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from builders_trackers import make_calibration, make_tracklet
-from trackers.association.association import Association, Rules
+from builders_trackers import make_calibration, make_rules, make_tracklet
+from trackers.association.association import Association
 from trackers.association.motion import Limits
 
-RULES = Rules(
+RULES = make_rules(
     evidence_s=2.0,
     min_exemplars=2,
-    min_confidence=0.5,
     gallery_s=100.0,
     limits=Limits(max_speed=2.0, max_ground_distance=1.5),
     calibration=make_calibration(10.0, 0.5),

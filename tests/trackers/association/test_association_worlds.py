@@ -5,19 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from builders_trackers import make_calibration, make_tracklet
-from trackers.association.association import Association, Rules
-from trackers.association.motion import Limits
+from builders_trackers import make_calibration, make_rules, make_tracklet
+from trackers.association.association import Association
 from trackers.association.topology import topology_of
 
-RULES = Rules(
-    evidence_s=1.5,
-    min_exemplars=1,
-    min_confidence=0.5,
-    gallery_s=600.0,
-    limits=Limits(max_speed=3.0, max_ground_distance=1.5),
-    calibration=make_calibration(10.0, 0.5),
-)
+RULES = make_rules(calibration=make_calibration(10.0, 0.5))
 SEEDS = range(60)
 END = 60
 CLOSE_AFTER_S = 2.0

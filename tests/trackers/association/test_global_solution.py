@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from builders_trackers import make_people, make_rules, make_tracklet
+from builders_trackers import make_people, make_rules, make_tracklet, random_tracklets
 from trackers.association.agglomeration import agglomerate
 from trackers.association.appearance import Population
 from trackers.association.evidence import Evidence
@@ -73,10 +73,7 @@ def test_the_surest_are_joined_first_and_two_at_one_time_never():
 @pytest.mark.parametrize("seed", range(6))
 def test_bettering_never_makes_the_whole_worth_less(seed, topology):
     rng = np.random.default_rng(seed)
-    tracklets = [
-        seen(str(rng.choice(["a", "b", "c"])), n, 4.0 * n, *rng.uniform(0, 90, 2))
-        for n in range(20)
-    ]
+    tracklets = random_tracklets(rng, 20, every_s=4.0)
     online = {t.key: int(rng.integers(1, 8)) for t in tracklets}
 
     def worth(owner):

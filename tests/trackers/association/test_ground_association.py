@@ -5,20 +5,11 @@ import msgspec
 import pytest
 
 from builders_ground import VIEWS, track_at
-from builders_trackers import make_calibration, make_tracklet
-from trackers.association.association import Rules
+from builders_trackers import make_calibration, make_rules, make_tracklet
 from trackers.association.ground_association import GroundAssociation
-from trackers.association.motion import Limits
 from trackers.tracklet import GROUND
 
-RULES = Rules(
-    evidence_s=1.0,
-    min_exemplars=1,
-    min_confidence=0.5,
-    gallery_s=100.0,
-    limits=Limits(max_speed=3.0, max_ground_distance=1.5),
-    calibration=make_calibration(10.0, 0.5),
-)
+RULES = make_rules(evidence_s=1.0, gallery_s=100.0, calibration=make_calibration(10.0, 0.5))
 
 
 def _times(start, end):

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from builders_trackers import make_rules, make_tracklet
+from builders_trackers import make_rules, make_tracklet, random_tracklets
 from trackers.association.appearance import Population
 from trackers.association.evidence import Evidence
 from trackers.association.partition import Partition
@@ -96,10 +96,7 @@ def test_what_was_decided_and_cannot_be_may_be_split_off_together():
 @pytest.mark.parametrize("seed", range(5))
 def test_a_change_gains_what_it_says(seed, topology):
     rng = np.random.default_rng(seed)
-    tracklets = [
-        seen(str(rng.choice(["a", "b", "c"])), n, 9.0 * n, *rng.uniform(0, 90, 2))
-        for n in range(12)
-    ]
+    tracklets = random_tracklets(rng, 12, every_s=9.0)
     owner = {t.key: int(rng.integers(1, 5)) for t in tracklets}
     groups = {g: [t for t in tracklets if owner[t.key] == g] for g in range(1, 5)}
     partition = partition_of(groups, topology)
