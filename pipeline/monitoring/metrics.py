@@ -75,21 +75,18 @@ def of_cameras(watch: Watch, families: Families) -> Iterator[Metric]:
     )
 
 
+#: The counters of a camera that are a field of `CameraCounts`, with their help.
+_COUNTERS = {
+    "frames": "Processed frames",
+    "detections": "Detected people, one per person and frame",
+    "tracklets": "Closed tracks that were sent",
+}
+
+
 def _of_counts(cameras: list[tuple[str, CameraCounts]], families: Families) -> Iterator[Metric]:
     named = [({"camera": camera_id}, counts) for camera_id, counts in cameras]
-    yield families.counter(
-        "frames", "Processed frames", [(name, counts.frames) for name, counts in named]
-    )
-    yield families.counter(
-        "detections",
-        "Detected people, one per person and frame",
-        [(name, counts.detections) for name, counts in named],
-    )
-    yield families.counter(
-        "tracklets",
-        "Closed tracks that were sent",
-        [(name, counts.tracklets) for name, counts in named],
-    )
+    for metric, text in _COUNTERS.items():
+        yield families.counter(metric, text, [(name, getattr(c, metric)) for name, c in named])
     yield families.counter(
         "decisions",
         "Decisions of the associator on tracks",

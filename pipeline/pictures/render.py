@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
-from math import ceil, sqrt
 from pathlib import Path
 
 import cv2
@@ -28,7 +27,6 @@ LabelledBoxes = list[tuple[int | None, tuple[float, float, float, float]]]
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _WHITE = (255, 255, 255)
 _BLACK = (0, 0, 0)
-_CELL_HEIGHT_PX = 480
 _GUTTER_PX = 8
 
 
@@ -52,20 +50,6 @@ def render_videos(run: RunDirectory) -> list[Path]:
             if write_video(path, ((f.timestamp, _drawn(blur(f), people, clock)) for f in frames)):
                 paths.append(path)
     return paths
-
-
-def mosaic(run: RunDirectory, moment: float) -> Image:
-    """All cameras side by side at ``moment`` (seconds UTC), with boxes: ``(H, W, 3)`` BGR.
-
-    Each camera shows its last frame up to that time, or its first frame if it starts later. Raises
-    UserError when a source cannot be read again.
-    """
-    clock, people, blur = _clock(run), _people(run), _blurring(run)
-    frames = [
-        _frame_at(camera_id, config, moment)
-        for camera_id, config in sorted(_readable_cameras(run).items())
-    ]
-    return _tiled([_drawn(blur(frame), people, clock) for frame in frames])
 
 
 def draw_people(image: Image, people: LabelledBoxes) -> None:
@@ -160,17 +144,6 @@ def _frames(camera_id: str, config: CameraConfig) -> Iterator[Frame]:
             yield frame
 
 
-def _frame_at(camera_id: str, config: CameraConfig, moment: float) -> Frame:
-    shown = None
-    for frame in _frames(camera_id, config):
-        if shown is not None and frame.timestamp > moment:
-            break
-        shown = frame
-    if shown is None:
-        raise UserError(f"camera {camera_id}: {config.source} has no frame. Expected at least one")
-    return shown
-
-
 def _drawn(frame: Frame, people: dict[tuple[str, int], LabelledBoxes], clock: Clock) -> Image:
     image = frame.image.copy()
     draw_people(image, people.get((frame.camera_id, frame.index), []))
@@ -197,25 +170,3 @@ def _write(
     cv2.rectangle(image, *ground, colour, cv2.FILLED)
     place = (left + pad, bottom - below)
     cv2.putText(image, text, place, _FONT, scale, _WHITE, stroke, cv2.LINE_AA)
-
-
-def _tiled(images: list[Image]) -> Image:
-    """Images in rows, scaled to the same height, each centred in a cell of the same size."""
-    scaled = [_scaled(image) for image in images]
-    columns = ceil(sqrt(len(scaled)))
-    width = max(image.shape[1] for image in scaled) + _GUTTER_PX
-    height = _CELL_HEIGHT_PX + _GUTTER_PX
-    rows = ceil(len(scaled) / columns)
-    sheet = np.full((rows * height + _GUTTER_PX, columns * width + _GUTTER_PX, 3), 255, np.uint8)
-    for number, image in enumerate(scaled):
-        row, column = divmod(number, columns)
-        top = _GUTTER_PX + row * height
-        left = _GUTTER_PX + column * width + (width - _GUTTER_PX - image.shape[1]) // 2
-        sheet[top : top + _CELL_HEIGHT_PX, left : left + image.shape[1]] = image
-    return sheet
-
-
-def _scaled(image: Image) -> Image:
-    width = max(1, round(image.shape[1] * _CELL_HEIGHT_PX / image.shape[0]))
-    size = (width, _CELL_HEIGHT_PX)
-    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)

@@ -88,11 +88,6 @@ def _crop(path: Path) -> Image:
     return crop
 
 
-def _title(name: str) -> str:
-    """A model's name; for a file with its folder, since all trainings use the same file name."""
-    return "/".join(Path(name.removesuffix(".safetensors")).parts[-2:])
-
-
 def _write(strip: Image, text: str) -> None:
     """Draw as much of the text as fits, in black; OpenCV draws ASCII only."""
     font, scale = cv2.FONT_HERSHEY_SIMPLEX, 0.4

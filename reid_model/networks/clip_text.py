@@ -1,12 +1,9 @@
-"""CLIP's text encoder and tokenizer.
+"""CLIP's text encoder.
 
 CLIP-ReID (Li et al. 2023) uses learned vectors in place of words, so it takes token ids or
 embeddings. The mask is causal: tokens after the end-of-text token have no effect, and a prompt may
 be cut after it, which saves most of the computation.
 """
-
-from functools import cache
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -85,30 +82,3 @@ def end_positions(tokens: Tensor) -> Tensor:
     It has the highest id; its first occurrence counts.
     """
     return tokens.argmax(dim=1)
-
-
-def tokenize(texts: list[str], cut: bool = False) -> Tensor:
-    """Token ids ``(B, 77)`` int64 of texts: start, words, end, zeros, in CLIP's vocabulary.
-
-    With ``cut`` a text that is too long is truncated; otherwise it raises ValueError. Raises
-    ValueError as well when ``open_clip_torch`` is not installed.
-    """
-    tokenizer = _tokenizer()
-    for text in texts:
-        needed = len(tokenizer.encode(text)) + 2
-        if needed > CONTEXT and not cut:
-            raise ValueError(f"a text must have at most {CONTEXT} tokens, got {needed}: {text!r}")
-    ids: Tensor = tokenizer(texts, context_length=CONTEXT)
-    return ids
-
-
-@cache
-def _tokenizer() -> Any:
-    try:
-        from open_clip.tokenizer import SimpleTokenizer  # type: ignore[import-untyped]
-    except ImportError as error:
-        raise ValueError(
-            "tokenizing texts needs open_clip_torch, which is not installed: "
-            "install fusetrack[train]"
-        ) from error
-    return SimpleTokenizer()

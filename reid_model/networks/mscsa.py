@@ -7,7 +7,6 @@ results are added to the high map through a batch normalisation whose weight and
 zero, so a new module changes nothing.
 """
 
-import math
 from typing import Literal, get_args
 
 import torch
@@ -129,12 +128,6 @@ class MSCSA(nn.Module):
         """``(B, Ch, Hh, Wh)`` and ``(B, Cl, Hl, Wl)`` give ``(B, Ch, Hh, Wh)``."""
         aggregated: Tensor = self.spatial(self.channel(high, low), low)
         return aggregated
-
-
-def attention_entropy(attention: Tensor) -> Tensor:
-    """Mean entropy of softmax rows ``(..., K)``, K > 1, as a scalar: 0 is one key, 1 is uniform."""
-    entropy: Tensor = torch.special.entr(attention.float()).sum(dim=-1)
-    return entropy.mean() / math.log(attention.shape[-1])
 
 
 def _zero_norm(channels: int) -> nn.BatchNorm2d:

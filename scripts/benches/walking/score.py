@@ -115,11 +115,6 @@ def _links(scene: Scene, crops: Crops, shown: list[Shown]) -> dict[str, float]:
     }
 
 
-def _is_linked(pair: tuple[Visit, Visit], identity: Mapping[int, int]) -> bool:
-    earlier, later = (identity[visit.number] for visit in pair)
-    return earlier == later >= 0
-
-
 def _pairs(seen: list[Visit], name: Mapping[int, int]) -> list[tuple[Visit, Visit]]:
     """Visits of one name that follow one another."""
     by_name: dict[int, list[Visit]] = defaultdict(list)

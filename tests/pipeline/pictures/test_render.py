@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from builders import Observation, camera, make_run
 from pipeline.errors import UserError
 from pipeline.pictures.colours import colour_of
-from pipeline.pictures.render import draw_people, mosaic, render_videos
+from pipeline.pictures.render import draw_people, render_videos
 from pipeline.run_directory.reader import RunDirectory
 
 Image = NDArray[np.uint8]
@@ -171,33 +171,6 @@ def test_a_missing_source_is_named(tmp_path: Path) -> None:
     run = run_on(tmp_path / "run", {"a": str(tmp_path / "gone.mp4")}, [])
     with pytest.raises(UserError, match=r"gone\.mp4"):
         render_videos(run)
-
-
-def test_a_mosaic_shows_every_camera_at_the_moment(tmp_path: Path) -> None:
-    sources = {
-        name: str(make_source(tmp_path / f"{name}.mkv", grey))
-        for name, grey in (("a", 60), ("b", 120), ("c", 180))
-    }
-    run = run_on(tmp_path / "run", sources, [("b", 1, 1, BOX), ("b", 2, 1, (0, 0, 9, 9))])
-    sheet = mosaic(run, 0.3)
-    height, width = sheet.shape[:2]
-    middles = [sheet[height // 4, width // 4], sheet[height // 4, width * 3 // 4]]
-    middles.append(sheet[height * 3 // 4, width // 4])
-    assert [int(middle[0]) for middle in middles] == [60, 120, 180]
-    assert (sheet[height * 3 // 4, width * 3 // 4] == 255).all()
-    scale = 480 / HEIGHT
-    left = width // 2 + 4
-    edge = sheet[8 + round(120 * scale), left + round(40 * scale)]
-    assert near(edge, colour_of(3), 40)
-
-
-def test_a_mosaic_before_the_start_shows_the_first_frame(tmp_path: Path) -> None:
-    run = run_on(
-        tmp_path / "run", {"a": str(make_source(tmp_path / "a.mkv", 90))}, [("a", 0, 1, BOX)]
-    )
-    sheet = mosaic(run, -5.0)
-    scale = 480 / HEIGHT
-    assert near(sheet[8 + round(120 * scale), 8 + round(40 * scale)], colour_of(3), 40)
 
 
 @pytest.mark.parametrize("how", ["none", "faces", "bodies"])

@@ -7,7 +7,12 @@ import pytest
 import torch
 
 from reid_model.data import augment
-from reid_model.data.transforms import HALF, IMAGENET, EvaluationTransform, TrainTransform
+from reid_model.data.transforms import (
+    IMAGENET,
+    EvaluationTransform,
+    Normalisation,
+    TrainTransform,
+)
 
 PLAIN = TrainTransform(flip=0, pad=0, erase=0)
 EVERYTHING = TrainTransform(flip=0.5, pad=10, erase=1, tight=1, coarse=1, recolour=1, occlude=1)
@@ -50,7 +55,8 @@ def test_against_pillow(
 
 def test_normalisation() -> None:
     picture = torch.tensor([255, 0, 51], dtype=torch.uint8)[:, None, None].expand(3, 4, 2)
-    found = EvaluationTransform(4, 2, HALF)(picture)
+    half = Normalisation((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
+    found = EvaluationTransform(4, 2, half)(picture)
     assert found[:, 0, 0].tolist() == pytest.approx([1, -1, -0.6])
 
 

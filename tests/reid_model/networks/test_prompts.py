@@ -58,10 +58,8 @@ def test_no_identities() -> None:
 
 
 def test_the_tokens_are_those_of_the_tokenizer() -> None:
-    pytest.importorskip("open_clip", reason="open_clip_torch is not installed")
-    from reid_model.networks.clip_text import tokenize
-
-    (tokens,) = tokenize([TEMPLATE])
+    open_clip = pytest.importorskip("open_clip", reason="open_clip_torch is not installed")
+    (tokens,) = open_clip.tokenize([TEMPLATE])
     assert tuple(tokens[: len(TEMPLATE_TOKENS)].tolist()) == TEMPLATE_TOKENS
     assert tokens[len(TEMPLATE_TOKENS) :].tolist() == [0] * 65
     assert end_positions(tokens[None]).tolist() == [11]
