@@ -4,7 +4,17 @@ import math
 import threading
 from typing import Annotated, Any
 
-from fastapi import Depends, FastAPI, HTTPException, Path, Query, Request, Response, WebSocket
+from fastapi import (
+    APIRouter,
+    Depends,
+    FastAPI,
+    HTTPException,
+    Path,
+    Query,
+    Request,
+    Response,
+    WebSocket,
+)
 from fastapi.responses import JSONResponse, StreamingResponse
 from fastapi.security import HTTPBearer
 from starlette.middleware.trustedhost import TrustedHostMiddleware
@@ -80,7 +90,6 @@ def make_app(
         summary="People, cameras and pictures of a site, live.",
         docs_url=None,
         redoc_url=None,
-        responses=_REFUSED,
     )
     if local and token is None:
         app.add_middleware(TrustedHostMiddleware, allowed_hosts=_LOCAL_NAMES, www_redirect=False)
@@ -89,11 +98,17 @@ def make_app(
     _add_health(app, follower)
     # `TokenAuth` checks the token; this only documents it in the schema.
     auth = [Depends(HTTPBearer(auto_error=False))] if token is not None else []
-    _add_cameras(app, site, auth)
-    _add_identities(app, site, auth)
-    _add_pictures(app, site, bus, stop, auth)
+    data = APIRouter(dependencies=auth, responses=_REFUSED)
+    _add_cameras(data, site)
+    _add_identities(data, site)
+    _add_pictures(data, site, bus, stop)
+    _explain_events(data)
+    app.include_router(data)
 
-    _add_events(app, site, stop, auth)
+    @app.websocket("/events")
+    async def events(socket: WebSocket, after: str | None = None) -> None:
+        await send_events(socket, site.events, after, stop)
+
     return app
 
 
@@ -117,20 +132,20 @@ def _add_health(app: FastAPI, follower: Follower) -> None:
         return health()
 
 
-def _add_cameras(app: FastAPI, site: LiveSite, auth: list[Any]) -> None:
-    @app.get("/cameras", dependencies=auth)
+def _add_cameras(data: APIRouter, site: LiveSite) -> None:
+    @data.get("/cameras")
     def cameras() -> CamerasAnswer:
         """All cameras and their states."""
         return CamerasAnswer(site.name, site.cameras())
 
-    @app.get("/cameras/{camera_id}", dependencies=auth, responses=_UNKNOWN)
+    @data.get("/cameras/{camera_id}", responses=_UNKNOWN)
     def camera(camera_id: str) -> CameraAnswer:
         """One camera and its state."""
         return _camera(site, camera_id)
 
 
-def _add_identities(app: FastAPI, site: LiveSite, auth: list[Any]) -> None:
-    @app.get("/identities", dependencies=auth)
+def _add_identities(data: APIRouter, site: LiveSite) -> None:
+    @data.get("/identities")
     def identities(
         last_s: _Last = 10.0,
         after: Annotated[
@@ -146,14 +161,14 @@ def _add_identities(app: FastAPI, site: LiveSite, auth: list[Any]) -> None:
         following = page[-1].global_id if len(rest) > limit else None
         return PeopleAnswer(now, page, following)
 
-    @app.get("/identities/{global_id}", dependencies=auth, responses=_UNKNOWN)
+    @data.get("/identities/{global_id}", responses=_UNKNOWN)
     def identity(global_id: _GlobalId) -> IdentityAnswer:
         """All tracks of a person since the start of the run, or recent ones without `--out RUN`."""
         stays = stays_of(global_id, site.recent_rows(), site.archive)
         _check_known(global_id, site, known=not stays.is_empty())
         return identity_answer(global_id, stays)
 
-    @app.get("/identities/{global_id}/path", dependencies=auth, responses=_UNKNOWN)
+    @data.get("/identities/{global_id}/path", responses=_UNKNOWN)
     def path(
         global_id: _GlobalId,
         since: _Moment = None,
@@ -169,15 +184,10 @@ def _add_identities(app: FastAPI, site: LiveSite, auth: list[Any]) -> None:
         return path_answer(global_id, stays, recent, archive, start, end, limit)
 
 
-def _add_events(app: FastAPI, site: LiveSite, stop: threading.Event, auth: list[Any]) -> None:
-    @app.websocket("/events")
-    async def events(socket: WebSocket, after: str | None = None) -> None:
-        await send_events(socket, site.events, after, stop)
-
-    # OpenAPI knows no WebSockets: this describes it, and answers whoever asks without one.
-    @app.get(
+def _explain_events(data: APIRouter) -> None:
+    # OpenAPI has no WebSockets: this describes it, and answers plain requests.
+    @data.get(
         "/events",
-        dependencies=auth,
         responses=_EVENTS,
         status_code=426,
         response_description="Asked without a WebSocket.",
@@ -193,14 +203,11 @@ def _add_events(app: FastAPI, site: LiveSite, stop: threading.Event, auth: list[
         return Problem("expected a WebSocket, for example `websocat ws://HOST:PORT/events`")
 
 
-def _add_pictures(
-    app: FastAPI, site: LiveSite, bus: Bus, stop: threading.Event, auth: list[Any]
-) -> None:
+def _add_pictures(data: APIRouter, site: LiveSite, bus: Bus, stop: threading.Event) -> None:
     jpeg: dict[int | str, dict[str, Any]] = {200: {"content": {"image/jpeg": {}}}, **_NO_PICTURE}
 
-    @app.get(
+    @data.get(
         "/cameras/{camera_id}/snapshot.jpg",
-        dependencies=auth,
         responses=jpeg,
         response_class=Response,
     )
@@ -221,9 +228,8 @@ def _add_pictures(
     stream = f"multipart/x-mixed-replace; boundary={BOUNDARY}"
     mjpeg: dict[int | str, dict[str, Any]] = {200: {"content": {stream: {}}}, **_NO_PICTURE}
 
-    @app.get(
+    @data.get(
         "/cameras/{camera_id}/preview.mjpeg",
-        dependencies=auth,
         responses=mjpeg,
         response_class=StreamingResponse,
     )

@@ -16,7 +16,7 @@ _IDENTITY_COLUMNS = ("global_id", "confidence", "state")
 _UNKNOWN = pl.lit("unknown")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, init=False)
 class RunDirectory:
     """A run directory on disk.
 
@@ -26,7 +26,8 @@ class RunDirectory:
 
     path: Path
 
-    def __post_init__(self) -> None:
+    def __init__(self, path: str | Path) -> None:
+        object.__setattr__(self, "path", Path(path))
         if not (self.path / "config.yaml").is_file():
             raise UserError(
                 f"{self.path} is not a run directory: it has no config.yaml. "

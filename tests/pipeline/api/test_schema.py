@@ -91,3 +91,13 @@ def test_the_events_stand_in_the_schema(known: LiveApi, headers: dict[str, str])
     answer = known.http.get(EVENTS, headers=headers)
     assert (answer.status_code, answer.headers["Upgrade"]) == (426, "websocket")
     assert "expected a WebSocket" in answer.json()["detail"]
+
+
+def test_health_needs_no_token_in_the_schema_either(
+    known: LiveApi, headers: dict[str, str]
+) -> None:
+    paths = known.http.get("/openapi.json", headers=headers).json()["paths"]
+    assert paths["/healthz"]["get"]["responses"].keys() == {"200"}
+    assert paths["/readyz"]["get"]["responses"].keys() == {"200", "503"}
+    assert paths["/cameras"]["get"]["responses"].keys() == {"200", "401", "503"}
+    assert "security" not in paths["/healthz"]["get"]

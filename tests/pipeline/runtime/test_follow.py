@@ -33,6 +33,8 @@ def test_a_single_source_and_text_for_paths(
     config = fusetrack.load_config("site.yaml")
     assert len(follow("walk.parquet", "runs/a", config).trajectories()) == 24
     assert len(follow(Path("walk.parquet"), "runs/b").trajectories()) == 24
+    assert fusetrack.RunDirectory("runs/a") == fusetrack.RunDirectory(Path("runs/a"))
+    assert isinstance(fusetrack.RunDirectory("runs/a").path, Path)
 
 
 def test_the_configuration_is_used(tmp_path: Path) -> None:
