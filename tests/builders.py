@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -16,7 +17,8 @@ from pipeline.bus.messages import (
     pack,
     tracklet_message,
 )
-from pipeline.run_directory.schema import IDENTITIES, OBSERVATIONS, TRACKLETS, CameraRecord
+from pipeline.run_directory.layout import observations_of, write_version
+from pipeline.run_directory.schema import IDENTITIES, OBSERVATIONS, TRACKLETS, CameraRecord, conform
 from pipeline.run_directory.segments import write_segment
 from trackers.tracklet import Tracklet
 
@@ -53,13 +55,13 @@ def make_run(
     folder.mkdir(parents=True, exist_ok=True)
     names = sorted({row[0] for row in observations})
     cameras = cameras if cameras is not None else [camera(name) for name in names]
-    (folder / "config.yaml").write_text("site: test\ncameras: {}\n")
+    origin = "origin: {longitude: 13.4, latitude: 52.5}\n" if ground else ""
+    (folder / "config.yaml").write_text(f"site: test\ncameras: {{}}\n{origin}")
+    write_version(folder)
     (folder / "cameras.json").write_bytes(msgspec.json.encode(cameras))
     for name in names:
         rows = [row for row in observations if row[0] == name]
-        write_segment(
-            folder / "observations" / f"camera={name}", _observation_table(rows, ground), "1-0"
-        )
+        write_segment(observations_of(folder, name), _observation_table(rows, ground), "1-0")
     tracks = sorted({(row[0], row[2]) for row in observations})
     write_segment(
         folder / "tracklets", _tracklet_table(observations, tracks, thumbnails or {}), "1-0"
@@ -77,7 +79,7 @@ def make_run(
         }
         for key, gid in global_ids.items()
     ]
-    write_segment(folder / "identities", pa.Table.from_pylist(events, IDENTITIES), "1-0")
+    write_segment(folder / "identities", table_of(events, IDENTITIES), "1-0")
     return folder
 
 
@@ -162,8 +164,19 @@ def identity_sent(camera_id: str, track_id: int, global_id: int, at: float) -> I
     )
 
 
+def table_of(rows: list[dict[str, Any]], schema: pa.Schema) -> pa.Table:
+    """``rows`` as a table of the run directory; ``time`` is that of the seconds."""
+    return conform(pa.Table.from_pylist(rows, without_time(schema)), schema)
+
+
+def without_time(schema: pa.Schema) -> pa.Schema:
+    """The columns of ``schema`` as version 1 had them."""
+    added = ("time", "frame_width", "frame_height")
+    return pa.schema([field for field in schema if field.name not in added])
+
+
 def _observation_table(rows: list[Observation], ground: bool) -> pa.Table:
-    return pa.Table.from_pylist(
+    return table_of(
         [
             {
                 "frame_index": frame,
@@ -200,4 +213,4 @@ def _tracklet_table(
                 "thumbnail": thumbnails.get(key),
             }
         )
-    return pa.Table.from_pylist(rows, TRACKLETS)
+    return table_of(rows, TRACKLETS)

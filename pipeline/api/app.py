@@ -36,6 +36,7 @@ from pipeline.api.viewer import BOUNDARY, Viewer
 from pipeline.bus.pictures import PictureKind
 from pipeline.bus.streams import Bus
 from pipeline.errors import UserError
+from pipeline.run_directory.row_groups import steadily
 
 _MOST_ID = 2**63 - 1
 
@@ -164,7 +165,7 @@ def _add_identities(data: APIRouter, site: LiveSite) -> None:
     @data.get("/identities/{global_id}", responses=_UNKNOWN)
     def identity(global_id: _GlobalId) -> IdentityAnswer:
         """All tracks of a person since the start of the run, or recent ones without `--out RUN`."""
-        stays = stays_of(global_id, site.recent_rows(), site.archive)
+        stays = steadily(lambda: stays_of(global_id, site.recent_rows(), site.archive))
         _check_known(global_id, site, known=not stays.is_empty())
         return identity_answer(global_id, stays)
 
@@ -177,11 +178,11 @@ def _add_identities(data: APIRouter, site: LiveSite) -> None:
     ) -> PathAnswer:
         """The path of a person over all cameras, oldest point first."""
         recent, archive = site.recent_rows(), site.archive
-        stays = stays_of(global_id, recent, archive)
+        stays = steadily(lambda: stays_of(global_id, recent, archive))
         _check_known(global_id, site, known=not stays.is_empty())
         start = -math.inf if since is None else since
         end = math.inf if until is None else until
-        return path_answer(global_id, stays, recent, archive, start, end, limit)
+        return steadily(lambda: path_answer(global_id, stays, recent, archive, start, end, limit))
 
 
 def _explain_events(data: APIRouter) -> None:

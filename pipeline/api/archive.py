@@ -1,153 +1,161 @@
-"""Reads a growing run directory for the live API: only new segments, or those of a query.
-
-When a segment is deleted or rewritten, for example because a person is forgotten, all are read
-again.
-"""
+"""Reads a growing run directory for the live API: only the row groups that a query needs."""
 
 import math
-import os
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from pipeline.api.recent_people import PARTS, TRACKS, RecentRows
 from pipeline.api.schemas import IdentityAnswer, PathAnswer, PointAnswer, StayAnswer
-from pipeline.errors import UserError
+from pipeline.run_directory.layout import observation_folders
 from pipeline.run_directory.progress import read_cameras, read_progress
+from pipeline.run_directory.row_groups import RowGroup, read, row_groups
 from pipeline.run_directory.schema import IDENTITIES, OBSERVATIONS, TRACKLETS, CameraRecord
-from pipeline.run_directory.segments import segments
+from pipeline.run_directory.selection import EVERYTHING, Selection
 
-#: Path and modification time (ns) of a file, to detect a rewritten file of the same name.
-_Version = tuple[Path, int]
+# No track stays open for longer than this.
+_LONGEST_TRACK_S = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
-class Segment:
-    """Observations of one camera, from ``start`` to ``end``, seconds UTC."""
-
-    camera_id: str
-    path: Path
-    start: float
-    end: float
-
-    def rows(self, track_ids: pl.Series) -> pl.DataFrame:
-        """The observations of these tracks."""
-        rows = _read(self.path, OBSERVATIONS)
-        wanted = rows.filter(pl.col("track_id").is_in(track_ids.implode()))
-        return wanted.with_columns(camera_id=pl.lit(self.camera_id))
-
-
 class Archive:
-    """A run directory that may not exist yet and may grow or shrink."""
+    """A run directory that may not exist yet and may grow or shrink, or a selection of it."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._parts = _Growing(folder / "identities", IDENTITIES, _parts_of)
-        self._tracks = _Growing(folder / "tracklets", TRACKLETS, _tracks_of)
+    folder: Path
+    selection: Selection = EVERYTHING
 
     def run(self) -> str:
         """The name of its run, empty while there is none."""
-        return read_progress(self._folder).run
+        return read_progress(self.folder).run
 
     def cameras(self) -> list[CameraRecord]:
         """The last written state of each camera."""
-        return read_cameras(self._folder)
+        return [c for c in read_cameras(self.folder) if self.selection.has(c.camera_id)]
 
-    def parts(self) -> pl.DataFrame:
-        """Identities of the parts of tracks, see `recent_people.PARTS`; later rows override."""
-        return self._parts.read()
+    def recent(self, since: float) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """Parts and tracks, see `recent_people`, that may still matter at ``since``, seconds UTC.
 
-    def tracks(self) -> pl.DataFrame:
-        """Start and end of the closed tracks, see `recent_people.TRACKS`."""
-        return self._tracks.read()
+        The parts of tracks that are open then are among them.
+        """
+        since -= _LONGEST_TRACK_S
+        parts = row_groups(self.folder / "identities", at=(since, math.inf))
+        tracks = row_groups(self.folder / "tracklets", end=(since, math.inf))
+        return _parts(self._read(parts, IDENTITIES)), self._read(tracks, TRACKLETS, tuple(TRACKS))
 
-    def segments(self, camera_id: str, since: float, until: float) -> list[Segment]:
-        """The segments with observations of a camera between two times, seconds UTC."""
-        found = []
-        for path, written in _versions(self._folder / "observations" / f"camera={camera_id}"):
-            start, end = _times(path, written)
-            if start <= until and end >= since:
-                found.append(Segment(camera_id, path, start, end))
-        return found
+    def tracks_with(self, global_id: int) -> pl.DataFrame:
+        """The tracks, camera_id and track_id, of which a part ever had this global id."""
+        groups = row_groups(self.folder / "identities", global_id=(global_id, global_id))
+        found = [_keys_with(group, global_id) for group in groups]
+        return pl.concat([_no_keys(), *found]).unique(maintain_order=True)
+
+    def parts_of(self, keys: pl.DataFrame) -> pl.DataFrame:
+        """Identities of the parts of these tracks, see `PARTS`; later rows override."""
+        return _parts(self._of_tracks("identities", IDENTITIES, tuple(PARTS), keys))
+
+    def tracks_of(self, keys: pl.DataFrame) -> pl.DataFrame:
+        """Start and end of those of these tracks that are closed, see `TRACKS`."""
+        return self._of_tracks("tracklets", TRACKLETS, tuple(TRACKS), keys)
+
+    def pages(self, stays: pl.DataFrame, since: float, until: float) -> list["Page"]:
+        """The row groups that may have observations of ``stays`` between two times, seconds UTC,
+        by their start.
+        """
+        folders = observation_folders(self.folder)
+        since, until = self.selection.clipped(since, until)
+        found: list[Page] = []
+        for (camera_id,), of_camera in stays.group_by("camera_id"):
+            name = str(camera_id)
+            if name in folders and self.selection.has(name):
+                within = _Visits.of(of_camera, since, until)
+                groups = row_groups(folders[name], timestamp=(since, until))
+                found += [Page(name, group) for group in groups if within.may_be_in(group)]
+        return sorted(found, key=lambda page: page.start)
+
+    def _of_tracks(
+        self, name: str, schema: pa.Schema, columns: tuple[str, ...], keys: pl.DataFrame
+    ) -> pl.DataFrame:
+        if keys.is_empty():
+            return read([], schema, columns)
+        ids = np.sort(keys["track_id"].to_numpy())
+        cameras = str(keys["camera_id"].min()), str(keys["camera_id"].max())
+        limits = int(ids[0]), int(ids[-1])
+        groups = row_groups(self.folder / name, camera_id=cameras, track_id=limits)
+        rows = [
+            self._read([group], schema, columns).join(keys, on=_TRACK, how="semi")
+            for group in groups
+            if group.holds_any("track_id", ids)
+        ]
+        return pl.concat([read([], schema, columns), *rows])
+
+    def _read(
+        self, groups: list[RowGroup], schema: pa.Schema, columns: tuple[str, ...] = tuple(PARTS)
+    ) -> pl.DataFrame:
+        rows, cameras = read(groups, schema, columns), self.selection.cameras
+        return rows if cameras is None else rows.filter(pl.col("camera_id").is_in(cameras))
 
 
-class _Growing:
-    """The rows of a folder's segments, cached; read again when an earlier segment changes."""
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A row group of observations of one camera."""
 
-    def __init__(
-        self, folder: Path, schema: pa.Schema, select: Callable[[pl.DataFrame], pl.DataFrame]
-    ) -> None:
-        self._folder = folder
-        self._schema = schema
-        self._select = select
-        self._lock = threading.Lock()
-        self._known: list[_Version] = []
-        self._empty = self._rows = select(_frame(schema.empty_table()))
+    camera_id: str
+    group: RowGroup
 
-    def read(self) -> pl.DataFrame:
-        with self._lock:
-            versions = list(_versions(self._folder))
-            if versions[: len(self._known)] != self._known:
-                self._known, self._rows = [], self._empty
-            unread = versions[len(self._known) :]
-            fresh = [self._select(_read(path, self._schema)) for path, _ in unread]
-            self._rows = pl.concat([self._rows, *fresh])
-            self._known = versions
-            return self._rows
+    @property
+    def start(self) -> float:
+        """The time of its first row, seconds UTC."""
+        return float(self.group.ranges.get("timestamp", (-math.inf, 0.0))[0])
+
+    def rows(self, track_ids: pl.Series) -> pl.DataFrame:
+        """Its observations of these tracks."""
+        rows = read([self.group], OBSERVATIONS, [c for c in _empty().columns if c != "camera_id"])
+        wanted = rows.filter(pl.col("track_id").is_in(track_ids.implode()))
+        return wanted.with_columns(camera_id=pl.lit(self.camera_id)).select(_empty().columns)
 
 
-def _parts_of(events: pl.DataFrame) -> pl.DataFrame:
+@dataclass(frozen=True, slots=True, eq=False)
+class _Visits:
+    """The tracks of stays in one camera and the times that they can be at, arrays ``(N,)``."""
+
+    track_ids: np.ndarray
+    starts: np.ndarray
+    ends: np.ndarray
+
+    @staticmethod
+    def of(stays: pl.DataFrame, since: float, until: float) -> "_Visits":
+        return _Visits(
+            stays["track_id"].to_numpy(),
+            np.maximum(stays["start"].fill_null(-math.inf).to_numpy(), since),
+            np.minimum(stays["end"].fill_null(math.inf).to_numpy(), until),
+        )
+
+    def may_be_in(self, group: RowGroup) -> bool:
+        everything = -math.inf, math.inf
+        first, last = group.ranges.get("track_id", everything)
+        start, end = group.ranges.get("timestamp", everything)
+        of_track = (self.track_ids >= first) & (self.track_ids <= last)
+        return bool((of_track & (self.starts <= end) & (self.ends >= start)).any())
+
+
+def _parts(events: pl.DataFrame) -> pl.DataFrame:
     since = pl.col("since").fill_null(-math.inf)
     return events.with_columns(since, pl.col("confidence").cast(pl.Float64)).select(list(PARTS))
 
 
-def _tracks_of(tracklets: pl.DataFrame) -> pl.DataFrame:
-    return tracklets.select(list(TRACKS))
+def _keys_with(group: RowGroup, global_id: int) -> pl.DataFrame:
+    rows = read([group], IDENTITIES, ["global_id"])
+    if not (rows["global_id"] == global_id).any():
+        return _no_keys()
+    rows = read([group], IDENTITIES, ["global_id", *_TRACK])
+    return rows.filter(pl.col("global_id") == global_id).select(_TRACK)
 
 
-def _versions(folder: Path) -> Iterator[_Version]:
-    for path in segments(folder):
-        try:
-            yield path, os.stat(path).st_mtime_ns
-        except FileNotFoundError:
-            # Deleted since the folder was listed.
-            continue
-
-
-@lru_cache(maxsize=100_000)
-def _times(path: Path, written: int) -> tuple[float, float]:
-    """First and last timestamp of a segment from its footer; (inf, -inf) if it is empty."""
-    try:
-        footer = pq.read_metadata(path)
-    except (OSError, pa.ArrowException):
-        return math.inf, -math.inf
-    column = footer.schema.names.index("timestamp")
-    found = [footer.row_group(number).column(column) for number in range(footer.num_row_groups)]
-    ranges = [group.statistics for group in found if group.statistics is not None]
-    starts = [float(group.min) for group in ranges if group.has_min_max]
-    ends = [float(group.max) for group in ranges if group.has_min_max]
-    return min(starts, default=math.inf), max(ends, default=-math.inf)
-
-
-def _read(path: Path, schema: pa.Schema) -> pl.DataFrame:
-    try:
-        return _frame(pq.read_table(path, partitioning=None).cast(schema))
-    except FileNotFoundError:
-        return _frame(schema.empty_table())
-    except (pa.ArrowException, ValueError, OSError) as error:
-        raise UserError(f"{path} is damaged: {str(error).splitlines()[0]}") from error
-
-
-def _frame(table: pa.Table) -> pl.DataFrame:
-    frame = pl.from_arrow(table)
-    assert isinstance(frame, pl.DataFrame)
-    return frame
+def _no_keys() -> pl.DataFrame:
+    return pl.DataFrame(schema={"camera_id": pl.String, "track_id": pl.Int64})
 
 
 _TRACK = ["camera_id", "track_id"]
@@ -162,8 +170,11 @@ def stays_of(global_id: int, recent: RecentRows, archive: Archive | None) -> pl.
     """
     parts, tracks = [recent.parts], [recent.tracks]
     if archive is not None:
+        keys = recent.parts.filter(pl.col("global_id") == global_id).select(_TRACK)
+        keys = pl.concat([archive.tracks_with(global_id), keys]).unique()
         # Later rows override, and recent rows are newer than the archive.
-        parts, tracks = [archive.parts(), *parts], [archive.tracks(), *tracks]
+        parts = [archive.parts_of(keys), *parts]
+        tracks = [archive.tracks_of(keys), *tracks]
     known = pl.concat(tracks).group_by(_TRACK).agg(pl.col("start").min(), pl.col("end").max())
     return (
         pl.concat(parts)
@@ -224,15 +235,10 @@ def _recent_rows_of(stays: pl.DataFrame, recent: RecentRows) -> list[pl.DataFram
 def _archived(
     stays: pl.DataFrame, archive: Archive, since: float, until: float
 ) -> Iterator[tuple[float, pl.DataFrame]]:
-    """Start and rows of each segment with these stays, ordered by start."""
-    pages: list[tuple[Segment, pl.Series]] = []
-    for (camera_id,), group in stays.group_by("camera_id"):
-        starts, ends = group["start"].fill_null(-math.inf), group["end"].fill_null(math.inf)
-        first, last = max(since, min(starts)), min(until, max(ends))
-        found = archive.segments(str(camera_id), first, last)
-        pages += [(segment, group["track_id"].unique()) for segment in found]
-    for segment, track_ids in sorted(pages, key=lambda page: page[0].start):
-        yield segment.start, segment.rows(track_ids).select(_empty().columns)
+    """Start and rows of each row group with these stays, ordered by start."""
+    for page in archive.pages(stays, since, until):
+        of_camera = stays.filter(pl.col("camera_id") == page.camera_id)
+        yield page.start, page.rows(of_camera["track_id"].unique())
 
 
 def _rows_of_person(

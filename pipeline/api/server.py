@@ -21,6 +21,7 @@ from pipeline.bus.streams import Bus
 from pipeline.config.schema import SiteConfig, host_and_port
 from pipeline.errors import UserError
 from pipeline.run_directory.progress import RecorderProgress, read_progress
+from pipeline.run_directory.selection import EVERYTHING, Selection
 from pipeline.runtime.stopping import Stop
 
 # Time for open connections to close on shutdown.
@@ -70,12 +71,13 @@ def serve(
     out: Path | None,
     stop: Stop,
     on_ready: Callable[[str], None] = lambda address: None,
+    selection: Selection = EVERYTHING,
 ) -> None:
     """Serve the site of ``config`` until a signal; ``on_ready`` is called with the URL.
 
-    ``out`` is the run directory of its recorder, on this machine. Raises UserError when a
-    non-local address has no token, the address is in use, or Redis refuses the connection, and any
-    error that ended the reading of the streams.
+    ``out`` is the run directory of its recorder, on this machine, of which ``selection`` is shown.
+    Raises UserError when a non-local address has no token, the address is in use, or Redis refuses
+    the connection, and any error that ended the reading of the streams.
     """
     host, port = host_and_port(config.api.listen)
     token, local = token_of(config.api), is_local(host)
@@ -91,7 +93,7 @@ def serve(
         open_listener(host, port) as listener,
         retry.call(partial(Bus, url, name)) as bus,
     ):
-        archive = None if out is None else Archive(out)
+        archive = None if out is None else Archive(out, selection)
         site = LiveSite(config, archive, time.monotonic, time.time)
         follower = Follower(bus, site)
         app = make_app(site, follower, bus, token=token, local=local, stop=stop.input)

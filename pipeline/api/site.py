@@ -4,6 +4,7 @@ import logging
 import math
 import threading
 from collections.abc import Callable
+from functools import partial
 
 import msgspec
 
@@ -28,6 +29,7 @@ from pipeline.bus.order import Numbers, is_too_far, sender_of
 from pipeline.bus.streams import Bus
 from pipeline.config.schema import SiteConfig
 from pipeline.errors import UserError
+from pipeline.run_directory.row_groups import steadily
 from pipeline.sources.redact import displayed
 
 
@@ -77,7 +79,8 @@ class LiveSite:
         if (archive := self.archive) is not None:
             written = archive.cameras()
             latest = max((camera.end for camera in written), default=-math.inf)
-            people.restore(archive.tracks(), archive.parts(), latest)
+            parts, tracks = steadily(partial(archive.recent, latest - self._keep_s))
+            people.restore(tracks, parts, latest)
             for camera in written:
                 cameras.update(camera, self._monotonic(), None)
         with self._lock:

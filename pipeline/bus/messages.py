@@ -72,8 +72,9 @@ class ObservationsMessage(msgspec.Struct, tag="observations", frozen=True):
 
     ``frame_index`` and ``track_id`` are ``(N,)`` int64, ``timestamp`` ``(N,)`` float64 seconds
     UTC, ``boxes`` ``(N, 4)`` float32 xyxy pixels, ``scores`` ``(N,)`` float32, ``ground``
-    ``(N, 2)`` float64 metres (NaN where unknown) or None without calibration. Raises ValueError
-    when the lengths or types differ, or a number is not finite.
+    ``(N, 2)`` float64 metres (NaN where unknown) or None without calibration, ``sizes`` ``(N, 2)``
+    int32 width and height of the frame in pixels or None if unknown. Raises ValueError when the
+    lengths or types differ, or a number is not finite.
     """
 
     camera_id: _CameraId
@@ -83,12 +84,13 @@ class ObservationsMessage(msgspec.Struct, tag="observations", frozen=True):
     boxes: Array
     scores: Array
     ground: Array | None = None
+    sizes: Array | None = None
 
     def __post_init__(self) -> None:
         rows = self.frame_index.shape
         columns = {rows, self.timestamp.shape, self.track_id.shape, self.scores.shape}
-        ground = (*rows, 2) if self.ground is None else self.ground.shape
-        wide = self.boxes.shape == (*rows, 4) and ground == (*rows, 2)
+        pairs = {array.shape for array in (self.ground, self.sizes) if array is not None}
+        wide = self.boxes.shape == (*rows, 4) and pairs <= {(*rows, 2)}
         if len(rows) != 1 or columns != {rows} or not wide:
             raise ValueError(f"the columns of camera {self.camera_id} differ in length")
         _check_kind("i", frame_index=self.frame_index, track_id=self.track_id)
@@ -96,6 +98,8 @@ class ObservationsMessage(msgspec.Struct, tag="observations", frozen=True):
         _check_finite(*map(unpack, (self.timestamp, self.boxes, self.scores)))
         if self.ground is not None:
             _check_kind("f", ground=self.ground)
+        if self.sizes is not None:
+            _check_kind("i", sizes=self.sizes)
 
 
 class CameraMessage(msgspec.Struct, tag="camera", frozen=True):

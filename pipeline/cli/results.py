@@ -17,30 +17,45 @@ if TYPE_CHECKING:
     from pipeline.run_directory.schema import CameraRecord
 
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="A run directory.")]
+_TIME = "Date (UTC) or seconds since 1970"
+SinceOption = Annotated[
+    str | None, typer.Option(metavar="TIME", help=f"{_TIME}: leave out what is earlier.")
+]
+UntilOption = Annotated[
+    str | None, typer.Option(metavar="TIME", help=f"{_TIME}: leave out this and what is later.")
+]
+CamerasOption = Annotated[
+    list[str] | None,
+    typer.Option("--camera", metavar="NAME", help="Only this camera; may be given several times."),
+]
 
 
 def export(
     run: RunArgument,
     format: Annotated[str, typer.Option(help="Format to write.")],
     out: Annotated[Path | None, typer.Option(help="File or folder to write.")] = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
+    camera: CamerasOption = None,
 ) -> None:
     """Write the trajectories as csv, parquet, jsonl, mot, coco, kitti, geojson, cvat, fiftyone."""
     from pipeline.exports import export_run
-    from pipeline.run_directory.reader import RunDirectory
 
-    typer.echo(export_run(RunDirectory(run), format, out))
+    typer.echo(export_run(_selected(run, since, until, camera), format, out))
 
 
 def evaluate(
     run: RunArgument,
     ground_truth: Annotated[Path, typer.Option(help="MOT files, PETS xml or WILDTRACK json.")],
     as_json: Annotated[bool, typer.Option("--json", help="JSON on stdout.")] = False,
+    since: SinceOption = None,
+    until: UntilOption = None,
+    camera: CamerasOption = None,
 ) -> None:
     """Score a run against ground truth: cameras by track id, all cameras by global id."""
     from pipeline.evaluation import COLUMNS, evaluate_run, table_rows
-    from pipeline.run_directory.reader import RunDirectory
 
-    evaluation = evaluate_run(RunDirectory(run), ground_truth)
+    evaluation = evaluate_run(_selected(run, since, until, camera), ground_truth)
     if as_json:
         typer.echo(json.dumps(evaluation.as_dict()))
         return
@@ -59,24 +74,38 @@ def report(
     out: Annotated[
         Path | None, typer.Option(help="Page to write. Default: RUN/report.html.")
     ] = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
+    camera: CamerasOption = None,
 ) -> None:
     """Write a report of the run as one self-contained HTML page."""
     from pipeline.report import write_report
-    from pipeline.run_directory.reader import RunDirectory
 
-    typer.echo(write_report(RunDirectory(run), out))
+    typer.echo(write_report(_selected(run, since, until, camera), out))
 
 
-def summary(run: RunArgument) -> None:
+def summary(
+    run: RunArgument,
+    since: SinceOption = None,
+    until: UntilOption = None,
+    camera: CamerasOption = None,
+) -> None:
     """Print the cameras and people of a run, and the paths of its files."""
-    from pipeline.run_directory.reader import RunDirectory
-
-    directory = RunDirectory(run)
+    directory = _selected(run, since, until, camera)
     out = console()
     out.print(_camera_table(directory.cameras()))
     out.print(_people_table(directory))
     for path in sorted(directory.path.iterdir()):
         typer.echo(path)
+
+
+def _selected(
+    run: Path, since: str | None, until: str | None, cameras: list[str] | None
+) -> RunDirectory:
+    from pipeline.run_directory.reader import RunDirectory
+    from pipeline.run_directory.selection import selection_of
+
+    return RunDirectory(run, selection_of(since, until, cameras))
 
 
 def _camera_table(cameras: list[CameraRecord]) -> Table:
@@ -89,7 +118,7 @@ def _camera_table(cameras: list[CameraRecord]) -> Table:
 
 def _people_table(run: RunDirectory) -> Table:
     from pipeline.pictures.clock import Clock
-    from pipeline.run_directory.reader import people
+    from pipeline.run_directory.people import people
 
     start = min((camera.start for camera in run.cameras() if camera.frames), default=0.0)
     clock = Clock(start, start)

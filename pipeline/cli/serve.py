@@ -8,6 +8,7 @@ import typer
 
 from pipeline.cli.output import say
 from pipeline.cli.parts import ConfigOption, RedisOption
+from pipeline.cli.results import CamerasOption, SinceOption, UntilOption
 from pipeline.cli.service import LogFormatOption, LogLevelOption, configure_log, service_options
 
 
@@ -23,10 +24,17 @@ def serve(
     redis: RedisOption = None,
     log_format: LogFormatOption = None,
     log_level: LogLevelOption = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
+    camera: CamerasOption = None,
 ) -> None:
-    """Serve the cameras, people, events and pictures of a site over HTTP."""
+    """Serve the cameras, people, events and pictures of a site over HTTP.
+
+    `--since`, `--until` and `--camera` narrow what is shown of the run directory.
+    """
     from pipeline.api.server import serve as serve_site
     from pipeline.config.load import load_config
+    from pipeline.run_directory.selection import selection_of
     from pipeline.runtime.site_options import with_options
     from pipeline.runtime.stopping import EXIT_S, Stop, signals
 
@@ -38,7 +46,8 @@ def serve(
     site = with_options(load_config(config), [], options)
     configure_log(site, "api")
     stop = Stop()
+    part = selection_of(since, until, camera)
     with signals(stop, exit_after_s=EXIT_S):
-        serve_site(site, out, stop, lambda address: say(f"listening on {address}"))
+        serve_site(site, out, stop, lambda address: say(f"listening on {address}"), part)
     if stop.signal is not None:
         sys.exit(128 + stop.signal)

@@ -1,9 +1,10 @@
 """Export the trajectories of a run to formats of other tools.
 
-The same run directory gives the same bytes: fixed row order, no current time, shortest floats.
+The same run directory gives the same bytes: fixed row order, no current time, shortest floats. A
+format yields its bytes in pieces, so that no run is too large for the memory.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from pipeline.errors import unknown_name
@@ -14,21 +15,24 @@ from pipeline.exports.geojson import geojson
 from pipeline.exports.kitti import kitti
 from pipeline.exports.mot import mot
 from pipeline.exports.tables import csv, jsonl, parquet
-from pipeline.exports.write import write
+from pipeline.exports.write import NamedFile, write_file, write_folder
 from pipeline.run_directory.reader import RunDirectory
 
-#: Format -> function that returns the bytes of one file, or file name -> bytes (one per camera).
-FORMATS: dict[str, Callable[[RunDirectory], bytes | dict[str, bytes]]] = {
+_FILES: dict[str, Callable[[RunDirectory], Iterator[bytes]]] = {
     "csv": csv,
     "parquet": parquet,
     "jsonl": jsonl,
-    "mot": mot,
     "coco": coco,
-    "kitti": kitti,
     "geojson": geojson,
-    "cvat": cvat,
     "fiftyone": fiftyone,
 }
+_FOLDERS: dict[str, Callable[[RunDirectory], Iterator[NamedFile]]] = {
+    "mot": mot,
+    "kitti": kitti,
+    "cvat": cvat,
+}
+#: The names of the formats.
+FORMATS = (*_FILES, *_FOLDERS)
 
 _FILE_NAMES = {"coco": "coco.json", "fiftyone": "fiftyone.json"}
 
@@ -43,11 +47,11 @@ def export_run(run: RunDirectory, format: str, out: Path | None = None) -> Path:
     """
     if format not in FORMATS:
         raise unknown_name("export format", format, FORMATS)
-    content = FORMATS[format](run)
     folder = run.path / "export"
-    if isinstance(content, dict):
+    if format in _FOLDERS:
         out = out or folder / format
+        write_folder(_FOLDERS[format](run), out)
     else:
         out = out or folder / _FILE_NAMES.get(format, f"trajectories.{format}")
-    write(content, out)
+        write_file(_FILES[format](run), out)
     return out

@@ -4,17 +4,19 @@ A video dataset: ``{name, media_type: "video", sample_fields, frame_fields, info
 sample per camera, with its video as ``filepath`` (``rel_dir`` is prepended to a relative one),
 ``camera_id``, VideoMetadata, and ``frames``: {frame number from 1: {frame_number, people}}.
 ``people`` are Detections with the label "person": bounding_box ``[left, top, width, height]``
-relative to the image and clipped to 0..1, index = global id (null without an identity),
+relative to its frame and clipped to 0..1, index = global id (null without an identity),
 confidence = score of the detection, and the attributes track_id and identity_confidence.
 """
 
+from collections.abc import Iterator
+from itertools import groupby
 from typing import Any
 
 import msgspec
 import polars as pl
 
 from pipeline.errors import UserError
-from pipeline.exports.rows import cameras_of, read_rows
+from pipeline.exports.rows import cameras_of, chunks_of
 from pipeline.run_directory.reader import RunDirectory
 from pipeline.run_directory.schema import CameraRecord
 
@@ -22,10 +24,9 @@ _FIELDS = "fiftyone.core.fields"
 _EMBEDDED = f"{_FIELDS}.EmbeddedDocumentField"
 
 
-def fiftyone(run: RunDirectory) -> bytes:
-    """The JSON document. Raises UserError for a camera with rows but an unknown image size."""
-    rows = read_rows(run)
-    document = {
+def fiftyone(run: RunDirectory) -> Iterator[bytes]:
+    """The JSON document. Raises UserError for a frame with people but an unknown size."""
+    head = {
         "name": "fusetrack",
         "media_type": "video",
         "sample_fields": {
@@ -38,22 +39,16 @@ def fiftyone(run: RunDirectory) -> bytes:
             "people": f"{_EMBEDDED}(fiftyone.core.labels.Detections)",
         },
         "info": {},
-        "samples": [
-            _sample(camera, rows.filter(camera_id=camera.camera_id), run)
-            for camera in cameras_of(run, rows)
-        ],
     }
-    return msgspec.json.encode(document)
+    yield msgspec.json.encode(head)[:-1] + b',"samples":['
+    for number, camera in enumerate(cameras_of(run)):
+        yield b"," if number else b""
+        yield from _sample(camera, run)
+    yield b"]}"
 
 
-def _sample(camera: CameraRecord, rows: pl.DataFrame, run: RunDirectory) -> dict[str, object]:
-    if not rows.is_empty() and not (camera.width and camera.height):
-        raise UserError(
-            f"{run.path} has no image size for camera {camera.camera_id!r}, which fiftyone needs "
-            "for relative boxes. Export another format, such as coco"
-        )
-    frames = rows.partition_by("frame_index", as_dict=True, maintain_order=True)
-    return {
+def _sample(camera: CameraRecord, run: RunDirectory) -> Iterator[bytes]:
+    head = {
         "filepath": camera.source,
         "_media_type": "video",
         "camera_id": camera.camera_id,
@@ -64,27 +59,45 @@ def _sample(camera: CameraRecord, rows: pl.DataFrame, run: RunDirectory) -> dict
             "frame_rate": camera.fps,
             "total_frame_count": camera.frames,
         },
-        "frames": {
-            str(index + 1): _frame(index + 1, people, camera) for (index,), people in frames.items()
-        },
     }
+    yield msgspec.json.encode(head)[:-1] + b',"frames":{'
+    comma = b""
+    for rows in chunks_of(run, camera.camera_id):
+        if frames := _frames(rows, camera, run):
+            yield comma + msgspec.json.encode(frames)[1:-1]
+            comma = b","
+    yield b"}}"
 
 
-def _frame(number: int, people: pl.DataFrame, camera: CameraRecord) -> dict[str, object]:
-    return {
-        "frame_number": number,
-        "people": {
-            "_cls": "Detections",
-            "detections": [_detection(row, camera) for row in people.iter_rows(named=True)],
-        },
-    }
+def _frames(
+    rows: pl.DataFrame, camera: CameraRecord, run: RunDirectory
+) -> dict[str, dict[str, object]]:
+    frames: dict[str, dict[str, object]] = {}
+    grouped = groupby(rows.iter_rows(named=True), key=lambda row: row["frame_index"])
+    for index, people in grouped:
+        detections = [_detection(row, _size(row, camera, run)) for row in people]
+        frames[str(index + 1)] = {
+            "frame_number": index + 1,
+            "people": {"_cls": "Detections", "detections": detections},
+        }
+    return frames
 
 
-def _detection(row: dict[str, Any], camera: CameraRecord) -> dict[str, object]:
+def _size(row: dict[str, Any], camera: CameraRecord, run: RunDirectory) -> tuple[int, int]:
+    width, height = row["frame_width"] or camera.width, row["frame_height"] or camera.height
+    if not (width and height):
+        raise UserError(
+            f"{run.path} has no image size for camera {camera.camera_id!r}, which fiftyone needs "
+            "for relative boxes. Export another format, such as coco"
+        )
+    return width, height
+
+
+def _detection(row: dict[str, Any], size: tuple[int, int]) -> dict[str, object]:
     return {
         "_cls": "Detection",
         "label": "person",
-        "bounding_box": _relative(row, camera),
+        "bounding_box": _relative(row, size),
         "index": row["global_id"],
         "confidence": row["score"],
         "track_id": row["track_id"],
@@ -92,7 +105,7 @@ def _detection(row: dict[str, Any], camera: CameraRecord) -> dict[str, object]:
     }
 
 
-def _relative(row: dict[str, Any], camera: CameraRecord) -> list[float]:
-    left, right = (min(max(row[x] / camera.width, 0.0), 1.0) for x in ("x1", "x2"))
-    top, bottom = (min(max(row[y] / camera.height, 0.0), 1.0) for y in ("y1", "y2"))
+def _relative(row: dict[str, Any], size: tuple[int, int]) -> list[float]:
+    left, right = (min(max(row[x] / size[0], 0.0), 1.0) for x in ("x1", "x2"))
+    top, bottom = (min(max(row[y] / size[1], 0.0), 1.0) for y in ("y1", "y2"))
     return [round(value, 9) for value in (left, top, right - left, bottom - top)]

@@ -6,14 +6,15 @@ absence (a part with a single position repeats it); a Point if there is only one
 Properties: global_id, cameras, start and end (seconds UTC), confidence (the minimum over its
 tracks).
 
-With an ``origin`` in the configuration, positions are longitude and latitude (WGS 84), computed in
-the tangent plane of the ellipsoid: accurate to centimetres over a few hundred metres. Without one
-they are metres in the ground frame of the site, and the collection has the foreign member
-``"units": "local metres"``; map programs that ignore it treat the values as degrees.
+Positions are longitude and latitude (WGS 84), computed from the ``origin`` in the configuration in
+the tangent plane of the ellipsoid: accurate to centimetres over a few hundred metres. Without an
+origin there is no GeoJSON: every program would take metres for degrees.
 """
 
+from collections.abc import Iterator
+from dataclasses import replace
 from itertools import pairwise
-from math import cos, radians, sin, sqrt
+from math import cos, inf, nextafter, radians, sin, sqrt
 from typing import Any
 
 import msgspec
@@ -22,10 +23,12 @@ import polars as pl
 from pipeline.config.load import check_config
 from pipeline.config.schema import GroundOrigin
 from pipeline.errors import UserError
-from pipeline.exports.rows import identified, read_rows
+from pipeline.exports.rows import Omitted, batches, chunks_of
 from pipeline.run_directory.reader import RunDirectory
 
 GAP_S = 10.0
+# Positions of people that are written together.
+_BATCH_ROWS = 200_000
 
 _EQUATOR_RADIUS = 6378137.0
 _ECCENTRICITY_SQUARED = 0.00669437999014
@@ -34,29 +37,76 @@ Moment = tuple[float, float, float]  # timestamp, x, y
 Position = tuple[float, float]
 
 
-def geojson(run: RunDirectory) -> bytes:
-    """The JSON document. Raises UserError when no camera of the run is calibrated."""
-    rows = read_rows(run)
-    placed = rows.drop_nulls(["ground_x", "ground_y"])
-    if placed.is_empty() and not rows.is_empty():
+def geojson(run: RunDirectory) -> Iterator[bytes]:
+    """The JSON document.
+
+    Raises UserError when no camera of the run is calibrated, or the site has no ``origin``.
+    """
+    empty = run.observed_span()[0] == inf
+    if not empty and not run.has_ground():
         raise UserError(
             f"{run.path} has no ground positions, which geojson needs. Calibrate the cameras "
             "(`fusetrack calibrate SITE.yaml`) and run again, or export another format"
         )
-    origin = _origin(run)
-    people = identified(placed, "geojson").sort("global_id", "timestamp", "camera_id", "track_id")
-    note = {} if origin else {"units": "local metres"}
-    return msgspec.json.encode(
-        {"type": "FeatureCollection", **note, "features": _features(people, origin)}
-    )
+    origin = None if empty else _origin(run)
+    yield b'{"type":"FeatureCollection","features":['
+    if origin:
+        yield from _all_features(run, origin)
+    yield b"]}"
 
 
-def _origin(run: RunDirectory) -> GroundOrigin | None:
-    values = {"origin": run.config().get("origin")}
-    return check_config(values, str(run.path / "config.yaml")).origin
+def _all_features(run: RunDirectory, origin: GroundOrigin) -> Iterator[bytes]:
+    omitted, comma = Omitted("geojson"), b""
+    for batch in batches(_people(run, omitted), _BATCH_ROWS):
+        yield comma + msgspec.json.encode(_features(_rows_of(batch, run), origin))[1:-1]
+        comma = b","
+    omitted.log()
 
 
-def _features(people: pl.DataFrame, origin: GroundOrigin | None) -> list[dict[str, object]]:
+def _origin(run: RunDirectory) -> GroundOrigin:
+    path = run.path / "config.yaml"
+    origin = check_config({"origin": run.config().get("origin")}, str(path)).origin
+    if origin is None:
+        raise UserError(
+            f"{run.path} has no origin, so its places are metres and geojson needs degrees. Add "
+            f"origin (longitude, latitude, bearing_deg) to the site file, and to {path} for this "
+            "run; or export csv or parquet, whose ground_x and ground_y are metres"
+        )
+    return origin
+
+
+def _people(run: RunDirectory, omitted: Omitted) -> pl.DataFrame:
+    """One row per person with a place: global_id, rows, first and last (seconds UTC)."""
+    time = pl.col("timestamp")
+    parts = [
+        placed.group_by("global_id").agg(rows=pl.len(), first=time.min(), last=time.max())
+        for name in run.observed()
+        for placed in map(omitted.identified, _placed(run, name))
+    ]
+    if not parts:
+        return pl.DataFrame()
+    total = pl.col("rows").sum(), pl.col("first").min(), pl.col("last").max()
+    return pl.concat(parts).group_by("global_id").agg(*total).sort("global_id")
+
+
+def _placed(run: RunDirectory, camera_id: str) -> Iterator[pl.DataFrame]:
+    for rows in chunks_of(run, camera_id):
+        yield rows.drop_nulls(["ground_x", "ground_y"])
+
+
+def _rows_of(batch: pl.DataFrame, run: RunDirectory) -> pl.DataFrame:
+    first, last = batch.select(pl.col("first").min(), pl.col("last").max()).row(0)
+    since, until = run.selection.clipped(first, nextafter(last, inf))
+    part = replace(run, selection=replace(run.selection, since=since, until=until))
+    rows = [
+        placed.join(batch.select("global_id"), on="global_id", how="semi")
+        for name in run.observed()
+        for placed in _placed(part, name)
+    ]
+    return pl.concat(rows).sort("global_id", "timestamp", "camera_id", "track_id")
+
+
+def _features(people: pl.DataFrame, origin: GroundOrigin) -> list[dict[str, object]]:
     x, y = _plane(origin)
     moments = (
         people.group_by("global_id", "timestamp", maintain_order=True)
@@ -80,10 +130,9 @@ def _features(people: pl.DataFrame, origin: GroundOrigin | None) -> list[dict[st
     ]
 
 
-def _plane(origin: GroundOrigin | None) -> tuple[pl.Expr, pl.Expr]:
+def _plane(origin: GroundOrigin) -> tuple[pl.Expr, pl.Expr]:
+    """Longitude and latitude of ground_x and ground_y."""
     x, y = pl.col("ground_x"), pl.col("ground_y")
-    if origin is None:
-        return x.round(6), y.round(6)
     bearing, latitude = radians(origin.bearing_deg), radians(origin.latitude)
     east = x * cos(bearing) + y * sin(bearing)
     north = y * cos(bearing) - x * sin(bearing)

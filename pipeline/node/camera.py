@@ -43,6 +43,7 @@ class _Rows:
     timestamp: float
     tracked: Detections
     ground: NDArray[np.float64] | None
+    size: tuple[int, int] | None
 
     def renamed(self, names: Mapping[int, int]) -> "_Rows":
         """The rows with other track ids."""
@@ -121,7 +122,8 @@ class Camera:
         self._advance(frame.timestamp)
         if len(tracked):
             ground = self._log.ground(tracked.boxes)
-            self._rows.append(_Rows(frame.index, frame.timestamp, tracked, ground))
+            size = None if image is None else (image.shape[1], image.shape[0])
+            self._rows.append(_Rows(frame.index, frame.timestamp, tracked, ground, size))
         self._due += self._choice.pop_finished(frame.timestamp)
         self._choose_crops(followed, image, frame.timestamp)
         self._end_overdue(frame.timestamp)
@@ -321,6 +323,8 @@ def _observations(camera_id: str, rows: list[_Rows]) -> ObservationsMessage:
     counts = [len(row.tracked) for row in rows]
     grounds = [row.ground for row in rows if row.ground is not None]
     track_ids = [row.tracked.track_ids for row in rows if row.tracked.track_ids is not None]
+    # Recorded detections have no picture.
+    sizes = np.array([row.size for row in rows if row.size is not None], np.int32)
     return ObservationsMessage(
         camera_id=camera_id,
         frame_index=pack(np.repeat(np.array([r.frame_index for r in rows], np.int64), counts)),
@@ -329,6 +333,7 @@ def _observations(camera_id: str, rows: list[_Rows]) -> ObservationsMessage:
         boxes=pack(np.concatenate([row.tracked.boxes for row in rows])),
         scores=pack(np.concatenate([row.tracked.scores for row in rows])),
         ground=pack(np.concatenate(grounds)) if grounds else None,
+        sizes=pack(np.repeat(sizes, counts, axis=0)) if len(sizes) == len(rows) else None,
     )
 
 

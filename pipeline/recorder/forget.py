@@ -7,8 +7,9 @@ can be repeated and removes the rest.
 import math
 import shutil
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 
@@ -16,6 +17,7 @@ import msgspec
 import numpy as np
 import polars as pl
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from pipeline.bus.messages import ForgetMessage
 from pipeline.config.schema import CameraConfig
@@ -26,9 +28,11 @@ from pipeline.pictures.render import Image, cover_people
 from pipeline.pictures.video import write_video
 from pipeline.recorder.forgotten import ForgottenParts
 from pipeline.run_directory import schema
-from pipeline.run_directory.reader import RunDirectory
+from pipeline.run_directory.layout import check_contained, contained, observation_folders
+from pipeline.run_directory.reader import RunDirectory, no_observations
 from pipeline.run_directory.rewriting import Removed, remove_all, remove_derived, rewrite_all
-from pipeline.run_directory.schema import TrackPart
+from pipeline.run_directory.row_groups import RowGroup
+from pipeline.run_directory.schema import Mask, TrackPart
 from pipeline.sources import open_source
 from trackers.tracklet import TrackletKey
 
@@ -45,6 +49,19 @@ class ForgottenPerson:
     parts: list[TrackPart]
     shared: dict[TrackletKey, tuple[float, float, int] | None] = field(default_factory=dict)
 
+    def shared_row(self, row: dict[str, object]) -> dict[str, object] | None:
+        """The row of a track of this person as it remains; None when nothing does."""
+        left = self.shared.get((str(row["camera_id"]), int(str(row["track_id"]))))
+        if left is None:
+            return None
+        start, end, count = left
+        time = datetime.fromtimestamp(start, UTC)
+        return {
+            **row,
+            **{"time": time, "start": start, "end": end, "n": count},
+            **{"embedding": None, "thumbnail": None},
+        }
+
 
 def find_person(run: RunDirectory, global_id: int) -> ForgottenPerson:
     """Find the tracks of a person in a run.
@@ -58,27 +75,52 @@ def find_person(run: RunDirectory, global_id: int) -> ForgottenPerson:
     return ForgottenPerson(global_id, parts, _left_of(run, parts, shared) if shared else {})
 
 
-def remove_person(run: RunDirectory, person: ForgottenPerson, *, dry: bool = False) -> Removed:
+def remove_person(
+    run: RunDirectory,
+    person: ForgottenPerson,
+    *,
+    dry: bool = False,
+    alive: Callable[[], None] = lambda: None,
+) -> Removed:
     """Remove a person from the tables and thumbnails of a run; returns what was removed.
 
     The caller must be the only writer of the folder. Videos are not changed, see `blur_in_videos`.
     A track shared with others loses its embedding and thumbnail, because they may be of this
-    person. With ``dry`` nothing is changed. Raises OSError, and UserError for a damaged segment.
+    person. With ``dry`` nothing is changed; ``alive`` is called all along. Raises OSError, and
+    UserError for a damaged segment and for a thumbnail that is not inside the run directory.
     """
-    forgotten = ForgottenParts(person.parts)
+    check_contained(run.path)
     removed: Removed = Counter()
     removed["thumbnails"] = remove_all(_thumbnails(run, person), dry=dry)
-    removed += _tracklets(run.path, person, dry=dry)
+    removed += _tracklets(run.path, person, dry, alive)
     removed += remove_derived(run.path, dry=dry)
-    for folder in sorted((run.path / "observations").glob("camera=*")):
-        camera_id = folder.name.removeprefix("camera=")
+    removed["observations"] += _observations_removed(run.path, person, dry, alive)
+    removed["identity events"] += _events(run.path, person, dry, alive)
+    return +removed
+
+
+def _observations_removed(
+    root: Path, person: ForgottenPerson, dry: bool, alive: Callable[[], None]
+) -> int:
+    forgotten, folders, count = ForgottenParts(person.parts), observation_folders(root), 0
+    for camera_id in sorted({part.camera_id for part in person.parts} & folders.keys()):
+        ids = _ids(part.track_id for part in person.parts if part.camera_id == camera_id)
 
         def left(rows: pa.Table, camera_id: str = camera_id) -> pa.Table:
             return forgotten.filter_observations(camera_id, rows)
 
-        removed["observations"] += rewrite_all(folder, schema.OBSERVATIONS, left, dry=dry)
-    removed["identity events"] += _events(run.path, person, dry=dry)
-    return +removed
+        def touched(group: RowGroup, ids: NDArray[np.int64] = ids) -> bool:
+            return group.holds_any("track_id", ids)
+
+        folder = folders[camera_id]
+        count += rewrite_all(
+            folder, schema.OBSERVATIONS, left, touched=touched, alive=alive, dry=dry
+        )
+    return count
+
+
+def _ids(numbers: Iterable[int]) -> NDArray[np.int64]:
+    return np.array(sorted(set(numbers)), np.int64)
 
 
 def remove_leftovers(folder: Path, *, dry: bool = False) -> Removed:
@@ -99,13 +141,14 @@ def remove_leftovers(folder: Path, *, dry: bool = False) -> Removed:
 
 def _parts(identities: pl.DataFrame, global_id: int) -> tuple[list[TrackPart], set[TrackletKey]]:
     """The parts of tracks assigned to a person, and those of their tracks shared with others."""
-    tracks = identities.partition_by("camera_id", "track_id", maintain_order=True)
+    key = ["camera_id", "track_id"]
+    its = identities.filter(pl.col("global_id") == global_id).select(key).unique()
+    rows = identities.join(its, on=key, how="semi", maintain_order="left")
+    tracks = rows.partition_by("camera_id", "track_id", maintain_order=True)
     parts: list[TrackPart] = []
     shared: set[TrackletKey] = set()
     for track in tracks:
         owners = track["global_id"].to_list()
-        if global_id not in owners:
-            continue
         camera_id, track_id = track["camera_id"][0], track["track_id"][0]
         starts = [*track["since"].to_list(), math.inf]
         for owner, (first, before) in zip(owners, pairwise(starts), strict=True):
@@ -126,13 +169,15 @@ def _left_of(
     """First time, last time and count of the observations of others in shared tracks."""
     forgotten = ForgottenParts(parts)
     left: dict[TrackletKey, tuple[float, float, int] | None] = dict.fromkeys(shared)
-    observations = run.observations()
-    for camera_id, track_id in shared:
-        its = (pl.col("camera_id") == camera_id) & (pl.col("track_id") == track_id)
-        rows = observations.filter(its).select("track_id", "timestamp").to_arrow()
-        times = np.asarray(forgotten.filter_observations(camera_id, rows)["timestamp"].to_numpy())
-        if len(times):
-            left[camera_id, track_id] = float(times.min()), float(times.max()), len(times)
+    for camera_id in sorted({camera_id for camera_id, _ in shared}):
+        ids = _ids(track_id for name, track_id in shared if name == camera_id)
+        rows = run.observations_of(camera_id, ids, ["track_id", "timestamp"])
+        rest = pl.from_arrow(forgotten.filter_observations(camera_id, rows.to_arrow()))
+        assert isinstance(rest, pl.DataFrame)
+        time = pl.col("timestamp")
+        spans = rest.group_by("track_id").agg(first=time.min(), last=time.max(), n=pl.len())
+        for track_id, first, last, count in spans.iter_rows():
+            left[camera_id, track_id] = first, last, count
     return left
 
 
@@ -149,65 +194,91 @@ def _unknown(run: RunDirectory, identities: pl.DataFrame, global_id: int) -> str
     )
 
 
-def _tracklets(folder: Path, person: ForgottenPerson, *, dry: bool) -> Removed:
-    whole = {part.key for part in person.parts} - person.shared.keys()
+def _tracklets(
+    folder: Path, person: ForgottenPerson, dry: bool, alive: Callable[[], None]
+) -> Removed:
+    keys = {part.key for part in person.parts} | person.shared.keys()
     removed: Removed = Counter()
 
     def left(rows: pa.Table) -> pa.Table:
-        table = rows.to_pylist()
-        keys = [(row["camera_id"], row["track_id"]) for row in table]
-        touched = [
-            row for row, key in zip(table, keys, strict=True) if key in whole | person.shared.keys()
-        ]
-        if not touched:
+        touched = _of_tracks(rows, keys)
+        if not touched.any():
             return rows
-        removed["embeddings"] += sum(row["embedding"] is not None for row in touched)
-        kept = [
-            _shared_row(row, person.shared[key]) if key in person.shared else row
-            for row, key in zip(table, keys, strict=True)
-            if key not in whole and person.shared.get(key, ()) is not None
-        ]
-        return pa.Table.from_pylist(kept, schema.TRACKLETS)
+        theirs = rows.filter(pa.array(touched))
+        removed["embeddings"] += len(theirs) - theirs["embedding"].null_count
+        shared = [row for row in map(person.shared_row, theirs.to_pylist()) if row is not None]
+        rest = rows.filter(pa.array(~touched))
+        return pa.concat_tables([rest, pa.Table.from_pylist(shared, schema.TRACKLETS)])
 
-    removed["tracklets"] += rewrite_all(folder / "tracklets", schema.TRACKLETS, left, dry=dry)
+    removed["tracklets"] += rewrite_all(
+        folder / "tracklets",
+        schema.TRACKLETS,
+        left,
+        touched=_may_hold(keys),
+        alive=alive,
+        dry=dry,
+    )
     return removed
 
 
-def _shared_row(row: dict[str, object], left: tuple[float, float, int] | None) -> dict[str, object]:
-    assert left is not None
-    start, end, count = left
-    return {**row, "start": start, "end": end, "n": count, "embedding": None, "thumbnail": None}
+def _of_tracks(rows: pa.Table, keys: Set[TrackletKey]) -> Mask:
+    """Mask ``(N,)`` of the N ``rows`` that are about one of these tracks."""
+    ids = np.asarray(rows["track_id"].to_numpy())
+    mask = np.isin(ids, _ids(track_id for _, track_id in keys))
+    cameras = rows["camera_id"]
+    for row in np.flatnonzero(mask):
+        mask[row] = (cameras[int(row)].as_py(), int(ids[row])) in keys
+    return np.asarray(mask, bool)
+
+
+def _may_hold(keys: Set[TrackletKey]) -> Callable[[RowGroup], bool]:
+    """Whether a row group may be about one of these tracks, by its statistics."""
+    ids = _ids(track_id for _, track_id in keys)
+    return lambda group: group.holds_any("track_id", ids)
 
 
 def _thumbnails(run: RunDirectory, person: ForgottenPerson) -> list[Path]:
-    """The thumbnails of a person, including files that no tracklet names after a crash."""
+    """The thumbnails of a person, including files that no tracklet names after a crash.
+
+    Raises UserError when one is not inside the run directory.
+    """
     keys = {part.key for part in person.parts}
-    named = run.tracklets().filter(pl.col("thumbnail").is_not_null())
-    rows = named.select("camera_id", "track_id", "thumbnail").iter_rows()
-    names = {name for camera_id, track_id, name in rows if (camera_id, track_id) in keys}
+    rows = run.tracklets(["camera_id", "track_id", "thumbnail"]).drop_nulls("thumbnail")
+    rows = rows.filter(pl.col("track_id").is_in([track_id for _, track_id in keys]))
+    names = {name for *key, name in rows.iter_rows() if tuple(key) in keys}
     names |= {f"thumbnails/{camera_id}/{track_id}.jpg" for camera_id, track_id in keys}
-    return [run.path / name for name in sorted(names)]
+    return [contained(run.path, name) for name in sorted(names)]
 
 
-def _events(folder: Path, person: ForgottenPerson, *, dry: bool) -> int:
+def _events(folder: Path, person: ForgottenPerson, dry: bool, alive: Callable[[], None]) -> int:
     """Remove all events on the person's parts of tracks and with their global id."""
+    keys = {part.key for part in person.parts}
     theirs = {(*part.key, part.first) for part in person.parts}
+    of_tracks = _may_hold(keys)
 
     def left(rows: pa.Table) -> pa.Table:
-        keep = [
-            row["global_id"] != person.global_id
-            and (row["camera_id"], row["track_id"], row["since"]) not in theirs
-            for row in rows.to_pylist()
-        ]
-        return rows if all(keep) else rows.filter(pa.array(keep))
+        gone = np.asarray(rows["global_id"].to_numpy()) == person.global_id
+        for row in np.flatnonzero(_of_tracks(rows, keys) & ~gone):
+            camera_id, track_id, since = (rows[name][int(row)].as_py() for name in _PART)
+            gone[row] = (camera_id, track_id, since) in theirs
+        return rows.filter(pa.array(~gone)) if gone.any() else rows
 
-    return rewrite_all(folder / "identities", schema.IDENTITIES, left, dry=dry)
+    def touched(group: RowGroup) -> bool:
+        person_id = person.global_id
+        return group.overlaps("global_id", person_id, person_id) or of_tracks(group)
+
+    return rewrite_all(
+        folder / "identities", schema.IDENTITIES, left, touched=touched, alive=alive, dry=dry
+    )
+
+
+_PART = ("camera_id", "track_id", "since")
 
 
 def videos_with(run: RunDirectory, parts: list[TrackPart]) -> dict[str, Path]:
     """The existing videos of the cameras of these parts of tracks, by camera."""
     cameras = sorted({part.camera_id for part in parts})
-    paths = {camera_id: run.path / "video" / f"{camera_id}.mp4" for camera_id in cameras}
+    paths = {name: contained(run.path, f"video/{name}.mp4") for name in cameras}
     return {camera_id: path for camera_id, path in paths.items() if path.is_file()}
 
 
@@ -234,14 +305,13 @@ def blur_in_videos(run: RunDirectory, parts: list[TrackPart]) -> int:
 
 
 def _observations(run: RunDirectory, parts: list[TrackPart]) -> pl.DataFrame:
-    forgotten = ForgottenParts(parts)
-    cameras = run.observations().partition_by("camera_id", as_dict=True)
-    empty = run.observations().clear()
-    theirs = [
-        rows.filter(pl.Series(forgotten.mask(str(camera_id), rows.to_arrow())))
-        for (camera_id,), rows in cameras.items()
-    ]
-    return pl.concat([empty, *theirs])
+    forgotten, found = ForgottenParts(parts), [no_observations()]
+    for camera_id in sorted({part.camera_id for part in parts}):
+        ids = _ids(part.track_id for part in parts if part.camera_id == camera_id)
+        rows = run.observations_of(camera_id, ids)
+        theirs = pl.Series(forgotten.mask(camera_id, rows.to_arrow()), dtype=pl.Boolean)
+        found.append(rows.filter(theirs).select(pl.lit(camera_id).alias("camera_id"), pl.all()))
+    return pl.concat(found)
 
 
 def _covered(
@@ -266,15 +336,17 @@ class ForgetResult(msgspec.Struct):
     fault: str = ""
 
 
-def forget_recorded(folder: Path, request: ForgetMessage) -> tuple[ForgetResult, list[TrackPart]]:
+def forget_recorded(
+    folder: Path, request: ForgetMessage, alive: Callable[[], None] = lambda: None
+) -> tuple[ForgetResult, list[TrackPart]]:
     """Remove a person on request of the associator; all earlier messages must be on disk.
 
-    Returns the result, and the parts of tracks of which messages may still arrive. Raises OSError,
-    and UserError for a damaged run directory.
+    ``alive`` is called all along. Returns the result, and the parts of tracks of which messages may
+    still arrive. Raises OSError, and UserError for a damaged run directory.
     """
     run = RunDirectory(folder)
     before = math.nextafter(request.at, math.inf)
-    known = _tracks(run)
+    known = _known(run, request.tracks)
     # They were removed from the folder while no recorder was running.
     unknown = [TrackPart(*key, before=before) for key in request.tracks if key not in known]
     try:
@@ -285,11 +357,16 @@ def forget_recorded(folder: Path, request: ForgetMessage) -> tuple[ForgetResult,
         person = ForgottenPerson(request.global_id, [])
     parts = [*(part.until(before) for part in person.parts), *unknown]
     removed = remove_person(
-        run, ForgottenPerson(person.global_id, [*person.parts, *unknown], person.shared)
+        run,
+        ForgottenPerson(person.global_id, [*person.parts, *unknown], person.shared),
+        alive=alive,
     )
     return ForgetResult(dict(removed)), parts
 
 
-def _tracks(run: RunDirectory) -> set[TrackletKey]:
-    rows = run.identities().select("camera_id", "track_id").unique().iter_rows()
-    return {(camera_id, track_id) for camera_id, track_id in rows}
+def _known(run: RunDirectory, keys: Iterable[TrackletKey]) -> set[TrackletKey]:
+    """Those of these tracks that have an identity."""
+    wanted = set(keys)
+    ids = [track_id for _, track_id in wanted]
+    rows = run.identities().filter(pl.col("track_id").is_in(ids)).select("camera_id", "track_id")
+    return {(camera_id, track_id) for camera_id, track_id in rows.iter_rows()} & wanted

@@ -8,6 +8,7 @@ so far, and each segment holds those of its own messages.
 import errno
 import logging
 import threading
+import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -33,10 +34,13 @@ from pipeline.bus.streams import Bus
 from pipeline.config.schema import RetentionConfig
 from pipeline.errors import UserError, writing
 from pipeline.monitoring.watch import Watch
+from pipeline.recorder.camera_times import CameraClocks, CameraTimes
+from pipeline.recorder.compaction import Compaction
 from pipeline.recorder.forget import ForgetResult, forget_recorded
 from pipeline.recorder.forgotten import ForgottenParts
-from pipeline.recorder.retention import Retention, RunClock
+from pipeline.recorder.retention import Retention
 from pipeline.recorder.rows import observations_table, rows_of
+from pipeline.run_directory.layout import contained, observations_of
 from pipeline.run_directory.progress import (
     read_cameras,
     read_progress,
@@ -70,7 +74,8 @@ class _TableState:
 class Recorder:
     """Records a site into ``folder`` until the associator has ended and all is written.
 
-    ``clock`` returns monotonic seconds; a segment is closed every ``segment_s`` seconds. Data older
+    ``clock`` returns monotonic seconds, ``wall`` seconds UTC; a segment is closed every
+    ``segment_s`` seconds. Data older
     than ``retention`` allows is removed. A person to be forgotten is removed at that point of the
     stream, and their later data is not recorded. Raises UserError when ``folder`` contains a
     damaged run.
@@ -84,6 +89,7 @@ class Recorder:
         clock: Callable[[], float],
         watch: Watch | None = None,
         retention: RetentionConfig | None = None,
+        wall: Callable[[], float] = time.time,
     ) -> None:
         self._bus = bus
         self._watch = watch or Watch()
@@ -98,8 +104,9 @@ class Recorder:
         self._progress = read_progress(folder)
         self._forgotten = ForgottenParts(self._progress.forgotten)
         self._resequencer = Resequencer(self._progress.taken)
-        self._retention = Retention(folder, retention or RetentionConfig())
-        self._now = RunClock(clock)
+        self._retention = Retention(folder, retention or RetentionConfig(), self._alive)
+        self._clocks = CameraClocks(wall, self._progress.reached)
+        self._compaction = Compaction(folder)
         self._tables: dict[Path, _TableState] = {}
 
     def run(self, stop: threading.Event, consumer: str = "1") -> None:
@@ -130,7 +137,12 @@ class Recorder:
             if overdue or len(self._open) >= _MOST_MESSAGES:
                 self.close_segments()
                 self._expire(self._retention.remove_when_due)
+                self._compaction.run(self._alive, self._clock)
                 closed_at = self._clock()
+
+    def _alive(self) -> None:
+        """Tell the health check that long work goes on."""
+        self._watch.step("recorder")
 
     def close_segments(self) -> None:
         """Write the open messages as closed segments, then acknowledge them."""
@@ -143,6 +155,8 @@ class Recorder:
             if done:
                 write_cameras(self._folder, self._cameras.values())
                 advance(self._progress.taken, done)
+                self._clocks.now(self._cameras.values())
+                self._progress.reached = self._clocks.reached
                 write_progress(self._folder, self._progress)
                 for table in self._tables.values():
                     table.written = {}
@@ -159,10 +173,10 @@ class Recorder:
         self._unacknowledged = []
         backpressure.trim(self._bus)
 
-    def _expire(self, remove: Callable[[float], Removed]) -> None:
+    def _expire(self, remove: Callable[[CameraTimes], Removed]) -> None:
         """Remove expired data; only after recorder.json covers all its messages."""
         with _writing(self._folder, "Expired data was not removed"):
-            removed = remove(self._now.now(self._cameras.values()))
+            removed = remove(self._clocks.now(self._cameras.values()))
         if removed:
             _log.info("retention: removed %s", removed_text(removed))
 
@@ -183,7 +197,7 @@ class Recorder:
 
     def _removed(self, request: ForgetMessage) -> tuple[ForgetResult, list[TrackPart]]:
         try:
-            return forget_recorded(self._folder, request)
+            return forget_recorded(self._folder, request, self._alive)
         except UserError as error:
             # A damaged segment must not end the recorder at each start; the requester is told.
             _log.error("%s. Identity %d was not forgotten", error, request.global_id)
@@ -209,7 +223,7 @@ class Recorder:
         """A delivery with its rows; it is marked as faulty when these do not fit their table."""
         try:
             return delivery, self._kept_rows(delivery.message)
-        except (pa.ArrowException, ValueError, OverflowError) as error:
+        except (pa.ArrowException, ValueError, OverflowError, UserError) as error:
             return delivery.faulty(str(error)), None
 
     def _kept_rows(self, message: Message | None) -> pa.Table | None:
@@ -220,9 +234,10 @@ class Recorder:
                 return self._forgotten.filter_observations(message.camera_id, rows)
             case TrackletMessage(closed=True):
                 kept = self._forgotten.filter_tracklet(message)
-                if kept is not message and message.thumbnail is not None:
+                picture = message.thumbnail and contained(self._folder, message.thumbnail)
+                if kept is not message and picture:
                     # It may show the forgotten person.
-                    (self._folder / message.thumbnail).unlink(missing_ok=True)
+                    picture.unlink(missing_ok=True)
                 return rows_of(kept)
             case _:
                 return rows_of(message)
@@ -252,7 +267,7 @@ class Recorder:
     def _folder_of(self, delivery: Delivery) -> Path | None:
         match delivery.message:
             case ObservationsMessage():
-                return self._folder / "observations" / f"camera={delivery.message.camera_id}"
+                return observations_of(self._folder, delivery.message.camera_id)
             case TrackletMessage(closed=True):
                 return self._folder / "tracklets"
             case IdentityMessage():

@@ -1,12 +1,13 @@
 """Removes data that is older than the site's retention limits.
 
-Ages are measured in the run's own time, that of its frames, so the same recording loses the same
-rows whenever and however fast it is processed. While a live run has no new frames, and after a run
-has ended, wall-clock time is added.
+Ages are measured on the clock of each camera, that of its frames, so the same recording loses the
+same rows whenever and however fast it is processed. While a live camera has no new frames, and
+after a run has ended, wall-clock time is added. A clock that is in the future ages only the rows
+that are in the future too.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -15,72 +16,100 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from pipeline.config.schema import RetentionConfig
+from pipeline.recorder.camera_times import CameraTimes
 from pipeline.run_directory import schema
+from pipeline.run_directory.layout import check_contained, contained, observation_folders
 from pipeline.run_directory.progress import read_cameras
 from pipeline.run_directory.rewriting import Removed, remove_all, remove_derived, rewrite
-from pipeline.run_directory.schema import CameraRecord
 from pipeline.run_directory.segments import segments
 
-# Tolerated delay of a removal: as a fraction of the shortest limit, and at most in seconds.
-_LATE, _MOST_LATE_S = 0.05, 600.0
-_LIVE = ("rtcp", "arrival")
+# Tolerated delay of a removal: as a fraction of the shortest limit, and at most in seconds. A file
+# of a day is rewritten for it.
+_LATE, _MOST_LATE_S = 0.05, 3600.0
 
 Times = NDArray[np.float64]
+Mask = NDArray[np.bool_]
 
 
 class Retention:
     """Removes data older than ``config`` allows from the run directory ``folder``."""
 
-    def __init__(self, folder: Path, config: RetentionConfig) -> None:
+    def __init__(
+        self, folder: Path, config: RetentionConfig, alive: Callable[[], None] = lambda: None
+    ) -> None:
         self._folder = folder
         self._config = config
-        # When each segment has to be checked again. Most are checked twice in all.
-        self._due: dict[Path, float] = {}
-        self._next = -np.inf
+        self._alive = alive
+        # When each segment has to be checked again, on the clock of each camera that it is about.
+        self._due: dict[Path, dict[str, float]] = {}
+        self._checked: dict[str, float] = {}
 
-    def remove_when_due(self, now: float) -> Removed:
-        """Call `remove` if the tolerated delay has passed since the last call."""
+    def remove_when_due(self, now: CameraTimes) -> Removed:
+        """Call `remove` if the tolerated delay has passed on any camera since the last call."""
         shortest = self._config.shortest_s
-        if shortest is None or now < self._next:
+        if shortest is None:
             return Counter()
-        self._next = now + min(_LATE * shortest, _MOST_LATE_S)
+        step = min(_LATE * shortest, _MOST_LATE_S)
+        last = self._checked
+        # A clock may also be set back.
+        if not any(abs(time - last.get(c, np.inf)) >= step for c, time in now.own.items()):
+            return Counter()
+        self._checked = dict(now.own)
         return self.remove(now)
 
-    def remove(self, now: float) -> Removed:
-        """Remove what has expired at ``now``, seconds UTC of the run; returns what was removed.
+    def remove(self, now: CameraTimes) -> Removed:
+        """Remove what has expired at ``now``; returns what was removed.
 
         After a crash it can be called again and removes the rest. If any rows were removed, the
         report and exports made from them are deleted too. Raises OSError, and UserError for a
-        damaged segment.
+        damaged segment and for a name that leads out of the run directory.
         """
+        check_contained(self._folder)
         config = self._config
         removed: Removed = Counter()
         if config.observations_s is not None:
-            for folder in sorted((self._folder / "observations").glob("camera=*")):
-                count = self._rows(
-                    folder, schema.OBSERVATIONS, "timestamp", now - config.observations_s
-                )
-                removed["observations"] += count
+            removed["observations"] = self._observations(now, config.observations_s)
         if config.identities_s is not None:
-            folder = self._folder / "identities"
-            count = self._rows(folder, schema.IDENTITIES, "at", now - config.identities_s)
-            removed["identity events"] += count
+            removed["identity events"] = self._identities(now, config.identities_s)
         removed += self._tracklets(now)
         if config.video_s is not None:
-            removed["videos"] += self._videos(now - config.video_s)
+            removed["videos"] += self._videos(now, config.video_s)
         removed = +removed
         return removed + remove_derived(self._folder) if removed else removed
 
-    def _rows(self, folder: Path, columns: pa.Schema, time: str, oldest: float) -> int:
-        def change(table: pa.Table) -> pa.Table:
-            return _without(table, _times(table, time) < oldest)
+    def _observations(self, now: CameraTimes, limit_s: float) -> int:
+        count = 0
+        for camera_id, folder in observation_folders(self._folder).items():
 
-        def next_old(table: pa.Table) -> float:
-            return float(_times(table, time).min(initial=np.inf))
+            def cameras(rows: pa.Table, camera_id: str = camera_id) -> pa.DictionaryArray:
+                indices = pa.array(np.zeros(len(rows), np.int32))
+                return pa.DictionaryArray.from_arrays(indices, pa.array([camera_id]))
 
-        return self._sweep(folder, columns, change, next_old, oldest)
+            count += self._rows(folder, schema.OBSERVATIONS, cameras, "timestamp", now, limit_s)
+        return count
 
-    def _tracklets(self, now: float) -> Removed:
+    def _identities(self, now: CameraTimes, limit_s: float) -> int:
+        folder = self._folder / "identities"
+        return self._rows(folder, schema.IDENTITIES, _cameras, "at", now, limit_s)
+
+    def _rows(
+        self,
+        folder: Path,
+        columns: pa.Schema,
+        cameras: Callable[[pa.Table], pa.DictionaryArray],
+        time: str,
+        now: CameraTimes,
+        limit_s: float,
+    ) -> int:
+        def change(rows: pa.Table) -> pa.Table:
+            return _without(rows, now.expired(cameras(rows), _times(rows, time), limit_s))
+
+        def expiry(rows: pa.Table) -> dict[str, float]:
+            return _earliest(cameras(rows), _times(rows, time) + limit_s)
+
+        return self._sweep(folder, columns, change, expiry, now)
+
+    def _tracklets(self, now: CameraTimes) -> Removed:
         """Remove tracklets with their thumbnails; thumbnails may expire earlier."""
         rows_s = _seconds(self._config.tracklets_s)
         pictures_s = min(_seconds(self._config.thumbnails_s), rows_s)
@@ -88,22 +117,22 @@ class Retention:
         if np.isinf(pictures_s):
             return removed
 
-        def change(table: pa.Table) -> pa.Table:
-            ends = _times(table, "end")
-            pictured = ~np.asarray(table["thumbnail"].is_null())
-            faded = pictured & (ends < now - pictures_s)
-            paths = [self._folder / path.as_py() for path in table["thumbnail"].filter(faded)]
+        def change(rows: pa.Table) -> pa.Table:
+            ends, cameras = _times(rows, "end"), _cameras(rows)
+            pictured = ~np.asarray(rows["thumbnail"].is_null())
+            faded = pictured & now.expired(cameras, ends, pictures_s)
+            names = rows["thumbnail"].filter(pa.array(faded)).to_pylist()
             # Files first: a row without its file is harmless, a file without a row stays forever.
-            removed["thumbnails"] += remove_all(paths)
-            return _without(_without_pictures(table, faded), ends < now - rows_s)
+            removed["thumbnails"] += remove_all(contained(self._folder, name) for name in names)
+            return _without(_without_pictures(rows, faded), now.expired(cameras, ends, rows_s))
 
-        def next_old(table: pa.Table) -> float:
-            ends = _times(table, "end")
-            pictured = ~np.asarray(table["thumbnail"].is_null())
-            return float(np.where(pictured, ends + pictures_s, ends + rows_s).min(initial=np.inf))
+        def expiry(rows: pa.Table) -> dict[str, float]:
+            pictured = ~np.asarray(rows["thumbnail"].is_null())
+            limits = np.where(pictured, pictures_s, rows_s)
+            return _earliest(_cameras(rows), _times(rows, "end") + limits)
 
         folder = self._folder / "tracklets"
-        removed["tracklets"] += self._sweep(folder, schema.TRACKLETS, change, next_old, now)
+        removed["tracklets"] += self._sweep(folder, schema.TRACKLETS, change, expiry, now)
         return removed
 
     def _sweep(
@@ -111,82 +140,55 @@ class Retention:
         folder: Path,
         columns: pa.Schema,
         change: Callable[[pa.Table], pa.Table],
-        next_old: Callable[[pa.Table], float],
-        until: float,
+        expiry: Callable[[pa.Table], dict[str, float]],
+        now: CameraTimes,
     ) -> int:
-        """Rewrite the segments with rows older than ``until``; returns the number of removed rows.
+        """Rewrite the segments with expired rows; returns the number of removed rows.
 
-        ``next_old`` returns when the remaining rows have to be checked again, in the unit of
-        ``until``.
+        ``expiry`` returns when the first of the remaining rows expire, on the clock of each camera.
         """
         count = 0
         closed = segments(folder)
         for path in closed:
-            if self._due.get(path, -np.inf) >= until:
+            due = self._due.get(path)
+            if due is not None and all(now.of(camera) <= at for camera, at in due.items()):
                 continue
-            due: list[float] = []
+            coming: dict[str, float] = {}
 
-            def changed(table: pa.Table, due: list[float] = due) -> pa.Table:
-                left = change(table)
-                due.append(next_old(left))
+            def changed(rows: pa.Table, coming: dict[str, float] = coming) -> pa.Table:
+                left = change(rows)
+                for camera, at in expiry(left).items():
+                    coming[camera] = min(at, coming.get(camera, np.inf))
                 return left
 
-            count += rewrite(path, columns, changed, last=path == closed[-1])
-            self._due[path] = due[-1]
+            last = path == closed[-1]
+            count += rewrite(path, columns, changed, last=last, alive=self._alive)
+            self._due[path] = coming
         existing = set(closed)
         for path in [p for p in self._due if p.parent == folder and p not in existing]:
             del self._due[path]
         return count
 
-    def _videos(self, oldest: float) -> int:
-        ended = [c.camera_id for c in read_cameras(self._folder) if c.frames and c.end < oldest]
-        return remove_all(self._folder / "video" / f"{camera_id}.mp4" for camera_id in ended)
+    def _videos(self, now: CameraTimes, limit_s: float) -> int:
+        ended = [
+            camera.camera_id
+            for camera in read_cameras(self._folder)
+            if camera.frames and camera.end < now.at(camera.camera_id, camera.end) - limit_s
+        ]
+        return remove_all(contained(self._folder, f"video/{name}.mp4") for name in ended)
 
 
-class RunClock:
-    """The time of a run being recorded: that of its latest frame.
-
-    In a live run without new frames, time elapsed on ``clock`` (monotonic seconds) is added.
-    """
-
-    def __init__(self, clock: Callable[[], float]) -> None:
-        self._clock = clock
-        self._latest = -np.inf
-        self._reached = clock()
-
-    def now(self, cameras: Iterable[CameraRecord]) -> float:
-        """The current time of the run, seconds UTC; -inf before the first frame."""
-        cameras = list(cameras)
-        latest = latest_frame_time(cameras)
-        if latest > self._latest:
-            self._latest, self._reached = latest, self._clock()
-        waited = self._clock() - self._reached if is_live(cameras) else 0.0
-        return self._latest + waited
+def _cameras(rows: pa.Table) -> pa.DictionaryArray:
+    return rows["camera_id"].combine_chunks().dictionary_encode()
 
 
-def run_time_at(folder: Path, wall: float) -> float:
-    """The time of a finished run at wall-clock time ``wall``, both seconds UTC.
-
-    It is the time of the latest frame plus the time since it was recorded; -inf without frames.
-    Raises UserError when the run directory is damaged.
-    """
-    cameras = read_cameras(folder)
-    latest = latest_frame_time(cameras)
-    if latest == -np.inf:
-        return latest
-    since = max(wall - (folder / "cameras.json").stat().st_mtime, 0.0)
-    # A copied file has a new modification time; frames of live cameras have true timestamps.
-    return max(latest + since, wall if is_live(cameras) else -np.inf)
-
-
-def latest_frame_time(cameras: Iterable[CameraRecord]) -> float:
-    """The time of the latest frame of all cameras, seconds UTC; -inf when there is none."""
-    return max((camera.end for camera in cameras if camera.frames), default=-np.inf)
-
-
-def is_live(cameras: Iterable[CameraRecord]) -> bool:
-    """Whether any of the cameras is live."""
-    return any(camera.timestamp_origin in _LIVE for camera in cameras)
+def _earliest(cameras: pa.DictionaryArray, times: Times) -> dict[str, float]:
+    """The least of the ``times`` ``(N,)`` of each camera."""
+    indices = np.asarray(cameras.indices.to_numpy(zero_copy_only=False))
+    found = {}
+    for index, name in enumerate(cameras.dictionary.to_pylist()):
+        found[name] = float(times[indices == index].min(initial=np.inf))
+    return found
 
 
 def _seconds(given: float | None) -> float:

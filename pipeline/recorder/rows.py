@@ -24,9 +24,9 @@ def rows_of(message: Message | None) -> pa.Table | None:
         case ObservationsMessage():
             return observations_table(message)
         case TrackletMessage(closed=True):
-            return pa.Table.from_pylist([_tracklet(message)], schema.TRACKLETS)
+            return _table(_tracklet(message), schema.TRACKLETS)
         case IdentityMessage():
-            return pa.Table.from_pylist([msgspec.to_builtins(message)], schema.IDENTITIES)
+            return _table(msgspec.to_builtins(message), schema.IDENTITIES)
         case _:
             return None
 
@@ -45,7 +45,15 @@ def observations_table(message: ObservationsMessage) -> pa.Table:
     for i, name in enumerate(("ground_x", "ground_y")):
         values = np.full(len(boxes), np.nan) if ground is None else ground[:, i]
         columns[name] = pa.array(values, mask=~np.isfinite(values))
-    return pa.table(columns, schema=schema.OBSERVATIONS)
+    if message.sizes is not None:
+        sizes = unpack(message.sizes)
+        columns |= {"frame_width": sizes[:, 0], "frame_height": sizes[:, 1]}
+    return schema.conform(pa.table(columns), schema.OBSERVATIONS)
+
+
+def _table(row: dict[str, object], columns: pa.Schema) -> pa.Table:
+    known = pa.schema([field for field in columns if field.name in row])
+    return schema.conform(pa.Table.from_pylist([row], known), columns)
 
 
 def _tracklet(message: TrackletMessage) -> dict[str, object]:

@@ -1,12 +1,13 @@
 """The content of the report page as plain values, computed from the tables of a run."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 import polars as pl
 
 from pipeline.pictures.clock import Clock
-from pipeline.run_directory.reader import RunDirectory
+from pipeline.run_directory.people import joined_tracks, mean_confidence, tracks_in
+from pipeline.run_directory.reader import RunDirectory, no_trajectories
 from pipeline.run_directory.schema import CameraRecord
 
 _GAP_S = 1.0
@@ -103,95 +104,135 @@ class Summary:
 
 def summarise(run: RunDirectory) -> Summary:
     """Read a run and summarise it; works on unfinished and killed runs too."""
-    trajectories = run.trajectories()
     known = {camera.camera_id: camera for camera in run.cameras()}
-    seen = trajectories.filter(pl.col("global_id").is_not_null())
-    clock = Clock(*_span(trajectories, known.values()))
-    camera_ids = sorted({*known, *trajectories["camera_id"].unique()})
+    clock = Clock(*_span(run))
+    camera_ids = sorted({*known, *run.observed()})
+    tallies = {name: _tally(run, name, known.get(name), clock) for name in camera_ids}
+    nothing = no_trajectories()
+    tracks = [tracks_in(nothing), *(part for tally in tallies.values() for part in tally.tracks)]
+    stays = [_stays(nothing, 0.0), *(part for tally in tallies.values() for part in tally.stays)]
+    counts = [_count(name, known.get(name), tally) for name, tally in tallies.items()]
+    observations = sum(count.observations for count in counts)
     return Summary(
         site=str(run.config().get("site", "site")),
         clock=clock,
-        observations=trajectories.height,
-        unidentified=trajectories.height - seen.height,
-        people=_people(seen, _pictures(run), _gaps(clock, known, camera_ids)),
-        cameras=[_count(name, known.get(name), trajectories, clock) for name in camera_ids],
+        observations=observations,
+        unidentified=observations - sum(int(part["observations"].sum()) for part in tracks),
+        people=_people(joined_tracks(tracks), _merged(pl.concat(stays)), _pictures(run)),
+        cameras=counts,
     )
 
 
-def _span(trajectories: pl.DataFrame, cameras: Iterable[CameraRecord]) -> tuple[float, float]:
-    recorded = [camera for camera in cameras if camera.frames]
-    starts = [camera.start for camera in recorded]
-    ends = [camera.end for camera in recorded]
-    if trajectories.height:
-        first, last = trajectories.select(
-            pl.col("timestamp").min().alias("first"), pl.col("timestamp").max().alias("last")
-        ).row(0)
-        starts.append(first)
-        ends.append(last)
-    return min(starts, default=0.0), max(ends, default=0.0)
+def _span(run: RunDirectory) -> tuple[float, float]:
+    """The time of the report: of all frames and observations, within the selected time."""
+    spans = [(c.start, c.end) for c in run.cameras() if c.frames]
+    observed = run.observed_span()
+    spans += [observed] if observed[0] <= observed[1] else []
+    start = min((first for first, _ in spans), default=0.0)
+    end = max((last for _, last in spans), default=0.0)
+    first, last = run.selection.clipped(start, end)
+    return (first, last) if first <= last else (start, end)
 
 
-def _gaps(clock: Clock, known: dict[str, CameraRecord], camera_ids: list[str]) -> pl.DataFrame:
-    """For each camera, the length of an absence after which a new stay begins.
+@dataclass(slots=True)
+class _Tally:
+    """What is counted of a camera, part by part."""
+
+    observations: int = 0
+    busiest: tuple[int, float] | None = None
+    over_time: list[int] = field(default_factory=lambda: [0] * _SPARK_BINS)
+    tracks: list[pl.DataFrame] = field(default_factory=list)
+    stays: list[pl.DataFrame] = field(default_factory=list)
+
+
+def _tally(run: RunDirectory, camera_id: str, camera: CameraRecord | None, clock: Clock) -> _Tally:
+    tally, gap_s = _Tally(), _gap(clock, camera)
+    for rows in run.chunks(camera_id) if camera_id in run.observed() else ():
+        tally.observations += rows.height
+        tally.tracks = [joined_tracks([*tally.tracks, tracks_in(rows)])]
+        tally.stays.append(_stays(rows, gap_s))
+        _count_frames(tally, rows, clock)
+    return tally
+
+
+def _count_frames(tally: _Tally, rows: pl.DataFrame, clock: Clock) -> None:
+    frames = rows.group_by("frame_index").agg(pl.col("timestamp").first(), people=pl.len())
+    busiest = frames.sort("people", "timestamp", descending=[True, False]).head(1)
+    for _, moment, people in busiest.iter_rows():
+        known = tally.busiest
+        if known is None or (people, -moment) > (known[0], -known[1]):
+            tally.busiest = people, moment
+    place = (pl.col("timestamp") - clock.start) / max(clock.end - clock.start, 1e-9)
+    part = (place * _SPARK_BINS).floor().clip(0, _SPARK_BINS - 1).cast(pl.Int64)
+    for index, most in frames.group_by(part.alias("part")).agg(pl.col("people").max()).iter_rows():
+        tally.over_time[index] = max(tally.over_time[index], most)
+
+
+def _gap(clock: Clock, camera: CameraRecord | None) -> float:
+    """The length of an absence from a camera after which a new stay begins, seconds.
 
     Gaps too short to be visible on the time line are ignored, to limit the number of bars.
     """
     visible = (clock.end - clock.start) / 1000
-    fps = [known[name].fps if name in known else 0.0 for name in camera_ids]
-    gaps = [max(_GAP_S, visible, _GAP_FRAMES / rate if rate > 0 else 0.0) for rate in fps]
-    return pl.DataFrame(
-        {"camera_id": camera_ids, "gap_s": gaps},
-        schema={"camera_id": pl.String, "gap_s": pl.Float64},
+    rate = camera.fps if camera else 0.0
+    return max(_GAP_S, visible, _GAP_FRAMES / rate if rate > 0 else 0.0)
+
+
+def _stays(rows: pl.DataFrame, gap_s: float) -> pl.DataFrame:
+    """The stays within some rows of a camera, and the gap after which another one begins."""
+    seen = rows.filter(pl.col("global_id").is_not_null())
+    time = pl.col("timestamp")
+    return _merged(
+        seen.select(
+            *("global_id", "camera_id"),
+            start=time,
+            end=time,
+            observations=pl.lit(1, pl.Int64),
+            gap_s=pl.lit(gap_s, pl.Float64),
+        )
+    )
+
+
+def _merged(stays: pl.DataFrame) -> pl.DataFrame:
+    """Stays of which those are joined that no gap is between; by person, camera and time."""
+    keys = ["global_id", "camera_id"]
+    reached = pl.col("end").cum_max().shift(1).over(keys)
+    away = (pl.col("start") - reached > pl.col("gap_s")).fill_null(False)
+    return (
+        stays.sort(*keys, "start", "end")
+        .with_columns(stay=away.cum_sum().over(keys))
+        .group_by(*keys, "stay", maintain_order=True)
+        .agg(
+            pl.col("start").min(),
+            pl.col("end").max(),
+            pl.col("observations").sum(),
+            pl.col("gap_s").first(),
+        )
+        .drop("stay")
     )
 
 
 def _people(
-    seen: pl.DataFrame, pictures: dict[_Key, list[str]], gaps: pl.DataFrame
+    tracks: pl.DataFrame, stays: pl.DataFrame, pictures: dict[_Key, list[str]]
 ) -> list[PersonSummary]:
-    stays = _stays(seen, gaps)
-    limit = min(max(_PICTURES_PER_PAGE // max(len(stays), 1), 1), _PICTURES_PER_VISIT)
+    of_visits = stays.partition_by("global_id", "camera_id", maintain_order=True, as_dict=True)
+    limit = min(max(_PICTURES_PER_PAGE // max(len(of_visits), 1), 1), _PICTURES_PER_VISIT)
     visits: dict[int, list[Visit]] = {}
-    for (global_id, camera_id), rows in stays.items():
+    for (global_id, camera_id), rows in of_visits.items():
         kept = pictures.get((global_id, camera_id), [])
-        visit = Visit(
-            camera_id,
-            sum(count for _, _, count in rows),
-            [(start, end) for start, end, _ in rows],
-            kept[:limit],
-            len(kept),
-        )
+        spans = list(rows.select("start", "end").iter_rows())
+        visit = Visit(camera_id, int(rows["observations"].sum()), spans, kept[:limit], len(kept))
         visits.setdefault(global_id, []).append(visit)
     return [
         PersonSummary(global_id, mean, lowest, visits[global_id])
-        for global_id, mean, lowest in _confidences(seen)
+        for global_id, mean, lowest in _confidences(tracks)
     ]
 
 
-def _confidences(seen: pl.DataFrame) -> Iterator[tuple[int, float, float]]:
-    confidence = pl.col("confidence").cast(pl.Float64)
-    table = seen.group_by("global_id").agg(confidence.mean(), confidence.min().alias("lowest"))
+def _confidences(tracks: pl.DataFrame) -> Iterator[tuple[int, float, float]]:
+    lowest = pl.col("confidence").cast(pl.Float64).min().alias("lowest")
+    table = tracks.group_by("global_id").agg(mean_confidence().alias("mean"), lowest)
     yield from table.sort("global_id").iter_rows()
-
-
-def _stays(seen: pl.DataFrame, gaps: pl.DataFrame) -> dict[_Key, list[tuple[float, float, int]]]:
-    """(start, end, observations) of every stay, by person and camera, in order of time."""
-    keys = ["global_id", "camera_id"]
-    away = pl.col("timestamp").diff().over(keys) > pl.col("gap_s")
-    table = (
-        seen.join(gaps, on="camera_id")
-        .sort(*keys, "timestamp")
-        .with_columns(stay=away.fill_null(False).cum_sum().over(keys))
-        .group_by(*keys, "stay", maintain_order=True)
-        .agg(
-            pl.col("timestamp").min().alias("start"),
-            pl.col("timestamp").max().alias("end"),
-            pl.len().alias("observations"),
-        )
-    )
-    stays: dict[_Key, list[tuple[float, float, int]]] = {}
-    for global_id, camera_id, _, start, end, count in table.iter_rows():
-        stays.setdefault((global_id, camera_id), []).append((start, end, count))
-    return stays
 
 
 def _pictures(run: RunDirectory) -> dict[_Key, list[str]]:
@@ -201,7 +242,7 @@ def _pictures(run: RunDirectory) -> dict[_Key, list[str]]:
     identities = run.identities().select(*track, "global_id").unique()
     identities = identities.filter(pl.len().over(track) == 1)
     table = (
-        run.tracklets()
+        run.tracklets(["camera_id", "track_id", "quality", "thumbnail"])
         .filter(pl.col("thumbnail").is_not_null())
         .join(identities, on=["camera_id", "track_id"])
         .sort("quality", "track_id", descending=[True, False])
@@ -212,21 +253,12 @@ def _pictures(run: RunDirectory) -> dict[_Key, list[str]]:
     return pictures
 
 
-def _count(
-    camera_id: str, camera: CameraRecord | None, trajectories: pl.DataFrame, clock: Clock
-) -> CameraCount:
-    seen = trajectories.filter(pl.col("camera_id") == camera_id)
-    frames = seen.group_by("frame_index").agg(pl.col("timestamp").first(), people=pl.len())
-    busiest = frames.sort("people", "timestamp", descending=[True, False]).head(1)
-    over_time = [0] * _SPARK_BINS
-    for _, moment, people in frames.iter_rows():
-        part = min(int(clock.place(moment) * _SPARK_BINS), _SPARK_BINS - 1)
-        over_time[part] = max(over_time[part], people)
+def _count(camera_id: str, camera: CameraRecord | None, tally: _Tally) -> CameraCount:
     return CameraCount(
         camera_id=camera_id,
         camera=camera,
-        people=seen["global_id"].drop_nulls().n_unique(),
-        observations=seen.height,
-        busiest=(busiest["people"][0], busiest["timestamp"][0]) if busiest.height else None,
-        over_time=over_time,
+        people=len({name for part in tally.tracks for name in part["global_id"]}),
+        observations=tally.observations,
+        busiest=tally.busiest,
+        over_time=tally.over_time,
     )

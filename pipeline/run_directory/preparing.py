@@ -12,6 +12,9 @@ import yaml
 
 from pipeline.config.schema import SiteConfig
 from pipeline.errors import UserError, writing
+from pipeline.run_directory.durable import exclusive_writer
+from pipeline.run_directory.layout import upgrade, version_of, write_version
+from pipeline.run_directory.schema import VERSION
 from pipeline.sources.redact import redact
 from pipeline.sources.source_kinds import exists, is_glob, is_live, kind_of
 from reid_model.atomic_file import replacing
@@ -41,7 +44,7 @@ def _made(parent: Path, name: str) -> Path:
         for number in itertools.count(1):
             folder = parent / (name if number == 1 else f"{name}-{number}")
             with suppress(FileExistsError):
-                folder.mkdir()
+                folder.mkdir(mode=0o700)
                 return folder
     raise AssertionError("there is always a next number")
 
@@ -50,15 +53,23 @@ def prepare(out: Path, config: SiteConfig, *, resume: bool = False) -> None:
     """Create the run directory and write the resolved configuration, without any password.
 
     With ``resume`` it may hold an earlier part of a run with the same configuration. The cameras
-    of a live site may differ: they can be changed, see `update_config`. Raises UserError when the
+    of a live site may differ: they can be changed, see `update_config`. One of an earlier version
+    of fusetrack is upgraded. Raises UserError when the
     folder is not empty or cannot be written.
     """
     _check_name(out)
     with writing(f"to {out}", _WRITABLE):
-        out.mkdir(parents=True, exist_ok=True)
-        if any(out.iterdir()) and not (resume and _is_same(out / "config.yaml", config)):
-            raise UserError(f"{out} is not empty: give --out a new folder")
+        out.parent.mkdir(parents=True, exist_ok=True)
+        # It holds who was where, and pictures of people.
+        out.mkdir(mode=0o700, exist_ok=True)
+        if any(out.iterdir()):
+            if not (resume and _is_same(out / "config.yaml", config)):
+                raise UserError(f"{out} is not empty: give --out a new folder")
+            if version_of(out) < VERSION:
+                with exclusive_writer(out):
+                    upgrade(out)
         _write(out, config)
+        write_version(out)
 
 
 def _check_name(out: Path) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 
 from pipeline.errors import UserError
+from pipeline.run_directory.layout import is_plain_name
 from pipeline.run_directory.schema import CameraRecord, TrackPart
 from reid_model.atomic_file import replacing
 
@@ -16,7 +17,8 @@ class RecorderProgress(msgspec.Struct):
     """Progress of a recorder: the run, the last message of each sender, and whether it finished.
 
     ``site`` and ``redis`` are the site and its address, empty if that contains a password;
-    ``forgotten`` are the parts of tracks that must not be recorded any more.
+    ``forgotten`` are the parts of tracks that must not be recorded any more. ``reached`` is the
+    time on the wall, seconds UTC, at which the newest frame of each camera was recorded.
     """
 
     run: str = ""
@@ -25,6 +27,7 @@ class RecorderProgress(msgspec.Struct):
     site: str = ""
     redis: str = ""
     forgotten: list[TrackPart] = []
+    reached: dict[str, float] = {}
 
 
 def read_progress(folder: Path) -> RecorderProgress:
@@ -59,12 +62,21 @@ def read_cameras(folder: Path) -> list[CameraRecord]:
     if not path.is_file():
         return []
     try:
-        return msgspec.json.decode(path.read_bytes(), type=list[CameraRecord])
+        cameras = msgspec.json.decode(path.read_bytes(), type=list[CameraRecord])
     except msgspec.DecodeError as error:
-        raise UserError(
-            f"{path} is damaged: {error}. Expected a list of cameras written by fusetrack; remove "
-            "the file to read the rest"
-        ) from error
+        raise _damaged(path, str(error)) from error
+    for camera in cameras:
+        # Exports and videos are named after cameras.
+        if not is_plain_name(camera.camera_id):
+            raise _damaged(path, f"a camera is called {camera.camera_id!r}")
+    return cameras
+
+
+def _damaged(path: Path, fault: str) -> UserError:
+    return UserError(
+        f"{path} is damaged: {fault}. Expected a list of cameras written by fusetrack; remove "
+        "the file to read the rest"
+    )
 
 
 def write_cameras(folder: Path, cameras: Iterable[CameraRecord]) -> None:

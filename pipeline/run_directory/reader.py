@@ -1,30 +1,47 @@
 """Reads a run directory: finished, still growing, or left by a killed run."""
 
 import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import yaml
+from numpy.typing import NDArray
 
-from pipeline.errors import UserError
+from pipeline.errors import UserError, unknown_name
+from pipeline.run_directory.layout import observation_folders, version_of
 from pipeline.run_directory.progress import read_cameras
+from pipeline.run_directory.row_groups import RowGroup, read, row_groups, span_of, steadily
 from pipeline.run_directory.schema import IDENTITIES, OBSERVATIONS, TRACKLETS, CameraRecord
-from pipeline.run_directory.segments import read_segments
+from pipeline.run_directory.selection import EVERYTHING, Selection
 
 _IDENTITY_COLUMNS = ("global_id", "confidence", "state")
 _UNKNOWN = pl.lit("unknown")
+# Rows that are read at once: some 25 MB.
+_CHUNK_ROWS = 200_000
+_LAST = 2**62
+_ORDER = ("frame_index", "track_id", "timestamp")
+#: Columns of `RunDirectory.trajectories`.
+TRAJECTORY = (
+    *("camera_id", "frame_index", "timestamp", "time", "track_id"),
+    *_IDENTITY_COLUMNS,
+    *("x1", "y1", "x2", "y2", "score", "ground_x", "ground_y"),
+)
 
 
 @dataclass(frozen=True, slots=True, init=False)
 class RunDirectory:
-    """A run directory on disk.
+    """A run directory on disk, or the part of it in ``selection``.
 
-    Raises UserError when ``path`` is not a run directory; the methods raise it when a file is
-    damaged.
+    Raises UserError when ``path`` is not a run directory, or one of a later fusetrack; the methods
+    raise it when a file is damaged.
     """
 
     path: Path
+    selection: Selection = EVERYTHING
 
     def __init__(self, path: str | Path) -> None:
         object.__setattr__(self, "path", Path(path))
@@ -33,6 +50,12 @@ class RunDirectory:
                 f"{self.path} is not a run directory: it has no config.yaml. "
                 "Expected the folder printed by `fusetrack run`"
             )
+        version_of(self.path)
+        known = {camera.camera_id for camera in read_cameras(self.path)}
+        known |= observation_folders(self.path).keys()
+        for camera_id in sorted(self.selection.cameras or ()):
+            if camera_id not in known:
+                raise unknown_name("camera", camera_id, known)
 
     def config(self) -> dict[str, object]:
         """The resolved configuration of the run, as plain values."""
@@ -47,105 +70,214 @@ class RunDirectory:
 
     def cameras(self) -> list[CameraRecord]:
         """The cameras by name; empty before the first segment is closed."""
-        return read_cameras(self.path)
+        return [c for c in read_cameras(self.path) if self.selection.has(c.camera_id)]
+
+    def observed(self) -> list[str]:
+        """The names of the cameras that may have observations, sorted."""
+        return [name for name in observation_folders(self.path) if self.selection.has(name)]
 
     def observations(self) -> pl.DataFrame:
         """All observations with their ``camera_id``, ordered by camera, frame and track."""
-        root = self.path / "observations"
-        parts = [_observations_of(folder) for folder in sorted(root.glob("camera=*"))]
-        empty = _frame(OBSERVATIONS.empty_table()).with_columns(camera_id=pl.lit(""))
-        return (
-            pl.concat([empty, *parts])
-            .select("camera_id", pl.exclude("camera_id"))
-            .sort("camera_id", "frame_index", "track_id")
-        )
-
-    def tracklets(self) -> pl.DataFrame:
-        """All closed tracks, ordered by camera and track."""
-        table = read_segments(self.path / "tracklets", TRACKLETS)
-        return _frame(table).sort("camera_id", "track_id")
-
-    def events(self) -> pl.DataFrame:
-        """The identity event log, oldest first."""
-        return _frame(read_segments(self.path / "identities", IDENTITIES))
-
-    def identities(self) -> pl.DataFrame:
-        """Current identities: the last event of each part of a track, ordered by camera, track and
-        ``since``.
-
-        Most tracks have a single part, with ``since`` -inf.
-        """
-        part = ["camera_id", "track_id", "since"]
-        return (
-            self.events()
-            .with_columns(pl.col("since").fill_null(-math.inf))
-            .unique(part, keep="last", maintain_order=True)
-            .sort(part)
-        )
+        parts = [rows for name in self.observed() for rows in self._observations(name)]
+        return pl.concat([no_observations(), *parts])
 
     def trajectories(self) -> pl.DataFrame:
         """The result: observations joined with identities.
 
-        Columns: camera_id, frame_index, timestamp, track_id, global_id, confidence, state, x1, y1,
-        x2, y2, score, ground_x, ground_y; ordered by camera, frame and track. For a track without
-        an identity ``global_id`` and ``confidence`` are null and ``state`` is unknown; otherwise
-        ``state`` is probable or confirmed. A global id occurs at most once per frame: of several
-        boxes with the same id only the one with the highest detection score keeps it.
+        Columns: camera_id, frame_index, timestamp (seconds UTC), time (the same as a date),
+        track_id, global_id, confidence, state, x1, y1, x2, y2, score, ground_x, ground_y; ordered
+        by camera, frame and track. For a track without an identity ``global_id`` and
+        ``confidence`` are null and ``state`` is unknown; otherwise ``state`` is probable or
+        confirmed. A global id occurs at most once per frame: of several boxes with the same id
+        only the one with the highest detection score keeps it.
         """
-        joined = (
-            self.observations()
-            .sort("timestamp")
-            .join_asof(
-                self.identities().sort("since"),
-                left_on="timestamp",
-                right_on="since",
-                by=["camera_id", "track_id"],
-                check_sortedness=False,
-            )
+        parts = [rows for name in self.observed() for rows in self.chunks(name)]
+        return pl.concat([no_trajectories(), *parts]).select(TRAJECTORY)
+
+    def observations_of(
+        self,
+        camera_id: str,
+        track_ids: NDArray[np.int64],
+        columns: Sequence[str] = tuple(OBSERVATIONS.names),
+    ) -> pl.DataFrame:
+        """The observations of some tracks of a camera, sorted ids ``(N,)``; in no order."""
+        return steadily(lambda: self._observations_of(camera_id, track_ids, columns))
+
+    def _observations_of(
+        self, camera_id: str, track_ids: NDArray[np.int64], columns: Sequence[str]
+    ) -> pl.DataFrame:
+        groups = self._groups(camera_id) if camera_id in self.observed() else []
+        wanted = pl.col("track_id").is_in(track_ids.tolist()) & self.selection.holds("timestamp")
+        parts = [
+            read([group], OBSERVATIONS, columns).filter(wanted)
+            for group in groups
+            if group.holds_any("track_id", track_ids)
+        ]
+        return pl.concat([read([], OBSERVATIONS, columns), *parts])
+
+    def chunks(self, camera_id: str, first: int = 0, last: int = _LAST) -> Iterator[pl.DataFrame]:
+        """The trajectories of a camera in parts of bounded size, each of whole frames, in order;
+        of the frames ``first`` to ``last``.
+
+        Columns: those of `trajectories`, and frame_width and frame_height (px, null: unknown).
+        """
+        columns = ("camera_id", "track_id", "since", *_IDENTITY_COLUMNS)
+        identities = _current(steadily(lambda: self._events(columns, camera_id)))
+        for rows in self._observations(camera_id, first, last):
+            yield _trajectories(rows, identities)
+
+    def last_frame(self, camera_id: str) -> int:
+        """The index of the last frame with an observation of a camera, -1 without any."""
+        if camera_id not in self.observed():
+            return -1
+        return int(max(span_of(self._groups(camera_id), "frame_index")[1], -1))
+
+    def observed_span(self) -> tuple[float, float]:
+        """The times of the first and last observation, seconds UTC; (inf, -inf) for none."""
+        spans = [span_of(self._groups(name), "timestamp") for name in self.observed()]
+        first = min((start for start, _ in spans), default=math.inf)
+        last = max((end for _, end in spans), default=-math.inf)
+        return self.selection.clipped(first, last) if first <= last else (first, last)
+
+    def has_ground(self) -> bool:
+        """Whether any observation has a place on the ground."""
+        columns = ["timestamp", "ground_x", "ground_y"]
+        return any(
+            not rows.select(pl.col("ground_x", "ground_y").is_null().all()).row(0) == (True, True)
+            for name in self.observed()
+            for rows in self._rows(name, columns)
         )
-        rows = joined.select(
-            *("camera_id", "frame_index", "timestamp", "track_id"),
-            *_IDENTITY_COLUMNS,
-            *("x1", "y1", "x2", "y2", "score", "ground_x", "ground_y"),
-        ).sort("camera_id", "frame_index", "track_id")
-        per_frame = ("camera_id", "frame_index", "global_id")
-        best = pl.col("score").rank("ordinal", descending=True).over(per_frame) == 1
-        known = rows.with_columns(
-            pl.when(best).then(pl.col(name)).alias(name) for name in _IDENTITY_COLUMNS
+
+    def tracklets(self, columns: Sequence[str] = tuple(TRACKLETS.names)) -> pl.DataFrame:
+        """All closed tracks with some of the selected time, ordered by camera and track."""
+        return steadily(lambda: self._tracklets(columns))
+
+    def _tracklets(self, columns: Sequence[str]) -> pl.DataFrame:
+        keys = ["camera_id", "track_id", "start", "end"]
+        chosen = self.selection
+        groups = row_groups(
+            self.path / "tracklets",
+            start=(-math.inf, chosen.until),
+            end=(chosen.since, math.inf),
         )
-        is_known = pl.col("global_id").is_not_null()
-        state = pl.when(is_known).then(pl.col("state").fill_null("probable")).otherwise(_UNKNOWN)
-        return known.with_columns(state.alias("state"))
+        rows = read(groups, TRACKLETS, [*keys, *(name for name in columns if name not in keys)])
+        within = (pl.col("start") < chosen.until) & (pl.col("end") >= chosen.since)
+        rows = self._selected(rows).filter(within)
+        return rows.sort("camera_id", "track_id", maintain_order=True).select(columns)
+
+    def events(self) -> pl.DataFrame:
+        """The identity event log of all times, oldest first."""
+        return steadily(lambda: self._events(IDENTITIES.names))
+
+    def identities(self, camera_id: str | None = None) -> pl.DataFrame:
+        """Current identities: the last event of each part of a track, ordered by camera, track and
+        ``since``; of one camera if given.
+
+        Most tracks have a single part, with ``since`` -inf.
+        """
+        return _current(steadily(lambda: self._events(IDENTITIES.names, camera_id)))
+
+    def _events(self, columns: Sequence[str], camera_id: str | None = None) -> pl.DataFrame:
+        ranges = {} if camera_id is None else {"camera_id": (camera_id, camera_id)}
+        mine = pl.lit(True) if camera_id is None else pl.col("camera_id") == camera_id
+        # One group at a time: those of one camera, or of the selected ones, are a part of it.
+        parts = [
+            self._selected(read([group], IDENTITIES, columns)).filter(mine)
+            for group in row_groups(self.path / "identities", **ranges)
+        ]
+        return pl.concat([read([], IDENTITIES, columns), *parts])
+
+    def _selected(self, rows: pl.DataFrame) -> pl.DataFrame:
+        cameras = self.selection.cameras
+        return rows if cameras is None else rows.filter(pl.col("camera_id").is_in(cameras))
+
+    def _groups(self, camera_id: str) -> list[RowGroup]:
+        folder = observation_folders(self.path)[camera_id]
+        return row_groups(folder, timestamp=(self.selection.since, self.selection.until))
+
+    def _observations(
+        self, camera_id: str, first: int = 0, last: int = _LAST
+    ) -> Iterator[pl.DataFrame]:
+        for rows in self._rows(camera_id, OBSERVATIONS.names, first, last):
+            yield rows.select(pl.lit(camera_id).alias("camera_id"), pl.all())
+
+    def _rows(
+        self, camera_id: str, columns: Sequence[str], first: int = 0, last: int = _LAST
+    ) -> Iterator[pl.DataFrame]:
+        """The rows of a camera with ``columns``, in parts of whole frames, by frame and track."""
+        groups = [g for g in self._groups(camera_id) if g.overlaps("frame_index", first, last)]
+        for start, before in frame_spans(groups, _CHUNK_ROWS):
+            span = max(start, first), min(before - 1, last)
+            yield steadily(partial(self._rows_in, camera_id, columns, *span))
+
+    def _rows_in(
+        self, camera_id: str, columns: Sequence[str], first: int, last: int
+    ) -> pl.DataFrame:
+        named = [*columns, *(name for name in _ORDER if name not in columns)]
+        groups = [g for g in self._groups(camera_id) if g.overlaps("frame_index", first, last)]
+        rows = read(groups, OBSERVATIONS, named).filter(
+            pl.col("frame_index").is_between(first, last), self.selection.holds("timestamp")
+        )
+        return rows.sort("frame_index", "track_id", maintain_order=True).select(columns)
 
 
-def _observations_of(folder: Path) -> pl.DataFrame:
-    camera_id = folder.name.removeprefix("camera=")
-    return _frame(read_segments(folder, OBSERVATIONS)).with_columns(camera_id=pl.lit(camera_id))
+def no_trajectories() -> pl.DataFrame:
+    """An empty part, as of `RunDirectory.chunks`."""
+    return _trajectories(no_observations(), _current(read([], IDENTITIES, IDENTITIES.names)))
 
 
-def _frame(table: object) -> pl.DataFrame:
-    frame = pl.from_arrow(table)
-    assert isinstance(frame, pl.DataFrame)
-    return frame
+def no_observations() -> pl.DataFrame:
+    """An empty table, as of `RunDirectory.observations`."""
+    rows = read([], OBSERVATIONS, OBSERVATIONS.names)
+    return rows.select(pl.lit("").alias("camera_id"), pl.all())
 
 
-def people(run: RunDirectory) -> pl.DataFrame:
-    """One row per person, ordered by global id.
-
-    Columns: global_id, cameras (names, sorted), tracks, observations, first and last (seconds
-    UTC), confidence (mean over observations, as in the report).
-    """
+def _current(events: pl.DataFrame) -> pl.DataFrame:
+    part = ["camera_id", "track_id", "since"]
     return (
-        run.trajectories()
-        .filter(pl.col("global_id").is_not_null())
-        .group_by("global_id")
-        .agg(
-            cameras=pl.col("camera_id").unique().sort(),
-            tracks=pl.struct("camera_id", "track_id").n_unique(),
-            observations=pl.len(),
-            first=pl.col("timestamp").min(),
-            last=pl.col("timestamp").max(),
-            confidence=pl.col("confidence").mean(),
-        )
-        .sort("global_id")
+        events.with_columns(pl.col("since").fill_null(-math.inf))
+        .unique(part, keep="last", maintain_order=True)
+        .sort(part)
     )
+
+
+def frame_spans(groups: Sequence[RowGroup], most: int) -> list[tuple[int, int]]:
+    """Spans of frames ``(first, before)`` that together hold ``groups``, in order.
+
+    Each has about ``most`` rows, more where groups overlap.
+    """
+    anywhere = 0, _LAST
+    starts = sorted(
+        (*group.ranges.get("frame_index", anywhere), group.rows) for group in groups if group.rows
+    )
+    if not starts:
+        return []
+    cuts, held = [starts[0][0]], 0
+    for first, _, rows in starts:
+        if held + rows > most and held and first > cuts[-1]:
+            cuts.append(first)
+            held = 0
+        held += rows
+    end = max(last for _, last, _ in starts) + 1
+    return list(zip(cuts, [*cuts[1:], end], strict=True))
+
+
+def _trajectories(rows: pl.DataFrame, identities: pl.DataFrame) -> pl.DataFrame:
+    joined = rows.sort("timestamp", maintain_order=True).join_asof(
+        identities.sort("since").select("track_id", "since", *_IDENTITY_COLUMNS),
+        left_on="timestamp",
+        right_on="since",
+        by="track_id",
+        check_sortedness=False,
+    )
+    rows = joined.select(*TRAJECTORY, "frame_width", "frame_height").sort(
+        "frame_index", "track_id", maintain_order=True
+    )
+    per_frame = ("frame_index", "global_id")
+    best = pl.col("score").rank("ordinal", descending=True).over(per_frame) == 1
+    known = rows.with_columns(
+        pl.when(best).then(pl.col(name)).alias(name) for name in _IDENTITY_COLUMNS
+    )
+    is_known = pl.col("global_id").is_not_null()
+    state = pl.when(is_known).then(pl.col("state").fill_null("probable")).otherwise(_UNKNOWN)
+    return known.with_columns(state.alias("state"))

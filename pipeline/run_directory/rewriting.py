@@ -6,40 +6,77 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from pipeline.run_directory.segments import position_of, read_segment, segments, write_segment
+from pipeline.run_directory.layout import contained
+from pipeline.run_directory.row_groups import RowGroup, row_groups
+from pipeline.run_directory.segments import (
+    covered_by,
+    position_of,
+    read_by_group,
+    segments,
+    write_tables,
+)
 from reid_model.atomic_file import sync
 
-#: Returns the rows of a segment to keep, in order; the same table object to keep them all.
+#: Returns the rows of a row group to keep, in order; the same table object to keep them all.
 RowFilter = Callable[[pa.Table], pa.Table]
 
 
-def rewrite_all(folder: Path, schema: pa.Schema, change: RowFilter, *, dry: bool = False) -> int:
-    """Rewrite every segment of ``folder``; returns the number of removed rows.
+def rewrite_all(
+    folder: Path,
+    schema: pa.Schema,
+    change: RowFilter,
+    *,
+    touched: Callable[[RowGroup], bool] = lambda group: True,
+    alive: Callable[[], None] = lambda: None,
+    dry: bool = False,
+) -> int:
+    """Rewrite the segments of ``folder`` of which a row group is ``touched``, by its statistics;
+    returns the number of removed rows.
 
-    With ``dry`` they are only counted. Raises OSError, and UserError for a damaged segment;
-    segments rewritten before that stay rewritten.
+    With ``dry`` they are only counted. ``alive`` is called all along. Raises OSError, and UserError
+    for a damaged segment; segments rewritten before that stay rewritten.
     """
-    closed = segments(folder)
-    return sum(rewrite(path, schema, change, last=path == closed[-1], dry=dry) for path in closed)
+    closed, removed = segments(folder), 0
+    wanted = {group.path for group in row_groups(folder) if touched(group)}
+    for path in [path for path in closed if path in wanted]:
+        alive()
+        removed += rewrite(path, schema, change, last=path == closed[-1], alive=alive, dry=dry)
+    return removed
 
 
 def rewrite(
-    path: Path, schema: pa.Schema, change: RowFilter, *, last: bool, dry: bool = False
+    path: Path,
+    schema: pa.Schema,
+    change: RowFilter,
+    *,
+    last: bool,
+    alive: Callable[[], None] = lambda: None,
+    dry: bool = False,
 ) -> int:
     """Rewrite one segment; returns the number of removed rows. An empty segment is deleted.
 
-    The ``last`` segment is kept even if empty, because it holds the recorder's position.
+    The ``last`` segment is kept even if empty, because it holds the recorder's position. Segments
+    that it covers are deleted first: they hold the same rows.
     """
-    rows = read_segment(path, schema)
-    left = change(rows)
-    if left is rows or dry:
-        return len(rows) - len(left)
-    if len(left) or last:
-        number = int(path.stem.removeprefix("part-"))
-        write_segment(path.parent, left, position_of(path) or "", number)
+    changed: dict[int, pa.Table] = {}
+    before = after = 0
+    for index, rows in enumerate(read_by_group(path, schema)):
+        alive()
+        left = change(rows)
+        before, after = before + len(rows), after + len(left)
+        if left is not rows:
+            changed[index] = left
+    if not changed or dry:
+        return before - after
+    remove_all(covered_by(path))
+    if after or last:
+        groups = enumerate(read_by_group(path, schema))
+        kept = (changed.get(index, rows) for index, rows in groups)
+        position = position_of(path) or ""
+        write_tables(path, schema, position, (rows for rows in kept if len(rows)))
     else:
         remove(path)
-    return len(rows) - len(left)
+    return before - after
 
 
 def remove(path: Path) -> bool:
@@ -64,11 +101,13 @@ Removed = Counter[str]
 def remove_derived(folder: Path, *, dry: bool = False) -> Removed:
     """Delete the report and the exports of a run directory; both can be created again.
 
-    Raises OSError.
+    Raises OSError, and UserError when they are a link to another folder.
     """
     removed: Removed = Counter()
     removed["reports"] = remove_all([folder / "report.html"], dry=dry)
     exports = sorted(path for path in (folder / "export").rglob("*") if path.is_file())
+    for path in exports:
+        contained(folder, str(path.relative_to(folder)))
     removed["exports"] = remove_all(exports, dry=dry)
     return +removed
 

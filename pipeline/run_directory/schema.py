@@ -3,16 +3,25 @@
 import msgspec
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from trackers.tracklet import TrackletKey
 
-#: One row per person and frame. Boxes are xyxy pixels, timestamp is seconds UTC, ground is metres.
+#: The version of this schema, in RUN/schema.json. Version 1 had no such file, no columns ``time``,
+#: ``frame_width`` and ``frame_height``, and called the folders of observations ``camera=ID``.
+VERSION = 2
+
+_TIME = pa.timestamp("us", tz="UTC")
+
+#: One row per person and frame. Boxes are xyxy pixels, timestamp is seconds UTC and time the same
+#: as a date, ground is metres, frame_width and frame_height the frame's pixels (null: unknown).
 OBSERVATIONS = pa.schema(
     [
         ("frame_index", pa.int64()),
         ("timestamp", pa.float64()),
+        ("time", _TIME),
         ("track_id", pa.int64()),
         ("x1", pa.float32()),
         ("y1", pa.float32()),
@@ -21,15 +30,19 @@ OBSERVATIONS = pa.schema(
         ("score", pa.float32()),
         ("ground_x", pa.float64()),
         ("ground_y", pa.float64()),
+        ("frame_width", pa.int32()),
+        ("frame_height", pa.int32()),
     ]
 )
 
 #: One row per closed track. ``embedding`` is the quality-weighted mean exemplar, a unit vector;
-#: ``start`` and ``end`` are seconds UTC, ``n`` is the number of observations.
+#: ``start`` and ``end`` are seconds UTC, ``time`` is the start as a date, ``n`` is the number of
+#: observations.
 TRACKLETS = pa.schema(
     [
         ("camera_id", pa.string()),
         ("track_id", pa.int64()),
+        ("time", _TIME),
         ("start", pa.float64()),
         ("end", pa.float64()),
         ("n", pa.int64()),
@@ -39,10 +52,10 @@ TRACKLETS = pa.schema(
     ]
 )
 
-#: The event log. The last event of a track holds its global id; ``at`` is event time, seconds UTC.
-#: A track may show several people in turn: an event applies to the part from ``since``, seconds
-#: UTC (null for the start of the track), to the next ``since`` of that track. ``state`` is probable
-#: or confirmed; a track without an event is unknown.
+#: The event log. The last event of a track holds its global id; ``at`` is event time, seconds UTC,
+#: and ``time`` the same as a date. A track may show several people in turn: an event applies to the
+#: part from ``since``, seconds UTC (null for the start of the track), to the next ``since`` of that
+#: track. ``state`` is probable or confirmed; a track without an event is unknown.
 IDENTITIES = pa.schema(
     [
         ("camera_id", pa.string()),
@@ -52,10 +65,34 @@ IDENTITIES = pa.schema(
         ("kind", pa.string()),
         ("reason", pa.string()),
         ("at", pa.float64()),
+        ("time", _TIME),
         ("since", pa.float64()),
         ("state", pa.string()),
     ]
 )
+
+_SECONDS = ("timestamp", "start", "at")
+_ADDED = ("time", "frame_width", "frame_height")
+
+
+def conform(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """``table`` with the columns of ``schema``; those that version 1 did not have are filled in.
+
+    ``time`` is computed from the seconds. Raises ArrowException, KeyError or ValueError when
+    another column is missing or values do not fit.
+    """
+    for name in _ADDED:
+        if name in schema.names and name not in table.column_names:
+            kind = schema.field(name).type
+            values = _times(table) if name == "time" else pa.nulls(len(table), kind)
+            table = table.append_column(name, values)
+    return table.select(schema.names).cast(schema)
+
+
+def _times(table: pa.Table) -> pa.ChunkedArray:
+    seconds = table[next(name for name in _SECONDS if name in table.column_names)]
+    micros = pc.round(pc.multiply(seconds.cast(pa.float64()), 1e6))
+    return micros.cast(pa.int64()).cast(_TIME)
 
 
 class CameraRecord(msgspec.Struct, frozen=True):

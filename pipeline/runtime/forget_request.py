@@ -15,6 +15,7 @@ from pipeline.bus import forgetting
 from pipeline.bus.streams import Bus
 from pipeline.config.schema import RetentionConfig
 from pipeline.errors import UserError, writing
+from pipeline.recorder.camera_times import times_at
 from pipeline.recorder.forget import (
     ForgetResult,
     ForgottenPerson,
@@ -24,7 +25,7 @@ from pipeline.recorder.forget import (
     remove_person,
     videos_with,
 )
-from pipeline.recorder.retention import Retention, run_time_at
+from pipeline.recorder.retention import Retention
 from pipeline.run_directory.durable import BusyError, exclusive_writer
 from pipeline.run_directory.progress import RecorderProgress, read_progress
 from pipeline.run_directory.reader import RunDirectory
@@ -154,7 +155,7 @@ def remove_expired(
         _writing(folder, "expired data is not completely removed"),
         exclusive_writer(folder),
     ):
-        return ForgetOutcome(Retention(folder, retention).remove(run_time_at(folder, wall())))
+        return ForgetOutcome(Retention(folder, retention).remove(times_at(folder, wall())))
 
 
 def _in_folder(run: RunDirectory, global_id: int, site: SiteAddress) -> ForgetOutcome:

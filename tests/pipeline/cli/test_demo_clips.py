@@ -9,7 +9,8 @@ import pytest
 
 from command_line import Command
 from pipeline.exports import FORMATS, export_run
-from pipeline.run_directory.reader import RunDirectory, people
+from pipeline.run_directory.people import people
+from pipeline.run_directory.reader import RunDirectory
 
 CONFIG = Path(__file__).parents[3] / "configs" / "demo.yaml"
 CAMERAS = ["cam01", "cam02", "cam03", "cam04"]

@@ -14,7 +14,7 @@ from pipeline.exports import export_run
 from pipeline.run_directory.reader import RunDirectory
 
 COLUMNS = [
-    *("camera_id", "frame_index", "timestamp", "track_id"),
+    *("camera_id", "frame_index", "timestamp", "time", "track_id"),
     *("global_id", "confidence", "state"),
     *("x1", "y1", "x2", "y2", "score"),
 ]
@@ -56,17 +56,24 @@ def test_numbers_survive_exactly(run: RunDirectory, format: str) -> None:
     readers = {"csv": pl.read_csv, "parquet": pl.read_parquet, "jsonl": pl.read_ndjson}
     expected = run.trajectories().select(COLUMNS)
     if format == "jsonl":
-        table = pl.read_ndjson(path, schema=expected.schema)
+        table = pl.read_ndjson(path, schema={**expected.schema, "time": pl.String})
     else:
         table = readers[format](path)
+    if format != "parquet":
+        table = table.with_columns(pl.col("time").str.to_datetime(time_zone="UTC"))
     assert_frame_equal(table.cast(dict(expected.schema)), expected, check_exact=True)
 
 
 def test_csv_is_plain(run: RunDirectory) -> None:
     lines = export_run(run, "csv").read_text().splitlines()
     assert lines[0] == ",".join(COLUMNS)
-    assert lines[1] == "gate,0,0.0,1,7,0.9,confirmed,10.1,20.2,50.3,90.4,0.8"
-    assert lines[5] == "gate,3,0.3,3,,,unknown,600.0,20.0,700.0,90.0,0.8"
+    assert (
+        lines[1]
+        == "gate,0,0.0,1970-01-01T00:00:00.000000Z,1,7,0.9,confirmed,10.1,20.2,50.3,90.4,0.8"
+    )
+    assert (
+        lines[5] == "gate,3,0.3,1970-01-01T00:00:00.300000Z,3,,,unknown,600.0,20.0,700.0,90.0,0.8"
+    )
 
 
 def test_a_run_without_people_has_the_columns(empty_run: RunDirectory) -> None:
@@ -74,4 +81,5 @@ def test_a_run_without_people_has_the_columns(empty_run: RunDirectory) -> None:
     table = pyarrow.parquet.read_table(export_run(empty_run, "parquet"))
     assert (table.num_rows, table.column_names) == (0, COLUMNS)
     assert str(table.schema.field("x1").type) == "float"
+    assert str(table.schema.field("time").type) == "timestamp[us, tz=UTC]"
     assert export_run(empty_run, "jsonl").read_text() == ""

@@ -146,7 +146,7 @@ def test_no_data_of_the_person_is_left_in_the_run_directory(run: RunDirectory) -
 def test_no_export_has_their_id_or_their_boxes(run: RunDirectory, tmp_path: Path) -> None:
     remove_person(run, find_person(run, 7))
     assert set(run.trajectories()["global_id"]) == {2}
-    for format in sorted(FORMATS.keys() - {"geojson"}):
+    for format in sorted(set(FORMATS) - {"geojson"}):
         out = export_run(run, format, tmp_path / f"out-{format}")
         files = [out] if out.is_file() else sorted(out.rglob("*"))
         assert files

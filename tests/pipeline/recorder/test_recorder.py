@@ -9,6 +9,7 @@ import threading
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -130,6 +131,7 @@ def test_everything_sent_is_in_the_tables(undisturbed: Path) -> None:
         "camera_id": "gate",
         "frame_index": 4,
         "timestamp": 0.4,
+        "time": datetime(1970, 1, 1, 0, 0, 0, 400_000, UTC),
         "track_id": 1,
         "x1": 4.0,
         "y1": 20.0,
@@ -138,6 +140,8 @@ def test_everything_sent_is_in_the_tables(undisturbed: Path) -> None:
         "score": 0.75,
         "ground_x": None,
         "ground_y": None,
+        "frame_width": None,
+        "frame_height": None,
     }
     assert run.tracklets().select("camera_id", "track_id", "end", "embedding").rows() == [
         ("gate", 1, 1.9, [1.0, 0.0]),
@@ -154,12 +158,12 @@ def test_segments_are_closed_by_the_clock(redis_url: str, site: str, run: Path) 
     with FeedingBus(redis_url, site, STORY) as bus:
         bus.declare()
         record(bus, run, segment_s=0.0)
-    assert len(list((run / "observations" / "camera=gate").glob("part-*.parquet"))) == 2
+    assert len(list((run / "observations" / "camera_id=gate").glob("part-*.parquet"))) == 2
     with FeedingBus(redis_url, f"{site}.slow", STORY) as bus:
         bus.declare()
         slow = new_run(run.parent / "slow")
         record(bus, slow, segment_s=1e6)
-    assert len(list((slow / "observations" / "camera=gate").glob("part-*.parquet"))) == 1
+    assert len(list((slow / "observations" / "camera_id=gate").glob("part-*.parquet"))) == 1
     assert_same(run, slow)
 
 
@@ -170,7 +174,7 @@ def test_segments_are_closed_early_when_many_messages_wait(
     with FeedingBus(redis_url, site, STORY) as bus:
         bus.declare()
         record(bus, run, segment_s=1e6)
-    assert len(list((run / "observations" / "camera=gate").glob("part-*.parquet"))) == 2
+    assert len(list((run / "observations" / "camera_id=gate").glob("part-*.parquet"))) == 2
 
 
 @pytest.mark.parametrize("at_once", [1, 2, 1000])

@@ -3,16 +3,21 @@
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import polars as pl
 import pyarrow as pa
 import pytest
 
-from builders import Observation, camera, make_run
+from builders import Observation, camera, make_run, table_of
 from pipeline.config.schema import RetentionConfig
-from pipeline.recorder.retention import Retention, RunClock, run_time_at
+from pipeline.errors import UserError
+from pipeline.recorder.camera_times import CameraClocks, CameraTimes, times_at
+from pipeline.recorder.retention import Retention
 from pipeline.run_directory import segments
+from pipeline.run_directory.compaction import compact
+from pipeline.run_directory.progress import RecorderProgress, write_progress
 from pipeline.run_directory.reader import RunDirectory
-from pipeline.run_directory.schema import IDENTITIES, TRACKLETS, CameraRecord
+from pipeline.run_directory.schema import IDENTITIES, OBSERVATIONS, TRACKLETS, CameraRecord
 from pipeline.run_directory.segments import last_position, write_segment
 from recorder_helpers import crashed
 
@@ -45,19 +50,24 @@ def run(tmp_path: Path) -> Path:
     for first in (10, 20):
         other = make_run(tmp_path / f"part-{first}", rows[first : first + 10], {})
         table = pa.parquet.read_table(
-            next(other.rglob("camera=gate/part-*.parquet")), partitioning=None
+            next(other.rglob("camera_id=gate/part-*.parquet")), partitioning=None
         )
-        write_segment(folder / "observations" / "camera=gate", table, f"{first}-0")
+        write_segment(folder / "observations" / "camera_id=gate", table, f"{first}-0")
     for number in (1, 2, 3):
         picture = folder / "thumbnails" / "gate" / f"{number}.jpg"
         picture.parent.mkdir(parents=True, exist_ok=True)
         picture.write_bytes(b"picture %d" % number)
         name = f"thumbnails/gate/{number}.jpg"
-        tracklets = pa.Table.from_pylist([one(("gate", number), float(number), name)], TRACKLETS)
+        tracklets = table_of([one(("gate", number), float(number), name)], TRACKLETS)
         write_segment(folder / "tracklets", tracklets, f"{number}-0")
-        events = pa.Table.from_pylist([event(("gate", number), float(number))], IDENTITIES)
+        events = table_of([event(("gate", number), float(number))], IDENTITIES)
         write_segment(folder / "identities", events, f"{number}-0")
     return folder
+
+
+def at(now: float) -> CameraTimes:
+    """This time on the only camera; on the wall it is much later."""
+    return CameraTimes({"gate": now}, 1.8e9)
 
 
 def frames(folder: Path) -> list[int]:
@@ -70,15 +80,15 @@ def parts(folder: Path) -> list[str]:
 
 def test_without_a_limit_everything_is_kept(run: Path) -> None:
     before = sorted(run.rglob("*"))
-    assert not Retention(run, RetentionConfig()).remove(1e12)
+    assert not Retention(run, RetentionConfig()).remove(at(1e12))
     assert sorted(run.rglob("*")) == before
 
 
 def test_expired_segments_are_deleted_and_partly_expired_ones_rewritten(run: Path) -> None:
-    removed = Retention(run, RetentionConfig(observations_s=1.0)).remove(2.45)
+    removed = Retention(run, RetentionConfig(observations_s=1.0)).remove(at(2.45))
     assert removed == {"observations": 15}
     assert frames(run) == list(range(15, 30))
-    assert parts(run / "observations" / "camera=gate") == [
+    assert parts(run / "observations" / "camera_id=gate") == [
         "part-00001.parquet",
         "part-00002.parquet",
     ]
@@ -87,16 +97,18 @@ def test_expired_segments_are_deleted_and_partly_expired_ones_rewritten(run: Pat
 
 def test_rows_exactly_at_the_limit_are_kept(run: Path) -> None:
     retention = Retention(run, RetentionConfig(observations_s=1.0, tracklets_s=1.0))
-    assert not retention.remove(1.0)
-    assert retention.remove(1.0000001) == {"observations": 1}
+    assert not retention.remove(at(1.0))
+    assert retention.remove(at(1.0000001)) == {"observations": 1}
     assert frames(run)[0] == 1
-    assert not retention.remove(2.0)["tracklets"]
-    assert retention.remove(2.0000001)["tracklets"] == 1
+    assert not retention.remove(at(2.0))["tracklets"]
+    assert retention.remove(at(2.0000001))["tracklets"] == 1
 
 
 def test_the_last_segment_is_kept_without_rows_for_the_recorder(run: Path) -> None:
-    folder = run / "observations" / "camera=gate"
-    assert Retention(run, RetentionConfig(observations_s=1.0)).remove(100.0)["observations"] == 30
+    folder = run / "observations" / "camera_id=gate"
+    assert (
+        Retention(run, RetentionConfig(observations_s=1.0)).remove(at(100.0))["observations"] == 30
+    )
     assert frames(run) == []
     assert parts(folder) == ["part-00002.parquet"]
     assert last_position(folder) == "20-0"
@@ -104,7 +116,7 @@ def test_the_last_segment_is_kept_without_rows_for_the_recorder(run: Path) -> No
 
 
 def test_embedding_and_thumbnail_are_removed_with_their_tracklet(run: Path) -> None:
-    removed = Retention(run, RetentionConfig(tracklets_s=1.5)).remove(3.0)
+    removed = Retention(run, RetentionConfig(tracklets_s=1.5)).remove(at(3.0))
     assert removed == {"tracklets": 1, "thumbnails": 1}
     assert RunDirectory(run).tracklets()["track_id"].to_list() == [2, 3]
     assert [p.name for p in sorted(run.rglob("*.jpg"))] == ["2.jpg", "3.jpg"]
@@ -112,17 +124,19 @@ def test_embedding_and_thumbnail_are_removed_with_their_tracklet(run: Path) -> N
 
 def test_a_thumbnail_may_expire_before_its_tracklet(run: Path) -> None:
     retention = Retention(run, RetentionConfig(thumbnails_s=0.5, tracklets_s=2.5))
-    assert retention.remove(3.0) == {"thumbnails": 2}
+    assert retention.remove(at(3.0)) == {"thumbnails": 2}
     tracklets = RunDirectory(run).tracklets()
     assert tracklets["thumbnail"].to_list() == [None, None, "thumbnails/gate/3.jpg"]
     assert tracklets["embedding"].to_list()[0] == [0.125, 1.0]
-    assert not retention.remove(3.0)
-    assert retention.remove(3.6) == {"tracklets": 1, "thumbnails": 1}
+    assert not retention.remove(at(3.0))
+    assert retention.remove(at(3.6)) == {"tracklets": 1, "thumbnails": 1}
     assert RunDirectory(run).tracklets()["track_id"].to_list() == [2, 3]
 
 
 def test_identities_expire_and_their_boxes_become_unknown(run: Path) -> None:
-    assert Retention(run, RetentionConfig(identities_s=1.0)).remove(2.5) == {"identity events": 1}
+    assert Retention(run, RetentionConfig(identities_s=1.0)).remove(at(2.5)) == {
+        "identity events": 1
+    }
     assert RunDirectory(run).events()["at"].to_list() == [2.0, 3.0]
     trajectories = RunDirectory(run).trajectories()
     assert trajectories.height == 30
@@ -134,9 +148,9 @@ def test_a_video_expires_with_its_last_frame(run: Path) -> None:
     video.parent.mkdir()
     video.write_bytes(b"film")
     retention = Retention(run, RetentionConfig(video_s=10.0))
-    assert not retention.remove(13.1)
+    assert not retention.remove(at(13.1))
     assert video.exists()
-    assert retention.remove(13.2) == {"videos": 1}
+    assert retention.remove(at(13.2)) == {"videos": 1}
     assert not video.exists()
 
 
@@ -145,33 +159,35 @@ def test_report_and_exports_are_removed_when_rows_are(run: Path) -> None:
     (run / "export" / "mot").mkdir(parents=True)
     (run / "export" / "mot" / "gate.txt").write_text("1,2,3")
     retention = Retention(run, RetentionConfig(observations_s=1.0))
-    assert not retention.remove(1.0)
+    assert not retention.remove(at(1.0))
     assert (run / "report.html").exists()
-    assert retention.remove(1.05) == {"observations": 1, "reports": 1, "exports": 1}
+    assert retention.remove(at(1.05)) == {"observations": 1, "reports": 1, "exports": 1}
     assert not (run / "report.html").exists()
     assert not (run / "export" / "mot" / "gate.txt").exists()
 
 
 def test_new_rows_of_a_growing_run_expire_in_turn(run: Path) -> None:
     retention = Retention(run, RetentionConfig(observations_s=1.0))
-    assert retention.remove(2.0)["observations"] == 10
+    assert retention.remove(at(2.0))["observations"] == 10
     more = make_run(run.parent / "more", [("gate", 40, 4, BOX)], {})
-    table = pa.parquet.read_table(next(more.rglob("camera=gate/part-*")), partitioning=None)
-    write_segment(run / "observations" / "camera=gate", table, "40-0")
-    assert retention.remove(4.5)["observations"] == 20
+    table = pa.parquet.read_table(next(more.rglob("camera_id=gate/part-*")), partitioning=None)
+    write_segment(run / "observations" / "camera_id=gate", table, "40-0")
+    assert retention.remove(at(4.5))["observations"] == 20
     assert frames(run) == [40]
-    assert retention.remove(5.5)["observations"] == 1
+    assert retention.remove(at(5.5))["observations"] == 1
 
 
 def test_it_checks_again_only_after_the_tolerated_delay(
     run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     retention = Retention(run, RetentionConfig(observations_s=2.0))
-    looked: list[float] = []
+    looked: list[CameraTimes] = []
     monkeypatch.setattr(retention, "remove", looked.append)
-    for now in (0.0, 0.09, 0.1, 0.15, 0.2, float("-inf")):
-        retention.remove_when_due(now)
-    assert looked == [0.0, 0.1, 0.2]
+    for now in (0.0, 0.09, 0.1, 0.15, 0.2):
+        retention.remove_when_due(at(now))
+    assert [now.own["gate"] for now in looked] == [0.0, 0.1, 0.2]
+    retention.remove_when_due(CameraTimes({}, 5.0))
+    assert len(looked) == 3
 
 
 @pytest.mark.parametrize("step", range(1, 12))
@@ -181,12 +197,12 @@ def test_a_crash_in_the_middle_leaves_a_readable_run_and_the_next_pass_finishes(
     config = RetentionConfig(
         observations_s=1.45, tracklets_s=1.5, identities_s=1.5, thumbnails_s=0.5
     )
-    died = crashed(step, lambda: Retention(run, config).remove(3.0), monkeypatch)
+    died = crashed(step, lambda: Retention(run, config).remove(at(3.0)), monkeypatch)
     assert died == (step <= 8)
     directory = RunDirectory(run)
     assert directory.trajectories().filter(pl.col("timestamp") >= 1.55).height == 14
     assert {2, 3} <= set(directory.tracklets()["track_id"])
-    Retention(run, config).remove(3.0)
+    Retention(run, config).remove(at(3.0))
     assert frames(run) == list(range(16, 30))
     assert directory.tracklets()["track_id"].to_list() == [2, 3]
     assert directory.events()["at"].to_list() == [2.0, 3.0]
@@ -194,22 +210,62 @@ def test_a_crash_in_the_middle_leaves_a_readable_run_and_the_next_pass_finishes(
     assert list(run.rglob("*.partial")) == []
 
 
+LATER = 1.8e9
+
+
+def live(camera_id: str, end: float) -> CameraRecord:
+    return msgspec.structs.replace(camera(camera_id, 1), end=end, timestamp_origin="rtcp")
+
+
 def test_a_recording_ages_only_by_its_frames() -> None:
     wall = iter(range(100))
-    clock = RunClock(lambda: float(next(wall)))
-    assert clock.now([]) == float("-inf")
-    assert clock.now([camera("gate", 50)]) == 5.0
-    assert clock.now([camera("gate", 50)]) == 5.0
-    assert clock.now([camera("gate", 50), camera("yard", 80)]) == 8.0
+    clocks = CameraClocks(lambda: float(next(wall)), {})
+    assert clocks.now([]).own == {}
+    assert clocks.now([camera("gate", 50)]).own == {"gate": 5.0}
+    assert clocks.now([camera("gate", 50)]).own == {"gate": 5.0}
+    both = clocks.now([camera("gate", 50), camera("yard", 80)])
+    assert both.own == {"gate": 5.0, "yard": 8.0}
 
 
-def test_a_live_run_ages_while_its_cameras_are_silent() -> None:
-    moments = iter([0.0, 10.0, 10.0, 25.0, 30.0, 30.0])
-    clock = RunClock(lambda: next(moments))
-    live = [msgspec.structs.replace(camera("gate", 50), timestamp_origin="rtcp")]
-    assert clock.now(live) == 5.0
-    assert clock.now(live) == 20.0
-    assert clock.now([*live, camera("yard", 80)]) == 8.0
+def test_a_live_camera_ages_while_it_is_silent() -> None:
+    moments = iter([10.0, 25.0, 30.0, 31.0])
+    clocks = CameraClocks(lambda: next(moments), {})
+    assert clocks.now([live("gate", 5.0)]).own == {"gate": 5.0}
+    assert clocks.now([live("gate", 5.0)]).own == {"gate": 20.0}
+    assert clocks.now([live("gate", 26.0), camera("yard", 80)]).own == {"gate": 26.0, "yard": 8.0}
+    # Another recorder, started at 31: the camera has been silent since 30.
+    again = CameraClocks(lambda: next(moments), clocks.reached)
+    assert again.now([live("gate", 26.0)]).own == {"gate": 27.0}
+
+
+def test_a_clock_in_the_future_deletes_nothing_of_other_cameras(run: Path) -> None:
+    """Nor what the same camera recorded before its clock went wrong."""
+    now = CameraTimes({"gate": 2.0, "yard": 9e9}, LATER)
+    assert Retention(run, RetentionConfig(observations_s=1.0)).remove(now)["observations"] == 10
+    assert frames(run) == list(range(10, 30))
+    jumped = CameraTimes({"gate": 9e9}, 3.0)
+    assert Retention(run, RetentionConfig(observations_s=1.0)).remove(jumped)["observations"] == 10
+    assert frames(run) == list(range(20, 30))
+
+
+def test_rows_in_the_future_are_judged_by_their_own_clock() -> None:
+    gate = pa.array(["gate"] * 3).dictionary_encode()
+    now = CameraTimes({"gate": 9000.0}, 1000.0)
+    times = np.array([8899.0, 8900.0, 950.0])
+    assert now.expired(gate, times, 100.0).tolist() == [True, False, False]
+    assert now.expired(gate[:0], times[:0], 100.0).tolist() == []
+
+
+def test_a_clock_that_is_behind_is_judged_by_itself() -> None:
+    """A camera that believes in 1970 loses nothing at once, and everything in time."""
+    yard = pa.array(["yard"] * 2).dictionary_encode()
+    now = CameraTimes({"gate": LATER, "yard": 500.0}, LATER)
+    assert now.expired(yard, np.array([399.0, 400.0]), 100.0).tolist() == [True, False]
+
+
+def test_a_camera_without_a_record_has_the_latest_time_that_is_not_in_the_future() -> None:
+    assert CameraTimes({"gate": 5.0, "yard": 9e9}, LATER).of("void") == 5.0
+    assert CameraTimes({}, LATER).of("void") == float("-inf")
 
 
 def set_cameras(folder: Path, cameras: list[CameraRecord]) -> float:
@@ -219,11 +275,44 @@ def set_cameras(folder: Path, cameras: list[CameraRecord]) -> float:
 
 def test_the_time_of_a_finished_run_continues_from_its_recording(run: Path) -> None:
     recorded_at = set_cameras(run, [camera("gate", 50), camera("yard", 70)])
-    assert run_time_at(run, recorded_at) == 7.0
-    assert run_time_at(run, recorded_at + 3600) == 3607.0
-    assert run_time_at(run, recorded_at - 3600) == 7.0
-    live = msgspec.structs.replace(camera("gate", 50), timestamp_origin="arrival")
-    set_cameras(run, [live])
-    assert run_time_at(run, 1.8e9) == 1.8e9
+    assert times_at(run, recorded_at).own == {"gate": 5.0, "yard": 7.0}
+    assert times_at(run, recorded_at + 3600).own == {"gate": 3605.0, "yard": 3607.0}
+    assert times_at(run, recorded_at - 3600).own == {"gate": 5.0, "yard": 7.0}
+    set_cameras(run, [live("gate", 5.0)])
+    assert times_at(run, LATER).own == {"gate": LATER}
+    write_progress(run, RecorderProgress(reached={"gate": LATER - 60}))
+    assert times_at(run, LATER).own == {"gate": 65.0}
     set_cameras(run, [])
-    assert run_time_at(run, 1.8e9) == float("-inf")
+    assert times_at(run, LATER).own == {}
+
+
+def test_a_thumbnail_outside_the_run_is_not_deleted(run: Path, tmp_path: Path) -> None:
+    other = tmp_path / "mine.jpg"
+    other.write_bytes(b"not of this run")
+    row = one(("gate", 9), 1.0, "../mine.jpg")
+    write_segment(run / "tracklets", table_of([row], TRACKLETS), "9-0")
+    with pytest.raises(UserError, match=r"names '\.\./mine\.jpg', which is not inside it"):
+        Retention(run, RetentionConfig(tracklets_s=1.0)).remove(at(9.0))
+    assert other.exists()
+
+
+def test_tables_outside_the_run_are_not_rewritten(run: Path, tmp_path: Path) -> None:
+    (run / "tracklets").rename(tmp_path / "elsewhere")
+    (run / "tracklets").symlink_to(tmp_path / "elsewhere")
+    before = {path: path.read_bytes() for path in (tmp_path / "elsewhere").iterdir()}
+    with pytest.raises(UserError, match="not inside it"):
+        Retention(run, RetentionConfig(tracklets_s=1.0)).remove(at(9.0))
+    assert {path: path.read_bytes() for path in (tmp_path / "elsewhere").iterdir()} == before
+
+
+def test_what_a_file_covers_does_not_come_back(run: Path) -> None:
+    folder = run / "observations" / "camera_id=gate"
+    kept = {path: path.read_bytes() for path in folder.iterdir()}
+    compact(segments.segments(folder), OBSERVATIONS)
+    for path, data in kept.items():
+        path.write_bytes(data)
+    assert (
+        Retention(run, RetentionConfig(observations_s=1.0)).remove(at(2.45))["observations"] == 15
+    )
+    assert frames(run) == list(range(15, 30))
+    assert parts(folder) == ["part-00000-00002.parquet"]

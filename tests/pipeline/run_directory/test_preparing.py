@@ -105,7 +105,7 @@ def test_the_configuration_is_updated_and_earlier_ones_are_kept(tmp_path: Path) 
         update_config(tmp_path, config(f"rtsp://me:s3cret@camera/{number}"))
     assert source_in(tmp_path) == "rtsp://camera/3"
     files = sorted(path.name for path in tmp_path.iterdir())
-    assert files == ["config.1.yaml", "config.2.yaml", "config.yaml"]
+    assert files == ["config.1.yaml", "config.2.yaml", "config.yaml", "schema.json"]
     assert load_config(tmp_path / "config.1.yaml") == config()
     assert all("s3cret" not in path.read_text() for path in tmp_path.iterdir())
 

@@ -39,7 +39,7 @@ def test_a_run_that_has_just_started_has_empty_tables(tmp_path: Path) -> None:
     assert run.cameras() == []
     tables = [run.observations(), run.tracklets(), run.events(), run.identities()]
     assert [table.height for table in [*tables, run.trajectories()]] == [0] * 5
-    assert run.observations().columns[:4] == ["camera_id", "frame_index", "timestamp", "track_id"]
+    assert run.observations().columns[:4] == ["camera_id", "frame_index", "timestamp", "time"]
     assert run.events().columns == IDENTITIES.names
 
 
@@ -120,7 +120,7 @@ def test_a_track_without_an_identity_stays_in_the_result(tmp_path: Path) -> None
     assert result["confidence"].is_null().to_list() == [True, False]
     assert result["state"].to_list() == ["unknown", "confirmed"]
     assert result.columns == [
-        *("camera_id", "frame_index", "timestamp", "track_id"),
+        *("camera_id", "frame_index", "timestamp", "time", "track_id"),
         *("global_id", "confidence", "state"),
         *("x1", "y1", "x2", "y2", "score", "ground_x", "ground_y"),
     ]
@@ -142,4 +142,4 @@ def test_duckdb_style_reading_sees_the_camera_in_the_path(tmp_path: Path) -> Non
     """Analysts read the folder with hive partitioning, without us."""
     make_run(tmp_path, [("gate", 0, 1, BOX), ("yard", 3, 1, BOX)], {})
     table = pl.read_parquet(tmp_path / "observations" / "**/*.parquet", hive_partitioning=True)
-    assert sorted(table.select("camera", "frame_index").rows()) == [("gate", 0), ("yard", 3)]
+    assert sorted(table.select("camera_id", "frame_index").rows()) == [("gate", 0), ("yard", 3)]

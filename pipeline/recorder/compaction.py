@@ -1,0 +1,60 @@
+"""Compaction while a site is recorded: a little after each closed segment."""
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow as pa
+
+from pipeline.errors import UserError
+from pipeline.run_directory.compaction import clean, compact, due, tables_of
+
+# So long at a time: what is not done is done after the next segment.
+_MOST_S = 1.0
+
+_log = logging.getLogger(__name__)
+
+
+class Compaction:
+    """Puts the segments of the run directory ``folder`` together; its recorder is the only writer.
+
+    What cannot be read or written stays as it is, with a warning: recording goes on.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._is_clean = False
+        self._failed: set[Path] = set()
+
+    def run(self, alive: Callable[[], None], clock: Callable[[], float]) -> None:
+        """Put segments together for about a second of ``clock``; ``alive`` is called all along."""
+        began = clock()
+        try:
+            self._clean()
+        except OSError as error:
+            _log.warning("cannot clean up %s: %s", self._folder, error.strerror or error)
+            return
+        while self._step(alive) and clock() - began < _MOST_S:
+            pass
+
+    def _clean(self) -> None:
+        if not self._is_clean:
+            clean(self._folder)
+            self._is_clean = True
+
+    def _step(self, alive: Callable[[], None]) -> bool:
+        """Put the next segments together; returns whether there were any."""
+        for folder, schema in tables_of(self._folder).items():
+            paths = None if folder in self._failed else due(folder)
+            if paths is not None:
+                self._compact(paths, schema, alive)
+                return True
+        return False
+
+    def _compact(self, paths: list[Path], schema: pa.Schema, alive: Callable[[], None]) -> None:
+        try:
+            compact(paths, schema, alive)
+        except (OSError, UserError) as error:
+            folder = paths[0].parent
+            self._failed.add(folder)
+            _log.warning("%s is compacted no more until a restart: %s", folder, error)

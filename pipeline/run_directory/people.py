@@ -1,0 +1,62 @@
+"""What `fusetrack summary` says about people: one row for each."""
+
+from collections.abc import Sequence
+
+import polars as pl
+
+from pipeline.run_directory.reader import RunDirectory, no_trajectories
+
+_TRACK = ["global_id", "camera_id", "track_id", "confidence"]
+
+
+def people(run: RunDirectory) -> pl.DataFrame:
+    """One row per person, ordered by global id.
+
+    Columns: global_id, cameras (names, sorted), tracks, observations, first and last (seconds
+    UTC), confidence (mean over observations, as in the report).
+    """
+    return (
+        tracks_of_people(run)
+        .group_by("global_id")
+        .agg(
+            cameras=pl.col("camera_id").unique().sort(),
+            tracks=pl.struct("camera_id", "track_id").n_unique(),
+            observations=pl.col("observations").sum(),
+            first=pl.col("first").min(),
+            last=pl.col("last").max(),
+            confidence=mean_confidence(),
+        )
+        .sort("global_id")
+    )
+
+
+def mean_confidence() -> pl.Expr:
+    """The mean confidence over the observations of rows of `tracks_of_people`."""
+    confidence, count = pl.col("confidence").cast(pl.Float64), pl.col("observations")
+    return (confidence * count).sum() / count.sum()
+
+
+def tracks_of_people(run: RunDirectory) -> pl.DataFrame:
+    """The parts of tracks of people: global_id, camera_id, track_id, confidence, observations,
+    first and last (seconds UTC); ordered by the first four.
+
+    The sums do not depend on how the rows are divided among segments.
+    """
+    parts = [tracks_in(rows) for name in run.observed() for rows in run.chunks(name)]
+    return joined_tracks([tracks_in(no_trajectories()), *parts])
+
+
+def tracks_in(rows: pl.DataFrame) -> pl.DataFrame:
+    """The parts of tracks of people within some ``rows`` of trajectories."""
+    time = pl.col("timestamp")
+    return (
+        rows.filter(pl.col("global_id").is_not_null())
+        .group_by(_TRACK)
+        .agg(observations=pl.len().cast(pl.Int64), first=time.min(), last=time.max())
+    )
+
+
+def joined_tracks(parts: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """``parts`` of `tracks_in`, added up; ordered."""
+    counts = pl.col("observations").sum(), pl.col("first").min(), pl.col("last").max()
+    return pl.concat(parts).group_by(_TRACK).agg(*counts).sort(_TRACK)
