@@ -17,8 +17,8 @@ VERSION = 2
 
 _NUMBERS = re.compile(r"<f[248]|<[iu][248]|\|[biu]1")
 
-# The name of the folder camera=NAME, and a file name has at most 255 bytes.
-_LONGEST_ID = 248
+# The name of the folder camera_id=NAME, and a file name has at most 255 bytes.
+_LONGEST_ID = 245
 _CAMERA_ID = re.compile(r"(?!\.+\Z)[A-Za-z0-9_.-]+")
 _CameraId = Annotated[
     str, msgspec.Meta(pattern=rf"\A{_CAMERA_ID.pattern}\Z", max_length=_LONGEST_ID)
@@ -33,7 +33,7 @@ _LARGEST = 1e3
 # A path inside the run directory: another one could remove or name a foreign file.
 _Thumbnail = Annotated[
     str,
-    msgspec.Meta(pattern=r"\Athumbnails/(?!\.+/)[A-Za-z0-9_.-]{1,248}/[0-9]{1,19}\.jpg\Z"),
+    msgspec.Meta(pattern=r"\Athumbnails/(?!\.+/)[A-Za-z0-9_.-]{1,245}/[0-9]{1,19}\.jpg\Z"),
 ]
 
 

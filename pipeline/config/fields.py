@@ -10,8 +10,8 @@ Seconds = Annotated[float, Field(gt=0)]
 Matrix = list[list[float]]
 
 
-# Names become those of folders such as camera=NAME, of at most 255 characters.
-_LONGEST_NAME = 248
+# Names become those of folders such as camera_id=NAME, of at most 255 characters.
+_LONGEST_NAME = 245
 
 
 def _check_name(value: object) -> object:

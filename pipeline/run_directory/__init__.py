@@ -3,8 +3,9 @@
 RUN/config.yaml                                the current resolved configuration
 RUN/config.N.yaml                              the configuration before its N-th change
 RUN/cameras.json                               one entry per camera: size, frames, state
-RUN/observations/camera=ID/part-NNNNN.parquet  one row per person and frame
-RUN/tracklets/part-NNNNN.parquet               one row per closed track
-RUN/identities/part-NNNNN.parquet              event log: the global id of each track
+RUN/schema.json                               the version of this schema
+RUN/observations/camera_id=ID/part-*.parquet   one row per person and frame
+RUN/tracklets/part-*.parquet                   one row per closed track
+RUN/identities/part-*.parquet                  event log: the global id of each track
 RUN/thumbnails, RUN/video, RUN/report.html     only on request
 """

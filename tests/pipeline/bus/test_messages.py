@@ -164,14 +164,14 @@ SEEN, TRACK, WHO = (
     identity_sent("gate", 1, 7, 2.0),
 )
 REFUSED: dict[str, tuple[Message, dict[str, object], str]] = {
-    "camera of 249 characters": (SEEN, {"camera_id": "a" * 249}, "length <= 248"),
+    "camera of 246 characters": (SEEN, {"camera_id": "a" * 246}, "length <= 245"),
     "camera ..": (SEEN, {"camera_id": ".."}, "matching regex"),
     "camera with a line end": (SEEN, {"camera_id": "gate\n"}, "matching regex"),
-    "track of such a camera": (TRACK, {"camera_id": "a" * 249}, "at most 248"),
+    "track of such a camera": (TRACK, {"camera_id": "a" * 246}, "at most 245"),
     "track of a path": (TRACK, {"camera_id": "a/b"}, "not only dots"),
     "track of the ground": (TRACK, {"camera_id": ":ground"}, "one of the ground"),
-    "watermark of such a camera": (watermark("gate", 1.0), {"camera_id": "a" * 249}, "<= 248"),
-    "identity in such a camera": (WHO, {"camera_id": "a" * 249}, "<= 248"),
+    "watermark of such a camera": (watermark("gate", 1.0), {"camera_id": "a" * 246}, "<= 245"),
+    "identity in such a camera": (WHO, {"camera_id": "a" * 246}, "<= 245"),
     "float track_id": (SEEN, {"track_id": array([1.0, 2.0])}, "whole numbers in track_id"),
     "unsigned track_id": (SEEN, {"track_id": array([1, 2], "<u8")}, "whole numbers in track_id"),
     "float track id": (TRACK, {"track_id": 1.5}, "Expected `int`"),
@@ -205,8 +205,8 @@ def test_a_camera_that_could_not_be_recorded_is_refused() -> None:
 
 
 def test_the_longest_camera_name_is_that_of_a_folder() -> None:
-    name = "a" * 248
-    assert len(f"camera={name}") == 255
+    name = "a" * 245
+    assert len(f"camera_id={name}") == 255
     assert decode(encode(observations_sent(name, [1], 1))) == observations_sent(name, [1], 1)
 
 

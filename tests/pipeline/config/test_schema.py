@@ -269,9 +269,9 @@ def test_references_that_multiply_are_refused(tmp_path: Path, grown: str) -> Non
 
 def test_the_longest_name(tmp_path: Path) -> None:
     for text in ("cameras: {%s: {}}", "site: %s"):
-        load(tmp_path, text % ("a" * 248))
-        message = fault(tmp_path, text % ("a" * 249))
-        assert "expected a name of at most 248 characters" in message
+        load(tmp_path, text % ("a" * 245))
+        message = fault(tmp_path, text % ("a" * 246))
+        assert "expected a name of at most 245 characters" in message
         assert len(message) < 350
 
 

@@ -515,7 +515,7 @@ def test_invalid_messages_become_dead_letters_and_the_rest_is_recorded(
         "expected signed whole numbers in track_id",
         "expected signed whole numbers in frame_index",
     ]
-    assert ["248" in reasons[2], "regex" in reasons[3]] == [True, True]
+    assert ["245" in reasons[2], "regex" in reasons[3]] == [True, True]
     assert ["truncated" in reasons[4], "number of at least 1" in reasons[5]] == [True, True]
     assert "soon after" in reasons[6]
     assert {letter[b"group"] for letter in dead} == {b"recorder"}
@@ -530,7 +530,7 @@ def test_what_can_never_be_written_is_a_dead_letter_and_the_rest_is_recorded(
     while len(str(deep)) < 3600:
         deep = deep / ("d" * 100)
     deep.mkdir(parents=True)
-    run, long = new_run(deep / ("r" * (3849 - len(str(deep))))), "a" * 248
+    run, long = new_run(deep / ("r" * (3849 - len(str(deep))))), "a" * 245
     odd = [(OBSERVATIONS, [observations_sent(long, [5], 1)])]
     sent(redis_url, site, [*STORY[:4], *odd, *STORY[4:]])
     with Bus(redis_url, site) as bus:
@@ -538,7 +538,7 @@ def test_what_can_never_be_written_is_a_dead_letter_and_the_rest_is_recorded(
         assert bus.client.xpending(stream_key(site, OBSERVATIONS), RECORDER)["pending"] == 0
     (dead,) = letters(redis_url, site)
     assert (dead[b"sender"], dead[b"group"]) == (long.encode(), b"recorder")
-    assert dead[b"reason"].decode() == f"cannot write to camera={long}: File name too long"
+    assert dead[b"reason"].decode() == f"cannot write to camera_id={long}: File name too long"
     assert "Going on without it" in caplog.text
     assert len(RunDirectory(run).observations()) == 6
 
