@@ -43,8 +43,9 @@ class RunDirectory:
     path: Path
     selection: Selection = EVERYTHING
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, selection: Selection = EVERYTHING) -> None:
         object.__setattr__(self, "path", Path(path))
+        object.__setattr__(self, "selection", selection)
         if not (self.path / "config.yaml").is_file():
             raise UserError(
                 f"{self.path} is not a run directory: it has no config.yaml. "
