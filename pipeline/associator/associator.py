@@ -13,7 +13,7 @@ from itertools import groupby
 from typing import NamedTuple
 
 from pipeline.associator import checkpoint
-from pipeline.associator.watermarks import Attendees, Silence
+from pipeline.associator.watermarks import Silence, Watermarks
 from pipeline.bus import forgetting
 from pipeline.bus.entries import Delivery, Outgoing
 from pipeline.bus.keys import ASSOCIATOR, IDENTITIES, TRACKLETS
@@ -51,12 +51,12 @@ class _Held(NamedTuple):
 class AssociatorService:
     """Decides on the tracklets of ``camera_ids``, and of those that join, until all have ended.
 
-    Nobody waits for a camera of which nothing comes (see `Silence`); what comes late counts at the
-    last moment that was decided.
+    A silent camera is not waited for (see `Silence`); its late messages count at the last moment
+    that was decided.
 
-    ``on_decision(camera_id, track_id, global_id)`` is told about every decision. ``term`` is that
-    of our `Lease`, which ``renew`` renews at each step; without one nobody else may be at work.
-    Raises FencedError when somebody else has taken over.
+    ``on_decision(camera_id, track_id, global_id)`` is called for every decision. ``term`` is that
+    of the lease, which ``renew`` renews at each step; without one no other associator may run.
+    Raises FencedError when another associator has taken over.
     """
 
     def __init__(
@@ -74,15 +74,15 @@ class AssociatorService:
         self._bus = bus
         self._renew = renew
         self._association = association
-        self._attendees = Attendees(camera_ids, silence or Silence([], math.inf, lambda: 0.0))
-        self._meta = checkpoint.Meta(self._attendees.known())
+        self._watermarks = Watermarks(camera_ids, silence or Silence([], math.inf, lambda: 0.0))
+        self._meta = checkpoint.Meta(self._watermarks.state())
         self._forgotten = ForgottenParts([])
         self._resequencer = Resequencer({})
         self._on_decision = on_decision
         self._term = term
         self._watch = watch or Watch()
         self._held: list[_Held] = []
-        # Nothing to decide on: what cannot be used or is about a node, and what came again.
+        # Messages without a decision: faulty ones, those about nodes, and repeated ones.
         self._aside: list[_Held] = []
         self._repeated: list[Delivery] = []
 
@@ -94,21 +94,21 @@ class AssociatorService:
             self._watch.step("associator")
             self._renew()
             self._decide_complete_moments()
-            self._forget_who_is_asked_for()
-            if self._attendees.all_ended():
+            self._forget_requested()
+            if self._watermarks.all_ended():
                 self._finish()
                 return
             fresh = self._bus.read(ASSOCIATOR, consumer, [TRACKLETS], _POLL_S, term=self._term)
             self._take(fresh)
             if not fresh:
-                self._attendees.look()
+                self._watermarks.update()
                 stop.wait(_POLL_S)
 
     def _take(self, deliveries: list[Delivery]) -> None:
         ready, repeated = self._resequencer.accept(deliveries)
         self._repeated += repeated
         for delivery in map(self._checked, ready):
-            held = _Held(self._attendees.hear(delivery), delivery)
+            held = _Held(self._watermarks.receive(delivery), delivery)
             aside = delivery.fault or isinstance(delivery.message, NodeMessage)
             (self._aside if aside else self._held).append(held)
 
@@ -134,7 +134,7 @@ class AssociatorService:
         )
 
     def _decide_complete_moments(self) -> None:
-        complete = self._attendees.complete_until()
+        complete = self._watermarks.complete_until()
         ready = sorted((h for h in self._held if h.at <= complete), key=_moment_of)
         self._held = [held for held in self._held if held.at > complete]
         for at, done in groupby(ready, key=_moment_of):
@@ -142,22 +142,22 @@ class AssociatorService:
 
     def _decide(self, at: float, done: list[Delivery]) -> None:
         self._observe(at, done)
-        self._attendees.note_decided(at, done)
+        self._watermarks.note_decided(at, done)
         decisions = self._association.decide(at)
         forgotten = self._association.forget(at)
         self._commit(at, done, decisions, forgotten=forgotten)
 
     def _finish(self) -> None:
-        at = self._attendees.last_told(default=0.0)
+        at = self._watermarks.last_watermark(default=0.0)
         self._meta.finished = True
         self._commit(at, [], self._association.finish(), output=[EndMessage(at)])
 
     def _observe(self, at: float, done: list[Delivery]) -> None:
-        """Give the tracklets of a moment to the association, in an order of their own."""
+        """Pass the tracklets of a moment to the association, ordered by camera and track."""
         for delivery in done:
             if isinstance(delivery.message, JoinMessage):
-                self._see(delivery.message)
-        # Of what comes later than that, people and tracks are forgotten.
+                self._set_view(delivery.message)
+        # People and tracks older than this are forgotten.
         oldest = at - self._association.rules.gallery_s
         tracklets = [d.message for d in done if isinstance(d.message, TrackletMessage)]
         left = [self._forgotten.filter_tracklet(message) for message in tracklets]
@@ -165,22 +165,22 @@ class AssociatorService:
         for message in sorted(messages, key=lambda m: (m.camera_id, m.track_id, m.revision)):
             self._association.observe(tracklet_of(message))
 
-    def _see(self, joining: JoinMessage) -> None:
+    def _set_view(self, joining: JoinMessage) -> None:
         if joining.view is not None:
             self._meta.views[joining.camera_id] = joining.view
             self._association.set_view(joining.camera_id, view_of_message(joining.view))
 
-    def _forget_who_is_asked_for(self) -> None:
-        """Drop people who are to be forgotten, up to the last moment that any camera told of."""
+    def _forget_requested(self) -> None:
+        """Drop people who are to be forgotten, up to the last watermark of any camera."""
         for global_id in forgetting.requested(self._bus):
-            at = self._attendees.last_told(default=0.0)
+            at = self._watermarks.last_watermark(default=0.0)
             gone = self._association.remove(global_id)
             tracks = [key for key in gone if key[0] != GROUND]
             self._forgotten.expire(at)
             before = math.nextafter(at, math.inf)
             self._forgotten.add(TrackPart(*key, before=before) for key in tracks)
             self._commit(
-                self._attendees.decided,
+                self._watermarks.decided,
                 [],
                 [],
                 output=[ForgetMessage(global_id, at, tracks)],
@@ -199,19 +199,19 @@ class AssociatorService:
         forgotten_ids: Sequence[int] = (),
     ) -> None:
         self._renew()
-        said = [*(_identity(decision, at) for decision in decisions), *output]
+        messages = [*(_identity(decision, at) for decision in decisions), *output]
         done = [*done, *(held.delivery for held in self._aside if held.at <= at)]
         advance(self._meta.taken, done)
         tracklets = [d.message for d in done if isinstance(d.message, TrackletMessage)]
         changed = {(m.camera_id, m.track_id) for m in tracklets} | {d.key for d in decisions}
-        told = self._meta.told
-        self._meta.told += len(said)
+        sent = self._meta.sent
+        self._meta.sent += len(messages)
         self._bus.commit(
             ASSOCIATOR,
             [*done, *self._repeated],
             output=[
-                Outgoing(IDENTITIES, ASSOCIATOR, told + number, message)
-                for number, message in enumerate(said, start=1)
+                Outgoing(IDENTITIES, ASSOCIATOR, sent + number, message)
+                for number, message in enumerate(messages, start=1)
             ],
             state=self._state(changed, at),
             forget=[checkpoint.field_of(key) for key in forgotten],
@@ -225,7 +225,7 @@ class AssociatorService:
             self._on_decision(*decision.key, decision.global_id)
 
     def _state(self, changed: Iterable[TrackletKey], at: float) -> checkpoint.Fields:
-        self._meta.attendees = self._attendees.known()
+        self._meta.watermarks = self._watermarks.state()
         self._meta.forgotten = self._forgotten.parts
         return checkpoint.encoded(self._meta, self._association, changed, at)
 
@@ -235,8 +235,8 @@ class AssociatorService:
         if meta is None:
             return
         self._meta = meta
-        # Who takes part is what was decided with, whatever the configuration says now.
-        self._attendees.restore(meta.attendees)
+        # The cameras are those of the stored decisions, not those of the configuration now.
+        self._watermarks.restore(meta.watermarks)
         self._forgotten = ForgottenParts(meta.forgotten)
         self._resequencer = Resequencer(meta.taken)
         for camera_id, view in meta.views.items():

@@ -1,4 +1,4 @@
-"""What an associator keeps in Redis, so that it or another one can go on: fields of one hash.
+"""The checkpoint of an associator in Redis, from which any associator continues: a hash.
 
 A tracklet has a field of its own, and so have the learned transitions from each camera: only what
 has changed is written. All else is in one field.
@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from pipeline.associator.watermarks import Known
+from pipeline.associator.watermarks import WatermarkState
 from pipeline.bus.messages import TrackletMessage, ViewOfGround, tracklet_message, tracklet_of
 from pipeline.bus.order import Numbers
 from pipeline.bus.streams import Bus
@@ -27,15 +27,15 @@ Fields = dict[str, bytes]
 class Meta(msgspec.Struct):
     """All that is neither a tracklet nor a transition.
 
-    ``taken`` says which messages of each sender were dealt with, ``told`` how many were sent,
+    ``taken`` says which messages of each sender were processed, ``sent`` how many were sent,
     ``dimension`` the length of the embeddings, 0 before the first.
     """
 
-    attendees: Known
+    watermarks: WatermarkState = msgspec.field(name="attendees")
     views: dict[str, ViewOfGround] = {}
     forgotten: list[TrackPart] = []
     taken: Numbers = {}
-    told: int = 0
+    sent: int = msgspec.field(default=0, name="told")
     dimension: int = 0
     finished: bool = False
 
@@ -80,12 +80,12 @@ def encoded(
 
 
 def decoded(fields: Fields) -> Meta | None:
-    """What was kept beside the association; None when nothing was."""
+    """The stored state beside the association; None without one."""
     return msgspec.msgpack.decode(fields[_META], type=_Whole).meta if _META in fields else None
 
 
 def restore(association: GroundAssociation, fields: Fields) -> None:
-    """Give a new association what was kept of the one before; the views of cameras it has."""
+    """Restore a new association, which has the views of the cameras, from ``fields``."""
     learnt = msgspec.msgpack.decode(fields[_META], type=_Whole).learnt
     association.remember(msgspec.msgpack.decode(learnt.memory))
     for name, data in sorted(fields.items()):
@@ -103,12 +103,12 @@ def restore(association: GroundAssociation, fields: Fields) -> None:
 
 
 def field_of(key: TrackletKey) -> str:
-    """Where a tracklet is kept."""
+    """The field of a tracklet."""
     return f"{key[0]}:{key[1]}"
 
 
 def tracklets_in(fields: Fields) -> int:
-    """How many tracklets are kept."""
+    """The number of stored tracklets."""
     return sum(map(_is_tracklet, fields))
 
 

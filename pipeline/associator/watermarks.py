@@ -1,8 +1,8 @@
-"""Which cameras take part in a run, how far each has told what it saw, and when a message counts.
+"""The cameras of a run and their watermarks: up to which moment everything is known.
 
-Event time goes as far as the camera that is behind all others: up to there everything is known. A
-camera that joins later is waited for from the moment that was complete when it joined; it may come
-back after its end. While a node is open, which may bring more, the run goes on.
+Event time advances to the lowest watermark of all cameras. A camera that joins later is waited for
+from the moment that was complete when it joined; it may come back after its end. The run goes on
+while a node is open, because it may add cameras.
 """
 
 import logging
@@ -20,55 +20,57 @@ _log = logging.getLogger(__name__)
 class Silence:
     """Which of the cameras ``live`` have been silent for ``after_s`` while others were not.
 
-    A node tells of a live camera all the time, also of one that is lost. ``clock`` gives seconds
-    that only move forward; at the start all count as just heard. Recordings may take their time.
+    A node sends about a live camera all the time, also about one that is lost. ``clock`` returns
+    monotonic seconds, which count from the start of this object. Recordings may take any time.
     """
 
     def __init__(self, live: Iterable[str], after_s: float, clock: Callable[[], float]) -> None:
         self.cameras: frozenset[str] = frozenset()
         self._after_s = after_s
         self._clock = clock
-        self._heard = dict.fromkeys(live, clock())
+        self._last_received = dict.fromkeys(live, clock())
 
     def live(self) -> list[str]:
         """The live cameras that are known."""
-        return sorted(self._heard)
+        return sorted(self._last_received)
 
-    def heard(self, camera_id: str) -> None:
-        """Something came of a camera."""
-        if camera_id in self._heard:
-            self._heard[camera_id] = self._clock()
+    def received(self, camera_id: str) -> None:
+        """Note that a message of a camera was received."""
+        if camera_id in self._last_received:
+            self._last_received[camera_id] = self._clock()
         if camera_id in self.cameras:
             self.cameras -= {camera_id}
             _log.warning("camera %s: its node is heard again", camera_id)
 
     def joined(self, camera_id: str) -> None:
-        """A live camera takes part from now on."""
-        self._heard[camera_id] = self._clock()
+        """Add a live camera."""
+        self._last_received[camera_id] = self._clock()
 
-    def look(self, running: Iterable[str]) -> None:
-        """See who is silent, once all that has come is read; ``running`` have not ended."""
+    def update(self, running: Iterable[str]) -> None:
+        """Update the silent cameras, once all messages are read; ``running`` have not ended."""
         waited_for = set(running)
         since = self._clock() - self._after_s
-        silent = {c for c in waited_for if c in self._heard and self._heard[c] <= since}
+        silent = {
+            c for c in waited_for if c in self._last_received and self._last_received[c] <= since
+        }
         if silent == waited_for:
             return
         fresh = sorted(silent - self.cameras)
         if fresh:
             _log.warning(
-                "nothing came of camera %s for %g s: is its node at work? Going on without it",
+                "nothing came of camera %s for %g s: is its node running? Going on without it",
                 ", ".join(fresh),
                 self._after_s,
             )
         self.cameras = frozenset(silent)
 
 
-class Known(msgspec.Struct):
-    """What a restart needs: who takes part is what was decided with.
+class WatermarkState(msgspec.Struct):
+    """What a restart needs, stored together with the decisions.
 
-    ``watermarks`` says up to when each camera has told all, ``reached`` the last moment decided on
-    of each sender. ``joined`` is the moment at which each camera joined, by the number of its
-    message, ``nodes`` whether each may bring more. ``decided`` is the last moment of all.
+    ``watermarks`` are those of the cameras, ``reached`` the last moment decided on of each sender.
+    ``joined`` is the moment at which each camera joined, by the number of its message; ``nodes``
+    says whether each may add cameras. ``decided`` is the last moment of all.
     """
 
     watermarks: dict[str, float] = {}
@@ -80,23 +82,23 @@ class Known(msgspec.Struct):
     live: list[str] = []
 
 
-class Attendees:
-    """Keeps count of cameras and nodes. Tell it of every delivery, in the order of its sender."""
+class Watermarks:
+    """The watermarks of cameras and nodes; `receive` every delivery, in the order of its sender."""
 
     def __init__(self, camera_ids: Iterable[str], silence: Silence) -> None:
-        self._known = Known(dict.fromkeys(camera_ids, -math.inf), set())
+        self._state = WatermarkState(dict.fromkeys(camera_ids, -math.inf), set())
         self._silence = silence
-        # When the next message of each sender counts at the earliest.
+        # The earliest moment at which the next message of each sender counts.
         self._latest: dict[str, float] = {}
 
-    def known(self) -> Known:
-        """What is kept of it."""
-        self._known.live = self._silence.live()
-        return self._known
+    def state(self) -> WatermarkState:
+        """The state to store for a restart."""
+        self._state.live = self._silence.live()
+        return self._state
 
-    def restore(self, known: Known) -> None:
-        """Take back what `known` gave."""
-        self._known = known
+    def restore(self, known: WatermarkState) -> None:
+        """Restore what `state` returned."""
+        self._state = known
         self._latest = dict(known.reached)
         for camera_id in known.live:
             self._silence.joined(camera_id)
@@ -104,87 +106,87 @@ class Attendees:
     @property
     def decided(self) -> float:
         """The last moment that was decided, seconds UTC."""
-        return self._known.decided
+        return self._state.decided
 
-    def hear(self, delivery: Delivery) -> float:
-        """Take a delivery; returns the moment at which it is dealt with.
+    def receive(self, delivery: Delivery) -> float:
+        """Add a delivery; returns the moment at which it is processed.
 
-        That is not before those that its camera sent before, nor in what is decided already.
+        That is never before earlier deliveries of its camera, nor before what is decided already.
         """
-        self._silence.heard(delivery.sender)
+        self._silence.received(delivery.sender)
         match delivery.message:
             case JoinMessage(camera_id=camera_id):
                 self._join(camera_id, delivery)
             case NodeMessage(node=node, open=is_open):
-                self._known.nodes[node] = is_open
+                self._state.nodes[node] = is_open
             case WatermarkMessage(camera_id=camera_id, timestamp=timestamp, ended=ended):
                 self._reach(camera_id, timestamp)
                 if ended:
-                    self._known.ended.add(camera_id)
+                    self._state.ended.add(camera_id)
         at = self._latest.get(delivery.sender, -math.inf)
         match delivery.message:
             case TrackletMessage(at=own) | WatermarkMessage(timestamp=own):
-                at = max(at, own, self._known.decided)
+                at = max(at, own, self._state.decided)
         self._latest[delivery.sender] = at
         return at
 
     def complete_until(self) -> float:
-        """Up to this moment every camera that is waited for has told all it saw."""
+        """The lowest watermark of the cameras that are waited for."""
         waited_for = self._running() - self._silence.cameras
-        return min((self._known.watermarks[name] for name in waited_for), default=math.inf)
+        return min((self._state.watermarks[name] for name in waited_for), default=math.inf)
 
-    def last_told(self, default: float) -> float:
-        """The last moment that any camera told of."""
-        told = (at for at in self._known.watermarks.values() if math.isfinite(at))
-        return max(told, default=default)
+    def last_watermark(self, default: float) -> float:
+        """The highest watermark of all cameras."""
+        finite = (at for at in self._state.watermarks.values() if math.isfinite(at))
+        return max(finite, default=default)
 
     def all_ended(self) -> bool:
-        """Whether no more will come."""
-        known = self._known
+        """Whether all cameras and nodes have ended."""
+        known = self._state
         heard = bool(known.watermarks or known.nodes)
         return heard and not any(known.nodes.values()) and not self._running()
 
-    def look(self) -> None:
-        """See who is silent, once all that has come is read."""
-        self._silence.look(self._running())
+    def update(self) -> None:
+        """Update the silent cameras, once all messages are read."""
+        self._silence.update(self._running())
 
     def note_decided(self, at: float, done: Iterable[Delivery]) -> None:
-        """A camera goes on after the last moment that was decided of it, also after a restart."""
-        self._known.decided = max(self._known.decided, at)
+        """Note a decided moment, after which its senders continue, also after a restart."""
+        self._state.decided = max(self._state.decided, at)
         for delivery in done:
             if delivery.sender:
-                self._known.reached[delivery.sender] = at
+                self._state.reached[delivery.sender] = at
             if isinstance(delivery.message, JoinMessage):
-                self._known.joined.pop(_name_of(delivery.message.camera_id, delivery), None)
+                self._state.joined.pop(_name_of(delivery.message.camera_id, delivery), None)
 
     def _join(self, camera_id: str, delivery: Delivery) -> None:
-        """From now on wait for a camera; what it sends comes after all that is complete now.
+        """Wait for a camera from now on; its messages count after all that is complete now.
 
-        That may be decided already, or not, so what counts is the order in the stream. Who starts
-        again has read beyond it, and goes by what was noted.
+        That may be decided already, or not, so the order in the stream counts. An associator that
+        starts again has read beyond it, and uses the moment that was noted.
         """
         self._silence.joined(camera_id)
-        before = self._known.watermarks.get(camera_id, -math.inf)
-        complete = max(before, self._told_until())
-        complete = self._known.joined.setdefault(_name_of(camera_id, delivery), complete)
+        before = self._state.watermarks.get(camera_id, -math.inf)
+        complete = max(before, self._complete_or_last())
+        complete = self._state.joined.setdefault(_name_of(camera_id, delivery), complete)
         self._reach(camera_id, complete)
-        self._known.ended.discard(camera_id)
+        self._state.ended.discard(camera_id)
         after = math.nextafter(complete, math.inf)
         self._latest[delivery.sender] = max(self._latest.get(delivery.sender, after), after)
 
     def _reach(self, camera_id: str, moment: float) -> None:
-        before = self._known.watermarks.get(camera_id, -math.inf)
-        self._known.watermarks[camera_id] = max(before, moment)
+        before = self._state.watermarks.get(camera_id, -math.inf)
+        self._state.watermarks[camera_id] = max(before, moment)
 
-    def _told_until(self) -> float:
-        """The moment that is complete, and when nobody runs the last that anything was sent for."""
+    def _complete_or_last(self) -> float:
+        """The complete moment, or the last of any message when no camera is running."""
         complete = self.complete_until()
         if complete < math.inf:
             return complete
-        return max((*self._known.watermarks.values(), *self._latest.values()), default=-math.inf)
+        return max((*self._state.watermarks.values(), *self._latest.values()), default=-math.inf)
 
     def _running(self) -> set[str]:
-        return self._known.watermarks.keys() - self._known.ended
+        return self._state.watermarks.keys() - self._state.ended
 
 
 def _name_of(camera_id: str, delivery: Delivery) -> str:

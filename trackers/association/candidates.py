@@ -6,8 +6,8 @@ The rest of the site is not compared, so a decision costs the same on a large si
 import math
 from collections.abc import Iterable, Iterator
 
-from trackers.association.appearance import NearestEmbeddings
 from trackers.association.identity import Identity
+from trackers.association.nearest_embeddings import NearestEmbeddings
 from trackers.association.topology import (
     Topology,
     Transition,

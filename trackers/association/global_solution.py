@@ -11,8 +11,8 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 
 from trackers.association.agglomeration import agglomerate
-from trackers.association.appearance import NearestEmbeddings
 from trackers.association.evidence import Evidence
+from trackers.association.nearest_embeddings import NearestEmbeddings
 from trackers.association.partition import Judged, Partition
 from trackers.association.people import People
 from trackers.association.topology import Topology

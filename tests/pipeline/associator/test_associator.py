@@ -55,19 +55,19 @@ def told_by(camera_id: str, first: tuple[float, float]) -> list[Message]:
     Track 3 comes at 5 and looks like ``first`` again; track 4 shows nothing of itself.
     """
     second = BLUE if first == RED else RED
-    told: list[Message] = []
+    sent: list[Message] = []
     for at in (1.0, 2.0, 3.0, 4.0):
-        told.append(tracklet_sent(camera_id, 1, 0.2, at, look=first, closed=at == 4))
+        sent.append(tracklet_sent(camera_id, 1, 0.2, at, look=first, closed=at == 4))
         if at > 1:
-            told.append(tracklet_sent(camera_id, 2, 1.0, at, look=second))
-        told.append(watermark(camera_id, at))
+            sent.append(tracklet_sent(camera_id, 2, 1.0, at, look=second))
+        sent.append(watermark(camera_id, at))
     for at in (6.0, 7.0):
-        told.append(tracklet_sent(camera_id, 2, 1.0, at, look=second, closed=at == 7))
-        told.append(tracklet_sent(camera_id, 3, 5.0, at, look=first, closed=at == 7))
-        told.append(watermark(camera_id, at))
-    told.append(tracklet_sent(camera_id, 4, 7.1, 7.5, look=(), closed=True))
-    told.append(watermark(camera_id, 7.5, ended=True))
-    return told
+        sent.append(tracklet_sent(camera_id, 2, 1.0, at, look=second, closed=at == 7))
+        sent.append(tracklet_sent(camera_id, 3, 5.0, at, look=first, closed=at == 7))
+        sent.append(watermark(camera_id, at))
+    sent.append(tracklet_sent(camera_id, 4, 7.1, 7.5, look=(), closed=True))
+    sent.append(watermark(camera_id, 7.5, ended=True))
+    return sent
 
 
 GATE, YARD = told_by("gate", RED), told_by("yard", BLUE)
@@ -79,12 +79,12 @@ def identities(url: str, site: str) -> list[Message]:
 
 
 def associate(bus: Bus, gallery_s: float = 600.0) -> list[tuple[str, int, int]]:
-    told: list[tuple[str, int, int]] = []
+    sent: list[tuple[str, int, int]] = []
     service = AssociatorService(
-        bus, association(gallery_s), CAMERAS, on_decision=lambda *decision: told.append(decision)
+        bus, association(gallery_s), CAMERAS, on_decision=lambda *decision: sent.append(decision)
     )
     service.run(threading.Event())
-    return told
+    return sent
 
 
 def in_peace(url: str, site: str, gallery_s: float = 600.0) -> list[Message]:
@@ -267,9 +267,9 @@ def test_decisions_are_told_as_they_are_written(redis_url: str, site: str) -> No
     with Bus(redis_url, site) as bus:
         bus.declare()
         send(bus, TRACKLETS, [*GATE, *YARD])
-        told = associate(bus)
+        sent = associate(bus)
     written = [m for m in identities(redis_url, site) if isinstance(m, IdentityMessage)]
-    assert told == [(m.camera_id, m.track_id, m.global_id) for m in written]
+    assert sent == [(m.camera_id, m.track_id, m.global_id) for m in written]
 
 
 def test_the_same_moment_is_decided_in_an_order_of_its_own(redis_url: str, site: str) -> None:

@@ -29,13 +29,13 @@ RED, BLUE = (1.0, 0.0), (0.0, 1.0)
 
 def seen(camera_id: str, first: int, last: int, track_id: int, look: object) -> list[Message]:
     """Somebody seen by a camera from the second ``first`` to ``last``, told each second."""
-    told: list[Message] = []
+    sent: list[Message] = []
     for at in range(first + 1, last + 1):
-        told.append(
+        sent.append(
             tracklet_sent(camera_id, track_id, first, at, look=look, closed=at == last)  # type: ignore[arg-type]
         )
-        told.append(watermark(camera_id, at))
-    return told
+        sent.append(watermark(camera_id, at))
+    return sent
 
 
 def left(camera_id: str, at: float) -> Message:

@@ -29,10 +29,10 @@ def rules() -> Rules:
 
 def walks() -> list[list[Message]]:
     """Each person is at the gate for 3 s, and 4 s later in the yard; a list for each of them."""
-    told = []
+    sent = []
     for person, direction in enumerate(LOOKS):
         look, at = tuple(direction / np.linalg.norm(direction)), 6.0 * person
-        told.append(
+        sent.append(
             [
                 tracklet_sent("gate", person + 1, at, at + 3, look=look, closed=True),
                 tracklet_sent("yard", person + 1, at + 7, at + 9, look=look, closed=True),
@@ -41,7 +41,7 @@ def walks() -> list[list[Message]]:
             ]
         )
     ends: list[Message] = [watermark(name, 6.0 * PEOPLE + 9, ended=True) for name in CAMERAS]
-    return [*told, ends]
+    return [*sent, ends]
 
 
 def sent(walks: list[list[Message]]) -> list[Message]:
@@ -124,11 +124,11 @@ def test_the_ways_that_were_learnt_matter(
 
 def test_only_what_was_learnt_anew_is_written(redis_url: str, site: str) -> None:
     interrupted(redis_url, site)
-    told = [[watermark(name, 6.0 * BEFORE + later) for name in CAMERAS] for later in (60, 120)]
-    work(redis_url, site, told[0], end=False)
+    sent = [[watermark(name, 6.0 * BEFORE + later) for name in CAMERAS] for later in (60, 120)]
+    work(redis_url, site, sent[0], end=False)
     with redis.Redis.from_url(redis_url) as client:
         assert client.hdel(state_key(site), "ways::gate", "ways::yard") > 0
-    work(redis_url, site, told[1], end=False)
+    work(redis_url, site, sent[1], end=False)
     with Bus(redis_url, site) as bus:
         assert not [name for name in bus.state() if name.startswith("ways::")]
 

@@ -24,7 +24,7 @@ class Clock:
         return self.now
 
 
-def told(name: str, first: int, last: int, *, ended: bool = False) -> list[Message]:
+def sent(name: str, first: int, last: int, *, ended: bool = False) -> list[Message]:
     """Somebody else every four seconds, seen each second from ``first`` to ``last``."""
     messages: list[Message] = []
     for at in range(first, last + 1):
@@ -38,15 +38,15 @@ def told(name: str, first: int, last: int, *, ended: bool = False) -> list[Messa
 
 def outage(clock: Clock, late: list[Message]) -> Iterator[Sent]:
     """Yard is silent from 4 to 20 while gate goes on; then ``late`` comes of it, and both end."""
-    yield TRACKLETS, [*told("gate", 1, 4), *told("yard", 1, 4)]
+    yield TRACKLETS, [*sent("gate", 1, 4), *sent("yard", 1, 4)]
     yield "", ()
     clock.now += SILENT_S
-    yield TRACKLETS, told("gate", 5, 20)
+    yield TRACKLETS, sent("gate", 5, 20)
     yield "", ()
     yield "", ()
     yield TRACKLETS, late
     yield "", ()
-    yield TRACKLETS, [*told("yard", 21, 24, ended=True), *told("gate", 21, 24, ended=True)]
+    yield TRACKLETS, [*sent("yard", 21, 24, ended=True), *sent("gate", 21, 24, ended=True)]
 
 
 def associate(
@@ -76,7 +76,7 @@ def moments(found: list[IdentityMessage], name: str) -> dict[int, float]:
 def test_others_go_on_and_what_comes_late_counts_at_the_last_moment(
     redis_url: str, site: str
 ) -> None:
-    late = told("yard", 5, 20)
+    late = sent("yard", 5, 20)
     found = associate(redis_url, site, live=True, late=late)
     calm = associate(redis_url, f"{site}.calm", live=False, late=late)
     assert moments(found, "gate") == moments(calm, "gate")
@@ -90,11 +90,11 @@ def test_others_go_on_and_what_comes_late_counts_at_the_last_moment(
 
 def test_what_comes_after_people_were_forgotten_makes_nobody_new(redis_url: str, site: str) -> None:
     """The end of a track that was decided before the outage comes when all of it is forgotten."""
-    late = told("yard", 5, 6)
+    late = sent("yard", 5, 6)
     found = associate(redis_url, site, live=True, late=late, gallery_s=5.0)
     assert moments(found, "yard").keys() == {1, 6}
 
 
 def test_a_recording_is_waited_for(redis_url: str, site: str) -> None:
-    found = associate(redis_url, site, live=False, late=told("yard", 5, 20))
+    found = associate(redis_url, site, live=False, late=sent("yard", 5, 20))
     assert moments(found, "yard").keys() == {1, 2, 3, 4, 5, 6}

@@ -20,30 +20,30 @@ def clock() -> Watch:
 def test_a_live_camera_is_silent_from_the_threshold_on(clock: Watch) -> None:
     silence = Silence(["gate", "yard"], 10.0, clock)
     clock.now = 109.0
-    silence.heard("yard")
+    silence.received("yard")
     clock.now = 109.9
-    silence.look(["gate", "yard"])
+    silence.update(["gate", "yard"])
     assert silence.cameras == set()
     clock.now = 110.0
-    silence.look(["gate", "yard"])
+    silence.update(["gate", "yard"])
     assert silence.cameras == {"gate"}
 
 
 def test_recordings_may_take_their_time(clock: Watch) -> None:
     silence = Silence(["gate"], 10.0, clock)
     clock.now = 1000.0
-    silence.look(["gate", "tape"])
+    silence.update(["gate", "tape"])
     assert silence.cameras == {"gate"}
-    silence.look(["tape"])
+    silence.update(["tape"])
     assert silence.cameras == set()
 
 
 def test_when_nobody_moves_on_nobody_is_left_out(clock: Watch) -> None:
     silence = Silence(["gate", "yard"], 10.0, clock)
     clock.now = 200.0
-    silence.look(["gate", "yard"])
+    silence.update(["gate", "yard"])
     assert silence.cameras == set()
-    silence.look([])
+    silence.update([])
     assert silence.cameras == set()
 
 
@@ -54,14 +54,14 @@ def test_it_is_told_once_and_also_that_it_is_over(
     silence.joined("yard")
     with caplog.at_level(logging.WARNING):
         for clock.now in (110.0, 111.0):
-            silence.heard("yard")
-            silence.look(["gate", "hall", "yard"])
-        silence.heard("gate")
-        silence.heard("gate")
+            silence.received("yard")
+            silence.update(["gate", "hall", "yard"])
+        silence.received("gate")
+        silence.received("gate")
     assert caplog.messages == [
-        "nothing came of camera gate, hall for 10 s: is its node at work? Going on without it",
+        "nothing came of camera gate, hall for 10 s: is its node running? Going on without it",
         "camera gate: its node is heard again",
     ]
-    silence.look(["gate", "hall", "yard"])
+    silence.update(["gate", "hall", "yard"])
     assert silence.cameras == {"hall"}
     assert silence.live() == ["gate", "hall", "yard"]

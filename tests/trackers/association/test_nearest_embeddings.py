@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from builders_trackers import unit_vector
-from trackers.association.appearance import NearestEmbeddings, mean_embedding
+from trackers.association.appearance import mean_embedding
+from trackers.association.nearest_embeddings import NearestEmbeddings
 
 
 def _rows(*degrees):
