@@ -71,9 +71,12 @@ class Cameras:
             clock=camera.timestamp_origin,
             start=camera.start if camera.frames else None,
             last_frame=camera.end if camera.frames else None,
+            followed_fps=camera.followed_fps or None,
+            delay_s=camera.delay_s if camera.followed_fps else None,
+            overloaded=camera.overloaded,
         )
         if camera.state == "running" and now - last.received_at >= SILENT_S:
-            reason = f"no message for {SILENT_S:.0f} s: is its node running?"
+            reason = f"no message for {SILENT_S:.0f} s: is its node running, and not overloaded?"
             return replace(answer, state="silent", reason=reason, since=last.at)
         return answer
 
@@ -86,6 +89,8 @@ def _state_of(camera: CameraRecord) -> tuple[CameraState, str]:
     state, _, reason = camera.detail.partition(": ")
     if state in known:
         return known[state], reason
+    if camera.overloaded:
+        return "running", "overloaded: its node leaves out most of its frames"
     return "running", camera.detail
 
 

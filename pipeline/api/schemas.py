@@ -22,7 +22,9 @@ class CameraAnswer:
     """A camera: its ``state`` with the reason and start time, and its counters.
 
     ``clock`` is the origin of its timestamps, ``last_frame`` the latest timestamp. ``source``
-    contains no password. Unknown values are null.
+    contains no password. Of a live camera with ``fps`` frames a second ``followed_fps`` are
+    followed, with a mean delay of ``delay_s``; ``overloaded`` says that its node leaves out most of
+    them. Unknown values are null.
     """
 
     id: str
@@ -38,6 +40,9 @@ class CameraAnswer:
     clock: str
     start: float | None
     last_frame: float | None
+    followed_fps: float | None = None
+    delay_s: float | None = None
+    overloaded: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,29 @@ import msgspec
 from pipeline.bus.entries import Delivery
 from pipeline.bus.messages import JoinMessage, NodeMessage, TrackletMessage, WatermarkMessage
 
+# The associator looks for messages many times a second.
+_LONGEST_STEP_S = 1.0
+
 _log = logging.getLogger(__name__)
+
+
+class WorkingTime:
+    """Seconds of ``clock`` in which this process ran.
+
+    While a busy or sleeping computer held it up, it held up the nodes too: that is no silence.
+    """
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._last = clock()
+        self._seconds = 0.0
+
+    def __call__(self) -> float:
+        """Seconds so far; a step longer than a second counts as one."""
+        now = self._clock()
+        self._seconds += min(now - self._last, _LONGEST_STEP_S)
+        self._last = now
+        return self._seconds
 
 
 class Silence:

@@ -11,7 +11,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from pipeline.errors import UserError
-from pipeline.monitoring.watch import Backlog, CameraCounts, Histogram, Watch
+from pipeline.monitoring.watch import Backlog, CameraCounts, CameraLoad, Histogram, Watch
 from pipeline.sources.camera_status import CameraState, CameraStatus, status_of
 from pipeline.sources.decode_ahead import DecodeAhead
 
@@ -61,14 +61,15 @@ def of_cameras(watch: Watch, families: Families) -> Iterator[Metric]:
     readers = sorted(watch.readers.copy().items())
     yield families.counter(
         "frames_dropped",
-        "Frames that were not processed: dropped from the full buffer, late at the node, behind on "
-        "arrival, or damaged",
+        "Frames that were not processed: dropped from the full buffer, shed by an overloaded node, "
+        "late at the node, behind on arrival, or damaged",
         [
             ({"camera": camera_id, "reason": reason}, count)
             for camera_id, reader in readers
             for reason, count in _dropped(reader).items()
         ],
     )
+    yield from _of_loads(sorted(watch.loads.copy().items()), families)
     statuses = [(camera_id, status_of(reader.source)) for camera_id, reader in readers]
     yield from _of_live_cameras(
         [(camera_id, status) for camera_id, status in statuses if status], families
@@ -81,6 +82,30 @@ _COUNTERS = {
     "detections": "Detected people, one per person and frame",
     "tracklets": "Closed tracks that were sent",
 }
+
+
+def _of_loads(loads: list[tuple[str, CameraLoad]], families: Families) -> Iterator[Metric]:
+    named = [({"camera": camera_id}, load) for camera_id, load in loads]
+    yield families.gauge(
+        "followed_fps",
+        "Frames of a live camera that are followed, per second",
+        [(name, load.fps) for name, load in named],
+    )
+    yield families.gauge(
+        "sent_fps",
+        "Frames that a live camera sends, per second",
+        [(name, load.sent_fps) for name, load in named],
+    )
+    yield families.gauge(
+        "delay_seconds",
+        "Mean time from the arrival of a live frame to its result",
+        [(name, load.delay_s) for name, load in named],
+    )
+    yield families.gauge(
+        "overloaded",
+        "1 while the node leaves out most frames of a live camera",
+        [(name, int(load.overloaded)) for name, load in named],
+    )
 
 
 def _of_counts(cameras: list[tuple[str, CameraCounts]], families: Families) -> Iterator[Metric]:
@@ -136,6 +161,7 @@ def _dropped(reader: DecodeAhead) -> dict[str, int]:
         return {"buffer": reader.dropped}
     return {
         "buffer": reader.dropped,
+        "shed": status.shed,
         "late": status.late,
         "behind": status.dropped,
         "damaged": status.damaged,
@@ -208,6 +234,9 @@ class Metrics(Collector):
         )
         yield self._families.counter(
             "crops_embedded", "Crops that were embedded", [({}, watch.embedder_batches.total)]
+        )
+        yield self._families.counter(
+            "crops_shed", "Crops that an overloaded node did not embed", [({}, watch.crops_shed)]
         )
 
     def _of_loops(self) -> Iterator[Metric]:

@@ -56,6 +56,19 @@ class CameraCounts:
     to_identity_s: Histogram = field(default_factory=lambda: Histogram(DELAYS_S))
 
 
+@dataclass(frozen=True, slots=True)
+class CameraLoad:
+    """How much of a live camera is followed: ``fps`` of ``sent_fps`` frames a second.
+
+    ``delay_s`` is the mean time from the arrival of a frame to its result.
+    """
+
+    fps: float = 0.0
+    sent_fps: float = 0.0
+    delay_s: float = 0.0
+    overloaded: bool = False
+
+
 class Watch:
     """Counters and state of one process.
 
@@ -63,7 +76,8 @@ class Watch:
     are reasons why it does not do all of its work now, by kind. ``steps``
     is the time of the last step of each running loop, ``retries`` the number of retries of Redis,
     ``is_deciding`` whether this is the active associator, ``recorded`` the number of messages on
-    disk, and ``readers`` the frame readers by camera. ``now`` returns seconds UTC, ``ticks``
+    disk, ``crops_shed`` the number of crops that an overload left out, ``loads`` the load of each
+    live camera, and ``readers`` the frame readers by camera. ``now`` returns seconds UTC, ``ticks``
     monotonic seconds.
     """
 
@@ -77,7 +91,8 @@ class Watch:
         self.waiting_for = ""
         self.faults: dict[str, str] = {}
         self.steps: dict[str, float] = {}
-        self.retries = self.recorded = 0
+        self.retries = self.recorded = self.crops_shed = 0
+        self.loads: dict[str, CameraLoad] = {}
         self.is_deciding = False
         self.detector_batches = Histogram(BATCHES)
         self.embedder_batches = Histogram(BATCHES)

@@ -29,6 +29,8 @@ class FrameBatcher:
         self._live: deque[DecodeAhead] = deque()
         self._heads: dict[str, AnyFrame] = {}
         self._batch = batch
+        #: The most live frames that the next batch may have.
+        self.most_live = batch
         #: The recording whose next frame did not come yet.
         self.waiting_for: str | None = None
         for reader in readers:
@@ -54,7 +56,8 @@ class FrameBatcher:
         if stop.is_set():
             return None
         batch: list[AnyFrame] = []
-        while len(batch) < self._batch and (more := self._collect(self._batch - len(batch))):
+        limit = self._batch if self._recorded or self._heads else self.most_live
+        while len(batch) < limit and (more := self._collect(limit - len(batch))):
             batch += more
         if batch:
             return batch

@@ -20,6 +20,7 @@ from pipeline.config.views import view_of
 from pipeline.frame import Frame
 from pipeline.node.batching import AnyFrame
 from pipeline.node.crops import Crop, Thumbnails, crop_of, qualities
+from pipeline.node.followed_rate import FollowedRate
 from pipeline.node.open_tracker import open_tracker
 from pipeline.sources import Source
 from trackers.detections import Detections
@@ -35,6 +36,8 @@ from trackers.tracklet import Tracklet
 # Tracks are closed slightly later than the tracker drops them.
 _CLOSE_AFTER = 1.2
 _DEFAULT_FPS = 25.0
+# Where a node cannot follow all frames, a new person is seen in at least so many.
+_LEAST_FRAMES = 3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -89,6 +92,7 @@ class Camera:
         self._tracker_config = config.tracker
         self.tracker: SingleCameraTracker | LinkTracker | None = None
         self._tracker_fps = 0.0
+        self._rate: FollowedRate | None = None
         self._ids_before = self._last_id = 0
         view = view_of(config, camera_id)
         self._log = TrackLog(
@@ -115,7 +119,8 @@ class Camera:
     def update(self, frame: AnyFrame, detections: Detections) -> Detections:
         """Track the detections of the next frame and select crops; returns the tracked ones."""
         image = frame.image if isinstance(frame, Frame) else None
-        followed = self._with_ids(self._tracker_now().update(detections, image, frame.timestamp))
+        tracker = self._tracker_at(frame.timestamp)
+        followed = self._with_ids(tracker.update(detections, image, frame.timestamp))
         tracked = self._log.add(followed, frame.timestamp)
         self.frames += 1
         self.timestamp = frame.timestamp
@@ -129,17 +134,28 @@ class Camera:
         self._end_overdue(frame.timestamp)
         return tracked
 
-    def _tracker_now(self) -> SingleCameraTracker | LinkTracker:
+    def _tracker_at(self, timestamp: float) -> SingleCameraTracker | LinkTracker:
         """The tracker, opened with the first frame and again when the rate becomes known.
 
-        A live camera that is off at the start has no rate before it is connected.
+        A live camera that is off at the start has no rate before it is connected, and one of an
+        overloaded node is followed at a lower rate.
         """
         fps = self._source.fps
         if self.tracker is None or (fps and not self._tracker_fps):
             self._tracker_fps = fps
-            self.tracker = open_tracker(self._tracker_config, fps or _DEFAULT_FPS)
-            self._ids_before = self._last_id
+            self._take_over(open_tracker(self._tracker_config, fps or _DEFAULT_FPS))
+            if self._source.live and fps:
+                self._rate = FollowedRate(self._tracker_config, fps)
+        assert self.tracker is not None
+        if self._rate is not None:
+            self._take_over(self._rate.fitting(self.tracker, timestamp))
+            self._log.close_after(self._rate.buffer_s * _CLOSE_AFTER)
         return self.tracker
+
+    def _take_over(self, tracker: SingleCameraTracker | LinkTracker) -> None:
+        """Go on with ``tracker``, whose ids begin again unless it is the same."""
+        if tracker is not self.tracker:
+            self.tracker, self._ids_before = tracker, self._last_id
 
     def _with_ids(self, tracked: Detections) -> Detections:
         """``tracked`` with ids that no earlier tracker of this camera has given."""
@@ -159,6 +175,22 @@ class Camera:
         self._advance(timestamp)
         self._due += self._choice.pop_finished(timestamp)
         self._end_overdue(timestamp)
+
+    def flush_to(self, timestamp: float) -> bool:
+        """Advance the event time to that of the next frame, which waits for its turn.
+
+        No track ends by that: the next frame may continue it. Returns whether a period is over.
+        """
+        if timestamp <= self._now or self._period is None:
+            return False
+        self._now = timestamp
+        self._due += self._choice.pop_finished(timestamp)
+        return self._period_of(timestamp) > self._period
+
+    def exemplars_of(self, chosen: SelectedCrop[Crop]) -> int:
+        """The number of exemplars that the track of a crop has."""
+        track_id = self._log.track_at(chosen.track_id, chosen.timestamp)
+        return 0 if track_id is None else self._log.exemplar_count(track_id)
 
     def end(self) -> None:
         """End every open track, because the camera has ended."""
@@ -189,7 +221,7 @@ class Camera:
 
     def close_tracks(self) -> None:
         """Close the tracks that have ended; call it once all their crops are embedded."""
-        self._closed += [self._log.close(track_id) for track_id in self._closing]
+        self._closed += [self._checked(self._log.close(track_id)) for track_id in self._closing]
         self._closing.clear()
 
     def take_messages(self, *, ended: bool) -> tuple[list[Message], list[Message]]:
@@ -201,9 +233,23 @@ class Camera:
         # The end of a camera is later than every period, even one that ends at the last frame.
         at = math.nextafter(self._now, math.inf) if ended else self._next_period()
         tracklets = self._take_closed(at)
-        tracklets += [tracklet_message(t, at) for t in self._log.snapshot()]
+        tracklets += [tracklet_message(self._checked(t), at) for t in self._log.snapshot()]
         tracklets.append(WatermarkMessage(self.camera_id, at, ended))
         return self._take_observations(), tracklets
+
+    def _checked(self, tracklet: Tracklet) -> Tracklet:
+        """``tracklet``, without exemplars where few frames are followed and too few show it.
+
+        It may be nobody, or a part of another track, so it must not become a new person.
+        """
+        if self._rate is None or not self._rate.is_low or tracklet.count >= _LEAST_FRAMES:
+            return tracklet
+        return replace(
+            tracklet,
+            exemplars=tracklet.exemplars[:0],
+            qualities=tracklet.qualities[:0],
+            exemplar_times=tracklet.exemplar_times[:0],
+        )
 
     def _take_closed(self, at: float) -> list[Message]:
         closed, self._closed = self._closed, []

@@ -10,7 +10,7 @@ from pipeline.bus.messages import CameraMessage, JoinMessage, Message, view_mess
 from pipeline.bus.outbox import Outbox
 from pipeline.bus.retry import Retry
 from pipeline.bus.streams import Bus
-from pipeline.monitoring.watch import Watch
+from pipeline.monitoring.watch import CameraLoad, Watch
 from pipeline.node.batching import AnyFrame
 from pipeline.node.camera import Camera
 from pipeline.node.resume import ResumedCamera
@@ -142,6 +142,7 @@ class CameraStream:
     def _record(self, state: str, fault: str, removed: float | None) -> CameraRecord:
         source, camera, status = self.source, self.camera, status_of(self.source)
         start = self._started or 0.0
+        load = self._watch.loads.get(self.camera_id, CameraLoad())
         if status is not None and state == "running":
             fault = status.phase().text
         return CameraRecord(
@@ -156,6 +157,9 @@ class CameraStream:
             timestamp_origin=source.timestamp_origin,
             state=state,
             detail=fault,
-            dropped=self.reader.dropped + (status.dropped + status.late if status else 0),
+            dropped=self.reader.dropped + (status.unused if status else 0),
             removed=removed,
+            followed_fps=round(load.fps, 2),
+            delay_s=round(load.delay_s, 3),
+            overloaded=load.overloaded,
         )

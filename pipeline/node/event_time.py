@@ -72,11 +72,22 @@ def advance_recorded(timestamp: float, running: Iterable[CameraStream]) -> set[s
 
 
 def advance_silent_live(running: Iterable[CameraStream]) -> set[str]:
-    """Advance the live cameras that have been silent for too long; returns their ids."""
+    """Advance the live cameras that are silent for too long or wait for their turn.
+
+    Returns those with something to send.
+    """
     advanced = set()
     for stream in running:
         status = status_of(stream.source)
-        if status is None or not stream.reader.empty():
+        if status is None:
+            continue
+        waiting = stream.reader.next_timestamp()
+        if waiting is not None:
+            # The node is busy with others: what it has of this camera must not wait for its turn.
+            if stream.camera.flush_to(waiting):
+                advanced.add(stream.camera_id)
+            continue
+        if not stream.reader.empty():
             continue
         timestamp = status.late_before()
         if timestamp > stream.camera.event_time:

@@ -21,6 +21,7 @@ from pipeline.node.camera import Camera, thumbnails_of
 from pipeline.node.camera_stream import CameraStream
 from pipeline.node.changes import SiteChange, SiteChanges
 from pipeline.node.event_time import advance_recorded, advance_silent_live, is_on_time, split_batch
+from pipeline.node.load import LoadMeter
 from pipeline.node.node_presence import NodePresence
 from pipeline.node.perception import CropEmbedder as CropEmbedder
 from pipeline.node.perception import PeopleDetector as PeopleDetector
@@ -86,6 +87,7 @@ class Node:
         # Until a camera ends by itself, more cameras may be added.
         self._waits = changes is not None
         self._batcher = FrameBatcher((), config.detector.batch)
+        self._load = LoadMeter(self._watch, config.detector.batch)
         self._running = {source.camera_id: self._open_stream(source) for source in sources}
         self._readers: dict[str, DecodeAhead] = {}
 
@@ -103,7 +105,9 @@ class Node:
             while (batch := self._next_batch(stop)) is not None:
                 self._watch.step("node")
                 self._stalls.update(self._batcher.waiting_for)
+                began = time.monotonic()
                 self._process(batch, stop)
+                self._measure(batch, time.monotonic() - began)
                 for camera_id in sorted(filter(self._batcher.ended, self._running)):
                     self._has_ended(camera_id, stop)
                 for change in self._changes.drain() if self._changes else []:
@@ -117,6 +121,15 @@ class Node:
                 self._changes.close()
             self._previews.close()
             close_all(self._readers.values())
+
+    def _measure(self, batch: list[AnyFrame], seconds: float) -> None:
+        """Measure the load, and fit the next batch to it."""
+        self._load.processed(len(batch), seconds)
+        sources = [stream.source for stream in self._running.values()]
+        self._load.judge(sources)
+        cameras = self._config.cameras
+        buffers = [cameras[source.camera_id].live.buffer_s for source in sources if source.live]
+        self._batcher.most_live = self._load.batch(min(buffers, default=None))
 
     def _next_batch(self, stop: threading.Event) -> list[AnyFrame] | None:
         batch = self._batcher.next_batch(stop)
@@ -200,12 +213,14 @@ class Node:
     def _track(self, frame: AnyFrame, detections: Detections) -> None:
         stream = self._running[frame.camera_id]
         tracked = stream.update(frame, detections)
+        self._load.followed(stream.source, frame.timestamp)
         self._previews.update(frame, detections, tracked, stream.track_id_offset)
 
     def _send(self, camera_ids: Collection[str], stop: threading.Event) -> None:
         """Embed the due crops of these cameras and send the messages that are due."""
         streams = [self._running[camera_id] for camera_id in sorted(camera_ids)]
-        self._perception.embed([stream.camera for stream in streams])
+        most = self._load.most_crops(len(streams))
+        self._watch.crops_shed += self._perception.embed([s.camera for s in streams], most)
         for stream in streams:
             stream.send(stop)
 

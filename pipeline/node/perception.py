@@ -10,8 +10,11 @@ from pipeline.frame import Frame
 from pipeline.monitoring.watch import Watch
 from pipeline.node.batching import AnyFrame
 from pipeline.node.camera import Camera
-from pipeline.node.crops import cut
+from pipeline.node.crops import Crop, cut
 from trackers.detections import Detections
+from trackers.single_camera.crops import SelectedCrop
+
+Due = tuple[Camera, SelectedCrop[Crop]]
 
 
 class PeopleDetector(Protocol):
@@ -56,9 +59,14 @@ class Perception:
             return detections
         return _embed_all(batch, detections, self._embedder)
 
-    def embed(self, cameras: list[Camera]) -> None:
-        """Embed the due crops of all cameras in one call and close the tracks that have ended."""
+    def embed(self, cameras: list[Camera], most: int | None = None) -> int:
+        """Embed the due crops of all cameras in one call and close the tracks that have ended.
+
+        At most ``most`` crops are embedded, first those of tracks with few exemplars; returns the
+        number of the others, which are lost.
+        """
         due = [(camera, chosen) for camera in cameras for chosen in camera.take_due_crops()]
+        due, shed = _most_needed(due, most)
         missing = [
             chosen.crop.image
             for _, chosen in due
@@ -75,6 +83,20 @@ class Perception:
                 camera.add_embedding(chosen, embedding)
         for camera in cameras:
             camera.close_tracks()
+        return shed
+
+
+def _most_needed(due: list[Due], most: int | None) -> tuple[list[Due], int]:
+    """The ``most`` crops that are needed most, in the same order, and the number of the others."""
+    if most is None or len(due) <= most:
+        return due, 0
+
+    def need(index: int) -> tuple[int, float]:
+        camera, chosen = due[index]
+        return camera.exemplars_of(chosen), -chosen.quality
+
+    kept = sorted(sorted(range(len(due)), key=need)[:most])
+    return [due[index] for index in kept], len(due) - most
 
 
 def _embed_all(

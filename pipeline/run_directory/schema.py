@@ -103,7 +103,9 @@ class CameraRecord(msgspec.Struct, frozen=True):
     arrival or recorded). ``state`` is running, complete, partial or removed; ``detail`` is the
     reason for partial, or the status of a live camera that delivers no frames. ``dropped`` counts
     the frames of a live camera that were too late or too many. ``removed`` is the time at which it
-    was removed from a running site, seconds UTC.
+    was removed from a running site, seconds UTC. Of a live camera ``followed_fps`` frames a second
+    are followed, ``delay_s`` seconds after their arrival; where a busy node leaves out most of
+    them it is ``overloaded``.
     """
 
     camera_id: str
@@ -119,6 +121,9 @@ class CameraRecord(msgspec.Struct, frozen=True):
     detail: str = ""
     dropped: int = 0
     removed: float | None = None
+    followed_fps: float = 0.0
+    delay_s: float = 0.0
+    overloaded: bool = False
 
 
 Mask = NDArray[np.bool_]

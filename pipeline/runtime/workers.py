@@ -69,7 +69,7 @@ def _associate_in_turn(
     # Imported here because the libraries behind the networks take seconds to load.
     from pipeline.associator.associator import AssociatorService
     from pipeline.associator.open import association_of
-    from pipeline.associator.watermarks import Silence
+    from pipeline.associator.watermarks import Silence, WorkingTime
 
     warned, association = False, association_of(config)
     while not stop.is_set() and bus.run() == run:
@@ -88,7 +88,11 @@ def _associate_in_turn(
             on_decision=tally.on_decision,
             term=term,
             watch=watch,
-            silence=Silence(live_cameras(config), config.association.node_silent_s, time.monotonic),
+            silence=Silence(
+                live_cameras(config),
+                config.association.node_silent_s,
+                WorkingTime(time.monotonic),
+            ),
             renew=lease.renew,
         )
         try:

@@ -1,6 +1,6 @@
 """The status of a live camera: its state with a reason, its counters and its clock.
 
-Only the camera's own thread writes, except for ``late``; any thread may read.
+Only the camera's own thread writes, except for ``late`` and ``spacing_s``; any thread may read.
 """
 
 import logging
@@ -38,14 +38,16 @@ class CameraStatus:
 
     ``frames`` counts frames delivered, ``dropped`` frames discarded because of a backlog, ``late``
     frames that reached the node too late, ``damaged`` frames that could not be decoded completely,
-    ``connections`` successful connections. ``timestamp_origin`` is the source of the last frame's
-    timestamp (rtcp or arrival), ``delay_s`` the time from that timestamp to the frame's arrival by
-    this computer's clock. Set ``closing`` to end the camera.
+    ``shed`` frames left out by an overloaded node, which sets ``spacing_s``: the least time between
+    frames that it wants. ``connections`` successful connections. ``timestamp_origin`` is the source
+    of the last frame's timestamp (rtcp or arrival), ``delay_s`` the time from that timestamp to the
+    frame's arrival by this computer's clock. Set ``closing`` to end the camera.
     """
 
     def __init__(self, camera_id: str, config: LiveConfig, clock: Callable[[], float]) -> None:
         self.camera_id = camera_id
-        self.frames = self.dropped = self.late = self.damaged = self.connections = 0
+        self.frames = self.dropped = self.late = self.damaged = self.connections = self.shed = 0
+        self.spacing_s = 0.0
         self.timestamp_origin: Literal["rtcp", "arrival"] = "arrival"
         self.delay_s = 0.0
         self.closing = Event()
@@ -54,6 +56,16 @@ class CameraStatus:
         self._last_frame = clock()
         self._phase = Phase("connecting", "", self._last_frame)
         self._loss_logged = False
+
+    @property
+    def received(self) -> int:
+        """Number of frames that came, also those that were not used."""
+        return self.frames + self.dropped
+
+    @property
+    def unused(self) -> int:
+        """Number of frames that were too many or too late."""
+        return self.dropped + self.late + self.shed
 
     def phase(self) -> Phase:
         """The current state; a live camera that has sent no frame for ``late_s`` is stalled."""

@@ -56,6 +56,11 @@ class DecodeAhead:
                 raise self._error
             return None
 
+    def next_timestamp(self) -> float | None:
+        """The timestamp of the next frame, seconds UTC; None when it is not there yet."""
+        with self._changed:
+            return self._frames[0].timestamp if self._frames else None
+
     def empty(self) -> bool:
         """Whether `get` would block."""
         with self._changed:

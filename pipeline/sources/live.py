@@ -1,5 +1,6 @@
 """Live cameras: an RTSP or HTTP stream, or a webcam."""
 
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +15,10 @@ from pipeline.sources.decoding import average_fps, to_image, warn_if_unavailable
 from pipeline.sources.live_reader import LiveReader
 from pipeline.sources.source import Source
 
+# Frames that a busy computer takes so much later look as if the camera's clock were behind ...
+_LOAD_S = 30.0
+# ... which it is only if that lasts for this long while the computer is not overloaded.
+_LASTING_S = 60.0
 # A declared frame rate above this is not plausible and is ignored.
 _MOST_FPS = 240.0
 
@@ -48,6 +53,9 @@ class LiveSource:
         self._address = address_of(source, config)
         self._times = CaptureClock(config.live.clock)
         self._clock_error_logged = False
+        self._clock_error_since: float | None = None
+        # Timestamp of the last frame that was passed on.
+        self._offered_at = -math.inf
 
     @property
     def timestamp_origin(self) -> str:
@@ -114,6 +122,10 @@ class LiveSource:
             for timestamp, picture in reader.frames():
                 self._warn_clock_error()
                 self.fps = self.fps or rate.measured(timestamp)
+                if timestamp - self._offered_at < self.status.spacing_s:
+                    self.status.shed += 1
+                    continue
+                self._offered_at = timestamp
                 image = to_image(picture)
                 self.height, self.width = image.shape[:2]
                 yield Frame(self.camera_id, self.status.frames - 1, timestamp, image)
@@ -126,14 +138,24 @@ class LiveSource:
 
     def _warn_clock_error(self) -> None:
         """Log once that the camera's clock is wrong."""
-        if self._times.rejected_offset_s is None or self._clock_error_logged:
+        off = self._times.rejected_offset_s
+        if off is None or self._clock_error_logged:
+            self._clock_error_since = None
+            return
+        if -_LOAD_S < off < 0 and not self._is_lasting():
             return
         self._clock_error_logged = True
-        off = self._times.rejected_offset_s
         self.status.warn(
             f"its clock is {abs(off):.1f} s {'ahead' if off > 0 else 'behind'}, so frames have "
             "their time of arrival. Set the clock of the camera, or live.clock: camera"
         )
+
+    def _is_lasting(self) -> bool:
+        """Whether the clock has been wrong for long, without an overload of this computer."""
+        now = self._clock()
+        if self._clock_error_since is None or self.status.spacing_s:
+            self._clock_error_since = now
+        return now - self._clock_error_since >= _LASTING_S
 
 
 # Probing mostly waits for the network, so many cameras are probed in parallel.

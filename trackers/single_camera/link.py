@@ -48,6 +48,10 @@ class LinkTracker:
         self._next_id = 1
         self._last_timestamp: float | None = None
 
+    def keep_for(self, seconds: float) -> None:
+        """Keep lost tracks for ``seconds`` from now on."""
+        self._buffer_s = seconds
+
     def update(
         self, detections: Detections, image: NDArray[np.uint8] | None, timestamp: float
     ) -> Detections:

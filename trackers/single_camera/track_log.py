@@ -125,6 +125,14 @@ class TrackLog:
         track.exemplars.sort(key=lambda e: (-e.quality, e.timestamp))
         del track.exemplars[self._exemplars :]
 
+    def exemplar_count(self, track_id: int) -> int:
+        """The number of exemplars of a track, 0 when it is not open."""
+        return len(self._open[track_id].exemplars) if track_id in self._open else 0
+
+    def close_after(self, seconds: float) -> None:
+        """End tracks after more than ``seconds`` without an observation from now on."""
+        self._close_after_s = seconds
+
     def part(self, track_id: int, exemplar: Exemplar) -> int | None:
         """The track that begins where this one shows somebody else, by its latest exemplar.
 

@@ -76,6 +76,18 @@ def test_a_live_camera_has_the_state_of_its_connection(
     assert (gate["state"], gate["reason"]) == (state, reason)
 
 
+def test_an_overloaded_camera_says_so(api: LiveApi) -> None:
+    waiting = cameras(api)["gate"]
+    assert (waiting["overloaded"], waiting["followed_fps"]) == (False, None)
+    api.receive(OBSERVATIONS, live("gate", followed_fps=0.9, delay_s=1.5, overloaded=True))
+    gate = cameras(api)["gate"]
+    assert (gate["state"], gate["fps"], gate["followed_fps"]) == ("running", 10.0, 0.9)
+    assert (gate["delay_s"], gate["overloaded"]) == (1.5, True)
+    assert gate["reason"] == "overloaded: its node leaves out most of its frames"
+    reasons = [event["reason"] for event in api.site.events.after(0, 10)[0]]
+    assert gate["reason"] in reasons
+
+
 def test_a_camera_keeps_since_while_its_state_lasts(api: LiveApi) -> None:
     api.receive(OBSERVATIONS, live("gate", frames=1))
     since = cameras(api)["gate"]["since"]

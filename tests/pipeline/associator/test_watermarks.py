@@ -2,7 +2,7 @@ import logging
 
 import pytest
 
-from pipeline.associator.watermarks import Silence
+from pipeline.associator.watermarks import Silence, WorkingTime
 
 
 class Watch:
@@ -65,3 +65,17 @@ def test_it_is_told_once_and_also_that_it_is_over(
     silence.update(["gate", "hall", "yard"])
     assert silence.cameras == {"hall"}
     assert silence.live() == ["gate", "hall", "yard"]
+
+
+def test_a_computer_that_stood_still_makes_no_camera_silent() -> None:
+    moments = iter([0.0, 0.0, 0.0, 0.5, 60.0, 60.5, *(61.0 + step / 2 for step in range(40))])
+    silence = Silence(["gate", "yard"], 10.0, WorkingTime(moments.__next__))
+    silence.heard("gate")
+    for _ in range(3):
+        silence.look(["gate", "yard"])
+        assert silence.cameras == frozenset()
+    for _ in range(17):
+        silence.heard("gate")
+        silence.look(["gate", "yard"])
+    # In its own time, ten seconds have passed.
+    assert silence.cameras == {"yard"}

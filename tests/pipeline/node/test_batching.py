@@ -229,6 +229,14 @@ def test_a_stall_is_reported_once_and_its_end(caplog: pytest.LogCaptureFixture) 
     assert "continues after 20 s" in caplog.text
 
 
+def test_a_busy_node_takes_smaller_batches_of_live_cameras() -> None:
+    batcher, stop = FrameBatcher([ready(1.0, 2.0, 3.0), ready(1.0, 2.0)], 4), threading.Event()
+    batcher.most_live = 2
+    assert [f.camera_id for f in batcher.next_batch(stop) or []] == ["live3", "live2"]
+    batcher.most_live = 4
+    assert len(batcher.next_batch(stop) or []) == 3
+
+
 def test_live_cameras_are_added_and_removed() -> None:
     batcher, stop = FrameBatcher([], 2), threading.Event()
     assert batcher.next_batch(stop) is None

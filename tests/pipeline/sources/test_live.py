@@ -304,3 +304,35 @@ def test_an_address_that_only_a_person_can_mend_is_refused(address: str, fault: 
 )
 def test_an_address_that_is_one_is_taken(address: str) -> None:
     assert address_of(address, CameraConfig()).url == address
+
+
+def blamed(offset_s: float, *, seconds: float, overloaded: bool = False) -> bool:
+    """Whether a camera whose clock seems off for so long is said to have a wrong one."""
+    now = [1000.0]
+    source = LiveSource("a", "rtsp://127.0.0.1/1", CameraConfig(), lambda: now[0])
+    source.status.spacing_s = 0.5 if overloaded else 0.0
+    source._times.rejected_offset_s = offset_s
+    source._warn_clock_error()
+    now[0] += seconds
+    source._warn_clock_error()
+    return source._clock_error_logged
+
+
+def test_the_clock_of_a_camera_is_not_blamed_for_a_busy_computer() -> None:
+    """That takes frames late, which looks as if the clock were behind."""
+    assert not blamed(-3.0, seconds=59.0)
+    assert not blamed(-3.0, seconds=600.0, overloaded=True)
+    assert blamed(-3.0, seconds=60.0)
+    # No load makes frames come early, or hours late.
+    assert blamed(3.0, seconds=0.0)
+    assert blamed(-3600.0, seconds=0.0, overloaded=True)
+
+
+def test_a_node_that_follows_few_frames_is_offered_few(tmp_path: Path) -> None:
+    make_video(tmp_path / "a.ts", 12)
+    with served(tmp_path) as host:
+        source = camera(f"http://{host}/a.ts")
+        source.status.spacing_s = 0.35
+        frames = list(source.frames())
+    assert [read_index(frame.image) for frame in frames] == [0, 4, 8]
+    assert (source.status.shed, source.status.received, source.status.unused) == (9, 12, 9)

@@ -1,0 +1,63 @@
+"""The rate at which the frames of a live camera are followed, and the tracker that fits it.
+
+An overloaded node leaves out frames. Then the boxes of a person hardly overlap from one frame to
+the next, and the time that a tracker keeps a lost track passes between two frames.
+"""
+
+from collections import deque
+from statistics import median
+
+from pipeline.config.schema import TrackerConfig
+from pipeline.node.open_tracker import AUTO, LINK, open_tracker, tracker_name
+from trackers.single_camera.boxmot import SingleCameraTracker
+from trackers.single_camera.link import LinkTracker
+
+Tracker = SingleCameraTracker | LinkTracker
+
+# The tracker for few frames a second from this rate down, and the other from that one up.
+_LOW_FPS, _HIGH_FPS = 6.0, 9.0
+# The median of so many gaps decides.
+_FRAMES = 8
+# A lost track is kept for so many frames.
+_KEPT_FRAMES = 3.0
+# A camera that was silent for longer is no slow one.
+_LONGEST_GAP_S = 5.0
+_STEP_S = 0.001
+
+
+class FollowedRate:
+    """Measures the rate of a live camera that sends ``fps`` frames a second."""
+
+    def __init__(self, config: TrackerConfig, fps: float) -> None:
+        self.is_low = False
+        self._config = config
+        self._fps = fps
+        # A single loss says nothing about the rate.
+        self._gaps = deque([1 / fps], maxlen=_FRAMES)
+        self._previous: float | None = None
+        self._switches = config.name == AUTO and tracker_name(config, fps) != LINK
+
+    @property
+    def buffer_s(self) -> float:
+        """How long a lost track is kept, in seconds."""
+        return max(self._config.buffer_s, _KEPT_FRAMES * median(self._gaps))
+
+    def fitting(self, tracker: Tracker, timestamp: float) -> Tracker:
+        """``tracker``, or another one that fits the rate from the frame at ``timestamp`` on.
+
+        Another one starts new tracks.
+        """
+        if self._previous is not None:
+            self._gaps.append(max(min(timestamp - self._previous, _LONGEST_GAP_S), _STEP_S))
+        self._previous = timestamp
+        was_low, rate = self.is_low, 1 / median(self._gaps)
+        least = min(self._fps, _HIGH_FPS if was_low else _LOW_FPS)
+        # One that sends few frames itself is low where a good part of these is left out.
+        self.is_low = rate < 0.9 * least
+        if self._switches and self.is_low != was_low:
+            if self.is_low:
+                return LinkTracker(buffer_s=self.buffer_s)
+            return open_tracker(self._config, self._fps)
+        if isinstance(tracker, LinkTracker):
+            tracker.keep_for(self.buffer_s)
+        return tracker
