@@ -1,6 +1,6 @@
 """The ReID embedder of a site: find its weights, preprocessing and score calibration."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -57,7 +57,8 @@ def similarity_calibration(config: ReidConfig) -> Calibration:
     """
     network = _network_if_described(config.model)
     if network is not None:
-        return calibration_of(network.similarity)
+        given = network.similarity
+        return default_calibration() if given is None else calibration_of(given)
     from reid_model.training.model_files import load_similarity
 
     try:
@@ -82,7 +83,7 @@ def site_calibration(config: SiteConfig) -> Calibration:
 
 def default_calibration() -> Calibration:
     """The score calibration of an average network, for one that was not calibrated."""
-    return calibration_of(Similarity())
+    return replace(calibration_of(Similarity()), fitted=False)
 
 
 def _calibration_of_fit(fit: "SimilarityFit | None") -> Calibration:

@@ -70,7 +70,7 @@ class ReidNetwork(Section):
     """Input and score calibration of a ReID network."""
 
     input: Input
-    similarity: Similarity = Similarity()
+    similarity: Similarity | None = None
 
 
 class Weights(Section):

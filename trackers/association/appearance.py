@@ -18,14 +18,18 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from trackers.association.variation import within_variation, without_variation
+
 Vector = NDArray[np.float32]
 
 # This many people of the site weigh as much as the calibration,
 _TRUST_PEOPLE = 8.0
-# and this many pairs of the same person.
+# and this many pairs of the same person,
 _TRUST_LINKS = 12.0
+# or this part of them where it was not fitted to the network.
+_TRUST_UNFITTED = 0.25
 # The midpoint is at least this many standard deviations above impostor pairs.
-_LEAST_DEVIATIONS = 1.5
+_LEAST_DEVIATIONS = 1.0
 # The last people, from whom the spread of cosines is estimated.
 _COHORT = 128
 _LEAST_WEIGHT = 1e-3
@@ -41,7 +45,8 @@ class Calibration:
     visits with very many crops each, after the mean of all people was removed. ``common`` is the
     mean cosine of impostor pairs before that, ``spread`` their standard deviation after it.
     ``visit`` is the share of a visit's variance that is not due to the person; a single crop adds
-    ``crop`` to it.
+    ``crop`` to it. ``fitted`` is False for that of an average network, in place of an unknown one:
+    then the people of the site count more.
     """
 
     slope: float
@@ -50,6 +55,7 @@ class Calibration:
     spread: float
     visit: float
     crop: float
+    fitted: bool = True
 
 
 class Appearance(NamedTuple):
@@ -64,8 +70,8 @@ class Population:
     """The distribution of appearance among the people of a site.
 
     ``people`` is the number of people it was learned from, ``mean`` ``(D,)`` the mean to remove;
-    cameras in ``means`` have their own. ``epoch`` counts the updates: appearances of two epochs
-    must not be compared.
+    cameras in ``means`` have their own. ``variation`` ``(K, D)`` is as of `within_variation`.
+    ``epoch`` counts the updates: appearances of two epochs must not be compared.
     """
 
     def __init__(self, calibration: Calibration) -> None:
@@ -77,7 +83,19 @@ class Population:
         self.spread = calibration.spread
         self.midpoint = calibration.midpoint
         self.means: dict[str, NDArray[np.float16]] = {}
+        self.variation = np.zeros((0, 0), np.float16)
         self._part = 0.0
+        trust = 1.0 if calibration.fitted else _TRUST_UNFITTED
+        self._trust_people, self._trust_links = trust * _TRUST_PEOPLE, trust * _TRUST_LINKS
+
+    def learn_variation(self, sets: Sequence[Vector]) -> None:
+        """Learn what changes from crop to crop of one person, before `learn`.
+
+        ``sets`` are the exemplars ``(K, D)`` of tracks. A network that was calibrated is taken to
+        be free of it.
+        """
+        if not self.calibration.fitted:
+            self.variation = within_variation(sets)
 
     def learn(self, directions: Sequence[Vector]) -> None:
         """Learn from all known people: unit vectors ``(D,)``, one a person."""
@@ -97,6 +115,7 @@ class Population:
         left = (1 - part) ** 2 * common
         self.left = left / (1 - common + left)
         self.spread = self._spread(known[-_COHORT:])
+        self.midpoint = self._expected_midpoint()
 
     def learn_cameras(self, directions: Mapping[str, Sequence[Vector]]) -> None:
         """Learn the mean of each camera (its light and background), after `learn`.
@@ -107,9 +126,9 @@ class Population:
         if not len(self.mean):
             return
         for camera_id, seen in directions.items():
-            own = (np.sum(seen, axis=0) * self._part) + _TRUST_PEOPLE * self.mean
+            own = (np.sum(seen, axis=0) * self._part) + self._trust_people * self.mean
             # Half precision, as it is stored for a restart.
-            self.means[camera_id] = (own / (len(seen) + _TRUST_PEOPLE)).astype(np.float16)
+            self.means[camera_id] = (own / (len(seen) + self._trust_people)).astype(np.float16)
 
     def learn_midpoint(self, appearances: Sequence[Sequence[Appearance]]) -> None:
         """Learn the midpoint from the appearances in each camera, with the means removed.
@@ -125,15 +144,16 @@ class Population:
         )
         # The median, because some of the pairs are impostor pairs.
         half_way = float(np.median(without / attenuation)) / 2 if pairs else 0.0
-        before = self.calibration.midpoint * _TRUST_LINKS
-        midpoint = (len(pairs) * half_way + before) / (len(pairs) + _TRUST_LINKS)
+        before = self._expected_midpoint() * self._trust_links
+        midpoint = (len(pairs) * half_way + before) / (len(pairs) + self._trust_links)
         self.midpoint = max(midpoint, _LEAST_DEVIATIONS * self.spread)
 
     def appearance(self, direction: Vector, precision: float, camera_id: str = "") -> Appearance:
         """The appearance of a unit vector ``(D,)`` of a camera: its mean is removed."""
         if not len(self.mean):
             return Appearance(direction, precision)
-        return Appearance(unit(direction - self.means.get(camera_id, self.mean)), precision)
+        vector = unit(direction - self.means.get(camera_id, self.mean))
+        return Appearance(unit(without_variation(vector, self.variation)), precision)
 
     def precision(self, qualities: NDArray[np.float32]) -> float:
         """The precision of a visit with crops of these qualities, at least one."""
@@ -194,6 +214,7 @@ class Population:
             "spread": self.spread,
             "midpoint": self.midpoint,
             "means": {camera_id: mean.tobytes() for camera_id, mean in self.means.items()},
+            "variation": self.variation.tobytes(),
         }
 
     def remember(self, memory: dict[str, Any]) -> None:
@@ -204,6 +225,8 @@ class Population:
         self.midpoint = memory["midpoint"]
         means = memory["means"].items()
         self.means = {camera_id: np.frombuffer(mean, np.float16) for camera_id, mean in means}
+        variation = np.frombuffer(memory["variation"], np.float16)
+        self.variation = variation.reshape(-1, len(self.mean)) if len(variation) else variation
 
     def _log_odds(
         self, cosines: NDArray[np.floating[Any]], attenuation: NDArray[np.float64]
@@ -214,18 +237,22 @@ class Population:
         return np.asarray(slope * (without - midpoint * attenuation), np.float64)
 
     def _line(self) -> tuple[float, float]:
-        """Slope and midpoint of the calibration, adapted to the spread of impostor pairs here.
+        """Slope and midpoint of the calibration, adapted to the people here.
 
-        The midpoint lies as many deviations above impostor pairs, but no further than half way to
-        genuine pairs; then the slope is lower, as for two normal distributions that are closer.
+        The slope is lower where impostor pairs stray further, or where genuine pairs are nearer to
+        them, as for two normal distributions of one width.
         """
         line = self.calibration
         wider = self.spread / line.spread
-        usual = self.midpoint * wider
-        half_way = max(self.midpoint, (1 - line.visit) / 2)
-        if usual <= half_way:
-            return line.slope / wider, usual
-        return line.slope / wider * half_way / usual, half_way
+        nearer = self.midpoint / (line.midpoint * wider)
+        return line.slope / wider * min(nearer, 1.0), self.midpoint
+
+    def _expected_midpoint(self) -> float:
+        """As many deviations above impostor pairs as in the calibration, but no further than half
+        way to where genuine pairs can be."""
+        line = self.calibration
+        half_way = max(line.midpoint, (1 - line.visit) / 2)
+        return min(line.midpoint * self.spread / line.spread, half_way)
 
     def _attenuation(self, precision: float) -> float:
         """The factor by which few crops lower a cosine, against endless crops of a visit."""
@@ -239,19 +266,20 @@ class Population:
             return before
         length = float((known.mean(axis=0) ** 2).sum())
         here = (people * length - 1) / (people - 1)
-        return min(max((people * here + _TRUST_PEOPLE * before) / (people + _TRUST_PEOPLE), 0), 0.9)
+        trust = self._trust_people
+        return min(max((people * here + trust * before) / (people + trust), 0), 0.9)
 
     def _spread(self, known: Vector) -> float:
         """The standard deviation of the cosines of impostor pairs; robust to split ids."""
         expected = self.calibration.spread
         if len(known) < 3:
             return expected
-        appearances = known - self.mean
+        appearances = without_variation(known - self.mean, self.variation)
         appearances /= np.maximum(np.linalg.norm(appearances, axis=1, keepdims=True), 1e-6)
         cosines = (appearances @ appearances.T)[np.triu_indices(len(appearances), 1)]
         tenth, middle = np.quantile(cosines, [0.1, 0.5])
         here = float(middle - tenth) / _TENTH
-        weight = len(known) / (len(known) + _TRUST_PEOPLE)
+        weight = len(known) / (len(known) + self._trust_people)
         return weight * here + (1 - weight) * expected
 
 

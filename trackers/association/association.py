@@ -169,6 +169,9 @@ class Association:
     def _learn_appearance(self) -> None:
         self._ids_learned_from = self.people.next_global_id - 1
         known = [identity for _, identity in sorted(self.identities.items())]
+        self.population.learn_variation(
+            [m.exemplars for identity in known[-_COHORT:] for m in identity.members.values()]
+        )
         directions = [identity.direction() for identity in known]
         self.population.learn([one for one in directions if one is not None])
         by_camera: dict[str, list[Vector]] = {}

@@ -13,7 +13,7 @@ _ELSEWHERE, _HERE = 0.5, 0.1
 _WALK_S, _WALK_SPREAD, _OFFSET_S = 12.0, 1.1, 1.0
 _SLOW, _SLOW_S = 0.25, 200.0
 # Probability that two views overlap, and seconds for which both show a person.
-_OVERLAPPING, _TOGETHER_S = 0.1, 10.0
+_OVERLAPPING, _TOGETHER_S = 0.3, 10.0
 # A single-camera tracker loses a person who is still there, and finds them soon.
 _BROKEN, _BREAK_S = 0.1, 2.0
 # Before anything is learned: one newcomer a minute; this many of this many tracks show one.

@@ -31,7 +31,7 @@ def test_a_file_of_ones_own(tmp_path: Path) -> None:
     red = np.full((3, 3, 3), (0, 0, 200), np.uint8)
     np.testing.assert_allclose(open_embedder(config, "cpu").embed([red]), [(0, 0, 1)], atol=1e-3)
     assert similarity_calibration(config) == replace(
-        default_calibration(), slope=3.0, midpoint=0.25
+        default_calibration(), slope=3.0, midpoint=0.25, fitted=True
     )
 
 

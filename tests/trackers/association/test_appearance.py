@@ -1,5 +1,7 @@
 """What sets of exemplars say of being one person."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -158,16 +160,38 @@ def test_what_is_remembered_is_the_same_to_the_last_bit():
 def test_where_one_person_appearance_more_alike_more_is_asked():
     population = Population(Calibration(20.0, 0.3, 0.0, 0.1, 0.3, 0.4))
     population.learn(crowd(20))
+    # As many deviations as in the calibration would be further than half way to one person.
+    assert population.spread > 0.35 / 0.3 * 0.1
     population.learn_midpoint([])
-    assert population.midpoint == pytest.approx(0.3)
+    assert population.midpoint == pytest.approx(0.35)
     seen = [population.appearance(one, 1 / 0.3) for one in crowd(12, seed=5)]
     population.learn_midpoint([seen])
-    assert population.midpoint == pytest.approx(0.3)
+    assert population.midpoint == pytest.approx(0.35)
     population.learn_midpoint([seen, seen, []])
-    # Twelve pairs weigh as much as what was known: half way between 0.3 and half of a cosine of 1.
-    assert population.midpoint == pytest.approx(0.4, abs=0.01)
+    # Twelve pairs weigh as much as what was known: half way to half of a cosine of 1.
+    assert population.midpoint == pytest.approx((0.35 + 0.5) / 2, abs=0.01)
     population.learn([])
     assert population.midpoint == 0.3
+
+
+def test_people_of_the_site_outweigh_a_calibration_that_was_not_fitted():
+    line = Calibration(20.0, 0.3, 0.0, 0.1, 0.3, 0.4)
+    fitted, unfitted = Population(line), Population(replace(line, fitted=False))
+    for population in (fitted, unfitted):
+        population.learn_variation([np.stack(crowd(4, seed=seed)) for seed in range(8)])
+        population.learn(crowd(6, common=0.6))
+    assert unfitted.spread != fitted.spread
+    assert not len(fitted.variation)
+    assert len(unfitted.variation)
+    again = Population(unfitted.calibration)
+    again.remember(unfitted.memory())
+    one, other = crowd(2, seed=9)
+    said = [
+        known.evidence(known.appearance(one, 2.0), [known.appearance(other, 2.0)])
+        for known in (unfitted, again, fitted)
+    ]
+    assert said[0] == said[1]
+    assert said[0] != said[2]
 
 
 def test_what_a_camera_adds_to_everybody_is_taken_out_there():
