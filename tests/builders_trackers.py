@@ -5,14 +5,22 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
 from trackers.association.appearance import Calibration
 from trackers.association.decision import Rules
 from trackers.association.motion import Limits
 from trackers.association.people import People
-from trackers.association.topology import Topology
+from trackers.association.topology import Topology, topology_of
 from trackers.tracklet import Tracklet
+
+#: Three cameras in a row.
+TRANSITIONS = topology_of({("a", "b"): 10.0, ("b", "c"): 10.0})
+#: A test with transitions that are given, and where none are.
+given_or_not = pytest.mark.parametrize(
+    "topology", [TRANSITIONS, Topology()], ids=["transitions", "no transitions"]
+)
 
 
 def unit_vector(degrees: float) -> tuple[float, float]:

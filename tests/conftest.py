@@ -36,6 +36,14 @@ def one_thread() -> Iterator[None]:
 
 
 @pytest.fixture
+def seed() -> None:
+    """Seed 0 for torch."""
+    import torch
+
+    torch.manual_seed(0)
+
+
+@pytest.fixture
 def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of an empty cache of weights and clips."""
     monkeypatch.setenv("FUSETRACK_CACHE", str(tmp_path / "cache"))

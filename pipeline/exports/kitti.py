@@ -10,32 +10,23 @@ from collections.abc import Iterator
 
 import polars as pl
 
-from pipeline.exports.rows import Omitted, cameras_of, chunks_of
+from pipeline.exports.rows import texts_by_camera
 from pipeline.exports.write import NamedFile
 from pipeline.run_directory.reader import RunDirectory
 
 
 def kitti(run: RunDirectory) -> Iterator[NamedFile]:
     """The files. Rows without a global id are omitted, with a warning in the log."""
-    omitted = Omitted("kitti")
-    for camera in cameras_of(run):
-        yield f"{camera.camera_id}.txt", _lines(run, camera.camera_id, omitted)
-    omitted.log()
-
-
-def _lines(run: RunDirectory, camera_id: str, omitted: Omitted) -> Iterator[bytes]:
-    for rows in chunks_of(run, camera_id):
-        lines = omitted.identified(rows).select(
-            *("frame_index", "global_id"),
-            pl.lit("Pedestrian").alias("type"),
-            *_unknown(truncated=-1, occluded=-1, alpha=-10),
-            *("x1", "y1", "x2", "y2"),
-            *_unknown(size_h=-1, size_w=-1, size_l=-1),
-            *_unknown(x=-1000, y=-1000, z=-1000, rotation=-10),
-            "score",
-        )
-        ordered = lines.sort("frame_index", "global_id")
-        yield ordered.write_csv(include_header=False, separator=" ").encode()
+    columns: list[str | pl.Expr] = [
+        *("frame_index", "global_id"),
+        pl.lit("Pedestrian").alias("type"),
+        *_unknown(truncated=-1, occluded=-1, alpha=-10),
+        *("x1", "y1", "x2", "y2"),
+        *_unknown(size_h=-1, size_w=-1, size_l=-1),
+        *_unknown(x=-1000, y=-1000, z=-1000, rotation=-10),
+        "score",
+    ]
+    return texts_by_camera(run, "kitti", columns, separator=" ")
 
 
 def _unknown(**values: int) -> list[pl.Expr]:

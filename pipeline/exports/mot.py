@@ -11,25 +11,16 @@ from collections.abc import Iterator
 
 import polars as pl
 
-from pipeline.exports.rows import Omitted, cameras_of, chunks_of
+from pipeline.exports.rows import texts_by_camera
 from pipeline.exports.write import NamedFile
 from pipeline.run_directory.reader import RunDirectory
 
 
 def mot(run: RunDirectory) -> Iterator[NamedFile]:
     """The files. Rows without a global id are omitted, with a warning in the log."""
-    omitted = Omitted("mot")
-    for camera in cameras_of(run):
-        yield f"{camera.camera_id}.txt", _lines(run, camera.camera_id, omitted)
-    omitted.log()
-
-
-def _lines(run: RunDirectory, camera_id: str, omitted: Omitted) -> Iterator[bytes]:
-    for rows in chunks_of(run, camera_id):
-        lines = omitted.identified(rows).select(
-            pl.col("frame_index") + 1,
-            *("global_id", "x1", "y1", "width", "height", "score"),
-            *(pl.lit(-1).alias(name) for name in ("x", "y", "z")),
-        )
-        ordered = lines.sort("frame_index", "global_id")
-        yield ordered.write_csv(include_header=False).encode()
+    columns: list[str | pl.Expr] = [
+        pl.col("frame_index") + 1,
+        *("global_id", "x1", "y1", "width", "height", "score"),
+        *(pl.lit(-1).alias(name) for name in ("x", "y", "z")),
+    ]
+    return texts_by_camera(run, "mot", columns)

@@ -1,12 +1,13 @@
 """Shared by the formats: rows with exact decimals, cameras, and rows with a global id."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import polars as pl
 import polars.selectors as cs
 from msgspec.structs import replace
 
+from pipeline.exports.write import NamedFile
 from pipeline.run_directory.reader import RunDirectory
 from pipeline.run_directory.schema import CameraRecord
 
@@ -58,6 +59,25 @@ def _covering(camera: CameraRecord | None, camera_id: str, last: int) -> CameraR
         state="partial",
     )
     return replace(known, frames=max(known.frames, last + 1))
+
+
+def texts_by_camera(
+    run: RunDirectory, format: str, columns: Sequence[str | pl.Expr], separator: str = ","
+) -> Iterator[NamedFile]:
+    """``<camera_id>.txt`` of each camera: a line of ``columns`` for each person and frame.
+
+    Rows without a global id are omitted, with a warning in the log.
+    """
+    omitted = Omitted(format)
+
+    def lines(camera_id: str) -> Iterator[bytes]:
+        for rows in chunks_of(run, camera_id):
+            ordered = omitted.identified(rows).select(columns).sort("frame_index", "global_id")
+            yield ordered.write_csv(include_header=False, separator=separator).encode()
+
+    for camera in cameras_of(run):
+        yield f"{camera.camera_id}.txt", lines(camera.camera_id)
+    omitted.log()
 
 
 def batches(keys: pl.DataFrame, most: int) -> Iterator[pl.DataFrame]:

@@ -227,6 +227,16 @@ def no_trajectories() -> pl.DataFrame:
     return _trajectories(no_observations(), _current(read([], IDENTITIES, IDENTITIES.names)))
 
 
+def trajectories_of(observations: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
+    """The trajectories of ``observations`` with the last of ``events``, as of a `RunDirectory`."""
+    identities = _current(events)
+    parts = [
+        _trajectories(rows, identities.filter(camera_id=camera_id))
+        for (camera_id,), rows in observations.group_by("camera_id", maintain_order=True)
+    ]
+    return pl.concat([no_trajectories(), *parts]).select(TRAJECTORY)
+
+
 def no_observations() -> pl.DataFrame:
     """An empty table, as of `RunDirectory.observations`."""
     rows = read([], OBSERVATIONS, OBSERVATIONS.names)

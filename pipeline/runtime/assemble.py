@@ -1,5 +1,7 @@
 """Checks the settings of a run and opens its models, before anything runs."""
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -7,12 +9,14 @@ from pipeline.associator.open import association_of
 from pipeline.config.schema import SiteConfig, TrackerConfig
 from pipeline.devices import resolve_device
 from pipeline.errors import UserError
+from pipeline.monitoring.watch import Watch
 from pipeline.node.open_tracker import LINK, open_tracker, tracker_name
-from pipeline.node.perception import CropEmbedder, PeopleDetector
+from pipeline.node.perception import CropEmbedder, PeopleDetector, count_batches
 from pipeline.reid.embedding import (
     open_embedder,
 )
 from pipeline.sources import Source
+from pipeline.sources.open import open_sources
 from pipeline.sources.recorded import RecordedSource
 from trackers.single_camera.boxmot import needs_image
 
@@ -24,6 +28,25 @@ def check_settings(config: SiteConfig, sources: list[Source]) -> None:
     for source in sources:
         if isinstance(source, RecordedSource):
             _check_recorded(config.tracker, source)
+
+
+class Inputs(NamedTuple):
+    """What a node reads and runs; the models are None when every source has detections."""
+
+    sources: list[Source]
+    detector: PeopleDetector | None
+    embedder: CropEmbedder | None
+
+
+def open_inputs(config: SiteConfig, watch: Watch, *, more_may_come: bool) -> Inputs:
+    """Open sources and models, and check the settings; ``watch`` shows them as loading.
+
+    Raises UserError as `open_sources`, `check_settings` and `open_models`.
+    """
+    with watch.loading():
+        sources = open_sources(config, more_may_come=more_may_come)
+        check_settings(config, sources)
+        return Inputs(sources, *count_batches(*open_models(config, sources), watch))
 
 
 def open_models(

@@ -47,16 +47,11 @@ def run_node(
     """
     from pipeline.node.changes import SiteChanges
     from pipeline.node.node import Node
-    from pipeline.node.perception import count_batches
-    from pipeline.runtime.assemble import check_settings, open_models
+    from pipeline.runtime.assemble import check_settings, open_inputs
     from pipeline.runtime.reload import open_change, wait_until_applied
-    from pipeline.sources.open import open_sources
 
     watch = watch or Watch(config)
-    with watch.loading():
-        sources = open_sources(config, more_may_come=file is not None)
-        check_settings(config, sources)
-        detector, embedder = count_batches(*open_models(config, sources), watch)
+    sources, detector, embedder = open_inputs(config, watch, more_may_come=file is not None)
     name = f"node:{','.join(sorted(config.cameras))}"
     changes = SiteChanges(f"{socket.gethostname()}:{file.path.absolute()}") if file else None
     with _claimed(config, stop) as lease, _running_part(config, name, stop, watch) as bus:

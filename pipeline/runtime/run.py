@@ -14,12 +14,11 @@ from pipeline.monitoring.progress import Tally
 from pipeline.monitoring.watch import Watch
 from pipeline.node.changes import SiteChanges
 from pipeline.node.node import Node
-from pipeline.node.perception import count_batches
 from pipeline.pictures.render import check_readable
 from pipeline.run_directory.preparing import prepare, update_config
 from pipeline.run_directory.reader import RunDirectory
 from pipeline.runtime import workers
-from pipeline.runtime.assemble import check_settings, open_models
+from pipeline.runtime.assemble import check_settings, open_inputs
 from pipeline.runtime.reload import (
     Difference,
     SiteFile,
@@ -28,7 +27,6 @@ from pipeline.runtime.reload import (
     wait_until_applied,
 )
 from pipeline.runtime.stopping import Stop
-from pipeline.sources.open import open_sources
 
 _REDIS_RESTARTS = 5
 
@@ -54,10 +52,7 @@ def run_site(
     if config.recording.video:
         check_readable(config.cameras)
     watch = watch or Watch(config)
-    with watch.loading():
-        sources = open_sources(config, more_may_come=file is not None)
-        check_settings(config, sources)
-        detector, embedder = count_batches(*open_models(config, sources), watch)
+    sources, detector, embedder = open_inputs(config, watch, more_may_come=file is not None)
     prepare(out, config)
     with _redis(config, out, stop) as url:
         # Runs that share a Redis must not share streams.

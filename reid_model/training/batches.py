@@ -2,6 +2,7 @@
 
 import signal
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any, TypeVar
 
 import numpy as np
@@ -44,20 +45,10 @@ def random_batches(count: int, size: int, seed: int, epoch: int) -> list[list[in
 def train_transform(recipe: Recipe) -> TrainTransform:
     """The recipe's augmentation of training pictures."""
     height, width = recipe.model.image_size
-    augment = recipe.augment
-    return TrainTransform(
-        height,
-        width,
-        IMAGENET,
-        flip=augment.flip,
-        pad=augment.pad,
-        erase=augment.erase,
-        tight=augment.tight,
-        coarse=augment.coarse,
-        recolour=augment.recolour,
-        occlude=augment.occlude,
-        hue=augment.hue,
-    )
+    augment = asdict(recipe.augment)
+    # It takes two people: the data set mixes their pictures.
+    del augment["mix"]
+    return TrainTransform(height, width, IMAGENET, **augment)
 
 
 def evaluation_transform(image_size: tuple[int, int]) -> EvaluationTransform:

@@ -22,9 +22,9 @@ from walking.cutouts import Cutout, Segment, open_segmentation, read_cutouts
 from walking.plates import plates
 from walking.recorded import (
     START,
-    Decided,
     Recorded,
     decide,
+    decided,
     is_saved,
     last_tracklets,
     load,
@@ -134,9 +134,9 @@ def _without_vectors(pictures: list[Picture]) -> Crops:
 def measure(recorded: Recorded) -> Row:
     """The present rules on a walk, beside an oracle and a clustering of the same tracks."""
     decisions = decide(recorded.moments, present_rules(recorded))
-    trajectories = Decided(Path(), recorded, decisions).trajectories()
+    trajectories = decided(recorded, decisions)
     running = decide(recorded.moments, present_rules(recorded), finish=False)
-    online = Decided(Path(), recorded, running).trajectories()
+    online = decided(recorded, running)
     matches = match(recorded.truth, recorded.observations)
     person = recorded.truth["person_id"].to_numpy()
     tracks = _track_numbers(recorded.observations)

@@ -4,7 +4,7 @@ One folder a walk: the truth, every observation, and all tracklets that the node
 order and at the moments in which the association of the run saw them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -17,7 +17,7 @@ import polars as pl
 from pipeline.associator.open import association_of
 from pipeline.bus.messages import TrackletMessage, tracklet_message, tracklet_of
 from pipeline.config.schema import ReidConfig, SiteConfig
-from pipeline.run_directory.reader import RunDirectory
+from pipeline.run_directory.reader import no_observations, trajectories_of
 from pipeline.run_directory.schema import IDENTITIES
 from pipeline.runtime.run import run_site
 from trackers.association.association import Association, Decision
@@ -123,33 +123,23 @@ def last_tracklets(recorded: Recorded) -> list[Tracklet]:
     return [last[key] for key in sorted(last)]
 
 
-@dataclass(frozen=True, eq=False)
-class Decided(RunDirectory):
-    """A run of which the observations are ``recorded`` and the identities ``decisions``."""
-
-    recorded: Recorded
-    decisions: list[Decision]
-
-    def __post_init__(self) -> None:
-        """There is no folder to be checked."""
-
-    def observations(self) -> pl.DataFrame:
-        """Those of the run."""
-        return self.recorded.observations
-
-    def events(self) -> pl.DataFrame:
-        """The decisions as a run keeps them."""
-        rows = [
-            {
-                "camera_id": decision.key[0],
-                "track_id": decision.key[1],
-                "at": 0.0,
-                **{name: getattr(decision, name) for name in _OF_DECISION},
-            }
-            for decision in self.decisions
-        ]
-        empty = pl.DataFrame(pl.from_arrow(IDENTITIES.empty_table()))
-        return pl.DataFrame(rows, empty.schema) if rows else empty
+def decided(recorded: Recorded, decisions: Sequence[Decision]) -> pl.DataFrame:
+    """The trajectories of a run with the observations of ``recorded`` and these decisions."""
+    rows = [
+        {
+            "camera_id": decision.key[0],
+            "track_id": decision.key[1],
+            "at": 0.0,
+            **{name: getattr(decision, name) for name in _OF_DECISION},
+        }
+        for decision in decisions
+    ]
+    empty = pl.DataFrame(pl.from_arrow(IDENTITIES.empty_table()))
+    # A walk that was kept by an earlier version has fewer columns.
+    none, kept = no_observations(), recorded.observations
+    kept = kept.cast({name: none.schema[name] for name in kept.columns})
+    observations = pl.concat([none, kept], how="diagonal")
+    return trajectories_of(observations, pl.DataFrame(rows, empty.schema) if rows else empty)
 
 
 _OF_DECISION = ("global_id", "confidence", "kind", "reason", "since", "state")

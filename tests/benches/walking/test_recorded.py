@@ -11,15 +11,15 @@ from fakes import BLUE, BOX, RED, ColourDetector, ColourEmbedder, scene
 from pipeline.associator.open import association_of
 from pipeline.config.load import check_config
 from pipeline.evaluation.boxes import BOX as CORNERS
-from pipeline.runtime import run
+from pipeline.runtime import assemble
 from pipeline.runtime.run import run_site
 from trackers.association.association import Decision
 from walking.composed import TRUTH
 from walking.recorded import (
-    Decided,
     Moments,
     Recorded,
     decide,
+    decided,
     is_saved,
     last_tracklets,
     listening,
@@ -35,7 +35,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Recorded, pl.Dat
     and fake networks; and the trajectories of that run."""
     folder = tmp_path_factory.mktemp("walk")
     patch = pytest.MonkeyPatch()
-    patch.setattr(run, "open_models", lambda c, s: (ColourDetector(), ColourEmbedder()))
+    patch.setattr(assemble, "open_models", lambda c, s: (ColourDetector(), ColourEmbedder()))
     shown = {"c0": [RED] * 30 + [None] * 40, "c1": [None] * 40 + [BLUE] * 10 + [RED] * 20}
     for name, colours in shown.items():
         (folder / name).mkdir()
@@ -52,7 +52,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Recorded, pl.Dat
     visit = Visit(0, 3, 0, 0.0, 3.0, (5, 7), (0.0, 600.0), (1920.0, 700.0))
     truth = pl.DataFrame([("c0", 0, 3, 0.0, 0.0, 9.0, 9.0, 0)], TRUTH, orient="row")
     one = Recorded(Scene(2, (visit,), ()), "net", truth, result.observations(), moments)
-    again = Decided(Path(), one, decisions).trajectories()
+    again = decided(one, decisions)
     assert again.equals(result.trajectories())
     return one, again
 
@@ -84,12 +84,12 @@ def test_a_kept_walk_is_the_same(recorded: tuple[Recorded, pl.DataFrame], tmp_pa
 
 def test_without_decisions_nobody_has_an_id(recorded: tuple[Recorded, pl.DataFrame]) -> None:
     one, _ = recorded
-    assert Decided(Path(), one, []).trajectories()["global_id"].null_count() > 50
+    assert decided(one, [])["global_id"].null_count() > 50
 
 
 def test_the_last_decision_counts(recorded: tuple[Recorded, pl.DataFrame]) -> None:
     one, _ = recorded
     key = last_tracklets(one)[0].key
     decisions = [Decision(key, n, 0.9, "assigned", "a test") for n in (4, 5)]
-    rows = Decided(Path(), one, decisions).trajectories()
+    rows = decided(one, decisions)
     assert set(rows.filter(camera_id=key[0], track_id=key[1])["global_id"]) == {5}

@@ -17,7 +17,7 @@ from command_line import Command, recorded_walk
 from fakes import BOX, RED, ColourDetector, ColourEmbedder, scene
 from pipeline.config.load import load_config
 from pipeline.run_directory.reader import RunDirectory
-from pipeline.runtime import run
+from pipeline.runtime import assemble
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def walk(tmp_path: Path) -> Path:
 def shots(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of pictures, with fake networks."""
     models = ColourDetector(), ColourEmbedder()
-    monkeypatch.setattr(run, "open_models", lambda config, sources: models)
+    monkeypatch.setattr(assemble, "open_models", lambda config, sources: models)
     (tmp_path / "shots").mkdir()
     for index in range(30):
         cv2.imwrite(str(tmp_path / "shots" / f"{index}.png"), scene({BOX: RED}))
@@ -131,13 +131,13 @@ def test_a_signal_while_models_load_ends_it_cleanly(
     monkeypatch: pytest.MonkeyPatch,
     number: signal.Signals,
 ) -> None:
-    opened, before = run.open_models, signal.getsignal(number)
+    opened, before = assemble.open_models, signal.getsignal(number)
 
     def interrupted(*arguments: object) -> object:
         signal.raise_signal(number)
         return opened(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(run, "open_models", interrupted)
+    monkeypatch.setattr(assemble, "open_models", interrupted)
     outcome = fusetrack("run", shots, "--save-video", "--out", tmp_path / "run")
     assert outcome.code == 128 + number
     assert "fusetrack: shots: stopped before its end" in outcome.err

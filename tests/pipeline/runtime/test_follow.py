@@ -12,7 +12,7 @@ from fakes import BOX, RED, ColourDetector, ColourEmbedder, scene
 from fusetrack import follow
 from pipeline.config.load import check_config
 from pipeline.errors import UserError
-from pipeline.runtime import run
+from pipeline.runtime import assemble
 
 
 def test_sources_give_a_run_directory(tmp_path: Path) -> None:
@@ -50,7 +50,7 @@ def test_a_video_is_written_when_configured(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     models = ColourDetector(), ColourEmbedder()
-    monkeypatch.setattr(run, "open_models", lambda config, sources: models)
+    monkeypatch.setattr(assemble, "open_models", lambda config, sources: models)
     (tmp_path / "shots").mkdir()
     for index in range(5):
         cv2.imwrite(str(tmp_path / "shots" / f"{index}.png"), scene({BOX: RED}))

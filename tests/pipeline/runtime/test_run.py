@@ -13,14 +13,16 @@ from pipeline.config.load import check_config
 from pipeline.config.schema import SiteConfig
 from pipeline.errors import UserError
 from pipeline.run_directory.reader import RunDirectory
-from pipeline.runtime import run, workers
+from pipeline.runtime import assemble, workers
 from pipeline.runtime.run import run_site
 from pipeline.runtime.site_options import with_options
 from pipeline.runtime.stopping import Stop
 
 
 def use(monkeypatch: pytest.MonkeyPatch, detector: ColourDetector) -> None:
-    monkeypatch.setattr(run, "open_models", lambda config, sources: (detector, ColourEmbedder()))
+    monkeypatch.setattr(
+        assemble, "open_models", lambda config, sources: (detector, ColourEmbedder())
+    )
 
 
 def walk(tmp_path: Path, frames: int = 40, **settings: object) -> SiteConfig:
@@ -52,7 +54,7 @@ def test_all_detections_are_in_the_run_directory(
     assert track["embedding"] == pytest.approx([0, 0, 1])
     assert {p.name for p in result.path.iterdir()} == {
         *("config.yaml", "cameras.json", "observations", "tracklets", "identities", "thumbnails"),
-        "recorder.json",
+        *("recorder.json", "schema.json"),
     }
 
 

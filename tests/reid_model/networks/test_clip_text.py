@@ -8,12 +8,9 @@ from reid_model.networks.clip_text import ClipText, end_positions
 from reid_model.networks.clip_weights import fill_text_encoder
 from reid_toys import assert_close
 
+pytestmark = pytest.mark.usefixtures("seed")
+
 TEXTS = ["A photo of a X X X X person.", "", "someone in a red coat, carrying 2 bags"]
-
-
-@pytest.fixture(autouse=True)
-def seed() -> None:
-    torch.manual_seed(0)
 
 
 @pytest.fixture(scope="module")

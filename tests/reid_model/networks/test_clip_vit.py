@@ -11,10 +11,7 @@ from reid_model.networks.clip_weights import fill_image_encoder
 from reid_model.networks.positional import resize_positional
 from reid_toys import assert_close
 
-
-@pytest.fixture(autouse=True)
-def seed() -> None:
-    torch.manual_seed(0)
+pytestmark = pytest.mark.usefixtures("seed")
 
 
 @pytest.fixture(scope="module")

@@ -3,15 +3,19 @@
 import numpy as np
 import pytest
 
-from builders_trackers import make_people, make_rules, make_tracklet, random_tracklets
+from builders_trackers import (
+    TRANSITIONS,
+    given_or_not,
+    make_people,
+    make_rules,
+    make_tracklet,
+    random_tracklets,
+)
 from trackers.association.agglomeration import agglomerate
 from trackers.association.appearance import Population
 from trackers.association.evidence import Evidence
 from trackers.association.global_solution import earlier_ones, improve, renamed, solve
 from trackers.association.partition import Partition
-from trackers.association.topology import Topology, topology_of
-
-TRANSITIONS = topology_of({("a", "b"): 10.0, ("b", "c"): 10.0})
 
 
 def seen(camera_id, track_id, start, *degrees):
@@ -67,9 +71,7 @@ def test_the_surest_are_joined_first_and_two_at_one_time_never():
     assert found == {("a", 1): 1, ("b", 2): 2, ("b", 3): 1, ("c", 4): 1}
 
 
-@pytest.mark.parametrize(
-    "topology", [TRANSITIONS, Topology()], ids=["transitions", "no transitions"]
-)
+@given_or_not
 @pytest.mark.parametrize("seed", range(6))
 def test_bettering_never_makes_the_whole_worth_less(seed, topology):
     rng = np.random.default_rng(seed)

@@ -5,13 +5,16 @@ import math
 import numpy as np
 import pytest
 
-from builders_trackers import make_rules, make_tracklet, random_tracklets
+from builders_trackers import (
+    TRANSITIONS,
+    given_or_not,
+    make_rules,
+    make_tracklet,
+    random_tracklets,
+)
 from trackers.association.appearance import Population
 from trackers.association.evidence import Evidence
 from trackers.association.partition import Partition
-from trackers.association.topology import Topology, topology_of
-
-TRANSITIONS = topology_of({("a", "b"): 10.0, ("b", "c"): 10.0})
 
 
 def seen(camera_id, track_id, start, *degrees):
@@ -90,9 +93,7 @@ def test_what_was_decided_and_cannot_be_may_be_split_off_together():
     assert {t.key for t in partition.group(2).members} == {*change.moved}
 
 
-@pytest.mark.parametrize(
-    "topology", [TRANSITIONS, Topology()], ids=["transitions", "no transitions"]
-)
+@given_or_not
 @pytest.mark.parametrize("seed", range(5))
 def test_a_change_gains_what_it_says(seed, topology):
     rng = np.random.default_rng(seed)
