@@ -11,6 +11,7 @@ import argparse
 import os
 import sys
 import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -48,6 +49,19 @@ def forms(converted: Any, eight_bits: Any) -> dict[str, Any]:
     }
 
 
+def times_of(
+    compiled: Mapping[str, Callable[[NDArray[np.float32]], Any]], pixels: NDArray[np.float32]
+) -> dict[str, list[float]]:
+    """The processor seconds of each form for ``pixels``, in turns."""
+    took: dict[str, list[float]] = {name: [] for name in compiled}
+    for _ in range(ROUNDS):
+        for name, run in compiled.items():
+            begin = time.process_time()
+            run(pixels)
+            took[name].append(time.process_time() - begin)
+    return took
+
+
 def main() -> None:
     """Quantise, then measure."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -65,12 +79,7 @@ def main() -> None:
     written = quantise_file(network, spec, list(shown), model)
     compiled = forms(convert_network(network, spec.height, spec.width), read_network(written))
     pixels = normalise(shown[:BATCH], spec)
-    took: dict[str, list[float]] = {name: [] for name in compiled}
-    for _ in range(ROUNDS):
-        for name, run in compiled.items():
-            begin = time.process_time()
-            run(pixels)
-            took[name].append(time.process_time() - begin)
+    took = times_of(compiled, pixels)
     val = READERS["cuhk03"](folder / "cuhk03")
     seen = pictures_of([*val.query, *val.gallery], spec)
     for name, run in compiled.items():

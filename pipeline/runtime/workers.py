@@ -71,16 +71,8 @@ def _associate_in_turn(
     from pipeline.associator.open import association_of
     from pipeline.associator.watermarks import Silence, WorkingTime
 
-    warned, association = False, association_of(config)
-    while not stop.is_set() and bus.run() == run:
-        watch.step("associator")
-        term = lease.acquire()
-        if term is None:
-            if not warned:
-                _log.warning("another associator is active; this one stands by")
-            warned = True
-            stop.wait(_STANDBY_POLL_S)
-            continue
+    association = association_of(config)
+    while (term := _acquired_term(bus, lease, run, stop, watch)) is not None:
         service = AssociatorService(
             bus,
             association,
@@ -106,6 +98,23 @@ def _associate_in_turn(
             # The run may have ended during the takeover, and its streams been deleted.
             if bus.run() == run:
                 raise
+
+
+def _acquired_term(
+    bus: Bus, lease: AssociatorLease, run: str, stop: threading.Event, watch: Watch
+) -> int | None:
+    """Stand by until this associator has the lease; None when the run ends before."""
+    warned = False
+    while not stop.is_set() and bus.run() == run:
+        watch.step("associator")
+        term = lease.acquire()
+        if term is not None:
+            return term
+        if not warned:
+            _log.warning("another associator is active; this one stands by")
+        warned = True
+        stop.wait(_STANDBY_POLL_S)
+    return None
 
 
 def record(

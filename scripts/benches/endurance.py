@@ -169,6 +169,16 @@ def sample(client: redis.Redis, bus: Bus, parts: dict[str, psutil.Process]) -> d
     }
 
 
+def start_parts(folder: Path) -> dict[str, subprocess.Popen[bytes]]:
+    """The associator and the recorder of ``folder/site.yaml``, as processes."""
+    commands = {"associator": ["associate"], "recorder": ["record", "--out", folder / "run"]}
+    site = ["--config", str(folder / "site.yaml")]
+    return {
+        name: subprocess.Popen([sys.executable, "-m", "pipeline", *map(str, command), *site])
+        for name, command in commands.items()
+    }
+
+
 def measure(folder: Path, cameras: int, hours: float, people: float) -> dict[str, object]:
     """Measure one long run."""
     seconds = int(hours * 3600)
@@ -179,16 +189,9 @@ def measure(folder: Path, cameras: int, hours: float, people: float) -> dict[str
             "redis": server.url,
             "cameras": {f"cam{camera:02}": {"source": "none.mp4"} for camera in range(cameras)},
         }
-        path = folder / "site.yaml"
-        path.write_bytes(msgspec.json.encode(config))
+        (folder / "site.yaml").write_bytes(msgspec.json.encode(config))
         bus.declare()
-        commands = {"associator": ["associate"], "recorder": ["record", "--out", folder / "run"]}
-        running = {
-            name: subprocess.Popen(
-                [sys.executable, "-m", "pipeline", *map(str, command), "--config", str(path)]
-            )
-            for name, command in commands.items()
-        }
+        running = start_parts(folder)
         parts = {name: psutil.Process(process.pid) for name, process in running.items()}
         begin, curve = time.monotonic(), list[dict[str, float]]()
         with redis.Redis.from_url(server.url) as client:

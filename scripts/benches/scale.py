@@ -45,6 +45,10 @@ MOST_CAMERAS_CLUSTERED = 300
 # The network whose embeddings are simulated.
 REID = "person-reidentification-retail-0286"
 SEED = 4
+COLUMNS = (
+    *("tracklets_per_s", "p50_ms", "p99_ms", "memory_mb"),
+    *("idf1", "idf1_finished", "finish_s"),
+)
 _COLOURS = ("tab:blue", "tab:purple", "tab:green", "tab:orange")
 
 Row = dict[str, float]
@@ -178,18 +182,9 @@ def main() -> None:
     if arguments.json:
         print(json.dumps(found))
         return
-    columns = (
-        "tracklets_per_s",
-        "p50_ms",
-        "p99_ms",
-        "memory_mb",
-        "idf1",
-        "idf1_finished",
-        "finish_s",
-    )
-    table = Table("system, size", *columns)
+    table = Table("system, size", *COLUMNS)
     for name, row in found.items():
-        table.add_row(name, *(f"{row[column]:,}" for column in columns))
+        table.add_row(name, *(f"{row[column]:,}" for column in COLUMNS))
     Console().print(table)
 
 

@@ -15,9 +15,23 @@ from rich.console import Console
 from rich.table import Table
 
 from soaking import figures
-from soaking.drive import soak
+from soaking.drive import Soak, soak
 from soaking.picture import draw
 from soaking.verdict import broken, table
+
+
+def details(found: Soak, outcomes: list[figures.Outcome]) -> dict[str, object]:
+    """Each fault, and the curve of the memory."""
+    faults = [
+        {
+            **{"kind": o.fault.kind, "camera": o.fault.camera, "at_s": round(o.fault.at, 1)},
+            **{"lasted_s": round(o.fault.until - o.fault.at, 1), "back_s": round(o.back, 1)},
+            "others_gap_s": round(o.others_gap, 1),
+        }
+        for o in outcomes
+    ]
+    curve = [[round(value, 1) for value in (s.at, s.rss_mb, s.private_mb)] for s in found.samples]
+    return {"fault list": faults, "memory: s, MB, private MB": curve}
 
 
 def main() -> None:
@@ -37,19 +51,7 @@ def main() -> None:
     if arguments.picture:
         draw(found, outcomes, arguments.picture)
     if arguments.json:
-        faults = [
-            {
-                **{"kind": o.fault.kind, "camera": o.fault.camera, "at_s": round(o.fault.at, 1)},
-                **{"lasted_s": round(o.fault.until - o.fault.at, 1), "back_s": round(o.back, 1)},
-                "others_gap_s": round(o.others_gap, 1),
-            }
-            for o in outcomes
-        ]
-        curve = [
-            [round(value, 1) for value in (s.at, s.rss_mb, s.private_mb)] for s in found.samples
-        ]
-        more = {"fault list": faults, "memory: s, MB, private MB": curve, "broken": wrong}
-        print(json.dumps({**rows, **more}))
+        print(json.dumps({**rows, **details(found, outcomes), "broken": wrong}))
     else:
         shown = Table("name", "figure")
         for name, figure in rows.items():
