@@ -25,7 +25,7 @@ from trackers.association.identity import Identity
 from trackers.association.learned_topology import LearnedTopology
 from trackers.association.people import People
 from trackers.association.reassessment import Reassessment
-from trackers.association.scores import Scores, assign, best_other, likeliest, moments
+from trackers.association.scores import Scorer, assign, best_other, likeliest, moments
 from trackers.association.topology import Topology
 from trackers.tracklet import GROUND, Tracklet, TrackletKey
 
@@ -56,7 +56,7 @@ class Association:
         self.people = People(self.topology)
         self.learned_topology = LearnedTopology(self.topology, rules.gallery_s)
         self.population = Population(rules.calibration)
-        self._scores = Scores(rules, self.topology, self.people.candidates, self.population)
+        self._scores = Scorer(rules, self.topology, self.people.candidates, self.population)
         self._reassessment = Reassessment(rules, self.topology, self.people, self._scores)
         self._unknown: list[TrackletKey] = []
         # When the first tracklet began, and the number of ids when appearance was last learned.

@@ -9,7 +9,7 @@ from trackers.association.global_solution import solve
 from trackers.association.identity import Identity
 from trackers.association.partition import Judged, Partition, corrections
 from trackers.association.people import People
-from trackers.association.scores import Scores
+from trackers.association.scores import Scorer
 from trackers.association.topology import Topology
 from trackers.tracklet import Tracklet, TrackletKey
 
@@ -93,7 +93,7 @@ _UNCLEAR = Clarity(-math.inf, ())
 class Reassessment:
     """Corrects ``people``; `update` it with every tracklet that has an owner."""
 
-    def __init__(self, rules: Rules, topology: Topology, people: People, scores: Scores) -> None:
+    def __init__(self, rules: Rules, topology: Topology, people: People, scores: Scorer) -> None:
         self._rules = rules
         self._topology = topology
         self._people = people

@@ -18,8 +18,8 @@ from trackers.tracklet import Tracklet
 
 
 @dataclass(slots=True)
-class Scores:
-    """Scores from appearance, transitions and place, by the rules."""
+class Scorer:
+    """Scores people for a tracklet from appearance, transitions and place, by the rules."""
 
     rules: Rules
     topology: Topology

@@ -7,7 +7,7 @@ import pytest
 from builders_trackers import make_people, make_rules, make_tracklet
 from trackers.association.appearance import Population
 from trackers.association.identity import appearance_of
-from trackers.association.scores import Scores
+from trackers.association.scores import Scorer
 from trackers.association.topology import topology_of
 
 TRANSITIONS = topology_of({("a", "b"): 10.0})
@@ -22,7 +22,7 @@ def seen(camera_id, track_id, start, *exemplars):
 def scores_of(members, topology=None, **changed):
     people = make_people(members, topology)
     rules = make_rules(topology, **changed)
-    return Scores(
+    return Scorer(
         rules, people.candidates._topology, people.candidates, Population(rules.calibration)
     ), people
 
