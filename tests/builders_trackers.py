@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from trackers.association.appearance import Calibration
+from trackers.association.appearance import Calibration, Population
 from trackers.association.decision import Rules
+from trackers.association.evidence import Evidence
 from trackers.association.motion import Limits
 from trackers.association.people import People
 from trackers.association.topology import Topology, topology_of
@@ -95,6 +96,23 @@ def make_rules(topology: Topology | None = None, **changed: Any) -> Rules:
         "topology": topology or Topology(),
     }
     return Rules(**{**usual, **changed})
+
+
+def seen(camera_id: str, track_id: int, start: float, *degrees: float, **more: Any) -> Tracklet:
+    """A tracklet of five seconds with these exemplars."""
+    return make_tracklet(
+        start, start + 5, camera_id=camera_id, track_id=track_id, exemplars=degrees, **more
+    )
+
+
+def evidence_of(
+    topology: Topology | None = None, population: Population | None = None, **changed: Any
+) -> Evidence:
+    """Evidence by rules of which only what matters to a test has to be said."""
+    rules = make_rules(topology, **changed)
+    evidence = Evidence(rules, rules.topology, population or Population(rules.calibration))
+    evidence.begin()
+    return evidence
 
 
 def make_people(

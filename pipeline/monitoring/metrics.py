@@ -83,29 +83,20 @@ _COUNTERS = {
     "tracklets": "Closed tracks that were sent",
 }
 
+#: The fields of `CameraLoad`, each with its gauge and help.
+_LOADS = (
+    ("fps", "followed_fps", "Frames of a live camera that are followed, per second"),
+    ("sent_fps", "sent_fps", "Frames that a live camera sends, per second"),
+    ("delay_s", "delay_seconds", "Mean time from the arrival of a live frame to its result"),
+    ("overloaded", "overloaded", "1 while the node leaves out most frames of a live camera"),
+)
+
 
 def _of_loads(loads: list[tuple[str, CameraLoad]], families: Families) -> Iterator[Metric]:
     named = [({"camera": camera_id}, load) for camera_id, load in loads]
-    yield families.gauge(
-        "followed_fps",
-        "Frames of a live camera that are followed, per second",
-        [(name, load.fps) for name, load in named],
-    )
-    yield families.gauge(
-        "sent_fps",
-        "Frames that a live camera sends, per second",
-        [(name, load.sent_fps) for name, load in named],
-    )
-    yield families.gauge(
-        "delay_seconds",
-        "Mean time from the arrival of a live frame to its result",
-        [(name, load.delay_s) for name, load in named],
-    )
-    yield families.gauge(
-        "overloaded",
-        "1 while the node leaves out most frames of a live camera",
-        [(name, int(load.overloaded)) for name, load in named],
-    )
+    for field, metric, text in _LOADS:
+        values = [(name, float(getattr(load, field))) for name, load in named]
+        yield families.gauge(metric, text, values)
 
 
 def _of_counts(cameras: list[tuple[str, CameraCounts]], families: Families) -> Iterator[Metric]:

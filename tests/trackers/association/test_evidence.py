@@ -5,25 +5,16 @@ import math
 import numpy as np
 import pytest
 
-from builders_trackers import make_calibration, make_rules, make_tracklet
+from builders_trackers import (
+    evidence_of,
+    make_calibration,
+    make_tracklet,
+    seen,
+)
 from trackers.association.appearance import Population
-from trackers.association.evidence import Evidence
 from trackers.association.topology import Topology, topology_of
 
 TRANSITIONS = topology_of({("a", "b"): 10.0})
-
-
-def seen(camera_id, track_id, start, *degrees, **more):
-    return make_tracklet(
-        start, start + 5, camera_id=camera_id, track_id=track_id, exemplars=degrees, **more
-    )
-
-
-def evidence_of(topology=None, population=None, **changed):
-    rules = make_rules(topology, **changed)
-    evidence = Evidence(rules, rules.topology, population or Population(rules.calibration))
-    evidence.begin()
-    return evidence
 
 
 def test_the_way_counts_from_who_was_seen_before():

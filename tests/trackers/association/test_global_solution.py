@@ -5,30 +5,15 @@ import pytest
 
 from builders_trackers import (
     TRANSITIONS,
+    evidence_of,
     given_or_not,
     make_people,
-    make_rules,
-    make_tracklet,
     random_tracklets,
+    seen,
 )
 from trackers.association.agglomeration import agglomerate
-from trackers.association.appearance import Population
-from trackers.association.evidence import Evidence
 from trackers.association.global_solution import earlier_ones, improve, renamed, solve
 from trackers.association.partition import Partition
-
-
-def seen(camera_id, track_id, start, *degrees):
-    return make_tracklet(
-        start, start + 5, camera_id=camera_id, track_id=track_id, exemplars=degrees
-    )
-
-
-def evidence_of(topology):
-    rules = make_rules(topology)
-    evidence = Evidence(rules, topology, Population(rules.calibration))
-    evidence.begin()
-    return evidence
 
 
 def solved(members, topology=TRANSITIONS):

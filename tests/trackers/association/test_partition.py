@@ -7,27 +7,16 @@ import pytest
 
 from builders_trackers import (
     TRANSITIONS,
+    evidence_of,
     given_or_not,
-    make_rules,
-    make_tracklet,
     random_tracklets,
+    seen,
 )
-from trackers.association.appearance import Population
-from trackers.association.evidence import Evidence
 from trackers.association.partition import Partition
 
 
-def seen(camera_id, track_id, start, *degrees):
-    return make_tracklet(
-        start, start + 5, camera_id=camera_id, track_id=track_id, exemplars=degrees
-    )
-
-
 def partition_of(groups, topology=TRANSITIONS):
-    rules = make_rules(topology)
-    evidence = Evidence(rules, topology, Population(rules.calibration))
-    evidence.begin()
-    return Partition(evidence, lambda global_id: groups.get(global_id, []))
+    return Partition(evidence_of(topology), lambda global_id: groups.get(global_id, []))
 
 
 def test_nobody_is_worth_nothing():
