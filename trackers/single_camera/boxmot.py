@@ -108,6 +108,8 @@ class SingleCameraTracker:
         if self._name == "bytetrack":
             # boxmot keeps all ended tracks and iterates over them on each frame.
             tracker.removed_stracks = deque(maxlen=1000)
+        if self._name == "botsort":
+            _report_from_first_box(tracker)
         return tracker
 
     def _to_boxmot(self, detections: Detections) -> Any:
@@ -174,6 +176,19 @@ def _boxmot_tracker(name: str, settings: Options) -> Any:
         return create_tracker(TrackerSpec(name, options=tuple(sorted(settings.items()))))
     except (TypeError, ValueError) as error:
         raise ValueError(f"tracker {name!r}: {error}") from error
+
+
+def _report_from_first_box(tracker: Any) -> None:
+    """Let BoT-SORT report a track from its first box on; boxmot waits for a second one, which costs
+    the first box of each track, and every track that is hidden at once."""
+    begin = tracker._initialize_new_tracks
+
+    def begin_reported(u_detections: Any, activated: Any, detections: Any) -> None:
+        begin(u_detections, activated, detections)
+        for track in activated:
+            track.is_activated = True
+
+    tracker._initialize_new_tracks = begin_reported
 
 
 def _check(name: str, buffer_s: float, fps: float, use_embeddings: bool, options: Options) -> None:

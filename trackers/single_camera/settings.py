@@ -11,9 +11,9 @@ Options = Mapping[str, Option | None]
 #: person; and MOTA stays above 0.84 when any single threshold changes by 0.05. Its thresholds are
 #: those of its paper, except those for new tracks (0.7 in the paper) and for the first pass (0.6),
 #: which are lower because the detector is small. The SORT family reports a track from its first
-#: box on (``min_hits`` 1): waiting for three boxes after each absence, as boxmot does, costs up to
-#: 0.08. Low scores are left to the detector's threshold: the second pass uses all detections,
-#: except in OC-SORT, where 0.05 instead of 0.1 costs 0.05.
+#: box on (``min_hits`` 1), and so does BoT-SORT, see `boxmot`: waiting for three boxes after each
+#: absence, as boxmot does, costs up to 0.08. Low scores are left to the detector's threshold: the
+#: second pass uses all detections, except in OC-SORT, where 0.05 instead of 0.1 costs 0.05.
 DEFAULTS: dict[str, Options] = {
     "botsort": {
         "track_high_thresh": 0.5,

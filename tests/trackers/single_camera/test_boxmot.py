@@ -411,3 +411,11 @@ def test_boxmot_logs_nothing(
 
     assert capfd.readouterr() == ("", "")
     assert not caplog.records
+
+
+def test_botsort_reports_a_track_from_its_first_box_on() -> None:
+    """The second person comes in later, and is seen once and again after a gap."""
+    both = people((100, 100, 140, 220), (400, 100, 440, 220))
+    outputs = run(tracker("botsort"), [standing(), both, standing(), standing(), both])
+
+    assert ids(outputs) == [[1], [1, 2], [1], [1], [1, 2]]
