@@ -100,15 +100,26 @@ def keep_versions(
 ) -> KeptMaps:
     """The maps of the pictures unchanged, version 0, and in ``versions - 1`` changes of `CHANGES`.
 
-    Those that ``folder`` has are used again. ``tell`` as in `keep_maps`.
+    Those that ``folder`` has are used again, also where a run was stopped. ``tell`` as in
+    `keep_maps`.
     """
     kept = KeptMaps(folder, versions, len(images), _shape(trunk))
     for version, pictures in enumerate(_versions(trunk, images, versions)):
         done = folder / f"done-{version}"
-        if not done.exists():
-            keep_maps(kept, version, trunk, pictures, len(images), tell)
-            done.touch()
+        first = int(done.read_text()) if done.exists() else 0
+        if first < len(images):
+            keep_maps(kept, version, trunk, pictures, len(images), _noting(done, tell), first)
     return kept
+
+
+def _noting(done: Path, tell: Callable[[int, int], None]) -> Callable[[int, int], None]:
+    """What also writes how many are done, so that a stopped run goes on there."""
+
+    def note(count: int, whole: int) -> None:
+        done.write_text(str(count))
+        tell(count, whole)
+
+    return note
 
 
 def _versions(trunk: Trunk, images: Sequence[ReidImage], count: int) -> Iterator[Dataset[Tensor]]:
@@ -131,10 +142,12 @@ def keep_maps(
     pictures: Dataset[Tensor],
     count: int,
     tell: Callable[[int, int], None] = lambda done, count: None,
+    first: int = 0,
 ) -> None:
     """Send ``count`` normalised pictures ``(3, H, W)`` through the early stages, by OpenVINO.
 
-    ``tell`` is called with the pictures done so far and their number.
+    Those before ``first`` are kept already. ``tell`` is called with the pictures done so far and
+    their number.
     """
     height, width = trunk.encoder.image_size
     compiled = core().compile_model(
@@ -142,7 +155,9 @@ def keep_maps(
         "CPU",
         {"PERFORMANCE_HINT": "LATENCY"},
     )
-    batches = [list(range(start, min(start + _BATCH, count))) for start in range(0, count, _BATCH)]
+    batches = [
+        list(range(start, min(start + _BATCH, count))) for start in range(first, count, _BATCH)
+    ]
     for batch, pixels in zip(batches, loader(pictures, batches, workers=0), strict=True):
         kept.write(version, batch[0], compiled(pixels.numpy())[0])
         tell(batch[-1] + 1, count)

@@ -77,8 +77,8 @@ def _options() -> argparse.Namespace:
     add = parser.add_argument
     add("--out", type=Path, required=True, help="folder for maps and trainings")
     add("--identities", type=int, default=100, help="train on the first N identities")
-    add("--test-identities", type=int, default=150, help="of Market-1501's test part")
-    add("--steps", type=int, default=150, help="batches of a training")
+    add("--test-identities", type=int, default=50, help="of Market-1501's test part")
+    add("--steps", type=int, default=40, help="batches of a training")
     add("--stage1-epochs", type=int, default=10, help="epochs of stage 1, the prompts")
     add("--seeds", type=int, default=3, help="number of trainings of each variant")
     add("--variants", nargs="+", choices=list(VARIANTS), default=list(VARIANTS))

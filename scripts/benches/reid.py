@@ -43,7 +43,6 @@ REFERENCES = (
 OURS = ("omni-scale-people", "omni-scale-people.int8", "omni-scale-open")
 INT8 = ".int8"
 SETS = ("market1501", "cuhk03", "cuhk01")
-COLUMNS = (*(f"{name}_{what}" for name in SETS for what in ("r1", "map")), "dimension", "ms_a_crop")
 
 
 def opened(model: str) -> Embedder:
@@ -148,6 +147,7 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("models", nargs="*")
+    parser.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS))
     parser.add_argument("--keep", type=Path, help="folder for vectors")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
@@ -155,13 +155,17 @@ def main() -> None:
     if data is None:
         sys.exit("bench reid: set FUSETRACK_DATA to a folder that contains reid/ and weights/")
     folder = Path(data)
-    sets = [READERS[name](folder / "reid" / name) for name in ("market1501", "cuhk03")]
-    sets.append(kept_out(folder / "reid", "cuhk01"))
+    sets = [
+        kept_out(folder / "reid", name)
+        if name == "cuhk01"
+        else READERS[name](folder / "reid" / name)
+        for name in arguments.sets
+    ]
     references = [str(folder / "weights" / name) for name in REFERENCES]
     if arguments.keep is not None:
         arguments.keep.mkdir(parents=True, exist_ok=True)
     found = measure(arguments.models or [*OURS, *references], sets, arguments.keep)
-    show(found, "model", COLUMNS, as_json=arguments.json)
+    show(found, "model", list(next(iter(found.values()))), as_json=arguments.json)
 
 
 if __name__ == "__main__":

@@ -98,14 +98,12 @@ def run_ablation(
     unknown = [name for name in variants if name not in VARIANTS]
     if unknown:
         raise ValueError(f"unknown variant {unknown[0]!r}: known are {', '.join(VARIANTS)}")
-    return {
-        name: [_outcome(replace_seed(ablation, seed), name) for seed in seeds] for name in variants
-    }
-
-
-def replace_seed(ablation: Ablation, seed: int) -> Ablation:
-    """The same with another seed of the training."""
-    return replace(ablation, recipe=replace(ablation.recipe, seed=seed))
+    outcomes: dict[str, list[Outcome]] = {name: [] for name in variants}
+    for seed in seeds:
+        seeded = replace(ablation, recipe=replace(ablation.recipe, seed=seed))
+        for name in variants:
+            outcomes[name].append(_outcome(seeded, name))
+    return outcomes
 
 
 def start_metrics(ablation: Ablation) -> Outcome:

@@ -238,6 +238,11 @@ def test_versions_are_kept_once(tmp_path: Path) -> None:
     again = keep_versions(tmp_path / "maps", trunk, images, 2, lambda done, count: told.append(-1))
     assert told == [3, 3]
     assert torch.equal(again.read([0, 1], [1, 1]), maps)
+    again.write(0, 0, np.zeros((3, 96, 4, 2), np.float32))
+    (tmp_path / "maps" / "done-0").write_text("1")
+    resumed = keep_versions(tmp_path / "maps", trunk, images, 2)
+    assert resumed.read([0], [0]).count_nonzero() == 0
+    assert torch.equal(resumed.read([0, 1], [1, 1]), maps)
 
 
 def test_nobody_to_learn(tmp_path: Path) -> None:
