@@ -15,6 +15,10 @@ from trackers.association.topology import Topology, in_two_places
 from trackers.tracklet import Tracklet
 from trackers.tracklet import TrackletKey as Key
 
+# Without a successor, a person would never have been seen again, as only one in two is not:
+# when decisions are reassessed that counts for the successor.
+_SEEN_AGAIN = -math.log(0.5)
+
 
 class Evidence:
     """Evidence between closed tracklets, with a cache; `forget` those that are not needed any more.
@@ -59,7 +63,8 @@ class Evidence:
         if not len(earlier.path) or not len(later.path):
             return 0.0
         gap_s = later.start - earlier.end
-        return self._topology.evidence(earlier.camera_id, later.camera_id, gap_s) - self._least
+        evidence = self._topology.evidence(earlier.camera_id, later.camera_id, gap_s)
+        return evidence - self._least + _SEEN_AGAIN
 
     def likeliest(self, later: Tracklet, earlier: Sequence[Tracklet], most: int) -> list[Key]:
         """The ``most`` of ``earlier`` that are likeliest followed by ``later``."""
