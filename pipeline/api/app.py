@@ -33,7 +33,7 @@ from pipeline.api.schemas import (
 )
 from pipeline.api.site import Follower, LiveSite
 from pipeline.api.viewer import BOUNDARY, Viewer
-from pipeline.bus.pictures import PictureKind
+from pipeline.bus.pictures import Picture, PictureKind
 from pipeline.bus.streams import Bus
 from pipeline.errors import UserError
 from pipeline.run_directory.row_groups import steadily
@@ -155,12 +155,7 @@ def _add_identities(data: APIRouter, site: LiveSite) -> None:
         limit: _Count = 100,
     ) -> PeopleAnswer:
         """The people present now, by global id."""
-        now = site.now()
-        found = [] if now is None else site.people_since(now - last_s)
-        rest = [person for person in found if person.global_id > after]
-        page = rest[:limit]
-        following = page[-1].global_id if len(rest) > limit else None
-        return PeopleAnswer(now, page, following)
+        return _people_page(site, last_s, after, limit)
 
     @data.get("/identities/{global_id}", responses=_UNKNOWN)
     def identity(global_id: _GlobalId) -> IdentityAnswer:
@@ -183,6 +178,15 @@ def _add_identities(data: APIRouter, site: LiveSite) -> None:
         start = -math.inf if since is None else since
         end = math.inf if until is None else until
         return steadily(lambda: path_answer(global_id, stays, recent, archive, start, end, limit))
+
+
+def _people_page(site: LiveSite, last_s: float, after: int, limit: int) -> PeopleAnswer:
+    now = site.now()
+    found = [] if now is None else site.people_since(now - last_s)
+    rest = [person for person in found if person.global_id > after]
+    page = rest[:limit]
+    following = page[-1].global_id if len(rest) > limit else None
+    return PeopleAnswer(now, page, following)
 
 
 def _explain_events(data: APIRouter) -> None:
@@ -221,10 +225,7 @@ def _add_pictures(data: APIRouter, site: LiveSite, bus: Bus, stop: threading.Eve
         picture = await Viewer(bus, camera_id, _kind("full", boxes), stop).next()
         if picture is None:
             raise _no_picture(site, camera_id)
-        now = site.now()
-        age_s = 0.0 if now is None else max(now - picture.timestamp, 0.0)
-        headers = {"X-Timestamp": repr(picture.timestamp), "X-Age": f"{age_s:.1f}"}
-        return Response(picture.jpeg, media_type="image/jpeg", headers=headers)
+        return _snapshot(site, picture)
 
     stream = f"multipart/x-mixed-replace; boundary={BOUNDARY}"
     mjpeg: dict[int | str, dict[str, Any]] = {200: {"content": {stream: {}}}, **_NO_PICTURE}
@@ -242,6 +243,13 @@ def _add_pictures(data: APIRouter, site: LiveSite, bus: Bus, stop: threading.Eve
         if picture is None:
             raise _no_picture(site, camera_id)
         return StreamingResponse(viewer.stream(picture), media_type=stream)
+
+
+def _snapshot(site: LiveSite, picture: Picture) -> Response:
+    now = site.now()
+    age_s = 0.0 if now is None else max(now - picture.timestamp, 0.0)
+    headers = {"X-Timestamp": repr(picture.timestamp), "X-Age": f"{age_s:.1f}"}
+    return Response(picture.jpeg, media_type="image/jpeg", headers=headers)
 
 
 def _kind(size: str, boxes: bool) -> PictureKind:

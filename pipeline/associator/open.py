@@ -1,10 +1,13 @@
 """The association with the rules of a configuration."""
 
+import time
+
+from pipeline.associator.watermarks import Silence, WorkingTime
 from pipeline.config.schema import SiteConfig
 from pipeline.config.views import view_of
 from pipeline.errors import UserError
 from pipeline.reid.embedding import default_calibration, site_calibration
-from pipeline.sources.source_kinds import kind_of
+from pipeline.sources.source_kinds import kind_of, live_cameras
 from trackers.association.appearance import Calibration
 from trackers.association.association import Rules
 from trackers.association.ground_association import GroundAssociation
@@ -31,6 +34,12 @@ def association_of(config: SiteConfig) -> GroundAssociation:
         ),
         {camera_id: view for camera_id, view in views.items() if view is not None},
     )
+
+
+def silence_of(config: SiteConfig) -> Silence:
+    """Which live cameras of ``config`` are silent, counted from now on."""
+    after_s = config.association.node_silent_s
+    return Silence(live_cameras(config), after_s, WorkingTime(time.monotonic))
 
 
 def _topology(config: SiteConfig) -> Topology:

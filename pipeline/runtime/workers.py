@@ -24,7 +24,6 @@ from pipeline.recorder.recorder import Recorder
 from pipeline.run_directory.durable import exclusive_writer
 from pipeline.run_directory.progress import RecorderProgress, read_progress, write_progress
 from pipeline.sources.redact import redact
-from pipeline.sources.source_kinds import live_cameras
 
 _STANDBY_POLL_S = 0.5
 
@@ -68,8 +67,7 @@ def _associate_in_turn(
 ) -> None:
     # Imported here because the libraries behind the networks take seconds to load.
     from pipeline.associator.associator import AssociatorService
-    from pipeline.associator.open import association_of
-    from pipeline.associator.watermarks import Silence, WorkingTime
+    from pipeline.associator.open import association_of, silence_of
 
     association = association_of(config)
     while (term := _acquired_term(bus, lease, run, stop, watch)) is not None:
@@ -80,11 +78,7 @@ def _associate_in_turn(
             on_decision=tally.on_decision,
             term=term,
             watch=watch,
-            silence=Silence(
-                live_cameras(config),
-                config.association.node_silent_s,
-                WorkingTime(time.monotonic),
-            ),
+            silence=silence_of(config),
             renew=lease.renew,
         )
         try:

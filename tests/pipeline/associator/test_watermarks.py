@@ -70,12 +70,12 @@ def test_it_is_told_once_and_also_that_it_is_over(
 def test_a_computer_that_stood_still_makes_no_camera_silent() -> None:
     moments = iter([0.0, 0.0, 0.0, 0.5, 60.0, 60.5, *(61.0 + step / 2 for step in range(40))])
     silence = Silence(["gate", "yard"], 10.0, WorkingTime(moments.__next__))
-    silence.heard("gate")
+    silence.received("gate")
     for _ in range(3):
-        silence.look(["gate", "yard"])
+        silence.update(["gate", "yard"])
         assert silence.cameras == frozenset()
     for _ in range(17):
-        silence.heard("gate")
-        silence.look(["gate", "yard"])
+        silence.received("gate")
+        silence.update(["gate", "yard"])
     # In its own time, ten seconds have passed.
     assert silence.cameras == {"yard"}
