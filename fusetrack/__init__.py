@@ -11,6 +11,8 @@ Example:
 
 from typing import TYPE_CHECKING, Any
 
+from pipeline.name_clash import check_trackers
+
 if TYPE_CHECKING:
     from pipeline.config.load import load_config
     from pipeline.config.schema import SiteConfig
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from pipeline.runtime.run import follow
 
 __all__ = ["RunDirectory", "SiteConfig", "UserError", "follow", "load_config"]
+
+check_trackers()
 
 _HOMES = {
     "RunDirectory": "pipeline.run_directory.reader",

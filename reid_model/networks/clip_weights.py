@@ -13,6 +13,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from reid_model.archive_size import check_archive_size
 from reid_model.networks.clip_resnet import ClipResNet
 from reid_model.networks.clip_text import ClipText
 from reid_model.networks.clip_vit import ClipViT
@@ -56,6 +57,7 @@ def load_clip(path: Path, allow: bool = False) -> dict[str, Tensor]:
     """
     if not path.is_file():
         raise ValueError(f"{path} does not exist: CLIP weights must be a local file")
+    check_archive_size(path)
     archive = _is_torchscript(path)
     if archive and not allow and _sha256(path) != OFFICIAL_RN50:
         raise ValueError(

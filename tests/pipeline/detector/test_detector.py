@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -175,6 +176,14 @@ def test_a_pickle_cannot_run_code_unless_allowed(
     with pytest.raises(UserError, match="not a YOLO checkpoint"):
         load_checkpoint(tmp_path / "evil.pt")
     assert (tmp_path / "unpickled").exists()
+
+
+def test_an_archive_that_would_fill_the_memory_is_not_opened(tmp_path: Path) -> None:
+    path = tmp_path / "bomb.pt"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("bomb/data.pkl", bytes(20_000_000))
+    with pytest.raises(UserError, match=r"bomb\.pt has \d+ bytes and unpacks to 20000000"):
+        load_checkpoint(path)
 
 
 @pytest.mark.parametrize(

@@ -229,6 +229,25 @@ def test_a_file_of_an_archive_in_a_wheel(registry: Path) -> None:
             pull(["y"], quiet, {"y": entry({"f": [broken]})})
 
 
+@pytest.mark.parametrize("within", [False, True])
+def test_a_member_that_unpacks_to_more_than_it_should_is_not_unpacked(
+    registry: Path, cache: Path, within: bool
+) -> None:
+    inner = io.BytesIO()
+    with zipfile.ZipFile(inner, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("deep/d.bin", bytes(30_000_000))
+    with zipfile.ZipFile(
+        registry / "carrier-1.0-py3-none-any.whl", "a", zipfile.ZIP_DEFLATED
+    ) as wheel:
+        wheel.writestr("carrier/bomb.zip", inner.getvalue())
+        wheel.writestr("carrier/bomb.bin", bytes(30_000_000))
+    member = {"member": "carrier/bomb.zip", "within": "deep/d.bin"} if within else {}
+    source = {"wheel": "carrier==1.0", "member": "carrier/bomb.bin", **member}
+    with pytest.raises(UserError, match=r"unpacks to 30000000 bytes, expected at most 12"):
+        pull(["it"], print, {"it": entry({"a.bin": [source]})})
+    assert not list(cache.rglob("*.bin*"))
+
+
 def test_the_next_source_is_tried(registry: Path, site: str) -> None:
     sources = [
         {"wheel": "absent==1.0", "member": "f"},
