@@ -24,7 +24,7 @@ from pipeline.config.schema import CameraConfig
 from pipeline.errors import UserError
 from pipeline.sources.decoding import accelerator, has_decoder, reason_of, video_stream
 from pipeline.sources.redact import redact
-from pipeline.sources.source_kinds import authority_of, is_url
+from pipeline.sources.source_kinds import authority_of, ends_a_login, is_url
 
 _PORTS = {"rtsp": 554, "rtsps": 322, "http": 80, "https": 443, "rtmp": 1935, "rtmps": 443}
 _SCHEMES = (*_PORTS, "srt", "udp", "rtp", "tcp")
@@ -85,10 +85,10 @@ def address_of(source: str, config: CameraConfig) -> Address:
 
 def _check_authority(authority: str, rest: str, name: str) -> None:
     """Raise UserError when the part before the path is not a valid login, host and port."""
-    login, _, place = authority.rpartition("@")
+    place = authority.rpartition("@")[2]
     port = re.sub(r"^(\[[^]]*\]|[^:]*):?", "", place)
-    cut = not login and "@" in rest and (rest[len(authority)] == "#" or not _is_port(port))
-    if cut:
+    cut = "@" not in authority and "@" in rest and "://" not in rest
+    if cut and (rest[len(authority)] == "#" or not _is_port(port) or ends_a_login(rest)):
         raise UserError(
             f"{name}: a user or password must not contain /, ? or #. Write / as %2F, ? as %3F and "
             "# as %23"

@@ -3,7 +3,7 @@
 import os
 import re
 
-from pipeline.sources.source_kinds import authority_of, is_url
+from pipeline.sources.source_kinds import authority_of, ends_a_login, is_url
 
 _SECRET = (
     r"user(?:name)?|usr|login|pass(?:word|wd)?|pwd|(?:access_?|auth_?)?token|auth|"
@@ -40,6 +40,6 @@ def displayed(source: str) -> str:
 def _without_login(rest: str, authority: str) -> str:
     # A password may contain an unquoted @ or /. Losing a part of the path is better than showing
     # a part of the password.
-    if "@" in rest and ("@" in authority or ":" in authority):
+    if "@" in rest and ("@" in authority or ":" in authority or ends_a_login(rest)):
         return rest[rest.rindex("@") + 1 :]
     return rest

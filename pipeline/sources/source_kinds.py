@@ -17,6 +17,7 @@ PICTURE_SUFFIXES = frozenset(
 #: Pictures that cannot be read, and are named where they stand among others.
 _UNREADABLE_SUFFIXES = frozenset({".dng", ".heic", ".heif", ".jxl"})
 VIDEO_SUFFIXES = frozenset({".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpg", ".ts", ".webm"})
+_HOST = re.compile(r"(\d+(\.\d+){3}|[\w.-]+:\d+)(/|$)")
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
 
@@ -40,6 +41,14 @@ def is_url(source: str) -> bool:
 def authority_of(url: str) -> str:
     """What stands between ``://`` and the path, query or fragment of ``url``."""
     return re.split(r"[/?#]", url.split("://", 1)[1], maxsplit=1)[0]
+
+
+def ends_a_login(rest: str) -> bool:
+    """Whether the last ``@`` in ``rest``, which follows ``://``, ends a login with a / or ? in it.
+
+    A host follows it, as an IPv4 address or with its port; a path with an @ goes on otherwise.
+    """
+    return "@" in rest and _HOST.match(rest.rpartition("@")[2]) is not None
 
 
 def is_picture(path: Path) -> bool:

@@ -279,6 +279,9 @@ print(time.monotonic() - began)
         ("rtsp://admin:p#ss@127.0.0.1:554/1", "%2F, ? as %3F and # as %23"),
         ("rtsp://admin:p/ss@127.0.0.1:554/1", "%2F, ? as %3F and # as %23"),
         ("rtsp://admin:p?ss@127.0.0.1:554/1", "%2F, ? as %3F and # as %23"),
+        ("rtsp://admin:/pass@127.0.0.1/1", "%2F, ? as %3F and # as %23"),
+        ("rtsp://admin:12/34@10.0.0.7:554/1", "%2F, ? as %3F and # as %23"),
+        ("rtsp://ad?min:secret@cam.lan:554/1", "%2F, ? as %3F and # as %23"),
         ("rtsp://admin:2026#@127.0.0.1:554/1", "%2F, ? as %3F and # as %23"),
         ("rtsp://127.0.0.1:99999/1", "99999 is not a port"),
         ("rtsp://127.0.0.1:0/1", "0 is not a port"),
@@ -299,6 +302,8 @@ def test_an_address_that_only_a_person_can_mend_is_refused(address: str, fault: 
     "address",
     [
         *("rtsp://h/1", "rtsp://h:554/1", "rtsp://u:p@h/1", "rtsp://u:p%23@h:1/1?x=a@b"),
+        *("udp://@239.0.0.1:1234", "rtsp://10.0.0.7:554/a=b@c", "rtsp://h/stream@1"),
+        "http://relay:1984/api?src=rtsp://bob:pw@10.0.0.7:554/1",
         *("http://h:80/mail@place", "rtsp://[::1]:554/1", "rtsp://[::1]/1", "rtsp://u@h/1#x"),
     ],
 )

@@ -21,6 +21,8 @@ from pipeline.sources.redact import displayed, redact
             "rtsp://h/user=a_password=s_cret_channel=1_s.sdp",
             "rtsp://h/user=***_password=***_channel=1_s.sdp",
         ),
+        ("rtsp://ad?min:secret@cam.lan:554/1", "rtsp://cam.lan:554/1"),
+        ("rtsp://ad/min:secret@10.0.0.7/1", "rtsp://10.0.0.7/1"),
         ("redis://:secret@host:6379/0", "redis://host:6379/0"),
         ("/videos/user=a@b/password=1.mp4", "/videos/user=a@b/password=1.mp4"),
         ("rtsp:/bob:secret@h/1", "rtsp:/***@h/1"),
