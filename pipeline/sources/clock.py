@@ -73,7 +73,8 @@ class Timeline:
                 return following[0] - self._interval_s
             return offset_s
         jump_s = offset_s - (self._previous - self._start)
-        if self._count == 1 and self._is_first_wrong(offset_s, jump_s, following):
+        first_wrong = self._count == 1 and self._is_first_wrong(offset_s, jump_s, following)
+        if first_wrong or self._is_set_back(offset_s, jump_s, following):
             self._start -= jump_s - self._interval_s
             return offset_s
         return None if self._is_outlier(offset_s, jump_s, following) else offset_s
@@ -82,6 +83,11 @@ class Timeline:
         """Whether the second frame shows that the time of the first was too early by far."""
         close = bool(following) and 0 <= following[0] - offset_s <= RESET_S + 2 * self._interval_s
         return close and jump_s > _FAR_S + _MANY * self._interval_s
+
+    def _is_set_back(self, offset_s: float, jump_s: float, following: list[float]) -> bool:
+        """Whether the time is behind the frame before and stays so, as after a joint."""
+        behind = jump_s < -2 * self._interval_s and len(following) > 1
+        return behind and offset_s < min(following) and max(following) < offset_s - jump_s
 
     def _is_outlier(self, offset_s: float, jump_s: float, following: list[float]) -> bool:
         """Whether a frame's time jumps by more than `RESET_S` and a following one does not."""

@@ -110,7 +110,7 @@ def test_a_wrong_time_just_before_a_real_gap() -> None:
     assert timestamps(wrong) == pytest.approx(offsets)
 
 
-@pytest.mark.parametrize("back_s", [600.0, 1.5])
+@pytest.mark.parametrize("back_s", [600.0, 1.5, 0.9])
 def test_time_continues_where_a_clock_is_set_back(back_s: float) -> None:
     offsets = [time - (back_s if n >= 15 else 0) for n, time in enumerate(REGULAR)]
     assert timestamps(offsets) == pytest.approx(REGULAR)

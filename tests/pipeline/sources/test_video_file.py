@@ -228,3 +228,18 @@ def test_one_frame_with_a_wrong_time_moves_no_other(
     found = [frame.timestamp for frame in frames_of(path)]
     assert len(found) == 12
     assert np.subtract(found, found[0]) == pytest.approx(np.arange(12) / 10, abs=0.11)
+
+
+@pytest.mark.parametrize("suffix", ["ts", "h264"])
+def test_pictures_that_change_their_size(tmp_path: Path, suffix: str) -> None:
+    sizes = [(64, 48), (96, 80), (64, 48)]
+    parts = [make_video(tmp_path / f"{n}.{suffix}", 10, size=s) for n, s in enumerate(sizes)]
+    path = tmp_path / f"all.{suffix}"
+    path.write_bytes(b"".join(part.read_bytes() for part in parts))
+    source = opened(path)
+    frames = list(source.frames())
+    shapes = [(height, width, 3) for width, height in sizes for _ in range(10)]
+    assert [frame.image.shape for frame in frames] == shapes
+    assert [read_index(frame.image) for frame in frames] == [*range(10)] * 3
+    assert [frame.timestamp for frame in frames] == pytest.approx([n / 10 for n in range(30)])
+    assert (source.width, source.height, source.fault) == (64, 48, "")
