@@ -36,6 +36,9 @@ _Thumbnail = Annotated[
     msgspec.Meta(pattern=r"\Athumbnails/(?!\.+/)[A-Za-z0-9_.-]{1,245}/[0-9]{1,19}\.jpg\Z"),
 ]
 
+# A thumbnail has some ten thousand bytes.
+_Picture = Annotated[bytes, msgspec.Meta(max_length=1_000_000)]
+
 
 class Array(msgspec.Struct, array_like=True, frozen=True):
     """A numeric numpy array on the wire: dtype, shape and C-ordered bytes.
@@ -117,8 +120,9 @@ class CameraMessage(msgspec.Struct, tag="camera", frozen=True):
 class TrackletMessage(msgspec.Struct, tag="tracklet", frozen=True):
     """A track so far; see `trackers.tracklet.Tracklet` for the arrays.
 
-    ``at`` is the event time of this revision, seconds UTC. Raises ValueError when the arrays do
-    not form a valid tracklet.
+    ``at`` is the event time of this revision, seconds UTC. ``picture`` is the JPEG of the
+    ``thumbnail`` where the node could not write it into the run directory itself. Raises ValueError
+    when the arrays do not form a valid tracklet.
     """
 
     at: float
@@ -135,6 +139,7 @@ class TrackletMessage(msgspec.Struct, tag="tracklet", frozen=True):
     path: Array
     ground: Array | None = None
     thumbnail: _Thumbnail | None = None
+    picture: _Picture | None = None
 
     def __post_init__(self) -> None:
         if self.camera_id != GROUND:
@@ -308,7 +313,7 @@ def decode(data: bytes) -> Message:
 
 
 def tracklet_message(
-    tracklet: Tracklet, at: float, thumbnail: str | None = None
+    tracklet: Tracklet, at: float, thumbnail: str | None = None, picture: bytes | None = None
 ) -> TrackletMessage:
     """``tracklet`` in its wire form."""
     return TrackletMessage(
@@ -326,6 +331,7 @@ def tracklet_message(
         path=pack(tracklet.path),
         ground=None if tracklet.ground is None else pack(tracklet.ground),
         thumbnail=thumbnail,
+        picture=picture,
     )
 
 

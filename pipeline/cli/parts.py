@@ -51,8 +51,7 @@ def node(
 
     service = service_options(metrics, log_format, log_level)
     site, file = _site("node", config, redis, service, no_watch=no_watch, only=cameras)
-    if site.recording.thumbnails or site.recording.video:
-        say("only `fusetrack run` writes thumbnails and videos: this node writes none")
+    _refuse_videos(site)
     with _running("node", site, file) as (stop, tally, watch):
         run_node(site, stop, tally, watch, file)
     _exit_if_stopped(stop.signal)
@@ -92,10 +91,22 @@ def record(
 
     service = service_options(metrics, log_format, log_level)
     site, file = _site("recorder", config, redis, service, no_watch=no_watch)
+    _refuse_videos(site)
     with _running("recorder", site, file) as (stop, _, watch):
         result = run_recorder(site, out, stop, watch, file)
     say(f"recorded: {result.path}")
     _exit_if_stopped(stop.signal)
+
+
+def _refuse_videos(site: SiteConfig) -> None:
+    """Raise UserError when videos are wanted: they are made of the sources once a run has ended."""
+    from pipeline.errors import UserError
+
+    if site.recording.video:
+        raise UserError(
+            "recording.video: only `fusetrack run` writes videos, of recordings. Expected false "
+            "in the site file of `node` and `record`"
+        )
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pipeline.bus.messages import (
     Message,
     ObservationsMessage,
+    TrackletMessage,
     WatermarkMessage,
     pack,
     tracklet_message,
@@ -253,14 +254,17 @@ class Camera:
 
     def _take_closed(self, at: float) -> list[Message]:
         closed, self._closed = self._closed, []
-        return [tracklet_message(t, at, self._thumbnail_of(t.track_id)) for t in closed]
+        return [self._closed_message(tracklet, at) for tracklet in closed]
 
     def _take_observations(self) -> list[Message]:
         rows, self._rows = self._rows, []
         return [_observations(self.camera_id, rows)] if rows else []
 
-    def _thumbnail_of(self, track_id: int) -> str | None:
-        return None if self._thumbnails is None else self._thumbnails.write(track_id)
+    def _closed_message(self, tracklet: Tracklet, at: float) -> TrackletMessage:
+        taken = None if self._thumbnails is None else self._thumbnails.take(tracklet.track_id)
+        if taken is None:
+            return tracklet_message(tracklet, at)
+        return tracklet_message(tracklet, at, taken.path, taken.jpeg)
 
     def _period_of(self, timestamp: float) -> int:
         return int(np.floor(timestamp / self._interval_s))

@@ -58,18 +58,32 @@ def qualities(
     return geometry_quality(detections.boxes, size, detections.scores)
 
 
+#: The folder of all thumbnails in the run directory.
+THUMBNAILS = "thumbnails"
+
 _HEIGHT = 192
 _JPEG_QUALITY = 88
+
+
+@dataclass(frozen=True, slots=True)
+class Thumbnail:
+    """The path of a thumbnail, relative to the run directory, and its JPEG unless it is written."""
+
+    path: str
+    jpeg: bytes | None = None
 
 
 class Thumbnails:
     """Keeps the best crop of every open track of one camera; writes it as JPEG on close.
 
-    ``blur`` selects what is blurred of all people in the crop. ``after`` is added to the track ids
-    in the file names, so that thumbnails of earlier nodes are not overwritten.
+    A node that does not have the run directory has no ``folder`` and sends the pictures. ``blur``
+    selects what is blurred of all people in the crop. ``after`` is added to the track ids in the
+    file names, so that thumbnails of earlier nodes are not overwritten.
     """
 
-    def __init__(self, folder: Path, camera_id: str, blur: Blur = "none", after: int = 0) -> None:
+    def __init__(
+        self, folder: Path | None, camera_id: str, blur: Blur = "none", after: int = 0
+    ) -> None:
         self._folder = folder
         self._camera_id = camera_id
         self._blur = blur
@@ -92,21 +106,27 @@ class Thumbnails:
             self._best[track_id] = quality, _shrink(blurred(image, people, self._blur))
 
     def write(self, track_id: int) -> str | None:
-        """Write the thumbnail of a closed track.
+        """As `take`; returns the path only."""
+        taken = self.take(track_id)
+        return None if taken is None else taken.path
 
-        Returns its path relative to the run directory, or None without a crop. Raises UserError
-        when the file cannot be written.
+    def take(self, track_id: int) -> Thumbnail | None:
+        """The thumbnail of a closed track, written where there is a folder; None without a crop.
+
+        Raises UserError when the file cannot be written.
         """
         best = self._best.pop(track_id, None)
         if best is None:
             return None
         name = f"{self._after + track_id}.jpg"
-        path = self._folder / self._camera_id / name
         _, data = cv2.imencode(".jpg", best[1], [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
+        if self._folder is None:
+            return Thumbnail(f"{THUMBNAILS}/{self._camera_id}/{name}", data.tobytes())
+        path = self._folder / self._camera_id / name
         with writing(f"the thumbnail {path}"):
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data.tobytes())
-        return f"{self._folder.name}/{self._camera_id}/{name}"
+        return Thumbnail(f"{self._folder.name}/{self._camera_id}/{name}")
 
 
 def _shrink(image: NDArray[np.uint8]) -> NDArray[np.uint8]:

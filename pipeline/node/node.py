@@ -20,6 +20,7 @@ from pipeline.node.batching import AnyFrame, FrameBatcher
 from pipeline.node.camera import Camera, thumbnails_of
 from pipeline.node.camera_stream import CameraStream
 from pipeline.node.changes import SiteChange, SiteChanges
+from pipeline.node.crops import Thumbnails
 from pipeline.node.event_time import advance_recorded, advance_silent_live, is_on_time, split_batch
 from pipeline.node.load import LoadMeter
 from pipeline.node.node_presence import NodePresence
@@ -47,7 +48,8 @@ class Node:
 
     ``detector`` may be None when every source has recorded detections; ``embedder`` may be None
     when these include embeddings, or when none are wanted. ``on_frames(camera_id, count)`` is
-    called with the number of processed frames.
+    called with the number of processed frames. ``thumbnails`` is the folder for them in the run
+    directory; a node without one may ``send_thumbnails`` to the recorder.
 
     With ``changes``, live cameras can be added and removed while the others keep running; after
     the last one is removed the node waits for new ones.
@@ -65,6 +67,7 @@ class Node:
         detector: PeopleDetector | None,
         embedder: CropEmbedder | None,
         thumbnails: Path | None = None,
+        send_thumbnails: bool = False,
         on_frames: Callable[[str, int], None] = lambda camera_id, count: None,
         give_up: threading.Event | None = None,
         watch: Watch | None = None,
@@ -76,6 +79,7 @@ class Node:
             detector, embedder, tracker_embeddings=config.tracker.embeddings
         )
         self._thumbnails = thumbnails
+        self._send_thumbnails = send_thumbnails
         self._on_frames = on_frames
         self._watch = watch or Watch()
         self._previews = Previews(bus, config.api, config.privacy.blur, watch=self._watch)
@@ -179,6 +183,8 @@ class Node:
         outbox = self._retry.call(open_outbox)
         offset = outbox.known.track_id if source.live else 0
         thumbnails = thumbnails_of(self._thumbnails, camera_id, config.privacy.blur, offset)
+        if thumbnails is None and self._send_thumbnails:
+            thumbnails = Thumbnails(None, camera_id, config.privacy.blur, offset)
         # Embeddings that were recorded are those of a network of which nothing is known.
         same = None if isinstance(source, RecordedSource) else self._same_person
         return CameraStream(

@@ -82,6 +82,7 @@ class ForgottenParts:
             path=pack(path[in_path]),
             ground=None if message.ground is None else pack(unpack(message.ground)[in_path]),
             thumbnail=None,
+            picture=None,
         )
 
     def _covers(self, key: TrackletKey, times: NDArray[np.float64]) -> Mask:

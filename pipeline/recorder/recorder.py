@@ -40,6 +40,7 @@ from pipeline.recorder.forget import ForgetResult, forget_recorded
 from pipeline.recorder.forgotten import ForgottenParts
 from pipeline.recorder.retention import Retention
 from pipeline.recorder.rows import observations_table, rows_of
+from pipeline.run_directory.durable import make_folder
 from pipeline.run_directory.layout import contained, observations_of
 from pipeline.run_directory.progress import (
     read_cameras,
@@ -50,6 +51,7 @@ from pipeline.run_directory.progress import (
 from pipeline.run_directory.rewriting import Removed, removed_text
 from pipeline.run_directory.schema import TrackPart
 from pipeline.run_directory.segments import last_position, next_number, write_segment
+from reid_model.atomic_file import replacing
 
 _BLOCK_S = 0.2
 # Blocking time once the associator has ended and only remaining messages are read.
@@ -214,10 +216,24 @@ class Recorder:
             if isinstance(delivery.message, ForgetMessage):
                 self._forget(delivery, delivery.message)
                 continue
-            self._open.append(self._with_table(delivery))
+            kept = self._with_table(delivery)
+            self._write_thumbnail(kept[0].message)
+            self._open.append(kept)
             if isinstance(delivery.message, CameraMessage):
                 camera = delivery.message.camera
                 self._cameras[camera.camera_id] = camera
+
+    def _write_thumbnail(self, message: Message | None) -> None:
+        """Write the thumbnail of a node that does not have this folder."""
+        if not isinstance(message, TrackletMessage) or message.picture is None:
+            return
+        if message.thumbnail is None or self._forgotten.filter_tracklet(message) is not message:
+            return
+        path = contained(self._folder, message.thumbnail)
+        with writing(path, "Free some space and restart the recorder"):
+            make_folder(path.parent)
+            with replacing(path) as partial:
+                partial.write_bytes(message.picture)
 
     def _with_table(self, delivery: Delivery) -> tuple[Delivery, pa.Table | None]:
         """A delivery with its rows; it is marked as faulty when these do not fit their table."""

@@ -71,6 +71,7 @@ def run_node(
             bus,
             detector=detector,
             embedder=embedder,
+            send_thumbnails=config.recording.thumbnails,
             on_frames=tally.on_frames,
             give_up=stop.hurry,
             watch=watch,

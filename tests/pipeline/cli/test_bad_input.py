@@ -207,3 +207,13 @@ def test_other_commands(fusetrack: Command, arguments: list[str], words: list[st
 def test_unknown_format(fusetrack: Command, tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text("site: x\n")
     refused(fusetrack("export", tmp_path, "--format", "cvs"), "cvs", "csv")
+
+
+@pytest.mark.parametrize("part", ["node", "record"])
+def test_videos_of_several_machines_are_refused(
+    fusetrack: Command, tmp_path: Path, part: str
+) -> None:
+    (tmp_path / "site.yaml").write_text("recording: {video: true}\ncameras: {a: {source: a.mp4}}\n")
+    more = ("--out", tmp_path / "run") if part == "record" else ()
+    outcome = fusetrack(part, "--config", tmp_path / "site.yaml", *more)
+    refused(outcome, "recording.video", "only `fusetrack run` writes videos")

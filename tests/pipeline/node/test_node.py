@@ -95,6 +95,7 @@ class Site:
         *sources: Source,
         stop: threading.Event | None = None,
         thumbnails: Path | None = None,
+        send_thumbnails: bool = False,
         **settings: object,
     ) -> Sent:
         node = Node(
@@ -104,6 +105,7 @@ class Site:
             detector=self.detector,
             embedder=self.embedder,
             thumbnails=thumbnails,
+            send_thumbnails=send_thumbnails,
             on_frames=lambda camera_id, frames: self.progress.append((camera_id, frames)),
         )
         node.run(stop or threading.Event())
@@ -383,6 +385,15 @@ def test_ground_points_above_the_horizon_are_unknown(node: Site) -> None:
     seen = np.isfinite(points).all(axis=2)
     assert (seen.sum(axis=1) == 1).all()
     np.testing.assert_allclose(points[seen][:, 1], 2.5)
+
+
+def test_thumbnails_are_sent_where_there_is_no_run_directory(node: Site, tmp_path: Path) -> None:
+    (closed,) = node.run(Clip("a", times(12)), send_thumbnails=True).closed("a")
+    assert closed.thumbnail == "thumbnails/a/1.jpg"
+    assert closed.picture is not None
+    picture = cv2.imdecode(np.frombuffer(closed.picture, np.uint8), cv2.IMREAD_COLOR)
+    np.testing.assert_allclose(picture.mean(axis=(0, 1)), RED, atol=3)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("kept", [True, False])

@@ -48,6 +48,7 @@ from pipeline.bus.messages import (
     EndMessage,
     ForgetMessage,
     Message,
+    TrackletMessage,
     encode,
     pack,
     tracklet_message,
@@ -558,6 +559,33 @@ def test_a_full_disk_still_ends_it_and_loses_nothing(
         record(bus, run)
     assert letters(redis_url, site) == []
     assert_same(run, undisturbed)
+
+
+def pictured(track_id: int) -> TrackletMessage:
+    """A closed track with the thumbnail of a node on another machine."""
+    message = tracklet_sent("gate", track_id, 0.0, 2.0, closed=True)
+    name = f"thumbnails/gate/{track_id}.jpg"
+    return msgspec.structs.replace(message, thumbnail=name, picture=f"jpeg {track_id}".encode())
+
+
+def test_thumbnails_of_nodes_elsewhere_are_written(redis_url: str, site: str, run: Path) -> None:
+    forget: Sent = IDENTITIES, [ForgetMessage(7, 5.0, [("gate", 1)])]
+    known: Sent = IDENTITIES, [identity_sent("gate", 1, 7, 1.0)]
+    sent(redis_url, site, [known, (TRACKLETS, [pictured(1), pictured(2)])])
+    with Bus(redis_url, site) as bus:
+        work = Recorder(bus, run, 1e6, ticking())
+        work._process(bus.read(RECORDER, "1", [IDENTITIES, TRACKLETS], 0.01))
+        work.close_segments()
+        pictures = {path.name: path.read_bytes() for path in (run / "thumbnails/gate").iterdir()}
+        assert pictures == {"1.jpg": b"jpeg 1", "2.jpg": b"jpeg 2"}
+        names = RunDirectory(run).tracklets()["thumbnail"].to_list()
+        assert names == ["thumbnails/gate/1.jpg", "thumbnails/gate/2.jpg"]
+        sent(redis_url, site, [forget, (TRACKLETS, [pictured(1)])])
+        work._process(bus.read(RECORDER, "1", [IDENTITIES], 0.01))
+        # It comes again later, and is of a forgotten person.
+        work._process(bus.read(RECORDER, "1", [TRACKLETS], 0.01))
+        work.close_segments()
+    assert [path.name for path in (run / "thumbnails/gate").iterdir()] == ["2.jpg"]
 
 
 def test_a_person_who_cannot_be_forgotten_does_not_end_it(
