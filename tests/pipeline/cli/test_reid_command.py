@@ -3,6 +3,8 @@
 import json
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -266,6 +268,31 @@ def test_a_signal_stops_a_training_and_resume_continues(
     assert "epoch 2 of 3" in outcome.err
     names = ("whole/model.safetensors", "out/model.safetensors")
     assert len({(tmp_path / name).read_bytes() for name in names}) == 1
+
+
+@pytest.mark.slow
+def test_sigterm_to_the_group_of_a_training_saves_a_checkpoint(
+    toys: Path, recipe: Path, tmp_path: Path
+) -> None:
+    """As a batch system or a terminal that closes sends it: also to the processes that load."""
+    recipe.write_text(RECIPE.replace("epochs: 3", "epochs: 3000"))
+    train = ("reid", "train", recipe, "--data", toys, "--out", tmp_path / "out", "--workers", 2)
+    with subprocess.Popen(
+        [sys.executable, "-m", "pipeline", *map(str, train)],
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if "epoch 2 of" in line:
+                break
+        os.killpg(process.pid, signal.SIGTERM)
+        said = process.stderr.read()
+        assert process.wait() == 128 + signal.SIGTERM, said
+    assert "stopped; continue with --resume" in said
+    assert "Traceback" not in said
+    assert list((tmp_path / "out" / "checkpoints").iterdir())
 
 
 @pytest.mark.parametrize("view", ["plain", "augmented"])
