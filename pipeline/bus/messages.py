@@ -114,7 +114,7 @@ class CameraMessage(msgspec.Struct, tag="camera", frozen=True):
         camera = self.camera
         _check_camera_id(camera.camera_id)
         _check_finite(camera.fps, camera.start, camera.end, camera.removed or 0.0)
-        _check_finite(camera.followed_fps, camera.delay_s)
+        _check_finite(camera.followed_fps, camera.delay_s, camera.overloaded_s)
 
 
 class TrackletMessage(msgspec.Struct, tag="tracklet", frozen=True):

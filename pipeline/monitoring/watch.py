@@ -60,13 +60,15 @@ class CameraCounts:
 class CameraLoad:
     """How much of a live camera is followed: ``fps`` of ``sent_fps`` frames a second.
 
-    ``delay_s`` is the mean time from the arrival of a frame to its result.
+    ``delay_s`` is the mean time from the arrival of a frame to its result, ``overloaded_s`` how
+    many seconds it has been overloaded so far.
     """
 
     fps: float = 0.0
     sent_fps: float = 0.0
     delay_s: float = 0.0
     overloaded: bool = False
+    overloaded_s: float = 0.0
 
 
 class Watch:

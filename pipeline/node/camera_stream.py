@@ -162,4 +162,5 @@ class CameraStream:
             followed_fps=round(load.fps, 2),
             delay_s=round(load.delay_s, 3),
             overloaded=load.overloaded,
+            overloaded_s=round(load.overloaded_s, 1),
         )

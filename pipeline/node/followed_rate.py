@@ -4,6 +4,7 @@ An overloaded node leaves out frames. Then the boxes of a person hardly overlap 
 the next, and the time that a tracker keeps a lost track passes between two frames.
 """
 
+import math
 from collections import deque
 from statistics import median
 
@@ -18,6 +19,8 @@ Tracker = SingleCameraTracker | LinkTracker
 _LOW_FPS, _HIGH_FPS = 6.0, 9.0
 # The median of so many gaps decides.
 _FRAMES = 8
+# Each change of the tracker ends all tracks, so it is not undone sooner than after this long.
+_DWELL_S = 20.0
 # A lost track is kept for so many frames.
 _KEPT_FRAMES = 3.0
 # A camera that was silent for longer is no slow one.
@@ -33,7 +36,8 @@ class FollowedRate:
         self._config = config
         self._fps = fps
         # A single loss says nothing about the rate.
-        self._gaps = deque([1 / fps], maxlen=_FRAMES)
+        self._gaps = deque([1 / fps] * _FRAMES, maxlen=_FRAMES)
+        self._low_since = -math.inf
         self._previous: float | None = None
         self._switches = config.name == AUTO and tracker_name(config, fps) != LINK
 
@@ -54,6 +58,10 @@ class FollowedRate:
         least = min(self._fps, _HIGH_FPS if was_low else _LOW_FPS)
         # One that sends few frames itself is low where a good part of these is left out.
         self.is_low = rate < 0.9 * least
+        if was_low and not self.is_low:
+            self.is_low = timestamp - self._low_since < _DWELL_S
+        elif self.is_low and not was_low:
+            self._low_since = timestamp
         if self._switches and self.is_low != was_low:
             if self.is_low:
                 return LinkTracker(buffer_s=self.buffer_s)

@@ -38,6 +38,7 @@ class _Period:
     followed: int = 0
     delay_s: float = 0.0
     overloaded: bool = False
+    overloaded_s: float = 0.0
     agree: int = 0
 
 
@@ -118,11 +119,12 @@ class LoadMeter:
         period.agree = period.agree + 1 if bad != period.overloaded else 0
         if period.agree >= (_AGREE_BAD if bad else _AGREE_GOOD):
             period.overloaded, period.agree = bad, 0
+        period.overloaded_s += elapsed if period.overloaded else 0.0
         status.spacing_s = 1 / (_OFFERED * max(fps, 0.5)) if period.overloaded else 0.0
         period.received, period.followed, period.delay_s = status.received, 0, 0.0
         if not sent_fps:
             delay_s = 0.0
-        return CameraLoad(fps, sent_fps, delay_s, period.overloaded)
+        return CameraLoad(fps, sent_fps, delay_s, period.overloaded, period.overloaded_s)
 
     def _report(self) -> None:
         """Log when the node becomes overloaded and when it no longer is."""

@@ -105,7 +105,7 @@ class CameraRecord(msgspec.Struct, frozen=True):
     the frames of a live camera that were too late or too many. ``removed`` is the time at which it
     was removed from a running site, seconds UTC. Of a live camera ``followed_fps`` frames a second
     are followed, ``delay_s`` seconds after their arrival; where a busy node leaves out most of
-    them it is ``overloaded``.
+    them it is ``overloaded``, ``overloaded_s`` seconds so far.
     """
 
     camera_id: str
@@ -124,6 +124,7 @@ class CameraRecord(msgspec.Struct, frozen=True):
     followed_fps: float = 0.0
     delay_s: float = 0.0
     overloaded: bool = False
+    overloaded_s: float = 0.0
 
 
 Mask = NDArray[np.bool_]

@@ -79,6 +79,8 @@ def test_an_overload_is_reported_and_shed_and_ends(caplog: pytest.LogCaptureFixt
         "overloaded: of camera gate 1",
         "no longer overloaded",
     ]
+    # Two bad periods, and two good ones until they agreed.
+    assert host.watch.loads["gate"].overloaded_s == 8.0
 
 
 def test_a_silent_camera_is_no_overload() -> None:
@@ -113,9 +115,16 @@ def test_few_followed_frames_get_the_tracker_for_few(fps: float, low: bool) -> N
         tracker = rate.fitting(tracker, number / fps)
     assert (rate.is_low, isinstance(tracker, LinkTracker)) == (low, low)
     assert rate.buffer_s == pytest.approx(max(1.0, 3 / fps), rel=0.01)
-    for number in range(60):
+    for number in range(250):
         tracker = rate.fitting(tracker, 60 / fps + (number + 1) / 10)
     assert (rate.is_low, isinstance(tracker, LinkTracker)) == (False, False)
+
+
+def test_a_single_slow_start_or_loss_changes_no_tracker() -> None:
+    rate, tracker = FollowedRate(TrackerConfig(), 10.0), open_tracker(TrackerConfig(), 10.0)
+    times = [0.0, 2.0, 3.0, 3.5, *(3.6 + step / 10 for step in range(20)), 60.0, 60.1]
+    assert all(rate.fitting(tracker, timestamp) is tracker for timestamp in times)
+    assert (rate.is_low, rate.buffer_s) == (False, 1.0)
 
 
 def test_a_tracker_that_was_chosen_is_kept() -> None:
