@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import partial
 
 import msgspec
+import pyarrow as pa
 
 from pipeline.api.archive import Archive
 from pipeline.api.camera_states import Cameras
@@ -90,6 +91,8 @@ class LiveSite:
         """Update the state by a message; returns whether earlier ones of its sender are missing."""
         at = _entry(delivery)[0] / 1000
         with self._lock:
+            # First, so that a message that cannot be used is not missed afterwards.
+            is_early = self._is_early(delivery)
             match delivery.message:
                 case ObservationsMessage() as message:
                     self._people.add_observations(message)
@@ -106,7 +109,7 @@ class LiveSite:
                     self._add_event_once(delivery, {"type": "forget", "global_id": global_id})
                 case EndMessage() as message:
                     self._add_event_once(delivery, msgspec.to_builtins(message))
-            return self._is_early(delivery)
+            return is_early
 
     def refresh(self) -> None:
         """Drop old data and add events of cameras whose state has changed."""
@@ -210,7 +213,7 @@ class Follower:
         if not self._after or run != self._site.run:
             self._reset(run)
         for delivery in follow.read_without_group(self._bus, self._after, _BLOCK_S):
-            if self._site.consume(delivery):
+            if self._is_early(delivery):
                 self._site.events.add({"type": "missed"})
                 _log.warning(
                     "%s: reading too slowly, missed messages of %s",
@@ -221,6 +224,15 @@ class Follower:
                 return
             self._after[delivery.stream] = delivery.entry_id
         self._site.refresh()
+
+    def _is_early(self, delivery: Delivery) -> bool:
+        """Have the site consume a message; returns whether earlier ones are missing."""
+        try:
+            return self._site.consume(delivery)
+        except (pa.ArrowException, ValueError, OverflowError) as error:
+            # The recorder makes it a dead letter.
+            _log.warning("%s: a message of %s: %s", delivery.stream, delivery.sender, error)
+            return False
 
     def _reset(self, run: str) -> None:
         self._site.reset(run)

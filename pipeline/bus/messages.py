@@ -2,6 +2,7 @@
 
 import math
 import re
+import sys
 from typing import Annotated, Any
 
 import msgspec
@@ -98,7 +99,8 @@ class ObservationsMessage(msgspec.Struct, tag="observations", frozen=True):
             raise ValueError(f"the columns of camera {self.camera_id} differ in length")
         _check_kind("i", frame_index=self.frame_index, track_id=self.track_id)
         _check_kind("f", timestamp=self.timestamp, boxes=self.boxes, scores=self.scores)
-        _check_finite(*map(unpack, (self.timestamp, self.boxes, self.scores)))
+        _check_finite(*map(unpack, (self.boxes, self.scores)))
+        _check_times(*unpack(self.timestamp).tolist(), earliest=-_LATEST_S)
         if self.ground is not None:
             _check_kind("f", ground=self.ground)
         if self.sizes is not None:
@@ -144,7 +146,7 @@ class TrackletMessage(msgspec.Struct, tag="tracklet", frozen=True):
     def __post_init__(self) -> None:
         if self.camera_id != GROUND:
             _check_camera_id(self.camera_id)
-        _check_times(self.at, self.start, self.end)
+        _check_times(self.at, self.start, self.end, earliest=-_LATEST_S)
         tracklet = tracklet_of(self)
         if tracklet.exemplars.ndim != 2:
             raise ValueError(f"exemplars must be (K, D), got {tracklet.exemplars.shape}")
@@ -224,7 +226,7 @@ class IdentityMessage(msgspec.Struct, tag="identity", frozen=True):
 
     def __post_init__(self) -> None:
         _check_finite(self.confidence)
-        _check_times(self.at, self.since or 0.0)
+        _check_times(self.at, self.since or 0.0, earliest=-_LATEST_S)
 
 
 class ForgetMessage(msgspec.Struct, tag="forget", frozen=True):
@@ -290,9 +292,9 @@ def _check_camera_id(camera_id: str) -> None:
         )
 
 
-def _check_times(*values: float) -> None:
+def _check_times(*values: float, earliest: float = -sys.float_info.max) -> None:
     # A camera without frames ends at the earliest moment that there is.
-    if not all(-math.inf < value <= _LATEST_S for value in values):
+    if not all(earliest <= value <= _LATEST_S for value in values):
         raise ValueError("expected finite times in seconds UTC, before the year 5000")
 
 

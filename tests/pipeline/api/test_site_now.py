@@ -11,6 +11,7 @@ from builders import camera, camera_sent, identity_sent, make_run, observations_
 from buses import broken, send, send_raw
 from live_api import LiveApi
 from pipeline.api.camera_states import SILENT_S
+from pipeline.api.recent_people import RecentPeople
 from pipeline.bus import backpressure
 from pipeline.bus.keys import IDENTITIES, OBSERVATIONS, RECORDER
 from pipeline.bus.messages import CameraMessage, EndMessage, ForgetMessage, encode, pack
@@ -289,6 +290,23 @@ def test_what_cannot_be_read_is_passed_over(api: LiveApi) -> None:
     api.follower.step()
     assert ids(people(api)) == [7]
     assert api.site.events.after(0, 10)[0][-1]["type"] == "identity"
+
+
+def test_what_cannot_be_used_is_passed_over_once(
+    api: LiveApi, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*arguments: object) -> None:
+        raise OverflowError("no number of 64 bits")
+
+    api.receive(OBSERVATIONS, observations_sent("gate", [1], 1))
+    with monkeypatch.context() as patched:
+        patched.setattr(RecentPeople, "add_observations", broken)
+        api.receive(OBSERVATIONS, observations_sent("gate", [2], 1))
+    api.receive(OBSERVATIONS, observations_sent("gate", [3], 1))
+    api.receive(IDENTITIES, identity_sent("gate", 1, 7, 0.1))
+    assert ids(people(api)) == [7]
+    assert "a message of gate: no number of 64 bits" in caplog.text
+    assert [event["type"] for event in api.site.events.after(0, 10)[0]].count("missed") == 0
 
 
 @pytest.mark.parametrize(

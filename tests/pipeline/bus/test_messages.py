@@ -180,6 +180,7 @@ REFUSED: dict[str, tuple[Message, dict[str, object], str]] = {
     "time not finite": (SEEN, {"timestamp": array([1.0, math.nan])}, "finite"),
     "confidence not finite": (WHO, {"confidence": math.nan}, "finite"),
     "no time": (watermark("gate", 1.0), {"timestamp": 1e300}, "before the year 5000"),
+    "frame of no time": (SEEN, {"timestamp": array([1.0, -1e300])}, "before the year 5000"),
     "vector that overflows": (TRACK, {"exemplars": array([[1e30, 0]], "<f4")}, "unit vectors"),
     "square qualities": (TRACK, {"qualities": array([[0.5]])}, r"must be \(K,\)"),
     "whole embeddings": (TRACK, {"exemplars": array([[1, 0]], "<i8")}, "numbers in exemplars"),
