@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.run_directory import rewriting
+from pipeline.run_directory import compaction, rewriting
 
 
 def new_run(folder: Path) -> Path:
@@ -41,6 +41,7 @@ def crashed(step: int, work: Callable[[], object], monkeypatch: pytest.MonkeyPat
     with monkeypatch.context() as patched:
         patched.setattr(Path, "replace", dying(Path.replace))
         patched.setattr(rewriting, "remove", dying(rewriting.remove))
+        patched.setattr(compaction, "drop", dying(compaction.drop))
         try:
             work()
         except CrashError:

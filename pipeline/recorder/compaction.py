@@ -24,34 +24,34 @@ class Compaction:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._is_clean = False
+        self._waiting: list[tuple[list[Path], pa.Schema]] = []
         self._failed: set[Path] = set()
 
     def run(self, alive: Callable[[], None], clock: Callable[[], float]) -> None:
         """Put segments together for about a second of ``clock``; ``alive`` is called all along."""
         began = clock()
         try:
-            self._clean()
+            if not self._is_clean:
+                clean(self._folder)
+                self._is_clean = True
         except OSError as error:
             _log.warning("cannot clean up %s: %s", self._folder, error.strerror or error)
             return
-        while self._step(alive) and clock() - began < _MOST_S:
-            pass
-
-    def _clean(self) -> None:
-        if not self._is_clean:
-            clean(self._folder)
-            self._is_clean = True
-
-    def _step(self, alive: Callable[[], None]) -> bool:
-        """Put the next segments together; returns whether there were any."""
-        for folder, schema in tables_of(self._folder).items():
-            paths = None if folder in self._failed else due(folder)
-            if paths is not None:
-                self._compact(paths, schema, alive)
-                return True
-        return False
+        if not self._waiting:
+            self._waiting = [
+                (paths, schema)
+                for folder, schema in tables_of(self._folder).items()
+                if folder not in self._failed
+                for paths in due(folder)
+            ]
+        while self._waiting and clock() - began < _MOST_S:
+            self._compact(*self._waiting.pop(0), alive)
 
     def _compact(self, paths: list[Path], schema: pa.Schema, alive: Callable[[], None]) -> None:
+        # Retention may have deleted some since they were listed.
+        paths = [path for path in paths if path.exists()]
+        if len(paths) < 2 or paths[0].parent in self._failed:
+            return
         try:
             compact(paths, schema, alive)
         except (OSError, UserError) as error:

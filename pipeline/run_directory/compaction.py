@@ -14,13 +14,12 @@ import pyarrow as pa
 from pipeline.run_directory.layout import observation_folders
 from pipeline.run_directory.reader import frame_spans
 from pipeline.run_directory.rewriting import remove_all
-from pipeline.run_directory.row_groups import RowGroup, read, row_groups
+from pipeline.run_directory.row_groups import RowGroup, groups_of, read
 from pipeline.run_directory.schema import IDENTITIES, OBSERVATIONS, TRACKLETS
 from pipeline.run_directory.segments import (
     GROUP_ROWS,
     covered,
     name_of,
-    next_number,
     numbers_of,
     position_of,
     segments,
@@ -38,13 +37,13 @@ def tables_of(root: Path) -> dict[Path, pa.Schema]:
     return {**observations, root / "tracklets": TRACKLETS, root / "identities": IDENTITIES}
 
 
-def due(folder: Path, *, ended: bool = False) -> list[Path] | None:
-    """The next segments of ``folder`` to be put together, None when there are none.
+def due(folder: Path, *, ended: bool = False) -> list[list[Path]]:
+    """The segments of ``folder`` to be put together next: those of the smallest size that has any.
 
     With ``ended`` no more are to come: also what does not fill a size.
     """
     closed = segments(folder)
-    after = next_number(folder)
+    after = numbers_of(closed[-1])[1] + 1 if closed else 0
     for size in SIZES:
         blocks: dict[int, list[Path]] = {}
         for path in closed:
@@ -53,8 +52,8 @@ def due(folder: Path, *, ended: bool = False) -> list[Path] | None:
                 blocks.setdefault(first // size, []).append(path)
         several = [block for block in blocks.values() if len(block) > 1]
         if several:
-            return several[0]
-    return None
+            return several
+    return []
 
 
 def compact(paths: list[Path], schema: pa.Schema, alive: Callable[[], None] = lambda: None) -> Path:
@@ -63,13 +62,17 @@ def compact(paths: list[Path], schema: pa.Schema, alive: Callable[[], None] = la
     The caller must be the only writer of the folder. ``alive`` is called all along. Raises OSError,
     and UserError for a damaged segment; then nothing has changed.
     """
-    folder = paths[0].parent
-    wanted = set(paths)
-    groups = [group for group in row_groups(folder) if group.path in wanted]
-    path = folder / name_of(numbers_of(paths[0])[0], numbers_of(paths[-1])[1])
+    path = paths[0].with_name(name_of(numbers_of(paths[0])[0], numbers_of(paths[-1])[1]))
+    groups = groups_of(paths)
     write_tables(path, schema, position_of(paths[-1]) or "", _tables(groups, schema, alive))
-    remove_all(paths)
+    for covered_path in paths:
+        drop(covered_path)
     return path
+
+
+def drop(path: Path) -> None:
+    """Delete a covered segment. It does not matter whether a power failure brings it back."""
+    path.unlink(missing_ok=True)
 
 
 def clean(root: Path) -> int:

@@ -63,8 +63,7 @@ def row_groups(folder: Path, **wanted: Range) -> list[RowGroup]:
     """
     return [
         group
-        for path in segments(folder)
-        for group in _groups_of(path)
+        for group in groups_of(segments(folder))
         if all(group.overlaps(column, *limits) for column, limits in wanted.items())
     ]
 
@@ -124,6 +123,11 @@ def _read(
 
 def _changed(path: Path) -> ChangedError:
     return ChangedError(f"{path.parent} has changed while it was read: run the command again")
+
+
+def groups_of(paths: Iterable[Path]) -> list[RowGroup]:
+    """All row groups of these segments, in order. Raises UserError as `row_groups`."""
+    return [group for path in paths for group in _groups_of(path)]
 
 
 def _groups_of(path: Path) -> tuple[RowGroup, ...]:

@@ -52,8 +52,9 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunDirectory:
 def compact_all(run: RunDirectory, tables: int = 4) -> None:
     # Tracklets and identities are the last two.
     for folder, schema in list(tables_of(run.path).items())[-tables:]:
-        while paths := due(folder):
-            compact(paths, schema)
+        while blocks := due(folder):
+            for paths in blocks:
+                compact(paths, schema)
 
 
 def results(run: RunDirectory, out: Path) -> dict[str, bytes]:
@@ -152,10 +153,10 @@ def test_only_whole_sizes_are_put_together_until_a_run_has_ended(
     monkeypatch.setattr(compaction, "SIZES", (3,))
     for _ in range(2):
         write_segment(tmp_path, pa.table({"n": [1]}), "")
-    assert due(tmp_path) is None
-    assert due(tmp_path, ended=True) == segments(tmp_path)
+    assert due(tmp_path) == []
+    assert due(tmp_path, ended=True) == [segments(tmp_path)]
     write_segment(tmp_path, pa.table({"n": [1]}), "")
-    assert due(tmp_path) == segments(tmp_path)
+    assert due(tmp_path) == [segments(tmp_path)]
 
 
 def test_a_missing_number_hinders_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -163,11 +164,10 @@ def test_a_missing_number_hinders_nothing(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(compaction, "SIZES", (3,))
     for number in (1, 2, 3, 6):
         write_segment(tmp_path, pa.table({"n": [number]}), "", number)
-    found = due(tmp_path)
-    assert found is not None
+    (found,) = due(tmp_path)
     assert [path.name for path in found] == ["part-00001.parquet", "part-00002.parquet"]
     found[1].unlink()
-    assert due(tmp_path) is None
+    assert due(tmp_path) == []
 
 
 def test_spans_of_frames_hold_every_frame_once() -> None:

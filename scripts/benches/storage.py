@@ -1,0 +1,303 @@
+"""Reading a run directory of 20 cameras and a month, as the recorder leaves it.
+
+The run directory is simulated: people walk past the cameras, ten rows a second, in files of a day
+(`--busy` rows a camera-day where cameras are never empty, a tenth of it over the month). One hour
+of a camera is also compacted from its segments of five seconds. Each command runs as a
+process of its own; its processor seconds tell the cost on a machine that has other work, its memory
+is the greatest resident size.
+"""
+
+import argparse
+import os
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipeline.api.archive import Archive, path_answer, stays_of
+from pipeline.api.recent_people import RecentPeople
+from pipeline.run_directory.compaction import SIZES, compact, due
+from pipeline.run_directory.layout import observations_of, write_version
+from pipeline.run_directory.progress import write_cameras
+from pipeline.run_directory.schema import (
+    IDENTITIES,
+    OBSERVATIONS,
+    TRACKLETS,
+    CameraRecord,
+    conform,
+)
+from pipeline.run_directory.segments import name_of, write_tables
+from printing import show
+
+DAY_S, FPS, VISIT_S, SEGMENT_S = 86_400, 10, 60, 5
+DAY_SEGMENTS = SIZES[-1]
+START = 1_788_000_000 // DAY_S * DAY_S
+EMBEDDING = 256
+COLUMNS = ("s", "cpu_s", "mb")
+
+
+@dataclass(frozen=True)
+class Site:
+    """What is simulated: ``cameras`` for ``days`` with ``rows`` in each camera and day."""
+
+    cameras: int
+    days: int
+    rows: int
+
+    @property
+    def visits(self) -> int:
+        """The tracks of a camera and day."""
+        return self.rows // (VISIT_S * FPS)
+
+
+def camera_name(number: int) -> str:
+    """The name of a camera."""
+    return f"cam{number:02}"
+
+
+def visits_of(site: Site, day: int, camera: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Track ids, starts (seconds UTC, sorted) and global ids of a camera and day.
+
+    A person walks past three cameras in a day.
+    """
+    chance = np.random.default_rng((day, camera))
+    count = site.visits
+    starts = np.sort(chance.integers(0, DAY_S - VISIT_S, count)) + START + day * DAY_S
+    people = np.arange(count) + (day * (site.cameras // 3 + 1) + camera // 3) * count + 1
+    return np.arange(count) + day * count + 1, starts.astype(np.float64), people
+
+
+def observations(site: Site, day: int, camera: int) -> pa.Table:
+    """The rows of a camera and day, by frame and track."""
+    tracks, starts, _ = visits_of(site, day, camera)
+    chance = np.random.default_rng((day, camera, 1))
+    frames = np.arange(VISIT_S * FPS)
+    index = ((starts - START) * FPS).astype(np.int64)[:, None] + frames
+    left = chance.uniform(0, 1800, (len(tracks), 1)) + 0.2 * frames
+    rows = index.size
+    left = left.reshape(-1) + chance.normal(0, 1, rows)
+    top = chance.normal(300, 3, rows)
+    table = pa.table(
+        {
+            "frame_index": index.reshape(-1),
+            "timestamp": START + index.reshape(-1) / FPS,
+            "track_id": np.repeat(tracks, len(frames)),
+            "x1": left.astype(np.float32),
+            "y1": top.astype(np.float32),
+            "x2": (left + 80).astype(np.float32),
+            "y2": (top + 220).astype(np.float32),
+            "score": chance.uniform(0.5, 1, rows).astype(np.float32),
+            "ground_x": (left / 100).round(3),
+            "ground_y": (top / 100).round(3),
+            "frame_width": np.full(rows, 1920, np.int32),
+            "frame_height": np.full(rows, 1080, np.int32),
+        }
+    )
+    order = [("frame_index", "ascending"), ("track_id", "ascending")]
+    return conform(table, OBSERVATIONS).sort_by(order)
+
+
+def tables_of_day(site: Site, day: int) -> tuple[pa.Table, pa.Table]:
+    """Tracklets and identities of all cameras on a day."""
+    chance = np.random.default_rng((day, 2))
+    tracklets, identities = [], []
+    for camera in range(site.cameras):
+        tracks, starts, people = visits_of(site, day, camera)
+        names, count = [camera_name(camera)] * len(tracks), len(tracks)
+        vectors = chance.normal(0, 1 / 16, count * EMBEDDING).astype(np.float32)
+        offsets = np.arange(count + 1, dtype=np.int32) * EMBEDDING
+        ends = starts + VISIT_S
+        tracklets.append(
+            pa.table(
+                {
+                    "camera_id": names,
+                    "track_id": tracks,
+                    "start": starts,
+                    "end": ends,
+                    "n": np.full(count, VISIT_S * FPS),
+                    "embedding": pa.ListArray.from_arrays(offsets, vectors),
+                    "quality": chance.uniform(0, 1, count).astype(np.float32),
+                    "thumbnail": pa.nulls(count, pa.string()),
+                }
+            )
+        )
+        identities.append(
+            pa.table(
+                {
+                    "camera_id": names,
+                    "track_id": tracks,
+                    "global_id": people,
+                    "confidence": chance.uniform(0.6, 1, count).astype(np.float32),
+                    "kind": ["assigned"] * count,
+                    "reason": ["same person as before, by appearance and time"] * count,
+                    "at": ends,
+                    "since": pa.nulls(count, pa.float64()),
+                    "state": ["confirmed"] * count,
+                }
+            )
+        )
+    log = pa.concat_tables(identities).sort_by("at")
+    return conform(pa.concat_tables(tracklets), TRACKLETS), conform(log, IDENTITIES)
+
+
+def simulate(root: Path, site: Site) -> Path:
+    """Write the run directory as the recorder leaves it: a file a day for each table."""
+    root.mkdir()
+    (root / "config.yaml").write_text("site: bench\n")
+    write_version(root)
+    end = START + site.days * DAY_S
+    cameras = [record(camera, site.days * DAY_S * FPS, end) for camera in range(site.cameras)]
+    write_cameras(root, cameras)
+    for day in range(site.days):
+        for camera in range(site.cameras):
+            folder = observations_of(root, camera_name(camera))
+            write_day(folder, OBSERVATIONS, observations(site, day, camera), day)
+        tracklets, identities = tables_of_day(site, day)
+        write_day(root / "tracklets", TRACKLETS, tracklets, day)
+        write_day(root / "identities", IDENTITIES, identities, day)
+    return root
+
+
+def record(camera: int, frames: int, end: float) -> CameraRecord:
+    """The record of a camera that followed the whole time."""
+    return CameraRecord(
+        camera_id=camera_name(camera),
+        source="rtsp://camera",
+        width=1920,
+        height=1080,
+        fps=FPS,
+        frames=frames,
+        start=START,
+        end=end,
+        timestamp_origin="rtcp",
+        state="complete",
+    )
+
+
+def write_day(folder: Path, schema: pa.Schema, table: pa.Table, day: int) -> None:
+    """Write a table as the file of a day."""
+    folder.mkdir(parents=True, exist_ok=True)
+    first = day * DAY_SEGMENTS
+    write_tables(folder / name_of(first, first + DAY_SEGMENTS - 1), schema, "{}", [table])
+
+
+def in_segments(folder: Path) -> int:
+    """Write the first hour of the first day's rows as segments; returns their number."""
+    (day,) = folder.iterdir()
+    table = pq.read_table(day, partitioning=None)
+    number = ((table["timestamp"].to_numpy() - START) // SEGMENT_S).astype(int)
+    day.unlink()
+    hour = SIZES[-2]
+    edges = np.searchsorted(number, np.arange(hour + 1))
+    for segment in range(hour):
+        # Without syncing to disk, which is no part of the question.
+        rows = table.slice(edges[segment], edges[segment + 1] - edges[segment])
+        pq.write_table(rows, folder / name_of(segment), compression="zstd")
+    return hour
+
+
+def timed(work: Callable[[], object]) -> dict[str, float]:
+    """Seconds on the wall and of the processor of this process."""
+    wall, used = time.perf_counter(), time.process_time()
+    work()
+    return {"s": time.perf_counter() - wall, "cpu_s": time.process_time() - used}
+
+
+def command(*arguments: object) -> dict[str, float]:
+    """The same of a `fusetrack` command in a process of its own, and its memory in MB."""
+    line = [sys.executable, "-m", "fusetrack", *map(str, arguments)]
+    began = time.perf_counter()
+    with subprocess.Popen(line, stdout=subprocess.DEVNULL) as process:
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise SystemExit(f"{' '.join(line)} ended with {process.returncode}")
+    wall = time.perf_counter() - began
+    return {"s": wall, "cpu_s": used.ru_utime + used.ru_stime, "mb": used.ru_maxrss / 1024}
+
+
+def compacted(folder: Path) -> None:
+    """Compact a folder of observations as the recorder does."""
+    while blocks := due(folder):
+        for paths in blocks:
+            compact(paths, OBSERVATIONS)
+
+
+def path_queries(root: Path, site: Site, count: int) -> list[float]:
+    """Seconds of queries for the paths of ``count`` people of the month, as the API makes them."""
+    archive, recent = Archive(root), RecentPeople(0.0).tables()
+    chance, took = random.Random(1), []
+    for _ in range(count):
+        day, camera = chance.randrange(site.days), chance.randrange(site.cameras)
+        person = int(chance.choice(visits_of(site, day, camera)[2]))
+        began = time.perf_counter()
+        stays = stays_of(person, recent, archive)
+        answer = path_answer(person, stays, recent, archive, -np.inf, np.inf, 1000)
+        msgspec.json.encode(len(answer.points))
+        took.append(time.perf_counter() - began)
+        assert len(answer.points) >= VISIT_S * FPS
+    return took
+
+
+def measure(scratch: Path, cameras: int, days: int, busy: int) -> dict[str, dict[str, float]]:
+    """All figures, by what was done."""
+    found: dict[str, dict[str, float]] = {}
+    one = simulate(scratch / "one", Site(1, 1, busy))
+    found["a camera-day summarised"] = command("summary", one)
+    folder = observations_of(one, camera_name(0))
+    segments = in_segments(folder)
+    found["an hour of a camera summarised, in segments"] = command("summary", one)
+    found[f"its {segments} segments compacted"] = timed(lambda: compacted(folder))
+    found["an hour of a camera summarised"] = command("summary", one)
+    day = simulate(scratch / "day", Site(cameras, 1, busy))
+    for format in ("csv", "parquet"):
+        out = scratch / f"day.{format}"
+        found[f"{cameras} camera-days exported to {format}"] = command(
+            "export", day, "--format", format, "--out", out
+        )
+        out.unlink()
+    month = Site(cameras, days, busy // 10)
+    root = simulate(scratch / "month", month)
+    found[f"{cameras} cameras, {days} days: summary"] = command("summary", root)
+    since = START + (days - 1) * DAY_S
+    found["a day of one camera of it exported"] = command(
+        *("export", root, "--format", "csv", "--camera", camera_name(0), "--since", since)
+    )
+    first, *rest = path_queries(root, month, 31)
+    found["a path in it, first query"] = {"s": first}
+    found["a path in it, median of 30"] = {"s": statistics.median(rest)}
+    found["a path in it, slowest of 30"] = {"s": max(rest)}
+    person = int(visits_of(month, days // 2, 0)[2][0])
+    found["a person of it forgotten"] = command("forget", root, "--identity", person)
+    return found
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--cameras", type=int, default=20)
+    parser.add_argument("--days", type=int, default=30)
+    parser.add_argument("--busy", type=int, default=864_000, help="rows of a busy camera-day")
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        found = measure(Path(folder), options.cameras, options.days, options.busy)
+    table = {
+        name: {column: round(figures[column], 2) if column in figures else "" for column in COLUMNS}
+        for name, figures in found.items()
+    }
+    show(table, "run directory", COLUMNS, as_json=options.json)
+
+
+if __name__ == "__main__":
+    main()
