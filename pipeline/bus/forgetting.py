@@ -11,7 +11,13 @@ import redis
 from pipeline.bus import entries
 from pipeline.bus.connection import translated
 from pipeline.bus.keys import dead_letter_key, forget_key, forgotten_key
-from pipeline.bus.messages import TrackletMessage
+from pipeline.bus.messages import (
+    IdentityMessage,
+    Message,
+    ObservationsMessage,
+    TrackletMessage,
+    unpack,
+)
 from pipeline.bus.streams import Bus
 from trackers.tracklet import TrackletKey
 
@@ -38,7 +44,7 @@ def requested(bus: Bus) -> list[int]:
 
 @translated
 def confirm(bus: Bus, global_id: int, removed: bytes, tracks: set[TrackletKey]) -> None:
-    """Delete the dead letters of these tracks, then publish what was ``removed``."""
+    """Delete the dead letters that may be of these tracks, then publish what was ``removed``."""
     _drop_dead_letters(bus, tracks)
     _rewrite_file(bus)
     bus.client.set(forgotten_key(bus.site, global_id), removed, ex=_CONFIRMATION_S)
@@ -52,16 +58,28 @@ def confirmation(bus: Bus, global_id: int) -> bytes | None:
 
 
 def _drop_dead_letters(bus: Bus, tracks: set[TrackletKey]) -> int:
-    """Delete the dead letters with tracklets of these tracks; returns their number."""
+    """Delete the dead letters of these tracks, and those that cannot be read: they may be of them
+    too. Returns their number.
+    """
     found: Any = bus.client.xrange(dead_letter_key(bus.site))
     letters = [(entry_id, entries.delivery("dead", entry_id, fields)) for entry_id, fields in found]
     matching = [
         entry_id
         for entry_id, letter in letters
-        if isinstance(letter.message, TrackletMessage)
-        and (letter.message.camera_id, letter.message.track_id) in tracks
+        if letter.message is None or not tracks.isdisjoint(_tracks_of(letter.message))
     ]
     return int(bus.client.xdel(dead_letter_key(bus.site), *matching)) if matching else 0
+
+
+def _tracks_of(message: Message) -> set[TrackletKey]:
+    """The tracks that a message is about."""
+    match message:
+        case TrackletMessage() | IdentityMessage():
+            return {(message.camera_id, message.track_id)}
+        case ObservationsMessage():
+            return {(message.camera_id, int(number)) for number in unpack(message.track_id)}
+        case _:
+            return set()
 
 
 def _rewrite_file(bus: Bus) -> None:

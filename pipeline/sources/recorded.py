@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
@@ -77,12 +78,14 @@ def unit_vectors(path: Path, table: pa.Table, rows: NDArray[np.intp]) -> NDArray
     """
     if "embedding" not in table.column_names:
         return None
-    vectors = table.column("embedding").to_pylist()
-    size = len(vectors[0] or ())
-    odd = np.array([vector is None or len(vector) != size or not size for vector in vectors])
+    vectors = table.column("embedding").combine_chunks()
+    counts = np.asarray(pc.fill_null(pc.list_value_length(vectors), -1).to_numpy())
+    size = int(max(counts[0], 0)) if len(counts) else 0
+    odd = (counts != size) | (size == 0)
     _refuse(path, "embedding", odd, rows, f"does not have {size or 'any'} numbers")
     # A null inside a vector becomes NaN.
-    values = np.array(vectors, dtype=np.float64)
+    numbers = vectors.flatten().cast(pa.float64()).to_numpy(zero_copy_only=False)
+    values = np.asarray(numbers, np.float64).reshape(-1, size)
     lengths = np.linalg.norm(values, axis=1)
     _refuse(
         path, "embedding", ~(np.isfinite(lengths) & (lengths > 0)), rows, "is zero or not finite"

@@ -15,9 +15,9 @@ from builders import camera_sent, observations_sent, tracklet_sent, watermark
 from builders_trackers import make_calibration, make_rules
 from buses import send
 from pipeline.associator.associator import AssociatorService
-from pipeline.bus import forgetting
+from pipeline.bus import entries, forgetting
 from pipeline.bus.entries import Delivery
-from pipeline.bus.keys import ASSOCIATOR, OBSERVATIONS, TRACKLETS, dead_letter_key
+from pipeline.bus.keys import ASSOCIATOR, OBSERVATIONS, RECORDER, TRACKLETS, dead_letter_key
 from pipeline.bus.messages import ForgetMessage, Message, TrackletMessage, pack
 from pipeline.bus.streams import Bus
 from pipeline.errors import UserError
@@ -315,6 +315,21 @@ def test_their_dead_letters_are_removed_too(redis_url: str, site: str, bus: Bus)
     assert forgetting.confirmation(bus, 7) == b"{}"
     forgetting.request(bus, 7)
     assert forgetting.confirmation(bus, 7) is None
+
+
+def test_dead_letters_that_may_be_of_them_are_removed_too(
+    redis_url: str, site: str, bus: Bus
+) -> None:
+    """Observations of their track, and what nobody can read."""
+    rows = [observations_sent("gate", [1], 1), observations_sent("gate", [1], 2)]
+    send(bus, OBSERVATIONS, rows)
+    letters: list[Delivery] = bus.read(RECORDER, "1", [OBSERVATIONS], 0.01)
+    bus.commit(RECORDER, [letter.faulty("no reason") for letter in letters])
+    with redis.Redis.from_url(redis_url) as client:
+        client.xadd(dead_letter_key(site), {"message": b"\xc1 a face"})
+        forgetting.confirm(bus, 7, b"{}", {("gate", 1)})
+        ((_, left),) = client.xrange(dead_letter_key(site))
+        assert entries.delivery("dead", b"0-1", left).message == rows[1]
 
 
 def test_deleting_a_site_drops_pending_requests(redis_url: str, site: str) -> None:
