@@ -125,6 +125,7 @@ class Thumbnails:
         path = self._folder / self._camera_id / name
         with writing(f"the thumbnail {path}"):
             path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch(mode=0o600)
             path.write_bytes(data.tobytes())
         return Thumbnail(f"{self._folder.name}/{self._camera_id}/{name}")
 

@@ -35,9 +35,12 @@ def write_video(path: Path, frames: Iterator[tuple[float, Image]]) -> int:
     first = next(frames, None)
     if first is None:
         return 0
-    with replacing(path) as partial, av.open(partial, "w", format="mp4") as container:
-        stream = _h264_stream(container, first[1])
-        return _encode(container, stream, chain([first], frames))
+    with replacing(path) as partial:
+        # Pictures of people are for their owner alone.
+        partial.touch(mode=0o600)
+        with av.open(partial, "w", format="mp4") as container:
+            stream = _h264_stream(container, first[1])
+            return _encode(container, stream, chain([first], frames))
 
 
 def _h264_stream(container: OutputContainer, image: Image) -> VideoStream:

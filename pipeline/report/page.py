@@ -29,6 +29,8 @@ def write_report(run: RunDirectory, out: Path | None = None) -> Path:
     page = _page(summarise(run), run.path)
     expected = "Expected a file in a folder that exists and can be written"
     with writing(f"the report {path}", expected), replacing(path) as partial:
+        # It holds pictures of people.
+        partial.touch(mode=0o600)
         partial.write_text(page, encoding="utf-8")
     return path
 

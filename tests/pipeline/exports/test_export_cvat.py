@@ -9,9 +9,11 @@ from its keyframe until one that is outside.
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-from builders import camera, make_run
+from builders import camera, make_run, table_of
 from pipeline.exports import export_run
 from pipeline.run_directory.reader import RunDirectory
+from pipeline.run_directory.schema import IDENTITIES
+from pipeline.run_directory.segments import write_segment
 
 Shown = dict[int, tuple[float, ...]]
 
@@ -68,6 +70,17 @@ def test_every_box_has_its_global_id(run: RunDirectory) -> None:
         for track in root.findall("track")
     }
     assert owners == {"1": {"7"}, "2": {"9"}, "3": {""}}
+
+
+def test_a_track_of_several_people_has_the_id_of_each_moment(tmp_path: Path) -> None:
+    folder = make_run(tmp_path, [("a", n, 1, (1, 2, 3, 4)) for n in range(4)], {("a", 1): 7})
+    event = {"camera_id": "a", "track_id": 1, "global_id": 8, "confidence": 0.5, "kind": "split"}
+    later = {**event, "reason": "", "at": 1.0, "since": 0.2, "state": "probable"}
+    write_segment(folder / "identities", table_of([later], IDENTITIES), "2-0")
+    root, _ = load(export_run(RunDirectory(folder), "cvat") / "a.xml")
+    owners = [box.findtext("attribute") for box in root.iter("box") if box.get("outside") == "0"]
+    assert owners == ["7", "7", "8", "8"]
+    assert root.findtext(".//labels/label/attributes/attribute/mutable") == "True"
 
 
 def test_no_box_after_the_last_frame_of_the_video(run: RunDirectory) -> None:

@@ -28,7 +28,8 @@ def test_the_best_crop_is_written_only_on_request(thumbnails: Thumbnails, tmp_pa
     picture = cv2.imread(str(tmp_path / "thumbnails" / "gate" / "7.jpg"))
     assert picture.shape == (60, 20, 3)
     np.testing.assert_allclose(picture, 90, atol=2)
-    assert [path.name for path in tmp_path.rglob("*.jpg")] == ["7.jpg"]
+    (path,) = tmp_path.rglob("*.jpg")
+    assert (path.name, path.stat().st_mode & 0o777) == ("7.jpg", 0o600)
 
 
 def test_a_written_thumbnail_is_dropped_from_memory(thumbnails: Thumbnails) -> None:

@@ -37,6 +37,7 @@ def test_timestamps_and_colours_are_kept(tmp_path: Path) -> None:
         assert image.shape == (48, 64, 3)
         assert np.abs(image.astype(int) - ORANGE).max() <= 6
     assert [item.name for item in tmp_path.iterdir()] == ["a.mp4"]
+    assert path.stat().st_mode & 0o777 == 0o600
 
 
 def test_the_format_is_widely_playable_h264(tmp_path: Path) -> None:
