@@ -17,6 +17,7 @@ from pipeline.cli.reid_files import explain_model, export_model
 from pipeline.cli.results import evaluate, export, report, summary
 from pipeline.cli.run import run
 from pipeline.cli.serve import serve
+from pipeline.cli.storage import compact
 from pipeline.cli.system import doctor
 from pipeline.cli.weights import weights
 from pipeline.errors import UserError
@@ -59,6 +60,7 @@ app.command()(associate)
 app.command()(record)
 app.command()(serve)
 app.command()(forget)
+app.command()(compact)
 app.command()(calibrate)
 app.command()(doctor)
 app.add_typer(weights, name="weights")

@@ -70,6 +70,17 @@ def compact(paths: list[Path], schema: pa.Schema, alive: Callable[[], None] = la
     return path
 
 
+def compact_all(root: Path) -> None:
+    """Put together all segments of a run directory that no recorder writes to.
+
+    Raises OSError, and UserError for a damaged segment.
+    """
+    for folder, schema in tables_of(root).items():
+        while blocks := due(folder, ended=True):
+            for paths in blocks:
+                compact(paths, schema)
+
+
 def drop(path: Path) -> None:
     """Delete a covered segment. It does not matter whether a power failure brings it back."""
     path.unlink(missing_ok=True)
