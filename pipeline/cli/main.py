@@ -88,6 +88,9 @@ def main() -> None:
         typer.echo(f"fusetrack: {error}", err=True)
         sys.exit(2)
     logs.set_up()
+    if _has_empty_argument(sys.argv[1:]):
+        fail("an argument is empty: expected a value. Check that all shell variables are set")
+        sys.exit(2)
     try:
         app()
     except UserError as error:
@@ -102,6 +105,15 @@ def main() -> None:
         # Otherwise the interpreter flushes it again at exit.
         _discard("stdout")
         sys.exit(2)
+
+
+def _has_empty_argument(arguments: list[str]) -> bool:
+    """Whether an argument or the value of an option is empty, as of a shell variable not set.
+
+    As a path it would be the current folder.
+    """
+    options = (one for one in arguments if one.startswith("--"))
+    return not all(one.strip() for one in arguments) or any(one.endswith("=") for one in options)
 
 
 def _is_full_output(error: Exception) -> bool:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -38,14 +41,26 @@ def say(text: str) -> None:
 
     from pipeline.monitoring import logs
 
-    if logs.is_json():
-        sys.stderr.write(logs.format_line(logging.INFO, text) + "\n")
-        return
-    Console(stderr=True, highlight=False, emoji=False, soft_wrap=True).print(text, markup=False)
+    with _ignoring_full_stderr():
+        if logs.is_json():
+            sys.stderr.write(logs.format_line(logging.INFO, text) + "\n")
+            return
+        Console(stderr=True, highlight=False, emoji=False, soft_wrap=True).print(text, markup=False)
 
 
 def fail(message: str) -> None:
     """Print an error on stderr, always as a single line."""
     from pipeline.monitoring import logs
 
-    sys.stderr.write(logs.format_line(logging.ERROR, " ".join(message.split())) + "\n")
+    with _ignoring_full_stderr():
+        sys.stderr.write(logs.format_line(logging.ERROR, " ".join(message.split())) + "\n")
+
+
+@contextmanager
+def _ignoring_full_stderr() -> Iterator[None]:
+    """What cannot be said must not change how a command ends."""
+    try:
+        yield
+    except OSError:
+        # Otherwise the interpreter writes it again at exit.
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")

@@ -134,8 +134,10 @@ def write_event(event: dict[str, object], stream: TextIO | None = None) -> None:
 @contextmanager
 def _events(tally: Tally, stream: TextIO) -> Iterator[None]:
     def write_events(done: threading.Event) -> None:
-        while not done.wait(_EVENT_EVERY_S):
-            write_event(tally.event("progress"), stream)
+        # A full disk behind the stream is reported by the last event.
+        with suppress(OSError):
+            while not done.wait(_EVENT_EVERY_S):
+                write_event(tally.event("progress"), stream)
 
     try:
         with in_background("progress", write_events):

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from command_line import Command, Outcome
+from command_line import Command, Outcome, recorded_walk
 from pipeline.bus import embedded_redis
 from pipeline.run_directory.reader import RunDirectory
 from videos import make_audio, make_video
@@ -29,6 +29,25 @@ def video(tmp_path: Path) -> Path:
 
 def test_no_source(fusetrack: Command) -> None:
     refused(fusetrack("run"), "no source", "give at least one")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("run", ""),
+        ("run", "a.parquet", "--out", ""),
+        ("run", "a.parquet", "--out="),
+        ("run", "--config", " "),
+        ("summary", ""),
+    ],
+)
+def test_an_empty_argument(
+    fusetrack: Command, arguments: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    recorded_walk(tmp_path / "a.parquet", frames=3)
+    refused(fusetrack(*arguments), "an argument is empty", "shell variables")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.parquet"]
 
 
 def test_missing_file_names_the_nearest(fusetrack: Command, video: Path) -> None:

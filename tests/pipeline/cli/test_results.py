@@ -14,7 +14,8 @@ import msgspec
 import pytest
 
 from builders import camera, make_run
-from command_line import Command
+from command_line import Command, recorded_walk
+from pipeline.run_directory.reader import RunDirectory
 
 BOX = (10.0, 20.0, 50.0, 140.0)
 ROWS = [("gate", frame, 1, BOX) for frame in range(5)] + [("yard", 2, 1, BOX), ("yard", 3, 2, BOX)]
@@ -164,6 +165,22 @@ def test_a_closed_pipe_is_not_an_error(run: Path, arguments: list[str]) -> None:
     finally:
         os.close(writer)
     assert ended.stderr == ""
+
+
+def test_a_run_is_no_worse_where_nothing_can_be_said(tmp_path: Path) -> None:
+    recorded_walk(tmp_path / "walk.parquet", frames=12)
+    for stream, options, code in (("2> /dev/full", "", 0), ("> /dev/full", "--json", 2)):
+        out = f"run{code}"
+        command = f'exec "$0" -m fusetrack run walk.parquet --out {out} {options} {stream}'
+        ended = subprocess.run(
+            ["/bin/sh", "-c", command, sys.executable],
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=tmp_path,
+        )
+        assert (ended.returncode, "Traceback" in ended.stderr) == (code, False)
+        assert len(RunDirectory(tmp_path / out).trajectories()) == 24
 
 
 @pytest.mark.parametrize(
