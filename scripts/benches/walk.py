@@ -17,27 +17,24 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from pipeline.associator.open import association_of
-from pipeline.config.schema import ReidConfig, SiteConfig
-from pipeline.reid.embedding import open_embedder, similarity_calibration
+from pipeline.config.schema import ReidConfig
+from pipeline.reid.embedding import open_embedder
 from simulation.clustering import average_linkage
 from trackers.association.association import Association, Decision
-from trackers.association.decision import CONFIRMED
-from trackers.single_camera.continuity import SamePerson
 from trackers.tracklet import Tracklet, TrackletKey
 from walking import pixels
 from walking.crops import SETS, Crops, read_crops
-from walking.reliability import Judged, reliability
+from walking.reliability import reliability
 from walking.scene import Scene, make_scene
-from walking.score import Ids, oracle, score, shown_person
+from walking.score import Ids, oracle, score
 from walking.stream import PARTS, stream
+from walking.tracks import fusetrack, judged, walked
 
 #: Set, cameras and people.
 SCENES = (
@@ -75,48 +72,16 @@ COLUMNS = (
 Row = dict[str, float]
 
 
-def fusetrack(reid: ReidConfig) -> Association:
-    """The association as a run has it, where nothing is known of the cameras."""
-    rules = association_of(SiteConfig()).rules
-    return Association(replace(rules, calibration=similarity_calibration(reid)))
-
-
 def measure(scene: Scene, crops: Crops, association: Association) -> Row:
-    """One walk through the association, second by second, and then its finish."""
-    line = association.rules.calibration
-    same = SamePerson(line.midpoint, line.common)
-    ids: dict[TrackletKey, Decision] = {}
-    last: dict[TrackletKey, Tracklet] = {}
-    for at, tracklets in stream(scene, crops, same):
-        for tracklet in tracklets:
-            association.observe(tracklet)
-            last[tracklet.key] = tracklet
-        ids |= {decision.key: decision for decision in association.decide(at)}
-        association.forget(at)
-    online = score(scene, crops, _by_track(ids, last))["idf1"]
-    ids |= {decision.key: decision for decision in association.finish()}
+    """The figures of one walk."""
+    found = walked(scene, crops, association)
     return {
-        **score(scene, crops, _by_track(ids, last)),
-        **reliability(_judged(scene, ids, last)),
-        "idf1_online": online,
+        **score(scene, crops, _by_track(found.ids, found.last)),
+        **reliability(judged(scene, found)),
+        "idf1_online": score(scene, crops, _by_track(found.online, found.last))["idf1"],
         "oracle": score(scene, crops, oracle(scene))["idf1"],
         "clustering": max(score(scene, crops, c)["idf1"] for c in _clusterings(scene, crops)),
     }
-
-
-def _judged(
-    scene: Scene, ids: Mapping[TrackletKey, Decision], last: Mapping[TrackletKey, Tracklet]
-) -> list[Judged]:
-    return [
-        Judged(
-            shown_person(scene.tracks[key[1] // PARTS - 1], last[key].start, last[key].end),
-            decision.global_id,
-            last[key].end - last[key].start,
-            decision.confidence,
-            decision.state == CONFIRMED,
-        )
-        for key, decision in sorted(ids.items())
-    ]
 
 
 def _by_track(ids: Mapping[TrackletKey, Decision], last: Mapping[TrackletKey, Tracklet]) -> Ids:

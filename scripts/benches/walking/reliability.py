@@ -20,6 +20,16 @@ class Judged:
     confirmed: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Tenth:
+    """Decisions of about one confidence: their ``share`` of all, mean ``confidence``, and the share
+    that is ``right``."""
+
+    share: float
+    confidence: float
+    right: float
+
+
 def reliability(judged: Sequence[Judged]) -> dict[str, float]:
     """``ece``: by how much confidence and share of right ones differ, on average over tenths.
 
@@ -27,13 +37,8 @@ def reliability(judged: Sequence[Judged]) -> dict[str, float]:
     is right when its id is the one that its person has for longest, one id for each person.
     """
     right = np.array(_right(judged), float)
-    confidence = np.array([one.confidence for one in judged])
     confirmed = np.array([one.confirmed for one in judged], bool)
-    tenth = np.minimum((confidence * _BINS).astype(int), _BINS - 1)
-    off = [
-        (tenth == n).mean() * abs(right[tenth == n].mean() - confidence[tenth == n].mean())
-        for n in np.unique(tenth)
-    ]
+    off = [rows.share * abs(rows.right - rows.confidence) for rows in curve(judged)]
     return {
         "ece": float(np.sum(off)),
         "confirmed": float(confirmed.mean()) if len(judged) else 0.0,
@@ -42,12 +47,26 @@ def reliability(judged: Sequence[Judged]) -> dict[str, float]:
     }
 
 
+def curve(judged: Sequence[Judged]) -> list[Tenth]:
+    """The reliability curve: the tenths of confidence in which there are decisions."""
+    right = np.array(_right(judged), float)
+    confidence = np.array([one.confidence for one in judged])
+    tenth = np.minimum((confidence * _BINS).astype(int), _BINS - 1)
+    return [
+        Tenth(
+            float((tenth == n).mean()),
+            float(confidence[tenth == n].mean()),
+            float(right[tenth == n].mean()),
+        )
+        for n in np.unique(tenth)
+    ]
+
+
 def _right(judged: Sequence[Judged]) -> list[bool]:
-    people = sorted({one.person for one in judged})
-    identities = sorted({one.identity for one in judged})
-    together = np.zeros((len(people), len(identities)))
+    people = {person: n for n, person in enumerate(sorted({one.person for one in judged}))}
+    ids = {identity: n for n, identity in enumerate(sorted({one.identity for one in judged}))}
+    together = np.zeros((len(people), len(ids)))
     for one in judged:
-        together[people.index(one.person), identities.index(one.identity)] += one.seconds
-    rows, columns = linear_sum_assignment(together, maximize=True)
-    matched = {people[r]: identities[c] for r, c in zip(rows, columns, strict=True)}
-    return [matched.get(one.person) == one.identity for one in judged]
+        together[people[one.person], ids[one.identity]] += one.seconds
+    matched = set(zip(*linear_sum_assignment(together, maximize=True), strict=True))
+    return [(people[one.person], ids[one.identity]) in matched for one in judged]

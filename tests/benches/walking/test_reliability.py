@@ -2,7 +2,7 @@
 
 import pytest
 
-from walking.reliability import Judged, reliability
+from walking.reliability import Judged, curve, reliability
 
 
 def test_nothing_was_decided() -> None:
@@ -23,3 +23,21 @@ def test_an_id_is_right_for_one_person_only() -> None:
     found = reliability([Judged(1, 7, 3.0, 1.0, True), Judged(2, 7, 1.0, 1.0, True)])
     assert found["ece"] == pytest.approx(0.5)
     assert found["confirmed_right"] == 0.5
+
+
+def test_the_curve_has_a_row_for_each_tenth_with_decisions() -> None:
+    decisions = [
+        Judged(1, 7, 5.0, 0.95, confirmed=True),
+        Judged(1, 8, 1.0, 0.97, confirmed=True),
+        Judged(2, 9, 2.0, 0.5, confirmed=False),
+        Judged(3, 9, 1.0, 0.5, confirmed=False),
+    ]
+    low, high = curve(decisions)
+    assert (low.share, low.confidence, low.right) == pytest.approx((0.5, 0.5, 0.5))
+    assert (high.share, high.confidence, high.right) == pytest.approx((0.5, 0.96, 0.5))
+    assert reliability(decisions)["ece"] == pytest.approx(0.5 * 0.46)
+
+
+def test_without_decisions_there_is_no_curve() -> None:
+    assert curve([]) == []
+    assert reliability([])["ece"] == 0.0
