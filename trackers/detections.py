@@ -100,6 +100,24 @@ def iou(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(shared / (areas(a)[:, None] + areas(b)[None, :] - shared))
 
 
+def without_doubles(detections: Detections, most: float = 0.9) -> Detections:
+    """Of boxes that overlap by an IoU of at least ``most`` only the best: they show one person.
+
+    The best has the highest score, the first of equal ones.
+    """
+    boxes = detections.boxes
+    if len(boxes) < 2:
+        return detections
+    same = iou(boxes, boxes) >= most
+    order = np.argsort(-detections.scores, kind="stable")
+    kept = np.ones(len(boxes), bool)
+    for index in order.tolist():
+        if kept[index]:
+            kept &= ~same[index]
+            kept[index] = True
+    return detections if kept.all() else detections.take(kept)
+
+
 def footpoints(boxes: NDArray[np.float32]) -> NDArray[np.float32]:
     """The centre of the lower edge of each box, where the person stands: ``(N, 2)`` x and y."""
     return np.column_stack([(boxes[:, 0] + boxes[:, 2]) / 2, boxes[:, 3]])

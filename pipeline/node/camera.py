@@ -24,7 +24,7 @@ from pipeline.node.crops import Crop, Thumbnails, crop_of, qualities
 from pipeline.node.followed_rate import FollowedRate
 from pipeline.node.open_tracker import open_tracker
 from pipeline.sources import Source
-from trackers.detections import Detections
+from trackers.detections import Detections, without_doubles
 from trackers.ground.view import ground_to_image
 from trackers.single_camera.boxmot import SingleCameraTracker
 from trackers.single_camera.continuity import SamePerson
@@ -121,6 +121,7 @@ class Camera:
         """Track the detections of the next frame and select crops; returns the tracked ones."""
         image = frame.image if isinstance(frame, Frame) else None
         tracker = self._tracker_at(frame.timestamp)
+        detections = without_doubles(detections)
         followed = self._with_ids(tracker.update(detections, image, frame.timestamp))
         tracked = self._log.add(followed, frame.timestamp)
         self.frames += 1

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from trackers.detections import Detections, no_detections, valid_boxes
+from trackers.detections import Detections, no_detections, valid_boxes, without_doubles
 
 BOXES = np.array([[0, 0, 10, 20], [5, 5, 25, 45], [9, 9, 10, 10]], np.float32)
 SCORES = np.array([0.9, 0.8, 0.7], np.float32)
@@ -96,3 +96,32 @@ def test_no_detections_can_have_embeddings_and_masks() -> None:
     )
 
     assert len(none) == 0
+
+
+def detections_of(*rows: tuple[float, ...]) -> Detections:
+    """Each row is x1, y1, x2, y2 and the score."""
+    values = np.array(rows, np.float32).reshape(-1, 5)
+    return Detections(values[:, :4], values[:, 4])
+
+
+def test_of_two_boxes_on_one_person_the_better_stays() -> None:
+    one, double, other = (0, 0, 10, 10, 0.6), (0, 0, 10, 9.7, 0.9), (20, 0, 30, 10, 0.5)
+    assert without_doubles(detections_of(one, double, other)).scores == pytest.approx([0.9, 0.5])
+    equal = detections_of(one, one)
+    assert without_doubles(equal).boxes.tolist() == [[0, 0, 10, 10]]
+
+
+def test_an_overlap_of_exactly_the_limit_is_a_double() -> None:
+    ninety = detections_of((0, 0, 10, 10, 0.9), (0, 0, 10, 9, 0.5))
+    assert len(without_doubles(ninety, most=0.9)) == 1
+    assert without_doubles(ninety, most=0.91) is ninety
+
+
+def test_a_box_that_only_a_double_overlaps_stays() -> None:
+    """The second is a double of the first, and the third of the second alone."""
+    chain = detections_of((0, 0, 10, 100, 0.9), (0, 0, 10, 93, 0.8), (0, 0, 10, 86, 0.7))
+    assert without_doubles(chain).scores == pytest.approx([0.9, 0.7])
+
+
+def test_without_detections_there_is_no_double() -> None:
+    assert len(without_doubles(no_detections())) == 0
