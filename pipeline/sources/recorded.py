@@ -16,6 +16,8 @@ from pipeline.sources.source_kinds import clean_name
 from trackers.detections import Detections, valid_boxes
 
 _NUMBERS = ("timestamp", "x1", "y1", "x2", "y2", "score")
+# Embeddings that are made unit vectors at once, in float64.
+_AT_ONCE = 1024
 _REQUIRED = ("camera_id", "frame_index", *_NUMBERS)
 
 
@@ -84,13 +86,15 @@ def unit_vectors(path: Path, table: pa.Table, rows: NDArray[np.intp]) -> NDArray
     odd = (counts != size) | (size == 0)
     _refuse(path, "embedding", odd, rows, f"does not have {size or 'any'} numbers")
     # A null inside a vector becomes NaN.
-    numbers = vectors.flatten().cast(pa.float64()).to_numpy(zero_copy_only=False)
-    values = np.asarray(numbers, np.float64).reshape(-1, size)
-    lengths = np.linalg.norm(values, axis=1)
-    _refuse(
-        path, "embedding", ~(np.isfinite(lengths) & (lengths > 0)), rows, "is zero or not finite"
-    )
-    return np.asarray(values / lengths[:, None], dtype=np.float32)
+    values = vectors.flatten().to_numpy(zero_copy_only=False).reshape(-1, size)
+    units = np.empty(values.shape, np.float32)
+    for start in range(0, len(values), _AT_ONCE):
+        part = values[start : start + _AT_ONCE].astype(np.float64)
+        lengths = np.linalg.norm(part, axis=1, keepdims=True)
+        wrong = ~(np.isfinite(lengths) & (lengths > 0))[:, 0]
+        _refuse(path, "embedding", wrong, rows[start:], "is zero or not finite")
+        units[start : start + _AT_ONCE] = part / lengths
+    return units
 
 
 def _finite(path: Path, table: pa.Table, name: str, rows: NDArray[np.intp]) -> NDArray[np.float64]:
