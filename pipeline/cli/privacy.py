@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipeline.cli.output import say
-from pipeline.cli.results import RunArgument
+from pipeline.cli.results import CamerasOption, RunArgument, SinceOption, UntilOption
 from pipeline.errors import UserError
 
 if TYPE_CHECKING:
@@ -38,10 +38,17 @@ def forget(
         bool, typer.Option("--dry-run", help="Only print what would be removed.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="JSON on stdout.")] = False,
+    since: SinceOption = None,
+    until: UntilOption = None,
+    camera: CamerasOption = None,
 ) -> None:
-    """Remove a person from a run and its running site, or a run's expired data."""
+    """Remove a person from a run and its running site, or a run's expired data.
+
+    `--since`, `--until` and `--camera` remove a part of a person from a run that has ended.
+    """
     from pipeline.config.load import load_config
     from pipeline.run_directory.rewriting import removed_text
+    from pipeline.run_directory.selection import selection_of
     from pipeline.runtime.forget_request import (
         ForgetOutcome,
         SiteAddress,
@@ -52,6 +59,9 @@ def forget(
 
     if (identity is None) != expired:
         raise UserError("nothing to remove: expected one of --identity ID and --expired")
+    part = selection_of(since, until, camera)
+    if expired and not part.is_everything:
+        raise UserError("--since, --until and --camera work with --identity ID only")
     given = load_config(config) if config else None
     if identity is None:
         if dry_run:
@@ -59,10 +69,10 @@ def forget(
         retention = given.retention if given else _own_retention(run)
         outcome: ForgetOutcome = remove_expired(run, retention, time.time)
     elif dry_run:
-        outcome = forget_person_dry_run(run, identity)
+        outcome = forget_person_dry_run(run, identity, part)
     else:
         url = redis or (given.redis if given else None)
-        outcome = forget_person(run, identity, SiteAddress(url, site, timeout))
+        outcome = forget_person(run, identity, SiteAddress(url, site, timeout), part)
     if as_json:
         request = {"run": str(run), "identity": identity, "dry_run": dry_run}
         removed = dict(sorted(outcome.removed.items()))

@@ -33,6 +33,7 @@ from pipeline.run_directory.reader import RunDirectory, no_observations
 from pipeline.run_directory.rewriting import Removed, remove_all, remove_derived, rewrite_all
 from pipeline.run_directory.row_groups import RowGroup
 from pipeline.run_directory.schema import Mask, TrackPart
+from pipeline.run_directory.selection import Selection
 from pipeline.sources import open_source
 from trackers.tracklet import TrackletKey
 
@@ -42,12 +43,14 @@ class ForgottenPerson:
     """The tracks of a person: ``parts`` are the parts of tracks assigned to them.
 
     ``shared`` are the tracks that are partly assigned to others, with ``(first, last, count)`` of
-    the remaining observations (seconds UTC), None when none remain.
+    the remaining observations (seconds UTC), None when none remain. ``events`` are the parts, by
+    camera, track and ``since``, of which the events are removed too; None for all of the person.
     """
 
     global_id: int
     parts: list[TrackPart]
     shared: dict[TrackletKey, tuple[float, float, int] | None] = field(default_factory=dict)
+    events: set[tuple[str, int, float | None]] | None = None
 
     def shared_row(self, row: dict[str, object]) -> dict[str, object] | None:
         """The row of a track of this person as it remains; None when nothing does."""
@@ -64,7 +67,7 @@ class ForgottenPerson:
 
 
 def find_person(run: RunDirectory, global_id: int) -> ForgottenPerson:
-    """Find the tracks of a person in a run.
+    """Find the tracks of a person in a run, or what of them is in its selection.
 
     Raises UserError when the global id is unknown or the run directory is damaged.
     """
@@ -72,7 +75,51 @@ def find_person(run: RunDirectory, global_id: int) -> ForgottenPerson:
     parts, shared = _parts(identities, global_id)
     if not parts:
         raise UserError(_unknown(run, identities, global_id))
-    return ForgottenPerson(global_id, parts, _left_of(run, parts, shared) if shared else {})
+    if run.selection.is_everything:
+        return ForgottenPerson(global_id, parts, _left_of(run, parts, shared))
+    return _selected(run, global_id, parts, shared)
+
+
+def _selected(
+    run: RunDirectory, global_id: int, parts: list[TrackPart], shared: set[TrackletKey]
+) -> ForgottenPerson:
+    seen = _seen(run, {part.key for part in parts})
+    clipped = {part: _clipped(part, run.selection) for part in parts if part.key in seen}
+    chosen = {part: within for part, within in clipped.items() if within is not None}
+    if not chosen:
+        raise UserError(
+            f"{run.path} has no rows of identity {global_id} at this time and in these cameras: "
+            "give other --since, --until or --camera, or none"
+        )
+    shared = {key for key in shared if key in {part.key for part in chosen}}
+    shared |= {part.key for part, within in chosen.items() if within != part}
+    left = _left_of(RunDirectory(run.path), list(chosen.values()), shared)
+    # Who a track was stays known where some of the person's part remains.
+    events = {
+        (*part.key, part.first)
+        for part, within in chosen.items()
+        if within == part or left[part.key] is None
+    }
+    return ForgottenPerson(global_id, list(chosen.values()), left, events)
+
+
+def _seen(run: RunDirectory, keys: set[TrackletKey]) -> set[TrackletKey]:
+    """Those of these tracks that have observations in the selection."""
+    seen: set[TrackletKey] = set()
+    for camera_id in {camera_id for camera_id, _ in keys}:
+        ids = _ids(track_id for name, track_id in keys if name == camera_id)
+        rows = run.observations_of(camera_id, ids, ["track_id", "timestamp"])
+        seen |= {(camera_id, track_id) for track_id in rows["track_id"].unique()}
+    return seen
+
+
+def _clipped(part: TrackPart, selection: Selection) -> TrackPart | None:
+    first = -math.inf if part.first is None else part.first
+    before = math.inf if part.before is None else part.before
+    first, before = selection.clipped(first, before)
+    if first >= before:
+        return None
+    return TrackPart(part.camera_id, part.track_id, _finite(first), _finite(before))
 
 
 def remove_person(
@@ -253,11 +300,12 @@ def _thumbnails(run: RunDirectory, person: ForgottenPerson) -> list[Path]:
 def _events(folder: Path, person: ForgottenPerson, dry: bool, alive: Callable[[], None]) -> int:
     """Remove all events on the person's parts of tracks and with their global id."""
     keys = {part.key for part in person.parts}
-    theirs = {(*part.key, part.first) for part in person.parts}
+    everything = person.events is None
+    theirs = person.events or {(*part.key, part.first) for part in person.parts if everything}
     of_tracks = _may_hold(keys)
 
     def left(rows: pa.Table) -> pa.Table:
-        gone = np.asarray(rows["global_id"].to_numpy()) == person.global_id
+        gone = (np.asarray(rows["global_id"].to_numpy()) == person.global_id) & everything
         for row in np.flatnonzero(_of_tracks(rows, keys) & ~gone):
             camera_id, track_id, since = (rows[name][int(row)].as_py() for name in _PART)
             gone[row] = (camera_id, track_id, since) in theirs

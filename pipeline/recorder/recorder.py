@@ -178,7 +178,12 @@ class Recorder:
     def _expire(self, remove: Callable[[CameraTimes], Removed]) -> None:
         """Remove expired data; only after recorder.json covers all its messages."""
         with _writing(self._folder, "Expired data was not removed"):
-            removed = remove(self._clocks.now(self._cameras.values()))
+            try:
+                removed = remove(self._clocks.now(self._cameras.values()))
+            except UserError as error:
+                # A damaged segment must not end the recorder at each start.
+                _log.error("%s. Expired data was not completely removed", error)
+                return
         if removed:
             _log.info("retention: removed %s", removed_text(removed))
 

@@ -30,6 +30,7 @@ from pipeline.run_directory.durable import BusyError, exclusive_writer
 from pipeline.run_directory.progress import RecorderProgress, read_progress
 from pipeline.run_directory.reader import RunDirectory
 from pipeline.run_directory.rewriting import Removed
+from pipeline.run_directory.selection import EVERYTHING, Selection
 
 _POLL_S = 0.1
 
@@ -104,27 +105,37 @@ class ForgetOutcome:
     notes: list[str] = field(default_factory=list)
 
 
-def forget_person(folder: Path, global_id: int, site: SiteAddress) -> ForgetOutcome:
+def forget_person(
+    folder: Path, global_id: int, site: SiteAddress, selection: Selection = EVERYTHING
+) -> ForgetOutcome:
     """Remove a person from the run directory ``folder`` and from the site that records it.
 
-    A running recorder removes the data itself. Raises UserError when the person is unknown, the
-    site does not answer, or the folder cannot be written.
+    A running recorder removes the data itself. With a ``selection`` only that part is removed, and
+    the person stays known. Raises UserError when the person is unknown, the site does not answer,
+    the folder cannot be written, and for a part of a folder that is being recorded.
     """
-    run = RunDirectory(folder)
+    run = RunDirectory(folder, selection)
     try:
         with _writing(folder, f"identity {global_id} is not completely forgotten"):
             with exclusive_writer(folder):
                 return _in_folder(run, global_id, site)
-    except BusyError:
+    except BusyError as error:
+        if not selection.is_everything:
+            raise UserError(
+                f"{folder} is being recorded: a part of a person can be removed once its recorder "
+                "has ended. Expected --identity without --since, --until and --camera"
+            ) from error
         return _by_recorder(folder, global_id, site)
 
 
-def forget_person_dry_run(folder: Path, global_id: int) -> ForgetOutcome:
+def forget_person_dry_run(
+    folder: Path, global_id: int, selection: Selection = EVERYTHING
+) -> ForgetOutcome:
     """What `forget_person` would remove of the data recorded so far; nothing is changed.
 
     Raises UserError when the person is unknown.
     """
-    run = RunDirectory(folder)
+    run = RunDirectory(folder, selection)
     person = find_person(run, global_id)
     removed = remove_person(run, person, dry=True)
     removed["videos blurred"] = len(videos_with(run, person.parts))
@@ -160,6 +171,9 @@ def remove_expired(
 
 def _in_folder(run: RunDirectory, global_id: int, site: SiteAddress) -> ForgetOutcome:
     """Without a running recorder: remove the data here and notify a running associator."""
+    if not run.selection.is_everything:
+        note = f"the rest of identity {global_id} stays, also in a running site"
+        return ForgetOutcome(_remove(run, find_person(run, global_id)), [note])
     progress = read_progress(run.path)
     bus, notes = _running_site(progress, site)
     if bus is None:

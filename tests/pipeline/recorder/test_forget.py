@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from builders import Observation, camera, make_run
+from builders import Observation, camera, make_run, table_of
 from pipeline.config.schema import CameraConfig
 from pipeline.errors import UserError
 from pipeline.exports import FORMATS, export_run
@@ -20,8 +20,9 @@ from pipeline.pictures.render import render_videos
 from pipeline.recorder.forget import blur_in_videos, find_person, remove_leftovers, remove_person
 from pipeline.report import write_report
 from pipeline.run_directory.reader import RunDirectory
-from pipeline.run_directory.schema import IDENTITIES, TRACKLETS, TrackPart
+from pipeline.run_directory.schema import IDENTITIES, OBSERVATIONS, TRACKLETS, TrackPart
 from pipeline.run_directory.segments import write_segment
+from pipeline.run_directory.selection import Selection
 from pipeline.sources.video_file import VideoFile
 from recorder_helpers import crashed
 from videos import make_video
@@ -266,3 +267,61 @@ def test_an_unreadable_video_is_reported(run: RunDirectory) -> None:
 
 def test_without_a_video_there_is_nothing_to_cover(run: RunDirectory) -> None:
     assert blur_in_videos(run, find_person(run, 7).parts) == 0
+
+
+def left_of(folder: Path) -> list[tuple[str, int, int, int | None]]:
+    rows = RunDirectory(folder).trajectories()
+    return rows.select("camera_id", "frame_index", "track_id", "global_id").rows()
+
+
+def test_a_camera_of_a_person_is_removed_and_the_rest_stays(run: RunDirectory) -> None:
+    before = left_of(run.path)
+    part = RunDirectory(run.path, Selection(cameras=frozenset({"yard"})))
+    removed = remove_person(part, find_person(part, 7))
+    assert removed["observations"] == 5
+    assert left_of(run.path) == [row for row in before if row[0] != "yard"]
+    assert find_person(run, 7).parts
+    with pytest.raises(UserError, match="has no identity 7"):
+        find_person(part, 7)
+
+
+def test_a_time_of_a_person_is_removed_and_the_rest_stays(run: RunDirectory) -> None:
+    """Of track 1, 0 to 0.9 s, the second half; of track 3, which is 7 from 1 s on, nothing."""
+    before = left_of(run.path)
+    part = RunDirectory(run.path, Selection(0.5, 1.0))
+    person = find_person(part, 7)
+    assert remove_person(part, person)["observations"] == 5
+    gone = [("gate", frame, 1, 7) for frame in range(5, 10)]
+    assert left_of(run.path) == [row for row in before if row not in gone]
+    row = run.tracklets().filter(camera_id="gate", track_id=1).row(0, named=True)
+    assert (row["end"], row["n"], row["embedding"], row["thumbnail"]) == (0.4, 5, None, None)
+    assert run.tracklets().filter(camera_id="gate", track_id=3)["embedding"][0] is not None
+    with pytest.raises(UserError, match="has no rows of identity 7 at this time"):
+        find_person(RunDirectory(run.path, Selection(100.0, 200.0)), 7)
+
+
+def test_only_segments_that_hold_the_person_are_rewritten(run: RunDirectory) -> None:
+    folder = run.path / "observations" / "camera_id=gate"
+    for number, track in ((1, 2), (2, 4)):
+        row = {"frame_index": 30, "timestamp": 3.0, "track_id": track, "score": 0.5}
+        row |= dict(zip(("x1", "y1", "x2", "y2"), OTHER, strict=True))
+        empty = {"ground_x": None, "ground_y": None}
+        write_segment(folder, table_of([{**row, **empty}], OBSERVATIONS), "", number)
+    before = {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
+    alive = []
+    remove_person(run, find_person(run, 7), alive=lambda: alive.append(1))
+    after = {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
+    changed = [name for name in before if before[name] != after[name]]
+    assert changed == ["part-00000.parquet"]
+    assert len(alive) > 4
+
+
+def test_a_thumbnail_outside_the_run_is_left_alone(run: RunDirectory, tmp_path: Path) -> None:
+    (tmp_path / "mine.jpg").write_bytes(b"not of this run")
+    row = {"camera_id": "gate", "track_id": 1, "start": 0.0, "end": 0.9, "n": 10}
+    more = {"embedding": None, "quality": 0.5, "thumbnail": "../mine.jpg"}
+    write_segment(run.path / "tracklets", table_of([{**row, **more}], TRACKLETS), "")
+    with pytest.raises(UserError, match="is not inside it"):
+        remove_person(run, find_person(run, 7))
+    assert (tmp_path / "mine.jpg").exists()
+    assert run.observations().height == len(ROWS)
