@@ -17,6 +17,8 @@ from pipeline.sources.camera_status import CameraStatus, status_of
 _PERIOD_S = 2.0
 # Overloaded: less than this share of the frames is followed, and fewer than are enough to track.
 _ENOUGH_SHARE, _ENOUGH_FPS = 0.7, 8.0
+# A node that is busy for less of the time can follow more frames.
+_BUSY = 0.7
 # So many periods must agree before the state changes.
 _AGREE_BAD, _AGREE_GOOD = 2, 3
 # A source offers this many times the frames that are followed, so that the rate can recover.
@@ -62,7 +64,8 @@ class LoadMeter:
         self._now = now
         self._periods: dict[str, _Period] = {}
         self._judged_at = clock()
-        self._frame_s = 0.0
+        self._is_busy = True
+        self._frame_s = self._busy_s = 0.0
 
     def followed(self, source: Source, captured: float) -> None:
         """Count a frame of a camera, captured at this time (seconds UTC), that was processed."""
@@ -75,6 +78,7 @@ class LoadMeter:
 
     def processed(self, frames: int, seconds: float) -> None:
         """Count a batch of so many frames that took so long."""
+        self._busy_s += seconds
         if frames:
             each = seconds / frames
             self._frame_s += (_MEMORY if self._frame_s else 1.0) * (each - self._frame_s)
@@ -96,6 +100,7 @@ class LoadMeter:
         if elapsed < _PERIOD_S:
             return
         self._judged_at += elapsed
+        self._is_busy, self._busy_s = self._busy_s >= _BUSY * elapsed, 0.0
         live = {source.camera_id: status_of(source) for source in sources}
         statuses = {name: status for name, status in live.items() if status is not None}
         self._periods = {name: self._period(name, status) for name, status in statuses.items()}
@@ -120,11 +125,17 @@ class LoadMeter:
         if period.agree >= (_AGREE_BAD if bad else _AGREE_GOOD):
             period.overloaded, period.agree = bad, 0
         period.overloaded_s += elapsed if period.overloaded else 0.0
-        status.spacing_s = 1 / (_OFFERED * max(fps, 0.5)) if period.overloaded else 0.0
+        status.spacing_s = self._spacing_s(fps) if period.overloaded else 0.0
         period.received, period.followed, period.delay_s = status.received, 0, 0.0
         if not sent_fps:
             delay_s = 0.0
         return CameraLoad(fps, sent_fps, delay_s, period.overloaded, period.overloaded_s)
+
+    def _spacing_s(self, fps: float) -> float:
+        """The least time between frames to offer where ``fps`` are followed."""
+        spacing_s = 1 / (_OFFERED * max(fps, 0.5))
+        # Else a camera with rare keyframes would offer no more than these for ever.
+        return spacing_s if self._is_busy else spacing_s / 4
 
     def _report(self) -> None:
         """Log when the node becomes overloaded and when it no longer is."""

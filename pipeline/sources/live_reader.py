@@ -21,6 +21,8 @@ _WAITED_S = 0.005
 _LATE_S = 1.0
 # ... and later than this they are not even decoded.
 _FAR_BEHIND_S = 3.0
+# Where the node wants frames this rarely, keyframes alone are decoded.
+_KEYFRAMES_S = 1.0
 # Sender reports during a server's first second can be half a second off.
 _ROUGH_S = 1.0
 # After this many late packets without a backlog, the network delay itself has grown.
@@ -110,7 +112,8 @@ class LiveReader:
         if waited:
             self._has_backlog, lag_s = False, 0.0
         self._lag_s = lag_s
-        if lag_s > _FAR_BEHIND_S:
+        few = self._status.spacing_s >= _KEYFRAMES_S and not packet.is_keyframe
+        if lag_s > _FAR_BEHIND_S or few:
             self._skipping = True
         elif self._skipping and packet.is_keyframe and lag_s < _LATE_S:
             self._connection.stream.codec_context.flush_buffers()

@@ -40,8 +40,11 @@ class Host:
         self.source = Live()
         self.load = LoadMeter(self.watch, 4, lambda: self.now, lambda: self.now)
 
-    def period(self, sent: int, followed: int, delay_s: float = 0.1) -> CameraLoad:
-        """Two seconds."""
+    def period(
+        self, sent: int, followed: int, delay_s: float = 0.1, busy_s: float = 1.4
+    ) -> CameraLoad:
+        """Two seconds, of which the node worked for some."""
+        self.load.processed(0, busy_s)
         for _ in range(followed):
             self.load.followed(self.source, self.now - delay_s)
         self.source.status.frames += sent
@@ -81,6 +84,16 @@ def test_an_overload_is_reported_and_shed_and_ends(caplog: pytest.LogCaptureFixt
     ]
     # Two bad periods, and two good ones until they agreed.
     assert host.watch.loads["gate"].overloaded_s == 8.0
+
+
+def test_a_node_with_time_left_is_offered_more_frames() -> None:
+    """Of a camera with rare keyframes only these are offered, and all of them are followed."""
+    host = Host()
+    for _ in range(3):
+        host.period(20, 1)
+    assert host.source.status.spacing_s == 1.0
+    host.period(20, 1, busy_s=1.3)
+    assert host.source.status.spacing_s == 0.25
 
 
 def test_a_silent_camera_is_no_overload() -> None:

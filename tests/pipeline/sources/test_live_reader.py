@@ -153,3 +153,21 @@ def test_audio_does_not_hide_missing_video() -> None:
     _, reader = read(Stream(10, sound=True))
     assert reader.interrupted
     assert reader.end_reason == "no frame for 5.0 s"
+
+
+def test_an_overloaded_node_gets_keyframes_that_alone_are_decoded() -> None:
+    stream = Stream(frames=4 * GOP)
+    status = CameraStatus("a", LiveConfig(), lambda: stream.now)
+    status.spacing_s = 1.0
+    connection = Connection(stream, stream, recorded=False, bursts=False, timed=True)  # type: ignore[arg-type]
+    reader = LiveReader(connection, CaptureClock("arrival"), status, 5.0, lambda: stream.now)
+    times = []
+    for timestamp, _ in reader.frames():
+        times.append(timestamp)
+        if len(times) == 3:
+            status.spacing_s = 0.5  # less overloaded
+    keyframes = [number * 1000 // FPS for number in range(0, 3 * GOP, GOP)]
+    assert stream.decoded[:3] == keyframes
+    # All frames from the last of these on.
+    assert len(stream.decoded) == 2 + 2 * GOP
+    assert status.received == 4 * GOP
