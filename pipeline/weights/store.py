@@ -135,7 +135,13 @@ def _check_hash(path: Path, expected: str, name: str) -> None:
 def _folders(name: str) -> list[Path]:
     """The folders that may contain the files of ``name``, in order of preference."""
     local = user_folder()
-    own = [entry_folder(name), packed_weights_folder()]
+    own = [packed_weights_folder()]
+    try:
+        own.insert(0, entry_folder(name))
+    except UserError:
+        # Without a home directory there is no cache, but what comes with fusetrack is there.
+        if os.environ.get("FUSETRACK_CACHE"):
+            raise
     return own + ([local, local / name] if local else [])
 
 

@@ -333,6 +333,23 @@ def test_a_cache_that_cannot_be_written(
         pull(["x"], quiet, {"x": entry({"f": [{"url": f"{site}/right.bin"}]})})
 
 
+def test_without_a_home_directory_the_included_weights_are_found(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def no_home(path: Path) -> Path:
+        raise RuntimeError
+
+    monkeypatch.setattr(Path, "expanduser", no_home)
+    monkeypatch.setenv("FUSETRACK_CACHE", "")
+    (model,) = weights_files("omni-scale-people")[:1]
+    assert model.is_file()
+    with pytest.raises(UserError, match="yolo26n is not installed"):
+        weights_files("yolo26n")
+    monkeypatch.setenv("FUSETRACK_CACHE", "~nobody/cache")
+    with pytest.raises(UserError, match="no home directory is known"):
+        weights_files("omni-scale-people")
+
+
 def test_names_and_paths(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="Did you mean 'yolo26n'"):
         weights_path("yolov26n", kind="detector")
