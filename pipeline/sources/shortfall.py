@@ -8,6 +8,7 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from pipeline.sources.decoding import Decoder, average_fps
+from pipeline.sources.matroska import is_broken
 from pipeline.sources.transport_stream import holes
 
 _MICROSECONDS = 1_000_000
@@ -44,6 +45,8 @@ def shortfall(container: InputContainer, stream: VideoStream, decoder: Decoder, 
     if decoder.failed or read < listed:
         return f"damaged: {count}"
     damaged = max(decoder.concealed, _incomplete(container, stream, decoder, path))
+    if not damaged and "matroska" in container.format.name and is_broken(path):
+        return f"damaged: {read} frames were read, and others are missing among them"
     return f"damaged: {damaged} of {read} frames come from incomplete data" if damaged else ""
 
 

@@ -340,3 +340,26 @@ def test_a_second_video_stream_is_named_or_read(tmp_path: Path, suffix: str) -> 
         assert frames[4].image.mean() == pytest.approx(grey, abs=8)
     with pytest.raises(UserError, match=r"no video stream 3: it has 2"):
         open_source("a", CameraConfig(source=str(path), stream=3))
+
+
+def test_rubbish_between_the_blocks_of_a_matroska_file(tmp_path: Path) -> None:
+    path = make_video(tmp_path / "a.mkv", moving_noise(50), 25, options={"bf": "0", "g": "25"})
+    data = path.read_bytes()
+    source = opened(path)
+    assert (len(list(source.frames())), source.fault) == (50, "")
+    for at in (0.2, 0.35, 0.5, 0.65, 0.8):
+        path.write_bytes(data)
+        source = opened(with_rubbish(path, at))
+        list(source.frames())
+        assert source.fault
+
+
+@pytest.mark.parametrize("options", [{}, {"live": "1"}, {"cluster_time_limit": "200"}])
+@pytest.mark.parametrize("suffix", ["mkv", "webm"])
+def test_whole_matroska_files_are_whole(
+    tmp_path: Path, suffix: str, options: dict[str, str]
+) -> None:
+    codec = {"mkv": "libx264", "webm": "libvpx"}[suffix]
+    path = make_video(tmp_path / f"a.{suffix}", 30, codec=codec, container_options=options)
+    source = opened(joined(tmp_path / f"b.{suffix}", path, path))
+    assert (len(list(source.frames())), source.fault) == (60, "")
