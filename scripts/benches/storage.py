@@ -1,8 +1,8 @@
 """Reading a run directory of 20 cameras and a month, as the recorder leaves it.
 
 The run directory is simulated: people walk past the cameras, ten rows a second, in files of a day
-(`--busy` rows a camera-day where cameras are never empty, a tenth of it over the month). One hour
-of a camera is also compacted from its segments of five seconds. Each command runs as a
+(`--busy` rows a camera-day where cameras are never empty, `--calm` over the month). One hour of a
+camera is also compacted from its segments of five seconds. Each command runs as a
 process of its own; its processor seconds tell the cost on a machine that has other work, its memory
 is the greatest resident size.
 """
@@ -249,7 +249,9 @@ def path_queries(root: Path, site: Site, count: int) -> list[float]:
     return took
 
 
-def measure(scratch: Path, cameras: int, days: int, busy: int) -> dict[str, dict[str, float]]:
+def measure(
+    scratch: Path, cameras: int, days: int, busy: int, calm: int
+) -> dict[str, dict[str, float]]:
     """All figures, by what was done."""
     found: dict[str, dict[str, float]] = {}
     one = simulate(scratch / "one", Site(1, 1, busy))
@@ -266,7 +268,7 @@ def measure(scratch: Path, cameras: int, days: int, busy: int) -> dict[str, dict
             "export", day, "--format", format, "--out", out
         )
         out.unlink()
-    month = Site(cameras, days, busy // 10)
+    month = Site(cameras, days, calm)
     root = simulate(scratch / "month", month)
     found[f"{cameras} cameras, {days} days: summary"] = command("summary", root)
     since = START + (days - 1) * DAY_S
@@ -288,10 +290,11 @@ def main() -> None:
     parser.add_argument("--cameras", type=int, default=20)
     parser.add_argument("--days", type=int, default=30)
     parser.add_argument("--busy", type=int, default=864_000, help="rows of a busy camera-day")
+    parser.add_argument("--calm", type=int, default=86_400, help="rows of one of the month")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        found = measure(Path(folder), options.cameras, options.days, options.busy)
+        found = measure(Path(folder), options.cameras, options.days, options.busy, options.calm)
     table = {
         name: {column: round(figures[column], 2) if column in figures else "" for column in COLUMNS}
         for name, figures in found.items()
