@@ -88,6 +88,27 @@ def test_observations_are_those_of_the_detector_under_the_track_s_id() -> None:
     assert message.ground is None
 
 
+def test_every_row_has_the_size_of_its_frame() -> None:
+    camera = opened()
+    for index, cut in enumerate((0, 100)):
+        image = scene({BOX: RED})
+        image = image[: len(image) - cut]
+        camera.update(Frame("a", index, index / 10, image), found([BOX]))
+    (message,), _ = camera.take_messages(ended=True)
+    assert isinstance(message, ObservationsMessage)
+    assert message.sizes is not None
+    height, width = scene({BOX: RED}).shape[:2]
+    assert unpack(message.sizes).tolist() == [[width, height], [width, height - 100]]
+
+
+def test_recorded_detections_have_no_size() -> None:
+    camera = opened()
+    camera.update(RecordedFrame("a", 0, 0.0, found([BOX])), found([BOX]))
+    (message,), _ = camera.take_messages(ended=True)
+    assert isinstance(message, ObservationsMessage)
+    assert message.sizes is None
+
+
 def test_a_person_who_returns_after_the_track_was_closed_gets_a_new_track() -> None:
     # The tracker keeps lost tracks for two seconds, at its usual rate; the log closes after 2.4.
     camera = opened(tracker={"buffer_s": 2.0})
