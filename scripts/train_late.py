@@ -4,7 +4,7 @@
 
 FOLDER holds reid/ (market1501, cuhk03, cuhk01) and weights/ (Open Model Zoo's retail-0286, the
 second teacher). MAPS takes 2.3 GB for each version of the pictures; maps that are there already
-are used again. One identity in twenty is kept out: the figures told at the end are theirs.
+are used again. One identity in twenty is kept out: the figures printed at the end are theirs.
 """
 
 import argparse
@@ -35,7 +35,7 @@ START = "omni-scale-open"
 SECOND_TEACHER = "person-reidentification-retail-0286.FP16.xml"
 
 
-class Told:
+class ProgressLines:
     """Writes a line for every thousand pictures."""
 
     def __init__(self, what: str) -> None:
@@ -51,7 +51,9 @@ class Told:
 def unit(name: str, images: tuple[ReidImage, ...]) -> Tensor:
     """What a network says of the unchanged pictures: unit vectors ``(N, D)``."""
     paths = [image.path for image in images]
-    return torch.from_numpy(np.concatenate(list(embeddings(open_model(name), paths, Told(name)))))
+    return torch.from_numpy(
+        np.concatenate(list(embeddings(open_model(name), paths, ProgressLines(name))))
+    )
 
 
 def main() -> None:
@@ -70,7 +72,7 @@ def main() -> None:
     people = READERS["mixed"](Path(data) / "reid")
     model, recipe = late_start(weights_path(START, kind="reid"), arguments.mscsa_modules)
     versions = arguments.versions
-    kept = keep_versions(arguments.maps, model.trunk, people.train, versions, Told("maps"))
+    kept = keep_versions(arguments.maps, model.trunk, people.train, versions, ProgressLines("maps"))
     ours = unit(START, people.train)
     theirs = unit(str(Path(data) / "weights" / SECOND_TEACHER), people.train)
     before = {name: value.clone() for name, value in model.state_dict().items()}

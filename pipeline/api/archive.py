@@ -70,7 +70,7 @@ class Archive:
         for (camera_id,), of_camera in stays.group_by("camera_id"):
             name = str(camera_id)
             if name in folders and self.selection.has(name):
-                within = _Visits.of(of_camera, since, until)
+                within = _Spans.of(of_camera, since, until)
                 groups = row_groups(folders[name], timestamp=(since, until))
                 found += [Page(name, group) for group in groups if within.may_be_in(group)]
         return sorted(found, key=lambda page: page.start)
@@ -118,7 +118,7 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Visits:
+class _Spans:
     """The tracks of stays in one camera and the times that they can be at, arrays ``(N,)``."""
 
     track_ids: np.ndarray
@@ -126,8 +126,8 @@ class _Visits:
     ends: np.ndarray
 
     @staticmethod
-    def of(stays: pl.DataFrame, since: float, until: float) -> "_Visits":
-        return _Visits(
+    def of(stays: pl.DataFrame, since: float, until: float) -> "_Spans":
+        return _Spans(
             stays["track_id"].to_numpy(),
             np.maximum(stays["start"].fill_null(-math.inf).to_numpy(), since),
             np.minimum(stays["end"].fill_null(math.inf).to_numpy(), until),

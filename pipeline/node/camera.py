@@ -317,9 +317,9 @@ class Camera:
         if self._same_person is not None:
             fit = scores >= self._min_quality
             for parting in self._meetings.update(tracked, fit, timestamp):
-                self._take_apart(parting, tracked, image, timestamp)
+                self._embed_parted(parting, tracked, image, timestamp)
 
-    def _take_apart(
+    def _embed_parted(
         self,
         parting: Parting,
         tracked: Detections,
@@ -351,8 +351,8 @@ class Camera:
         one, other = (self._log.track_at(i, at) for i in (parting.one, parting.other))
         if one is None or other is None or {one, other} & {*self._closing}:
             return
-        looks = [self._log.looked_before(track_id, parting.since) for track_id in (one, other)]
-        if one != other and _went_on_as_each_other(parting, looks, after, self._same_person):
+        before = [self._log.embedding_before(track_id, parting.since) for track_id in (one, other)]
+        if one != other and _went_on_as_each_other(parting, before, after, self._same_person):
             if self._log.exchange(one, other, parting.since):
                 self._rename({one: other, other: one}, parting.since)
 

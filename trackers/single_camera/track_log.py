@@ -172,7 +172,7 @@ class TrackLog:
         self._rename({one: other, other: one}, since)
         return True
 
-    def looked_before(self, track_id: int, timestamp: float) -> NDArray[np.float32] | None:
+    def embedding_before(self, track_id: int, timestamp: float) -> NDArray[np.float32] | None:
         """The mean embedding ``(D,)`` of what a track showed before a moment; None: nothing."""
         before = [e.embedding for e in self._open[track_id].exemplars if e.timestamp < timestamp]
         return np.mean(before, axis=0) if before else None

@@ -105,7 +105,7 @@ def _pieces(steps: list[tuple[float, Visit]]) -> Iterable[Piece]:
         yield Piece(some[0][1], some[0][0], some[-1][0] + 1 / FPS)
 
 
-def looks(
+def appearances(
     scene: Scene, numbers: Mapping[TrackletKey, int], tracklets: Iterable[Tracklet]
 ) -> tuple[Scene, Crops]:
     """The scene with, instead of the crops of each visit, the mean of what was embedded of it."""
@@ -119,7 +119,7 @@ def looks(
             times = tracklet.exemplar_times - START.timestamp()
             here = (times >= piece.start) & (times < piece.end)
             means[piece.visit.number] += tracklet.exemplars[here].sum(axis=0)
-    # Of whom nothing was embedded nobody looks like anything.
+    # A visit without embeddings stays 0: it is like none.
     means /= np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-9)
     visits = {v.number: replace(v, rows=(v.number,)) for v in scene.visits}
     tracks = tuple(

@@ -15,7 +15,7 @@ from simulation.clustering import average_linkage
 from trackers.association.association import Decision
 from trackers.association.decision import CONFIRMED
 from trackers.tracklet import TrackletKey
-from walking.box_score import Matches, idf1, looks, match, purity, with_tracks
+from walking.box_score import Matches, appearances, idf1, match, purity, with_tracks
 from walking.composed import compose, composed_scene
 from walking.crops import SETS, Crops, Picture
 from walking.cutouts import Cutout, Segment, open_segmentation, read_cutouts
@@ -141,7 +141,7 @@ def measure(recorded: Recorded) -> Row:
     person = recorded.truth["person_id"].to_numpy()
     tracks = _track_numbers(recorded.observations)
     scene, numbers = with_tracks(recorded, matches)
-    scene, crops = looks(scene, numbers, last_tracklets(recorded))
+    scene, crops = appearances(scene, numbers, last_tracklets(recorded))
     found = score(scene, crops, _ids(decisions, numbers, scene))
     boxes = _by_id(trajectories)
     scores = score_boxes(boxes, recorded.truth.select(*KEY, *BOX))

@@ -7,7 +7,7 @@ import pytest
 from pipeline.evaluation.boxes import BOX, KEY, SCHEMA
 from pipeline.evaluation.scores import score
 from trackers.tracklet import Tracklet
-from walking.box_score import idf1, looks, match, purity, with_tracks
+from walking.box_score import appearances, idf1, match, purity, with_tracks
 from walking.composed import FPS, TRUTH
 from walking.recorded import START, Recorded
 from walking.scene import Scene, Visit
@@ -112,7 +112,7 @@ def test_looks_are_of_what_was_shown_at_the_time() -> None:
         exemplar_times=times,
         path=np.column_stack([times, np.zeros((3, 3))]),
     )
-    scene, crops = looks(scene, numbers, [tracklet])
+    scene, crops = appearances(scene, numbers, [tracklet])
     assert [v.rows for v in scene.visits] == [(0,), (1,)]
     assert crops.vectors[0].tolist() == [1, 0, 0]
     assert crops.vectors[1].tolist() == pytest.approx([0, 0.5**0.5, 0.5**0.5])

@@ -274,5 +274,5 @@ class TestExchange:
     def test_looks_before_a_moment(self):
         log = _log()
         _two(log, (0.0, 1.0))
-        assert log.looked_before(1, 0.0) is None
-        assert log.looked_before(1, 1.0).tolist() == [1, 0]
+        assert log.embedding_before(1, 0.0) is None
+        assert log.embedding_before(1, 1.0).tolist() == [1, 0]
