@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trackers.association.variation import within_variation, without_variation
+from trackers.tracklet import GROUND
 
 Vector = NDArray[np.float32]
 
@@ -30,6 +31,8 @@ _TRUST_LINKS = 12.0
 _TRUST_UNFITTED = 0.25
 # The midpoint is at least this many standard deviations above impostor pairs.
 _LEAST_DEVIATIONS = 1.0
+# Within one camera genuine pairs are so much more similar, and with them the midpoint.
+_WITHIN = 1.3
 # The last people, from whom the spread of cosines is estimated.
 _COHORT = 128
 _LEAST_WEIGHT = 1e-3
@@ -161,19 +164,31 @@ class Population:
         crops = float(weights.sum()) ** 2 / float((weights**2).sum())
         return 1 / (self.calibration.visit + self.calibration.crop / crops)
 
-    def evidence(self, appearance: Appearance, others: Sequence[Appearance]) -> NDArray[np.float64]:
-        """Log-odds ``(N,)`` that ``appearance`` is the same person as each of ``others``."""
+    def evidence(
+        self,
+        appearance: Appearance,
+        others: Sequence[Appearance],
+        same_camera: Sequence[bool] | None = None,
+    ) -> NDArray[np.float64]:
+        """Log-odds ``(N,)`` that ``appearance`` is the same person as each of ``others``.
+
+        ``same_camera`` ``(N,)`` is True for those that only its own camera has seen.
+        """
         if not others:
             return np.zeros(0)
         cosines = np.stack([other.vector for other in others]) @ appearance.vector
         attenuation = np.array([self._attenuation(other.precision) for other in others])
-        return self._log_odds(cosines, attenuation * self._attenuation(appearance.precision))
+        within = np.array(same_camera or [False] * len(others))
+        return self._log_odds(
+            cosines, attenuation * self._attenuation(appearance.precision), within
+        )
 
     def evidence_in_order(self, appearances: Sequence[Appearance], cameras: Sequence[str]) -> float:
         """Log-odds that all of ``appearances``, of these cameras, are one person.
 
         The sum over each of them of its log-odds with all before it, or with those of its own
-        camera where these are higher: in one view a person looks the same.
+        camera where these are higher: in one view a person looks the same. That is also why more is
+        asked of those whom only its own camera saw.
         """
         if len(appearances) < 2:
             return 0.0
@@ -182,13 +197,19 @@ class Population:
         before = np.tri(len(appearances), k=-1)[1:]
         names = np.array(cameras)
         same_camera = before * (names[1:, None] == names)
-        overall, here = (
-            self._evidence_before(vectors, precisions, mask) for mask in (before, same_camera)
-        )
+        # Walks on the ground are made of what several cameras saw.
+        one_view = names[1:] != GROUND
+        only_here = one_view & (same_camera.sum(axis=1) == before.sum(axis=1))
+        overall = self._evidence_before(vectors, precisions, before, only_here)
+        here = self._evidence_before(vectors, precisions, same_camera, one_view)
         return float(np.maximum(overall, here).sum())
 
     def _evidence_before(
-        self, vectors: Vector, precisions: NDArray[np.float64], before: NDArray[np.float64]
+        self,
+        vectors: Vector,
+        precisions: NDArray[np.float64],
+        before: NDArray[np.float64],
+        within: NDArray[np.bool_],
     ) -> NDArray[np.float64]:
         """Log-odds ``(N - 1,)`` of each but the first with those in its row of ``before``; -inf
         with none."""
@@ -202,7 +223,7 @@ class Population:
         attenuation = 1 / np.sqrt(
             (usual + 1 / np.where(some, together, 1.0)) * (usual + 1 / precisions[1:])
         )
-        return np.where(some, self._log_odds(cosines, attenuation), -np.inf)
+        return np.where(some, self._log_odds(cosines, attenuation, within), -np.inf)
 
     def memory(self) -> dict[str, Any]:
         """Everything that was learned, as numbers and bytes."""
@@ -229,11 +250,18 @@ class Population:
         self.variation = variation.reshape(-1, len(self.mean)) if len(variation) else variation
 
     def _log_odds(
-        self, cosines: NDArray[np.floating[Any]], attenuation: NDArray[np.float64]
+        self,
+        cosines: NDArray[np.floating[Any]],
+        attenuation: NDArray[np.float64],
+        within: NDArray[np.bool_],
     ) -> NDArray[np.float64]:
-        """``attenuation`` is the factor by which few crops lower the cosines of one person."""
+        """``attenuation`` is the factor by which few crops lower the cosines of one person.
+
+        ``within`` is True for pairs within one camera.
+        """
         without = (cosines - self.left) / (1 - self.left)
-        slope, midpoint = self._line()
+        slope, between = self._line()
+        midpoint = between * np.where(within, _WITHIN, 1.0)
         return np.asarray(slope * (without - midpoint * attenuation), np.float64)
 
     def _line(self) -> tuple[float, float]:

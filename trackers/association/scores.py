@@ -14,7 +14,7 @@ from trackers.association.decision import Rules
 from trackers.association.identity import Identity, appearance_of
 from trackers.association.motion import overlap_in_time
 from trackers.association.topology import Topology
-from trackers.tracklet import Tracklet
+from trackers.tracklet import GROUND, Tracklet
 
 
 @dataclass(slots=True)
@@ -38,7 +38,13 @@ class Scorer:
         possible = [number for number, score in enumerate(found) if score > -math.inf]
         known = [(n, identities[n].appearance(self.population)) for n in possible]
         compared = [(number, other) for number, other in known if other is not None]
-        evidence = self.population.evidence(appearance, [other for _, other in compared])
+        # Walks on the ground are made of what several cameras saw.
+        here = {tracklet.camera_id} - {GROUND}
+        evidence = self.population.evidence(
+            appearance,
+            [other for _, other in compared],
+            [identities[number].cameras == here for number, _ in compared],
+        )
         for (number, _), score in zip(compared, evidence.tolist(), strict=True):
             found[number] += score
         return found

@@ -13,6 +13,7 @@ from trackers.association.appearance import (
     direction_of,
     joined,
 )
+from trackers.tracklet import GROUND
 
 LINE = make_calibration(10.0, 0.6)
 
@@ -76,9 +77,21 @@ def test_in_one_view_a_person_appearance_the_same():
     population = Population(LINE)
     first, second, third = appearance(population, 0, 40, 42)
     pairs = population.evidence(second, [first])[0]
-    alike = population.evidence(third, [second])[0]
+    alike = population.evidence(third, [second], [True])[0]
     found = population.evidence_in_order([first, second, third], ["a", "b", "b"])
     assert found == pytest.approx(pairs + alike, abs=1e-4)
+
+
+def test_within_one_camera_more_similarity_is_asked_for():
+    population = Population(LINE)
+    first, second = appearance(population, 0, 50)
+    between, within = population.evidence(second, [first, first], [False, True])
+    # The midpoint of 0.6 is 1.3 times as high.
+    assert between - within == pytest.approx(10 * 0.18, abs=1e-4)
+    assert population.evidence_in_order([first, second], ["a", "b"]) == pytest.approx(between)
+    assert population.evidence_in_order([first, second], ["a", "a"]) == pytest.approx(within)
+    on_ground = population.evidence_in_order([first, second], [GROUND, GROUND])
+    assert on_ground == pytest.approx(between)
 
 
 def test_more_crops_and_visits_are_more_precise_and_more_is_asked_of_them():
