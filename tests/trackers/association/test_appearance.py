@@ -75,7 +75,7 @@ def test_in_order_each_is_compared_with_all_before_it():
 def test_in_one_view_a_person_appearance_the_same():
     """The third is like the second, of its own camera, and the first is between."""
     population = Population(LINE)
-    first, second, third = appearance(population, 0, 40, 42)
+    first, second, third = appearance(population, 0, 80, 82)
     pairs = population.evidence(second, [first])[0]
     alike = population.evidence(third, [second], [True])[0]
     found = population.evidence_in_order([first, second, third], ["a", "b", "b"])
