@@ -65,7 +65,8 @@ def test_ids_are_unique_within_a_frame(runs: tuple[RunDirectory, RunDirectory]) 
     assert spread.select(pl.max_horizontal("ground_x", "ground_y").max()).item() < 1.2
 
 
-@pytest.mark.parametrize("format", sorted(FORMATS))
+# The demo has no place on the globe, which geojson needs.
+@pytest.mark.parametrize("format", sorted(set(FORMATS) - {"geojson"}))
 def test_the_same_input_twice_gives_identical_exports(
     runs: tuple[RunDirectory, RunDirectory], format: str, tmp_path: Path
 ) -> None:

@@ -194,17 +194,16 @@ def test_a_bug_prints_a_traceback_and_exits_with_1(walk: Path, tmp_path: Path) -
     assert RunDirectory(tmp_path / "run").trajectories().is_empty()
 
 
-def test_a_node_reports_what_it_does_not_write(
+def test_a_node_refuses_what_it_cannot_write(
     fusetrack: Command, walk: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "site.yaml").write_text(
-        f"cameras: {{cam0: {{source: {walk}}}}}\nrecording: {{thumbnails: true}}\n"
+        f"cameras: {{cam0: {{source: {walk}}}}}\nrecording: {{video: true}}\n"
     )
-    outcome = fusetrack("node", "--config", tmp_path / "site.yaml")
-    first, second = outcome.err.splitlines()
-    assert "this node writes none" in first
-    assert second == ("fusetrack: no Redis: give --redis URL or set redis in the configuration")
+    outcome = fusetrack("node", "--config", tmp_path / "site.yaml", "--redis", "redis://h")
     assert outcome.code == 2
+    assert outcome.err.count("\n") == 1
+    assert "recording.video" in outcome.err
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")

@@ -92,9 +92,9 @@ def test_a_run_without_people_has_only_misses(tmp_path: Path) -> None:
 
 def test_people_missing_in_the_truth_are_false_positives(tmp_path: Path) -> None:
     run = RunDirectory(make_run(tmp_path / "run", _walk("a", 1, 0), {}))
-    (tmp_path / "a.txt").write_text("")
+    (tmp_path / "a.txt").write_text("1,1,900,900,10,20,1,1,1\n")
     found = evaluate_run(run, tmp_path / "a.txt")
-    assert (found.all_cameras.false_positives, found.all_cameras.n_truth) == (FRAMES, 0)
+    assert (found.all_cameras.false_positives, found.all_cameras.n_truth) == (FRAMES, 1)
 
 
 def test_a_run_that_was_killed_before_its_first_segment(tmp_path: Path) -> None:
