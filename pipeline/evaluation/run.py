@@ -48,7 +48,7 @@ def evaluate_run(run: RunDirectory, ground_truth: Path) -> Evaluation:
     annotated = annotated_cameras(ground_truth, cameras)
     truth = read_ground_truth(ground_truth, cameras)
     rows = rows.filter(pl.col("camera_id").is_in(annotated))
-    tracks, people = _by(rows, pl.col("track_id")), _by(rows, _global_or_own_id())
+    tracks, people = _by(rows, pl.col("track_id")), by_global_id(rows)
     return Evaluation(
         by_track_id={name: _camera_score(name, tracks, truth) for name in annotated},
         by_global_id={name: _camera_score(name, people, truth) for name in annotated},
@@ -56,6 +56,15 @@ def evaluate_run(run: RunDirectory, ground_truth: Path) -> Evaluation:
         left_out=[name for name in cameras if name not in annotated],
         doubled=int(rows.select(_doubled().sum()).item()),
     )
+
+
+def by_global_id(trajectories: pl.DataFrame) -> pl.DataFrame:
+    """`RunDirectory.trajectories` as `score` takes them, a person for each global id.
+
+    A track without a global id, and a box whose id another of its frame has, is a person of its
+    own.
+    """
+    return _by(trajectories, _global_or_own_id())
 
 
 def _by(rows: pl.DataFrame, person_id: pl.Expr) -> pl.DataFrame:

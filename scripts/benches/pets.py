@@ -17,8 +17,8 @@ import polars as pl
 
 from pipeline.config.schema import SiteConfig
 from pipeline.evaluation import evaluate_run
-from pipeline.evaluation.boxes import BOX, KEY
 from pipeline.evaluation.ground_truth import read_ground_truth
+from pipeline.evaluation.run import by_global_id
 from pipeline.evaluation.scores import Scores, score
 from pipeline.run_directory.reader import RunDirectory
 from pipeline.runtime.run import run_site
@@ -50,11 +50,8 @@ def ours(video: Path, truth: Path) -> dict[str, dict[str, float]]:
 
 def by_person(run: RunDirectory, truth: Path) -> Scores:
     """Scores by global id where a person who came back is one person."""
-    found = run.trajectories().with_columns(
-        person_id=pl.coalesce("global_id", -pl.col("track_id").cast(pl.Int64))
-    )
     people = read_ground_truth(truth, [CAMERA]).with_columns(pl.col("person_id").replace(CAME_BACK))
-    return score(found.select(*KEY, *BOX), people)
+    return score(by_global_id(run.trajectories()), people)
 
 
 def peer(video: Path, truth: Path, tracker: str) -> dict[str, float]:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from pipeline.evaluation.boxes import BOX, KEY, SCHEMA
+from pipeline.evaluation.run import by_global_id
 from pipeline.evaluation.scores import Scores, score
 
 _MOMENT = ["camera_id", "frame_index"]
@@ -33,15 +34,12 @@ class Recording:
 
     def score(self, trajectories: pl.DataFrame) -> Scores:
         """Scores of `RunDirectory.trajectories` against the ground truth, by global id."""
-        own = -pl.struct("camera_id", "track_id").rank("dense").cast(pl.Int64)
         predicted = trajectories.filter(
             pl.col("camera_id").is_in(self.truth["camera_id"].unique().implode())
         ).with_columns(pl.col(BOX).cast(pl.Float64))
         if self.unjudged is not None:
             predicted = predicted.join(self.unjudged, on=[*_MOMENT, *BOX], how="anti")
-        first = pl.struct("camera_id", "frame_index", "global_id").is_first_distinct()
-        person = pl.when(first).then(pl.coalesce("global_id", own)).otherwise(own)
-        return score(predicted.with_columns(person_id=person).select(*KEY, *BOX), self.truth)
+        return score(by_global_id(predicted), self.truth)
 
 
 def boxes_of_points(detections: pl.DataFrame, points: pl.DataFrame) -> pl.DataFrame:

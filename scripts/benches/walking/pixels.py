@@ -10,6 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from pipeline.evaluation.boxes import BOX, KEY
+from pipeline.evaluation.run import by_global_id
 from pipeline.evaluation.scores import score as score_boxes
 from simulation.clustering import average_linkage
 from trackers.association.association import Decision
@@ -143,7 +144,7 @@ def measure(recorded: Recorded) -> Row:
     scene, numbers = with_tracks(recorded, matches)
     scene, crops = appearances(scene, numbers, last_tracklets(recorded))
     found = score(scene, crops, _ids(decisions, numbers, scene))
-    boxes = _by_id(trajectories)
+    boxes = by_global_id(trajectories)
     scores = score_boxes(boxes, recorded.truth.select(*KEY, *BOX))
     seen = {piece.visit.number for track in scene.tracks for piece in track.pieces}
     return {
@@ -154,7 +155,7 @@ def measure(recorded: Recorded) -> Row:
         "mota": scores.mota,
         "ids_per_person": trajectories["global_id"].drop_nulls().n_unique()
         / len(np.unique(person)),
-        "idf1_online": idf1(matches, person, _by_id(online)["person_id"].to_numpy()),
+        "idf1_online": idf1(matches, person, by_global_id(online)["person_id"].to_numpy()),
         "oracle": idf1(matches, person, _oracle(matches, person, tracks)),
         "clustering": max(_clusterings(recorded, matches, person, tracks)),
         "idf1_in_camera": _in_cameras(recorded, matches, person, boxes["person_id"].to_numpy()),
@@ -163,13 +164,6 @@ def measure(recorded: Recorded) -> Row:
         "tracks_per_visit": len(scene.tracks) / max(len(seen), 1),
         "never_seen": 1 - len(seen) / len(scene.visits),
     }
-
-
-def _by_id(trajectories: pl.DataFrame) -> pl.DataFrame:
-    """Boxes with the global id, or one of the track's own where there is none."""
-    own = -pl.struct("camera_id", "track_id").rank("dense").cast(pl.Int64)
-    person_id = pl.coalesce("global_id", own).alias("person_id")
-    return trajectories.select("camera_id", "frame_index", person_id, *BOX)
 
 
 def _track_numbers(observations: pl.DataFrame) -> NDArray[np.int64]:

@@ -6,7 +6,7 @@ order and at the moments in which the association of the run saw them.
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from unittest.mock import patch
@@ -45,21 +45,10 @@ class Recorded:
     moments: Moments
 
 
-class _Visit(msgspec.Struct, frozen=True):
-    number: int
-    person: int
-    camera: int
-    start: float
-    end: float
-    rows: tuple[int, ...]
-    entry: tuple[float, float]
-    leave: tuple[float, float]
-
-
 class _Walk(msgspec.Struct, frozen=True):
     cameras: int
     reid: str
-    visits: list[_Visit]
+    visits: tuple[Visit, ...]
 
 
 def run_recorded(scene: Scene, videos: Path, truth: pl.DataFrame, reid: str, out: Path) -> Recorded:
@@ -149,8 +138,7 @@ def save(recorded: Recorded, folder: Path) -> None:
     """Keep a walk in ``folder``."""
     folder.mkdir(parents=True, exist_ok=True)
     scene = recorded.scene
-    visits = [_Visit(**asdict(visit)) for visit in scene.visits]
-    walk = _Walk(scene.cameras, recorded.reid, visits)
+    walk = _Walk(scene.cameras, recorded.reid, scene.visits)
     (folder / "walk.json").write_bytes(msgspec.json.encode(walk))
     recorded.truth.write_parquet(folder / "truth.parquet")
     recorded.observations.write_parquet(folder / "observations.parquet")
@@ -169,13 +157,12 @@ def is_saved(folder: Path) -> bool:
 def load(folder: Path) -> Recorded:
     """The walk that was kept in ``folder``."""
     walk = msgspec.json.decode((folder / "walk.json").read_bytes(), type=_Walk)
-    visits = tuple(Visit(**msgspec.structs.asdict(visit)) for visit in walk.visits)
     messages = msgspec.msgpack.decode(
         (folder / "tracklets.msgpack").read_bytes(),
         type=list[tuple[float, list[TrackletMessage]]],
     )
     return Recorded(
-        Scene(walk.cameras, visits, ()),
+        Scene(walk.cameras, walk.visits, ()),
         walk.reid,
         pl.read_parquet(folder / "truth.parquet"),
         pl.read_parquet(folder / "observations.parquet"),
