@@ -11,7 +11,7 @@ Example:
 
 from typing import TYPE_CHECKING, Any
 
-from pipeline.name_clash import check_trackers
+from pipeline import check_trackers
 
 if TYPE_CHECKING:
     from pipeline.config.load import load_config

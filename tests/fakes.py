@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.config.schema import LiveConfig
-from pipeline.frame import Frame
 from pipeline.sources import RecordedFrame
 from pipeline.sources.camera_status import CameraStatus
+from pipeline.sources.source import Frame
 from trackers.detections import Detections
 
 Image = NDArray[np.uint8]

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from pipeline.config.load import check_config
 from pipeline.evaluation import evaluate_run
-from pipeline.frame import Frame
 from pipeline.pictures.video import write_video
 from pipeline.runtime.run import run_site
 from pipeline.sources import open_source
+from pipeline.sources.source import Frame
 from recordings.cmc import read_cmc
 
 pytestmark = [

@@ -16,7 +16,7 @@ from pipeline.api.app import make_app
 from pipeline.api.archive import Archive
 from pipeline.api.auth import TOKEN_VARIABLE, token_of
 from pipeline.api.site import Follower, LiveSite
-from pipeline.bus.retry import Retry
+from pipeline.bus.connection import Retry
 from pipeline.bus.streams import Bus
 from pipeline.config.schema import SiteConfig, host_and_port
 from pipeline.errors import UserError

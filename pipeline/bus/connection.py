@@ -1,8 +1,9 @@
-"""Connects to Redis and translates its errors."""
+"""Connects to Redis, translates its errors, and retries while it is unavailable or full."""
 
 import logging
 import os
 import ssl
+import threading
 from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
@@ -11,7 +12,7 @@ from urllib.parse import urlsplit
 import redis
 from redis.backoff import NoBackoff
 from redis.exceptions import ClusterDownError, MasterDownError
-from redis.retry import Retry
+from redis.retry import Retry as RedisRetry
 
 from pipeline.bus import cluster
 from pipeline.bus.keys import run_key
@@ -22,8 +23,13 @@ _CONNECT_S = 5.0
 # A busy disk can block Redis for a while; after this long the connection counts as lost.
 _ANSWER_S = 30.0
 
-
 _log = logging.getLogger(__name__)
+_FIRST_WAIT_S = 0.05
+_LONGEST_WAIT_S = 1.0
+# Shorter waits are counted but not logged.
+_QUIET_S = 1.0
+
+T = TypeVar("T")
 
 
 class BusLostError(UserError):
@@ -59,7 +65,7 @@ def connect(url: str, site: str) -> redis.Redis:
             socket_timeout=_ANSWER_S,
             # A command whose reply was lost may have been executed: a second try could send a
             # message twice, or lose those that the first one read.
-            retry=Retry(NoBackoff(), 0),
+            retry=RedisRetry(NoBackoff(), 0),
         )
         _check_files(client.connection_pool.connection_kwargs)
         client.ping()
@@ -177,3 +183,57 @@ def _is_unambiguous(url: str) -> bool:
 
 def _one_line(error: Exception) -> str:
     return " ".join(str(error).split()).rstrip(".")
+
+
+class Retry:
+    """Repeats calls until Redis is available; ``waits`` counts how often it was not.
+
+    ``clock`` returns monotonic seconds. Once ``stop`` is set, waiting ends with the BusLostError.
+    ``on_wait`` is called before each repeated try.
+    """
+
+    def __init__(
+        self,
+        stop: threading.Event,
+        clock: Callable[[], float],
+        on_wait: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.waits = 0
+        self._stop = stop
+        self._clock = clock
+        self._on_wait = on_wait
+
+    def call(self, function: Callable[[], T]) -> T:
+        """Return the result of ``function``; while Redis is lost, the same call is repeated."""
+        try:
+            return function()
+        except BusLostError as lost:
+            return self._repeat(function, lost)
+
+    def restart(self, function: Callable[[], T], probe: Callable[[], object]) -> T:
+        """Return the result of ``function``; when Redis is lost, wait until ``probe`` succeeds and
+        start ``function`` again.
+        """
+        while True:
+            try:
+                return function()
+            except BusLostError as lost:
+                self._repeat(probe, lost)
+
+    def _repeat(self, function: Callable[[], T], lost: BusLostError) -> T:
+        self.waits += 1
+        since, pause_s, warned = self._clock(), _FIRST_WAIT_S, False
+        while not self._stop.wait(pause_s):
+            self._on_wait()
+            try:
+                result = function()
+            except BusLostError as error:
+                lost, pause_s = error, min(2 * pause_s, _LONGEST_WAIT_S)
+                if not warned and self._clock() - since >= _QUIET_S:
+                    warned = True
+                    _log.warning("%s; waiting for Redis, outage %d", lost, self.waits)
+            else:
+                if warned:
+                    _log.warning("Redis is available again after %.1f s", self._clock() - since)
+                return result
+        raise lost

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from pipeline.calibration.fit import PointPairs, to_picture
 from pipeline.config.schema import CameraConfig
 from pipeline.errors import UserError, writing
-from pipeline.frame import Frame
 from pipeline.sources import open_source
 from pipeline.sources.live import LiveSource
+from pipeline.sources.source import Frame
 from reid_model.atomic_file import replacing
 from trackers.ground.view import ground_points
 

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from pipeline import check_trackers
 from pipeline.cli.calibrate import calibrate
 from pipeline.cli.output import fail
 from pipeline.cli.parts import associate, node, record
@@ -21,7 +22,6 @@ from pipeline.cli.storage import compact
 from pipeline.cli.system import doctor
 from pipeline.cli.weights import weights
 from pipeline.errors import UserError
-from pipeline.name_clash import check_trackers
 
 app = typer.Typer(
     no_args_is_help=True,

@@ -9,9 +9,9 @@ import threading
 from collections import deque
 from collections.abc import Iterable
 
-from pipeline.frame import Frame
 from pipeline.sources.decode_ahead import DecodeAhead
 from pipeline.sources.recorded import RecordedFrame
+from pipeline.sources.source import Frame
 
 AnyFrame = Frame | RecordedFrame
 

@@ -18,19 +18,17 @@ from pipeline.bus.messages import (
 )
 from pipeline.config.schema import Blur, SiteConfig
 from pipeline.config.views import view_of
-from pipeline.frame import Frame
 from pipeline.node.batching import AnyFrame
 from pipeline.node.crops import Crop, Thumbnails, crop_of, qualities
-from pipeline.node.followed_rate import FollowedRate
-from pipeline.node.open_tracker import open_tracker
+from pipeline.node.tracker import FollowedRate, open_tracker
 from pipeline.sources import Source
+from pipeline.sources.source import Frame
 from trackers.detections import Detections, without_doubles
 from trackers.ground.view import ground_to_image
 from trackers.single_camera.boxmot import SingleCameraTracker
-from trackers.single_camera.continuity import SamePerson
+from trackers.single_camera.continuity import Meetings, Parting, SamePerson, are_exchanged, is_taken
 from trackers.single_camera.crops import CropSelector, SelectedCrop
 from trackers.single_camera.link import LinkTracker
-from trackers.single_camera.meetings import Meetings, Parting, are_exchanged, is_taken
 from trackers.single_camera.track_log import Exemplar, TrackLog
 from trackers.tracklet import Tracklet
 

@@ -5,10 +5,10 @@ import threading
 from functools import partial
 
 from pipeline.bus.backpressure import wait_for_capacity
+from pipeline.bus.connection import Retry
 from pipeline.bus.keys import OBSERVATIONS, TRACKLETS
 from pipeline.bus.messages import CameraMessage, JoinMessage, Message, view_message
 from pipeline.bus.outbox import Outbox
-from pipeline.bus.retry import Retry
 from pipeline.bus.streams import Bus
 from pipeline.monitoring.watch import CameraLoad, Watch
 from pipeline.node.batching import AnyFrame

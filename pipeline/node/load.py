@@ -1,7 +1,8 @@
 """How many of the live cameras' frames a node can follow, and what it sheds when not all of them.
 
 A busy host first leaves out embeddings and then frames, evenly over time and cameras, so that the
-delay stays bounded. The frames that are left out, and the delay, are reported for each camera.
+delay stays bounded. The frames that are left out, and the delay, are reported for each camera, and
+so is a recording whose next frame does not come.
 """
 
 import logging
@@ -30,6 +31,10 @@ _BATCH_SHARE = 1.0
 _MEMORY = 0.2
 
 _log = logging.getLogger(__name__)
+# Slow decoding of a large frame takes less.
+_STALLED_S = 10.0
+
+_KIND = "recording"
 
 
 @dataclass(slots=True)
@@ -159,3 +164,30 @@ class LoadMeter:
                 )
         elif before:
             _log.warning("no longer overloaded")
+
+
+class StallReport:
+    """Logs a stalled recording once and reports it in ``watch``.
+
+    ``clock`` returns monotonic seconds.
+    """
+
+    def __init__(self, watch: Watch, clock: Callable[[], float] = time.monotonic) -> None:
+        self._watch = watch
+        self._clock = clock
+        self._camera_id: str | None = None
+        self._since = 0.0
+
+    def update(self, waiting_for: str | None) -> None:
+        """Note the recording that is waited for, None for none."""
+        now, faults = self._clock(), self._watch.faults
+        if waiting_for != self._camera_id:
+            if faults.pop(_KIND, ""):
+                waited_s = now - self._since
+                _log.warning("camera %s: continues after %.0f s", self._camera_id, waited_s)
+            self._camera_id, self._since = waiting_for, now
+        elif waiting_for is not None and _KIND not in faults and now - self._since >= _STALLED_S:
+            faults[_KIND] = (
+                f"camera {waiting_for}: its file gives no frame. Check the drive that it is on"
+            )
+            _log.warning("%s; waiting for it", faults[_KIND])

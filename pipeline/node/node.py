@@ -10,8 +10,8 @@ from collections.abc import Callable, Collection, Sequence
 from functools import cached_property, partial
 from pathlib import Path
 
+from pipeline.bus.connection import Retry
 from pipeline.bus.outbox import Outbox
-from pipeline.bus.retry import Retry
 from pipeline.bus.streams import Bus
 from pipeline.config.schema import SiteConfig
 from pipeline.config.views import view_of
@@ -22,13 +22,12 @@ from pipeline.node.camera_stream import CameraStream
 from pipeline.node.changes import SiteChange, SiteChanges
 from pipeline.node.crops import Thumbnails
 from pipeline.node.event_time import advance_recorded, advance_silent_live, is_on_time, split_batch
-from pipeline.node.load import LoadMeter
+from pipeline.node.load import LoadMeter, StallReport
 from pipeline.node.node_presence import NodePresence
 from pipeline.node.perception import CropEmbedder as CropEmbedder
 from pipeline.node.perception import PeopleDetector as PeopleDetector
 from pipeline.node.perception import Perception
 from pipeline.node.preview import Previews
-from pipeline.node.stalls import StallReport
 from pipeline.reid.embedding import same_person
 from pipeline.sources import Source
 from pipeline.sources.decode_ahead import DecodeAhead, close_all

@@ -7,10 +7,10 @@ from functools import partial
 
 import msgspec
 
+from pipeline.bus.connection import Retry
 from pipeline.bus.keys import OBSERVATIONS, TRACKLETS
 from pipeline.bus.messages import CameraMessage, Message, NodeMessage, WatermarkMessage
 from pipeline.bus.outbox import Outbox, sent_state
-from pipeline.bus.retry import Retry
 from pipeline.bus.streams import Bus
 from pipeline.node.resume import ResumedCamera
 

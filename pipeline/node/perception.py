@@ -6,11 +6,11 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.frame import Frame
 from pipeline.monitoring.watch import Watch
 from pipeline.node.batching import AnyFrame
 from pipeline.node.camera import Camera
 from pipeline.node.crops import Crop, cut
+from pipeline.sources.source import Frame
 from trackers.detections import Detections
 from trackers.single_camera.crops import SelectedCrop
 

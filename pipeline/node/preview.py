@@ -21,11 +21,11 @@ from pipeline.bus.pictures import Picture, PictureKind
 from pipeline.bus.streams import Bus
 from pipeline.config.schema import ApiConfig, Blur
 from pipeline.errors import UserError
-from pipeline.frame import Frame
 from pipeline.monitoring.watch import Watch
 from pipeline.node.batching import AnyFrame
 from pipeline.pictures.blur import blurred
 from pipeline.pictures.colours import colour_of
+from pipeline.sources.source import Frame
 from trackers.detections import Detections
 
 Image = NDArray[np.uint8]

@@ -11,13 +11,13 @@ from numpy.typing import ArrayLike, NDArray
 from pipeline.config.load import check_config
 from pipeline.config.schema import CameraConfig
 from pipeline.errors import UserError, writing
-from pipeline.frame import Frame
 from pipeline.pictures.blur import blurred, boxes_to_blur
 from pipeline.pictures.clock import Clock
 from pipeline.pictures.colours import colour_of
 from pipeline.pictures.video import write_video
 from pipeline.run_directory.reader import RunDirectory
 from pipeline.sources import open_source
+from pipeline.sources.source import Frame
 from pipeline.sources.source_kinds import kind_of
 
 Image = NDArray[np.uint8]

@@ -22,7 +22,6 @@ from numpy.typing import NDArray
 from pipeline.bus.messages import ForgetMessage
 from pipeline.config.schema import CameraConfig
 from pipeline.errors import UserError
-from pipeline.frame import Frame
 from pipeline.pictures.blur import Boxes, boxes_to_blur
 from pipeline.pictures.render import Image, cover_people
 from pipeline.pictures.video import write_video
@@ -35,6 +34,7 @@ from pipeline.run_directory.row_groups import RowGroup
 from pipeline.run_directory.schema import Mask, TrackPart
 from pipeline.run_directory.selection import Selection
 from pipeline.sources import open_source
+from pipeline.sources.source import Frame
 from trackers.tracklet import TrackletKey
 
 

@@ -10,8 +10,8 @@ from pipeline.config.schema import SiteConfig, TrackerConfig
 from pipeline.devices import resolve_device
 from pipeline.errors import UserError
 from pipeline.monitoring.watch import Watch
-from pipeline.node.open_tracker import LINK, open_tracker, tracker_name
 from pipeline.node.perception import CropEmbedder, PeopleDetector, count_batches
+from pipeline.node.tracker import LINK, open_tracker, tracker_name
 from pipeline.reid.embedding import (
     open_embedder,
 )

@@ -11,8 +11,8 @@ from contextlib import closing, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
+from pipeline.bus.connection import Retry
 from pipeline.bus.lease import LEASE_S, CameraLease
-from pipeline.bus.retry import Retry
 from pipeline.bus.streams import Bus
 from pipeline.config.schema import SiteConfig
 from pipeline.errors import UserError

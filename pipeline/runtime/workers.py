@@ -12,9 +12,9 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
+from pipeline.bus.connection import Retry
 from pipeline.bus.keys import OBSERVATIONS, RECORDER
 from pipeline.bus.lease import AssociatorLease
-from pipeline.bus.retry import Retry
 from pipeline.bus.streams import Bus, FencedError
 from pipeline.config.schema import SiteConfig
 from pipeline.errors import UserError

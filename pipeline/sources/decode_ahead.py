@@ -7,9 +7,8 @@ from collections.abc import Iterable
 from threading import Condition, Thread
 from typing import Self
 
-from pipeline.frame import Frame
 from pipeline.sources.camera_status import status_of
-from pipeline.sources.source import RecordedFrame, Source
+from pipeline.sources.source import Frame, RecordedFrame, Source
 
 _JOIN_S = 2.0
 # A thread that is blocked on a silent camera is left to its own timeout.

@@ -7,13 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 from pipeline.config.schema import CameraConfig
 from pipeline.errors import UserError
-from pipeline.frame import Frame
 from pipeline.sources.camera_status import CameraStatus, retry_delay
 from pipeline.sources.clock import CaptureClock, FrameRate
 from pipeline.sources.connection import Connection, NoConnection, address_of, connect
 from pipeline.sources.decoding import average_fps, to_image, warn_if_unavailable
 from pipeline.sources.live_reader import LiveReader
-from pipeline.sources.source import Source
+from pipeline.sources.source import Frame, Source
 
 # Frames that a busy computer takes so much later look as if the camera's clock were behind ...
 _LOAD_S = 30.0

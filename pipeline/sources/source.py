@@ -1,11 +1,27 @@
-"""The interface of a source of frames."""
+"""Frames, and the interface of a source of frames."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from pipeline.frame import Frame
+import numpy as np
+from numpy.typing import NDArray
+
 from trackers.detections import Detections
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A decoded frame.
+
+    ``index`` counts the frames of this camera from 0; ``timestamp`` is seconds UTC;
+    ``image`` is ``(H, W, 3)`` uint8 BGR.
+    """
+
+    camera_id: str
+    index: int
+    timestamp: float
+    image: NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)

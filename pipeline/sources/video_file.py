@@ -11,7 +11,6 @@ from av.video.stream import VideoStream
 
 from pipeline.config.schema import CameraConfig
 from pipeline.errors import UserError
-from pipeline.frame import Frame
 from pipeline.sources.clock import Timeline, start_of, with_following
 from pipeline.sources.decoding import (
     Decoder,
@@ -26,6 +25,7 @@ from pipeline.sources.decoding import (
 )
 from pipeline.sources.files import indexes, lacks_index, readable_file
 from pipeline.sources.shortfall import shortfall
+from pipeline.sources.source import Frame
 
 _DEFAULT_FPS = 25.0
 # Up to so many frames in a row may have a wrong time. Each one more is a picture in memory.

@@ -1,4 +1,4 @@
-"""Which known people a tracklet may show: those last seen recently by a linked camera.
+"""Which known people a tracklet may show: recently seen by a linked camera, or alike in appearance.
 
 The rest of the site is not compared, so a decision costs the same on a large site.
 """
@@ -6,8 +6,11 @@ The rest of the site is not compared, so a decision costs the same on a large si
 import math
 from collections.abc import Iterable, Iterator
 
+import numpy as np
+from numpy.typing import NDArray
+
+from trackers.association.appearance import mean_embedding
 from trackers.association.identity import Identity
-from trackers.association.nearest_embeddings import NearestEmbeddings
 from trackers.association.topology import (
     Topology,
     Transition,
@@ -21,6 +24,7 @@ from trackers.tracklet import Tracklet
 _MANY = 64
 # For this long after a person was lost, their last place predicts where they are.
 _RECENT_S = 60.0
+_FIRST_ROWS = 64
 
 
 class Candidates:
@@ -114,3 +118,49 @@ def _left_between(tracklet: Tracklet, transition: Transition | None) -> tuple[fl
     if transition is None:
         return tracklet.start, -math.inf
     return tracklet.start - transition.longest_s, tracklet.start - transition.shortest_s
+
+
+class NearestEmbeddings:
+    """Mean embeddings by name, to find the nearest. Nothing is computed before a query."""
+
+    def __init__(self) -> None:
+        self._changed: dict[int, NDArray[np.float32]] = {}
+        self._row: dict[int, int] = {}
+        self._names: list[int] = []
+        self._embeddings = np.zeros((0, 0), np.float32)
+
+    def put(self, name: int, exemplars: NDArray[np.float32]) -> None:
+        """Set the exemplars ``(K, D)`` of this name."""
+        if len(exemplars):
+            self._changed[name] = exemplars
+
+    def drop(self, name: int) -> None:
+        """Remove this name, if it is there."""
+        self._changed.pop(name, None)
+        row = self._row.pop(name, None)
+        if row is None:
+            return
+        last = self._names.pop()
+        if last != name:
+            self._names[row], self._row[last] = last, row
+            self._embeddings[row] = self._embeddings[len(self._names)]
+
+    def most(self, exemplars: NDArray[np.float32], count: int) -> Iterable[int]:
+        """The names of the ``count`` nearest to exemplars ``(K, D)``; none without exemplars."""
+        self._apply_changes()
+        if not len(exemplars) or len(self._names) <= count:
+            return self._names if len(exemplars) else ()
+        cosines = self._embeddings[: len(self._names)] @ mean_embedding(exemplars)
+        return [self._names[row] for row in np.argpartition(-cosines, count)[:count]]
+
+    def _apply_changes(self) -> None:
+        for name, exemplars in self._changed.items():
+            row = self._row.setdefault(name, len(self._names))
+            if row == len(self._names):
+                self._names.append(name)
+            if row == len(self._embeddings):
+                more = np.zeros((max(2 * row, _FIRST_ROWS), exemplars.shape[1]), np.float32)
+                more[:row] = self._embeddings if row else more[:0]
+                self._embeddings = more
+            self._embeddings[row] = mean_embedding(exemplars)
+        self._changed.clear()

@@ -19,9 +19,9 @@ from pipeline.bus.pictures import Picture
 from pipeline.bus.streams import Bus
 from pipeline.config.load import check_config
 from pipeline.config.schema import CameraConfig
-from pipeline.frame import Frame
 from pipeline.node.node import Node
 from pipeline.sources import open_source
+from pipeline.sources.source import Frame
 from videos import make_video
 
 SIZE = (160, 120)

@@ -14,10 +14,10 @@ from redis.crc import key_slot
 from builders import watermark
 from command_line import recorded_walk
 from pipeline.bus import backpressure
+from pipeline.bus.connection import Retry
 from pipeline.bus.keys import ASSOCIATOR, TRACKLETS, run_key
 from pipeline.bus.lease import AssociatorLease
 from pipeline.bus.outbox import Outbox
-from pipeline.bus.retry import Retry
 from pipeline.bus.streams import Bus
 from pipeline.config.load import check_config
 from pipeline.errors import UserError

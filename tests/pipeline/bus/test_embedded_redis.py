@@ -15,8 +15,8 @@ import pytest
 import redis
 
 from pipeline.bus import embedded_redis
+from pipeline.bus.connection import Retry
 from pipeline.bus.embedded_redis import EmbeddedServer, find_server
-from pipeline.bus.retry import Retry
 from pipeline.bus.streams import Bus
 from pipeline.errors import UserError
 

@@ -17,7 +17,6 @@ from pipeline.bus.keys import ASSOCIATOR, RECORDER, TRACKLETS
 from pipeline.bus.streams import Bus
 from pipeline.config.load import check_config
 from pipeline.config.schema import SiteConfig
-from pipeline.frame import Frame
 from pipeline.monitoring.progress import Tally
 from pipeline.monitoring.watch import Watch
 from pipeline.monitoring.web import serve_metrics
@@ -26,6 +25,7 @@ from pipeline.node.perception import count_batches
 from pipeline.paths import config_folder
 from pipeline.runtime import workers
 from pipeline.sources.decode_ahead import DecodeAhead
+from pipeline.sources.source import Frame
 from trackers.association.association import Decision
 
 Samples = dict[str, float]

@@ -5,13 +5,13 @@ from contextlib import ExitStack
 import numpy as np
 import pytest
 
-from pipeline.frame import Frame
 from pipeline.monitoring.watch import Watch
 from pipeline.monitoring.web import not_ready_reason
 from pipeline.node import batching
 from pipeline.node.batching import FrameBatcher
-from pipeline.node.stalls import StallReport
+from pipeline.node.load import StallReport
 from pipeline.sources.decode_ahead import DecodeAhead
+from pipeline.sources.source import Frame
 
 IMAGE = np.zeros((2, 2, 3), np.uint8)
 

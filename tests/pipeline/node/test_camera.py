@@ -17,11 +17,11 @@ from pipeline.bus.messages import (
 from pipeline.config.load import check_config
 from pipeline.config.schema import SiteConfig, TrackerConfig
 from pipeline.errors import UserError
-from pipeline.frame import Frame
 from pipeline.node.camera import Camera, thumbnails_of
 from pipeline.node.crops import Crop, Thumbnails
-from pipeline.node.open_tracker import open_tracker, tracker_name
+from pipeline.node.tracker import open_tracker, tracker_name
 from pipeline.sources import RecordedFrame
+from pipeline.sources.source import Frame
 from trackers.single_camera.boxmot import SingleCameraTracker
 from trackers.single_camera.continuity import SamePerson
 from trackers.single_camera.link import LinkTracker

@@ -7,15 +7,14 @@ from fakes import BOX, RED, Clip, found, scene
 from pipeline.bus.messages import TrackletMessage, WatermarkMessage
 from pipeline.config.load import check_config
 from pipeline.config.schema import LiveConfig, SiteConfig, TrackerConfig
-from pipeline.frame import Frame
 from pipeline.monitoring.watch import CameraLoad, Watch
 from pipeline.monitoring.web import not_ready_reason
 from pipeline.node.camera import Camera
-from pipeline.node.followed_rate import FollowedRate
 from pipeline.node.load import LoadMeter
-from pipeline.node.open_tracker import open_tracker
 from pipeline.node.perception import Perception
+from pipeline.node.tracker import FollowedRate, open_tracker
 from pipeline.sources.camera_status import CameraStatus
+from pipeline.sources.source import Frame
 from trackers.single_camera.boxmot import SingleCameraTracker
 from trackers.single_camera.link import LinkTracker
 

@@ -37,10 +37,10 @@ from pipeline.bus.messages import (
 from pipeline.bus.streams import Bus
 from pipeline.config.load import check_config
 from pipeline.config.schema import SiteConfig
-from pipeline.frame import Frame
 from pipeline.node.node import Node
 from pipeline.run_directory.schema import CameraRecord
 from pipeline.sources import Source
+from pipeline.sources.source import Frame
 from trackers.detections import Detections
 
 LEFT, RIGHT = (20, 20, 60, 140), (130, 20, 170, 140)

@@ -12,12 +12,12 @@ from pipeline.bus import pictures
 from pipeline.bus.pictures import KINDS, Picture, PictureKind
 from pipeline.bus.streams import Bus
 from pipeline.config.schema import ApiConfig
-from pipeline.frame import Frame
 from pipeline.monitoring.watch import Watch
 from pipeline.monitoring.web import stalled_reason
 from pipeline.node import preview
 from pipeline.node.preview import PreviewFrame, Previews, encode_preview
 from pipeline.sources import RecordedFrame
+from pipeline.sources.source import Frame
 from trackers.detections import no_detections
 
 TRACKED = replace(found([BOX]), track_ids=np.array([3], np.int64))

@@ -32,7 +32,7 @@ from builders import (
 )
 from buses import FeedingBus, KilledError, MortalBus, Sent, broken, send, send_raw
 from pipeline.bus import forgetting
-from pipeline.bus.connection import BusLostError
+from pipeline.bus.connection import BusLostError, Retry
 from pipeline.bus.embedded_redis import EmbeddedServer
 from pipeline.bus.entries import Delivery
 from pipeline.bus.keys import (
@@ -53,7 +53,6 @@ from pipeline.bus.messages import (
     pack,
     tracklet_message,
 )
-from pipeline.bus.retry import Retry
 from pipeline.bus.streams import Bus
 from pipeline.errors import UserError
 from pipeline.recorder import recorder

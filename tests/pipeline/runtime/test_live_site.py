@@ -23,13 +23,13 @@ from pipeline.bus.messages import (
 from pipeline.bus.streams import Bus
 from pipeline.config.load import check_config
 from pipeline.config.schema import LiveConfig, SiteConfig
-from pipeline.frame import Frame
 from pipeline.node.batching import FrameBatcher
 from pipeline.node.node import Node
 from pipeline.run_directory.schema import CameraRecord
 from pipeline.sources import Source, open_source
 from pipeline.sources.camera_status import CameraStatus
 from pipeline.sources.decode_ahead import DecodeAhead, close_all
+from pipeline.sources.source import Frame
 from rtsp_cameras import Cameras, clip_mount, h264_clip, missing_server
 from trackers.detections import Detections
 

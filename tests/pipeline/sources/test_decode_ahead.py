@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from pipeline.config.schema import CameraConfig
-from pipeline.frame import Frame
 from pipeline.sources import open_source
 from pipeline.sources.decode_ahead import DecodeAhead, close_all
+from pipeline.sources.source import Frame
 from videos import make_video, read_index
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from pipeline.config.schema import CameraConfig, LiveConfig
-from pipeline.frame import Frame
 from pipeline.sources.decode_ahead import DecodeAhead
 from pipeline.sources.live import LiveSource
+from pipeline.sources.source import Frame
 from rtsp_cameras import (
     AUDIO,
     CLIP,

@@ -11,8 +11,7 @@ from builders_trackers import (
     random_tracklets,
     seen,
 )
-from trackers.association.agglomeration import agglomerate
-from trackers.association.global_solution import earlier_ones, improve, renamed, solve
+from trackers.association.global_solution import agglomerate, earlier_ones, improve, renamed, solve
 from trackers.association.partition import Partition
 
 

@@ -8,12 +8,12 @@ from builders_trackers import make_tracklet
 from trackers.association.topology import (
     Topology,
     Transition,
+    TransitionPrior,
     in_two_places,
     later_of,
     topology_of,
     transition_evidence,
 )
-from trackers.association.transition_prior import TransitionPrior
 
 # a - b is a walk of 10 s, b and c overlap, c - d is a walk of 10 s.
 SITE = topology_of({("a", "b"): 10.0, ("b", "c"): 0.0, ("c", "d"): 10.0})

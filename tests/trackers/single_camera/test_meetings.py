@@ -5,8 +5,7 @@ import pytest
 
 from builders_trackers import unit_vector
 from trackers.detections import Detections
-from trackers.single_camera.continuity import SamePerson
-from trackers.single_camera.meetings import Meetings, Parting, are_exchanged, is_taken
+from trackers.single_camera.continuity import Meetings, Parting, SamePerson, are_exchanged, is_taken
 
 SAME = SamePerson(midpoint=0.5, common=0.0)
 

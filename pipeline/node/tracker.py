@@ -1,7 +1,8 @@
-"""The rate at which the frames of a live camera are followed, and the tracker that fits it.
+"""The single-camera tracker of a camera, and the rate at which it is followed.
 
-An overloaded node leaves out frames. Then the boxes of a person hardly overlap from one frame to
-the next, and the time that a tracker keeps a lost track passes between two frames.
+An overloaded node leaves out frames of a live camera. Then the boxes of a person hardly overlap
+from one frame to the next, and the time that a tracker keeps a lost track passes between two
+frames.
 """
 
 import math
@@ -9,10 +10,15 @@ from collections import deque
 from statistics import median
 
 from pipeline.config.schema import TrackerConfig
-from pipeline.node.open_tracker import AUTO, LINK, open_tracker, tracker_name
-from trackers.single_camera.boxmot import SingleCameraTracker
+from pipeline.errors import UserError, unknown_name
+from trackers.single_camera.boxmot import DEFAULT_TRACKER, TRACKER_NAMES, SingleCameraTracker
 from trackers.single_camera.link import LinkTracker
 
+#: The tracker that is not from boxmot, and the selection by frame rate.
+LINK, AUTO = "link", "auto"
+
+# At lower frame rates the boxes of one person in consecutive frames hardly overlap.
+_FEW_FPS = 8.0
 Tracker = SingleCameraTracker | LinkTracker
 
 # The tracker for few frames a second from this rate down, and the other from that one up.
@@ -26,6 +32,37 @@ _KEPT_FRAMES = 3.0
 # A camera that was silent for longer is no slow one.
 _LONGEST_GAP_S = 5.0
 _STEP_S = 0.001
+
+
+def tracker_name(config: TrackerConfig, fps: float) -> str:
+    """The name of the tracker for ``fps``: the configured one, or with ``auto`` a suitable one.
+
+    With options ``auto`` selects boxmot's default tracker, to which the options belong.
+    """
+    if config.name != AUTO:
+        return config.name
+    return LINK if 0 < fps < _FEW_FPS and not config.options else DEFAULT_TRACKER
+
+
+def open_tracker(config: TrackerConfig, fps: float) -> SingleCameraTracker | LinkTracker:
+    """Open the single-camera tracker of ``config``. Raises UserError for a bad name or option."""
+    name = tracker_name(config, fps)
+    if name == LINK:
+        if config.options:
+            raise UserError(f"tracker {LINK} takes no options, got {', '.join(config.options)}")
+        return LinkTracker(buffer_s=config.buffer_s)
+    if name not in TRACKER_NAMES:
+        raise unknown_name("tracker", name, [AUTO, LINK, *TRACKER_NAMES])
+    try:
+        return SingleCameraTracker(
+            name,
+            buffer_s=config.buffer_s,
+            fps=fps,
+            use_embeddings=config.embeddings,
+            options=config.options,
+        )
+    except ValueError as error:
+        raise UserError(f"tracker: {error}") from error
 
 
 class FollowedRate:

@@ -2,8 +2,7 @@
 
 import pytest
 
-from pipeline.config.load import check_config
-from pipeline.config.renamed import current_keys
+from pipeline.config.load import check_config, current_keys
 from pipeline.errors import UserError
 
 CAMERAS = {"gate": {"source": "gate.mp4"}, "hall": {"source": "hall.mp4"}}

@@ -5,8 +5,7 @@ from itertools import count
 
 import pytest
 
-from pipeline.bus.connection import BusLostError
-from pipeline.bus.retry import Retry
+from pipeline.bus.connection import BusLostError, Retry
 from pipeline.errors import UserError
 
 
