@@ -72,7 +72,6 @@ HOMES = {
     "av": ("pipeline/sources/", "pipeline/pictures/video.py", "pipeline/runtime/doctor.py"),
     "boxmot": ("trackers/single_camera/boxmot.py",),
     "redis": ("pipeline/bus/",),
-    "trackeval": ("pipeline/evaluation/",),
     "ultralytics": ("pipeline/detector/",),
     "tokenizers": ("reid_model/networks/sentence_text.py",),
     "typer": ("pipeline/cli/",),

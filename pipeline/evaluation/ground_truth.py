@@ -1,12 +1,14 @@
 """Read ground truth: MOTChallenge text, PETS 2009 xml or WILDTRACK json, as one table."""
 
 import logging
+from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 import polars as pl
 
 from pipeline.errors import UserError
-from pipeline.evaluation.boxes import SCHEMA, validated
+from pipeline.evaluation.boxes import KEY, SCHEMA, check_unique_ids, validated
 from pipeline.evaluation.mot import mot_boxes
 from pipeline.evaluation.pets import pets_boxes
 from pipeline.evaluation.wildtrack import wildtrack_boxes, wildtrack_views
@@ -22,7 +24,14 @@ _FILE_READERS = {".txt": mot_boxes, ".xml": pets_boxes}
 
 
 def read_ground_truth(path: Path, camera_ids: list[str]) -> pl.DataFrame:
-    """The boxes of those ``camera_ids`` that ``path`` annotates, sorted by camera, frame, person.
+    """The boxes of `ground_truth_parts` at once, sorted by camera, frame and person."""
+    truth = pl.concat([SCHEMA.to_frame(), *ground_truth_parts(path, camera_ids)])
+    check_unique_ids(truth, str(path))
+    return truth.sort(KEY)
+
+
+def ground_truth_parts(path: Path, camera_ids: list[str]) -> Iterator[pl.DataFrame]:
+    """The boxes of those ``camera_ids`` that ``path`` annotates, in parts of bounded size.
 
     Columns: camera_id, frame_index (from 0), person_id (int), x1, y1, x2, y2 (float64 pixels).
     A single file belongs to the camera with its name, or to the only camera. The views of
@@ -35,17 +44,20 @@ def read_ground_truth(path: Path, camera_ids: list[str]) -> pl.DataFrame:
     annotated = annotated_cameras(path, camera_ids)
     if _is_wildtrack(path):
         boxes = wildtrack_boxes(_json_folder(path), wildtrack_views(camera_ids))
-        truth = validated(boxes, path)
+        parts = iter([validated(boxes, path)])
     else:
-        parts = [_file_boxes(_camera_file(path, name), name) for name in annotated]
-        truth = pl.concat([SCHEMA.to_frame(), *parts])
+        files = ((_camera_file(path, name), name) for name in annotated)
+        parts = chain.from_iterable(_file_boxes(file, name) for file, name in files)
         _warn_unused(path, annotated)
-    if truth.is_empty():
+    nothing = True
+    for part in parts:
+        nothing &= part.is_empty()
+        yield part
+    if nothing:
         raise UserError(
             f"{path} annotates no person in {', '.join(annotated)}, so there is nothing to score "
             f"against. Expected {_LAYOUTS}"
         )
-    return truth
 
 
 def _warn_unused(path: Path, annotated: list[str]) -> None:
@@ -97,8 +109,9 @@ def _camera_file(path: Path, camera_id: str) -> Path:
     return flat if flat.is_file() else path / camera_id / "gt" / "gt.txt"
 
 
-def _file_boxes(path: Path, camera_id: str) -> pl.DataFrame:
-    return validated(_FILE_READERS[path.suffix.lower()](path, camera_id), path)
+def _file_boxes(path: Path, camera_id: str) -> Iterator[pl.DataFrame]:
+    for part in _FILE_READERS[path.suffix.lower()](path, camera_id):
+        yield validated(part, path)
 
 
 def _is_wildtrack(path: Path) -> bool:

@@ -6,6 +6,7 @@
 
 import logging
 from collections import Counter
+from collections.abc import Iterator
 from math import isfinite
 from pathlib import Path
 
@@ -20,12 +21,15 @@ _EXPECTED = (
 #: Class 1 is pedestrian; -1 means not given.
 _PERSON_CLASSES = (1, -1)
 _WORLD_COLUMNS = 10
+# Rows of a part: some 100 MB while they are read.
+_PART_ROWS = 200_000
 
 _log = logging.getLogger(__name__)
 
 
-def mot_boxes(path: Path, camera_id: str) -> pl.DataFrame:
-    """The boxes of one file. Frames count from 1 in the file, from 0 in the result.
+def mot_boxes(path: Path, camera_id: str) -> Iterator[pl.DataFrame]:
+    """The boxes of one file, in parts of bounded size. Frames count from 1 in the file, from 0 in
+    the result.
 
     Rows with confidence 0 (ignored regions) and rows of another class than pedestrian are ignored,
     with a warning in the log. TrackEval also ignores predictions on MOTChallenge's distractors
@@ -33,8 +37,9 @@ def mot_boxes(path: Path, camera_id: str) -> pl.DataFrame:
     invalid line, and for a file whose rows are all ignored.
     """
     rows: list[BoxRow] = []
+    used = 0
     ignored: Counter[str] = Counter()
-    for number, line in enumerate(_text(path).splitlines(), start=1):
+    for number, line in enumerate(_lines(path), start=1):
         try:
             values = [float(cell) for cell in line.split(",")] if line.strip() else []
             reason = _reason_to_ignore(values)
@@ -44,19 +49,26 @@ def mot_boxes(path: Path, camera_id: str) -> pl.DataFrame:
                 rows.append(_row(values, camera_id))
         except ValueError:
             raise UserError(f"{path}: line {number}: cannot use {line!r}. {_EXPECTED}") from None
+        if len(rows) == _PART_ROWS:
+            used += len(rows)
+            yield pl.DataFrame(rows, schema=SCHEMA, orient="row")
+            rows = []
+    used += len(rows)
     counts = ", ".join(f"{count} of {reason}" for reason, count in sorted(ignored.items()))
-    if ignored and not rows:
+    if ignored and not used:
         raise UserError(
             f"{path} contains only ignored rows: {counts}. Expected rows of class 1, the pedestrian"
         )
     if ignored:
-        _log.warning("%s: %d rows used, ignored: %s", path, len(rows), counts)
-    return pl.DataFrame(rows, schema=SCHEMA, orient="row")
+        _log.warning("%s: %d rows used, ignored: %s", path, used, counts)
+    yield pl.DataFrame(rows, schema=SCHEMA, orient="row")
 
 
-def _text(path: Path) -> str:
+def _lines(path: Path) -> Iterator[str]:
     try:
-        return path.read_text(encoding="utf-8-sig")
+        with path.open(encoding="utf-8-sig") as file:
+            for line in file:
+                yield line.rstrip("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"cannot read the ground truth {path}: {error}. {_EXPECTED}") from error
 

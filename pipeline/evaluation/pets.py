@@ -11,8 +11,8 @@ from pipeline.errors import UserError
 from pipeline.evaluation.boxes import SCHEMA, BoxRow
 
 
-def pets_boxes(path: Path, camera_id: str) -> pl.DataFrame:
-    """The boxes of one file. Frames count from 0: frame n is frame n of the video."""
+def pets_boxes(path: Path, camera_id: str) -> Iterator[pl.DataFrame]:
+    """The boxes of one file, in one part. Frames count from 0: frame n is frame n of the video."""
     try:
         root = ElementTree.parse(path).getroot()
     except (OSError, ElementTree.ParseError) as error:
@@ -20,7 +20,7 @@ def pets_boxes(path: Path, camera_id: str) -> pl.DataFrame:
     if root.tag != "dataset":
         raise UserError(f"{path}: expected <dataset> with <frame>s (PETS 2009), got <{root.tag}>")
     rows = [row for frame in root.iter("frame") for row in _rows(frame, camera_id, path)]
-    return pl.DataFrame(rows, schema=SCHEMA, orient="row")
+    yield pl.DataFrame(rows, schema=SCHEMA, orient="row")
 
 
 def _rows(frame: Element, camera_id: str, path: Path) -> Iterator[BoxRow]:

@@ -1,17 +1,17 @@
-"""HOTA, Identity and CLEAR scores of a prediction, computed by TrackEval in memory."""
+"""HOTA, Identity and CLEAR scores of a prediction, as TrackEval computes them."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
-from pipeline.evaluation.boxes import BOX, KEY, check_unique_ids
+from pipeline.evaluation.boxes import check_unique_ids
+from pipeline.evaluation.overlaps import Side
+from pipeline.evaluation.tally import Tally
 
 #: Minimum intersection over union of a match for CLEAR and Identity.
 MATCH_IOU = 0.5
-_MOMENT = ["camera_id", "frame_index"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,77 +44,90 @@ class Scores:
     predicted_ids: int
 
 
-def score(predicted: pl.DataFrame, truth: pl.DataFrame) -> Scores:
-    """The scores of ``predicted`` against ``truth``, both of ``boxes.SCHEMA``.
+class Scorer:
+    """Scores a sequence whose parts are added in order; only what overlaps is held.
 
     Several cameras are concatenated into one sequence, in which a ``person_id`` is the same person
-    in all cameras. A frame that only one side has counts as misses or false positives. Raises
-    UserError when an id occurs twice in one frame.
+    in all cameras; a negative one is another person in each. Use as a context manager: it has a
+    temporary file.
     """
-    from trackeval.metrics import CLEAR, HOTA, Identity
 
-    check_unique_ids(predicted, "the prediction")
-    check_unique_ids(truth, "the ground truth")
-    sequence = _sequence(predicted, truth)
-    config = {"THRESHOLD": MATCH_IOU, "PRINT_CONFIG": False}
-    hota = HOTA().eval_sequence(sequence)
-    clear = CLEAR(config).eval_sequence(sequence)
-    identity = Identity(config).eval_sequence(sequence)
-    return Scores(
-        hota=float(np.mean(hota["HOTA"])),
-        det_a=float(np.mean(hota["DetA"])),
-        ass_a=float(np.mean(hota["AssA"])),
-        loc_a=float(np.mean(hota["LocA"])),
-        idf1=float(identity["IDF1"]),
-        id_precision=float(identity["IDP"]),
-        id_recall=float(identity["IDR"]),
-        mota=float(clear["MOTA"]),
-        motp=float(clear["MOTP"]),
-        switches=int(clear["IDSW"]),
-        fragments=int(clear["Frag"]),
-        false_positives=int(clear["CLR_FP"]),
-        misses=int(clear["CLR_FN"]),
-        n_truth=len(truth),
-        n_predicted=len(predicted),
-        truth_ids=truth["person_id"].n_unique(),
-        predicted_ids=predicted["person_id"].n_unique(),
-    )
+    def __init__(self) -> None:
+        self._tally = Tally(MATCH_IOU)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._tally.close()
+
+    def add(self, predicted: pl.DataFrame, truth: pl.DataFrame, camera_id: str = "") -> None:
+        """Add the next frames of a camera, both of ``boxes.SCHEMA``.
+
+        Raises UserError when an id occurs twice in one frame.
+        """
+        check_unique_ids(predicted, "the prediction")
+        check_unique_ids(truth, "the ground truth")
+        self._tally.add(Side.of(truth), Side.of(predicted), camera_id)
+
+    def scores(self) -> Scores:
+        """The scores of all that was added."""
+        tally = self._tally
+        n_truth, n_predicted = tally.truth.total, tally.predicted.total
+        both = bool(n_truth and n_predicted)
+        hota = _hota(tally) if both else dict.fromkeys(("hota", "det_a", "ass_a"), 0.0)
+        return Scores(
+            **{"loc_a": 1.0, **hota},
+            **_identity(tally.identity_matches(), n_truth, n_predicted),
+            mota=_mota(tally) if both else 0.0,
+            motp=tally.clear.overlap / max(1, tally.clear.matches),
+            switches=tally.clear.switches,
+            fragments=tally.clear.fragments,
+            false_positives=n_predicted - tally.clear.matches,
+            misses=n_truth - tally.clear.matches,
+            n_truth=n_truth,
+            n_predicted=n_predicted,
+            truth_ids=tally.truth.ids,
+            predicted_ids=tally.predicted.ids,
+        )
 
 
-def _sequence(predicted: pl.DataFrame, truth: pl.DataFrame) -> Mapping[str, object]:
-    """TrackEval's input: for each time step the ids (from 0, without gaps) and all overlaps."""
-    moments = pl.concat([predicted.select(_MOMENT), truth.select(_MOMENT)]).unique().sort(_MOMENT)
-    truth_ids, truth_boxes = _by_moment(truth, moments)
-    predicted_ids, predicted_boxes = _by_moment(predicted, moments)
+def score(predicted: pl.DataFrame, truth: pl.DataFrame) -> Scores:
+    """The scores of ``predicted`` against ``truth``, both of ``boxes.SCHEMA``, as of a `Scorer`.
+
+    A frame that only one side has counts as misses or false positives. Raises UserError when an id
+    occurs twice in one frame.
+    """
+    with Scorer() as scorer:
+        for name in sorted({*predicted["camera_id"], *truth["camera_id"]}):
+            here = pl.col("camera_id") == name
+            scorer.add(predicted.filter(here), truth.filter(here), name)
+        return scorer.scores()
+
+
+def _hota(tally: Tally) -> dict[str, float]:
+    matches, overlap, accuracy = tally.hota()
+    boxes = tally.truth.total + tally.predicted.total
+    detection = matches / np.maximum(1, boxes - matches)
+    association = accuracy / np.maximum(1, matches)
+    location = np.maximum(1e-10, overlap) / np.maximum(1e-10, matches)
     return {
-        "num_timesteps": len(moments),
-        "num_gt_dets": len(truth),
-        "num_tracker_dets": len(predicted),
-        "num_gt_ids": truth["person_id"].n_unique(),
-        "num_tracker_ids": predicted["person_id"].n_unique(),
-        "gt_ids": truth_ids,
-        "tracker_ids": predicted_ids,
-        "similarity_scores": [
-            _overlaps(a, b) for a, b in zip(truth_boxes, predicted_boxes, strict=True)
-        ],
+        "hota": float(np.mean(np.sqrt(detection * association))),
+        "det_a": float(np.mean(detection)),
+        "ass_a": float(np.mean(association)),
+        "loc_a": float(np.mean(location)),
     }
 
 
-def _by_moment(
-    boxes: pl.DataFrame, moments: pl.DataFrame
-) -> tuple[list[NDArray[np.int64]], list[NDArray[np.float64]]]:
-    """The ids ``(N,)`` and boxes ``(N, 4)`` of every time step."""
-    rows = boxes.sort(KEY).join(moments.with_row_index("moment"), on=_MOMENT, maintain_order="left")
-    ends = np.searchsorted(rows["moment"].to_numpy(), np.arange(1, len(moments)))
-    ids = np.unique(rows["person_id"].to_numpy(), return_inverse=True)[1]
-    corners = rows.select(pl.col(BOX).cast(pl.Float64)).to_numpy()
-    return np.split(ids, ends), np.split(corners, ends)
+def _identity(matches: int, n_truth: int, n_predicted: int) -> dict[str, float]:
+    return {
+        "idf1": 2 * matches / max(1, n_truth + n_predicted),
+        "id_precision": matches / max(1, n_predicted),
+        "id_recall": matches / max(1, n_truth),
+    }
 
 
-def _overlaps(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Intersection over union of ``(N, 4)`` with ``(M, 4)`` xyxy boxes: ``(N, M)``."""
-    low = np.maximum(a[:, None, :2], b[None, :, :2])
-    high = np.minimum(a[:, None, 2:], b[None, :, 2:])
-    shared = (high - low).clip(min=0).prod(axis=2)
-    areas = [(boxes[:, 2:] - boxes[:, :2]).prod(axis=1) for boxes in (a, b)]
-    return np.asarray(shared / (areas[0][:, None] + areas[1][None, :] - shared))
+def _mota(tally: Tally) -> float:
+    clear, n_truth = tally.clear, tally.truth.total
+    false_positives = tally.predicted.total - clear.matches
+    return (clear.matches - false_positives - clear.switches) / max(1, n_truth)

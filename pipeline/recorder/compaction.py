@@ -18,13 +18,14 @@ _log = logging.getLogger(__name__)
 class Compaction:
     """Puts the segments of the run directory ``folder`` together; its recorder is the only writer.
 
-    What cannot be read or written stays as it is, with a warning: recording goes on.
+    What cannot be read or written stays as it is, with a warning, and the rest goes on.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._is_clean = False
         self._waiting: list[tuple[list[Path], pa.Schema]] = []
+        # Folders that cannot be written to, and segments of which one is damaged.
         self._failed: set[Path] = set()
 
     def run(self, alive: Callable[[], None], clock: Callable[[], float]) -> None:
@@ -42,7 +43,7 @@ class Compaction:
                 (paths, schema)
                 for folder, schema in tables_of(self._folder).items()
                 if folder not in self._failed
-                for paths in due(folder)
+                for paths in due(folder, without=self._failed)
             ]
         while self._waiting and clock() - began < _MOST_S:
             self._compact(*self._waiting.pop(0), alive)
@@ -54,7 +55,10 @@ class Compaction:
             return
         try:
             compact(paths, schema, alive)
-        except (OSError, UserError) as error:
+        except UserError as error:
+            self._failed.update(paths)
+            _log.warning("%s. %d segments stay as they are", error, len(paths))
+        except OSError as error:
             folder = paths[0].parent
             self._failed.add(folder)
             _log.warning("%s is compacted no more until a restart: %s", folder, error)

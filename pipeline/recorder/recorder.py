@@ -181,9 +181,11 @@ class Recorder:
             try:
                 removed = remove(self._clocks.now(self._cameras.values()))
             except UserError as error:
-                # A damaged segment must not end the recorder at each start.
+                # It would end the recorder at each start.
                 _log.error("%s. Expired data was not completely removed", error)
                 return
+        for fault in self._retention.faults:
+            _log.error("%s", fault)
         if removed:
             _log.info("retention: removed %s", removed_text(removed))
 
@@ -298,8 +300,7 @@ class Recorder:
 
     def _state_of(self, folder: Path) -> _TableState:
         if folder not in self._tables:
-            position = last_position(folder)
-            written = _numbers(position, folder) if position else {}
+            written = _written(folder)
             self._tables[folder] = _TableState(written, next_number(folder))
         return self._tables[folder]
 
@@ -319,6 +320,19 @@ class Recorder:
 
 def _entry(delivery: Delivery) -> tuple[str, str]:
     return delivery.stream, delivery.entry_id
+
+
+def _written(folder: Path) -> Numbers:
+    """The messages in the last segment of a folder; none when it is damaged.
+
+    Those of a damaged one that come again are written again, and nothing of it can be read.
+    """
+    try:
+        position = last_position(folder)
+    except UserError as error:
+        _log.error("%s. Going on after it", error)
+        return {}
+    return _numbers(position, folder) if position else {}
 
 
 def _numbers(position: str, folder: Path) -> Numbers:

@@ -16,11 +16,12 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from pipeline.config.schema import RetentionConfig
+from pipeline.errors import UserError
 from pipeline.recorder.camera_times import CameraTimes
 from pipeline.run_directory import schema
 from pipeline.run_directory.layout import check_contained, contained, observation_folders
 from pipeline.run_directory.progress import read_cameras
-from pipeline.run_directory.rewriting import Removed, remove_all, remove_derived, rewrite
+from pipeline.run_directory.rewriting import Removed, remove, remove_all, remove_derived, rewrite
 from pipeline.run_directory.segments import segments
 
 # Tolerated delay of a removal: as a fraction of the shortest limit, and at most in seconds. A file
@@ -43,6 +44,8 @@ class Retention:
         # When each segment has to be checked again, on the clock of each camera that it is about.
         self._due: dict[Path, dict[str, float]] = {}
         self._checked: dict[str, float] = {}
+        #: Why some expired data is still there, after the last `remove`.
+        self.faults: list[str] = []
 
     def remove_when_due(self, now: CameraTimes) -> Removed:
         """Call `remove` if the tolerated delay has passed on any camera since the last call."""
@@ -61,9 +64,11 @@ class Retention:
         """Remove what has expired at ``now``; returns what was removed.
 
         After a crash it can be called again and removes the rest. If any rows were removed, the
-        report and exports made from them are deleted too. Raises OSError, and UserError for a
-        damaged segment and for a name that leads out of the run directory.
+        report and exports made from them are deleted too. A damaged segment, and one with a name
+        that leads out of the run directory, stays as it is and is named in ``faults``. Raises
+        OSError, and UserError when a folder of the run directory leads out of it.
         """
+        self.faults = []
         check_contained(self._folder)
         config = self._config
         removed: Removed = Counter()
@@ -162,7 +167,11 @@ class Retention:
                 return left
 
             last = path == closed[-1]
-            count += rewrite(path, columns, changed, last=last, alive=self._alive)
+            try:
+                count += rewrite(path, columns, changed, last=last, alive=self._alive)
+            except UserError as error:
+                self._left(error)
+                continue
             self._due[path] = coming
         existing = set(closed)
         for path in [p for p in self._due if p.parent == folder and p not in existing]:
@@ -175,7 +184,16 @@ class Retention:
             for camera in read_cameras(self._folder)
             if camera.frames and camera.end < now.at(camera.camera_id, camera.end) - limit_s
         ]
-        return remove_all(contained(self._folder, f"video/{name}.mp4") for name in ended)
+        count = 0
+        for name in ended:
+            try:
+                count += remove(contained(self._folder, f"video/{name}.mp4"))
+            except UserError as error:
+                self._left(error)
+        return count
+
+    def _left(self, error: UserError) -> None:
+        self.faults.append(f"{error}. Its expired data was not removed")
 
 
 def _cameras(rows: pa.Table) -> pa.DictionaryArray:

@@ -15,6 +15,9 @@ _GAP_FRAMES = 3
 _SPARK_BINS = 60
 _PICTURES_PER_VISIT = 4
 _PICTURES_PER_PAGE = 1500
+# A browser still scrolls through these: some 20 MB with pictures.
+_VISITS_PER_PAGE = 1500
+_STAYS_PER_PAGE = 15_000
 
 #: global_id, camera_id
 _Key = tuple[int, str]
@@ -87,13 +90,19 @@ class CameraCount:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """A whole run. ``unidentified`` counts observations of tracks without an identity."""
+    """A whole run. ``unidentified`` counts observations of tracks without an identity.
+
+    ``people`` are those of ``people_count`` that were seen last, as many as a page can show.
+    Absences from a camera up to ``shortest_gap`` (seconds, 0: all are shown) are too many.
+    """
 
     site: str
     clock: Clock
     observations: int
     unidentified: int
     people: list[PersonSummary]
+    people_count: int
+    shortest_gap: float
     cameras: list[CameraCount]
 
     @property
@@ -110,7 +119,9 @@ def summarise(run: RunDirectory) -> Summary:
     tallies = {name: _tally(run, name, known.get(name), clock) for name in camera_ids}
     nothing = no_trajectories()
     tracks = [tracks_in(nothing), *(part for tally in tallies.values() for part in tally.tracks)]
-    stays = [_stays(nothing, 0.0), *(part for tally in tallies.values() for part in tally.stays)]
+    parts = [_stays(nothing, 0.0), *(part for tally in tallies.values() for part in tally.stays)]
+    stays, people_count = _seen_last(_merged(pl.concat(parts)))
+    stays, shortest_gap = _drawable(stays)
     counts = [_count(name, known.get(name), tally) for name, tally in tallies.items()]
     observations = sum(count.observations for count in counts)
     return Summary(
@@ -118,7 +129,9 @@ def summarise(run: RunDirectory) -> Summary:
         clock=clock,
         observations=observations,
         unidentified=observations - sum(int(part["observations"].sum()) for part in tracks),
-        people=_people(joined_tracks(tracks), _merged(pl.concat(stays)), _pictures(run)),
+        people=_people(joined_tracks(tracks), stays, _pictures(run, stays)),
+        people_count=people_count,
+        shortest_gap=shortest_gap,
         cameras=counts,
     )
 
@@ -212,6 +225,26 @@ def _merged(stays: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def _seen_last(stays: pl.DataFrame) -> tuple[pl.DataFrame, int]:
+    """The stays of the people that were seen last, and how many people there are in all."""
+    people = stays.group_by("global_id").agg(
+        pl.col("end").max(), visits=pl.col("camera_id").n_unique()
+    )
+    ordered = people.sort("end", "global_id", descending=[True, False])
+    fits = pl.col("visits").cum_sum() <= _VISITS_PER_PAGE
+    shown = ordered.filter(fits | (pl.int_range(pl.len()) == 0))
+    return stays.filter(pl.col("global_id").is_in(shown["global_id"].implode())), people.height
+
+
+def _drawable(stays: pl.DataFrame) -> tuple[pl.DataFrame, float]:
+    """At most so many stays as a page can show, and the absence up to which they are joined."""
+    gap_s = 0.0
+    while stays.height > max(_STAYS_PER_PAGE, stays.select("global_id", "camera_id").n_unique()):
+        gap_s = 2 * max(gap_s, float(stays["gap_s"].max()))  # type: ignore[arg-type]
+        stays = _merged(stays.with_columns(gap_s=pl.lit(gap_s)))
+    return stays, gap_s
+
+
 def _people(
     tracks: pl.DataFrame, stays: pl.DataFrame, pictures: dict[_Key, list[str]]
 ) -> list[PersonSummary]:
@@ -226,6 +259,7 @@ def _people(
     return [
         PersonSummary(global_id, mean, lowest, visits[global_id])
         for global_id, mean, lowest in _confidences(tracks)
+        if global_id in visits
     ]
 
 
@@ -235,12 +269,13 @@ def _confidences(tracks: pl.DataFrame) -> Iterator[tuple[int, float, float]]:
     yield from table.sort("global_id").iter_rows()
 
 
-def _pictures(run: RunDirectory) -> dict[_Key, list[str]]:
-    """The thumbnails by person and camera, best first."""
+def _pictures(run: RunDirectory, stays: pl.DataFrame) -> dict[_Key, list[str]]:
+    """The thumbnails of the people of ``stays`` by person and camera, best first."""
     # A track that was assigned to two people is skipped: its thumbnail may show either.
     track = ["camera_id", "track_id"]
     identities = run.identities().select(*track, "global_id").unique()
     identities = identities.filter(pl.len().over(track) == 1)
+    identities = identities.join(stays.select("global_id").unique(), on="global_id", how="semi")
     table = (
         run.tracklets(["camera_id", "track_id", "quality", "thumbnail"])
         .filter(pl.col("thumbnail").is_not_null())

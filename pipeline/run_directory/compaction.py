@@ -5,7 +5,7 @@ on readers leave these out, so it does not matter when they are deleted: no cras
 a row twice or not at all. A reader that listed the folder before misses a file and lists it again.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from pathlib import Path
 
 import polars as pl
@@ -37,10 +37,11 @@ def tables_of(root: Path) -> dict[Path, pa.Schema]:
     return {**observations, root / "tracklets": TRACKLETS, root / "identities": IDENTITIES}
 
 
-def due(folder: Path, *, ended: bool = False) -> list[list[Path]]:
+def due(folder: Path, *, ended: bool = False, without: Set[Path] = frozenset()) -> list[list[Path]]:
     """The segments of ``folder`` to be put together next: those of the smallest size that has any.
 
-    With ``ended`` no more are to come: also what does not fill a size.
+    With ``ended`` no more are to come: also what does not fill a size. Segments that would be put
+    together with one ``without`` which it must be done stay as they are.
     """
     closed = segments(folder)
     after = numbers_of(closed[-1])[1] + 1 if closed else 0
@@ -50,7 +51,7 @@ def due(folder: Path, *, ended: bool = False) -> list[list[Path]]:
             first, last = numbers_of(path)
             if first // size == last // size and (ended or (first // size + 1) * size <= after):
                 blocks.setdefault(first // size, []).append(path)
-        several = [block for block in blocks.values() if len(block) > 1]
+        several = [b for b in blocks.values() if len(b) > 1 and without.isdisjoint(b)]
         if several:
             return several
     return []

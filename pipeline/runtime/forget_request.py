@@ -166,7 +166,9 @@ def remove_expired(
         _writing(folder, "expired data is not completely removed"),
         exclusive_writer(folder),
     ):
-        return ForgetOutcome(Retention(folder, retention).remove(times_at(folder, wall())))
+        sweep = Retention(folder, retention)
+        removed = sweep.remove(times_at(folder, wall()))
+        return ForgetOutcome(removed, sweep.faults)
 
 
 def _in_folder(run: RunDirectory, global_id: int, site: SiteAddress) -> ForgetOutcome:

@@ -22,6 +22,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pyarrow import csv
 
 from pipeline.api.archive import Archive, path_answer, stays_of
 from pipeline.api.recent_people import RecentPeople
@@ -205,6 +206,25 @@ def in_segments(folder: Path) -> int:
     return hour
 
 
+def truth_of(root: Path, site: Site, cameras: int) -> Path:
+    """MOT files of the first ``cameras``: the same boxes, two pixels aside, by global id."""
+    root.mkdir()
+    for camera in range(cameras):
+        with (root / f"{camera_name(camera)}.txt").open("wb") as file:
+            for day in range(site.days):
+                rows = observations(site, day, camera)
+                people = visits_of(site, day, camera)[2]
+                ids = people[rows["track_id"].to_numpy() - day * site.visits - 1]
+                columns = [rows["frame_index"].to_numpy() + 1, ids]
+                columns += [rows["x1"].to_numpy().round(1) + 2, rows["y1"].to_numpy().round(1)]
+                columns += [np.full(len(rows), 80), np.full(len(rows), 220)]
+                names = list("fixywh")
+                csv.write_csv(
+                    pa.table(columns, names), file, csv.WriteOptions(include_header=False)
+                )
+    return root
+
+
 def timed(work: Callable[[], object]) -> dict[str, float]:
     """Seconds on the wall and of the processor of this process."""
     wall, used = time.perf_counter(), time.process_time()
@@ -273,9 +293,19 @@ def measure(
             "export", day, "--format", format, "--out", out
         )
         out.unlink()
+    day_truth = truth_of(scratch / "truth", Site(cameras, 1, busy), 1)
+    found["a camera-day evaluated"] = command(
+        *("evaluate", day, "--ground-truth", day_truth, "--camera", camera_name(0), "--json")
+    )
     month = Site(cameras, days, calm)
     root = simulate(scratch / "month", month)
     found[f"{cameras} cameras, {days} days: summary"] = command("summary", root)
+    found[f"{cameras} cameras, {days} days: report"] = command("report", root)
+    found["the size of its page"] = {"mb": (root / "report.html").stat().st_size / 1e6}
+    truth = truth_of(scratch / "month-truth", month, min(3, cameras))
+    found[f"{min(3, cameras)} cameras of {days} days evaluated"] = command(
+        "evaluate", root, "--ground-truth", truth, "--json"
+    )
     since = START + (days - 1) * DAY_S
     found["a day of one camera of it exported"] = command(
         *("export", root, "--format", "csv", "--camera", camera_name(0), "--since", since)

@@ -36,7 +36,7 @@ def read_pets_views(folder: Path) -> Recording:
         detections = [
             _detections(path) for path in sorted((folder / "detections_kprcnn").glob("*.json.gz"))
         ]
-        truth = pets_boxes(folder / "PETS2009-S2L1.xml", _TRUTH_VIEW)
+        truth = pl.concat(pets_boxes(folder / "PETS2009-S2L1.xml", _TRUTH_VIEW))
     except OSError as error:
         raise UserError(f"cannot read the PETS 2009 recording: {error}") from error
     cameras = msgspec.json.decode(calibration, type=dict[str, _Camera])

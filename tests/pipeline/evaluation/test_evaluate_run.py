@@ -7,8 +7,11 @@ import pytest
 
 from builders import Observation, camera, make_run
 from pipeline.errors import UserError
-from pipeline.evaluation import COLUMNS, evaluate_run, table_rows
+from pipeline.evaluation import COLUMNS, evaluate_run, mot, table_rows
+from pipeline.evaluation import run as run_scores
+from pipeline.run_directory import reader, segments
 from pipeline.run_directory.reader import RunDirectory
+from pipeline.run_directory.selection import Selection
 
 FRAMES = 4
 
@@ -108,6 +111,37 @@ def test_cameras_are_known_without_the_list_of_cameras(tmp_path: Path) -> None:
     (folder / "cameras.json").unlink()
     found = evaluate_run(RunDirectory(folder), _truth(tmp_path / "truth", "a", "b"))
     assert list(found.by_track_id) == ["a", "b"]
+
+
+def test_parts_give_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [*BOTH, *_walk("a", 3, 30), *_walk("b", 7, 103)]
+    gids = {("a", 1): 1, ("a", 2): 2, ("b", 1): 2, ("b", 7): 4}
+    monkeypatch.setattr(segments, "GROUP_ROWS", 3)
+    path = make_run(tmp_path / "run", sorted(rows, key=lambda row: row[1]), gids)
+    truth = _truth(tmp_path / "truth", "a", "b")
+    whole = evaluate_run(RunDirectory(path), truth)
+    monkeypatch.setattr(reader, "_CHUNK_ROWS", 1)
+    assert len(list(RunDirectory(path).chunks("a"))) == FRAMES
+    monkeypatch.setattr(run_scores, "_SPAN", 1)
+    monkeypatch.setattr(mot, "_PART_ROWS", 3)
+    assert evaluate_run(RunDirectory(path), truth) == whole
+
+
+def test_only_frames_of_the_selected_time_count(tmp_path: Path) -> None:
+    rows = _walk("a", 1, 0)
+    path = make_run(tmp_path / "run", rows, {})
+    (tmp_path / "a.txt").write_text("".join(f"{f},1,0,0,10,20,1,1,1\n" for f in range(1, 9)))
+    times = RunDirectory(path).trajectories()["timestamp"]
+    for chosen, misses in (
+        (Selection(), 4),
+        (Selection(since=times[1]), 4),
+        (Selection(until=times[3]), 0),
+        (Selection(since=times[1], until=times[3]), 0),
+        (Selection(since=times[-1] + 1, until=times[-1] + 2), 0),
+    ):
+        found = evaluate_run(RunDirectory(path, chosen), tmp_path / "a.txt").all_cameras
+        kept = sum(chosen.since <= time < chosen.until for time in times)
+        assert (found.misses, found.false_positives, found.n_predicted) == (misses, 0, kept)
 
 
 def test_the_result_is_json_and_a_table(tmp_path: Path) -> None:

@@ -8,8 +8,9 @@ import polars as pl
 import pytest
 
 from pipeline.errors import UserError
+from pipeline.evaluation import overlaps
 from pipeline.evaluation.boxes import SCHEMA
-from pipeline.evaluation.scores import Scores, score
+from pipeline.evaluation.scores import Scorer, Scores, score
 
 #: frame_index, person_id, x1; every box is 10 x 20 on one line unless stated otherwise.
 Row = tuple[int, int, float]
@@ -208,7 +209,7 @@ def _trackeval_by_files(predicted: pl.DataFrame, truth: pl.DataFrame, root: Path
     )
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", range(1, 7))
 def test_agrees_with_trackeval_on_files(seed: int, tmp_path: Path) -> None:
     predicted, truth = _random_case(seed)
     ours, reference = score(predicted, truth), _trackeval_by_files(predicted, truth, tmp_path)
@@ -216,6 +217,33 @@ def test_agrees_with_trackeval_on_files(seed: int, tmp_path: Path) -> None:
     assert ours.switches > 0
     for name in Scores.__slots__:
         assert getattr(ours, name) == pytest.approx(getattr(reference, name), abs=1e-9), name
+
+
+@pytest.mark.parametrize("length", [1, 7])
+@pytest.mark.parametrize("seed", range(1, 7))
+def test_parts_score_as_the_whole(seed: int, length: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    predicted, truth = _random_case(seed)
+    whole = score(predicted, truth)
+    # A few pairs of boxes at a time: parts are divided again.
+    monkeypatch.setattr(overlaps, "_MOST_PAIRS", 9)
+    with Scorer() as scorer:
+        for first in range(0, 40, length):
+            here = pl.col("frame_index").is_between(first, first + length - 1)
+            scorer.add(predicted.filter(here), truth.filter(here))
+        found = scorer.scores()
+    for name in Scores.__slots__:
+        # Sums of overlaps are added up in another order.
+        assert getattr(found, name) == pytest.approx(getattr(whole, name), rel=1e-12), name
+
+
+def test_a_negative_id_is_another_person_in_each_camera() -> None:
+    with Scorer() as scorer:
+        for name in ("a", "b"):
+            own = [(frame, -person, x) for frame, person, x in TWO]
+            scorer.add(_boxes(own, name), _boxes(TWO, name), name)
+        found = scorer.scores()
+    assert (found.predicted_ids, found.truth_ids) == (4, 2)
+    assert (found.idf1, found.switches) == (0.5, 2)
 
 
 def _motmetrics(predicted: pl.DataFrame, truth: pl.DataFrame) -> tuple[float, float, int]:

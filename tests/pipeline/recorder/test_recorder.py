@@ -604,6 +604,21 @@ def test_a_person_who_cannot_be_forgotten_does_not_end_it(
     assert "is damaged" in msgspec.json.decode(answer)["fault"]
 
 
+def test_a_damaged_last_segment_does_not_keep_it_down(
+    redis_url: str, site: str, run: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with Bus(redis_url, site) as bus:
+        sent(redis_url, site, STORY)
+        damaged = run / "identities" / "part-00000.parquet"
+        damaged.parent.mkdir()
+        damaged.write_bytes(b"damaged")
+        record(bus, run)
+    assert f"{damaged} is damaged" in caplog.text
+    damaged.unlink()
+    assert [path.name for path in (run / "identities").iterdir()] == ["part-00001.parquet"]
+    assert RunDirectory(run).events().height > 0
+
+
 def test_it_continues_recording_when_the_memory_of_redis_is_full(
     redis_url: str, site: str, run: Path, undisturbed: Path
 ) -> None:

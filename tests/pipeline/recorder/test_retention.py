@@ -291,9 +291,42 @@ def test_a_thumbnail_outside_the_run_is_not_deleted(run: Path, tmp_path: Path) -
     other.write_bytes(b"not of this run")
     row = one(("gate", 9), 1.0, "../mine.jpg")
     write_segment(run / "tracklets", table_of([row], TRACKLETS), "9-0")
-    with pytest.raises(UserError, match=r"names '\.\./mine\.jpg', which is not inside it"):
-        Retention(run, RetentionConfig(tracklets_s=1.0)).remove(at(9.0))
+    retention = Retention(run, RetentionConfig(tracklets_s=1.0))
+    # That segment stays, and the others are judged.
+    assert retention.remove(at(9.0)) == {"tracklets": 3, "thumbnails": 3}
+    (fault,) = retention.faults
+    assert "names '../mine.jpg', which is not inside it" in fault
     assert other.exists()
+
+
+def test_a_video_outside_the_run_is_not_deleted(run: Path, tmp_path: Path) -> None:
+    (run / "video").mkdir()
+    (run / "video" / "gate.mp4").symlink_to(tmp_path / "mine.mp4")
+    (tmp_path / "mine.mp4").write_bytes(b"not of this run")
+    retention = Retention(run, RetentionConfig(video_s=1.0))
+    retention.remove(at(1e6))
+    assert (tmp_path / "mine.mp4").exists()
+
+
+@pytest.mark.parametrize("damage", ["empty", "cut", "rubbish", "footer"])
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_a_damaged_segment_is_named_and_the_others_lose_their_rows(
+    run: Path, damage: str, number: int
+) -> None:
+    folder = run / "observations" / "camera_id=gate"
+    path = segments.segments(folder)[number]
+    whole = path.read_bytes()
+    left = {"empty": b"", "cut": whole[:-9], "rubbish": b"x" * 99, "footer": whole[:200] + b"PAR1"}
+    path.write_bytes(left[damage])
+    retention = Retention(run, RetentionConfig(observations_s=1.0, tracklets_s=1.0))
+    assert retention.remove(at(100.0)) == {"observations": 20, "tracklets": 3, "thumbnails": 3}
+    (fault,) = retention.faults
+    assert fault.startswith(f"{path} is damaged")
+    assert "Its expired data was not removed" in fault
+    assert path.read_bytes() == left[damage]
+    path.write_bytes(whole)
+    assert retention.remove(at(100.0)) == {"observations": 10}
+    assert retention.faults == []
 
 
 def test_tables_outside_the_run_are_not_rewritten(run: Path, tmp_path: Path) -> None:

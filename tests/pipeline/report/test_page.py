@@ -13,6 +13,7 @@ import pytest
 from builders import camera, make_run
 from pipeline.errors import UserError
 from pipeline.pictures.colours import css_colour
+from pipeline.report import summary as of_report
 from pipeline.report import write_report
 from pipeline.run_directory.reader import RunDirectory
 
@@ -198,3 +199,17 @@ def test_a_report_that_cannot_be_written_names_the_place(tmp_path: Path) -> None
     with pytest.raises(UserError, match="cannot write the report"):
         write_report(run, tmp_path / "folder")
     assert list(tmp_path.glob("*.partial")) == []
+
+
+def test_what_is_left_out_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = make_run(tmp_path / "run", ROWS, IDS)
+    assert not {"left-out", "joined"} & {row.get("id") for row in page_of(folder).all("p")}
+    monkeypatch.setattr(of_report, "_VISITS_PER_PAGE", 1)
+    page = page_of(folder)
+    assert [row["data-person"] for row in page.all("article")] == ["2"]
+    assert "1 of 2 people are shown, those that were seen last." in words(page)
+    assert "--until" in words(page)
+    far = [("a", 0, 1, BOX), ("a", 50, 1, BOX)]
+    other = make_run(tmp_path / "other", far, {("a", 1): 1})
+    monkeypatch.setattr(of_report, "_STAYS_PER_PAGE", 1)
+    assert "Absences up to 8.0 s are not drawn." in words(page_of(other))

@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 
 from builders import camera, make_run
+from pipeline.report import summary as of_report
 from pipeline.report.summary import summarise
 from pipeline.run_directory.reader import RunDirectory
 
@@ -99,3 +100,54 @@ def test_the_run_spans_its_cameras_not_only_its_people(tmp_path: Path) -> None:
     )
     clock = summarise(RunDirectory(run)).clock
     assert (clock.start, clock.end) == (0.0, 9.0)
+
+
+def _three_people(folder: Path) -> RunDirectory:
+    """1 is seen last, then 3 in two cameras, then 2."""
+    rows = seen("a", range(3), 2) + seen("a", range(2, 7), 3) + seen("b", range(3, 6), 3)
+    rows += seen("a", range(6, 9), 1)
+    ids = {("a", 1): 1, ("a", 2): 2, ("a", 3): 3, ("b", 3): 3}
+    return RunDirectory(make_run(folder, rows, ids))
+
+
+@pytest.mark.parametrize(
+    ("most", "shown"), [(1, [1]), (2, [1]), (3, [1, 3]), (4, [1, 2, 3]), (1500, [1, 2, 3])]
+)
+def test_the_page_shows_so_many_visits_of_the_people_seen_last(
+    most: int, shown: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(of_report, "_VISITS_PER_PAGE", most)
+    summary = summarise(_three_people(tmp_path / "run"))
+    assert [person.global_id for person in summary.people] == shown
+    assert (summary.people_count, summary.observations) == (3, 14)
+
+
+def test_somebody_in_more_cameras_than_a_page_can_show(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(of_report, "_VISITS_PER_PAGE", 1)
+    rows = seen("a", range(3), 1) + seen("b", range(5, 9), 7)
+    run = RunDirectory(make_run(tmp_path / "run", rows, {("a", 1): 4, ("b", 7): 4}))
+    (person,) = summarise(run).people
+    assert [visit.camera_id for visit in person.visits] == ["a", "b"]
+
+
+def test_absences_are_joined_until_a_page_can_show_the_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Absences of 2, 4 and 3 seconds.
+    frames = [0, 20, 60, 90]
+    rows = [row for frame in frames for row in seen("a", range(frame, frame + 1), 1)]
+    run = RunDirectory(make_run(tmp_path / "run", rows, {("a", 1): 4}))
+
+    def stays() -> tuple[list[tuple[float, float]], float]:
+        summary = summarise(run)
+        return summary.people[0].visits[0].stays, summary.shortest_gap
+
+    assert stays() == ([(0, 0), (2, 2), (6, 6), (9, 9)], 0.0)
+    monkeypatch.setattr(of_report, "_STAYS_PER_PAGE", 3)
+    assert stays() == ([(0, 2), (6, 6), (9, 9)], 2.0)
+    monkeypatch.setattr(of_report, "_STAYS_PER_PAGE", 2)
+    assert stays() == ([(0, 9)], 4.0)
+    monkeypatch.setattr(of_report, "_STAYS_PER_PAGE", 0)
+    assert stays() == ([(0, 9)], 4.0)

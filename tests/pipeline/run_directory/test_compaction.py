@@ -170,6 +170,21 @@ def test_a_missing_number_hinders_nothing(tmp_path: Path, monkeypatch: pytest.Mo
     assert due(tmp_path) == []
 
 
+def test_what_would_cover_a_damaged_segment_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compaction, "SIZES", (2, 4))
+    for number in range(8):
+        write_segment(tmp_path, pa.table({"n": [number]}), "", number)
+    closed = segments(tmp_path)
+    assert due(tmp_path, without={closed[1]}) == [closed[2:4], closed[4:6], closed[6:]]
+    for block in due(tmp_path, without={closed[1]}):
+        compact(block, pa.schema({"n": pa.int64()}))
+    # The others come to the next size.
+    (found,) = due(tmp_path, without={closed[1]})
+    assert [path.name for path in found] == ["part-00004-00005.parquet", "part-00006-00007.parquet"]
+
+
 def test_spans_of_frames_hold_every_frame_once() -> None:
     def group(first: int, last: int) -> row_groups.RowGroup:
         return row_groups.RowGroup(Path(), (0, 0), 0, 10, {"frame_index": (first, last)})
