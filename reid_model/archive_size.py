@@ -13,7 +13,7 @@ def check_archive_size(path: Path) -> None:
         with zipfile.ZipFile(path) as archive:
             unpacked = sum(member.file_size for member in archive.infolist())
     except (zipfile.BadZipFile, NotImplementedError, UnicodeDecodeError, OSError):
-        # Whoever opens it says what it is instead.
+        # Opening it reports what it is instead.
         return
     size = path.stat().st_size
     if unpacked > _MOST_GROWTH * size:

@@ -1,4 +1,4 @@
-"""What the cosine of two sets of crops is worth as evidence of one person, fitted for a network.
+"""The calibration of a network: the cosine of two sets of crops as evidence of one person.
 
 The model is that of two covariances with one variance in every direction (Prince and Elder, 2007):
 what people have in common, a person, a visit, a crop. What is fitted are log-odds on a line, by

@@ -1,7 +1,7 @@
 """Bring Open Model Zoo's omni-scale network into fusetrack's own format, weights unchanged.
 
 Made once for reid_model/weights/omni-scale-open.safetensors:
-    python scripts/open_reid.py person-reidentification-retail-0277.FP16.xml OUT.safetensors
+    python -m scripts.open_reid person-reidentification-retail-0277.FP16.xml OUT.safetensors
 What its cosines are worth is fitted on the people that a training of `configs/reid` keeps out
 (FUSETRACK_DATA/reid).
 """
@@ -14,11 +14,11 @@ from pathlib import Path
 import torch
 
 from reid_model.data import READERS
-from reid_model.networks.omni_scale_ir import read_omni_scale
 from reid_model.training.build import new_model
 from reid_model.training.measure import measure
 from reid_model.training.model_files import save_model
 from reid_model.training.recipe import ModelRecipe
+from scripts.omni_scale_ir import read_omni_scale
 
 #: retail-0277 is the network at its full width; new MSCSA would be there and change nothing.
 RECIPE = ModelRecipe(

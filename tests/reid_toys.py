@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from reid_model.data.transforms import EvaluationTransform
-from reid_model.networks.clip_text import ClipText
+from reid_model.networks.clip_transformer import ClipText
 from reid_model.networks.fused import FusedEmbedder
 from reid_model.openvino_runtime import import_openvino
 from reid_model.training.build import build_encoder, new_model

@@ -4,7 +4,6 @@ import time
 
 from pipeline.associator.watermarks import Silence, WorkingTime
 from pipeline.config.schema import SiteConfig
-from pipeline.config.views import view_of
 from pipeline.errors import UserError
 from pipeline.reid.embedding import default_calibration, site_calibration
 from pipeline.sources.source_kinds import kind_of, live_cameras
@@ -18,10 +17,10 @@ from trackers.association.topology import Topology, topology_of
 def association_of(config: SiteConfig) -> GroundAssociation:
     """The association with the rules of ``config``.
 
-    Raises UserError when a way leads to a camera that is not there.
+    Raises UserError when a camera link leads to a camera that is not there.
     """
     rules = config.association
-    views = {camera_id: view_of(config, camera_id) for camera_id in config.cameras}
+    views = {camera_id: camera.view for camera_id, camera in config.cameras.items()}
     return GroundAssociation(
         Rules(
             evidence_s=rules.evidence_s,
@@ -54,7 +53,7 @@ def _topology(config: SiteConfig) -> Topology:
 
 
 def _calibration(config: SiteConfig) -> Calibration:
-    """What cosines are worth; recorded embeddings come from a network of the user's own."""
+    """The calibration of cosines; recorded embeddings come from a network of the user's own."""
     known = site_calibration(config)
     sources = [camera.source for camera in config.cameras.values()]
     recorded = bool(sources) and all(

@@ -62,7 +62,7 @@ class Silence:
             self._last_received[camera_id] = self._clock()
         if camera_id in self.cameras:
             self.cameras -= {camera_id}
-            _log.warning("camera %s: its node is heard again", camera_id)
+            _log.warning("camera %s: its node sends again", camera_id)
 
     def joined(self, camera_id: str) -> None:
         """Add a live camera."""

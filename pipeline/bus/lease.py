@@ -161,7 +161,7 @@ class AssociatorLease(KeyLease):
         """Renew it if that is due; the loop calls this at each step.
 
         Where steps are slow the lease lasts longer, so that two associators of a busy site do not
-        take it from each other for ever. Raises UserError.
+        take it from each other indefinitely. Raises UserError.
         """
         now = self._clock()
         step_s = min(now - self._called_at, _SLOWEST_S)

@@ -11,7 +11,7 @@ Numbers: TypeAlias = dict[str, int]
 
 # With this many later messages of one sender waiting, a missing message counts as lost.
 _MOST_EARLY = 1000
-# No sender is that far ahead: such a message would wait for ever.
+# No sender is that far ahead: such a message would wait indefinitely.
 _FURTHEST = 1_000_000
 
 _log = logging.getLogger(__name__)

@@ -27,7 +27,6 @@ def calibrate(
     from pipeline.calibration.fit import MIN_PAIRS, as_yaml, fit_homography, read_pairs
     from pipeline.calibration.picture import check_suffix, draw_ground, first_picture, write_picture
     from pipeline.config.load import load_config
-    from pipeline.config.views import view_of
     from trackers.ground.view import ground_to_image
 
     config = load_config(site)
@@ -36,7 +35,7 @@ def calibrate(
     check_suffix(out)
     shown = config.cameras[camera].model_copy(update={"source": source} if source else {})
     if points is None:
-        view = view_of(config, camera)
+        view = shown.view
         if view is None:
             raise UserError(f"camera {camera} has no calibration in {site}: give --points")
         write_picture(

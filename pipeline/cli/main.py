@@ -10,16 +10,12 @@ import typer
 
 from pipeline import check_trackers
 from pipeline.cli.calibrate import calibrate
+from pipeline.cli.maintenance import compact, doctor, forget
 from pipeline.cli.output import fail
-from pipeline.cli.parts import associate, node, record
-from pipeline.cli.privacy import forget
+from pipeline.cli.parts import associate, node, record, serve
 from pipeline.cli.reid import reid
-from pipeline.cli.reid_files import explain_model, export_model
 from pipeline.cli.results import evaluate, export, report, summary
 from pipeline.cli.run import run
-from pipeline.cli.serve import serve
-from pipeline.cli.storage import compact
-from pipeline.cli.system import doctor
 from pipeline.cli.weights import weights
 from pipeline.errors import UserError
 
@@ -65,8 +61,6 @@ app.command()(calibrate)
 app.command()(doctor)
 app.add_typer(weights, name="weights")
 app.add_typer(reid, name="reid")
-reid.command("explain")(explain_model)
-reid.command("export")(export_model)
 
 
 def main() -> None:

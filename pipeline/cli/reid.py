@@ -1,4 +1,4 @@
-"""`fusetrack reid`: train and evaluate ReID networks."""
+"""`fusetrack reid`: train, evaluate, explain and export ReID networks."""
 
 import json
 import signal
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from reid_model.data import ReidSet
     from reid_model.training.state import TrainingProgress as Step
 
+
 reid = typer.Typer(help="Train and evaluate ReID networks.", no_args_is_help=True)
 
 Model = Annotated[
@@ -26,6 +27,9 @@ Model = Annotated[
 ]
 Data = Annotated[Path, typer.Option(help="Folder of the data set.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
+TrainedModel = Annotated[
+    str, typer.Argument(metavar="MODEL", help="Model trained by `reid train`.")
+]
 
 
 @reid.command()
@@ -202,3 +206,48 @@ def _line(step: "Step") -> str:
         f"{step.what}, epoch {step.epoch} of {step.epochs}: {losses}, "
         f"rate {step.learning_rate:.2e}, {step.images_per_s:.0f} pictures/s"
     )
+
+
+@reid.command("explain")
+def explain_model(
+    model: TrainedModel,
+    images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="Crops of people.")],
+    out: Annotated[Path, typer.Option(help="Picture to write: .png, .jpg or .webp.")],
+    beside: Annotated[
+        str | None, typer.Option(metavar="MODEL", help="A second model, for comparison.")
+    ] = None,
+    to: Annotated[
+        Path | None, typer.Option(metavar="IMAGE", help="Crop of a person to compare with.")
+    ] = None,
+    stage: Annotated[int, typer.Option(help="Stage of the network: 4 (last) or 3 (finer).")] = 4,
+) -> None:
+    """Draw the regions of each IMAGE that determine its embedding, as heat maps (Grad-CAM).
+
+    Hot regions increase the embedding; with --to, its similarity to that person's.
+    """
+    from pipeline.reid.explain_sheet import write_sheet
+
+    if stage not in (3, 4):
+        raise UserError(f"--stage must be 3 or 4, got {stage}")
+    models = [model] if beside is None else [model, beside]
+    write_sheet(models, images, out, to, 3 if stage == 3 else 4)
+    typer.echo(out)
+
+
+@reid.command("export")
+def export_model(
+    model: TrainedModel,
+    how: Annotated[
+        str, typer.Option("--format", metavar="FORMAT", help="onnx, openvino or torchscript.")
+    ],
+    out: Annotated[Path, typer.Option(help="File to write: .onnx, .xml or .pt.")],
+) -> None:
+    """Export MODEL with a variable batch size.
+
+    The export is verified against PyTorch (cosine of at least 0.999) and discarded if it differs.
+    """
+    from pipeline.reid.export import export_file
+
+    cosine = export_file(model, how, out)
+    say(f"{how}: the smallest cosine to PyTorch's embeddings is {cosine:.6f}")
+    typer.echo(out)

@@ -8,6 +8,7 @@ import numpy as np
 from pydantic import AfterValidator, Field, SecretStr, field_validator, model_validator
 
 from pipeline.config.fields import Matrix, Name, Option, Score, Seconds, Section
+from trackers.ground.view import View, view_of_homography
 
 #: Which part of every person is blurred in pictures.
 Blur = Literal["none", "faces", "bodies"]
@@ -172,6 +173,15 @@ class CameraConfig(Section):
         if value is not None and value.tzinfo is None:
             raise ValueError("expected a time with a time zone, such as 2026-05-01T09:00:00Z")
         return value
+
+    @property
+    def view(self) -> View | None:
+        """The view of the camera on the ground; None when it is not calibrated."""
+        if self.calibration is None:
+            return None
+        if self.calibration.homography is not None:
+            return view_of_homography(np.array(self.calibration.homography, np.float64))
+        return View(np.array(self.calibration.projection, np.float64))
 
 
 class DetectorConfig(Section):

@@ -19,6 +19,12 @@ from pipeline.run_directory.reader import RunDirectory, no_trajectories
 # Frames whose true boxes are read at once.
 _SPAN = 50_000
 
+#: The headings of ``table_rows``.
+COLUMNS = (
+    *("camera", "ids", "HOTA", "DetA", "AssA", "IDF1", "MOTA"),
+    *("switches", "false", "missed", "people", "of"),
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
@@ -126,3 +132,23 @@ def _global_or_own_id(track: pl.Expr) -> pl.Expr:
 def _doubled() -> pl.Expr:
     first = pl.struct("camera_id", "frame_index", "global_id").is_first_distinct()
     return pl.col("global_id").is_not_null() & ~first
+
+
+def table_rows(evaluation: Evaluation) -> list[tuple[str, ...]]:
+    """One row of ``COLUMNS`` for each camera and kind of id, then one for all cameras.
+
+    ``false`` and ``missed`` count boxes; ``people`` is the number of predicted people, ``of`` the
+    true number.
+    """
+    rows: list[tuple[str, ...]] = []
+    for camera_id, by_track_id in evaluation.by_track_id.items():
+        rows.append((camera_id, "track", *_cells(by_track_id)))
+        rows.append((camera_id, "global", *_cells(evaluation.by_global_id[camera_id])))
+    return [*rows, ("all cameras", "global", *_cells(evaluation.all_cameras))]
+
+
+def _cells(scores: Scores) -> tuple[str, ...]:
+    ratios = (scores.hota, scores.det_a, scores.ass_a, scores.idf1, scores.mota)
+    counts = (scores.switches, scores.false_positives, scores.misses)
+    people = (scores.predicted_ids, scores.truth_ids)
+    return (*(f"{ratio:.3f}" for ratio in ratios), *(str(count) for count in (*counts, *people)))

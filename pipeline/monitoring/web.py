@@ -94,7 +94,7 @@ def _listen(address: str, pages: Pages, names: Collection[str]) -> _Server:
     return server
 
 
-# A name without a dot, or in a domain that nobody can register.
+# A name without a dot, or in a domain that cannot be registered.
 _UNREGISTRABLE = re.compile(r"[^.]+|.+\.(localhost|local|internal|lan|home\.arpa|svc)")
 
 
@@ -102,7 +102,7 @@ def is_own_name(host: str, names: Collection[str]) -> bool:
     """Whether the header Host of a request names this machine, so that no web page can ask.
 
     A page of another site can have its name lead here (DNS rebinding), and would then be allowed
-    to read the answer; it cannot have an address, one of ``names``, or a name that nobody can
+    to read the answer; it cannot have an address, one of ``names``, or a name that cannot
     register.
     """
     name = re.sub(r":\d*$", "", host.strip().lower()).strip("[]").rstrip(".")

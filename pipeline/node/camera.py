@@ -3,7 +3,6 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,17 +15,17 @@ from pipeline.bus.messages import (
     pack,
     tracklet_message,
 )
-from pipeline.config.schema import Blur, SiteConfig
-from pipeline.config.views import view_of
+from pipeline.config.schema import SiteConfig
 from pipeline.node.batching import AnyFrame
 from pipeline.node.crops import Crop, Thumbnails, crop_of, qualities
+from pipeline.node.met_tracks import ComparedCrop, MetTracks
 from pipeline.node.tracker import FollowedRate, open_tracker
 from pipeline.sources import Source
 from pipeline.sources.source import Frame
 from trackers.detections import Detections, without_doubles
 from trackers.ground.view import ground_to_image
 from trackers.single_camera.boxmot import SingleCameraTracker
-from trackers.single_camera.continuity import Meetings, Parting, SamePerson, are_exchanged, is_taken
+from trackers.single_camera.continuity import SamePerson
 from trackers.single_camera.crops import CropSelector, SelectedCrop
 from trackers.single_camera.link import LinkTracker
 from trackers.single_camera.track_log import Exemplar, TrackLog
@@ -54,21 +53,6 @@ class _Rows:
         return replace(self, tracked=replace(self.tracked, track_ids=np.array(ids, np.int64)))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Comparison:
-    """Tracks that have come apart, and how those that are not lost look ``(D,)`` since."""
-
-    parting: Parting
-    after: dict[int, NDArray[np.float32]]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _ComparedCrop(Crop):
-    """A crop that is no exemplar, but only tells who came out of a meeting."""
-
-    comparison: _Comparison
-
-
 class Camera:
     """Tracks the people of one camera and collects observations, tracklets and crops.
 
@@ -93,7 +77,7 @@ class Camera:
         self._tracker_fps = 0.0
         self._rate: FollowedRate | None = None
         self._ids_before = self._last_id = 0
-        view = view_of(config, camera_id)
+        view = config.cameras[camera_id].view
         self._log = TrackLog(
             camera_id,
             close_after_s=config.tracker.buffer_s * _CLOSE_AFTER,
@@ -104,8 +88,7 @@ class Camera:
         self._choice: CropSelector[Crop] = CropSelector(
             config.reid.spacing_s, config.reid.min_quality
         )
-        self._meetings = Meetings()
-        self._same_person = same_person
+        self._met = None if same_person is None else MetTracks(self._log, self._choice, same_person)
         self._min_quality = config.reid.min_quality
         self._due: list[SelectedCrop[Crop]] = []
         self._closing: list[int] = []
@@ -204,8 +187,11 @@ class Camera:
 
     def add_embedding(self, chosen: SelectedCrop[Crop], embedding: NDArray[np.float32]) -> None:
         """Add the embedding ``(D,)`` float32 of a crop returned by `take_due_crops`."""
-        if isinstance(chosen.crop, _ComparedCrop):
-            self._compare(chosen.crop.comparison, chosen.track_id, embedding)
+        if isinstance(chosen.crop, ComparedCrop):
+            assert self._met is not None
+            found = self._met.compare(chosen.crop, chosen.track_id, embedding, self._closing)
+            if found is not None:
+                self._rename(found.names, found.since)
             return
         track_id = self._log.track_at(chosen.track_id, chosen.timestamp)
         if track_id is None:
@@ -240,7 +226,7 @@ class Camera:
     def _checked(self, tracklet: Tracklet) -> Tracklet:
         """``tracklet``, without exemplars where few frames are followed and too few show it.
 
-        It may be nobody, or a part of another track, so it must not become a new person.
+        It may show no person, or be a part of another track, so it must not become a new person.
         """
         if self._rate is None or not self._rate.is_low or tracklet.count >= _LEAST_FRAMES:
             return tracklet
@@ -312,60 +298,9 @@ class Camera:
             if self._choice.accepts(tracker_id, quality):
                 crop = crop_of(tracked, row, image)
                 self._choice.add(tracker_id, timestamp, quality, crop)
-        if self._same_person is not None:
+        if self._met is not None:
             fit = scores >= self._min_quality
-            for parting in self._meetings.update(tracked, fit, timestamp):
-                self._embed_parted(parting, tracked, image, timestamp)
-
-    def _embed_parted(
-        self,
-        parting: Parting,
-        tracked: Detections,
-        image: NDArray[np.uint8] | None,
-        timestamp: float,
-    ) -> None:
-        """Have crops embedded that tell who came out of a meeting as whom."""
-        assert tracked.track_ids is not None
-        comparison = _Comparison(parting, {})
-        ids = tracked.track_ids.tolist()
-        for tracker_id in (parting.one, parting.other):
-            before = self._choice.take_before(tracker_id, parting.since)
-            if before is not None:
-                self._due.append(before)
-        for tracker_id in (parting.one,) if parting.lost else (parting.one, parting.other):
-            shown = crop_of(tracked, ids.index(tracker_id), image)
-            crop = _ComparedCrop(shown.image, shown.embedding, shown.people, comparison)
-            self._due.append(SelectedCrop(tracker_id, timestamp, 0.0, crop))
-
-    def _compare(
-        self, comparison: _Comparison, tracker_id: int, embedding: NDArray[np.float32]
-    ) -> None:
-        comparison.after[tracker_id] = embedding
-        parting, after = comparison.parting, comparison.after
-        if len(after) < (1 if parting.lost else 2):
-            return
-        # What both were just before, whatever they stand for since.
-        at = math.nextafter(parting.since, -math.inf)
-        one, other = (self._log.track_at(i, at) for i in (parting.one, parting.other))
-        if one is None or other is None or {one, other} & {*self._closing}:
-            return
-        before = [self._log.embedding_before(track_id, parting.since) for track_id in (one, other)]
-        if one != other and _went_on_as_each_other(parting, before, after, self._same_person):
-            if self._log.exchange(one, other, parting.since):
-                self._rename({one: other, other: one}, parting.since)
-
-
-def _went_on_as_each_other(
-    parting: Parting,
-    before: list[NDArray[np.float32] | None],
-    after: dict[int, NDArray[np.float32]],
-    same: SamePerson | None,
-) -> bool:
-    if before[0] is None or before[1] is None or same is None:
-        return False
-    if parting.lost:
-        return is_taken(before[0], before[1], after[parting.one], same)
-    return are_exchanged((before[0], before[1]), (after[parting.one], after[parting.other]), same)
+            self._due += self._met.update(tracked, fit, image, timestamp)
 
 
 def _observations(camera_id: str, rows: list[_Rows]) -> ObservationsMessage:
@@ -384,13 +319,3 @@ def _observations(camera_id: str, rows: list[_Rows]) -> ObservationsMessage:
         ground=pack(np.concatenate(grounds)) if grounds else None,
         sizes=pack(np.repeat(sizes, counts, axis=0)) if len(sizes) == len(rows) else None,
     )
-
-
-def thumbnails_of(
-    folder: Path | None, camera_id: str, blur: Blur, after: int = 0
-) -> Thumbnails | None:
-    """The thumbnail writer of this camera, None when thumbnails are not kept.
-
-    ``after`` is added to the track ids in the file names.
-    """
-    return None if folder is None else Thumbnails(folder, camera_id, blur, after)

@@ -38,7 +38,7 @@ class SiteChanges:
             self.close()
 
     def close(self) -> None:
-        """The node has ended: nobody waits for it any longer."""
+        """The node has ended: every change counts as done."""
         self._closed.set()
         for change in self.drain():
             change.done.set()

@@ -139,7 +139,7 @@ class LoadMeter:
     def _spacing_s(self, fps: float) -> float:
         """The least time between frames to offer where ``fps`` are followed."""
         spacing_s = 1 / (_OFFERED * max(fps, 0.5))
-        # Else a camera with rare keyframes would offer no more than these for ever.
+        # Else a camera with rare keyframes would offer no more than these permanently.
         return spacing_s if self._is_busy else spacing_s / 4
 
     def _report(self) -> None:

@@ -14,10 +14,9 @@ from pipeline.bus.connection import Retry
 from pipeline.bus.outbox import Outbox
 from pipeline.bus.streams import Bus
 from pipeline.config.schema import SiteConfig
-from pipeline.config.views import view_of
 from pipeline.monitoring.watch import Watch
 from pipeline.node.batching import AnyFrame, FrameBatcher
-from pipeline.node.camera import Camera, thumbnails_of
+from pipeline.node.camera import Camera
 from pipeline.node.camera_stream import CameraStream
 from pipeline.node.changes import SiteChange, SiteChanges
 from pipeline.node.crops import Thumbnails
@@ -181,9 +180,9 @@ class Node:
         open_outbox = partial(Outbox, self._bus, camera_id, live=source.live)
         outbox = self._retry.call(open_outbox)
         offset = outbox.known.track_id if source.live else 0
-        thumbnails = thumbnails_of(self._thumbnails, camera_id, config.privacy.blur, offset)
-        if thumbnails is None and self._send_thumbnails:
-            thumbnails = Thumbnails(None, camera_id, config.privacy.blur, offset)
+        thumbnails = None
+        if self._thumbnails or self._send_thumbnails:
+            thumbnails = Thumbnails(self._thumbnails, camera_id, config.privacy.blur, offset)
         # Embeddings that were recorded are those of a network of which nothing is known.
         same = None if isinstance(source, RecordedSource) else self._same_person
         return CameraStream(
@@ -193,7 +192,7 @@ class Node:
             self._bus,
             self._retry,
             shown=displayed(config.cameras[camera_id].source or ""),
-            view=view_of(config, camera_id),
+            view=config.cameras[camera_id].view,
             buffer_s=config.cameras[camera_id].live.buffer_s,
             watch=self._watch,
         )

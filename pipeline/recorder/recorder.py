@@ -143,7 +143,7 @@ class Recorder:
                 closed_at = self._clock()
 
     def _alive(self) -> None:
-        """Tell the health check that long work goes on."""
+        """Report to the health check that long work goes on."""
         self._watch.step("recorder")
 
     def close_segments(self) -> None:
@@ -208,7 +208,7 @@ class Recorder:
         try:
             return forget_recorded(self._folder, request, self._alive)
         except UserError as error:
-            # A damaged segment must not end the recorder at each start; the requester is told.
+            # A damaged segment must not end the recorder at each start; the requester is informed.
             _log.error("%s. Identity %d was not forgotten", error, request.global_id)
             return ForgetResult(fault=str(error)), []
 

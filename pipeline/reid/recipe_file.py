@@ -12,8 +12,7 @@ from pipeline.config.load import read_yaml
 from pipeline.errors import UserError, unknown_name
 from pipeline.paths import config_folder
 from reid_model.data import READERS
-from reid_model.training.recipe import Recipe
-from reid_model.training.renamed import current_names
+from reid_model.training.recipe import Recipe, current_names
 
 _log = logging.getLogger(__name__)
 

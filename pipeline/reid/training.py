@@ -13,7 +13,7 @@ from reid_model.data.dataset import EvaluationPictures
 from reid_model.data.reid_set import ReidSet
 from reid_model.embedder import Embedder
 from reid_model.networks.clip_resnet import ClipResNet
-from reid_model.networks.clip_text import ClipText
+from reid_model.networks.clip_transformer import ClipText
 from reid_model.networks.clip_weights import fill_image_encoder, fill_text_encoder, load_clip
 from reid_model.networks.parameters import count_parameters
 from reid_model.training.batches import evaluation_transform, loader, random_batches

@@ -1,10 +1,15 @@
-"""Render the report page from its template, style and script, and write it."""
+"""Render the report page from its template, style and script, and write it.
+
+Thumbnails are data URIs, which keep the page self-contained.
+"""
 
 import base64
 import hashlib
 from functools import partial
 from pathlib import Path
 
+import cv2
+import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
@@ -12,11 +17,12 @@ from pipeline.errors import writing
 from pipeline.pictures.clock import duration
 from pipeline.pictures.colours import css_colour
 from pipeline.report.summary import Summary, summarise
-from pipeline.report.thumbnails import data_uri
 from pipeline.run_directory.reader import RunDirectory
 from reid_model.atomic_file import replacing
 
 _HERE = Path(__file__).parent
+# Twice the displayed height, for high-resolution screens.
+_MOST_HEIGHT_PX = 240
 
 
 def write_report(run: RunDirectory, out: Path | None = None) -> Path:
@@ -67,3 +73,27 @@ def _area(values: list[int], most: int) -> str:
     """An SVG path of the area below ``values``: steps one unit wide, up to ``most`` units high."""
     steps = "".join(f"V{most - value}h1" for value in values)
     return f"M0 {most}{steps}V{most}Z"
+
+
+def data_uri(root: Path, relative: str) -> str | None:
+    """The picture ``relative`` to ``root`` as a small JPEG data URI.
+
+    None when there is no such picture below ``root`` or it is damaged.
+    """
+    path = (root / relative).resolve()
+    if not path.is_relative_to(root.resolve()) or not path.is_file():
+        return None
+    data = np.frombuffer(path.read_bytes(), np.uint8)
+    image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+    if image is None:
+        return None
+    jpeg = cv2.imencode(".jpg", _shrunk(image), [cv2.IMWRITE_JPEG_QUALITY, 85])[1]
+    return "data:image/jpeg;base64," + base64.b64encode(jpeg.tobytes()).decode()
+
+
+def _shrunk(image: cv2.typing.MatLike) -> cv2.typing.MatLike:
+    height, width = image.shape[:2]
+    if height <= _MOST_HEIGHT_PX:
+        return image
+    size = (max(1, round(width * _MOST_HEIGHT_PX / height)), _MOST_HEIGHT_PX)
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA)

@@ -1,20 +1,24 @@
-"""Checks the settings of a run and opens its models, before anything runs."""
+"""Checks the settings of a run, opens its models and makes its node, before anything runs."""
 
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.associator.open import association_of
+from pipeline.bus.streams import Bus
 from pipeline.config.schema import SiteConfig, TrackerConfig
 from pipeline.devices import resolve_device
 from pipeline.errors import UserError
+from pipeline.monitoring.progress import Tally
 from pipeline.monitoring.watch import Watch
+from pipeline.node.changes import SiteChanges
+from pipeline.node.node import Node
 from pipeline.node.perception import CropEmbedder, PeopleDetector, count_batches
 from pipeline.node.tracker import LINK, open_tracker, tracker_name
-from pipeline.reid.embedding import (
-    open_embedder,
-)
+from pipeline.reid.embedding import open_embedder
+from pipeline.runtime.stopping import Stop
 from pipeline.sources import Source
 from pipeline.sources.open import open_sources
 from pipeline.sources.recorded import RecordedSource
@@ -47,6 +51,35 @@ def open_inputs(config: SiteConfig, watch: Watch, *, more_may_come: bool) -> Inp
         sources = open_sources(config, more_may_come=more_may_come)
         check_settings(config, sources)
         return Inputs(sources, *count_batches(*open_models(config, sources), watch))
+
+
+def make_node(
+    config: SiteConfig,
+    inputs: Inputs,
+    bus: Bus,
+    stop: Stop,
+    tally: Tally,
+    watch: Watch,
+    changes: SiteChanges | None,
+    out: Path | None = None,
+) -> Node:
+    """The node with these ``inputs``. Without a run directory ``out`` it sends its thumbnails to
+    the recorder, if any are kept.
+    """
+    kept = config.recording.thumbnails
+    return Node(
+        config,
+        inputs.sources,
+        bus,
+        detector=inputs.detector,
+        embedder=inputs.embedder,
+        thumbnails=out / "thumbnails" if out and kept else None,
+        send_thumbnails=kept and out is None,
+        on_frames=tally.on_frames,
+        give_up=stop.hurry,
+        watch=watch,
+        changes=changes,
+    )
 
 
 def open_models(

@@ -46,12 +46,11 @@ def run_node(
     changes. Raises UserError when another node runs one of the cameras.
     """
     from pipeline.node.changes import SiteChanges
-    from pipeline.node.node import Node
-    from pipeline.runtime.assemble import check_settings, open_inputs
+    from pipeline.runtime.assemble import check_settings, make_node, open_inputs
     from pipeline.runtime.reload import open_change, wait_until_applied
 
     watch = watch or Watch(config)
-    sources, detector, embedder = open_inputs(config, watch, more_may_come=file is not None)
+    inputs = open_inputs(config, watch, more_may_come=file is not None)
     name = f"node:{','.join(sorted(config.cameras))}"
     changes = SiteChanges(f"{socket.gethostname()}:{file.path.absolute()}") if file else None
     with _claimed(config, stop) as lease, _running_part(config, name, stop, watch) as bus:
@@ -65,18 +64,7 @@ def run_node(
             wait_until_applied(change, watch)
             lease.release(found.removed)
 
-        node = Node(
-            config,
-            sources,
-            bus,
-            detector=detector,
-            embedder=embedder,
-            send_thumbnails=config.recording.thumbnails,
-            on_frames=tally.on_frames,
-            give_up=stop.hurry,
-            watch=watch,
-            changes=changes,
-        )
+        node = make_node(config, inputs, bus, stop, tally, watch, changes)
         check = partial(check_settings, sources=[])
         with watch.running("node"), follow_file(file, config, stop.reload, check, apply):
             node.run(stop.input)

@@ -13,12 +13,11 @@ from pipeline.errors import UserError
 from pipeline.monitoring.progress import Tally
 from pipeline.monitoring.watch import Watch
 from pipeline.node.changes import SiteChanges
-from pipeline.node.node import Node
 from pipeline.pictures.render import check_readable
 from pipeline.run_directory.preparing import prepare, update_config
 from pipeline.run_directory.reader import RunDirectory
 from pipeline.runtime import workers
-from pipeline.runtime.assemble import check_settings, open_inputs
+from pipeline.runtime.assemble import check_settings, make_node, open_inputs
 from pipeline.runtime.reload import (
     Difference,
     SiteFile,
@@ -52,7 +51,7 @@ def run_site(
     if config.recording.video:
         check_readable(config.cameras)
     watch = watch or Watch(config)
-    sources, detector, embedder = open_inputs(config, watch, more_may_come=file is not None)
+    inputs = open_inputs(config, watch, more_may_come=file is not None)
     prepare(out, config)
     with _redis(config, out, stop) as url:
         # Runs that share a Redis must not share streams.
@@ -61,18 +60,7 @@ def run_site(
             workers.open_site(bus)
             watch.attach(bus)
             changes = SiteChanges("run") if file else None
-            node = Node(
-                config,
-                sources,
-                bus,
-                detector=detector,
-                embedder=embedder,
-                thumbnails=out / "thumbnails" if config.recording.thumbnails else None,
-                on_frames=tally.on_frames,
-                give_up=stop.hurry,
-                watch=watch,
-                changes=changes,
-            )
+            node = make_node(config, inputs, bus, stop, tally, watch, changes, out)
             with (
                 _services(config, url, site, out, stop, tally, watch),
                 watch.running("node"),

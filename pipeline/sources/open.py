@@ -8,7 +8,7 @@ from pipeline.errors import UserError
 from pipeline.sources import Source, open_source
 
 _LOG = logging.getLogger(__name__)
-#: Where a time comes from that nobody gave.
+#: Where a time comes from that was not given.
 _BY_THE_FILE = ("container", "epoch")
 _HOUR_S = 3600.0
 

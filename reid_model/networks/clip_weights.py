@@ -15,8 +15,7 @@ from torch import Tensor, nn
 
 from reid_model.archive_size import check_archive_size
 from reid_model.networks.clip_resnet import ClipResNet
-from reid_model.networks.clip_text import ClipText
-from reid_model.networks.clip_vit import ClipViT
+from reid_model.networks.clip_transformer import ClipText, ClipViT
 from reid_model.networks.positional import resize_positional
 
 #: SHA-256 of OpenAI's RN50.pt, a TorchScript archive.

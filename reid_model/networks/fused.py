@@ -38,7 +38,7 @@ class FusedOptions:
 
 @dataclass(frozen=True, slots=True)
 class Features:
-    """What the trunk sees in pictures.
+    """What the trunk finds in pictures.
 
     ``f_last (B, 1024)``: mean of ``y3``. ``f_img (B, 2048)``: the last map, pooled.
     ``f_proj (B, 1024)``: what the encoder makes of it in the end; CLIP's is in its text space.

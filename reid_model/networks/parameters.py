@@ -5,8 +5,7 @@ from itertools import count
 from torch import nn
 
 from reid_model.networks.clip_resnet import AttentionPool, ClipResNet
-from reid_model.networks.clip_text import ClipText
-from reid_model.networks.clip_vit import ClipViT
+from reid_model.networks.clip_transformer import ClipText, ClipViT
 from reid_model.networks.mscsa import MSCSA
 from reid_model.networks.omni_scale import OmniScale
 from reid_model.networks.prompts import PromptLearner

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from reid_model.networks.clip_text import CONTEXT
+from reid_model.networks.clip_transformer import CONTEXT
 
 #: The prompt and its CLIP tokens, from start to end of text.
 TEMPLATE = "A photo of a X X X X person."

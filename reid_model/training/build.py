@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from torch import nn
 
-from reid_model.networks.clip_text import ClipText
+from reid_model.networks.clip_transformer import ClipText
 from reid_model.networks.encoder import Encoder, new_encoder
 from reid_model.networks.fused import FusedModel
 from reid_model.networks.prompts import PromptLearner

@@ -40,15 +40,15 @@ class CameraProxies:
         """Unit vectors ``(B, D)`` of the training pictures ``(B,)``: minus the log probability of
         the person before each other camera, against everybody else of the set.
 
-        Somebody whom one camera alone saw is compared with that camera's proxy.
+        A person that only one camera has seen is compared with that camera's proxy.
         """
         own = self.rows[pictures]  # (B,)
         logits = vectors.float() @ self.vectors.T / temperature  # (B, P)
         same = self.people[own][:, None] == self.people  # (B, P)
-        strangers = (self.sets[own][:, None] == self.sets) & ~same
+        impostors = (self.sets[own][:, None] == self.sets) & ~same
         elsewhere = same & (own[:, None] != torch.arange(len(self.people)))
         positives = torch.where(elsewhere.any(dim=1, keepdim=True), elsewhere, same)
-        against = logits.masked_fill(~strangers, -torch.inf).logsumexp(dim=1, keepdim=True)
+        against = logits.masked_fill(~impostors, -torch.inf).logsumexp(dim=1, keepdim=True)
         missed = torch.logaddexp(against, logits) - logits  # (B, P), each positive by itself
         return (missed * positives).sum(dim=1).div(positives.sum(dim=1)).mean()
 

@@ -15,10 +15,9 @@ from reid_model.training.batches import (
 )
 from reid_model.training.measure import extract
 from reid_model.training.optimiser import to_device
-from reid_model.training.stage1 import set_stage1_modes, stage1_epoch
-from reid_model.training.stage2 import stage2_epoch
+from reid_model.training.stages import set_stage1_modes, stage1_epoch, stage2_epoch
 from reid_model.training.state import Job, TrainingState
-from reid_model.training.teacher_cache import TeacherCache
+from reid_model.training.teachers import TeacherCache
 
 #: The subfolder of a training that holds its teachers' embeddings.
 TEACHER_CACHE = "answers"

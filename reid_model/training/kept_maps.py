@@ -96,11 +96,11 @@ def keep_versions(
     trunk: Trunk,
     images: Sequence[ReidImage],
     versions: int,
-    tell: Callable[[int, int], None] = lambda done, count: None,
+    report: Callable[[int, int], None] = lambda done, count: None,
 ) -> KeptMaps:
     """The maps of the pictures unchanged, version 0, and in ``versions - 1`` changes of `CHANGES`.
 
-    Those that ``folder`` has are used again, also where a run was stopped. ``tell`` as in
+    Those that ``folder`` has are used again, also where a run was stopped. ``report`` as in
     `keep_maps`.
     """
     kept = KeptMaps(folder, versions, len(images), _shape(trunk))
@@ -108,16 +108,16 @@ def keep_versions(
         done = folder / f"done-{version}"
         first = int(done.read_text()) if done.exists() else 0
         if first < len(images):
-            keep_maps(kept, version, trunk, pictures, len(images), _noting(done, tell), first)
+            keep_maps(kept, version, trunk, pictures, len(images), _noting(done, report), first)
     return kept
 
 
-def _noting(done: Path, tell: Callable[[int, int], None]) -> Callable[[int, int], None]:
+def _noting(done: Path, report: Callable[[int, int], None]) -> Callable[[int, int], None]:
     """What also writes how many are done, so that a stopped run goes on there."""
 
     def note(count: int, whole: int) -> None:
         done.write_text(str(count))
-        tell(count, whole)
+        report(count, whole)
 
     return note
 
@@ -141,12 +141,12 @@ def keep_maps(
     trunk: Trunk,
     pictures: Dataset[Tensor],
     count: int,
-    tell: Callable[[int, int], None] = lambda done, count: None,
+    report: Callable[[int, int], None] = lambda done, count: None,
     first: int = 0,
 ) -> None:
     """Send ``count`` normalised pictures ``(3, H, W)`` through the early stages, by OpenVINO.
 
-    Those before ``first`` are kept already. ``tell`` is called with the pictures done so far and
+    Those before ``first`` are kept already. ``report`` is called with the pictures done so far and
     their number.
     """
     height, width = trunk.encoder.image_size
@@ -160,4 +160,4 @@ def keep_maps(
     ]
     for batch, pixels in zip(batches, loader(pictures, batches, workers=0), strict=True):
         kept.write(version, batch[0], compiled(pixels.numpy())[0])
-        tell(batch[-1] + 1, count)
+        report(batch[-1] + 1, count)

@@ -82,7 +82,7 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class ClassTexts:
-    """What teaches with words: a text ``(C, D)`` of each class, frozen, the class ``(N,)`` of each
+    """Texts as teachers: a text ``(C, D)`` of each class, frozen, the class ``(N,)`` of each
     picture, and, where texts are adapted to pictures, the module that does it.
     """
 
@@ -121,7 +121,7 @@ def train_late(
 
     ``images`` are those of ``kept``, in order; version 0 of their maps is unchanged. With ``texts``
     each picture is also classified by them (CLIP-ReID's image-to-text loss), and their guidance
-    learns as well. Raises ValueError when there is nobody to learn.
+    learns as well. Raises ValueError when there are no people to learn.
     """
     if not images:
         raise ValueError("there are no pictures to learn from")

@@ -1,11 +1,12 @@
 """A training recipe: every hyperparameter of both stages; the defaults are the published values.
 
-CLIP-ReID (Li et al. 2023) for RN50, and Electronics 2025, 14(3), 525, for its additions.
+CLIP-ReID (Li et al. 2023) for RN50, and Electronics 2025, 14(3), 525, for its additions. Recipes
+and checkpoints of earlier versions hold old names of keys, which are renamed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from reid_model.networks.encoder import EncoderName
 from reid_model.networks.fused import Embedding
@@ -23,6 +24,10 @@ TeacherView = Literal["plain", "augmented"]
 #: Decay of stage 2's learning rate: by the factor ``decay`` at each milestone, or in a cosine down
 #: to its square.
 RateDecay = Literal["steps", "cosine"]
+#: Old and current name of a section.
+_SECTIONS = {"teaching": "distillation"}
+#: By current section: old key, current key, and the current name of each old value.
+_KEYS = {"distillation": ("look", "teacher_view", {"once": "plain", "always": "augmented"})}
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,3 +252,41 @@ def _one_of(known: Sequence[str], **values: str) -> None:
     for name, value in values.items():
         if value not in known:
             raise ValueError(f"{name} must be one of {', '.join(known)}, got {value!r}")
+
+
+def current_names(
+    recipe: Mapping[str, Any], renamed: Callable[[str, str], None] = lambda old, new: None
+) -> dict[str, Any]:
+    """``recipe``, as YAML or `dataclasses.asdict` give it, with current names.
+
+    ``renamed`` is called with the old and the current name of each key that has one. Raises
+    ValueError when a key is given under both names.
+    """
+    found = dict(recipe)
+    given = {current: old for old, current in _SECTIONS.items() if old in found}
+    for section, old in given.items():
+        _rename(found, old, section, f"{old} is the old name of {section}")
+        renamed(old, section)
+    for section, (old, current, values) in _KEYS.items():
+        content = found.get(section)
+        if not isinstance(content, dict) or old not in content:
+            continue
+        found[section] = content = dict(content)
+        value = content[old]
+        name = given.get(section, section)
+        _rename(content, old, current, f"{name}.{old} is the old name of {section}.{current}")
+        # Lists and sections cannot be looked up; they are refused later.
+        content[current] = values.get(value, value) if isinstance(value, str) else value
+        renamed(f"{name}.{old}: {value}", f"{section}.{current}: {content[current]}")
+    return found
+
+
+def _rename(values: dict[str, Any], old: str, current: str, fault: str) -> None:
+    if current in values:
+        raise ValueError(f"{fault}: expected one of the two")
+    values[current] = values.pop(old)
+
+
+def current_losses(losses: Mapping[str, float]) -> dict[str, float]:
+    """``losses`` by name, with current names: one that belongs to a section is named after it."""
+    return {_SECTIONS.get(name, name): value for name, value in losses.items()}

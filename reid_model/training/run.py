@@ -12,7 +12,7 @@ from torch import Tensor
 
 from reid_model.data.reid_set import ReidSet, class_labels
 from reid_model.embedder import Embedder
-from reid_model.networks.clip_text import ClipText
+from reid_model.networks.clip_transformer import ClipText
 from reid_model.networks.encoder import Encoder
 from reid_model.networks.parameters import count_parameters
 from reid_model.training.checkpoint import load_checkpoint

@@ -13,14 +13,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from reid_model.data.reid_set import ReidSet
-from reid_model.networks.clip_text import ClipText
+from reid_model.networks.clip_transformer import ClipText
 from reid_model.networks.encoder import Encoder
 from reid_model.training.build import Parts, build_encoder, build_parts
 from reid_model.training.checkpoint import load_checkpoint, save_checkpoint
 from reid_model.training.optimiser import Descent, new_scaler, stage_optimiser
-from reid_model.training.recipe import Recipe
-from reid_model.training.renamed import current_losses, current_names
-from reid_model.training.stage1 import class_texts
+from reid_model.training.recipe import Recipe, current_losses, current_names
+from reid_model.training.stages import class_texts
 from reid_model.training.teachers import Teacher
 from reid_model.training.warm_start import apply_start
 

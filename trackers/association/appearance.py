@@ -187,8 +187,8 @@ class Population:
         """Log-odds that all of ``appearances``, of these cameras, are one person.
 
         The sum over each of them of its log-odds with all before it, or with those of its own
-        camera where these are higher: in one view a person looks the same. That is also why more is
-        asked of those whom only its own camera saw.
+        camera where these are higher: in one view the appearance of a person hardly changes. That
+        is also why more is asked of those that only its own camera saw.
         """
         if len(appearances) < 2:
             return 0.0

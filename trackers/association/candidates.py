@@ -57,7 +57,7 @@ class Candidates:
         self._nearest.drop(global_id)
 
     def of(self, tracklets: Iterable[Tracklet]) -> list[int]:
-        """The global ids, in order, of all people whom one of ``tracklets`` may show.
+        """The global ids, in order, of all people that one of ``tracklets`` may show.
 
         Of very many who may be anywhere, the most similar.
         """

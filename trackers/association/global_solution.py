@@ -212,7 +212,7 @@ class _People:
         self._queue: list[tuple[float, int, int, int]] = []
 
     def root(self, name: int) -> int:
-        """The number of the person whom this one was joined to."""
+        """The number of the person that this one was joined to."""
         while self._owner[name] != name:
             name = self._owner[name]
         return name

@@ -40,7 +40,7 @@ Walk = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Hard limits: nobody is faster than ``max_speed`` metres a second, and two views of one
+    """Hard limits: no person is faster than ``max_speed`` metres a second, and two views of one
     person lie within ``max_ground_distance`` metres on the ground."""
 
     max_speed: float

@@ -29,7 +29,7 @@ def ground_points(
     """
     inverse = np.linalg.inv(homography)
     rays = np.column_stack([pixels, np.ones(len(pixels))]) @ inverse.T
-    # The sign of the scale tells the two sides of the horizon apart. Which sign is the ground's
+    # The sign of the scale separates the two sides of the horizon. Which sign is the ground's
     # depends on the homography's factor; a pixel far below the picture is always on its side.
     ground_side = np.sign(inverse[2] @ FAR_BELOW)
     with np.errstate(divide="ignore", invalid="ignore"):

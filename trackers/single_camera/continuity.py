@@ -18,11 +18,11 @@ from trackers.detections import Detections, areas, intersections
 
 # Number of crops that establish the person of a track, and number that establish another person.
 _KNOWN, _OTHER = 2, 2
-# Two meet when so much of the smaller box is shared; nobody is near who shares no more than this.
+# Two meet when so much of the smaller box is shared, and are apart at no more than the second.
 _MET, _CLEAR = 0.25, 0.1
 # A track that was not seen for so long after a meeting will not come out of it.
 _LOST_S = 0.5
-# So much more alike, in cosines after removing what strangers share, are two exchanged tracks
+# So much more alike, in cosines after removing what all people share, are two exchanged tracks
 # together, and one that goes on as a track that was lost.
 _EXCHANGED, _TAKEN = 0.3, 0.25
 
@@ -174,13 +174,13 @@ Vector = NDArray[np.float32]
 def are_exchanged(
     before: tuple[Vector, Vector], after: tuple[Vector, Vector], same: SamePerson
 ) -> bool:
-    """Whether each of two tracks looks after the meeting as the other did before: ``(D,)``."""
+    """Whether each of two tracks shows after the meeting what the other did before: ``(D,)``."""
     kept = same.likeness(before[0], after[0]) + same.likeness(before[1], after[1])
     exchanged = same.likeness(before[0], after[1]) + same.likeness(before[1], after[0])
     return exchanged - kept >= _EXCHANGED
 
 
 def is_taken(own: Vector, lost: Vector, after: Vector, same: SamePerson) -> bool:
-    """Whether a track looks after a meeting as one did that is lost since, and not as before."""
+    """Whether a track resembles after a meeting one that is lost since, and not itself before."""
     likeness = same.likeness(lost, after)
     return likeness >= same.midpoint and likeness - same.likeness(own, after) >= _TAKEN

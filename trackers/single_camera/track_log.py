@@ -134,7 +134,7 @@ class TrackLog:
         self._close_after_s = seconds
 
     def part(self, track_id: int, exemplar: Exemplar) -> int | None:
-        """The track that begins where this one shows somebody else, by its latest exemplar.
+        """The track that begins where this one shows another person, by its latest exemplar.
 
         None while it shows one person. The other has what was seen since then; this one is to be
         closed.

@@ -20,7 +20,7 @@ from reid_model.training.optimiser import (
     stage1_rate,
 )
 from reid_model.training.recipe import Stage1Recipe
-from reid_model.training.stage1 import class_texts, stage1_epoch
+from reid_model.training.stages import class_texts, stage1_epoch
 
 _AT_ONCE = 64
 

@@ -13,8 +13,7 @@ import torch
 from pipeline.config.schema import DetectorConfig
 from pipeline.detector import Detector
 from pipeline.detector import detector as detector_module
-from pipeline.detector.geometry import fit, fit_fixed
-from pipeline.detector.people import disagreement
+from pipeline.detector.people import disagreement, fit, fit_fixed
 from pipeline.detector.yolo import (
     export_openvino,
     load_checkpoint,

@@ -17,7 +17,7 @@ from pipeline.bus.messages import (
 from pipeline.config.load import check_config
 from pipeline.config.schema import SiteConfig, TrackerConfig
 from pipeline.errors import UserError
-from pipeline.node.camera import Camera, thumbnails_of
+from pipeline.node.camera import Camera
 from pipeline.node.crops import Crop, Thumbnails
 from pipeline.node.tracker import open_tracker, tracker_name
 from pipeline.sources import RecordedFrame
@@ -154,7 +154,7 @@ def test_the_crop_of_a_track_that_ends_is_due_before_it_is_closed() -> None:
 
 
 def test_a_track_without_a_good_crop_ends_without_exemplars(tmp_path: Path) -> None:
-    camera = opened(thumbnails_of(tmp_path / "thumbnails", "a", "none"), reid={"min_quality": 0.99})
+    camera = opened(Thumbnails(tmp_path / "thumbnails", "a", "none"), reid={"min_quality": 0.99})
     update(camera, 0.0, BOX)
     camera.end()
     assert embed(camera) == []
@@ -165,7 +165,7 @@ def test_a_track_without_a_good_crop_ends_without_exemplars(tmp_path: Path) -> N
 
 
 def test_the_data_of_closed_tracks_is_released(tmp_path: Path) -> None:
-    thumbnails = thumbnails_of(tmp_path / "thumbnails", "a", "none")
+    thumbnails = Thumbnails(tmp_path / "thumbnails", "a", "none")
     camera = opened(thumbnails, tracker={"buffer_s": 0.2})
     for person in range(12):
         for step in (0.0, 0.1, 0.2, 0.9):

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from reid_model.networks.clip_text import ClipText, end_positions
+from reid_model.networks.clip_transformer import ClipText, end_positions
 from reid_model.networks.clip_weights import fill_text_encoder
 from reid_toys import assert_close
 

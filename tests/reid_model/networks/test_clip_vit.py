@@ -5,8 +5,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from reid_model.networks.clip_transformer import ResidualBlock, SelfAttention
-from reid_model.networks.clip_vit import ClipViT
+from reid_model.networks.clip_transformer import ClipViT, ResidualBlock, SelfAttention
 from reid_model.networks.clip_weights import fill_image_encoder
 from reid_model.networks.positional import resize_positional
 from reid_toys import assert_close

@@ -12,8 +12,7 @@ from torch import Tensor, nn
 
 from reid_model.networks import clip_weights
 from reid_model.networks.clip_resnet import ClipResNet
-from reid_model.networks.clip_text import ClipText
-from reid_model.networks.clip_vit import ClipViT
+from reid_model.networks.clip_transformer import ClipText, ClipViT
 from reid_model.networks.clip_weights import fill_image_encoder, fill_text_encoder, load_clip
 
 State = dict[str, Tensor]

@@ -18,10 +18,10 @@ from reid_model.networks.omni_scale import (
     OmniScaleBlock,
     SqueezeGate,
 )
-from reid_model.networks.omni_scale_ir import read_omni_scale
 from reid_model.openvino_runtime import core, read_network
 from reid_model.preprocess import EmbedderSpec, normalise
 from reid_model.trained_embedder import sample_pictures
+from scripts.omni_scale_ir import read_omni_scale
 
 #: What each file needs of the width, and its parameters.
 OPEN = {

@@ -4,8 +4,7 @@ import torch
 from torch import nn
 
 from reid_model.networks.clip_resnet import ClipResNet
-from reid_model.networks.clip_text import VOCABULARY, ClipText
-from reid_model.networks.clip_vit import ClipViT
+from reid_model.networks.clip_transformer import VOCABULARY, ClipText, ClipViT
 from reid_model.networks.fused import FusedModel
 from reid_model.networks.parameters import count_parameters
 from reid_model.networks.prompts import PromptLearner

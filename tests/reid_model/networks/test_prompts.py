@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from reid_model.networks.clip_text import CONTEXT, VOCABULARY, ClipText, end_positions
+from reid_model.networks.clip_transformer import CONTEXT, VOCABULARY, ClipText, end_positions
 from reid_model.networks.prompts import TEMPLATE, TEMPLATE_TOKENS, PromptLearner
 
 #: (VOCABULARY, 2): the token's id, and a constant

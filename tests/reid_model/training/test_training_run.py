@@ -17,7 +17,7 @@ from torch import Tensor
 from reid_model.data import ReidSet, class_labels
 from reid_model.data.folder import read_folder
 from reid_model.embedder import Embedder, EmbedderSpec
-from reid_model.networks.clip_text import ClipText
+from reid_model.networks.clip_transformer import ClipText
 from reid_model.training.checkpoint import load_checkpoint, save_checkpoint
 from reid_model.training.recipe import (
     AugmentRecipe,

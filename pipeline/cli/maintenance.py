@@ -1,17 +1,18 @@
-"""`fusetrack forget`: remove a person, or expired data, and print what was removed."""
+"""`fusetrack forget`, `compact` and `doctor`: the upkeep of runs and of the installation."""
 
 from __future__ import annotations
 
 import json
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.output import say
+from pipeline.cli.output import console, say, table_of
 from pipeline.cli.results import CamerasOption, RunArgument, SinceOption, UntilOption
-from pipeline.errors import UserError
+from pipeline.errors import UserError, writing
 
 if TYPE_CHECKING:
     from pipeline.config.schema import RetentionConfig
@@ -91,3 +92,45 @@ def _own_retention(run: Path) -> RetentionConfig:
     from pipeline.run_directory.reader import RunDirectory
 
     return check_config(RunDirectory(run).config(), str(run / "config.yaml")).retention
+
+
+def compact(run: RunArgument) -> None:
+    """Put the segments of a run together and upgrade it; its recorder must not be running.
+
+    A recorder does the same while it records: this is for older runs, and before a backup.
+    """
+    from pipeline.run_directory.durable import exclusive_writer
+    from pipeline.run_directory.reader import RunDirectory
+
+    RunDirectory(run)
+    with writing(f"to {run}", "Expected a writable folder with free space"), exclusive_writer(run):
+        before, after = _compact(run)
+    typer.echo(f"{before} segments are now {after}")
+
+
+def _compact(run: Path) -> tuple[int, int]:
+    from pipeline.run_directory.compaction import clean, compact_all, tables_of
+    from pipeline.run_directory.layout import check_contained, upgrade
+    from pipeline.run_directory.segments import segments
+
+    check_contained(run)
+    upgrade(run)
+    clean(run)
+    before = sum(len(segments(folder)) for folder in tables_of(run))
+    compact_all(run)
+    return before, sum(len(segments(folder)) for folder in tables_of(run))
+
+
+def doctor() -> None:
+    """Check devices, codecs, Redis and weights; exit code 2 if `fusetrack run` cannot work."""
+    from pipeline.runtime.doctor import checks
+
+    table = table_of("component", "state", "detail")
+    found = checks()
+    for check in found:
+        state = "ok" if check.works else ("missing" if check.needed else "not available")
+        table.add_row(check.name, state, check.detail)
+    console().print(table)
+    if any(check.needed and not check.works for check in found):
+        typer.echo("`fusetrack run` cannot work: see the rows marked missing", err=True)
+        sys.exit(2)

@@ -4,8 +4,7 @@ from dataclasses import asdict
 
 import pytest
 
-from reid_model.training.recipe import DistillationRecipe, Recipe
-from reid_model.training.renamed import current_losses, current_names
+from reid_model.training.recipe import DistillationRecipe, Recipe, current_losses, current_names
 
 OLD = {"seed": 3, "teaching": {"teachers": ("a",), "look": "once"}}
 CURRENT = {"seed": 3, "distillation": {"teachers": ("a",), "teacher_view": "plain"}}

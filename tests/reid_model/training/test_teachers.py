@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from reid_model.training.teacher_cache import TeacherCache
+from reid_model.training.teachers import TeacherCache
 
 FIRST = [torch.zeros(2, 3), torch.ones(2, 5)]  # of two teachers
 SECOND = [torch.full((2, 3), 2.0), torch.full((2, 5), 3.0)]

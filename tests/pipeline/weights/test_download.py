@@ -14,8 +14,7 @@ from typing import ClassVar
 import pytest
 
 from pipeline.weights import Weights, fetch, pull
-from pipeline.weights.download import SourceError
-from pipeline.weights.simple_index import download_wheel
+from pipeline.weights.download import SourceError, download_wheel
 
 CONTENT = b"some weights"
 #: What the server sends, by path: content type and content.
