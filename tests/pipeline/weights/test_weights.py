@@ -113,15 +113,17 @@ def npm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     program.parent.mkdir()
     program.write_text(
         "#!/bin/sh\n"
-        'for last; do :; done; [ "$last" = carrier@1.0 ] || { echo "404 $last" >&2; exit 1; }\n'
+        "for last; do :; done; last=${last#@some/}\n"
+        '[ "$last" = carrier@1.0 ] || { echo "404 $last" >&2; exit 1; }\n'
         f'tar czf "$5/carrier-1.0.tgz" -C {tmp_path} package\n'
     )
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
 
 
-def test_a_member_of_an_npm_package(cache: Path, npm: None) -> None:
-    source = {"npm": "carrier@1.0", "member": "package/a.bin"}
+@pytest.mark.parametrize("name", ["carrier@1.0", "@some/carrier@1.0"])
+def test_a_member_of_an_npm_package(cache: Path, npm: None, name: str) -> None:
+    source = {"npm": name, "member": "package/a.bin"}
     (path,) = pull(["x"], quiet, {"x": entry({"f": [source]})})
     assert path.read_bytes() == CONTENT
 
