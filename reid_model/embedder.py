@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -14,7 +15,14 @@ from reid_model.preprocess import EmbedderSpec, normalise, resize_crops
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["Embedder", "EmbedderSpec", "load_embedder", "openvino_embedder", "torch_embedder"]
+__all__ = [
+    "Descriptions",
+    "Embedder",
+    "EmbedderSpec",
+    "load_embedder",
+    "openvino_embedder",
+    "torch_embedder",
+]
 
 #: BGR pictures (N, H, W, 3) uint8 to raw vectors (N, D). Raises MemoryError when N is too large.
 _Forward = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
@@ -25,6 +33,21 @@ Precision = Literal["f32", "bf16"]
 _TINY = 1e-12
 #: Parts of PyTorch's and OpenVINO's messages when memory runs out.
 _OUT_OF_MEMORY = ("out of memory", "can't allocate", "bad_alloc", "allocate memory")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Descriptions:
+    """What a network says about N crops.
+
+    ``vectors`` is ``(N, D)`` float32, the unit vectors of `Embedder.embed`. ``text_vectors`` is
+    ``(N, T)`` float32, unit vectors that are compared with sentences, None from a network that
+    knows no words. ``visibilities`` is ``(N, P)`` float32, 0..1: how much is seen of each part of
+    the body; None from a network that tells no parts.
+    """
+
+    vectors: NDArray[np.float32]
+    text_vectors: NDArray[np.float32] | None = None
+    visibilities: NDArray[np.float32] | None = None
 
 
 class Embedder:
@@ -65,6 +88,17 @@ class Embedder:
             done += len(part)
         lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
         return np.asarray(vectors / np.maximum(lengths, _TINY), np.float32)
+
+    @property
+    def has_words(self) -> bool:
+        """Whether `describe` gives text vectors."""
+        return False
+
+    def describe(self, crops: list[NDArray[np.uint8]]) -> Descriptions:
+        """All that the network says about crops, which are as of `embed`. Raises ValueError as
+        that.
+        """
+        return Descriptions(self.embed(crops))
 
     def _warm_up(self) -> int:
         """Embed the largest batch once, so that memory does not grow later; returns D."""

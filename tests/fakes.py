@@ -15,6 +15,7 @@ from pipeline.config.schema import LiveConfig
 from pipeline.sources import RecordedFrame
 from pipeline.sources.camera_status import CameraStatus
 from pipeline.sources.source import Frame
+from reid_model.embedder import Descriptions
 from trackers.detections import Detections
 
 Image = NDArray[np.uint8]
@@ -140,14 +141,29 @@ class ColourEmbedder:
     """The mean colour as a unit vector. ``calls`` has the number of crops of every call."""
 
     dimension = 3
+    has_words = False
 
     def __init__(self) -> None:
         self.calls: list[int] = []
+
+    def describe(self, crops: list[Image]) -> Descriptions:
+        return Descriptions(self.embed(crops))
 
     def embed(self, crops: list[Image]) -> NDArray[np.float32]:
         self.calls.append(len(crops))
         means = np.array([crop.mean(axis=(0, 1)) for crop in crops], np.float32).reshape(-1, 3)
         return np.asarray(means / np.linalg.norm(means, axis=1, keepdims=True), np.float32)
+
+
+class WordyEmbedder(ColourEmbedder):
+    """Also says of what colour a crop is in a text vector, and that all four parts are seen."""
+
+    has_words = True
+
+    def describe(self, crops: list[Image]) -> Descriptions:
+        vectors = self.embed(crops)
+        visibilities = np.ones((len(crops), 4), np.float32)
+        return Descriptions(vectors, vectors[:, ::-1].copy(), visibilities)
 
 
 def _boxes(image: Image) -> list[Box]:

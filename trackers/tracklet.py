@@ -21,6 +21,8 @@ class Tracklet:
     ``path`` is ``(M, 4)`` float64, in order of time: seconds UTC, footpoint x and y in pixels, and
     box height in pixels; an optional fifth column is the detector's score. ``ground`` is
     ``(M, 2)`` float64 ground metres of the same rows, or None when the camera is not calibrated.
+    ``text_vectors`` is ``(K, T)`` and ``visibilities`` ``(K, P)`` float32 of the same crops as the
+    exemplars, or None from a network that does not give them.
     """
 
     camera_id: str
@@ -35,12 +37,17 @@ class Tracklet:
     exemplar_times: NDArray[np.float64]
     path: NDArray[np.float64]
     ground: NDArray[np.float64] | None = None
+    text_vectors: NDArray[np.float32] | None = None
+    visibilities: NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
         if self.end < self.start:
             raise ValueError(f"tracklet {self.key} ends at {self.end}, before {self.start}")
         if not len(self.exemplars) == len(self.qualities) == len(self.exemplar_times):
             raise ValueError(f"tracklet {self.key}: exemplars and qualities differ in length")
+        for of_crops in (self.text_vectors, self.visibilities):
+            if of_crops is not None and len(of_crops) != len(self.exemplars):
+                raise ValueError(f"tracklet {self.key}: its crops differ in number")
         if self.path.ndim != 2 or self.path.shape[1] not in (4, 5):
             shape = self.path.shape
             raise ValueError(f"tracklet {self.key}: path must be (M, 4) or (M, 5), got {shape}")

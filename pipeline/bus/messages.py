@@ -41,6 +41,9 @@ _Thumbnail = Annotated[
 _Picture = Annotated[bytes, msgspec.Meta(max_length=1_000_000)]
 
 
+_Model = Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{0,64}\Z")]
+
+
 class Array(msgspec.Struct, array_like=True, frozen=True):
     """A numeric numpy array on the wire: dtype, shape and C-ordered bytes.
 
@@ -123,8 +126,10 @@ class TrackletMessage(msgspec.Struct, tag="tracklet", frozen=True):
     """A track so far; see `trackers.tracklet.Tracklet` for the arrays.
 
     ``at`` is the event time of this revision, seconds UTC. ``picture`` is the JPEG of the
-    ``thumbnail`` where the node could not write it into the run directory itself. Raises ValueError
-    when the arrays do not form a valid tracklet.
+    ``thumbnail`` where the node could not write it into the run directory itself. ``text_vectors``
+    and ``visibilities`` are float16 and for the recorder only; ``model`` is the hash of the network
+    that made the vectors, empty if unknown. Raises ValueError when the arrays do not form a valid
+    tracklet.
     """
 
     at: float
@@ -142,6 +147,9 @@ class TrackletMessage(msgspec.Struct, tag="tracklet", frozen=True):
     ground: Array | None = None
     thumbnail: _Thumbnail | None = None
     picture: _Picture | None = None
+    text_vectors: Array | None = None
+    visibilities: Array | None = None
+    model: _Model = ""
 
     def __post_init__(self) -> None:
         if self.camera_id != GROUND:
@@ -158,6 +166,12 @@ class TrackletMessage(msgspec.Struct, tag="tracklet", frozen=True):
         _check_finite(tracklet.path)
         if np.abs(tracklet.exemplars).max(initial=0.0) > _LARGEST:
             raise ValueError("expected exemplars that are unit vectors")
+        for of_crops in (self.text_vectors, self.visibilities):
+            if of_crops is not None:
+                _check_kind("f", text_vectors=of_crops)
+                _check_finite(unpack(of_crops))
+                if len(of_crops.shape) != 2 or of_crops.shape[0] != len(tracklet.exemplars):
+                    raise ValueError(f"expected a row for each exemplar, got {of_crops.shape}")
 
 
 class WatermarkMessage(msgspec.Struct, tag="watermark", frozen=True):
@@ -315,7 +329,11 @@ def decode(data: bytes) -> Message:
 
 
 def tracklet_message(
-    tracklet: Tracklet, at: float, thumbnail: str | None = None, picture: bytes | None = None
+    tracklet: Tracklet,
+    at: float,
+    thumbnail: str | None = None,
+    picture: bytes | None = None,
+    model: str = "",
 ) -> TrackletMessage:
     """``tracklet`` in its wire form."""
     return TrackletMessage(
@@ -334,11 +352,18 @@ def tracklet_message(
         ground=None if tracklet.ground is None else pack(tracklet.ground),
         thumbnail=thumbnail,
         picture=picture,
+        text_vectors=_packed_half(tracklet.text_vectors),
+        visibilities=_packed_half(tracklet.visibilities),
+        model=model,
     )
 
 
+def _packed_half(array: NDArray[np.float32] | None) -> Array | None:
+    return None if array is None else pack(array.astype(np.float16))
+
+
 def tracklet_of(message: TrackletMessage) -> Tracklet:
-    """The tracklet in ``message``."""
+    """The tracklet in ``message``, without what is for the recorder only."""
     return Tracklet(
         camera_id=message.camera_id,
         track_id=message.track_id,

@@ -56,7 +56,7 @@ class _Rows:
 class Camera:
     """Tracks the people of one camera and collects observations, tracklets and crops.
 
-    ``tracker`` is None before the first frame.
+    ``tracker`` is None before the first frame. ``model`` names the network of its embeddings.
     """
 
     def __init__(
@@ -65,8 +65,10 @@ class Camera:
         config: SiteConfig,
         thumbnails: Thumbnails | None,
         same_person: SamePerson | None = None,
+        model: str = "",
     ) -> None:
         camera_id = self.camera_id = source.camera_id
+        self._model = model
         self.frames = 0
         self._interval_s = config.association.interval_s
         self._thumbnails = thumbnails
@@ -185,8 +187,17 @@ class Camera:
         due, self._due = self._due, []
         return due
 
-    def add_embedding(self, chosen: SelectedCrop[Crop], embedding: NDArray[np.float32]) -> None:
-        """Add the embedding ``(D,)`` float32 of a crop returned by `take_due_crops`."""
+    def add_embedding(
+        self,
+        chosen: SelectedCrop[Crop],
+        embedding: NDArray[np.float32],
+        text_vector: NDArray[np.float32] | None = None,
+        visibilities: NDArray[np.float32] | None = None,
+    ) -> None:
+        """Add the embedding ``(D,)`` float32 of a crop returned by `take_due_crops`.
+
+        ``text_vector`` and ``visibilities`` are as of an `Exemplar`.
+        """
         if isinstance(chosen.crop, ComparedCrop):
             assert self._met is not None
             found = self._met.compare(chosen.crop, chosen.track_id, embedding, self._closing)
@@ -196,7 +207,7 @@ class Camera:
         track_id = self._log.track_at(chosen.track_id, chosen.timestamp)
         if track_id is None:
             return
-        exemplar = Exemplar(chosen.timestamp, chosen.quality, embedding)
+        exemplar = Exemplar(chosen.timestamp, chosen.quality, embedding, text_vector, visibilities)
         self._log.add_exemplar(track_id, exemplar)
         other = self._log.part(track_id, exemplar)
         if other is not None:
@@ -219,7 +230,9 @@ class Camera:
         # The end of a camera is later than every period, even one that ends at the last frame.
         at = math.nextafter(self._now, math.inf) if ended else self._next_period()
         tracklets = self._take_closed(at)
-        tracklets += [tracklet_message(self._checked(t), at) for t in self._log.snapshot()]
+        tracklets += [
+            tracklet_message(self._checked(t), at, model=self._model) for t in self._log.snapshot()
+        ]
         tracklets.append(WatermarkMessage(self.camera_id, at, ended))
         return self._take_observations(), tracklets
 
@@ -235,6 +248,8 @@ class Camera:
             exemplars=tracklet.exemplars[:0],
             qualities=tracklet.qualities[:0],
             exemplar_times=tracklet.exemplar_times[:0],
+            text_vectors=None,
+            visibilities=None,
         )
 
     def _take_closed(self, at: float) -> list[Message]:
@@ -248,8 +263,8 @@ class Camera:
     def _closed_message(self, tracklet: Tracklet, at: float) -> TrackletMessage:
         taken = None if self._thumbnails is None else self._thumbnails.take(tracklet.track_id)
         if taken is None:
-            return tracklet_message(tracklet, at)
-        return tracklet_message(tracklet, at, taken.path, taken.jpeg)
+            return tracklet_message(tracklet, at, model=self._model)
+        return tracklet_message(tracklet, at, taken.path, taken.jpeg, self._model)
 
     def _period_of(self, timestamp: float) -> int:
         return int(np.floor(timestamp / self._interval_s))

@@ -27,7 +27,7 @@ from pipeline.node.perception import CropEmbedder as CropEmbedder
 from pipeline.node.perception import PeopleDetector as PeopleDetector
 from pipeline.node.perception import Perception
 from pipeline.node.preview import Previews
-from pipeline.reid.embedding import same_person
+from pipeline.reid.embedding import model_hash, same_person
 from pipeline.sources import Source
 from pipeline.sources.decode_ahead import DecodeAhead, close_all
 from pipeline.sources.recorded import RecordedSource
@@ -175,6 +175,11 @@ class Node:
         """The same for all cameras; read from the weights once, and only where it is needed."""
         return same_person(self._config)
 
+    @cached_property
+    def _model(self) -> str:
+        """The hash of the network of the embeddings."""
+        return model_hash(self._config.reid.model)
+
     def _open_stream(self, source: Source) -> CameraStream:
         config, camera_id = self._config, source.camera_id
         open_outbox = partial(Outbox, self._bus, camera_id, live=source.live)
@@ -184,10 +189,11 @@ class Node:
         if self._thumbnails or self._send_thumbnails:
             thumbnails = Thumbnails(self._thumbnails, camera_id, config.privacy.blur, offset)
         # Embeddings that were recorded are those of a network of which nothing is known.
-        same = None if isinstance(source, RecordedSource) else self._same_person
+        recorded = isinstance(source, RecordedSource)
+        same = None if recorded else self._same_person
         return CameraStream(
             source,
-            Camera(source, config, thumbnails, same),
+            Camera(source, config, thumbnails, same, "" if recorded else self._model),
             outbox,
             self._bus,
             self._retry,

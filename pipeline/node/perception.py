@@ -11,10 +11,12 @@ from pipeline.node.batching import AnyFrame
 from pipeline.node.camera import Camera
 from pipeline.node.crops import Crop, cut
 from pipeline.sources.source import Frame
+from reid_model.embedder import Descriptions
 from trackers.detections import Detections
 from trackers.single_camera.crops import SelectedCrop
 
 Due = tuple[Camera, SelectedCrop[Crop]]
+_Row = tuple[NDArray[np.float32] | None, NDArray[np.float32] | None, NDArray[np.float32] | None]
 
 
 class PeopleDetector(Protocol):
@@ -29,6 +31,13 @@ class CropEmbedder(Protocol):
 
     def embed(self, crops: list[NDArray[np.uint8]]) -> NDArray[np.float32]:
         """``(N, D)`` unit vectors of N BGR crops."""
+
+    @property
+    def has_words(self) -> bool:
+        """Whether `describe` gives text vectors."""
+
+    def describe(self, crops: list[NDArray[np.uint8]]) -> Descriptions:
+        """All that the network says about N BGR crops."""
 
 
 class Perception:
@@ -67,23 +76,39 @@ class Perception:
         """
         due = [(camera, chosen) for camera in cameras for chosen in camera.take_due_crops()]
         due, shed = _most_needed(due, most)
-        missing = [
-            chosen.crop.image
-            for _, chosen in due
-            if chosen.crop.embedding is None and chosen.crop.image is not None
-        ]
-        fresh: Iterator[NDArray[np.float32]] = iter(
-            self._embedder.embed(missing) if self._embedder and missing else []
-        )
-        for camera, chosen in due:
-            embedding = chosen.crop.embedding
-            if embedding is None:
-                embedding = next(fresh, None)
+        described = self._describe([chosen.crop for _, chosen in due])
+        for (camera, chosen), (embedding, text_vector, visibilities) in zip(
+            due, described, strict=True
+        ):
             if embedding is not None:
-                camera.add_embedding(chosen, embedding)
+                camera.add_embedding(chosen, embedding, text_vector, visibilities)
         for camera in cameras:
             camera.close_tracks()
         return shed
+
+    def _describe(self, crops: list[Crop]) -> Iterator[_Row]:
+        """Embedding, text vector and visibilities of each crop, None where there is none."""
+        pictures = [crop.image for crop in crops if self._is_wanted(crop)]
+        fresh: Iterator[_Row] = iter(())
+        if self._embedder and pictures:
+            fresh = _rows(self._embedder.describe([p for p in pictures if p is not None]))
+        for crop in crops:
+            given = crop.embedding
+            vector, *others = next(fresh) if self._is_wanted(crop) else (None, None, None)
+            yield (vector if given is None else given), others[0], others[1]
+
+    def _is_wanted(self, crop: Crop) -> bool:
+        """Whether the network must see a crop: its tracker may have embedded it before."""
+        if self._embedder is None or crop.image is None:
+            return False
+        return crop.embedding is None or self._embedder.has_words
+
+
+def _rows(found: Descriptions) -> Iterator[_Row]:
+    nothing = [None] * len(found.vectors)
+    texts = nothing if found.text_vectors is None else found.text_vectors
+    parts = nothing if found.visibilities is None else found.visibilities
+    return zip(found.vectors, texts, parts, strict=True)
 
 
 def _most_needed(due: list[Due], most: int | None) -> tuple[list[Due], int]:
@@ -143,6 +168,16 @@ class CountedEmbedder:
         """``(N, D)`` unit vectors of N BGR crops."""
         self._watch.embedder_batches.add(len(crops))
         return self._embedder.embed(crops)
+
+    @property
+    def has_words(self) -> bool:
+        """Whether `describe` gives text vectors."""
+        return self._embedder.has_words
+
+    def describe(self, crops: list[NDArray[np.uint8]]) -> Descriptions:
+        """All that the network says about N BGR crops."""
+        self._watch.embedder_batches.add(len(crops))
+        return self._embedder.describe(crops)
 
 
 def count_batches(

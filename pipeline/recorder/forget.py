@@ -62,7 +62,7 @@ class ForgottenPerson:
         return {
             **row,
             **{"time": time, "start": start, "end": end, "n": count},
-            **{"embedding": None, "thumbnail": None},
+            **dict.fromkeys(("embedding", "thumbnail", "text_vector", "visibilities")),
         }
 
 

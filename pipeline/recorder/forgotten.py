@@ -11,7 +11,7 @@ import pyarrow as pa
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from pipeline.bus.messages import TrackletMessage, pack, unpack
+from pipeline.bus.messages import Array, TrackletMessage, pack, unpack
 from pipeline.run_directory.schema import Mask, TrackPart
 from trackers.tracklet import TrackletKey
 
@@ -79,6 +79,8 @@ class ForgottenParts:
             exemplars=pack(unpack(message.exemplars)[in_exemplars]),
             qualities=pack(unpack(message.qualities)[in_exemplars]),
             exemplar_times=pack(times[in_exemplars]),
+            text_vectors=_kept(message.text_vectors, in_exemplars),
+            visibilities=_kept(message.visibilities, in_exemplars),
             path=pack(path[in_path]),
             ground=None if message.ground is None else pack(unpack(message.ground)[in_path]),
             thumbnail=None,
@@ -88,3 +90,7 @@ class ForgottenParts:
     def _covers(self, key: TrackletKey, times: NDArray[np.float64]) -> Mask:
         covered = [part.covers(times) for part in self._parts[key]]
         return np.asarray(np.any(covered, axis=0), bool)
+
+
+def _kept(packed: Array | None, rows: Mask) -> Array | None:
+    return None if packed is None else pack(unpack(packed)[rows])

@@ -5,6 +5,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.bus.messages import (
+    Array,
     IdentityMessage,
     Message,
     ObservationsMessage,
@@ -67,7 +68,21 @@ def _tracklet(message: TrackletMessage) -> dict[str, object]:
         "embedding": _mean_exemplar(tracklet.exemplars, tracklet.qualities),
         "quality": float(tracklet.qualities.max(initial=0.0)),
         "thumbnail": message.thumbnail,
+        "text_vector": _mean_text(message.text_vectors),
+        "visibilities": _most_visible(message.visibilities),
+        "model": message.model or None,
     }
+
+
+def _mean_text(packed: Array | None) -> np.ndarray | None:
+    if packed is None or not packed.shape[0]:
+        return None
+    mean = unpack(packed).astype(np.float32).mean(axis=0)
+    return np.asarray(mean / max(np.linalg.norm(mean), 1e-12), np.float16)
+
+
+def _most_visible(packed: Array | None) -> np.ndarray | None:
+    return None if packed is None or not packed.shape[0] else unpack(packed).max(axis=0)
 
 
 def _mean_exemplar(exemplars: np.ndarray, qualities: np.ndarray) -> list[float] | None:

@@ -1,5 +1,6 @@
 """The ReID embedder of a site: find its weights, preprocessing and score calibration."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -7,7 +8,8 @@ from typing import TYPE_CHECKING
 from pipeline.config.schema import ReidConfig, Similarity, SiteConfig
 from pipeline.errors import UserError
 from pipeline.weights import entry_by_hash, load_manifest, weights_path
-from pipeline.weights.manifest import ReidNetwork, network_beside
+from pipeline.weights.manifest import ReidNetwork, WeightsFile, network_beside
+from pipeline.weights.store import sha256_of
 from reid_model.embedder import Embedder, load_embedder
 from reid_model.preprocess import EmbedderSpec
 from trackers.association.appearance import Calibration
@@ -47,6 +49,25 @@ def open_embedder(config: ReidConfig, device: str) -> Embedder:
         return load_embedder(path, _spec(_network(config.model)), config.batch)
     except ValueError as error:
         raise UserError(f"ReID model {config.model}: {error}") from error
+
+
+def model_hash(name_or_path: str) -> str:
+    """A ReID network by its weights, 16 hexadecimal digits: vectors of two are never compared.
+
+    Raises UserError as `open_embedder`. For a name of the manifest, the weights need not be
+    installed.
+    """
+    entry = load_manifest().get(name_or_path)
+    if entry is not None:
+        return next(iter(_weights_first(entry.files))).sha256[:16]
+    path = weights_path(name_or_path, kind="reid")
+    beside = path.with_suffix(".bin")
+    # An .xml file says only how the network is built.
+    return sha256_of(beside if path.suffix == ".xml" and beside.is_file() else path)[:16]
+
+
+def _weights_first(files: Mapping[str, WeightsFile]) -> list[WeightsFile]:
+    return [files[name] for name in sorted(files, key=lambda name: not name.endswith(".bin"))]
 
 
 def similarity_calibration(config: ReidConfig) -> Calibration:

@@ -37,7 +37,10 @@ OBSERVATIONS = pa.schema(
 
 #: One row per closed track. ``embedding`` is the quality-weighted mean exemplar, a unit vector;
 #: ``start`` and ``end`` are seconds UTC, ``time`` is the start as a date, ``n`` is the number of
-#: observations.
+#: observations. ``text_vector`` is a unit vector that is compared with sentences and
+#: ``visibilities`` how much was seen of each part of the body at best, 0..1; null from a network
+#: that does not give them. ``model`` is the hash of that network, null if unknown. Segments of
+#: earlier releases lack these three.
 TRACKLETS = pa.schema(
     [
         ("camera_id", pa.string()),
@@ -49,6 +52,9 @@ TRACKLETS = pa.schema(
         ("embedding", pa.list_(pa.float32())),
         ("quality", pa.float32()),
         ("thumbnail", pa.string()),
+        ("text_vector", pa.list_(pa.float16())),
+        ("visibilities", pa.list_(pa.float16())),
+        ("model", pa.string()),
     ]
 )
 
@@ -72,11 +78,11 @@ IDENTITIES = pa.schema(
 )
 
 _SECONDS = ("timestamp", "start", "at")
-_ADDED = ("time", "frame_width", "frame_height")
+_ADDED = ("time", "frame_width", "frame_height", "text_vector", "visibilities", "model")
 
 
 def conform(table: pa.Table, schema: pa.Schema) -> pa.Table:
-    """``table`` with the columns of ``schema``; those that version 1 did not have are filled in.
+    """``table`` with the columns of ``schema``; those that earlier releases lack are filled in.
 
     ``time`` is computed from the seconds. Raises ArrowException, KeyError or ValueError when
     another column is missing or values do not fit.

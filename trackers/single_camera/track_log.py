@@ -21,11 +21,16 @@ _PATH_LENGTH = 512
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Exemplar:
-    """One embedded crop: ``embedding`` is ``(D,)`` float32, ``quality`` in 0..1."""
+    """One embedded crop: ``embedding`` is ``(D,)`` float32, ``quality`` in 0..1.
+
+    ``text_vector`` is ``(T,)`` and ``visibilities`` ``(P,)`` float32, where the network gives them.
+    """
 
     timestamp: float
     quality: float
     embedding: NDArray[np.float32]
+    text_vector: NDArray[np.float32] | None = None
+    visibilities: NDArray[np.float32] | None = None
 
 
 @dataclass(slots=True)
@@ -254,7 +259,15 @@ class TrackLog:
             ground=None
             if self._homography is None
             else ground_points(steps[:, 1:3], self._homography),
+            text_vectors=_stacked([e.text_vector for e in exemplars]),
+            visibilities=_stacked([e.visibilities for e in exemplars]),
         )
+
+
+def _stacked(rows: list[NDArray[np.float32] | None]) -> NDArray[np.float32] | None:
+    """The rows ``(K, N)``; None for none, and where one is missing."""
+    known = [row for row in rows if row is not None]
+    return np.stack(known) if known and len(known) == len(rows) else None
 
 
 def _append(track: _Track, step: tuple[float, float, float, float, float]) -> None:

@@ -83,6 +83,22 @@ def test_a_tracklet_survives_the_round_trip_with_and_without_ground() -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "array"),
+    [
+        ("text_vectors", np.zeros((2, 4), np.float16)),
+        ("text_vectors", np.full((1, 4), np.nan, np.float16)),
+        ("text_vectors", np.zeros((1, 4), np.int64)),
+        ("visibilities", np.zeros(1, np.float16)),
+    ],
+    ids=["too many", "nan", "whole numbers", "one row"],
+)
+def test_what_is_said_of_the_crops_has_a_row_for_each(name: str, array: np.ndarray) -> None:
+    message = tracklet_message(tracklet("gate", 3, 1.0, 2.0), 2.5)
+    with pytest.raises(ValueError, match=r"row for each exemplar|finite|floating-point"):
+        msgspec.structs.replace(message, **{name: pack(array)})
+
+
+@pytest.mark.parametrize(
     ("dtype", "shape", "size"),
     [("<f4", (2, 2), 15), ("<f4", (-1, -4), 16), ("|O", (2,), 16), ("nonsense", (2,), 16)],
 )

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fakes import BLUE, BOX, RED, Box, Clip, Recorded, found, scene
+from fakes import BLUE, BOX, RED, Box, Clip, ColourEmbedder, Recorded, WordyEmbedder, found, scene
 from pipeline.bus.messages import (
     ObservationsMessage,
     TrackletMessage,
@@ -19,6 +19,7 @@ from pipeline.config.schema import SiteConfig, TrackerConfig
 from pipeline.errors import UserError
 from pipeline.node.camera import Camera
 from pipeline.node.crops import Crop, Thumbnails
+from pipeline.node.perception import Perception
 from pipeline.node.tracker import open_tracker, tracker_name
 from pipeline.sources import RecordedFrame
 from pipeline.sources.source import Frame
@@ -351,3 +352,39 @@ def test_however_many_frames_are_embedded_at_once_the_same_is_sent() -> None:
     (one, seen), (other, also) = exchanged(1), exchanged(7)
     assert seen == also
     assert [(m.path, m.exemplars) for m in one] == [(m.path, m.exemplars) for m in other]
+
+
+@pytest.mark.parametrize("before", [False, True], ids=["embedded once", "embedded by the tracker"])
+def test_a_network_that_knows_words_tells_them_of_each_exemplar(before: bool) -> None:
+    camera, embedder = Camera(Clip("a", []), config(), None, None, "0a1b"), WordyEmbedder()
+    perception = Perception(None, embedder, tracker_embeddings=before)
+    for number in range(20):
+        frame = Frame("a", number, number / 10, scene({BOX: RED}))
+        detections = found([BOX])
+        if before:
+            detections = detections.with_embeddings(np.array([[1, 0, 0]], np.float32))
+        camera.update(frame, detections)
+    camera.end()
+    perception.embed([camera])
+    (message,) = [m for m in camera.take_messages(ended=True)[1] if isinstance(m, TrackletMessage)]
+    assert message.closed
+    assert message.model == "0a1b"
+    assert message.text_vectors is not None
+    assert message.visibilities is not None
+    exemplars, words = unpack(message.exemplars), unpack(message.text_vectors)
+    assert len(exemplars) == len(words) == len(unpack(message.visibilities)) > 0
+    assert words.dtype == np.float16
+    own = embedder.embed([scene({BOX: RED})[20:140, 60:100]])
+    np.testing.assert_allclose(words, np.tile(own[:, ::-1], (len(words), 1)), atol=2e-2)
+    # What the tracker embedded before stays the embedding of the track.
+    assert np.allclose(exemplars, [1, 0, 0]) == before
+
+
+def test_a_network_without_words_leaves_them_out() -> None:
+    camera = Camera(Clip("a", []), config(), None)
+    update(camera, 0.0, BOX)
+    camera.end()
+    Perception(None, ColourEmbedder(), tracker_embeddings=False).embed([camera])
+    (message,) = [m for m in camera.take_messages(ended=True)[1] if isinstance(m, TrackletMessage)]
+    assert len(unpack(message.exemplars)) == 1
+    assert (message.text_vectors, message.visibilities, message.model) == (None, None, "")

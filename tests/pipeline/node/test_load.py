@@ -15,6 +15,7 @@ from pipeline.node.perception import Perception
 from pipeline.node.tracker import FollowedRate, open_tracker
 from pipeline.sources.camera_status import CameraStatus
 from pipeline.sources.source import Frame
+from reid_model.embedder import Descriptions
 from trackers.single_camera.boxmot import SingleCameraTracker
 from trackers.single_camera.link import LinkTracker
 
@@ -155,6 +156,11 @@ class Embedder:
 
     def __init__(self) -> None:
         self.calls: list[int] = []
+
+    has_words = False
+
+    def describe(self, crops: list[np.ndarray]) -> Descriptions:
+        return Descriptions(self.embed(crops))
 
     def embed(self, crops: list[np.ndarray]) -> np.ndarray:
         self.calls.append(len(crops))

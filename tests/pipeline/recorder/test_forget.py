@@ -78,6 +78,7 @@ def run(tmp_path: Path) -> RunDirectory:
             {
                 **{"camera_id": key[0], "track_id": key[1], "start": 0.0, "end": 1.9, "n": 20},
                 **{"embedding": [value, 0.5], "quality": 0.5},
+                **{"text_vector": np.float16([value, 0.5]), "visibilities": np.float16([1])},
                 "thumbnail": f"thumbnails/{key[0]}/{key[1]}.jpg",
             }
         )
@@ -171,6 +172,8 @@ def test_other_people_are_unchanged(run: RunDirectory) -> None:
     # The embedding of the shared track may be of either person.
     shared = tracklets[3]
     assert (shared["embedding"], shared["thumbnail"]) == (None, None)
+    assert (shared["text_vector"], shared["visibilities"]) == (None, None)
+    assert tracklets[2]["text_vector"][0] == pytest.approx(0.202, abs=1e-3)
     assert (shared["start"], shared["end"], shared["n"]) == (0.0, 0.9, 10)
 
 

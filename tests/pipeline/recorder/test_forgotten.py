@@ -5,7 +5,7 @@ import pyarrow as pa
 import pytest
 
 from builders import tracklet
-from pipeline.bus.messages import TrackletMessage, tracklet_message, tracklet_of
+from pipeline.bus.messages import TrackletMessage, tracklet_message, tracklet_of, unpack
 from pipeline.recorder.forgotten import ForgottenParts
 from pipeline.run_directory.schema import OBSERVATIONS, TrackPart
 from trackers.tracklet import Tracklet
@@ -29,6 +29,8 @@ def tracklet_with(**changes: object) -> TrackletMessage:
         "exemplar_times": times,
         "path": np.column_stack([times, times, times, times]),
         "ground": np.column_stack([times, times]),
+        "text_vectors": np.eye(5, dtype=np.float32),
+        "visibilities": np.eye(5, dtype=np.float32),
         **changes,
     }
     return tracklet_message(Tracklet(**values), 4.0, "thumbnails/gate/1.jpg")
@@ -67,6 +69,9 @@ def test_an_open_track_continues_without_its_forgotten_beginning() -> None:
     assert (seen.start, seen.end, seen.count) == (3.0, 4.0, 20)
     assert seen.exemplar_times.tolist() == [3.0, 4.0]
     assert seen.exemplars.tolist() == np.eye(5)[3:].tolist()
+    for packed in (left.text_vectors, left.visibilities):
+        assert packed is not None
+        assert unpack(packed).tolist() == np.eye(5)[3:].tolist()
     assert len(seen.path) == len(seen.ground) == len(seen.qualities) == 2  # type: ignore[arg-type]
     assert left.thumbnail is None
 
@@ -104,6 +109,8 @@ def test_a_track_without_exemplars_is_filtered_too() -> None:
         "qualities": np.zeros(0, np.float32),
         "exemplar_times": np.zeros(0),
         "ground": None,
+        "text_vectors": None,
+        "visibilities": None,
     }
     left = ForgottenParts([TrackPart("gate", 1, None, 2.5)]).filter_tracklet(tracklet_with(**none))
     assert left is not None

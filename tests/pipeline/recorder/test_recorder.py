@@ -429,6 +429,9 @@ def tracklets() -> Iterator[Message]:
         exemplars=pack(np.array([[1.0, 0.0], [0.0, 1.0]], np.float32)),
         qualities=pack(np.array([0.75, 0.25], np.float32)),
         exemplar_times=pack(np.array([0.0, 1.0])),
+        text_vectors=pack(np.array([[1.0, 0.0], [0.0, 1.0]], np.float16)),
+        visibilities=pack(np.array([[1.0, 0.25, 0.0], [0.5, 0.5, 0.0]], np.float16)),
+        model="0a1b",
     )
     yield two
 
@@ -441,6 +444,10 @@ def test_closed_tracks_have_the_quality_weighted_mean_embedding(
     assert (nothing["track_id"], nothing["embedding"], nothing["quality"]) == (1, None, 0.0)
     assert both["embedding"] == pytest.approx([3 / math.sqrt(10), 1 / math.sqrt(10)])
     assert (both["quality"], both["thumbnail"]) == (0.75, "thumbnails/gate/3.jpg")
+    assert both["text_vector"] == pytest.approx([math.sqrt(0.5)] * 2, abs=1e-3)
+    assert both["visibilities"] == [1.0, 0.5, 0.0]
+    assert (both["model"], nothing["model"]) == ("0a1b", None)
+    assert (nothing["text_vector"], nothing["visibilities"]) == (None, None)
 
 
 @pytest.mark.parametrize("seed", range(2))

@@ -12,7 +12,12 @@ from numpy.typing import NDArray
 
 from pipeline.config.schema import ReidConfig
 from pipeline.errors import UserError
-from pipeline.reid.embedding import default_calibration, open_embedder, similarity_calibration
+from pipeline.reid.embedding import (
+    default_calibration,
+    model_hash,
+    open_embedder,
+    similarity_calibration,
+)
 from reid_model.similarity import SimilarityFit
 from reid_model.training.build import build_encoder, new_model
 from reid_model.training.model_files import save_model
@@ -133,3 +138,20 @@ def test_a_truncated_trained_model_is_refused(left: int, tmp_path: Path) -> None
     path.write_bytes(path.read_bytes()[:left])
     with pytest.raises(UserError, match="is damaged or not a safetensors file"):
         open_embedder(ReidConfig(model=str(path)), "cpu")
+
+
+def test_a_network_is_known_by_its_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own, copy = tmp_path / "own.xml", tmp_path / "copy.xml"
+    for path, weights in ((own, b"one"), (copy, b"one")):
+        path.write_text(f"<net name='{path.stem}'/>")
+        path.with_suffix(".bin").write_bytes(weights)
+    assert model_hash(str(own)) == model_hash(str(copy))
+    own.with_suffix(".bin").write_bytes(b"other")
+    assert model_hash(str(own)) != model_hash(str(copy))
+    own.with_suffix(".bin").unlink()
+    assert model_hash(str(own)) != model_hash(str(copy))
+    monkeypatch.setenv("FUSETRACK_CACHE", str(tmp_path))
+    # Of a name, the manifest knows it, and the weights need not be there.
+    names = ("osnet-x0.25-msmt17", ReidConfig().model)
+    assert len({model_hash(name) for name in names}) == 2
+    assert all(len(model_hash(name)) == 16 for name in names)
