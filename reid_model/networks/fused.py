@@ -83,20 +83,30 @@ class Trunk(nn.Module):
 
     def early(self, x: Tensor) -> Tensor:
         """Pictures to the second stage's map ``(B, 512, 32, 16)``."""
+        return self.early_maps(x)[1]
+
+    def early_maps(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Pictures to the maps of the first two stages, ``(B, 256, 64, 32)`` and `early`'s."""
         encoder = self.encoder
         if self.standardise:
             x = F.instance_norm(x)  # (B, 3, 256, 128)
-        y = encoder.stem(x)  # (B, 64, 64, 32)
-        y = self._aggregated(0, encoder.layer1(y), y)  # (B, 256, 64, 32)
-        return self._aggregated(1, encoder.layer2(y), y)
+        y0 = encoder.stem(x)  # (B, 64, 64, 32)
+        y1 = self._aggregated(0, encoder.layer1(y0), y0)  # (B, 256, 64, 32)
+        return y1, self._aggregated(1, encoder.layer2(y1), y1)
 
     def late(self, y2: Tensor) -> Features:
         """The second stage's map ``(B, 512, 32, 16)`` to what is made of it."""
-        encoder = self.encoder
-        y3 = self._aggregated(2, encoder.layer3(y2), y2)  # (B, 1024, 16, 8)
-        y4 = self._aggregated(3, encoder.layer4(y3), y3)  # (B, 2048, 16, 8)
-        f_img, f_proj = encoder.finish(y4)  # (B, 2048), (B, 1024)
+        y3 = self.third(y2)
+        f_img, f_proj = self.encoder.finish(self.fourth(y3))  # (B, 2048), (B, 1024)
         return Features(f_last=y3.mean(dim=(2, 3)), f_img=f_img, f_proj=f_proj, y3=y3)
+
+    def third(self, y2: Tensor) -> Tensor:
+        """The second stage's map to the third's, ``(B, 1024, 16, 8)``."""
+        return self._aggregated(2, self.encoder.layer3(y2), y2)
+
+    def fourth(self, y3: Tensor) -> Tensor:
+        """The third stage's map to the last, ``(B, 2048, 16, 8)``."""
+        return self._aggregated(3, self.encoder.layer4(y3), y3)
 
     def _aggregated(self, stage: int, high: Tensor, low: Tensor) -> Tensor:
         """The stage's output ``high``, with its input ``low`` where it has an MSCSA."""

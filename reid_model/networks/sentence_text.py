@@ -71,14 +71,23 @@ class SentenceText(nn.Module):
         """
         return self._sentences(embeddings, ends) @ self.text_projection
 
+    def words(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
+        """Token ids ``(B, L)`` to what the network says of each, ``(B, L, 384)``, and which of them
+        are there, ``(B, L)`` bool."""
+        present = tokens != _PADDING
+        return self._states(self.token_embedding(tokens), ~present), present
+
     def _sentences(self, embeddings: Tensor, ends: Tensor) -> Tensor:
-        length = embeddings.shape[1]
-        states = self.ln_first(embeddings + self.positional_embedding[:length])  # (B, L, 384)
-        padding = torch.arange(length, device=ends.device) > ends[:, None]  # (B, L)
-        states = self.transformer(states, src_key_padding_mask=padding)  # (B, L, 384)
-        kept = ~padding.unsqueeze(2)
+        padding = torch.arange(embeddings.shape[1], device=ends.device) > ends[:, None]  # (B, L)
+        states, kept = self._states(embeddings, padding), ~padding.unsqueeze(2)
         mean: Tensor = (states * kept).sum(dim=1) / kept.sum(dim=1)
         return mean
+
+    def _states(self, embeddings: Tensor, padding: Tensor) -> Tensor:
+        positions = self.positional_embedding[: embeddings.shape[1]]
+        states = self.ln_first(embeddings + positions)  # (B, L, 384)
+        out: Tensor = self.transformer(states, src_key_padding_mask=padding)
+        return out
 
 
 def read_sentence_text(path: Path, output_dim: int) -> SentenceText:

@@ -135,3 +135,11 @@ def test_tokens(real: list[Path]) -> None:
     assert tokens.shape == (2, 128)
     assert tuple(tokens[0, : len(SENTENCE_PROMPT)].tolist()) == SENTENCE_PROMPT
     assert tokens[0, len(SENTENCE_PROMPT) :].sum() == 0
+
+
+@torch.no_grad()
+def test_the_mean_of_the_words_is_the_sentence() -> None:
+    text, tokens = small(), torch.tensor([[3, 9, 4, 0, 0], [3, 7, 8, 9, 4]])
+    states, present = text.words(tokens)
+    assert present.tolist() == [[True] * 3 + [False] * 2, [True] * 5]
+    torch.testing.assert_close(states[0, :3].mean(dim=0), text.sentences(tokens)[0])

@@ -1,0 +1,253 @@
+"""FusionSegReID: a fused model that also knows where the person is, and words.
+
+Reading B of the paper (arXiv 2503.21595), a compact model: on the maps of an omni-scale network
+come a cross-modal alignment transformer, a mask head, attention that the mask guides, pooling over
+the foreground, body parts, and vectors that pictures and texts share. The ReID vectors are those of
+the fused model as long as what is new has not been trained, and always with all switches off.
+
+Shapes are those of `omni-scale-people` at 256 x 128.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from reid_model.networks.body_parts import (
+    PARTS,
+    BodyParts,
+    part_masks,
+    part_vectors,
+    visibilities,
+)
+from reid_model.networks.cross_modal import CrossModalTransformer, States, Tokens
+from reid_model.networks.fused import FusedEmbedder
+from reid_model.networks.mask_guidance import ForegroundPool, MaskGuidance
+from reid_model.networks.mask_head import MaskHead
+from reid_model.networks.omni_scale import OmniScale
+
+_SMALLEST = 1e-3
+#: What a part brings to the vector passes through so many numbers.
+_NARROW = 64
+
+
+@dataclass(frozen=True, slots=True)
+class FusionOptions:
+    """The switches, and the size of the transformer.
+
+    ``text``: vectors that texts can be compared with. ``mask``: mask head, guided attention,
+    foreground and parts. ``fusion``: queries of a picture and words in one vector. ``text_width``
+    is that of the text encoder's states, ``shared`` the length of the vectors shared with texts.
+    """
+
+    text: bool = True
+    mask: bool = True
+    fusion: bool = True
+    width: int = 256
+    layers: int = 2
+    heads: int = 4
+    text_width: int = 384
+    shared: int = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """What is seen of bodies, with the mask guiding.
+
+    ``vectors (B, 256)``: of the foreground, before the parts. ``mask (B, 1, 32, 16)`` and ``parts
+    (B, 5, 16, 8)``: logits. ``part_vectors (B, 4, 512)`` and ``visibilities (B, 4)``, in the order
+    of `PARTS`. No vector has unit length.
+    """
+
+    vectors: Tensor
+    mask: Tensor
+    parts: Tensor
+    part_vectors: Tensor
+    visibilities: Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What the network sees in pictures; None where it is switched off.
+
+    ``vectors (B, 256)``, unit: for ReID. ``text_vectors (B, 256)``, unit: to compare with words.
+    ``tokens (B, 32, 256)`` and ``identity (B, 256)``: the transformer's, for queries of both.
+    """
+
+    vectors: Tensor
+    text_vectors: Tensor | None
+    tokens: Tensor | None
+    identity: Tensor | None
+    body: Body | None
+
+
+class Standardised(nn.Module):
+    """Tokens with a mean of 0 and a deviation of 1 in each channel, as `fit` saw them."""
+
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(width))
+        self.register_buffer("deviation", torch.ones(width))
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """``(..., width)``."""
+        return (tokens - self.mean) / self.deviation
+
+    def fit(self, tokens: Tensor) -> None:
+        """Remember the means and deviations of tokens ``(N, width)``; of a channel that never
+        changes the deviation counts as 1."""
+        self.mean.copy_(tokens.mean(dim=0))
+        found = tokens.std(dim=0, correction=0)
+        self.deviation.copy_(torch.where(found < _SMALLEST, torch.ones_like(found), found))
+
+
+class FusionModel(nn.Module):
+    """A fused model with an omni-scale encoder, which stays as it is, and what is new around it.
+
+    Raises ValueError for a fused model with another encoder or another embedding than the
+    projected feature.
+    """
+
+    def __init__(self, fused: FusedEmbedder, options: FusionOptions | None = None) -> None:
+        super().__init__()
+        self.options = options or FusionOptions()
+        encoder = fused.trunk.encoder
+        if not isinstance(encoder, OmniScale) or fused.neck_img is not None:
+            raise ValueError("expected a fused model of an omni-scale encoder, embedding projected")
+        self.fused = fused
+        _, one, two, three, four = encoder.channels
+        width, shared = self.options.width, self.options.shared
+        grid = (encoder.image_size[0] // 32, encoder.image_size[1] // 32)
+        self.adapt = nn.Sequential(Standardised(two + four), nn.Linear(two + four, width))
+        self.transformer = CrossModalTransformer(
+            width, self.options.layers, self.options.heads, grid
+        )
+        self.adapt_text = nn.Sequential(
+            Standardised(self.options.text_width), nn.Linear(self.options.text_width, width)
+        )
+        self.share = nn.Linear(width, shared)
+        self.mask_head = MaskHead((one, two, three), width)
+        self.guidance = MaskGuidance(one, two)
+        self.foreground = ForegroundPool(four)
+        self.body_parts = BodyParts(four)
+        self.of_part = nn.Linear(four, _NARROW)
+        self.recover = _nothing_yet(encoder.output_dim + len(PARTS) * (_NARROW + 1), encoder)
+        self.fuse = _nothing_yet(encoder.output_dim + width, encoder)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Normalised RGB ``(B, 3, 256, 128)`` to ReID vectors ``(B, 256)``, vectors to compare with
+        words ``(B, 256)`` and visibilities ``(B, 4)``; of the last two, those switched off are
+        empty. Raises ValueError for another size.
+        """
+        seen = self.see(x)
+        nothing = seen.vectors[:, :0]
+        return (
+            seen.vectors,
+            nothing if seen.text_vectors is None else seen.text_vectors,
+            nothing if seen.body is None else seen.body.visibilities,
+        )
+
+    def see(self, x: Tensor) -> Seen:
+        """Normalised RGB ``(B, 3, 256, 128)``. Raises ValueError for another size."""
+        return self.see_maps(*self.fused.trunk.early_maps(x))
+
+    def see_maps(self, x1: Tensor, x2: Tensor) -> Seen:
+        """The maps of the first stages, ``(B, 256, 32, 16)`` and ``(B, 384, 16, 8)``."""
+        trunk, options = self.fused.trunk, self.options
+        x3 = trunk.third(x2)  # (B, 512, 16, 8)
+        x4 = trunk.fourth(x3)  # (B, 512, 16, 8)
+        tokens = states = text_vectors = None
+        if options.text or options.mask or options.fusion:
+            tokens = self.adapt(_tokens(x2, x4))
+            states = self.transformer(tokens, None)
+            text_vectors = self.shared(states) if options.text else None
+        body = None
+        if options.mask and states is not None:
+            body = self._body(x1, x2, self.mask_head((x1, x2, x3), states.segmentation))
+            vectors = self._recovered(body)
+        else:
+            vectors = self.fused.neck_proj(trunk.encoder.finish(x4)[1])
+        identity = None if states is None else states.identity
+        return Seen(F.normalize(vectors, dim=1), text_vectors, tokens, identity, body)
+
+    def picture_tokens(self, x2: Tensor) -> Tensor:
+        """The second stage's map ``(B, 384, 16, 8)`` to the transformer's ``(B, 32, 256)``."""
+        tokens: Tensor = self.adapt(self.raw_tokens(x2))
+        return tokens
+
+    @torch.no_grad()
+    def raw_tokens(self, x2: Tensor) -> Tensor:
+        """The second stage's map ``(B, 384, 16, 8)`` to what tokens are made of, ``(B, 32, 896)``.
+
+        They depend on the fused model alone.
+        """
+        return _tokens(x2, self.fused.trunk.fourth(self.fused.trunk.third(x2)))
+
+    def text_tokens(self, states: Tensor, present: Tensor) -> Tokens:
+        """What a text encoder says of each word, ``(B, L, 384)``; ``present (B, L)`` bool."""
+        return Tokens(self.adapt_text(states), present)
+
+    def describe(self, text: Tokens) -> Tensor:
+        """Words to unit vectors ``(B, 256)``, to compare with a picture's ``text_vectors``."""
+        return self.shared(self.transformer(None, text))
+
+    def shared(self, states: States) -> Tensor:
+        """The unit vector ``(B, 256)`` that pictures and words share."""
+        return F.normalize(self.share(states.identity), dim=1)
+
+    def query(self, seen: Seen, text: Tokens) -> Tensor:
+        """Pictures with words to unit vectors ``(B, 256)``, to compare with others' ``vectors``.
+
+        Raises ValueError where fusion is switched off.
+        """
+        if not self.options.fusion or seen.tokens is None:
+            raise ValueError("this model has its fusion of pictures and words switched off")
+        return self.fused_with(seen.vectors, self.transformer(seen.tokens, text))
+
+    def fused_with(self, vectors: Tensor, states: States) -> Tensor:
+        """Unit vectors ``(B, 256)`` moved by what the transformer says of both sides."""
+        change = self.fuse(torch.cat([vectors, states.identity], dim=1))
+        return F.normalize(vectors + change, dim=1)
+
+    def _body(self, x1: Tensor, x2: Tensor, mask: Tensor) -> Body:
+        """What is seen where the ``mask (B, 1, 32, 16)``, logits, guides."""
+        trunk, encoder, share = self.fused.trunk, self._encoder(), mask.sigmoid()
+        x3 = trunk.third(self.guidance.early(x1, x2, share))
+        x4 = trunk.fourth(self.guidance.late(x3, share))
+        pooled = self.foreground(x4, encoder.pool, share)
+        vectors = self.fused.neck_proj(encoder.head(pooled))
+        parts = self.body_parts(x4)
+        masks = part_masks(parts)
+        return Body(vectors, mask, parts, part_vectors(x4, masks), visibilities(masks))
+
+    def _recovered(self, body: Body) -> Tensor:
+        """The vector ``(B, 256)`` with what its visible parts say of the hidden ones."""
+        weighed = self.of_part(body.part_vectors) * body.visibilities[:, :, None]  # (B, 4, 64)
+        given = [F.normalize(body.vectors, dim=1), weighed.flatten(1), body.visibilities]
+        length = body.vectors.norm(dim=1, keepdim=True)
+        recovered: Tensor = body.vectors + length * self.recover(torch.cat(given, dim=1))
+        return recovered
+
+    def _encoder(self) -> OmniScale:
+        encoder = self.fused.trunk.encoder
+        assert isinstance(encoder, OmniScale)
+        return encoder
+
+
+def _tokens(x2: Tensor, x4: Tensor) -> Tensor:
+    """Two maps ``(B, C, 16, 8)``, a token for four places, two by two: ``(B, 32, C + C')``."""
+    return F.avg_pool2d(torch.cat([x2, x4], dim=1), 2).flatten(2).transpose(1, 2)
+
+
+def _nothing_yet(inputs: int, encoder: OmniScale) -> nn.Sequential:
+    """Two layers whose outcome is zero until they have learned."""
+    last = nn.Linear(encoder.output_dim, encoder.output_dim)
+    nn.init.zeros_(last.weight)
+    nn.init.zeros_(last.bias)
+    return nn.Sequential(
+        nn.LayerNorm(inputs), nn.Linear(inputs, encoder.output_dim), nn.GELU(), last
+    )

@@ -1,0 +1,268 @@
+"""Training FusionSegReID around a fused model that stays as it is, on maps of its early stages.
+
+Each step sees pictures with words that describe them, and, where there are any, composed pictures:
+people behind people and things, with the mask of what is seen of the person known. Words and
+pictures are aligned by SDM, masks and parts are told apart, and what is recovered of a hidden
+person is held against the fused model's vector of the same picture with nothing before it.
+"""
+
+import copy
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+from torch.nn.utils import clip_grad_norm_
+from torch.nn.utils.rnn import pad_sequence
+
+from reid_model.losses import batch_hard_triplet, cosine_distillation, similarity_distillation
+from reid_model.networks.cross_modal import Tokens, dropped
+from reid_model.networks.fusion import FusionModel, Seen
+from reid_model.training.fusion_losses import (
+    mask_loss,
+    part_loss,
+    similarity_distribution_matching,
+)
+from reid_model.training.kept_maps import KeptMaps
+from reid_model.training.optimiser import autocast
+from reid_model.training.recipe import TrainingPrecision
+
+_LONGEST_STEP = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class FusionRecipe:
+    """``steps`` batches of ``pairs`` pictures with words, and of ``scenes`` composed pictures.
+
+    The rate rises over ``warm_up`` steps and falls in a cosine. ``missing`` is the share of pairs
+    that lose their picture, and of those that lose their words. ``people`` weighs how near vectors
+    stay to the fused model's, ``average`` what the running average of the weights keeps at a step.
+    """
+
+    steps: int = 1200
+    pairs: int = 32
+    scenes: int = 24
+    learning_rate: float = 5e-4
+    warm_up: int = 50
+    missing: float = 0.3
+    people: float = 2.0
+    similarity: float = 10.0
+    margin: float = 0.3
+    average: float = 0.99
+    seed: int = 1
+    precision: TrainingPrecision = "bfloat16"
+
+
+@dataclass(frozen=True, slots=True)
+class Pictures:
+    """Training pictures: ``second`` keeps their second stage's maps, ``start (N, 256)`` are the
+    fused model's unit vectors of them, and ``people (N,)`` and ``cameras (N,)`` say who, where."""
+
+    second: KeptMaps
+    start: Tensor
+    people: NDArray[np.int64]
+    cameras: NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Sentences: a text encoder's ``states`` of the words of each, ``(L, 384)``, and the indices of
+    the pictures ``shown`` that each describes."""
+
+    states: Sequence[Tensor]
+    shown: Sequence[NDArray[np.int64]]
+
+
+@dataclass(frozen=True, slots=True)
+class Scenes:
+    """Composed pictures: the maps of their ``first`` and ``second`` stages, and the training
+    picture ``(S,)`` that is the person's. ``masks (S, H, W)`` int8: 1 what is seen of the person, 0
+    anything else, -1 not known. ``parts (S, 16, 8)`` int8: 0 the background, 1 to 4 a part, -1."""
+
+    first: KeptMaps
+    second: KeptMaps
+    pictures: NDArray[np.int64]
+    masks: NDArray[np.int8]
+    parts: NDArray[np.int8]
+
+
+def train_fusion(
+    model: FusionModel,
+    pictures: Pictures,
+    words: Words | None,
+    scenes: Scenes | None,
+    recipe: FusionRecipe,
+    report: Callable[[int, dict[str, float]], None] = lambda step, losses: None,
+) -> FusionModel:
+    """The running average of ``model``, which learns in place but for its fused model.
+
+    Raises ValueError with nothing to learn from.
+    """
+    draw = _Draw(pictures, words, scenes, recipe)
+    learning = _learning(model)
+    optimiser = torch.optim.AdamW(learning, recipe.learning_rate, weight_decay=0.01)
+    average = copy.deepcopy(model).eval()
+    model.train()
+    model.fused.eval()
+    for step in range(recipe.steps):
+        for group in optimiser.param_groups:
+            group["lr"] = recipe.learning_rate * _share_of_rate(step, recipe)
+        losses = _losses(model, draw, recipe)
+        optimiser.zero_grad()
+        torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
+        clip_grad_norm_(learning, _LONGEST_STEP)
+        optimiser.step()
+        _follow(average, model, 1 - min(recipe.average, (step + 1) / (step + 10)))
+        report(step + 1, {name: float(value.detach()) for name, value in losses.items()})
+    return average
+
+
+def padded(states: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+    """Words' states ``(L, 384)`` of several sentences as ``(B, L, 384)`` float32, and which are
+    there, ``(B, L)`` bool."""
+    lengths = torch.tensor([len(one) for one in states])
+    together = pad_sequence(list(states), batch_first=True).float()
+    return together, torch.arange(together.shape[1]) < lengths[:, None]
+
+
+def _losses(model: FusionModel, draw: "_Draw", recipe: FusionRecipe) -> dict[str, Tensor]:
+    losses: dict[str, Tensor] = {}
+    if draw.words is not None:
+        losses |= _of_words(model, draw, recipe)
+    if draw.scenes is not None and model.options.mask:
+        losses |= _of_scenes(model, draw, recipe)
+    return losses
+
+
+def _of_words(model: FusionModel, draw: "_Draw", recipe: FusionRecipe) -> dict[str, Tensor]:
+    shown, sentences = draw.pairs()
+    with autocast("cpu", recipe.precision):
+        x2 = draw.pictures.second.read([0] * len(shown), shown.tolist())
+        tokens = model.picture_tokens(x2)
+        text = model.text_tokens(*padded(sentences))
+        of_picture = model.shared(model.transformer(tokens, None))
+        of_text = model.describe(text)
+    labels = torch.from_numpy(draw.pictures.people[shown])
+    losses = {"words": similarity_distribution_matching(of_picture, of_text, labels)}
+    if model.options.fusion:
+        losses |= _of_queries(model, draw, recipe, shown, tokens, text)
+    return losses
+
+
+def _of_queries(
+    model: FusionModel,
+    draw: "_Draw",
+    recipe: FusionRecipe,
+    shown: NDArray[np.int64],
+    tokens: Tensor,
+    text: Tokens,
+) -> dict[str, Tensor]:
+    """Pictures with words, as queries for the same people before other cameras."""
+    start, labels = draw.pictures.start, torch.from_numpy(draw.pictures.people[shown])
+    found = start[draw.elsewhere(shown)]
+    picture = model.transformer.picture_tokens(tokens)
+    assert picture is not None
+    with autocast("cpu", recipe.precision):
+        sides = dropped(picture, text, recipe.missing, draw.generator)
+        states = model.transformer.read(len(shown), *sides)
+        queries = model.fused_with(start[shown], states).float()
+    together = torch.cat([queries, found])
+    return {
+        "queries": 0.5 * similarity_distribution_matching(queries, found, labels, 0.05),
+        "triplet": batch_hard_triplet(together, torch.cat([labels, labels]), recipe.margin),
+    }
+
+
+def _of_scenes(model: FusionModel, draw: "_Draw", recipe: FusionRecipe) -> dict[str, Tensor]:
+    assert draw.scenes is not None
+    scenes, chosen = draw.scenes, draw.composed()
+    read = [0] * len(chosen), chosen.tolist()
+    with autocast("cpu", recipe.precision):
+        seen = model.see_maps(scenes.first.read(*read), scenes.second.read(*read))
+    wanted = draw.pictures.start[scenes.pictures[chosen]]
+    return _of_bodies(seen, scenes, chosen) | {
+        "people": recipe.people * cosine_distillation(seen.vectors, wanted),
+        "similarity": recipe.similarity * similarity_distillation(seen.vectors, wanted),
+    }
+
+
+def _of_bodies(seen: Seen, scenes: Scenes, chosen: NDArray[np.int64]) -> dict[str, Tensor]:
+    assert seen.body is not None
+    masks = torch.from_numpy(scenes.masks[chosen])[:, None].float()  # (B, 1, H, W)
+    parts = torch.from_numpy(scenes.parts[chosen]).long()  # (B, 16, 8)
+    fine = F.interpolate(seen.body.mask.float(), masks.shape[2:], mode="bilinear")
+    return {"mask": mask_loss(fine, masks), "parts": 0.35 * part_loss(seen.body.parts, parts)}
+
+
+def _learning(model: FusionModel) -> list[torch.nn.Parameter]:
+    """All parameters but the fused model's, which are frozen."""
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad_(not name.startswith("fused."))
+    return [parameter for parameter in model.parameters() if parameter.requires_grad]
+
+
+class _Draw:
+    """What meets in a batch."""
+
+    def __init__(
+        self,
+        pictures: Pictures,
+        words: Words | None,
+        scenes: Scenes | None,
+        recipe: FusionRecipe,
+    ) -> None:
+        if words is None and scenes is None:
+            raise ValueError("there are neither words nor composed pictures to learn from")
+        self.pictures, self.words, self.scenes = pictures, words, scenes
+        self.generator = torch.Generator().manual_seed(recipe.seed)
+        self._random = np.random.default_rng(recipe.seed)
+        self._recipe = recipe
+        self._of_person = _grouped(pictures.people)
+        self._described: dict[int, NDArray[np.int64]] = {}
+        if words is not None:
+            described = np.array([pictures.people[shown[0]] for shown in words.shown])
+            self._described = _grouped(described)
+
+    def pairs(self) -> tuple[NDArray[np.int64], list[Tensor]]:
+        """Pictures ``(B,)``, each of somebody else, and the words of a sentence about each."""
+        assert self.words is not None
+        count = min(self._recipe.pairs, len(self._described))
+        people = self._random.choice(list(self._described), count, replace=False)
+        sentences = [int(self._random.choice(self._described[one])) for one in people.tolist()]
+        shown = [int(self._random.choice(self.words.shown[one])) for one in sentences]
+        return np.array(shown), [self.words.states[one] for one in sentences]
+
+    def elsewhere(self, shown: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Another picture ``(B,)`` of each one's person, of another camera where there is one."""
+        return np.array([self._other(int(one)) for one in shown])
+
+    def composed(self) -> NDArray[np.int64]:
+        """Composed pictures ``(B,)``."""
+        assert self.scenes is not None
+        return self._random.integers(len(self.scenes.pictures), size=self._recipe.scenes)
+
+    def _other(self, picture: int) -> int:
+        own = self._of_person[int(self.pictures.people[picture])]
+        far = own[self.pictures.cameras[own] != self.pictures.cameras[picture]]
+        return int(self._random.choice(far if len(far) else own))
+
+
+def _grouped(labels: NDArray[np.int64]) -> dict[int, NDArray[np.int64]]:
+    return {int(one): np.flatnonzero(labels == one) for one in np.unique(labels)}
+
+
+def _share_of_rate(step: int, recipe: FusionRecipe) -> float:
+    rising = min(1.0, (step + 1) / max(recipe.warm_up, 1))
+    return rising * 0.5 * (1 + math.cos(math.pi * step / recipe.steps))
+
+
+def _follow(average: FusionModel, model: FusionModel, share: float) -> None:
+    """Each weight of ``average`` goes ``share`` of the way to ``model``'s."""
+    with torch.no_grad():
+        for own, theirs in zip(average.parameters(), model.parameters(), strict=True):
+            if theirs.requires_grad:
+                own.lerp_(theirs, share)
