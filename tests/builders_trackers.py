@@ -13,6 +13,7 @@ from trackers.association.decision import Rules
 from trackers.association.evidence import Evidence
 from trackers.association.motion import Limits
 from trackers.association.people import People
+from trackers.association.shared_views import SharedViews
 from trackers.association.topology import Topology, topology_of
 from trackers.tracklet import Tracklet
 
@@ -110,7 +111,12 @@ def evidence_of(
 ) -> Evidence:
     """Evidence by rules of which only what matters to a test has to be said."""
     rules = make_rules(topology, **changed)
-    evidence = Evidence(rules, rules.topology, population or Population(rules.calibration))
+    evidence = Evidence(
+        rules,
+        rules.topology,
+        population or Population(rules.calibration),
+        SharedViews(rules.topology.learn_overlaps),
+    )
     evidence.begin()
     return evidence
 
@@ -138,3 +144,45 @@ def random_tracklets(rng: np.random.Generator, count: int, every_s: float) -> li
         )
         for number in range(count)
     ]
+
+
+#: Ground metres (x, y, 1) to the pixels of two cameras.
+GROUND_TO_PICTURE = {
+    "a": np.array([[120.0, 30.0, 500.0], [5.0, 90.0, 300.0], [0.002, 0.02, 1.0]]),
+    "b": np.array([[-80.0, 60.0, 800.0], [10.0, -50.0, 700.0], [0.0, -0.02, 1.0]]),
+}
+
+
+def walks(people: int, seed: int, seconds: float = 30.0) -> list[NDArray[np.float64]]:
+    """People who wander on a place of eight metres: ``(T, 2)`` metres, four a second."""
+    rng = np.random.default_rng(seed)
+    found = []
+    for _ in range(people):
+        turns = np.cumsum(rng.normal(0, 0.3, int(seconds * 4)))
+        steps = 0.3 * np.column_stack([np.cos(turns), np.sin(turns)])
+        path = rng.uniform(2, 6, 2) + np.cumsum(steps, axis=0)
+        found.append(4 - np.abs((path % 16) - 8) / 2)
+    return found
+
+
+def seen_by(camera_id: str, number: int, walk: NDArray[np.float64], start: float = 0) -> Tracklet:
+    """The track of a walk in a camera."""
+    projected = np.column_stack([walk, np.ones(len(walk))]) @ GROUND_TO_PICTURE[camera_id].T
+    feet = projected[:, :2] / projected[:, 2:]
+    return make_tracklet(
+        start,
+        start + (len(walk) - 1) / 4,
+        camera_id=camera_id,
+        track_id=number,
+        feet=[(float(x), float(y)) for x, y in feet],
+        height=100.0,
+    )
+
+
+def both_see(people: int = 4, seed: int = 0, shift_s: float = 0.0) -> dict[str, list[Tracklet]]:
+    """The same people in both cameras; the clock of ``b`` is off by ``shift_s``."""
+    paths = walks(people, seed)
+    return {
+        "a": [seen_by("a", n, walk) for n, walk in enumerate(paths)],
+        "b": [seen_by("b", n, walk, shift_s) for n, walk in enumerate(paths)],
+    }

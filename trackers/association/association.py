@@ -7,6 +7,7 @@ corrected where that is clearly better; when a recording is finished, all are re
 """
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,7 @@ from trackers.association.learned_topology import LearnedTopology
 from trackers.association.people import People
 from trackers.association.reassessment import Reassessment
 from trackers.association.scores import Scorer, assign, best_other, likeliest, moments
+from trackers.association.shared_views import SharedViews
 from trackers.association.topology import Topology
 from trackers.tracklet import GROUND, Tracklet, TrackletKey
 
@@ -56,7 +58,10 @@ class Association:
         self.people = People(self.topology)
         self.learned_topology = LearnedTopology(self.topology, rules.gallery_s)
         self.population = Population(rules.calibration)
-        self._scores = Scorer(rules, self.topology, self.people.candidates, self.population)
+        self.shared_views = SharedViews(self.topology.learn_overlaps)
+        self._scores = Scorer(
+            rules, self.topology, self.people.candidates, self.population, self.shared_views
+        )
         self._reassessment = Reassessment(rules, self.topology, self.people, self._scores)
         self._unknown: list[TrackletKey] = []
         # When the first tracklet began, and the number of ids when appearance was last learned.
@@ -134,6 +139,7 @@ class Association:
             "learnt_ids": self._ids_learned_from,
             "transitions": self.topology.prior.memory(),
             "population": self.population.memory(),
+            "shared_views": self.shared_views.memory(),
         }
 
     def remember(self, memory: dict[str, Any]) -> None:
@@ -143,6 +149,7 @@ class Association:
         self._ids_learned_from = memory["learnt_ids"]
         self.topology.prior.remember(memory["transitions"])
         self.population.remember(memory["population"])
+        self.shared_views.remember(memory["shared_views"])
 
     def pop_changed(self) -> list[TrackletKey]:
         """The tracklets that were made here and have changed since the last call."""
@@ -159,12 +166,17 @@ class Association:
         """Update the transition prior, and appearance when a third of the people are new."""
         span_s = min(at - self._first, self.rules.gallery_s)
         people = self.people
-        self.topology.prior.learn(
-            len(people.identities), people.tracks, people.presence.cameras, span_s
-        )
+        cameras = people.presence.cameras
+        self.topology.prior.learn(len(people.identities), people.tracks, len(cameras), span_s)
+        self.shared_views.learn(at, cameras, self._seen())
         new = self.people.next_global_id - 1 - self._ids_learned_from
         if new > len(self.identities) // _NEW_PEOPLE:
             self._learn_appearance()
+
+    def _seen(self) -> Iterator[Tracklet]:
+        """All tracklets that have an owner."""
+        for _, identity in sorted(self.identities.items()):
+            yield from identity.members.values()
 
     def _learn_appearance(self) -> None:
         self._ids_learned_from = self.people.next_global_id - 1
@@ -189,6 +201,7 @@ class Association:
     def finish(self) -> list[Decision]:
         """Decide on all that still waits, then find the best solution over all tracklets."""
         decisions = self._decide_on(list(self.waiting.values()))
+        self.shared_views.learn_all(self.people.presence.cameras, self._seen())
         self._learn_appearance()
         return [*decisions, *self._reassessment.refine(-math.inf), *self._reassessment.solve()]
 
@@ -258,6 +271,8 @@ class Association:
                 )
                 margin = score - max(other, 0.0)
             self.people.join(tracklet, decision.global_id)
+            members = self.identities[decision.global_id].members.values()
+            self.shared_views.add(tracklet, members)
             rivals = [identities[i].global_id for i in likeliest(scores[row], _RIVALS + 1)]
             self._reassessment.decided(tracklet.key, Clarity(margin, tuple(rivals)))
             self._reassessment.update(tracklet)

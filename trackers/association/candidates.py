@@ -87,6 +87,8 @@ class Candidates:
             spans = [(place, _left_between(tracklet, transitions.get(place))) for place in near]
         else:
             spans = [(tracklet.camera_id, (tracklet.start - _RECENT_S, tracklet.end))]
+        beside = sorted(self._topology.beside.get(tracklet.camera_id, ()))
+        spans += [(place, (tracklet.start, math.inf)) for place in beside]
         found = {i for place, span in spans for i in self._left(tracklet, place, *span)}
         return found | self._anywhere(tracklet)
 

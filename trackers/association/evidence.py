@@ -11,6 +11,7 @@ from trackers.association.appearance import Appearance, Population
 from trackers.association.decision import Rules, log_odds
 from trackers.association.identity import appearance_of
 from trackers.association.motion import comparable, exclusive, motion_evidence
+from trackers.association.shared_views import SharedViews
 from trackers.association.topology import Topology, in_two_places
 from trackers.tracklet import Tracklet
 from trackers.tracklet import TrackletKey as Key
@@ -26,14 +27,22 @@ class Evidence:
     Call `begin` before each use, so that what was learned since is taken into account.
     """
 
-    def __init__(self, rules: Rules, topology: Topology, population: Population) -> None:
+    def __init__(
+        self,
+        rules: Rules,
+        topology: Topology,
+        population: Population,
+        shared_views: SharedViews,
+    ) -> None:
         self._rules = rules
         self._topology = topology
         self._population = population
+        self._shared_views = shared_views
         self._epoch = -1
         self._appearances: dict[Key, Appearance | None] = {}
         self._transitions: dict[tuple[Key, Key], float] = {}
         self._places: dict[tuple[Key, Key], float] = {}
+        self._together: dict[tuple[Key, Key], float] = {}
         self._least = log_odds(rules.min_confidence)
 
     def begin(self) -> None:
@@ -43,6 +52,7 @@ class Evidence:
         self._epoch = self._population.epoch
         self._transitions.clear()
         self._places.clear()
+        self._together.clear()
 
     def forget(self, key: Key) -> None:
         """Remove a tracklet from the cache."""
@@ -93,6 +103,23 @@ class Evidence:
         found = self._places.get(pair)
         if found is None:
             found = self._places[pair] = motion_evidence(earlier, later, self._rules.limits)
+        return found
+
+    def together(self, earlier: Sequence[Tracklet], later: Tracklet) -> float:
+        """Log-odds that ``later`` is the person of ``earlier``, by where other cameras saw these at
+        the same time."""
+        beside = self._topology.beside.get(later.camera_id)
+        if not beside:
+            return 0.0
+        found = [self._of_pair(one, later) for one in earlier if one.camera_id in beside]
+        said = [evidence for evidence in found if evidence != 0]
+        return sum(said) / len(said) if said else 0.0
+
+    def _of_pair(self, earlier: Tracklet, later: Tracklet) -> float:
+        pair = earlier.key, later.key
+        found = self._together.get(pair)
+        if found is None:
+            found = self._together[pair] = self._shared_views.evidence(later, [earlier])
         return found
 
     def possible(self, a: Tracklet, b: Tracklet) -> bool:

@@ -141,6 +141,7 @@ def earlier_ones(ordered: Sequence[Tracklet], evidence: Evidence, topology: Topo
         if few or not topology.knows(tracklet.camera_id):
             names = alike.most(tracklet.exemplars, _ALIKE)
             possible += [ordered[name].key for name in sorted(names)]
+        possible += _seen_beside(tracklet, ordered, at, evidence, topology)
         found[tracklet.key] = list(dict.fromkeys(possible))
         insort(at[tracklet.camera_id], (tracklet.end, number))
         alike.put(number, tracklet.exemplars)
@@ -162,6 +163,23 @@ def _near(
         first = bisect_left(seen, (tracklet.start - longest_s, -1))
         near += [number for _, number in seen[first:]]
     return near
+
+
+def _seen_beside(
+    tracklet: Tracklet,
+    ordered: Sequence[Tracklet],
+    at: Mapping[str, list[tuple[float, int]]],
+    evidence: Evidence,
+    topology: Topology,
+) -> list[TrackletKey]:
+    """Those that another camera sees at the same time in the same place."""
+    found = []
+    for camera_id in sorted(topology.beside.get(tracklet.camera_id, ())):
+        seen = at.get(camera_id, [])
+        for _, number in seen[bisect_left(seen, (tracklet.start, -1)) :]:
+            if evidence.together([ordered[number]], tracklet) > 0:
+                found.append(ordered[number].key)
+    return found
 
 
 def renamed(owner: Owners, online: Mapping[TrackletKey, int], next_id: int) -> Owners:

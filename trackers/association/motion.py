@@ -82,6 +82,11 @@ def motion_evidence(a: Tracklet, b: Tracklet, limits: Limits) -> float:
     return _apart(first, second, limits)
 
 
+def distance_evidence(distance: float) -> float:
+    """Log-odds of one person over two, seen at once by two cameras so many metres apart."""
+    return math.log((1 - _OUTLIERS) * _density_ratio(distance, _SPREAD_TOGETHER_M) + _OUTLIERS)
+
+
 def _together(a: Tracklet, b: Tracklet, limits: Limits) -> float:
     if a.ground is None or b.ground is None:
         return 0.0
@@ -89,9 +94,7 @@ def _together(a: Tracklet, b: Tracklet, limits: Limits) -> float:
     if not len(distances):
         return 0.0
     distance = float(np.median(distances))
-    if distance > limits.max_ground_distance:
-        return -math.inf
-    return math.log((1 - _OUTLIERS) * _density_ratio(distance, _SPREAD_TOGETHER_M) + _OUTLIERS)
+    return -math.inf if distance > limits.max_ground_distance else distance_evidence(distance)
 
 
 def _apart(first: Tracklet, second: Tracklet, limits: Limits) -> float:

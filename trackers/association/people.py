@@ -28,9 +28,9 @@ class Presence:
         self._marks: dict[str, float] = {}
 
     @property
-    def cameras(self) -> int:
-        """The number of cameras that saw people."""
-        return sum(1 for stays in self._stays.values() if stays)
+    def cameras(self) -> list[str]:
+        """The cameras that saw people."""
+        return [camera_id for camera_id, stays in self._stays.items() if stays]
 
     def update(self, global_id: int, tracklet: Tracklet) -> None:
         """Add a tracklet of this person, or a newer revision of one."""

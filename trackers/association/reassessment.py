@@ -98,7 +98,7 @@ class Reassessment:
         self._topology = topology
         self._people = people
         self._scores = scores
-        self._evidence = Evidence(rules, topology, scores.population)
+        self._evidence = Evidence(rules, topology, scores.population, scores.shared_views)
         self._ended: list[TrackletKey] = []
         # Of tracks that are decided and have not ended yet.
         self._clarity: dict[TrackletKey, Clarity] = {}

@@ -13,6 +13,7 @@ from trackers.association.candidates import Candidates
 from trackers.association.decision import Rules
 from trackers.association.identity import Identity, appearance_of
 from trackers.association.motion import overlap_in_time
+from trackers.association.shared_views import SharedViews
 from trackers.association.topology import Topology
 from trackers.tracklet import GROUND, Tracklet
 
@@ -25,6 +26,7 @@ class Scorer:
     topology: Topology
     candidates: Candidates
     population: Population
+    shared_views: SharedViews
 
     def of(self, tracklet: Tracklet, identities: Sequence[Identity]) -> list[float]:
         """Log-odds that ``tracklet`` shows each person, over a new one.
@@ -53,7 +55,8 @@ class Scorer:
         transition = self.candidates.transition_evidence(tracklet, identity)
         if transition == -math.inf:
             return transition
-        return transition + identity.place_evidence(tracklet, self.rules.limits)
+        place = identity.place_evidence(tracklet, self.rules.limits)
+        return transition + place + self.shared_views.evidence(tracklet, identity.members.values())
 
 
 _IMPOSSIBLE = -1e6

@@ -95,6 +95,8 @@ class Topology:
         self._learned_from: dict[str, int] = {}
         #: Evidence between cameras whose transitions are unknown.
         self.prior = TransitionPrior()
+        #: For each camera those that are known to see the same place.
+        self.beside: dict[str, set[str]] = {}
         for later, known in self.transitions.items():
             for earlier in known:
                 self._leads.setdefault(earlier, set()).add(later)
@@ -116,6 +118,13 @@ class Topology:
         self.transitions.setdefault(earlier, {})
         self._known.add(earlier)
         self._learned_from[earlier] = people
+
+    def learn_overlaps(self, pairs: Iterable[tuple[str, str]]) -> None:
+        """Set which cameras see the same place."""
+        self.beside.clear()
+        for a, b in pairs:
+            self.beside.setdefault(a, set()).add(b)
+            self.beside.setdefault(b, set()).add(a)
 
     def is_given(self, *camera_ids: str) -> bool:
         """Whether the transitions between these cameras are given."""
@@ -139,7 +148,7 @@ class Topology:
         The gap is negative when both saw the person at one time. -inf when it is impossible.
         """
         if not (self.knows(earlier) and self.knows(later)):
-            return self.prior.evidence(earlier, later, gap_s)
+            return self._usual(earlier, later, gap_s)
         transition = self.transitions[later].get(earlier)
         every_s = self.prior.newcomer_every_s * self.prior.cameras
         usual = math.log(every_s / _OTHER_EVERY_S)
@@ -149,8 +158,12 @@ class Topology:
         # What is learned is weighted by the number of people it is learned from.
         people = self._learned_from.get(earlier, 0)
         learned = math.exp(evidence) * people if evidence > -math.inf else 0.0
-        other = math.exp(self.prior.evidence(earlier, later, gap_s)) * _TRUST_PEOPLE
+        other = math.exp(self._usual(earlier, later, gap_s)) * _TRUST_PEOPLE
         return math.log((learned + other) / (people + _TRUST_PEOPLE))
+
+    def _usual(self, earlier: str, later: str, gap_s: float) -> float:
+        overlap = later in self.beside.get(earlier, ())
+        return self.prior.evidence(earlier, later, gap_s, overlap=overlap)
 
 
 def topology_of(walking_times: Mapping[tuple[str, str], float]) -> Topology:
@@ -260,22 +273,25 @@ class TransitionPrior:
         """Restore what `memory` returned."""
         self.newcomer_every_s, self.cameras = memory[0], int(memory[1])
 
-    def evidence(self, earlier: str, later: str, gap_s: float) -> float:
+    def evidence(self, earlier: str, later: str, gap_s: float, *, overlap: bool = False) -> float:
         """Log-odds that the person at ``later`` is the one who left ``earlier`` ``gap_s`` before.
 
-        The gap is negative when both cameras saw the person at one time.
+        The gap is negative when both cameras saw the person at one time. ``overlap`` says that the
+        two are known to see one place.
         """
-        return math.log(_prior_density(gap_s, here=earlier == later) * self.newcomer_every_s)
+        overlapping = 1.0 if overlap else _OVERLAPPING
+        density = _prior_density(gap_s, overlapping, here=earlier == later)
+        return math.log(density * self.newcomer_every_s)
 
 
-def _prior_density(gap_s: float, *, here: bool) -> float:
+def _prior_density(gap_s: float, overlapping: float, *, here: bool) -> float:
     """Probability density of appearing ``gap_s`` after leaving, per second."""
     late = math.exp(-max(gap_s, 0.0) / _SLOW_S) / _SLOW_S
     if here:
         broken = math.exp(-max(gap_s, 0.0) / _PRIOR_BREAK_S) / _PRIOR_BREAK_S
         return _HERE * late + _PRIOR_BROKEN * broken
     if gap_s < -_OFFSET_S:
-        return _ELSEWHERE * _OVERLAPPING / _TOGETHER_S
+        return _ELSEWHERE * overlapping / _TOGETHER_S
     value = max(gap_s, 0.0) + _OFFSET_S
     deviation = math.log(value / (_WALK_S + _OFFSET_S)) / _WALK_SPREAD
     walk = math.exp(-deviation * deviation / 2) / (value * _WALK_SPREAD * _ROOT_2_PI)

@@ -21,7 +21,7 @@ def test_nobody_is_known():
     people = make_people({})
     assert people.next_global_id == 1
     assert people.owner(A1) is people.tracklet(A1) is None
-    assert people.tracks == people.presence.cameras == 0
+    assert people.tracks == len(people.presence.cameras) == 0
     assert people.forget([]) == people.fade(9.0) == []
 
 
@@ -80,9 +80,9 @@ def test_who_is_forgotten_leaves_nothing():
 
 def test_tracks_and_cameras_are_counted_until_they_are_forgotten():
     people = three()
-    assert (people.tracks, people.presence.cameras) == (3, 2)
+    assert (people.tracks, people.presence.cameras) == (3, ["a", "b"])
     people.forget([1])
-    assert (people.tracks, people.presence.cameras) == (1, 1)
+    assert (people.tracks, people.presence.cameras) == (1, ["a"])
 
 
 def test_what_ended_before_a_moment_fades():

@@ -7,6 +7,7 @@ from trackers.association.appearance import Population
 from trackers.association.association import Association
 from trackers.association.evidence import Evidence
 from trackers.association.reassessment import latest, may_be_judged, refine
+from trackers.association.shared_views import SharedViews
 from trackers.association.topology import topology_of
 
 TRANSITIONS = topology_of({("a", "b"): 10.0, ("b", "c"): 10.0})
@@ -21,7 +22,12 @@ def seen(camera_id, track_id, start, *exemplars, **more):
 def refined(members, due, rivals):
     people = make_people(members, TRANSITIONS)
     rules = make_rules(TRANSITIONS)
-    evidence = Evidence(rules, TRANSITIONS, Population(rules.calibration))
+    evidence = Evidence(
+        rules,
+        TRANSITIONS,
+        Population(rules.calibration),
+        SharedViews(TRANSITIONS.learn_overlaps),
+    )
     evidence.begin()
     return refine(due, {t.key: rivals for t in due}, people, evidence)
 
@@ -73,7 +79,12 @@ def test_nobody_is_twice_in_one_camera_also_not_with_what_is_not_looked_at(until
     people = make_people({1: [long_stay, *beside], 2: [again]}, transitions)
     assert long_stay not in latest(people.identities[1])
     rules = make_rules(transitions)
-    evidence = Evidence(rules, transitions, Population(rules.calibration))
+    evidence = Evidence(
+        rules,
+        transitions,
+        Population(rules.calibration),
+        SharedViews(transitions.learn_overlaps),
+    )
     evidence.begin()
     judged = refine([again], {again.key: [1]}, people, evidence)
     assert judged.owner == ({again.key: 1} if goes else {})

@@ -8,6 +8,7 @@ from builders_trackers import make_people, make_rules, make_tracklet
 from trackers.association.appearance import Population
 from trackers.association.identity import appearance_of
 from trackers.association.scores import Scorer
+from trackers.association.shared_views import SharedViews
 from trackers.association.topology import topology_of
 
 TRANSITIONS = topology_of({("a", "b"): 10.0})
@@ -23,7 +24,11 @@ def scores_of(members, topology=None, **changed):
     people = make_people(members, topology)
     rules = make_rules(topology, **changed)
     return Scorer(
-        rules, people.candidates._topology, people.candidates, Population(rules.calibration)
+        rules,
+        people.candidates._topology,
+        people.candidates,
+        Population(rules.calibration),
+        SharedViews(people.candidates._topology.learn_overlaps),
     ), people
 
 

@@ -1,0 +1,131 @@
+"""Which cameras see one place, learned while running from how people move in both."""
+
+from collections.abc import Callable, Iterable, Sequence
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from trackers.association.motion import overlap_in_time
+from trackers.association.view_map import ViewMap, fit_map, tells_place
+from trackers.tracklet import GROUND, Tracklet
+
+#: Two cameras, in order of their names.
+Pair = tuple[str, str]
+
+# On a site of up to this many cameras, all pairs are tried; else those that saw a person at once.
+_ALL_CAMERAS = 8
+# A pair of cameras is tried after this many seconds, and then after twice as many, up to the most.
+_FIRST_S, _MOST_S = 20.0, 960.0
+# Tracklets that ended longer ago are left out, and of a camera so many are used.
+_RECENT_S, _USED = 600.0, 24
+# After so many tracklets that could have confirmed it, a map that is not found again is dropped.
+_MANY = 12
+
+
+class SharedViews:
+    """Maps between the pictures of cameras that see one place; see `view_map`.
+
+    ``changed`` is called when the pairs with a map change.
+    """
+
+    def __init__(self, changed: Callable[[set[Pair]], None]) -> None:
+        self._changed = changed
+        self._maps: dict[Pair, ViewMap] = {}
+        # When a pair is tried next, and the seconds after which it is tried again.
+        self._due: dict[Pair, tuple[float, float]] = {}
+
+    def evidence(self, tracklet: Tracklet, others: Iterable[Tracklet]) -> float:
+        """Log-odds from place that ``tracklet`` shows the person of ``others``.
+
+        The mean over those that another camera saw at the same time in the same place.
+        """
+        if not self._maps:
+            return 0.0
+        found = [self._of_pair(tracklet, other) for other in others]
+        said = [evidence for evidence in found if evidence != 0]
+        return sum(said) / len(said) if said else 0.0
+
+    def _of_pair(self, a: Tracklet, b: Tracklet) -> float:
+        if a.camera_id > b.camera_id:
+            a, b = b, a
+        known = self._maps.get((a.camera_id, b.camera_id))
+        if known is None or not overlap_in_time(a, b):
+            return 0.0
+        return known.evidence(a, b)
+
+    def learn(self, at: float, cameras: Iterable[str], tracklets: Iterable[Tracklet]) -> None:
+        """Try the pair of cameras that is due at the moment ``at``, if any.
+
+        ``tracklets`` are only read then.
+        """
+        pair = self._due_pair(at, sorted({*cameras} - {GROUND}))
+        if pair is not None:
+            recent = [t for t in tracklets if t.end >= at - _RECENT_S]
+            self._try(pair, recent)
+
+    def learn_all(self, cameras: Iterable[str], tracklets: Iterable[Tracklet]) -> None:
+        """Try all pairs of cameras, with all tracklets."""
+        known = sorted({*cameras} - {GROUND})
+        pairs = combinations(known, 2) if len(known) <= _ALL_CAMERAS else sorted(self._due)
+        some = list(tracklets)
+        for pair in pairs:
+            self._try(pair, some)
+
+    def add(self, tracklet: Tracklet, others: Iterable[Tracklet]) -> None:
+        """Add a tracklet of the person of ``others``: cameras that saw one person at once are
+        tried on a large site too."""
+        for other in others:
+            if tracklet.camera_id != other.camera_id and overlap_in_time(tracklet, other):
+                a, b = sorted((tracklet.camera_id, other.camera_id))
+                if GROUND not in (a, b):
+                    self._due.setdefault((a, b), (-np.inf, _FIRST_S))
+
+    def memory(self) -> dict[str, Any]:
+        """Everything that was learned, as numbers, text and bytes."""
+        return {
+            "due": [[*pair, due, wait_s] for pair, (due, wait_s) in sorted(self._due.items())],
+            "maps": [
+                [*pair, one.matrix.tobytes(), one.here.tobytes(), one.there.tobytes()]
+                for pair, one in sorted(self._maps.items())
+            ],
+        }
+
+    def remember(self, memory: dict[str, Any]) -> None:
+        """Restore what `memory` returned."""
+        self._due = {(a, b): (due, wait_s) for a, b, due, wait_s in memory["due"]}
+        self._maps = {
+            (a, b): ViewMap(
+                np.frombuffer(matrix).reshape(3, 3), np.frombuffer(here), np.frombuffer(there)
+            )
+            for a, b, matrix, here, there in memory["maps"]
+        }
+        self._changed({*self._maps})
+
+    def _due_pair(self, at: float, cameras: Sequence[str]) -> Pair | None:
+        if len(cameras) <= _ALL_CAMERAS:
+            for pair in combinations(cameras, 2):
+                self._due.setdefault(pair, (at + _FIRST_S, _FIRST_S))
+        due = [(due, pair) for pair, (due, _) in self._due.items() if due <= at]
+        if not due:
+            return None
+        _, pair = min(due)
+        wait_s = self._due[pair][1]
+        self._due[pair] = at + wait_s, min(2 * wait_s, _MOST_S)
+        return pair
+
+    def _try(self, pair: Pair, tracklets: Sequence[Tracklet]) -> None:
+        here, there = (_most_telling(tracklets, camera_id) for camera_id in pair)
+        found = fit_map(here, there)
+        if found is not None:
+            self._maps[pair] = found
+        elif min(len(here), len(there)) >= _MANY:
+            self._maps.pop(pair, None)
+        self._changed({*self._maps})
+
+
+def _most_telling(tracklets: Sequence[Tracklet], camera_id: str) -> list[Tracklet]:
+    here = [(tells_place(t), t) for t in tracklets if t.camera_id == camera_id]
+    telling = sorted((-much, t.key) for much, t in here if much)[:_USED]
+    keys = {key for _, key in telling}
+    return sorted((t for _, t in here if t.key in keys), key=lambda t: t.key)
