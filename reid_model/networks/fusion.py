@@ -82,23 +82,26 @@ class Seen:
     body: Body | None
 
 
-class Standardised(nn.Module):
-    """Tokens with a mean of 0 and a deviation of 1 in each channel, as `fit` saw them."""
+class Adapter(nn.Module):
+    """Tokens to the transformer's width, from a mean of 0 and a deviation of 1 in each channel, as
+    `fit` saw them."""
 
     mean: Tensor
     deviation: Tensor
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, inputs: int, width: int) -> None:
         super().__init__()
-        self.register_buffer("mean", torch.zeros(width))
-        self.register_buffer("deviation", torch.ones(width))
+        self.register_buffer("mean", torch.zeros(inputs))
+        self.register_buffer("deviation", torch.ones(inputs))
+        self.linear = nn.Linear(inputs, width)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """``(..., width)``."""
-        return (tokens - self.mean) / self.deviation
+        """``(B, N, inputs)`` to ``(B, N, width)``."""
+        adapted: Tensor = self.linear((tokens - self.mean) / self.deviation)
+        return adapted
 
     def fit(self, tokens: Tensor) -> None:
-        """Remember the means and deviations of tokens ``(N, width)``; of a channel that never
+        """Remember the means and deviations of tokens ``(N, inputs)``; of a channel that never
         changes the deviation counts as 1."""
         self.mean.copy_(tokens.mean(dim=0))
         found = tokens.std(dim=0, correction=0)
@@ -122,13 +125,11 @@ class FusionModel(nn.Module):
         _, one, two, three, four = encoder.channels
         width, shared = self.options.width, self.options.shared
         grid = (encoder.image_size[0] // 32, encoder.image_size[1] // 32)
-        self.adapt = nn.Sequential(Standardised(two + four), nn.Linear(two + four, width))
+        self.adapt = Adapter(two + four, width)
         self.transformer = CrossModalTransformer(
             width, self.options.layers, self.options.heads, grid
         )
-        self.adapt_text = nn.Sequential(
-            Standardised(self.options.text_width), nn.Linear(self.options.text_width, width)
-        )
+        self.adapt_text = Adapter(self.options.text_width, width)
         self.share = nn.Linear(width, shared)
         self.mask_head = MaskHead((one, two, three), width)
         self.guidance = MaskGuidance(one, two)

@@ -19,8 +19,13 @@ from torch.nn import functional as F
 from torch.nn.utils import clip_grad_norm_
 from torch.nn.utils.rnn import pad_sequence
 
-from reid_model.losses import batch_hard_triplet, cosine_distillation, similarity_distillation
-from reid_model.networks.cross_modal import Tokens, dropped
+from reid_model.losses import (
+    batch_hard_triplet,
+    cosine_distillation,
+    similarity_distillation,
+    stage1_loss,
+)
+from reid_model.networks.cross_modal import dropped
 from reid_model.networks.fusion import FusionModel, Seen
 from reid_model.training.fusion_losses import (
     mask_loss,
@@ -32,6 +37,10 @@ from reid_model.training.optimiser import autocast
 from reid_model.training.recipe import TrainingPrecision
 
 _LONGEST_STEP = 5.0
+#: Of the contrasts: that with which CLIP begins.
+_TEMPERATURE = 0.07
+#: Fewer pictures with words in a batch teach nothing.
+_FEWEST = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +49,8 @@ class FusionRecipe:
 
     The rate rises over ``warm_up`` steps and falls in a cosine. ``missing`` is the share of pairs
     that lose their picture, and of those that lose their words. ``people`` weighs how near vectors
-    stay to the fused model's, ``average`` what the running average of the weights keeps at a step.
+    stay to the fused model's, ``matching`` SDM beside the contrast; ``average`` is what the running
+    average of the weights keeps at a step.
     """
 
     steps: int = 1200
@@ -50,6 +60,7 @@ class FusionRecipe:
     warm_up: int = 50
     missing: float = 0.3
     people: float = 2.0
+    matching: float = 0.05
     similarity: float = 10.0
     margin: float = 0.3
     average: float = 0.99
@@ -121,6 +132,15 @@ def train_fusion(
     return average
 
 
+def fit_tokens(model: FusionModel, pictures: Pictures, words: Words, count: int = 512) -> None:
+    """Let a new model standardise its tokens as those of some pictures and sentences."""
+    some = np.linspace(0, len(pictures.people) - 1, min(count, len(pictures.people))).astype(int)
+    raw = model.raw_tokens(pictures.second.read([0] * len(some), some.tolist()))
+    model.adapt.fit(raw.flatten(0, 1))
+    states = words.states[:: max(1, len(words.states) // count)]
+    model.adapt_text.fit(torch.cat(list(states)).float())
+
+
 def padded(states: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
     """Words' states ``(L, 384)`` of several sentences as ``(B, L, 384)`` float32, and which are
     there, ``(B, L)`` bool."""
@@ -133,7 +153,7 @@ def _losses(model: FusionModel, draw: "_Draw", recipe: FusionRecipe) -> dict[str
     losses: dict[str, Tensor] = {}
     if draw.words is not None:
         losses |= _of_words(model, draw, recipe)
-    if draw.scenes is not None and model.options.mask:
+    if draw.scenes is not None:
         losses |= _of_scenes(model, draw, recipe)
     return losses
 
@@ -147,32 +167,32 @@ def _of_words(model: FusionModel, draw: "_Draw", recipe: FusionRecipe) -> dict[s
         of_picture = model.shared(model.transformer(tokens, None))
         of_text = model.describe(text)
     labels = torch.from_numpy(draw.pictures.people[shown])
-    losses = {"words": similarity_distribution_matching(of_picture, of_text, labels)}
-    if model.options.fusion:
-        losses |= _of_queries(model, draw, recipe, shown, tokens, text)
-    return losses
+    of_picture, of_text = of_picture.float(), of_text.float()
+    return {
+        "words": stage1_loss(of_picture / _TEMPERATURE, of_text, labels),
+        "matching": recipe.matching * similarity_distribution_matching(of_picture, of_text, labels),
+    }
 
 
 def _of_queries(
-    model: FusionModel,
-    draw: "_Draw",
-    recipe: FusionRecipe,
-    shown: NDArray[np.int64],
-    tokens: Tensor,
-    text: Tokens,
+    model: FusionModel, draw: "_Draw", recipe: FusionRecipe, seen: Seen, shown: NDArray[np.int64]
 ) -> dict[str, Tensor]:
     """Pictures with words, as queries for the same people before other cameras."""
-    start, labels = draw.pictures.start, torch.from_numpy(draw.pictures.people[shown])
-    found = start[draw.elsewhere(shown)]
-    picture = model.transformer.picture_tokens(tokens)
+    described, sentences = draw.described(shown)
+    if len(described) < _FEWEST or seen.tokens is None:
+        return {}
+    picture = model.transformer.picture_tokens(seen.tokens[described])
     assert picture is not None
     with autocast("cpu", recipe.precision):
+        text = model.text_tokens(*padded(sentences))
         sides = dropped(picture, text, recipe.missing, draw.generator)
-        states = model.transformer.read(len(shown), *sides)
-        queries = model.fused_with(start[shown], states).float()
+        states = model.transformer.read(len(described), *sides)
+        queries = model.fused_with(seen.vectors[described].detach(), states).float()
+    labels = torch.from_numpy(draw.pictures.people[shown[described]])
+    found = draw.pictures.start[draw.elsewhere(shown[described])]
     together = torch.cat([queries, found])
     return {
-        "queries": 0.5 * similarity_distribution_matching(queries, found, labels, 0.05),
+        "queries": stage1_loss(queries / _TEMPERATURE, found, labels),
         "triplet": batch_hard_triplet(together, torch.cat([labels, labels]), recipe.margin),
     }
 
@@ -183,8 +203,12 @@ def _of_scenes(model: FusionModel, draw: "_Draw", recipe: FusionRecipe) -> dict[
     read = [0] * len(chosen), chosen.tolist()
     with autocast("cpu", recipe.precision):
         seen = model.see_maps(scenes.first.read(*read), scenes.second.read(*read))
-    wanted = draw.pictures.start[scenes.pictures[chosen]]
-    return _of_bodies(seen, scenes, chosen) | {
+    shown = scenes.pictures[chosen]
+    wanted = draw.pictures.start[shown]
+    losses = _of_bodies(seen, scenes, chosen) if model.options.mask else {}
+    if draw.words is not None and model.options.fusion:
+        losses |= _of_queries(model, draw, recipe, seen, shown)
+    return losses | {
         "people": recipe.people * cosine_distillation(seen.vectors, wanted),
         "similarity": recipe.similarity * similarity_distillation(seen.vectors, wanted),
     }
@@ -235,6 +259,14 @@ class _Draw:
         sentences = [int(self._random.choice(self._described[one])) for one in people.tolist()]
         shown = [int(self._random.choice(self.words.shown[one])) for one in sentences]
         return np.array(shown), [self.words.states[one] for one in sentences]
+
+    def described(self, shown: NDArray[np.int64]) -> tuple[NDArray[np.int64], list[Tensor]]:
+        """Which of the pictures ``(B,)`` show somebody whom words describe, and such words."""
+        assert self.words is not None
+        people = self.pictures.people[shown]
+        which = np.flatnonzero([int(one) in self._described for one in people])
+        sentences = [self._random.choice(self._described[int(one)]) for one in people[which]]
+        return which, [self.words.states[one] for one in sentences]
 
     def elsewhere(self, shown: NDArray[np.int64]) -> NDArray[np.int64]:
         """Another picture ``(B,)`` of each one's person, of another camera where there is one."""
