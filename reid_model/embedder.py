@@ -73,6 +73,12 @@ class Embedder:
         An output of all zeros stays all zeros. Raises ValueError for a crop that is not uint8 BGR
         or has no pixels, and for a network whose output is not finite.
         """
+        vectors = self.outputs(crops)
+        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+        return np.asarray(vectors / np.maximum(lengths, _TINY), np.float32)
+
+    def outputs(self, crops: list[NDArray[np.uint8]]) -> NDArray[np.float32]:
+        """What the network gives of crops, as it is: ``(N, D)``. Raises ValueError as `embed`."""
         vectors = np.zeros((len(crops), self.dimension), np.float32)
         done = 0
         while done < len(crops):
@@ -86,8 +92,7 @@ class Embedder:
                 self.batch = len(part) // 2
                 continue
             done += len(part)
-        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-        return np.asarray(vectors / np.maximum(lengths, _TINY), np.float32)
+        return vectors
 
     @property
     def has_words(self) -> bool:

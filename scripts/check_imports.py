@@ -49,6 +49,8 @@ ORDER = (
     "trackers.detections",
     "reid_model.export",
     "reid_model.explain",
+    "reid_model.fusion_embedder",
+    "reid_model.query_encoder",
     "reid_model.trained_embedder",
     "reid_model.quantised",
     "reid_model.training",

@@ -43,12 +43,18 @@ def open_embedder(config: ReidConfig, device: str) -> Embedder:
     path = weights_path(config.model, kind="reid")
     try:
         if path.suffix == _TRAINED:
-            from reid_model.trained_embedder import open_trained
-
-            return open_trained(path, device, config.batch)
+            return _open_trained(path, device, config.batch)
         return load_embedder(path, _spec(_network(config.model)), config.batch)
     except ValueError as error:
         raise UserError(f"ReID model {config.model}: {error}") from error
+
+
+def _open_trained(path: Path, device: str, batch: int) -> Embedder:
+    from reid_model.fusion_embedder import open_fusion
+    from reid_model.trained_embedder import open_trained
+    from reid_model.training.model_files import is_fusion
+
+    return (open_fusion if is_fusion(path) else open_trained)(path, device, batch)
 
 
 def model_hash(name_or_path: str) -> str:

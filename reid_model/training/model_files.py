@@ -60,6 +60,18 @@ def read_weights_file(path: Path, format: str, what: str) -> tuple[Any, dict[str
 
 
 _MODEL_FORMAT = "fusetrack-reid-1"
+#: Of `reid_model.training.fusion_files`.
+FUSION_FORMAT = "fusetrack-fusion-1"
+_TRAINED = "model of `fusetrack reid train`"
+
+
+def is_fusion(path: Path) -> bool:
+    """Whether a file is a model of FusionSegReID; False for one that cannot be read."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            return FUSION_FORMAT in (file.metadata() or {})
+    except (SafetensorError, OSError):
+        return False
 
 
 def save_model(
@@ -102,7 +114,8 @@ def load_similarity(path: Path) -> SimilarityFit | None:
 
     Raises ValueError as `load_model`.
     """
-    found = _read(path)[0]["similarity"]
+    known = FUSION_FORMAT if is_fusion(path) else _MODEL_FORMAT
+    found = read_weights_file(path, known, _TRAINED)[0]["similarity"]
     if found is None:
         return None
     return SimilarityFit(**found) if found.keys() == SimilarityFit.__annotations__.keys() else None
@@ -118,7 +131,7 @@ def save_similarity(path: Path, similarity: SimilarityFit) -> None:
 
 
 def _read(path: Path) -> tuple[Any, dict[str, torch.Tensor]]:
-    return read_weights_file(path, _MODEL_FORMAT, "model of `fusetrack reid train`")
+    return read_weights_file(path, _MODEL_FORMAT, _TRAINED)
 
 
 def _recipe(path: Path, values: dict[str, Any]) -> ModelRecipe:
