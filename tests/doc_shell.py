@@ -141,7 +141,7 @@ def call(arguments: list[str], folder: Path) -> Outcome:
         patch.object(sys, "argv", ["fusetrack", *arguments]),
     ):
         try:
-            cli.main()
+            cli.run_command()
             code: object = 0
         except SystemExit as ended:
             code = ended.code

@@ -1,8 +1,10 @@
 """The command `fusetrack`: its subcommands, and its errors as one line on stderr."""
 
 import errno
+import logging
 import os
 import sys
+from contextlib import suppress
 from io import TextIOWrapper
 from typing import Annotated
 
@@ -18,6 +20,9 @@ from pipeline.cli.results import evaluate, export, report, summary
 from pipeline.cli.run import run
 from pipeline.cli.weights import weights
 from pipeline.errors import UserError
+
+# An exit code above is 128 + the number of a signal.
+_SIGNALLED = 128
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -64,6 +69,23 @@ app.add_typer(reid, name="reid")
 
 
 def main() -> None:
+    """The program: `run_command`, and after a signal its end without delay.
+
+    The libraries of the networks may take many seconds to tidy up on a busy computer.
+    """
+    try:
+        run_command()
+    except SystemExit as ended:
+        if isinstance(ended.code, int) and ended.code > _SIGNALLED:
+            logging.shutdown()
+            for stream in (sys.stdout, sys.stderr):
+                with suppress(OSError, ValueError):
+                    stream.flush()
+            os._exit(ended.code)
+        raise
+
+
+def run_command() -> None:
     """Run the command line. A UserError is printed as one line; any other error is a bug."""
     from pipeline.monitoring import logs
 

@@ -64,7 +64,7 @@ def run(
     from pipeline.run_directory.preparing import new_folder
     from pipeline.runtime.run import run_site
     from pipeline.runtime.site_options import with_options
-    from pipeline.runtime.stopping import EXIT_S, Stop, signals
+    from pipeline.runtime.stopping import EXIT_S, READABLE, Stop, signals
 
     overrides = {
         "detector": {"model": detector},
@@ -91,6 +91,8 @@ def run(
         result = run_site(site, folder, stop=stop, tally=tally, watch=watch, file=file)
     if site.recording.video:
         _write_videos(result, stopped=stop.signal is not None)
+    if stop.signal is not None and stop.all.is_set():
+        fail(f"stopped before all was decided and recorded. {READABLE}")
     faults = _print_result(result, tally, mode, quiet)
     sys.exit(_exit_code(stop.signal, faults))
 

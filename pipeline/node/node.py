@@ -83,7 +83,8 @@ class Node:
         self._previews = Previews(bus, config.api, config.privacy.blur, watch=self._watch)
         self._stalls = StallReport(self._watch)
         on_wait = partial(self._watch.count_retry, "node")
-        self._retry = Retry(give_up or threading.Event(), time.monotonic, on_wait)
+        self._give_up = give_up or threading.Event()
+        self._retry = Retry(self._give_up, time.monotonic, on_wait)
         self._changes = changes
         self._presence = changes and NodePresence(bus, self._retry, changes.name)
         # Until a camera ends by itself, more cameras may be added.
@@ -241,7 +242,8 @@ class Node:
 
     def _end(self, stream: CameraStream, stop: threading.Event, *, whole: bool) -> None:
         stream.camera.end()
-        self._perception.embed([stream.camera])
+        # Without time left, tracks are sent with the embeddings that they have.
+        self._perception.embed([stream.camera], 0 if self._give_up.is_set() else None)
         source = stream.source
         # Being stopped is the regular end of a live camera.
         fault = source.fault if whole or source.live else "stopped before its end"

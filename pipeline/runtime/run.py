@@ -67,7 +67,6 @@ def run_site(
                 _following(file, config, changes, out, stop, watch),
             ):
                 node.run(stop.input)
-                stop.finishing = True
     return RunDirectory(out)
 
 

@@ -18,9 +18,13 @@ from pipeline.monitoring import logs
 
 # Time to wait for Redis after the first signal. Supervisors kill after ten seconds.
 _WAIT_S = 5.0
-#: A part that has not ended this long after the first signal ends at once.
+# What still works so long after the first signal writes what it has, and decides no more.
+_ALL_S = 7.0
+#: A process that has not ended this long after the first signal ends at once.
 EXIT_S = 9.0
 _POLL_S = 0.1
+#: What a stopped process leaves behind.
+READABLE = "What is in a run directory can be read, and exports and reports made of it"
 
 
 class SignalEvent(threading.Event):
@@ -65,9 +69,8 @@ class Stop:
     """Stop events of a run.
 
     ``input``: read no more frames and finish what was read. ``hurry``: wait for Redis no longer;
-    it follows five seconds later. ``all``: stop at once. ``reload``: read the site file again.
-    ``signal`` is the last signal received. ``finishing``: all input was read, and its results are
-    being written, which may take its time.
+    it follows five seconds later. ``all``: stop at once; it follows two seconds after that.
+    ``reload``: read the site file again. ``signal`` is the last signal received.
     """
 
     def __init__(self) -> None:
@@ -76,7 +79,6 @@ class Stop:
         self.all = SignalEvent()
         self.reload = SignalEvent()
         self.signal: int | None = None
-        self.finishing = False
 
     def on_signal(self, number: int, frame: FrameType | None) -> None:
         """Stop the input on the first signal, everything on a second one."""
@@ -102,9 +104,9 @@ def signals(
 ) -> Iterator[None]:
     """Handle SIGINT and SIGTERM during the block, and SIGHUP if the run ``reloads`` a site file.
 
-    With ``exit_after_s`` the process ends so many seconds after the first signal, unless it is
-    ``finishing``: what was not sent or written by then is sent or written after a restart. Must be
-    called in the main thread.
+    With ``exit_after_s`` the process ends so many seconds after the first signal: what a part of a
+    site has not sent or written by then is sent or written after a restart. Must be called in the
+    main thread.
     """
     handlers = {signal.SIGINT: stop.on_signal, signal.SIGTERM: stop.on_signal}
     if reloads:
@@ -139,9 +141,11 @@ def _limit(
         since = clock() if since is None else since
         if clock() - since >= _WAIT_S:
             stop.hurry.set()
-        if exit_after_s is not None and clock() - since >= exit_after_s and not stop.finishing:
+        if exit_after_s is not None and clock() - since >= _ALL_S:
+            stop.all.set()
+        if exit_after_s is not None and clock() - since >= exit_after_s:
             # The log may be locked by the thread that hangs.
-            text = f"not ended {exit_after_s:g} s after the signal, so ending now"
+            text = f"not ended {exit_after_s:g} s after the signal, so ending now. {READABLE}"
             os.write(2, f"{logs.format_line(logging.WARNING, text)}\n".encode())
             end(128 + (stop.signal or signal.SIGTERM))
             return

@@ -1,10 +1,12 @@
 """Connect to a live camera, and explain why a connection fails."""
 
+import errno
 import re
 import socket
 import sys
 import time
 from dataclasses import dataclass
+from glob import glob
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -151,6 +153,8 @@ def _checked(container: InputContainer, address: Address) -> Connection:
 def _fault(error: FFmpegError, address: Address, took_s: float, limit_s: float) -> NoConnection:
     """What went wrong, according to the camera or else to the network."""
     at = f"cannot open {address.name}"
+    if address.input_format is not None:
+        return _device_fault(error, address, at)
     if isinstance(error, HTTPUnauthorizedError | HTTPForbiddenError):
         wrong = "wrong user or password" if address.has_login else "the camera requires a login"
         hint = "" if address.has_login else ": write the address as ://USER:PASSWORD@HOST"
@@ -163,6 +167,29 @@ def _fault(error: FFmpegError, address: Address, took_s: float, limit_s: float) 
         or _no_answer(error, at, took_s, limit_s)
         or NoConnection(f"{at}: {reason_of(error)}. Check that the camera is on and reachable")
     )
+
+
+def _device_fault(error: FFmpegError, address: Address, at: str) -> NoConnection:
+    """Why a webcam cannot be used, according to the operating system."""
+    if error.errno in (errno.ENOENT, errno.ENODEV, errno.ENXIO):
+        reason = f"{address.name} is missing: there is no {address.url}{_webcams_here(address)}"
+    elif error.errno in (errno.ENOTTY, errno.EINVAL, errno.EISDIR):
+        reason = f"{at}: {address.url} is not a camera{_webcams_here(address)}"
+    elif error.errno in (errno.EACCES, errno.EPERM):
+        reason = f"{at}: no permission to read {address.url}. Add the user to the group video"
+    else:
+        # A device in use, for example, which may pass by itself.
+        return NoConnection(f"{at}: {reason_of(error)}. Check that no other program uses it")
+    return NoConnection(reason, permanent=True)
+
+
+def _webcams_here(address: Address) -> str:
+    """The webcams that there are, as a hint."""
+    prefix = address.url.rstrip("0123456789")
+    if not prefix:
+        return ""
+    found = sorted(int(path[len(prefix) :]) for path in glob(f"{prefix}[0-9]*"))
+    return f". Connected are {', '.join(map(str, found))}" if found else ". None is connected"
 
 
 def _number(error: FFmpegError) -> int:

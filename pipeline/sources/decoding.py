@@ -37,6 +37,11 @@ class Decoder:
         # Frame threading would lose the frames after a damaged one when the decoder is flushed,
         # and would conceal damage differently from run to run.
         stream.thread_type = "SLICE"
+        # Damage that a decoder notices is an error then, not only a line in the log of FFmpeg. That
+        # of H.264 tells it only where it has a single thread.
+        stream.codec_context.options = {"err_detect": "explode"}
+        if stream.codec_context.name == "h264":
+            stream.codec_context.thread_count = 1
         self.packets = 0
         self.decoded = 0
         self.failed = 0
@@ -47,6 +52,11 @@ class Decoder:
         self.packet_times = array("q")
         self.frame_times = array("q")
         self.interlaced_times = array("q")
+
+    @property
+    def lost(self) -> int:
+        """Failed packets without a picture: one may be shown although a part was an error."""
+        return min(self.failed, max(self.packets - self.decoded, 0))
 
     def frames(self) -> Iterator[VideoFrame]:
         """Every frame in presentation order."""

@@ -62,6 +62,11 @@ class LiveSource:
         return self.status.timestamp_origin
 
     @property
+    def remote(self) -> bool:
+        """Whether it is behind a network, and not a webcam."""
+        return self._address.input_format is None
+
+    @property
     def fault(self) -> str:
         """Why no frame has arrived, or why a recording ended early; else empty."""
         return self._interruption if self.status.frames else self.status.phase().reason
@@ -161,15 +166,17 @@ class LiveSource:
 _AT_ONCE = 64
 
 
-def check_reachable(sources: Sequence[Source]) -> None:
+def check_reachable(sources: Sequence[Source], *, waits: bool = False) -> None:
     """Probe the live cameras among ``sources``; one that does not answer is only logged.
 
     Raises UserError when every source is a camera with a permanent fault: a wrong password, host
-    or path.
+    or path. It also does so for a webcam that is missing or of no use, where only files and webcams
+    are followed, unless the site ``waits`` for what comes later.
     """
     faults = probe_all(sources)
     permanent = [str(fault) for fault in faults if fault.permanent]
-    if permanent and len(permanent) == len(sources):
+    here = not any(isinstance(one, LiveSource) and one.remote for one in sources)
+    if permanent and (len(permanent) == len(sources) or (here and not waits)):
         raise UserError("; ".join(permanent))
 
 

@@ -16,8 +16,8 @@ _HOUR_S = 3600.0
 def open_sources(config: SiteConfig, *, more_may_come: bool = False) -> list[Source]:
     """Open every source, so that a faulty one is reported before anything starts.
 
-    A live camera that cannot be reached does not prevent a start, unless every source has such a
-    fault and it is permanent. Raises UserError otherwise as `open_source`.
+    A live camera that cannot be reached does not prevent a start, except as `check_reachable` says.
+    Raises UserError otherwise as `open_source`.
     """
     if not config.cameras and not more_may_come:
         raise UserError("no source: give at least one video, folder, URL or detections file")
@@ -26,7 +26,7 @@ def open_sources(config: SiteConfig, *, more_may_come: bool = False) -> list[Sou
     if any(source.live for source in sources):
         from pipeline.sources.live import check_reachable
 
-        check_reachable(sources)
+        check_reachable(sources, waits=more_may_come)
     return sources
 
 

@@ -49,17 +49,17 @@ def shortfall(container: InputContainer, stream: VideoStream, decoder: Decoder, 
     if listed:
         total = str(listed)
     elif ended_early:
-        total = f"about {read + ended_early + decoder.failed}"
+        total = f"about {read + ended_early + decoder.lost}"
     else:
-        total = str(read + decoder.failed)
+        total = str(read + decoder.lost)
     count = f"{read} of {total} frames could be read"
     if decoder.stopped:
         return f"reading stopped ({decoder.stopped}): {count}"
     if ended_early or decoder.packets < samples:
         return f"truncated: {count}"
-    if decoder.failed or read < listed:
+    if decoder.lost or read < listed:
         return f"damaged: {count}"
-    damaged = max(decoder.concealed, _incomplete(container, stream, decoder, path))
+    damaged = max(decoder.failed, decoder.concealed, _incomplete(container, stream, decoder, path))
     if not damaged and "matroska" in container.format.name and is_broken(path):
         return f"damaged: {read} frames were read, and others are missing among them"
     return f"damaged: {damaged} of {read} frames come from incomplete data" if damaged else ""

@@ -61,6 +61,7 @@ class VideoFile:
             self.height, self.width = to_image(first).shape[:2]
             self._times = _FrameTimes(container, stream, first)
             self.fps = picture_fps(stream, first, next(frames, None))
+            self._timed = self._times.offset_s(first) is not None
             if first.pts is None:
                 self.fps = config.fps or own_fps(stream) or self.fps
             self._start, self.timestamp_origin = start_of(config, container.metadata)
@@ -75,7 +76,11 @@ class VideoFile:
             frames = with_following(decoder.frames(), _LOOK_AHEAD)
             for index, (frame, after) in enumerate(frames):
                 following = [self._times.offset_s(one) for one in after]
-                timestamp = timeline.next_timestamp(self._times.offset_s(frame), following)
+                offset = self._times.offset_s(frame)
+                if not self._timed:
+                    # A picture that could not be decoded has had its time.
+                    offset = (index + decoder.lost) / (self.fps or _DEFAULT_FPS)
+                timestamp = timeline.next_timestamp(offset, following)
                 yield Frame(self.camera_id, index, timestamp, to_image(frame))
             faults = [shortfall(container, stream, decoder, self._path), self._unread(container)]
             self.fault = "; ".join(fault for fault in faults if fault)

@@ -129,7 +129,7 @@ def fails(
     """The output of `fusetrack serve ARGUMENTS` that exits with 2."""
     monkeypatch.setattr("sys.argv", ["fusetrack", "serve", *map(str, given)])
     with pytest.raises(SystemExit) as ended:
-        cli.main()
+        cli.run_command()
     assert ended.value.code == 2
     said = capsys.readouterr().err
     assert said.count("\n") == 1

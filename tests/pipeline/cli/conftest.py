@@ -18,7 +18,7 @@ def fusetrack(
         monkeypatch.setattr("sys.argv", ["fusetrack", *map(str, arguments)])
         capsys.readouterr()
         with pytest.raises(SystemExit) as ended:
-            cli.main()
+            cli.run_command()
         code = ended.value.code
         said = capsys.readouterr()
         return Outcome(code if isinstance(code, int) else 0, said.out, said.err)

@@ -90,3 +90,16 @@ def test_no_command_is_missing_in_this_file() -> None:
 
 def test_the_version_is_printed(fusetrack: Command) -> None:
     assert fusetrack("--version").out == f"fusetrack {version('fusetrack')}\n"
+
+
+@pytest.mark.parametrize(("code", "tidied"), [(143, False), (130, False), (2, True), (0, True)])
+def test_after_a_signal_the_program_ends_without_tidying_up(code: int, tidied: bool) -> None:
+    """The libraries of the networks may take many seconds for it."""
+    script = (
+        "import atexit, sys, pipeline.cli.main as cli\n"
+        "atexit.register(print, 'tidied')\n"
+        f"cli.run_command = lambda: (print('done'), sys.exit({code}))\n"
+        "cli.main()\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert (ended.returncode, ended.stdout.split()) == (code, ["done", *["tidied"] * tidied])

@@ -109,11 +109,10 @@ class Ticks(threading.Event):
         return self.now > self._last
 
 
-def limited(last: int, *, finishing: bool = False) -> tuple[Stop, list[int]]:
+def limited(last: int) -> tuple[Stop, list[int]]:
     """What the limits did until second ``last``, when the signal came in the first."""
     stop, ends, ticks = Stop(), list[int](), Ticks(last)
     stop.on_signal(signal.SIGTERM, None)
-    stop.finishing = finishing
     stopping._limit(stop, ticks, 9.0, lambda: ticks.now, ends.append)
     return stop, ends
 
@@ -121,7 +120,10 @@ def limited(last: int, *, finishing: bool = False) -> tuple[Stop, list[int]]:
 def test_redis_is_waited_for_five_seconds_and_then_the_process_ends() -> None:
     assert [limited(last)[0].hurry.is_set() for last in (5, 6)] == [False, True]
     assert [limited(last)[1] for last in (9, 10)] == [[], [128 + signal.SIGTERM]]
-    assert limited(100, finishing=True)[1] == []
+
+
+def test_what_still_works_is_to_write_what_it_has_before_that() -> None:
+    assert [limited(last)[0].all.is_set() for last in (7, 8)] == [False, True]
 
 
 def test_without_a_signal_nothing_is_limited() -> None:

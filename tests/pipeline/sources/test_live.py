@@ -1,5 +1,7 @@
 """Live cameras over HTTP, webcams, and addresses that are not a camera."""
 
+import errno
+import os
 import socket
 import subprocess
 import sys
@@ -15,11 +17,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from av.error import FFmpegError
 
 from pipeline.config.schema import CameraConfig, LiveConfig
 from pipeline.errors import UserError
-from pipeline.sources import open_source
-from pipeline.sources.connection import address_of
+from pipeline.sources import connection, open_source
+from pipeline.sources.connection import Address, address_of
 from pipeline.sources.live import LiveSource, check_reachable
 from videos import make_audio, make_video, picture, read_index
 
@@ -229,7 +232,45 @@ def test_no_webcams_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_webcam_that_is_not_there() -> None:
-    assert "cannot open webcam 99: No such file" in str(camera("99").probe())
+    found = camera("99").probe()
+    assert found is not None
+    assert str(found).startswith("webcam 99 is missing: there is no /dev/video99. ")
+    assert found.permanent
+
+
+@pytest.mark.parametrize(
+    ("number", "permanent", "text"),
+    [
+        (errno.ENOENT, True, "webcam 2 is missing: there is no {path}. Connected are 0, 3"),
+        (errno.ENODEV, True, "webcam 2 is missing"),
+        (errno.ENOTTY, True, "{path} is not a camera"),
+        (errno.EACCES, True, "no permission to read {path}"),
+        (errno.EBUSY, False, "Device or resource busy. Check that no other program uses it"),
+        (errno.EIO, False, "Input/output error"),
+    ],
+)
+def test_the_operating_system_says_whether_a_webcam_can_come(
+    number: int, permanent: bool, text: str, tmp_path: Path
+) -> None:
+    for one in (0, 3):
+        (tmp_path / f"video{one}").touch()
+    path = str(tmp_path / "video2")
+    address = Address(path, "webcam 2", "v4l2", {}, False)
+    error = FFmpegError(number, os.strerror(number))
+    found = connection._fault(error, address, 0.0, 5.0)
+    assert found.permanent == permanent
+    assert text.format(path=path) in str(found)
+
+
+def test_a_missing_webcam_ends_a_run_of_files_and_webcams(tmp_path: Path) -> None:
+    make_video(tmp_path / "a.mp4", 3)
+    file = open_source("b", CameraConfig(source=str(tmp_path / "a.mp4")))
+    with pytest.raises(UserError, match=r"^webcam 99 is missing: there is no /dev/video99"):
+        check_reachable([camera("99"), file])
+    for waits, others in ((True, [file]), (False, [file, camera("rtsp://127.0.0.1:1/1")])):
+        webcam = camera("99")
+        check_reachable([webcam, *others], waits=waits)
+        assert webcam.status.phase().text.startswith("lost: webcam 99 is missing")
 
 
 @pytest.mark.parametrize("transport", ["tcp", "udp"])
