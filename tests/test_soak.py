@@ -203,7 +203,11 @@ def test_no_bound_is_exceeded() -> None:
         ({"status": 0}, "the run ended with 0, expected 143"),
         ({"leaks": ["log"]}, "1 files contain a password"),
         ({"samples": [Sample(1, 5.0, 4.0, 1.0, {"tracklets": 1001})]}, "1001 entries in tracklets"),
-        ({"samples": [Sample(n, 500 + n / 20) for n in range(300)]}, "memory grows"),
+        ({"samples": [Sample(n, 500 + n / 20, n / 20) for n in range(300)]}, "memory grows"),
+        (
+            {"samples": [Sample(n, 500, server_mb=50 + n / 20) for n in range(300)]},
+            "Redis grows",
+        ),
         ({"samples": [Sample(n, 526 if n == 250 else 500) for n in range(300)]}, "memory: 526 MB"),
     ],
 )
@@ -251,3 +255,12 @@ def test_the_table_of_an_empty_soak_can_be_made() -> None:
     table = verdict.table(whole(observed=StreamLog(), samples=[], recorded=[]), [])
     assert table["memory slope, MB/hour (95 %)"] == "too few samples"
     assert table["tracks started, ended, recorded"] == [0, 0, 0]
+
+
+def test_growth_below_a_hundredth_is_not_told_from_daily_business() -> None:
+    for rise, growing in ((1 / 100, False), (1 / 50, True)):
+        samples = [Sample(n, 500 + n * rise, n * rise) for n in range(300)]
+        found = figures.memory_slope(samples)
+        assert found is not None
+        assert found.grows
+        assert figures.is_growth(found, samples) == growing

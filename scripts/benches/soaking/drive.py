@@ -66,7 +66,7 @@ def soak(folder: Path, seconds: float, seed: int) -> Soak:
     found = RunDirectory(out)
     return Soak(
         seconds=seconds,
-        warm_s=ready + min(0.6 * seconds, 600.0),
+        warm_s=ready + min(0.4 * seconds, 600.0),
         observed=watch.observed,
         samples=samples,
         faults=done,

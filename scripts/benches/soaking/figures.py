@@ -16,6 +16,8 @@ BACK_S = 15.0
 GAP_S = 2.5
 _BLOCKS = 16
 _LEAST_SAMPLES = 3 * _BLOCKS
+#: Less than this share of the memory is not told apart from its daily business.
+LEAST_GROWTH = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,20 +57,19 @@ class Outcome:
 def slope(times: Sequence[float], values: Sequence[float], blocks: int = _BLOCKS) -> Slope | None:
     """The slope of ``values`` over ``times`` (seconds), per hour; None for too few values.
 
-    It is the mean step between the means of ``blocks`` equally long intervals. Memory changes in
-    persistent steps, so the steps are independent but the values are not: one large step is not a
-    slope, many small ones are.
+    It is Theil and Sen's: the median of the slopes between the medians of ``blocks`` equally long
+    intervals, with their 95 % confidence interval. Memory changes in steps that last and has peaks:
+    a peak moves no median, one step is not a slope, many small ones are.
     """
     if len(times) < _LEAST_SAMPLES:
         return None
     place = np.linspace(0, blocks, len(times), endpoint=False).astype(int)
     hours, levels = (
-        np.array([np.mean(np.array(column)[place == block]) for block in range(blocks)])
+        np.array([np.median(np.array(column)[place == block]) for block in range(blocks)])
         for column in (np.array(times) / 3600, values)
     )
-    steps = np.diff(levels) / np.diff(hours)
-    error = stats.sem(steps) * stats.t.ppf(0.975, len(steps) - 1)
-    return Slope(float(np.mean(steps)), float(error))
+    found, _, low, high = stats.theilslopes(levels, hours, 0.95)
+    return Slope(float(found), float(max(high - found, found - low)))
 
 
 def gaps(seen: Iterable[CameraReport]) -> list[tuple[float, float]]:
@@ -168,5 +169,19 @@ def after_warm_up(samples: Sequence[Sample], warm_s: float) -> list[Sample]:
 
 
 def memory_slope(samples: Sequence[Sample]) -> Slope | None:
-    """The growth of the run's memory, MB per hour."""
-    return slope([sample.at for sample in samples], [sample.rss_mb for sample in samples])
+    """The growth of the run's own memory, MB per hour."""
+    return slope([sample.at for sample in samples], [sample.private_mb for sample in samples])
+
+
+def server_slope(samples: Sequence[Sample]) -> Slope | None:
+    """The growth of the process of Redis, MB per hour; it is another one after it was killed."""
+    known = [(sample.at, sample.server_mb) for sample in samples if sample.server_mb is not None]
+    return slope([at for at, _ in known], [size for _, size in known])
+
+
+def is_growth(found: Slope | None, samples: Sequence[Sample]) -> bool:
+    """Whether memory grows for certain, and by more than `LEAST_GROWTH` of its level meanwhile."""
+    if found is None or not found.grows:
+        return False
+    hours = (samples[-1].at - samples[0].at) / 3600
+    return found.per_hour * hours > LEAST_GROWTH * float(np.median([s.rss_mb for s in samples]))

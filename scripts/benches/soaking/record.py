@@ -44,7 +44,8 @@ class IdentityEvent:
 class Sample:
     """Memory and stream lengths at one time; without Redis, ``redis_mb`` and ``entries`` are empty.
 
-    ``private_mb`` is the part of ``rss_mb`` that is not mapped from files, such as libraries.
+    ``private_mb`` is the part of ``rss_mb`` that is not mapped from files, such as libraries;
+    ``redis_mb`` is what Redis uses, ``server_mb`` the size of its process.
     """
 
     at: float
@@ -52,6 +53,7 @@ class Sample:
     private_mb: float = 0.0
     redis_mb: float | None = None
     entries: dict[str, int] = field(default_factory=dict)
+    server_mb: float | None = None
 
 
 @dataclass(slots=True)

@@ -43,6 +43,7 @@ def table(found: Soak, outcomes: list[Outcome]) -> dict[str, object]:
         "memory, MB, after warm-up: min, max": spread([s.rss_mb for s in warm]),
         "private memory, MB, after warm-up: min, max": spread([s.private_mb for s in warm]),
         "memory slope, MB/hour (95 %)": slope_text(figures.memory_slope(warm)),
+        "Redis' process, slope, MB/hour (95 %)": slope_text(figures.server_slope(warm)),
         "Redis memory, MB, max": worst(s.redis_mb for s in found.samples if s.redis_mb),
         "entries per stream, max": figures.most_entries(found.samples),
         "capture to identity, s, without faults: p50, p95, n": delay_row(calm),
@@ -103,9 +104,10 @@ def _late(found: Soak, outcomes: list[Outcome]) -> Iterator[str]:
 
 def _held(found: Soak) -> Iterator[str]:
     warm = figures.after_warm_up(found.samples, found.warm_s)
-    slope = figures.memory_slope(warm)
-    if slope is not None and slope.grows:
-        yield f"memory grows: {slope_text(slope)} MB/hour"
+    slopes = {"memory": figures.memory_slope(warm), "Redis": figures.server_slope(warm)}
+    for name, slope in slopes.items():
+        if figures.is_growth(slope, warm):
+            yield f"{name} grows: {slope_text(slope)} MB/hour"
     if warm and (most := max(s.rss_mb for s in warm)) > GROWTH * warm[0].rss_mb:
         yield f"memory: {most:.0f} MB after {warm[0].rss_mb:.0f} MB, at most {GROWTH} times that"
     for stream, count in figures.most_entries(found.samples).items():

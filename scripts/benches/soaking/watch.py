@@ -57,6 +57,9 @@ class Watch(threading.Thread):
         """Current memory and stream lengths."""
         held = self._process.memory_info()
         sample = Sample(time.time() - self.began, held.rss / MB, (held.rss - held.shared) / MB)
+        with contextlib.suppress(psutil.Error, StopIteration):
+            server = self.redis_process().memory_info().rss / MB
+            sample = replace(sample, server_mb=server)
         with contextlib.suppress(redis.RedisError, OSError):
             used: Any = self._client.info("memory")
             lengths = {stream: self._length(stream_key(self._site, stream)) for stream in GROUPS}
