@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import AfterValidator, Field, SecretStr, field_validator, model_validator
 
+from pipeline.areas import Point, line_fault, polygon_fault
 from pipeline.config.fields import Matrix, Name, Option, Score, Seconds, Section
 from trackers.ground.view import View, view_of_homography
 
@@ -286,6 +287,53 @@ class CameraLink(Section):
         return self
 
 
+class ZoneConfig(Section):
+    """An area whose visitors are counted: a polygon with the corners ``points``.
+
+    They are pixels of the picture of ``camera``, in which a person is where the bottom of the box
+    is, or without a camera metres on the ground.
+    """
+
+    camera: Name | None = None
+    points: list[Point]
+
+    @field_validator("points")
+    @classmethod
+    def _is_polygon(cls, value: list[Point]) -> list[Point]:
+        return _checked(value, polygon_fault(value))
+
+
+class LineConfig(Section):
+    """A line whose crossings are counted, by direction; ``points`` are its two ends.
+
+    They are pixels of the picture of ``camera``, or without a camera metres on the ground.
+    ``to_right`` and ``to_left`` name the directions, as seen from the first end to the second: on
+    the ground from above, with y to the left of x.
+    """
+
+    camera: Name | None = None
+    points: list[Point]
+    to_right: Name = "right"
+    to_left: Name = "left"
+
+    @field_validator("points")
+    @classmethod
+    def _is_line(cls, value: list[Point]) -> list[Point]:
+        return _checked(value, line_fault(value))
+
+    @model_validator(mode="after")
+    def _two_directions(self) -> "LineConfig":
+        if self.to_right == self.to_left:
+            raise ValueError("expected different names in to_right and to_left")
+        return self
+
+
+def _checked(points: list[Point], fault: str | None) -> list[Point]:
+    if fault is not None:
+        raise ValueError(fault)
+    return points
+
+
 class RecordingConfig(Section):
     """What is recorded. Pictures of people only if enabled."""
 
@@ -311,6 +359,8 @@ class SiteConfig(Section):
     site: Name = "site"
     cameras: dict[Name, CameraConfig] = Field(default_factory=dict)
     camera_links: list[CameraLink] = Field(default_factory=list)
+    zones: dict[Name, ZoneConfig] = Field(default_factory=dict)
+    lines: dict[Name, LineConfig] = Field(default_factory=dict)
     device: str = "auto"
     redis: str | None = None
     origin: GroundOrigin | None = None

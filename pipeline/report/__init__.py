@@ -1,7 +1,6 @@
 """The report: one self-contained HTML page of a run.
 
 summary.py     the content of the page as plain values, computed from the tables of a run
-thumbnails.py  thumbnails as data URIs
 page.py        the page itself, from report.html.jinja, report.css and report.js
 """
 

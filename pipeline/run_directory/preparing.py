@@ -108,7 +108,8 @@ def _is_same(path: Path, config: SiteConfig) -> bool:
     if is_live(config):
         for values in (before, now):
             values.pop("cameras", None)
-            values.pop("camera_links", None)
+            for name in ("camera_links", "zones", "lines"):
+                values.pop(name, None)
     return bool(before == now)
 
 

@@ -99,16 +99,17 @@ Removed = Counter[str]
 
 
 def remove_derived(folder: Path, *, dry: bool = False) -> Removed:
-    """Delete the report and the exports of a run directory; both can be created again.
+    """Delete the report, exports and statistics of a run directory; all can be created again.
 
     Raises OSError, and UserError when they are a link to another folder.
     """
     removed: Removed = Counter()
     removed["reports"] = remove_all([folder / "report.html"], dry=dry)
-    exports = sorted(path for path in (folder / "export").rglob("*") if path.is_file())
-    for path in exports:
-        contained(folder, str(path.relative_to(folder)))
-    removed["exports"] = remove_all(exports, dry=dry)
+    for kind, name in (("exports", "export"), ("statistics", "stats")):
+        files = sorted(path for path in (folder / name).rglob("*") if path.is_file())
+        for path in files:
+            contained(folder, str(path.relative_to(folder)))
+        removed[kind] = remove_all(files, dry=dry)
     return +removed
 
 

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.analytics.places import Places, check_places
 from pipeline.associator.open import association_of
 from pipeline.bus.streams import Bus
 from pipeline.config.schema import SiteConfig, TrackerConfig
@@ -29,9 +30,17 @@ def check_settings(config: SiteConfig, sources: list[Source]) -> None:
     """Raise UserError for bad settings that would otherwise fail only once frames arrive."""
     open_tracker(config.tracker, fps=25)
     association_of(config)
+    _check_places(config, sources)
     for source in sources:
         if isinstance(source, RecordedSource):
             _check_recorded(config.tracker, source)
+
+
+def _check_places(config: SiteConfig, sources: list[Source]) -> None:
+    sizes = dict.fromkeys(config.cameras, (0, 0))
+    sizes |= {source.camera_id: (source.width, source.height) for source in sources}
+    calibrated = any(camera.calibration is not None for camera in config.cameras.values())
+    check_places(Places(config.zones, config.lines), sizes, calibrated=calibrated)
 
 
 class Inputs(NamedTuple):

@@ -41,10 +41,16 @@ def with_cameras_only(config: SiteConfig, names: list[str]) -> SiteConfig:
 
 
 def cameras_of(config: SiteConfig, names: list[str]) -> SiteConfig:
-    """``config`` with only the cameras in ``names`` and the links between them."""
+    """``config`` with only the cameras in ``names``, the links between them and their zones and
+    lines.
+    """
     cameras = {name: config.cameras[name] for name in config.cameras if name in names}
+    kept = {None, *cameras}
     links = [link for link in config.camera_links if set(link.between) <= cameras.keys()]
-    return config.model_copy(update={"cameras": cameras, "camera_links": links})
+    zones = {name: zone for name, zone in config.zones.items() if zone.camera in kept}
+    lines = {name: line for name, line in config.lines.items() if line.camera in kept}
+    changed = {"cameras": cameras, "camera_links": links, "zones": zones, "lines": lines}
+    return config.model_copy(update=changed)
 
 
 def _override(values: dict[str, object], options: dict[str, object]) -> None:

@@ -34,6 +34,7 @@ COMMANDS = [
     *([name] for name in ("run", "export", "evaluate", "report", "summary", "doctor", "weights")),
     *([name] for name in ("node", "associate", "record", "serve", "forget", "calibrate")),
     ["compact"],
+    ["stats"],
     ["reid"],
     *(["reid", name] for name in ("summary", "train", "evaluate", "embed", "explain", "export")),
     *(["weights", name] for name in ("list", "pull", "verify", "path")),

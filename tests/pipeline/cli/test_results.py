@@ -202,3 +202,32 @@ def test_a_stream_that_takes_nothing_is_no_fault_of_ours(
         cwd=tmp_path,
     )
     assert (ended.returncode, ended.stderr) == (code, said)
+
+
+def test_stats_prints_counts_and_writes_tables(
+    fusetrack: Command, run: Path, tmp_path: Path
+) -> None:
+    outcome = fusetrack("stats", run)
+    assert outcome.code == 0
+    assert "│ camera │ gate  │ 1      │ 1      │ 0.4 s │ 0.4 s   │ 1            │" in outcome.out
+    assert outcome.out.endswith(f"{run / 'stats'}\n")
+    assert len((run / "stats" / "visits.csv").read_text().splitlines()) == 4
+    site = tmp_path / "site.yaml"
+    site.write_text("lines: {door: {camera: gate, points: [[20, 0], [20, 300]]}}\n")
+    outcome = fusetrack("stats", run, "--config", site, "--json")
+    counts = json.loads(outcome.out)
+    assert counts["places"][0]["people"] == 1
+    assert [line["times"] for line in counts["lines"]] == [0, 0]
+    assert counts["unidentified"] == 1
+
+
+def test_stats_of_what_does_not_fit_the_run_is_one_line(
+    fusetrack: Command, run: Path, tmp_path: Path
+) -> None:
+    site = tmp_path / "site.yaml"
+    site.write_text("zones: {till: {camera: gat, points: [[0, 0], [9, 0], [9, 9]]}}\n")
+    outcome = fusetrack("stats", run, "--config", site)
+    assert (outcome.code, len(outcome.err.splitlines())) == (2, 1)
+    assert "zones.till names camera gat, which the site does not have" in outcome.err
+    assert not (run / "stats").exists()
+    assert fusetrack("stats", run, "--format", "xls").code == 2

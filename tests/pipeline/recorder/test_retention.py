@@ -156,13 +156,21 @@ def test_a_video_expires_with_its_last_frame(run: Path) -> None:
 
 def test_report_and_exports_are_removed_when_rows_are(run: Path) -> None:
     (run / "report.html").write_text("page")
+    (run / "stats").mkdir()
+    (run / "stats" / "visits.csv").write_text("kind,place,global_id")
     (run / "export" / "mot").mkdir(parents=True)
     (run / "export" / "mot" / "gate.txt").write_text("1,2,3")
     retention = Retention(run, RetentionConfig(observations_s=1.0))
     assert not retention.remove(at(1.0))
     assert (run / "report.html").exists()
-    assert retention.remove(at(1.05)) == {"observations": 1, "reports": 1, "exports": 1}
+    assert retention.remove(at(1.05)) == {
+        "observations": 1,
+        "reports": 1,
+        "exports": 1,
+        "statistics": 1,
+    }
     assert not (run / "report.html").exists()
+    assert not (run / "stats" / "visits.csv").exists()
     assert not (run / "export" / "mot" / "gate.txt").exists()
 
 

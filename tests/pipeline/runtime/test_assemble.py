@@ -9,6 +9,7 @@ from pipeline.associator.open import association_of
 from pipeline.config.load import check_config
 from pipeline.errors import UserError
 from pipeline.reid.embedding import default_calibration, similarity_calibration
+from pipeline.runtime.assemble import check_settings
 from trackers.association.appearance import Calibration
 
 
@@ -45,6 +46,20 @@ def test_a_camera_link_to_an_unknown_camera_is_refused() -> None:
     config = check_config(site_with_links({"between": ["door", "till"], "seconds": 12}), "here")
     with pytest.raises(UserError, match=r"camera_links name camera till, .* one of door, aisle"):
         association_of(config)
+
+
+def test_zones_and_lines_that_do_not_fit_the_cameras_are_refused(tmp_path: Path) -> None:
+    walk = str(recorded_walk(tmp_path / "walk.parquet", frames=1))
+    line = {"camera": "dor", "points": [[0, 0], [9, 9]]}
+    site = {"cameras": {"door": {"source": walk}}, "lines": {"entry": line}}
+    config = check_config(site, "here")
+    with pytest.raises(UserError, match=r"lines\.entry names camera dor, .* one of door"):
+        check_settings(config, [])
+    site["lines"] = {"entry": {**line, "camera": "door"}}
+    check_settings(check_config(site, "here"), [])
+    site["zones"] = {"floor": {"points": [[0, 0], [9, 0], [9, 9]]}}
+    with pytest.raises(UserError, match=r"zones\.floor is on the ground, and no camera is cal"):
+        check_settings(check_config(site, "here"), [])
 
 
 def test_a_camera_link_needs_two_cameras_and_a_positive_time() -> None:

@@ -93,8 +93,12 @@ def test_a_node_has_the_named_cameras_and_the_links_between_them() -> None:
     names = ("gate", "hall", "yard")
     links = [{"between": pair, "seconds": 4} for pair in (("gate", "hall"), ("hall", "yard"))]
     cameras = {name: {"source": f"{name}.mp4"} for name in names}
-    config = check_config({"cameras": cameras, "camera_links": links}, "the test")
+    ends = [[0, 0], [9, 9]]
+    lines = {"in": {"camera": "gate", "points": ends}, "out": {"camera": "yard", "points": ends}}
+    values = {"cameras": cameras, "camera_links": links, "lines": lines}
+    config = check_config(values, "the test")
     part = with_cameras_only(config, ["hall", "gate"])
+    assert list(part.lines) == ["in"]
     assert list(part.cameras) == ["gate", "hall"]
     assert [link.between for link in part.camera_links] == [("gate", "hall")]
     with pytest.raises(UserError, match=r"unknown camera 'hal'\. Did you mean 'hall'"):
