@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from reid_model.atomic_file import replacing
 from reid_model.data.composed_pictures import LabelledPictures, Shares, composed
 from reid_model.data.labelled_picture import Image, LabelledPicture
 from reid_model.data.transforms import IMAGENET
@@ -47,12 +48,17 @@ def keep_scenes(
     plates: Sequence[Image] = (),
     tell: Callable[[int, int], None] = lambda done, count: None,
 ) -> Scenes:
-    """Compose a picture of each of ``rows``, and keep its maps in ``folder``.
+    """Compose a picture of each of ``rows``, and keep its maps in ``folder``; those that it has
+    already are used again.
 
     ``indices`` ``(S,)`` are what the scenes call the training pictures of the rows. The same seed
     gives the same scenes. Raises ValueError when a file is not a picture.
     """
     first, second, run = _kept(folder, trunk, len(rows))
+    labels = folder / "labels.npz"
+    if labels.is_file():
+        with np.load(labels) as kept:
+            return Scenes(first, second, indices, kept["masks"], kept["parts"])
     masks, parts = [], []
     for start in range(0, len(rows), _BATCH):
         batch = range(start, min(start + _BATCH, len(rows)))
@@ -63,6 +69,8 @@ def keep_scenes(
         masks += [one.mask[::2, ::2] for one in found]
         parts += [part_of_cells(one.parts) for one in found]
         tell(batch[-1] + 1, len(rows))
+    with replacing(labels) as partial, partial.open("wb") as file:
+        np.savez(file, masks=np.stack(masks), parts=np.stack(parts))
     return Scenes(first, second, indices, np.stack(masks), np.stack(parts))
 
 

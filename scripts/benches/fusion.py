@@ -1,0 +1,320 @@
+"""FusionSegReID against the network it is built on, and against itself without its parts.
+
+People of CUHK03's validation part, whom no training saw: FUSETRACK_DATA/reid/cuhk03/val. MASKS are
+theirs, of scripts/person_masks.py; with them, people and things are pasted over the queries, so
+that what is seen of the person is known. WORDS are of scripts/picture_words.py: the written
+descriptions, made neutral, and sentences in phrasings that no training saw. MAPS are those of
+scripts/train_fusion.py: on them a mask head without guidance is trained as long, for comparison.
+"""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn import functional as F
+
+from pipeline.config.schema import ReidConfig
+from pipeline.reid.embedding import open_embedder
+from pipeline.reid.words import open_text_encoder
+from pipeline.weights import weights_files, weights_path
+from printing import show
+from reid_model.data import READERS
+from reid_model.data.composed_pictures import LabelledPictures, Shares, composed
+from reid_model.data.person_masks import PERSON, UNKNOWN, read_masks
+from reid_model.data.reid_set import ReidImage
+from reid_model.embedder import Embedder
+from reid_model.evaluation import evaluate
+from reid_model.networks.fusion import FusionModel
+from reid_model.networks.sentence_text import read_sentence_text, sentence_tokens
+from reid_model.preprocess import normalise
+from reid_model.query_encoder import QueryEncoder
+from reid_model.trained_embedder import trained_spec
+from reid_model.training.fusion_files import load_fusion
+from reid_model.training.fusion_losses import intersection_over_union
+
+Vectors = NDArray[np.float32]
+Labels = NDArray[np.int64]
+
+FUSED = "omni-scale-people"
+FUSION = "fusion-people"
+#: Somebody or something is before every person.
+HIDDEN = Shares(other_background=0.0, behind=1.0, filmed=0.0)
+BATCH = 8
+NOWHERE = -1  # the camera of words
+
+
+@dataclass(frozen=True, slots=True)
+class Crops:
+    """BGR pictures, who is on them and by which camera."""
+
+    images: list[NDArray[np.uint8]]
+    people: Labels
+    cameras: Labels
+
+
+@dataclass(frozen=True, slots=True)
+class Hidden:
+    """Queries behind people and things, and the mask ``(N, 128, 64)`` of what is seen of each."""
+
+    crops: Crops
+    masks: NDArray[np.int8]
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """Sentences, and whom each describes."""
+
+    sentences: list[str]
+    people: Labels
+
+
+def read(images: Sequence[ReidImage]) -> Crops:
+    """The pictures of files."""
+    return Crops(
+        [np.asarray(cv2.imread(str(image.path)), np.uint8) for image in images],
+        np.array([image.identity for image in images]),
+        np.array([image.camera for image in images]),
+    )
+
+
+def hidden(data: Path, masks: Path, queries: Sequence[ReidImage], seed: int) -> Hidden:
+    """The queries whose masks are trusted, each behind somebody else of them or a thing."""
+    pictures = LabelledPictures(data, read_masks(masks))
+    own = [one for one in queries if str(one.path.relative_to(data)) in pictures.rows]
+    rows = [pictures.rows[str(one.path.relative_to(data))] for one in own]
+    found = [
+        composed(pictures[row], pictures, [], HIDDEN, np.random.default_rng([seed, number]))
+        for number, row in enumerate(rows)
+    ]
+    crops = Crops(
+        [one.image for one in found],
+        np.array([one.identity for one in own]),
+        np.array([one.camera for one in own]),
+    )
+    return Hidden(crops, np.stack([one.mask[::2, ::2] for one in found]))
+
+
+def described(file: Path, key: str) -> Described:
+    """The sentences of CUHK03's validation people in a file of scripts/picture_words.py."""
+    rows = [json.loads(line) for line in file.read_text().splitlines()]
+    wanted = [row for row in rows if row["dataset"] == "cuhk03" and row["part"] == "test"]
+    texts = [(text, int(row["identity"])) for row in wanted for text in row.get(key, [])]
+    return Described([text for text, _ in texts], np.array([who for _, who in texts]))
+
+
+def scores(query: Vectors, crops: Crops, gallery: Vectors, known: Crops) -> tuple[float, float]:
+    """Rank 1 and mAP."""
+    found = evaluate(query, crops.people, crops.cameras, gallery, known.people, known.cameras)
+    return round(float(found.cmc[0]), 4), round(found.mean_average_precision, 4)
+
+
+def of_words(
+    query: Vectors, words: Described, gallery: Vectors, known: Crops
+) -> tuple[float, float]:
+    """Rank 1 and mAP of sentences among all pictures."""
+    nowhere = np.full(len(words.people), NOWHERE)
+    found = evaluate(query, words.people, nowhere, gallery, known.people, known.cameras)
+    return round(float(found.cmc[0]), 4), round(found.mean_average_precision, 4)
+
+
+def chance(words: Described, known: Crops, seed: int = 0) -> tuple[float, float]:
+    """The same of vectors drawn by chance."""
+    random = np.random.default_rng(seed)
+    query, gallery = (
+        _unit(random.normal(size=(count, 64))) for count in (len(words.people), len(known.people))
+    )
+    return of_words(query, words, gallery, known)
+
+
+def guided_masks(
+    model: FusionModel, images: Sequence[NDArray[np.uint8]], path: Path
+) -> torch.Tensor:
+    """What the model takes for the person: ``(N, 128, 64)`` bool."""
+    spec, found = trained_spec(load_fusion(path).recipe), []
+    for start in range(0, len(images), BATCH):
+        pixels = torch.from_numpy(normalise(np.stack(images[start : start + BATCH]), spec))
+        with torch.inference_mode():
+            body = model.see(pixels).body
+        assert body is not None
+        found.append(_fine(body.mask))
+    return torch.cat(found)
+
+
+def _fine(logits: torch.Tensor) -> torch.Tensor:
+    return F.interpolate(logits.float(), (128, 64), mode="bilinear")[:, 0] > 0
+
+
+def overlap(found: torch.Tensor, masks: NDArray[np.int8]) -> tuple[float, float]:
+    """gIoU and cIoU over the pixels that are known."""
+    truth = torch.from_numpy(masks)
+    giou, ciou = intersection_over_union(found & (truth != UNKNOWN), truth == PERSON)
+    return round(giou, 4), round(ciou, 4)
+
+
+def milliseconds(embedders: Sequence[Embedder], images: list[NDArray[np.uint8]]) -> list[float]:
+    """Each one's median time of a crop over batches of 8, in turns, the first few left out."""
+    took: list[list[float]] = [[] for _ in embedders]
+    for start in range(0, 40 * BATCH, BATCH):
+        for embedder, times in zip(embedders, took, strict=True):
+            begin = perf_counter()
+            embedder.embed([images[one % len(images)] for one in range(start, start + BATCH)])
+            times.append(perf_counter() - begin)
+    return [1000 * median(times[5:]) / BATCH for times in took]
+
+
+def attribute_words(file: Path, images: Sequence[ReidImage], data: Path) -> list[str]:
+    """What the attribute network and the colours say of each picture, '' where nothing."""
+    rows = [json.loads(line) for line in file.read_text().splitlines()]
+    said = {row["name"]: (row["sentences"] or [""])[0] for row in rows if row["name"]}
+    return [said.get(str(image.path.relative_to(data)), "") for image in images]
+
+
+def plain_sentences(texts: Sequence[str]) -> Vectors:
+    """MiniLM's own vectors of sentences: ``(N, 384)``, unit."""
+    weights, tokenizer = sorted(weights_files("all-minilm-l6-v2"))
+    encoder, found = read_sentence_text(weights, 1), []
+    for start in range(0, len(texts), 64):
+        with torch.inference_mode():
+            found.append(encoder.sentences(sentence_tokens(tokenizer, texts[start : start + 64])))
+    return _unit(torch.cat(found).numpy())
+
+
+def _unit(vectors: NDArray[np.floating]) -> Vectors:
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.asarray(vectors / np.maximum(lengths, 1e-12), np.float32)
+
+
+def in_pairs(crops: Crops, words: Described) -> tuple[list[int], list[str]]:
+    """The queries whose people are described, and a sentence about each in turn."""
+    own = {int(who): np.flatnonzero(words.people == who) for who in np.unique(words.people)}
+    rows = [row for row, who in enumerate(crops.people) if int(who) in own]
+    turns = [own[int(crops.people[row])] for row in rows]
+    return rows, [
+        words.sentences[turn[row % len(turn)]] for row, turn in zip(rows, turns, strict=True)
+    ]
+
+
+def of_both(
+    encoder: QueryEncoder,
+    fusion: Embedder,
+    fused: Embedder,
+    found: Hidden,
+    words: Described,
+    gallery: Mapping[str, Vectors],
+    known: Crops,
+) -> dict[str, tuple[float, float]]:
+    """Hidden queries by picture, by words, and by both."""
+    rows, sentences = in_pairs(found.crops, words)
+    images = [found.crops.images[row] for row in rows]
+    own = Crops(images, found.crops.people[rows], found.crops.cameras[rows])
+    both = np.concatenate(
+        [
+            encoder.encode_both(images[start : start + 16], sentences[start : start + 16])
+            for start in range(0, len(rows), 16)
+        ]
+    )
+    return {
+        "hidden, picture alone, fused model": scores(
+            fused.embed(images), own, gallery["fused"], known
+        ),
+        "hidden, picture alone": scores(fusion.embed(images), own, gallery["fusion"], known),
+        "hidden, words alone": scores(encoder.encode_text(sentences), own, gallery["words"], known),
+        "hidden, picture and words": scores(both, own, gallery["fusion"], known),
+    }
+
+
+def measure(
+    data: Path, model: str, masks: Path, written: Path, made: Path, seeds: Sequence[int]
+) -> dict[str, dict[str, object]]:
+    """All figures, by what was measured."""
+    people = READERS["cuhk03"](data / "reid" / "cuhk03")
+    fused = open_embedder(ReidConfig(model=FUSED), "cpu")
+    fusion = open_embedder(ReidConfig(model=model), "cpu")
+    encoder, path = open_text_encoder(model), weights_path(model, kind="reid")
+    query, gallery = read(people.query), read(people.gallery)
+    everything = fusion.describe(query.images + gallery.images)
+    texts = everything.text_vectors
+    assert texts is not None
+    count = len(query.people)
+    of = {
+        "fused": fused.embed(gallery.images),
+        "fusion": everything.vectors[count:],
+        "words": texts[count:],
+    }
+    known = Crops(
+        [],
+        np.concatenate([query.people, gallery.people]),
+        np.concatenate([query.cameras, gallery.cameras]),
+    )
+    rows: dict[str, tuple[float, float]] = {
+        "picture to picture, fused model": scores(
+            fused.embed(query.images), query, of["fused"], gallery
+        ),
+        "picture to picture": scores(everything.vectors[:count], query, of["fusion"], gallery),
+    }
+    said = plain_sentences(attribute_words(made, [*people.query, *people.gallery], data))
+    for name, words in (
+        ("written", described(written, "sentences")),
+        ("held-out phrasings", described(made, "held_out")),
+    ):
+        rows[f"words to picture, {name}"] = of_words(
+            encoder.encode_text(words.sentences), words, texts, known
+        )
+        rows[f"words to picture, {name}: attributes by MiniLM"] = of_words(
+            plain_sentences(words.sentences), words, said, known
+        )
+        rows[f"words to picture, {name}: chance"] = chance(words, known)
+    for seed in seeds:
+        found = hidden(data, masks, people.query, seed)
+        of_seed = of_both(
+            encoder, fusion, fused, found, described(written, "sentences"), of, gallery
+        )
+        truth = guided_masks(load_fusion(path).model, found.crops.images[:160], path)
+        of_seed["mask, gIoU and cIoU"] = overlap(truth, found.masks[:160])
+        rows |= {f"{name}, seed {seed}": value for name, value in of_seed.items()}
+    times = milliseconds([fused, fusion], query.images)
+    return {name: {"r1": r1, "map": value} for name, (r1, value) in rows.items()} | {
+        "milliseconds a crop, fused model and this": {
+            "r1": round(times[0], 2),
+            "map": round(times[1], 2),
+        },
+        "times the fused model's time": {"r1": round(times[1] / times[0], 3), "map": ""},
+    }
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("model", nargs="?", default=FUSION)
+    parser.add_argument("--masks", type=Path, required=True, help="of CUHK03's validation part")
+    parser.add_argument("--written", type=Path, required=True, help="written descriptions")
+    parser.add_argument("--made", type=Path, required=True, help="sentences made of pictures")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--json", action="store_true")
+    arguments = parser.parse_args()
+    data = os.environ.get("FUSETRACK_DATA")
+    if data is None:
+        sys.exit("bench fusion: set FUSETRACK_DATA to a folder that contains reid/")
+    found = measure(
+        Path(data),
+        arguments.model,
+        arguments.masks,
+        arguments.written,
+        arguments.made,
+        range(arguments.seeds),
+    )
+    show(found, "measured", ["r1", "map"], as_json=arguments.json)
+
+
+if __name__ == "__main__":
+    main()
