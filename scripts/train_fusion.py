@@ -38,6 +38,7 @@ from reid_model.training.fusion_training import (
     Pictures,
     Scenes,
     Words,
+    align_means,
     fit_tokens,
     padded,
     train_fusion,
@@ -198,12 +199,14 @@ def main() -> None:
     words = Words(encoded([one.text for one in sentences]), [one.shown for one in sentences])
     scenes = of_people(arguments.masks, data, people.train, model, arguments.maps / "composed")
     fit_tokens(model, pictures, words)
+    settings = FusionRecipe(steps=arguments.steps, seed=arguments.seed)
+    align_means(model, pictures, words, settings)
     trained = train_fusion(
         model,
         pictures,
         words,
         scenes,
-        FusionRecipe(steps=arguments.steps, seed=arguments.seed),
+        settings,
         lambda step, losses: print(step, losses, flush=True) if step % 25 == 0 else None,
     )
     out = people.query + people.gallery

@@ -122,6 +122,17 @@ class CrossModalTransformer(nn.Module):
         identity, segmentation = self.norm(x).unbind(dim=1)
         return States(identity, segmentation)
 
+    def of_means(self, picture: Tensor | None, text: Tensor | None) -> Tensor:
+        """The identity ``(B, width)`` that a new transformer, whose blocks change nothing, makes of
+        sides that are given by the mean of their tokens, ``(B, width)`` or None."""
+        of_picture = self.no_picture[0] if picture is None else picture + self._everywhere()
+        of_text = self.no_text[0] if text is None else text + self.is_text
+        identity: Tensor = self.norm(self.asked[0] + of_picture + of_text)
+        return identity
+
+    def _everywhere(self) -> Tensor:
+        return self.positions.mean(dim=0) + self.is_picture
+
     def _side(self, count: int, side: Tokens | None, missing: Tensor, kind: Tensor) -> Tokens:
         """A side's tokens, and the one that stands for it where it has none."""
         missing = missing.expand(count, -1, -1)  # (B, 1, width)

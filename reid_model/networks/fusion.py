@@ -200,6 +200,13 @@ class FusionModel(nn.Module):
         """The unit vector ``(B, 256)`` that pictures and words share."""
         return F.normalize(self.share(states.identity), dim=1)
 
+    def shared_means(self, picture: Tensor | None, text: Tensor | None) -> Tensor:
+        """The same of what tokens are made of on average, ``(B, 896)`` or ``(B, 384)``, by a
+        transformer that is new."""
+        of_picture = None if picture is None else self.adapt(picture)
+        of_text = None if text is None else self.adapt_text(text)
+        return F.normalize(self.share(self.transformer.of_means(of_picture, of_text)), dim=1)
+
     def query(self, seen: Seen, text: Tokens) -> Tensor:
         """Pictures with words to unit vectors ``(B, 256)``, to compare with others' ``vectors``.
 

@@ -9,7 +9,7 @@ person is held against the fused model's vector of the same picture with nothing
 import copy
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -41,6 +41,8 @@ _LONGEST_STEP = 5.0
 #: Of the contrasts: that with which CLIP begins.
 _TEMPERATURE = 0.07
 _FACTORS = 20.0
+#: Of the numbers of a mean, so many are left out each time.
+_HIDDEN = 0.2
 #: Fewer pictures with words in a batch teach nothing.
 _FEWEST = 2
 
@@ -143,6 +145,43 @@ def fit_tokens(model: FusionModel, pictures: Pictures, words: Words, count: int 
     model.adapt.fit(raw.flatten(0, 1))
     states = words.states[:: max(1, len(words.states) // count)]
     model.adapt_text.fit(torch.cat(list(states)).float())
+
+
+def align_means(
+    model: FusionModel,
+    pictures: Pictures,
+    words: Words,
+    recipe: FusionRecipe,
+    steps: int = 1200,
+    batch: int = 128,
+) -> None:
+    """Let a new model align pictures and words by the means of their tokens, before its attention
+    learns: that takes a hundredth of the work, and attention then starts from there.
+    """
+    shown = np.unique(np.concatenate(list(words.shown)))
+    seen = torch.zeros(len(pictures.people), model.adapt.linear.in_features)
+    for start in range(0, len(shown), batch):
+        rows = shown[start : start + batch]
+        maps = pictures.second.read([0] * len(rows), rows.tolist())
+        seen[rows] = model.raw_tokens(maps).mean(dim=1)
+    said = torch.stack([one.float().mean(dim=0) for one in words.states])
+    learning = [
+        parameter
+        for name, parameter in model.named_parameters()
+        if name.startswith(("adapt", "share", "transformer"))
+    ]
+    optimiser = torch.optim.AdamW(learning, recipe.learning_rate, weight_decay=0.1)
+    draw = _Draw(pictures, words, None, replace(recipe, pairs=batch))
+    for step in range(steps):
+        optimiser.param_groups[0]["lr"] = recipe.learning_rate * (1 - step / steps)
+        some, sentences = draw.rows()
+        of_picture = model.shared_means(F.dropout(seen[some], _HIDDEN), None)
+        of_text = model.shared_means(None, F.dropout(said[sentences], _HIDDEN))
+        labels = torch.from_numpy(pictures.people[some])
+        loss = stage1_loss(of_picture / _TEMPERATURE, of_text, labels)
+        optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimiser.step()
 
 
 def padded(states: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
@@ -268,12 +307,17 @@ class _Draw:
 
     def pairs(self) -> tuple[NDArray[np.int64], list[Tensor]]:
         """Pictures ``(B,)``, each of somebody else, and the words of a sentence about each."""
+        shown, sentences = self.rows()
+        return shown, self._cut(sentences)
+
+    def rows(self) -> tuple[NDArray[np.int64], list[int]]:
+        """The same, and the index of the sentence."""
         assert self.words is not None
         count = min(self._recipe.pairs, len(self._described))
         people = self._random.choice(list(self._described), count, replace=False)
         sentences = [int(self._random.choice(self._described[one])) for one in people.tolist()]
         shown = [int(self._random.choice(self.words.shown[one])) for one in sentences]
-        return np.array(shown), self._cut(sentences)
+        return np.array(shown), sentences
 
     def described(self, shown: NDArray[np.int64]) -> tuple[NDArray[np.int64], list[Tensor]]:
         """Which of the pictures ``(B,)`` show somebody whom words describe, and such words."""

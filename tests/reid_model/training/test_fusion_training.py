@@ -14,6 +14,7 @@ from reid_model.training.fusion_training import (
     Pictures,
     Scenes,
     Words,
+    align_means,
     fit_tokens,
     padded,
     train_fusion,
@@ -94,6 +95,20 @@ def test_it_learns_words_masks_and_parts(tmp_path: Path) -> None:
         "recover",
         "fuse",
     }
+
+
+def test_means_are_aligned_first(tmp_path: Path) -> None:
+    model = toy_fusion()
+    pictures, words, _ = material(tmp_path, model)
+    fit_tokens(model, pictures, words)
+    align_means(model, pictures, words, replace(RECIPE, learning_rate=1e-2), steps=60, batch=6)
+    with torch.no_grad():
+        maps = pictures.second.read([0] * PEOPLE, list(range(0, 2 * PEOPLE, 2)))
+        whole = model.shared(model.transformer(model.picture_tokens(maps), None))
+        means = model.shared_means(model.raw_tokens(maps).mean(dim=1), None)
+        torch.testing.assert_close(whole, means)
+        said = model.describe(model.text_tokens(*padded(words.states)))
+    assert (said @ whole.T).argmax(dim=1).tolist() == list(range(PEOPLE))
 
 
 def test_words_alone_and_scenes_alone(tmp_path: Path) -> None:
