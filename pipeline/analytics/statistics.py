@@ -25,7 +25,8 @@ class Statistics:
     ``occupancy`` as of `stays.occupancy`; ``people`` as of `stays.people_by_hour`; ``crossings`` as
     `crossings.CROSSING`, and counted in ``lines``; ``speeds`` as `speed.SPEED`. ``heat`` counts
     observations: camera_id, column, row (of 32 x 18 equal cells of the picture), n.
-    ``unidentified`` counts those without a global id, which are in no table.
+    ``unidentified`` counts those without a global id, which are in no table; ``every_s`` is the
+    span of the occupancy.
     """
 
     site: str
@@ -38,6 +39,7 @@ class Statistics:
     speeds: pl.DataFrame
     heat: pl.DataFrame
     unidentified: int
+    every_s: float
 
     def places(self) -> pl.DataFrame:
         """One row a place over the whole time: kind, place, people, visits, mean_s and longest_s of
@@ -141,4 +143,5 @@ def _of_parts(
         speeds=speeds_of(binned(parts.bins)),
         heat=_heat(parts.heat),
         unidentified=parts.unidentified,
+        every_s=every_s,
     )

@@ -1,4 +1,4 @@
-"""`fusetrack stats`: counts of people by place and time, as tables."""
+"""`fusetrack stats`: counts of people by place and time, as tables and as a page."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ def stats(
     out: Annotated[
         Path | None, typer.Option(help="Folder of the tables. Default: RUN/stats.")
     ] = None,
+    html: Annotated[bool, typer.Option("--html", help="Also write a page with charts.")] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print counts as JSON; write nothing.")
     ] = False,
@@ -62,6 +63,10 @@ def stats(
     if found.lines.height:
         console().print(_lines(found))
     typer.echo(folder)
+    if html:
+        from pipeline.report.statistics import write_statistics
+
+        typer.echo(write_statistics(found, folder / "statistics.html"))
 
 
 def _config(run: RunDirectory, other: Path | None) -> SiteConfig:

@@ -14,7 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from pipeline.errors import writing
-from pipeline.pictures.clock import duration
+from pipeline.pictures.clock import Clock, duration
 from pipeline.pictures.colours import css_colour
 from pipeline.report.summary import Summary, summarise
 from pipeline.run_directory.reader import RunDirectory
@@ -32,16 +32,21 @@ def write_report(run: RunDirectory, out: Path | None = None) -> Path:
     the same bytes. Raises UserError when ``out`` cannot be written.
     """
     path = out if out is not None else run.path / "report.html"
-    page = _page(summarise(run), run.path)
-    expected = "Expected a file in a folder that exists and can be written"
-    with writing(f"the report {path}", expected), replacing(path) as partial:
-        # It holds pictures of people.
-        partial.touch(mode=0o600)
-        partial.write_text(page, encoding="utf-8")
+    write_page(path, "report", _page(summarise(run), run.path))
     return path
 
 
-def _page(summary: Summary, root: Path) -> str:
+def write_page(path: Path, kind: str, page: str) -> None:
+    """Write a ``page`` for its owner alone. Raises UserError, which calls it ``kind``."""
+    expected = "Expected a file in a folder that exists and can be written"
+    with writing(f"the {kind} {path}", expected), replacing(path) as partial:
+        # It says who was where, and may hold pictures of people.
+        partial.touch(mode=0o600)
+        partial.write_text(page, encoding="utf-8")
+
+
+def templates(clock: Clock) -> Environment:
+    """The templates beside this file, which show times of ``clock``."""
     environment = Environment(
         loader=FileSystemLoader(_HERE),
         autoescape=True,
@@ -50,19 +55,29 @@ def _page(summary: Summary, root: Path) -> str:
         lstrip_blocks=True,
     )
     environment.filters |= {
-        "moment": summary.clock.moment,
+        "moment": clock.moment,
         "percent": lambda share: f"{100 * share:.4g}",
         "duration": duration,
         "css_colour": css_colour,
         "thousands": lambda number: f"{number:,}",
-        "data_uri": partial(data_uri, root),
         "area": _area,
     }
+    return environment
+
+
+def style() -> Markup:
+    """The style of all pages."""
+    return Markup((_HERE / "report.css").read_text(encoding="utf-8"))
+
+
+def _page(summary: Summary, root: Path) -> str:
+    environment = templates(summary.clock)
+    environment.filters["data_uri"] = partial(data_uri, root)
     script = (_HERE / "report.js").read_text(encoding="utf-8")
     return environment.get_template("report.html.jinja").render(
         summary=summary,
         clock=summary.clock,
-        style=Markup((_HERE / "report.css").read_text(encoding="utf-8")),
+        style=style(),
         script=Markup(script),
         # The browser runs only this script, whatever the data contains.
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),

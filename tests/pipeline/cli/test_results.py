@@ -231,3 +231,9 @@ def test_stats_of_what_does_not_fit_the_run_is_one_line(
     assert "zones.till names camera gat, which the site does not have" in outcome.err
     assert not (run / "stats").exists()
     assert fusetrack("stats", run, "--format", "xls").code == 2
+
+
+def test_stats_writes_a_page_on_request(fusetrack: Command, run: Path, tmp_path: Path) -> None:
+    outcome = fusetrack("stats", run, "--html", "--format", "parquet", "--out", tmp_path / "a")
+    assert outcome.out.endswith(f"{tmp_path / 'a'}\n{tmp_path / 'a' / 'statistics.html'}\n")
+    assert (tmp_path / "a" / "visits.parquet").is_file()

@@ -1,7 +1,6 @@
 """The page as a document: complete, self-contained, escaped."""
 
 import base64
-from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import numpy as np
 import pytest
 
 from builders import camera, make_run
+from html_document import Document
 from pipeline.errors import UserError
 from pipeline.pictures.colours import css_colour
 from pipeline.report import summary as of_report
@@ -20,38 +20,6 @@ from pipeline.run_directory.reader import RunDirectory
 BOX = (10.0, 10.0, 50.0, 90.0)
 ROWS = [("a", 0, 1, BOX), ("a", 1, 1, BOX), ("b", 1, 1, BOX), ("b", 2, 2, BOX)]
 IDS = {("a", 1): 1, ("b", 1): 1, ("b", 2): 2}
-_VOID = {"meta", "link", "img", "input"}
-
-
-class Document(HTMLParser):
-    """Every start tag with its attributes and every text; unclosed tags are an error."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str]]] = []
-        self.text = ""
-        self._open: list[str] = []
-        self.feed(page)
-        self.close()
-        assert self._open == []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, {name: value or "" for name, value in attrs}))
-        if tag not in _VOID:
-            self._open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, {name: value or "" for name, value in attrs}))
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self._open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        if self._open and self._open[-1] not in ("style", "script"):
-            self.text += " " + data
-
-    def all(self, name: str) -> list[dict[str, str]]:
-        return [attrs for tag, attrs in self.tags if tag == name]
 
 
 def page_of(folder: Path) -> Document:
