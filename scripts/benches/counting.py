@@ -27,7 +27,7 @@ from pipeline.runtime.site_options import with_options
 from printing import show
 from storage import Site, command, simulate
 
-FPS, GAP_S = 7.0, 2.0
+FPS, GAP_S = 10.0, 2.0  # those of the video file
 LINE_X = 400.0
 ZONE = [(250.0, 200.0), (550.0, 200.0), (550.0, 400.0), (250.0, 400.0)]
 #: A person is on no side within this share of the height of the box.
