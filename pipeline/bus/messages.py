@@ -81,7 +81,7 @@ class ObservationsMessage(msgspec.Struct, tag="observations", frozen=True):
     UTC, ``boxes`` ``(N, 4)`` float32 xyxy pixels, ``scores`` ``(N,)`` float32, ``ground``
     ``(N, 2)`` float64 metres (NaN where unknown) or None without calibration, ``sizes`` ``(N, 2)``
     int32 width and height of the frame in pixels or None if unknown. Raises ValueError when the
-    lengths or types differ, or a number is not finite.
+    lengths or types differ, a number is not finite, or one that counts is negative.
     """
 
     camera_id: _CameraId
@@ -104,10 +104,13 @@ class ObservationsMessage(msgspec.Struct, tag="observations", frozen=True):
         _check_kind("f", timestamp=self.timestamp, boxes=self.boxes, scores=self.scores)
         _check_finite(*map(unpack, (self.boxes, self.scores)))
         _check_times(*unpack(self.timestamp).tolist(), earliest=-_LATEST_S)
+        _check_positive(self.frame_index, self.track_id)
         if self.ground is not None:
             _check_kind("f", ground=self.ground)
+            _check_ground(self.ground)
         if self.sizes is not None:
             _check_kind("i", sizes=self.sizes)
+            _check_positive(self.sizes)
 
 
 class CameraMessage(msgspec.Struct, tag="camera", frozen=True):
@@ -119,6 +122,7 @@ class CameraMessage(msgspec.Struct, tag="camera", frozen=True):
         camera = self.camera
         _check_camera_id(camera.camera_id)
         _check_finite(camera.fps, camera.start, camera.end, camera.removed or 0.0)
+        _check_times(camera.start, camera.end, camera.removed or 0.0)
         _check_finite(camera.followed_fps, camera.delay_s, camera.overloaded_s)
 
 
@@ -155,6 +159,8 @@ class TrackletMessage(msgspec.Struct, tag="tracklet", frozen=True):
         if self.camera_id != GROUND:
             _check_camera_id(self.camera_id)
         _check_times(self.at, self.start, self.end, earliest=-_LATEST_S)
+        if self.ground is not None:
+            _check_ground(self.ground)
         tracklet = tracklet_of(self)
         if tracklet.exemplars.ndim != 2:
             raise ValueError(f"exemplars must be (K, D), got {tracklet.exemplars.shape}")
@@ -289,6 +295,16 @@ _decoder: msgspec.msgpack.Decoder[Message] = msgspec.msgpack.Decoder(Message)
 def _check_finite(*values: float | NDArray[Any]) -> None:
     if not all(np.isfinite(value).all() for value in values):
         raise ValueError("expected finite numbers, got NaN or infinity")
+
+
+def _check_positive(*arrays: Array) -> None:
+    if any((unpack(array) < 0).any() for array in arrays):
+        raise ValueError("expected frame indices, track ids and sizes of at least 0")
+
+
+def _check_ground(ground: Array) -> None:
+    if np.isinf(unpack(ground)).any():
+        raise ValueError("expected ground points that are finite, or NaN where unknown")
 
 
 def _check_kind(kind: str, **arrays: Array) -> None:

@@ -21,6 +21,7 @@ _EXPECTED = (
 #: Class 1 is pedestrian; -1 means not given.
 _PERSON_CLASSES = (1, -1)
 _WORLD_COLUMNS = 10
+_MOST = 2**53
 # Rows of a part: some 100 MB while they are read.
 _PART_ROWS = 200_000
 
@@ -85,5 +86,8 @@ def _reason_to_ignore(values: list[float]) -> str:
 def _row(values: list[float], camera_id: str) -> BoxRow:
     frame, person_id, x, y, width, height = values[:6]
     if not all(map(isfinite, values[:6])) or frame < 1 or frame % 1 or person_id % 1:
+        raise ValueError
+    # Larger numbers would be two ids of one value, or none that a table holds.
+    if max(frame, abs(person_id)) > _MOST:
         raise ValueError
     return (camera_id, int(frame) - 1, int(person_id), x, y, x + width, y + height)

@@ -1,6 +1,7 @@
 """Ground truth on disk, sorted, so that a part of its frames can be read."""
 
 from collections import defaultdict
+from io import BytesIO
 from pathlib import Path
 
 import polars as pl
@@ -24,7 +25,10 @@ class TruthFiles:
         for number, part in enumerate(ground_truth_parts(ground_truth, camera_ids)):
             for camera, rows in enumerate(part.partition_by("camera_id", maintain_order=True)):
                 file, frames = folder / f"{number}-{camera}.parquet", rows.sort("frame_index")
-                frames.write_parquet(file, row_group_size=_GROUP_ROWS)
+                # Through memory, because polars has errors of its own for a full disk.
+                data = BytesIO()
+                frames.write_parquet(data, row_group_size=_GROUP_ROWS)
+                file.write_bytes(data.getbuffer())
                 first, last = frames["frame_index"][0], frames["frame_index"][-1]
                 self._files[frames["camera_id"][0]].append((file, first, last))
 

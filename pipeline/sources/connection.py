@@ -74,6 +74,8 @@ def address_of(source: str, config: CameraConfig) -> Address:
     if not is_url(source):
         return _webcam(source)
     name = redact(source)
+    if not source.isprintable():
+        raise UserError(f"{name!r} is no address: it has a line break or a control character")
     scheme = source.split("://", 1)[0].lower()
     if scheme not in _SCHEMES:
         raise UserError(f"{name}: expected an address with one of {', '.join(_SCHEMES)}")

@@ -197,6 +197,11 @@ REFUSED: dict[str, tuple[Message, dict[str, object], str]] = {
     "confidence not finite": (WHO, {"confidence": math.nan}, "finite"),
     "no time": (watermark("gate", 1.0), {"timestamp": 1e300}, "before the year 5000"),
     "frame of no time": (SEEN, {"timestamp": array([1.0, -1e300])}, "before the year 5000"),
+    "negative frame": (SEEN, {"frame_index": array([0, -1], "<i8")}, "at least 0"),
+    "negative track": (SEEN, {"track_id": array([3, -(2**63)], "<i8")}, "at least 0"),
+    "negative size": (SEEN, {"sizes": array([[4, 3], [-4, 3]], "<i4")}, "at least 0"),
+    "place that is infinite": (SEEN, {"ground": array([[1, 2], [math.inf, 2]])}, "finite, or NaN"),
+    "track at an infinite place": (TRACK, {"ground": array([[0, math.inf, 2]])}, "finite, or NaN"),
     "vector that overflows": (TRACK, {"exemplars": array([[1e30, 0]], "<f4")}, "unit vectors"),
     "square qualities": (TRACK, {"qualities": array([[0.5]])}, r"must be \(K,\)"),
     "whole embeddings": (TRACK, {"exemplars": array([[1, 0]], "<i8")}, "numbers in exemplars"),
@@ -215,7 +220,10 @@ def test_what_could_not_be_stored_is_refused(
 
 
 def test_a_camera_that_could_not_be_recorded_is_refused() -> None:
-    for name, value in (("fps", math.inf), ("end", math.nan), ("camera_id", "../gate")):
+    for name, value in (
+        *(("fps", math.inf), ("end", math.nan), ("camera_id", "../gate")),
+        *(("start", 1e300), ("end", 1e12), ("removed", 1e300)),
+    ):
         camera = msgspec.to_builtins(camera_sent("gate", 5).camera) | {name: value}
         with pytest.raises(msgspec.DecodeError):
             decode(broken(camera_sent("gate", 5), camera=camera))

@@ -1,13 +1,15 @@
 """A run directory against ground truth: each camera by both ids, and all cameras together."""
 
+import errno
 import json
+import os
 from pathlib import Path
 
 import pytest
 
 from builders import Observation, camera, make_run
 from pipeline.errors import UserError
-from pipeline.evaluation import COLUMNS, evaluate_run, mot, table_rows
+from pipeline.evaluation import COLUMNS, evaluate_run, mot, table_rows, tally
 from pipeline.evaluation import run as run_scores
 from pipeline.run_directory import reader, segments
 from pipeline.run_directory.reader import RunDirectory
@@ -160,3 +162,22 @@ def test_the_result_is_json_and_a_table(tmp_path: Path) -> None:
     ]
     last = dict(zip(COLUMNS, rows[-1], strict=True))
     assert (last["IDF1"], last["switches"], last["people"], last["of"]) == ("0.500", "2", "4", "2")
+
+
+def test_a_full_temporary_folder_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = RunDirectory(make_run(tmp_path / "run", BOTH, {}))
+    truth = _truth(tmp_path / "truth", "a", "b")
+
+    def full(*arguments: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "write_bytes", full)
+        line = r"cannot write the ground truth .*No space left.*TMPDIR"
+        with pytest.raises(UserError, match=line):
+            evaluate_run(run, truth)
+    monkeypatch.setattr(tally.pickle, "dump", full)
+    with pytest.raises(UserError, match=r"cannot write to a temporary file: No space left.*TMPDIR"):
+        evaluate_run(run, truth)

@@ -181,6 +181,8 @@ def test_no_camera_of_the_run_is_annotated(tmp_path: Path) -> None:
         "1,1.5,0,0,9,9",
         "1,1,nan,0,9,9",
         "1 1 0 0 9 9",
+        "1e30,1,0,0,9,9",
+        "1,9007199254740994,0,0,9,9",
     ],
 )
 def test_a_broken_mot_line_is_named(tmp_path: Path, line: str) -> None:

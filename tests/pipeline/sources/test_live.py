@@ -208,6 +208,14 @@ def test_a_camera_without_one_frame_says_why() -> None:
     assert "refused" in source.fault
 
 
+@pytest.mark.parametrize("source", ["rtsp://h\n/x", "rtsp://u:p@h/\x1b[31m", "http://h/\x00"])
+def test_an_address_with_a_control_character(source: str) -> None:
+    with pytest.raises(UserError, match="line break or a control character") as caught:
+        open_source("a", CameraConfig(source=source))
+    assert str(caught.value).isprintable()
+    assert "u:p" not in str(caught.value)
+
+
 def test_an_unsupported_scheme() -> None:
     with pytest.raises(UserError, match=r"ftp://h/a\.mp4: expected an address with one of rtsp"):
         open_source("a", CameraConfig(source="ftp://bob:secret@h/a.mp4"))
