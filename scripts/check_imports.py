@@ -24,6 +24,7 @@ ORDER = (
     "pipeline.recorder",
     "pipeline.node",
     "pipeline.report",
+    "pipeline.search",
     "pipeline.monitoring",
     "pipeline.analytics",
     "pipeline.exports",

@@ -50,8 +50,12 @@ def make_run(
     cameras: list[CameraRecord] | None = None,
     ground: bool = False,
     thumbnails: dict[tuple[str, int], str] | None = None,
+    looks: dict[tuple[str, int], dict[str, Any]] | None = None,
 ) -> Path:
-    """A run directory at ``folder`` with these observations (10 fps) and identities."""
+    """A run directory at ``folder`` with these observations (10 fps) and identities.
+
+    ``looks`` are columns of tracklets: embedding, text_vector, model.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     names = sorted({row[0] for row in observations})
     cameras = cameras if cameras is not None else [camera(name) for name in names]
@@ -64,7 +68,9 @@ def make_run(
         write_segment(observations_of(folder, name), _observation_table(rows, ground), "1-0")
     tracks = sorted({(row[0], row[2]) for row in observations})
     write_segment(
-        folder / "tracklets", _tracklet_table(observations, tracks, thumbnails or {}), "1-0"
+        folder / "tracklets",
+        _tracklet_table(observations, tracks, thumbnails or {}, looks or {}),
+        "1-0",
     )
     events = [
         {
@@ -197,6 +203,7 @@ def _tracklet_table(
     observations: list[Observation],
     tracks: list[tuple[str, int]],
     thumbnails: dict[tuple[str, int], str],
+    looks: dict[tuple[str, int], dict[str, Any]],
 ) -> pa.Table:
     rows = []
     for key in tracks:
@@ -211,6 +218,7 @@ def _tracklet_table(
                 "embedding": [1.0, 0.0],
                 "quality": 0.5,
                 "thumbnail": thumbnails.get(key),
+                **looks.get(key, {}),
             }
         )
     return table_of(rows, TRACKLETS)

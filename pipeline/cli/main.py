@@ -18,6 +18,7 @@ from pipeline.cli.parts import associate, node, record, serve
 from pipeline.cli.reid import reid
 from pipeline.cli.results import evaluate, export, report, summary
 from pipeline.cli.run import run
+from pipeline.cli.search import search
 from pipeline.cli.stats import stats
 from pipeline.cli.weights import weights
 from pipeline.errors import UserError
@@ -57,6 +58,7 @@ app.command()(export)
 app.command()(evaluate)
 app.command()(report)
 app.command()(summary)
+app.command()(search)
 app.command()(stats)
 app.command()(node)
 app.command()(associate)

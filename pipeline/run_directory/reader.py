@@ -166,9 +166,9 @@ class RunDirectory:
         rows = self._selected(rows).filter(within)
         return rows.sort("camera_id", "track_id", maintain_order=True).select(columns)
 
-    def events(self) -> pl.DataFrame:
+    def events(self, columns: Sequence[str] = tuple(IDENTITIES.names)) -> pl.DataFrame:
         """The identity event log of all times, oldest first."""
-        return steadily(lambda: self._events(IDENTITIES.names))
+        return steadily(lambda: self._events(columns))
 
     def identities(self, camera_id: str | None = None) -> pl.DataFrame:
         """Current identities: the last event of each part of a track, ordered by camera, track and

@@ -15,6 +15,7 @@ from pipeline.run_directory.segments import (
     segments,
     write_tables,
 )
+from pipeline.run_directory.vectors import remove_stale
 from reid_model.atomic_file import sync
 
 #: Returns the rows of a row group to keep, in order; the same table object to keep them all.
@@ -99,7 +100,8 @@ Removed = Counter[str]
 
 
 def remove_derived(folder: Path, *, dry: bool = False) -> Removed:
-    """Delete the report, exports and statistics of a run directory; all can be created again.
+    """Delete the report, exports and statistics of a run directory, and the search's vectors of
+    segments that have changed; all can be created again.
 
     Raises OSError, and UserError when they are a link to another folder.
     """
@@ -110,6 +112,9 @@ def remove_derived(folder: Path, *, dry: bool = False) -> Removed:
         for path in files:
             contained(folder, str(path.relative_to(folder)))
         removed[kind] = remove_all(files, dry=dry)
+    if not dry:
+        contained(folder, "search/vectors")
+        remove_stale(folder)
     return +removed
 
 

@@ -1,0 +1,1 @@
+"""Search a run for people, by words and by a picture."""

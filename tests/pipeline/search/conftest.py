@@ -1,0 +1,21 @@
+"""Networks that see colours, in place of those of a run."""
+
+import pytest
+
+from fakes import ColourDetector, ColourEmbedder
+from pipeline.config.schema import ReidConfig
+from pipeline.reid.embedding import model_hash
+from pipeline.search.models import SearchModels
+
+
+@pytest.fixture
+def colours(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A detector that finds everything that is not black, and an embedder of colours."""
+    monkeypatch.setattr(SearchModels, "_detector", ColourDetector())
+    monkeypatch.setattr(SearchModels, "_embedder", ColourEmbedder())
+
+
+@pytest.fixture(scope="session")
+def model() -> str:
+    """The hash of the network that a run has by default."""
+    return model_hash(ReidConfig().model)
