@@ -43,12 +43,14 @@ class LiveApi:
         token: str | None = None,
         gallery_s: float = 600.0,
         cameras: Sequence[str] = ("gate", "hall"),
+        **places: object,
     ) -> None:
         source = "rtsp://user:pass-word@10.0.0.7/1"
         values: dict[str, object] = {
             "site": bus.site,
             "cameras": {name: {"source": source} for name in cameras},
             "association": {"gallery_s": gallery_s},
+            **places,
         }
         self.bus = bus
         self.monotonic, self.clock = Clock(), Clock()

@@ -76,6 +76,30 @@ def _ends(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.with_columns(first=begins).filter(kept).select(list(_SIDES))
 
 
+def _parted(sides: Sequence[pl.DataFrame], gap_s: float) -> pl.DataFrame:
+    """All rows of ``sides``, with the ``part`` of each: a person begins again after a gap."""
+    numbered = [one.with_columns(number=pl.lit(n, pl.Int64)) for n, one in enumerate(sides)]
+    none = _SIDES.to_frame().with_columns(number=pl.lit(0, pl.Int64))
+    rows = pl.concat([none, *numbered]).sort(*_WHO, "timestamp", maintain_order=True)
+    # Within one of the parts the rows of a stretch are left out, so only `first` shows a gap.
+    gone = _gone(gap_s) & (pl.col("number").diff().over(_WHO).fill_null(0) != 0)
+    return rows.with_columns(part=(gone | pl.col("first")).cum_sum().over(_WHO))
+
+
+def last_sides(sides: Sequence[pl.DataFrame], gap_s: float) -> pl.DataFrame:
+    """What is needed of ``sides`` to find the crossings of later rows: where each person was last,
+    and was last on a side. Who was not seen for over ``gap_s`` before the last row is left out.
+    """
+    rows = _parted(sides, gap_s)
+    latest = rows.filter(pl.col("part") == pl.col("part").max().over(_WHO)).filter(
+        pl.col("timestamp").max().over(_WHO) >= pl.col("timestamp").max() - gap_s
+    )
+    decided = pl.when(pl.col("side") != 0).then("timestamp").max().over(_WHO)
+    last = pl.col("timestamp").max().over(_WHO)
+    kept = latest.filter((pl.col("timestamp") == last) | (pl.col("timestamp") == decided))
+    return kept.with_columns(first=pl.lit(False)).select(list(_SIDES))
+
+
 def crossings_of(
     name: str, line: LineConfig, sides: Sequence[pl.DataFrame], gap_s: float
 ) -> pl.DataFrame:
@@ -83,12 +107,7 @@ def crossings_of(
 
     Several cameras may see one crossing of a line on the ground: within ``gap_s`` it counts once.
     """
-    numbered = [one.with_columns(number=pl.lit(n, pl.Int64)) for n, one in enumerate(sides)]
-    none = _SIDES.to_frame().with_columns(number=pl.lit(0, pl.Int64))
-    rows = pl.concat([none, *numbered]).sort(*_WHO, "timestamp", maintain_order=True)
-    # Within one of the parts the rows of a stretch are left out, so only `first` tells of a gap.
-    gone = _gone(gap_s) & (pl.col("number").diff().over(_WHO).fill_null(0) != 0)
-    parted = rows.with_columns(part=(gone | pl.col("first")).cum_sum().over(_WHO))
+    parted = _parted(sides, gap_s)
     decided = parted.filter(pl.col("side") != 0)
     part = [*_WHO, "part"]
     moved = decided.with_columns(

@@ -15,7 +15,7 @@ from fastapi import (
     Response,
     WebSocket,
 )
-from fastapi.responses import JSONResponse, StreamingResponse
+from fastapi.responses import JSONResponse, PlainTextResponse, StreamingResponse
 from fastapi.security import HTTPBearer
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
@@ -25,6 +25,7 @@ from pipeline.api.events import send_events
 from pipeline.api.schemas import (
     CameraAnswer,
     CamerasAnswer,
+    CountsAnswer,
     HealthAnswer,
     IdentityAnswer,
     PathAnswer,
@@ -36,6 +37,7 @@ from pipeline.api.viewer import BOUNDARY, Viewer
 from pipeline.bus.pictures import Picture, PictureKind
 from pipeline.bus.streams import Bus
 from pipeline.errors import UserError
+from pipeline.monitoring.metrics import CONTENT_TYPE, page_of_counts
 from pipeline.run_directory.row_groups import steadily
 
 _MOST_ID = 2**63 - 1
@@ -102,6 +104,7 @@ def make_app(
     data = APIRouter(dependencies=auth, responses=_REFUSED)
     _add_cameras(data, site)
     _add_identities(data, site)
+    _add_counts(data, site)
     _add_pictures(data, site, bus, stop)
     _explain_events(data)
     app.include_router(data)
@@ -178,6 +181,24 @@ def _add_identities(data: APIRouter, site: LiveSite) -> None:
         start = -math.inf if since is None else since
         end = math.inf if until is None else until
         return steadily(lambda: path_answer(global_id, stays, recent, archive, start, end, limit))
+
+
+def _add_counts(data: APIRouter, site: LiveSite) -> None:
+    @data.get("/counts")
+    def counts() -> CountsAnswer:
+        """The people in each zone now, and the crossings of each line since the API began."""
+        return site.counts()
+
+    @data.get("/metrics", response_class=PlainTextResponse)
+    def metrics() -> Response:
+        """The same for Prometheus: `fusetrack_zone_people` and `fusetrack_line_crossings_total`."""
+        found = site.counts()
+        page = page_of_counts(
+            site.name,
+            ((zone.zone, zone.people) for zone in found.zones),
+            ((line.line, line.direction, line.crossings) for line in found.lines),
+        )
+        return Response(page, media_type=CONTENT_TYPE)
 
 
 def _people_page(site: LiveSite, last_s: float, after: int, limit: int) -> PeopleAnswer:

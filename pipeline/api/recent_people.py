@@ -72,10 +72,10 @@ class RecentPeople:
         """Advance the latest event time to ``timestamp``, seconds UTC."""
         self.latest = max(self.latest, timestamp)
 
-    def add_observations(self, message: ObservationsMessage) -> None:
-        """Add observations of a camera; a message may have none."""
+    def add_observations(self, message: ObservationsMessage) -> pl.DataFrame | None:
+        """Add observations of a camera and return them; a message may have none."""
         if not message.frame_index.shape[0]:
-            return
+            return None
         rows = pl.from_arrow(observations_table(message))
         assert isinstance(rows, pl.DataFrame)
         self._keep_rows(rows.with_columns(camera_id=pl.lit(message.camera_id)))
@@ -89,6 +89,7 @@ class RecentPeople:
             point = None if grounds is None else _finite_point(*map(float, grounds[last]))
             box = tuple(map(float, boxes[last]))
             self.update_track(message.camera_id, int(track_id), start, end, box, point)
+        return rows
 
     def update_track(
         self,
@@ -116,6 +117,12 @@ class RecentPeople:
         part = _Part(message.global_id, message.confidence, message.at)
         self._parts.setdefault((message.camera_id, message.track_id), {})[since] = part
         self.advance_to(message.at)
+
+    def person_at(self, key: TrackletKey, timestamp: float) -> int | None:
+        """The global id of a track at a moment, seconds UTC; None while it is unknown."""
+        parts = self._parts.get(key, {})
+        since = max((since for since in parts if since <= timestamp), default=None)
+        return None if since is None else parts[since].global_id
 
     def forget(self, global_id: int) -> None:
         """Forget a person with all their tracks, including parts of these that show others, which

@@ -80,6 +80,33 @@ class PeopleAnswer:
 
 
 @dataclass(frozen=True, slots=True)
+class ZoneCount:
+    """The people in a zone now: their number and their global ids."""
+
+    zone: str
+    people: int
+    identities: list[int]
+
+
+@dataclass(frozen=True, slots=True)
+class LineCount:
+    """How often a line was crossed in a direction since the API began."""
+
+    line: str
+    direction: str
+    crossings: int
+
+
+@dataclass(frozen=True, slots=True)
+class CountsAnswer:
+    """Zones and lines of the site ``now``, seconds UTC."""
+
+    now: float | None
+    zones: list[ZoneCount]
+    lines: list[LineCount]
+
+
+@dataclass(frozen=True, slots=True)
 class StayAnswer:
     """A track of a person, or the part of a track that shows them."""
 

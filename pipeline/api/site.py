@@ -9,11 +9,20 @@ from functools import partial
 import msgspec
 import pyarrow as pa
 
+from pipeline.analytics.live import LivePlaces
+from pipeline.analytics.places import Places
 from pipeline.api.archive import Archive
 from pipeline.api.camera_states import Cameras
 from pipeline.api.events import Event, Events
 from pipeline.api.recent_people import RecentPeople, RecentRows
-from pipeline.api.schemas import CameraAnswer, CameraState, PersonAnswer
+from pipeline.api.schemas import (
+    CameraAnswer,
+    CameraState,
+    CountsAnswer,
+    LineCount,
+    PersonAnswer,
+    ZoneCount,
+)
 from pipeline.bus import follow
 from pipeline.bus.connection import BusLostError
 from pipeline.bus.entries import Delivery
@@ -62,6 +71,8 @@ class LiveSite:
         self._cameras = Cameras(self._sources)
         self._people = RecentPeople(self._keep_s)
         self._numbers: Numbers = {}
+        self._named = Places(config.zones, config.lines)
+        self._places = LivePlaces(self._named, self._keep_s)
 
     @property
     def archive(self) -> Archive | None:
@@ -75,6 +86,7 @@ class LiveSite:
         """Reset the state to the recent data of the run directory, for the run ``run``."""
         if self.run and run != self.run:
             self.events.add({"type": "run", "run": run})
+            self._places = LivePlaces(self._named, self._keep_s)
         self.run = run
         cameras, people = Cameras(self._sources), RecentPeople(self._keep_s)
         if (archive := self.archive) is not None:
@@ -86,6 +98,7 @@ class LiveSite:
                 cameras.update(camera, self._monotonic(), None)
         with self._lock:
             self._cameras, self._people, self._numbers = cameras, people, {}
+            self._places.reset_tracks()
 
     def consume(self, delivery: Delivery) -> bool:
         """Update the state by a message; returns whether earlier ones of its sender are missing."""
@@ -95,7 +108,9 @@ class LiveSite:
             is_early = self._is_early(delivery)
             match delivery.message:
                 case ObservationsMessage() as message:
-                    self._people.add_observations(message)
+                    rows = self._people.add_observations(message)
+                    if rows is not None:
+                        self._places.add(message.camera_id, rows)
                 case CameraMessage(camera=camera):
                     self._cameras.update(camera, self._monotonic(), at)
                     if camera.frames:
@@ -105,6 +120,7 @@ class LiveSite:
                     self._add_event_once(delivery, msgspec.to_builtins(message))
                 case ForgetMessage(global_id=global_id):
                     self._people.forget(global_id)
+                    self._places.forget(global_id)
                     self.events.forget(global_id)
                     self._add_event_once(delivery, {"type": "forget", "global_id": global_id})
                 case EndMessage() as message:
@@ -112,8 +128,10 @@ class LiveSite:
             return is_early
 
     def refresh(self) -> None:
-        """Drop old data and add events of cameras whose state has changed."""
+        """Drop old data, and add events of zones, lines and cameras whose state has changed."""
         with self._lock:
+            for event in self._places.take_events(self._people.person_at, self._people.latest):
+                self.events.add(event)
             self._people.expire()
             for camera in self._cameras.all(self._monotonic()):
                 if self._reported.get(camera.id) != (camera.state, camera.reason):
@@ -139,6 +157,14 @@ class LiveSite:
         """All people seen after ``moment``, seconds UTC, by global id."""
         with self._lock:
             return self._people.current(moment)
+
+    def counts(self) -> CountsAnswer:
+        """The people in each zone now, and the crossings of each line since the API began."""
+        with self._lock:
+            places = self._places
+            zones = [ZoneCount(name, len(ids), ids) for name, ids in places.people_in().items()]
+            lines = [LineCount(*way, places.crossings[way]) for way in places.ways()]
+        return CountsAnswer(self.now(), zones, lines)
 
     def recent_rows(self) -> RecentRows:
         """Recent parts, tracks and observations."""

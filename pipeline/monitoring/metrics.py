@@ -269,3 +269,32 @@ def _of_backlog(backlog: Backlog, families: Families) -> Iterator[Metric]:
         "dead_messages", "Invalid messages in the dead-letter stream", [({}, backlog.dead)]
     )
     yield families.gauge("redis_memory_bytes", "Memory used by Redis", [({}, backlog.memory)])
+
+
+def page_of_counts(
+    site: str,
+    people: Iterable[tuple[str, int]],
+    crossings: Iterable[tuple[str, str, int]],
+) -> bytes:
+    """The page of zones with the people in them, and of lines with direction and crossings."""
+    families, registry = Families(site), CollectorRegistry()
+    zones = families.gauge(
+        "zone_people", "People in a zone now", [({"zone": name}, count) for name, count in people]
+    )
+    lines = families.counter(
+        "line_crossings",
+        "Crossings of a line since the API began",
+        [({"line": name, "direction": way}, count) for name, way, count in crossings],
+    )
+    registry.register(_Fixed([zones, lines]))
+    return generate_latest(registry)
+
+
+class _Fixed(Collector):
+    """Metrics that are there already."""
+
+    def __init__(self, metrics: list[Metric]) -> None:
+        self._metrics = metrics
+
+    def collect(self) -> Iterable[Metric]:
+        return self._metrics

@@ -52,7 +52,7 @@ def operations(api: LiveApi, headers: dict[str, str], *without: str) -> list[API
 @pytest.mark.slow
 def test_every_response_conforms_to_the_schema(known: LiveApi, headers: dict[str, str]) -> None:
     asked = operations(known, headers, STREAM, EVENTS)
-    assert len(asked) == 8
+    assert len(asked) == 10
     for operation in asked:
         send_many(operation, headers)
 
