@@ -45,6 +45,16 @@ class PersonMasks:
         sure = (self.overlaps >= LEAST_OVERLAP) & (share >= _SHARE[0]) & (share <= _SHARE[1])
         return np.asarray(sure, np.bool_)
 
+    def only(self, chosen: Sequence[bool]) -> "PersonMasks":
+        """Those of the pictures of which ``chosen`` ``(N,)`` says so."""
+        rows = np.flatnonzero(np.asarray(chosen, np.bool_))
+        return PersonMasks(
+            tuple(self.names[row] for row in rows),
+            self.masks[rows],
+            self.overlaps[rows],
+            self.joints[rows],
+        )
+
     def rows(self) -> dict[str, int]:
         """The row of each picture whose mask is trusted, by name."""
         return {self.names[row]: row for row in np.flatnonzero(self.trusted).tolist()}

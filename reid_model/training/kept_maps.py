@@ -4,8 +4,9 @@ Nine tenths of the omni-scale network's work lie before its third stage. What is
 changes of each picture trains the rest of it many times as fast.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
+from reid_model.data.composed_pictures import ComposedPictures, LabelledPictures
 from reid_model.data.dataset import EvaluationPictures, TrainingPictures
+from reid_model.data.labelled_picture import HEIGHT, WIDTH
 from reid_model.data.reid_set import ReidImage
 from reid_model.data.transforms import TrainTransform
 from reid_model.networks.fused import Trunk
@@ -91,20 +94,44 @@ class ChangedPictures(Dataset[Tensor]):
         return self._pictures[index, self._version * len(self._pictures) + index][0]
 
 
+class CutOutPictures(Dataset[Tensor]):
+    """Every picture ``(3, 256, 128)``, as of `ComposedPictures` where its mask is trusted, else as
+    of `ChangedPictures`.
+
+    ``rows`` has the row in ``pictures`` of those that are trusted, by index in ``images``.
+    """
+
+    def __init__(
+        self,
+        images: Sequence[ReidImage],
+        rows: Mapping[int, int],
+        pictures: LabelledPictures,
+        version: int,
+    ) -> None:
+        self._changed = ChangedPictures(images, version, (HEIGHT, WIDTH))
+        self._composed = ComposedPictures(list(rows.values()), pictures, (), version)
+        self._places = {index: place for place, index in enumerate(rows)}
+
+    def __getitem__(self, index: int) -> Tensor:
+        place = self._places.get(index)
+        return self._changed[index] if place is None else self._composed[place]
+
+
 def keep_versions(
     folder: Path,
     trunk: Trunk,
     images: Sequence[ReidImage],
     versions: int,
     report: Callable[[int, int], None] = lambda done, count: None,
+    more: Sequence[Dataset[Tensor]] = (),
 ) -> KeptMaps:
     """The maps of the pictures unchanged, version 0, and in ``versions - 1`` changes of `CHANGES`.
 
-    Those that ``folder`` has are used again, also where a run was stopped. ``report`` as in
-    `keep_maps`.
+    ``more`` are further versions: normalised pictures ``(3, H, W)``, in the same order. Those that
+    ``folder`` has are used again, also where a run was stopped. ``report`` as in `keep_maps`.
     """
-    kept = KeptMaps(folder, versions, len(images), _shape(trunk))
-    for version, pictures in enumerate(_versions(trunk, images, versions)):
+    kept = KeptMaps(folder, versions + len(more), len(images), _shape(trunk))
+    for version, pictures in enumerate(chain(_versions(trunk, images, versions), more)):
         done = folder / f"done-{version}"
         first = int(done.read_text()) if done.exists() else 0
         if first < len(images):

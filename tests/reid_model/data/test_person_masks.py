@@ -72,6 +72,13 @@ def test_rows_are_those_of_trusted_pictures() -> None:
     assert found.rows() == {"c": 2}
 
 
+def test_some_of_them() -> None:
+    found = joined_masks([masks("a", "b", overlap=0.1), masks("c")]).only([False, True, True])
+    assert found.names == ("b", "c")
+    assert found.rows() == {"c": 1}
+    assert found.only([False, False]).masks.shape == (0, *SIZE)
+
+
 def test_the_last_of_a_picture_stays() -> None:
     found = joined_masks([masks("a", "b", overlap=0.1), masks("a")])
     assert found.names == ("a", "b")

@@ -10,11 +10,20 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.utils.data import Dataset
 
+from reid_model.data.composed_pictures import LabelledPictures
+from reid_model.data.person_masks import SIZE as SIZE_OF_MASK
+from reid_model.data.person_masks import PersonMasks
 from reid_model.data.reid_set import ReidImage
 from reid_model.networks.fused import FusedModel
 from reid_model.networks.omni_scale import OmniScale
 from reid_model.networks.text_guidance import TextGuidance
-from reid_model.training.kept_maps import KeptMaps, keep_maps, keep_versions
+from reid_model.training.kept_maps import (
+    ChangedPictures,
+    CutOutPictures,
+    KeptMaps,
+    keep_maps,
+    keep_versions,
+)
 from reid_model.training.late_stages import (
     ClassTexts,
     Known,
@@ -243,6 +252,35 @@ def test_versions_are_kept_once(tmp_path: Path) -> None:
     resumed = keep_versions(tmp_path / "maps", trunk, images, 2)
     assert resumed.read([0], [0]).count_nonzero() == 0
     assert torch.equal(resumed.read([0, 1], [1, 1]), maps)
+
+
+def test_more_versions_are_kept_after_the_others(tmp_path: Path) -> None:
+    images = []
+    for number in range(2):
+        path = tmp_path / f"{number}.png"
+        cv2.imwrite(str(path), np.full((64, 32, 3), 100 * number, np.uint8))
+        images.append(ReidImage(path, number, 0))
+    trunk, more = new_model().trunk, Pictures(3)
+    kept = keep_versions(tmp_path / "maps", trunk, images, 1, more=[more])
+    with torch.inference_mode():
+        expected = trunk.early(more.pictures[:2])
+    torch.testing.assert_close(kept.read([1, 1], [0, 1]), expected, rtol=0.03, atol=0.03)
+
+
+def test_people_whose_masks_are_trusted_are_cut_out(tmp_path: Path) -> None:
+    images = []
+    for number in range(2):
+        cv2.imwrite(str(tmp_path / f"{number}.png"), np.full((128, 64, 3), 120, np.uint8))
+        images.append(ReidImage(tmp_path / f"{number}.png", number, 0))
+    masks = np.zeros((2, *SIZE_OF_MASK), np.int8)
+    masks[:, 20:110, 16:48] = 1
+    overlaps, joints = np.array([0.9, 0.2], np.float32), np.full((2, 33, 3), 0.5, np.float32)
+    pictures = LabelledPictures(tmp_path, PersonMasks(("0.png", "1.png"), masks, overlaps, joints))
+    found = CutOutPictures(images, {0: 0}, pictures, 1000)
+    changed = ChangedPictures(images, 1000, (256, 128))
+    assert found[0].shape == found[1].shape == (3, 256, 128)
+    assert torch.equal(found[1], changed[1])
+    assert not torch.equal(found[0], changed[0])
 
 
 def test_nobody_to_learn(tmp_path: Path) -> None:
