@@ -25,7 +25,7 @@ Matrix = NDArray[np.float16]
 
 _FOLDER = "search"
 # Fewer are read from the segment in no time, and its file may soon be replaced by a larger one.
-_FEWEST_ROWS = 20_000
+_FEWEST_ROWS = 5_000
 
 
 def matrices(root: Path, groups: Sequence[RowGroup], column: str, width: int) -> Iterator[Matrix]:

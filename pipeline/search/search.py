@@ -15,6 +15,7 @@ from pipeline.config.schema import ReidConfig, SiteConfig
 from pipeline.errors import UserError
 from pipeline.run_directory.reader import RunDirectory
 from pipeline.run_directory.row_groups import steadily
+from pipeline.run_directory.vectors import Matrix
 from pipeline.search.audit import Asker, write_entry
 from pipeline.search.found import FoundPerson, SearchResult, Seen
 from pipeline.search.gallery import Gallery, open_gallery
@@ -102,14 +103,29 @@ def search(
     try:
         request.check()
         likenesses, unknown = _likenesses(request, models)
-        found = steadily(
-            partial(_search, run, request, models, likenesses, unknown, assume_model=assume_model)
+        found = search_likeness(
+            run, request, models, likenesses, unknown, assume_model=assume_model
         )
     except UserError as error:
         log(refused=str(error))
         raise
     log(found=[person.global_id for person in found.found])
     return found
+
+
+def search_likeness(
+    run: RunDirectory,
+    request: Request,
+    models: SearchModels,
+    likenesses: Sequence[Likeness],
+    unknown: Sequence[str] = (),
+    *,
+    assume_model: bool = False,
+) -> SearchResult:
+    """The same as `search` of what the networks have made of a request, not logged."""
+    return steadily(
+        partial(_search, run, request, models, likenesses, list(unknown), assume_model=assume_model)
+    )
 
 
 def _likenesses(request: Request, models: SearchModels) -> tuple[list[Likeness], list[str]]:
@@ -182,6 +198,14 @@ def _of_another_model(gallery: Gallery, models: SearchModels) -> UserError:
     )
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Side:
+    """One thing that is looked for, and all vectors with which it is compared."""
+
+    likeness: Likeness
+    matrices: Sequence[Matrix]
+
+
 def _likely(
     gallery: Gallery,
     likenesses: Sequence[Likeness],
@@ -193,19 +217,14 @@ def _likely(
     indices = gallery.tracks["index"].to_numpy()
     if not len(indices):
         return pl.DataFrame(schema={"global_id": pl.Int64, "probability": pl.Float64})
-    order = indices[_by_likeness(gallery, likenesses, indices)]
+    sides = [_Side(one, [*gallery.vectors(one.column, len(one.vector))]) for one in likenesses]
+    order = indices[_by_likeness(gallery, sides, indices)]
     count = _CANDIDATES
     while True:
         some = np.sort(order[:count])
-        found = gallery.owners_of(some).join(
-            pl.DataFrame(
-                {
-                    "index": some,
-                    "probability": _probabilities(gallery, likenesses, some, people, reid),
-                }
-            ),
-            on="index",
-        )
+        probabilities = _probabilities(gallery, sides, some, people, reid)
+        likely = pl.DataFrame({"index": some, "probability": probabilities})
+        found = gallery.owners_of(some).join(likely, on="index")
         best = found.group_by("global_id").agg(pl.col("probability").max())
         if best.height >= top or count >= len(order):
             return best.sort("probability", "global_id", descending=[True, False]).head(top)
@@ -213,21 +232,18 @@ def _likely(
 
 
 def _by_likeness(
-    gallery: Gallery, likenesses: Sequence[Likeness], indices: NDArray[np.int64]
+    gallery: Gallery, sides: Sequence[_Side], indices: NDArray[np.int64]
 ) -> NDArray[np.int64]:
     """The order of the tracks at ``indices`` ``(n,)``, the most similar first."""
     scores = np.zeros(len(indices), np.float32)
-    for likeness in likenesses:
-        width = len(likeness.vector)
-        sample = rows_at(
-            gallery.vectors(likeness.column, width), indices[:: len(indices) // _SAMPLE + 1]
-        )
+    for side in sides:
+        sample = rows_at(side.matrices, indices[:: len(indices) // _SAMPLE + 1])
         sample = sample[sample.any(axis=1)]
         if not len(sample):
-            raise _without(gallery, likeness)
-        likeness.learn(unit_rows(sample))
-        found = products(gallery.vectors(likeness.column, width), likeness.queries())
-        rough = likeness.rough(found[indices])
+            raise _without(gallery, side.likeness)
+        side.likeness.learn(unit_rows(sample))
+        found = products(side.matrices, side.likeness.queries())
+        rough = side.likeness.rough(found[indices])
         # Several are compared by how far each is above what is usual.
         scores += (rough - rough.mean()) / max(float(rough.std()), 1e-6)
     return np.argsort(-scores, kind="stable")
@@ -244,7 +260,7 @@ def _without(gallery: Gallery, likeness: Likeness) -> UserError:
 
 def _probabilities(
     gallery: Gallery,
-    likenesses: Sequence[Likeness],
+    sides: Sequence[_Side],
     indices: NDArray[np.int64],
     people: int,
     reid: ReidConfig,
@@ -255,9 +271,9 @@ def _probabilities(
     seconds = (span["end"] - span["start"]).to_numpy()
     crops = np.clip(1 + seconds / max(reid.spacing_s, 1e-3), 1, reid.exemplars).astype(np.int64)
     found = []
-    for likeness in likenesses:
-        vectors = rows_at(gallery.vectors(likeness.column, len(likeness.vector)), indices)
-        probabilities = likeness.probabilities(unit_rows(vectors), crops, people)
+    for side in sides:
+        vectors = rows_at(side.matrices, indices)
+        probabilities = side.likeness.probabilities(unit_rows(vectors), crops, people)
         found.append(np.where(vectors.any(axis=1), probabilities, 0.0))
     return joint(found)
 
