@@ -32,6 +32,7 @@ from pipeline.api.schemas import (
     PeopleAnswer,
     Problem,
 )
+from pipeline.api.search import add_search
 from pipeline.api.site import Follower, LiveSite
 from pipeline.api.viewer import BOUNDARY, Viewer
 from pipeline.bus.pictures import Picture, PictureKind
@@ -107,6 +108,7 @@ def make_app(
     _add_counts(data, site)
     _add_pictures(data, site, bus, stop)
     _explain_events(data)
+    add_search(data, site)
     app.include_router(data)
 
     @app.websocket("/events")

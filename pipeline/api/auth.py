@@ -39,7 +39,7 @@ class TokenAuth:
     """Requires ``token`` for every request to ``app``; None requires none.
 
     A token in the query string is removed from it, so that it appears in no log. Without a token,
-    WebSockets of other origins are refused, because browsers would allow them.
+    WebSockets and searches of other origins are refused, because browsers would allow them.
     """
 
     def __init__(self, app: ASGIApp, token: str | None) -> None:
@@ -63,7 +63,8 @@ class TokenAuth:
         if scope["path"] in _OPEN:
             return True
         if self._token is None:
-            return scope["type"] == "http" or _is_same_origin(Headers(scope=scope))
+            reads = scope["type"] == "http" and scope["method"] != "POST"
+            return reads or _is_same_origin(Headers(scope=scope))
         return hmac.compare_digest(given.encode(), self._token)
 
 

@@ -153,6 +153,45 @@ class PathAnswer:
 
 
 @dataclass(frozen=True, slots=True)
+class SeenAnswer:
+    """A person in one camera for a while."""
+
+    camera_id: str
+    start: float
+    end: float
+
+
+@dataclass(frozen=True, slots=True)
+class FoundAnswer:
+    """A person, and how likely it is that this is who was looked for."""
+
+    global_id: int
+    probability: float
+    cameras: list[str]
+    first_seen: float
+    last_seen: float
+    seen: list[SeenAnswer]
+
+
+@dataclass(frozen=True, slots=True)
+class SearchAnswer:
+    """The people ``found`` among so many ``people``, the likeliest first; none is like that if it
+    is empty. ``closest`` are below the ``threshold``.
+
+    ``verdict`` says it in a sentence. ``unknown_words`` are words that the network has never seen.
+    """
+
+    verdict: str
+    found: list[FoundAnswer]
+    closest: list[FoundAnswer]
+    threshold: float
+    tracks: int
+    people: int
+    unknown_words: list[str]
+    notes: list[str]
+
+
+@dataclass(frozen=True, slots=True)
 class HealthAnswer:
     """Whether the API is connected to Redis."""
 
