@@ -218,23 +218,30 @@ def _likely(
     if not len(indices):
         return pl.DataFrame(schema={"global_id": pl.Int64, "probability": pl.Float64})
     sides = [_Side(one, [*gallery.vectors(one.column, len(one.vector))]) for one in likenesses]
-    order = indices[_by_likeness(gallery, sides, indices)]
+    scores = _scores(gallery, sides, indices)
     count = _CANDIDATES
     while True:
-        some = np.sort(order[:count])
+        some = np.sort(indices[_highest(scores, count)])
         probabilities = _probabilities(gallery, sides, some, people, reid)
         likely = pl.DataFrame({"index": some, "probability": probabilities})
         found = gallery.owners_of(some).join(likely, on="index")
         best = found.group_by("global_id").agg(pl.col("probability").max())
-        if best.height >= top or count >= len(order):
+        if best.height >= top or count >= len(scores):
             return best.sort("probability", "global_id", descending=[True, False]).head(top)
         count *= 8
 
 
-def _by_likeness(
+def _highest(scores: NDArray[np.float32], count: int) -> NDArray[np.int64]:
+    """The places of the ``count`` highest, in any order."""
+    if count >= len(scores):
+        return np.arange(len(scores))
+    return np.argpartition(scores, len(scores) - count)[-count:]
+
+
+def _scores(
     gallery: Gallery, sides: Sequence[_Side], indices: NDArray[np.int64]
-) -> NDArray[np.int64]:
-    """The order of the tracks at ``indices`` ``(n,)``, the most similar first."""
+) -> NDArray[np.float32]:
+    """How similar the tracks at ``indices`` ``(n,)`` are, roughly; any scale."""
     scores = np.zeros(len(indices), np.float32)
     for side in sides:
         sample = rows_at(side.matrices, indices[:: len(indices) // _SAMPLE + 1])
@@ -246,7 +253,7 @@ def _by_likeness(
         rough = side.likeness.rough(found[indices])
         # Several are compared by how far each is above what is usual.
         scores += (rough - rough.mean()) / max(float(rough.std()), 1e-6)
-    return np.argsort(-scores, kind="stable")
+    return scores
 
 
 def _without(gallery: Gallery, likeness: Likeness) -> UserError:
