@@ -54,6 +54,7 @@ ORDER = (
     "reid_model.explain",
     "reid_model.fusion_embedder",
     "reid_model.query_encoder",
+    "reid_model.query_segmenter",
     "reid_model.trained_embedder",
     "reid_model.quantised",
     "reid_model.training",

@@ -157,17 +157,19 @@ def calibrated(
 
 def logistic(cosines: Tensor, right: Tensor) -> tuple[float, float]:
     """Slope and midpoint of the probability that a cosine is ``right``, each kind as likely."""
-    slope, shift = torch.tensor(10.0), torch.tensor(0.0)
+    centre, spread = cosines.mean(), cosines.std()
+    x = (cosines - centre) / spread
     weights = torch.where(right, 0.5 / right.float().mean(), 0.5 / (~right).float().mean())
-    for _ in range(100):  # Newton's method
-        p = torch.sigmoid(slope * cosines + shift)
+    slope, shift = torch.zeros(()), torch.zeros(())
+    for _ in range(30):  # Newton's method
+        p = torch.sigmoid(slope * x + shift)
         error, curve = weights * (p - right.float()), weights * p * (1 - p)
-        gradient = torch.stack([(error * cosines).sum(), error.sum()])
-        rows = [(curve * cosines**2).sum(), (curve * cosines).sum(), curve.sum()]
+        gradient = torch.stack([(error * x).mean(), error.mean()])
+        rows = [(curve * x**2).mean(), (curve * x).mean(), curve.mean()]
         hessian = torch.stack([torch.stack(rows[:2]), torch.stack(rows[1:])])
         step = torch.linalg.solve(hessian + 1e-6 * torch.eye(2), gradient)
         slope, shift = slope - step[0], shift - step[1]
-    return float(slope), float(-shift / slope)
+    return float(slope / spread), float(centre - shift * spread / slope)
 
 
 def main() -> None:

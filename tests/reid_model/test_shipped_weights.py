@@ -9,6 +9,7 @@ import torch
 import reid_model
 from reid_model import trained_embedder
 from reid_model.trained_embedder import open_trained, sample_pictures
+from reid_model.training.fusion_files import load_fusion
 from reid_model.training.model_files import load_model, load_similarity
 
 WEIGHTS = Path(reid_model.__file__).parent / "weights"
@@ -58,3 +59,19 @@ def test_the_eight_bit_form_is_that_of_the_model(
     assert caplog.text == ""
     assert (whole * int8).sum(axis=1).mean() > 0.8
     assert not np.array_equal(whole, int8)
+
+
+def test_the_fusion_is_built_around_the_default_network_unchanged() -> None:
+    path = WEIGHTS / "fusion-people.safetensors"
+    assert path.stat().st_size < 25e6
+    file = load_fusion(path)
+    fused = load_model(WEIGHTS / "omni-scale-people.safetensors")[0].state_dict()
+    for name, value in file.model.fused.state_dict().items():
+        assert torch.equal(value, fused[name]), name
+    assert file.words is not None
+    assert file.words.slope > 0
+    assert -1 < file.words.midpoint < 1
+    assert {"red", "jacket", "backpack", "trousers"} <= set(file.words.known)
+    # Who somebody is was in no description.
+    assert not {"man", "woman", "asian", "elderly"} & set(file.words.known)
+    assert file.similarity == load_similarity(WEIGHTS / "omni-scale-people.safetensors")
