@@ -22,7 +22,8 @@ def test_list_names_every_entry_and_its_state(fusetrack: Command, empty_cache: P
     rows = [line.split("│")[1:-1] for line in outcome.out.splitlines() if line.startswith("│")]
     installed = {row[0].strip(): row[2].strip() for row in rows if row[0].strip()}
     assert outcome.code == 0
-    expected = {"yolo26n": "wrong hash", "omni-scale-people": "yes", "omni-scale-open": "yes"}
+    shipped = ("omni-scale-people", "omni-scale-open", "fusion-people")
+    expected = {"yolo26n": "wrong hash"} | dict.fromkeys(shipped, "yes")
     assert installed == {name: "missing" for name in load_manifest()} | expected
 
 
