@@ -19,7 +19,8 @@ class Tracklet:
     ``exemplars`` is ``(K, D)`` float32 unit vectors of the best crops, ``qualities`` ``(K,)``
     float32 in 0..1, ``exemplar_times`` ``(K,)`` float64 seconds UTC.
     ``path`` is ``(M, 4)`` float64, in order of time: seconds UTC, footpoint x and y in pixels, and
-    box height in pixels; an optional fifth column is the detector's score. ``ground`` is
+    box height in pixels; an optional fifth column is the detector's score, and a sixth which sides
+    of the box are uncertain, see `ground.sides`. ``ground`` is
     ``(M, 2)`` float64 ground metres of the same rows, or None when the camera is not calibrated.
     ``text_vectors`` is ``(K, T)`` and ``visibilities`` ``(K, P)`` float32 of the same crops as the
     exemplars, or None from a network that does not give them.
@@ -48,9 +49,9 @@ class Tracklet:
         for of_crops in (self.text_vectors, self.visibilities):
             if of_crops is not None and len(of_crops) != len(self.exemplars):
                 raise ValueError(f"tracklet {self.key}: its crops differ in number")
-        if self.path.ndim != 2 or self.path.shape[1] not in (4, 5):
+        if self.path.ndim != 2 or self.path.shape[1] not in (4, 5, 6):
             shape = self.path.shape
-            raise ValueError(f"tracklet {self.key}: path must be (M, 4) or (M, 5), got {shape}")
+            raise ValueError(f"tracklet {self.key}: path must have 4 to 6 columns, got {shape}")
         if self.ground is not None and self.ground.shape != (len(self.path), 2):
             raise ValueError(f"tracklet {self.key}: ground must be (M, 2) like path")
 

@@ -106,13 +106,13 @@ class Camera:
         tracker = self._tracker_at(frame.timestamp)
         detections = without_doubles(detections)
         followed = self._with_ids(tracker.update(detections, image, frame.timestamp))
-        tracked = self._log.add(followed, frame.timestamp)
+        size = None if image is None else (image.shape[1], image.shape[0])
+        tracked = self._log.add(followed, frame.timestamp, size)
         self.frames += 1
         self.timestamp = frame.timestamp
         self._advance(frame.timestamp)
         if len(tracked):
             ground = self._log.ground(tracked.boxes)
-            size = None if image is None else (image.shape[1], image.shape[0])
             self._rows.append(_Rows(frame.index, frame.timestamp, tracked, ground, size))
         self._due += self._choice.pop_finished(frame.timestamp)
         self._choose_crops(followed, image, frame.timestamp)

@@ -164,6 +164,7 @@ class GroundAssociation(Association):
                 x=float(x),
                 y=float(y),
                 score=float(row[4]) if len(row) > 4 else 1.0,
+                unsure=int(row[5]) if len(row) > 5 else 0,
             )
             self._moments.setdefault(moment, {})[tracklet.key] = point
 

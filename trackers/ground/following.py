@@ -17,6 +17,7 @@ from scipy.optimize import linear_sum_assignment
 from trackers.ground.kalman import (
     Observations,
     Walkers,
+    across_costs,
     disagreement,
     fit_costs,
     no_walkers,
@@ -25,6 +26,7 @@ from trackers.ground.kalman import (
     started,
     updated,
 )
+from trackers.ground.sides import FOOT
 from trackers.ground.view import View
 from trackers.tracklet import TrackletKey
 
@@ -32,6 +34,9 @@ from trackers.tracklet import TrackletKey
 _NEW_PERSON = 16.0
 # Bonus for the track that showed the walker in this camera less than so many seconds ago.
 _SAME_TRACK, _SAME_TRACK_S = 1.5, 1.0
+# A track keeps its walker at this cost when the box fits nobody, but is in line with the walker, up
+# to this squared distance across the picture: people fall, jump and are half hidden.
+_KEPT, _IN_LINE = 10.0, 9.0
 # A walker with fewer boxes than this is tentative: it may be an error of the detector.
 _TENTATIVE, _TENTATIVE_COST = 3, 2.0
 _LOST_S, _TENTATIVE_LOST_S = 1.5, 0.3
@@ -53,7 +58,8 @@ Pairs = tuple[NDArray[np.intp], NDArray[np.intp]]
 class Point:
     """One box of a track: ``foot`` and ``top`` are pixels down the picture, ``across`` its middle.
 
-    ``x`` and ``y`` are metres on the ground, ``time`` seconds UTC.
+    ``x`` and ``y`` are metres on the ground, ``time`` seconds UTC; ``unsure`` as of
+    `sides.uncertain_sides`.
     """
 
     time: float
@@ -64,6 +70,7 @@ class Point:
     x: float
     y: float
     score: float = 1.0
+    unsure: int = 0
 
 
 class _Fit(NamedTuple):
@@ -160,7 +167,8 @@ class Following:
     def _observations(self, camera_id: str, points: list[Point]) -> Observations:
         boxes = np.array([(p.across, p.foot, p.top) for p in points]).reshape(-1, 3)
         ground = np.array([(p.x, p.y) for p in points]).reshape(-1, 2)
-        return observations(self.views[camera_id], boxes, ground, self.scale)
+        unsure = np.array([p.unsure for p in points], np.int64)
+        return observations(self.views[camera_id], boxes, ground, self.scale, unsure)
 
     def _choose(
         self, cameras: list[str], tracks: list[list[Point]], seen: list[Observations]
@@ -193,6 +201,7 @@ class Following:
         if not len(seen.boxes) or not self.walks:
             return np.zeros(0, np.intp)
         reach = _REACH_M + _REACH * np.linalg.norm(seen.ground - seen.view.eye[:2], axis=1)
+        reach = np.where(seen.unsure & FOOT, np.inf, reach)
         places = self.walkers.states[:, :2]
         distances = np.linalg.norm(places[None] - seen.ground[:, None], axis=2)
         return np.flatnonzero((distances < reach[:, None]).any(axis=0))
@@ -207,12 +216,17 @@ class Following:
     ) -> _Fit:
         """Assign boxes to ``walkers``, which are ``columns`` of all walkers."""
         cost = fit_costs(walkers, seen)
+        across = across_costs(walkers, seen)
         walks = [self.walks[column] for column in columns]
         cost = cost + np.array([_TENTATIVE_COST if walk.tentative else 0.0 for walk in walks])
+        fits_nobody = ~(cost < _NEW_PERSON).any(axis=1)
         for column, walk in enumerate(walks):
             track_id, when = walk.tracks.get(camera_id, (0, -math.inf))
             if self.time - when <= _SAME_TRACK_S:
-                cost[[p.track_id == track_id for p in points], column] -= _SAME_TRACK
+                same = np.array([p.track_id == track_id for p in points], bool)
+                cost[same, column] -= _SAME_TRACK
+                kept = same & fits_nobody & (across[:, column] < _IN_LINE)
+                cost[kept, column] = np.minimum(cost[kept, column], _KEPT)
         # Any possible assignment is better than none.
         cost = np.where(cost < _NEW_PERSON, cost - _UNASSIGNED, 0.0)
         rows, assigned = linear_sum_assignment(cost)
@@ -240,7 +254,11 @@ class Following:
             rows, columns = fit.pairs
             self.walkers = updated(self.walkers, some, rows, columns)
             begun = {int(left[r]): int(c) for r, c in zip(rows, columns, strict=True)}
-        strong = [i for i in left if i not in begun and points[i].score >= _STRONG_SCORE]
+        strong = [
+            i
+            for i in left
+            if i not in begun and points[i].score >= _STRONG_SCORE and not points[i].unsure & FOOT
+        ]
         self.walkers = self.walkers.with_more(started(seen.select(np.array(strong, np.intp))))
         for row in strong:
             begun[int(row)] = len(self.walks)

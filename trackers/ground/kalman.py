@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from trackers.ground.sides import FOOT, LYING, MIDDLE, TOP
 from trackers.ground.view import View, ground_points
 
 Floats = NDArray[np.float64]
@@ -19,6 +20,11 @@ Floats = NDArray[np.float64]
 # They are correlated over many frames, and therefore larger than measured on single ones.
 _BOX_ERRORS = np.array([0.07, 0.12, 0.04])
 _UNSEEN = 1e3
+# Of a box whose middle is not that of the body, or that shows nobody standing, the errors are this
+# many times larger.
+_WIDER = 3.0
+# From this squared distance on, in standard deviations, a box counts less: nobody is where it says.
+_FAR_OFF = 9.0
 _HEIGHT_M, _HEIGHT_SPREAD_M = 1.7, 0.1
 _FIRST_SPEED = 1.0
 # Standard deviation of the change of speed in one second, metres a second.
@@ -35,17 +41,21 @@ class Observations:
     """Boxes of one camera at one moment.
 
     ``boxes`` is ``(N, 3)`` pixels: middle across, foot, top; ``ground`` ``(N, 2)`` metres under the
-    feet, finite; ``errors`` ``(N, 3, 3)`` the covariance of ``boxes``.
+    feet, finite; ``errors`` ``(N, 3, 3)`` the covariance of ``boxes``; ``unsure`` ``(N,)`` as of
+    `sides.uncertain_sides`.
     """
 
     view: View
     boxes: Floats
     ground: Floats
     errors: Floats
+    unsure: NDArray[np.int64]
 
     def select(self, rows: NDArray[np.intp]) -> "Observations":
         """The given ``rows``."""
-        return Observations(self.view, self.boxes[rows], self.ground[rows], self.errors[rows])
+        return Observations(
+            self.view, self.boxes[rows], self.ground[rows], self.errors[rows], self.unsure[rows]
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,13 +85,36 @@ def no_walkers() -> Walkers:
     return Walkers(np.zeros((0, _SIZE)), np.zeros((0, _SIZE, _SIZE)))
 
 
-def observations(view: View, boxes: Floats, ground: Floats, scale: float = 1.0) -> Observations:
-    """Boxes ``(N, 3)`` of one camera, with ``scale`` times the usual errors."""
+def observations(
+    view: View,
+    boxes: Floats,
+    ground: Floats,
+    scale: float = 1.0,
+    unsure: NDArray[np.int64] | None = None,
+) -> Observations:
+    """Boxes ``(N, 3)`` of one camera, with ``scale`` times the usual errors.
+
+    ``unsure`` ``(N,)`` says which sides of them are not those of a standing person, see `sides`.
+    """
     heights = np.maximum(boxes[:, 1] - boxes[:, 2], 1.0)
     errors = np.zeros((len(boxes), 3, 3))
     parts = np.where([True, True, view.sees_height], scale * _BOX_ERRORS, _UNSEEN)
+    if unsure is None:
+        unsure = np.zeros(len(boxes), np.int64)
+    parts = parts * _wider(unsure)
     errors[:, range(3), range(3)] = (heights[:, None] * parts) ** 2
-    return Observations(view, boxes, ground, errors)
+    return Observations(view, boxes, ground, errors, unsure)
+
+
+def _wider(unsure: NDArray[np.int64]) -> Floats:
+    """Factors ``(N, 3)`` of the errors of the middle across, the foot and the top."""
+    wider = np.ones((len(unsure), 3))
+    wider[(unsure & MIDDLE) > 0, 0] = _WIDER
+    lying = (unsure & LYING) > 0
+    wider[lying] = _WIDER
+    wider[(unsure & FOOT) > 0, 1] = _UNSEEN
+    wider[((unsure & TOP) > 0) | lying, 2] = _UNSEEN
+    return wider
 
 
 def predicted(walkers: Walkers, seconds: float) -> Walkers:
@@ -135,6 +168,17 @@ def fit_costs(walkers: Walkers, seen: Observations) -> Floats:
     return np.where(before[None], distances + uncertainty, np.inf)
 
 
+def across_costs(walkers: Walkers, seen: Observations) -> Floats:
+    """Squared distances ``(N, M)`` across the picture alone, in standard deviations."""
+    if not len(walkers) or not len(seen.boxes):
+        return np.zeros((len(seen.boxes), len(walkers)))
+    boxes, slopes = expected(walkers, seen.view)
+    along = slopes[:, :1]
+    spreads = (along @ walkers.spreads @ along.transpose(0, 2, 1))[:, 0, 0]
+    off = seen.boxes[:, None, 0] - boxes[None, :, 0]
+    return off**2 / (spreads[None] + seen.errors[:, None, 0, 0])
+
+
 def updated(
     walkers: Walkers, seen: Observations, rows: NDArray[np.intp], columns: NDArray[np.intp]
 ) -> Walkers:
@@ -144,9 +188,14 @@ def updated(
     some = walkers.select(columns)
     boxes, slopes = expected(some, seen.view)
     crossed = some.spreads @ slopes.transpose(0, 2, 1)
-    gain = crossed @ np.linalg.inv(slopes @ crossed + seen.errors[rows])
+    off = seen.boxes[rows] - boxes
+    spreads_of_boxes = slopes @ crossed + seen.errors[rows]
+    distances = (off[:, None] @ np.linalg.solve(spreads_of_boxes, off[..., None]))[:, 0, 0]
+    # Who falls, jumps or is half hidden pulls the estimate no further than a bad box would.
+    errors = seen.errors[rows] * np.maximum(1.0, distances / _FAR_OFF)[:, None, None]
+    gain = crossed @ np.linalg.inv(slopes @ crossed + errors)
     states, spreads = walkers.states.copy(), walkers.spreads.copy()
-    states[columns] += (gain @ (seen.boxes[rows] - boxes)[..., None])[..., 0]
+    states[columns] += (gain @ off[..., None])[..., 0]
     smaller = some.spreads - gain @ slopes @ some.spreads
     spreads[columns] = (smaller + smaller.transpose(0, 2, 1)) / 2
     return Walkers(states, spreads)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trackers.detections import Detections, footpoints
+from trackers.ground.sides import uncertain_sides
 from trackers.ground.view import ground_points
 from trackers.single_camera.continuity import Continuity, SamePerson
 from trackers.tracklet import Tracklet
@@ -33,6 +34,10 @@ class Exemplar:
     visibilities: NDArray[np.float32] | None = None
 
 
+# Time, footpoint x and y, height, score, and the uncertain sides, of one box.
+Step = tuple[float, float, float, float, float, float]
+
+
 @dataclass(slots=True)
 class _Track:
     track_id: int
@@ -41,8 +46,8 @@ class _Track:
     count: int = 0
     revision: int = 0
     changed: bool = True
-    path: list[tuple[float, float, float, float, float]] = field(default_factory=list)
-    last: tuple[float, float, float, float, float] = (0.0, 0.0, 0.0, 0.0, 0.0)
+    path: list[Step] = field(default_factory=list)
+    last: Step = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
     exemplars: list[Exemplar] = field(default_factory=list)
     continuity: Continuity = field(default_factory=Continuity)
 
@@ -104,15 +109,21 @@ class TrackLog:
         self._next_id = 1
         self._previous = -math.inf
 
-    def add(self, tracked: Detections, timestamp: float) -> Detections:
-        """Add the tracked detections of one frame; returns them with the track ids of this log."""
+    def add(
+        self, tracked: Detections, timestamp: float, size: tuple[int, int] | None = None
+    ) -> Detections:
+        """Add the tracked detections of one frame; returns them with the track ids of this log.
+
+        ``size`` is width and height of the picture, None where it is unknown.
+        """
         assert tracked.track_ids is not None
         ids = np.array([self._id_of(int(t), timestamp) for t in tracked.track_ids], np.int64)
         feet = footpoints(tracked.boxes)
         heights = tracked.boxes[:, 3] - tracked.boxes[:, 1]
-        for track_id, foot, height, score in zip(ids, feet, heights, tracked.scores, strict=True):
-            step = timestamp, float(foot[0]), float(foot[1]), float(height), float(score)
-            _append(self._open[int(track_id)], step)
+        unsure = uncertain_sides(tracked.boxes, size)
+        steps = np.column_stack([feet, heights, tracked.scores, unsure]).astype(np.float64)
+        for track_id, (x, y, height, score, sides) in zip(ids, steps.tolist(), strict=True):
+            _append(self._open[int(track_id)], (timestamp, x, y, height, score, sides))
         self._previous = timestamp
         return replace(tracked, track_ids=ids)
 
@@ -270,7 +281,7 @@ def _stacked(rows: list[NDArray[np.float32] | None]) -> NDArray[np.float32] | No
     return np.stack(known) if known and len(known) == len(rows) else None
 
 
-def _append(track: _Track, step: tuple[float, float, float, float, float]) -> None:
+def _append(track: _Track, step: Step) -> None:
     track.end = step[0]
     track.count += 1
     track.changed = True

@@ -1,7 +1,10 @@
+from dataclasses import replace
+
 import pytest
 
 from builders_ground import VIEWS, point_at
 from trackers.ground.following import Following
+from trackers.ground.sides import FOOT, LYING
 
 
 def _step(following, time, **cameras):
@@ -96,3 +99,47 @@ def test_the_order_of_points_changes_nothing():
         second = _step(b, number / 4, south=west[::-1], west=west[::-1])
         assert first.seen == second.seen
         assert first.places == second.places
+
+
+def _box(track_id, time, place, *, top_of=1.7, foot_of=0.0, unsure=0):
+    """A box of somebody whose highest and lowest point are so many metres above the ground."""
+    usual = point_at("west", track_id, time, place)
+    metre = (usual.foot - usual.top) / 1.7
+    foot, top = usual.foot - foot_of * metre, usual.foot - top_of * metre
+    return replace(usual, foot=foot, top=top, unsure=unsure)
+
+
+def _walkers_after(boxes):
+    following = Following(VIEWS)
+    return [following.step(box.time, {"west": [box]}).seen.get(("west", 1)) for box in boxes]
+
+
+def test_who_falls_and_gets_up_again_is_the_same_walker():
+    upright = [_box(1, n / 4, (4, 3)) for n in range(12)]
+    falling = [_box(1, 3 + n / 4, (4, 3), top_of=1.2 - 0.3 * n) for n in range(3)]
+    lying = [_box(1, 3.75 + n / 4, (4, 3), top_of=0.4, unsure=LYING) for n in range(8)]
+    again = [_box(1, 5.75 + n / 4, (4, 3)) for n in range(8)]
+    assert _walkers_after([*upright, *falling, *lying, *again]) == [1] * 31
+
+
+def test_who_jumps_is_the_same_walker():
+    heights = [0.0] * 8 + [0.3, 0.5, 0.3, 0.0] * 4
+    boxes = [
+        _box(1, n / 4, (4, 3), top_of=1.7 + height, foot_of=height)
+        for n, height in enumerate(heights)
+    ]
+    assert _walkers_after(boxes) == [1] * len(boxes)
+
+
+def test_another_person_in_the_same_track_is_not_the_same_walker():
+    boxes = [_box(1, n / 4, (4, 3)) for n in range(8)]
+    boxes.append(_box(1, 2.0, (4, 5)))
+    assert _walkers_after(boxes)[-2:] == [1, 2]
+
+
+def test_a_box_without_feet_begins_nobody_but_continues_who_is_known():
+    cut = [_box(1, n / 4, (4, 3), foot_of=0.8, unsure=FOOT) for n in range(4)]
+    assert _walkers_after(cut) == [None] * 4
+    whole = [_box(1, n / 4, (4, 3)) for n in range(4)]
+    later = [replace(box, time=box.time + 1) for box in cut]
+    assert _walkers_after([*whole, *later]) == [1] * 8
