@@ -19,12 +19,14 @@ if TYPE_CHECKING:
     from pipeline.errors import UserError
     from pipeline.run_directory.reader import RunDirectory
     from pipeline.runtime.run import follow
+    from pipeline.search.run import Run
 
-__all__ = ["RunDirectory", "SiteConfig", "UserError", "follow", "load_config"]
+__all__ = ["Run", "RunDirectory", "SiteConfig", "UserError", "follow", "load_config"]
 
 check_trackers()
 
 _HOMES = {
+    "Run": "pipeline.search.run",
     "RunDirectory": "pipeline.run_directory.reader",
     "SiteConfig": "pipeline.config.schema",
     "UserError": "pipeline.errors",

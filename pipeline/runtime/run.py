@@ -15,7 +15,6 @@ from pipeline.monitoring.watch import Watch
 from pipeline.node.changes import SiteChanges
 from pipeline.pictures.render import check_readable
 from pipeline.run_directory.preparing import prepare, update_config
-from pipeline.run_directory.reader import RunDirectory
 from pipeline.runtime import workers
 from pipeline.runtime.assemble import check_settings, make_node, open_inputs
 from pipeline.runtime.reload import (
@@ -26,6 +25,7 @@ from pipeline.runtime.reload import (
     wait_until_applied,
 )
 from pipeline.runtime.stopping import Stop
+from pipeline.search.run import Run
 
 _REDIS_RESTARTS = 5
 
@@ -38,7 +38,7 @@ def run_site(
     tally: Tally | None = None,
     watch: Watch | None = None,
     file: SiteFile | None = None,
-) -> RunDirectory:
+) -> Run:
     """Track the people of all cameras of ``config`` and write the run directory ``out``.
 
     Returns when every source has ended or ``stop`` is set; everything up to then can be read. With
@@ -67,7 +67,7 @@ def run_site(
                 _following(file, config, changes, out, stop, watch),
             ):
                 node.run(stop.input)
-    return RunDirectory(out)
+    return Run(out)
 
 
 @contextmanager
@@ -178,7 +178,7 @@ def follow(
     sources: str | Path | Iterable[str | Path],
     out: str | Path,
     config: SiteConfig | None = None,
-) -> RunDirectory:
+) -> Run:
     """Track the people of all ``sources``, or of a single one; return the run directory ``out``.
 
     A source is given as on the command line: a video, a folder of images, a glob, a URL, or

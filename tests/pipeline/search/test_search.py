@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+import fusetrack
 from builders import make_run, table_of
 from fakes import BLUE, BOX, GREEN, RED, WordyEmbedder, scene
 from pipeline.errors import UserError
@@ -325,3 +326,12 @@ def test_without_vectors_for_words_a_picture_is_proposed(
     monkeypatch.setattr(SearchModels, "_words", ColourWords())
     with pytest.raises(UserError, match=r"without vectors for words: search with a picture"):
         said(run, "red jacket")
+
+
+def test_from_python_a_run_is_searched_by_its_path(run: RunDirectory, tmp_path: Path) -> None:
+    (tmp_path / "who.png").write_bytes(picture("red"))
+    result = fusetrack.Run(run.path).search(image=str(tmp_path / "who.png"), top=2)
+    assert ids(result) == [1]
+    assert json.loads((run.path / NAME).read_text())["via"] == "python"
+    with pytest.raises(fusetrack.UserError, match="nothing to search for"):
+        fusetrack.Run(run.path).search()
