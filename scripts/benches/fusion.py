@@ -1,10 +1,9 @@
-"""FusionSegReID against the network it is built on, and against itself without its parts.
+"""FusionSegReID against the network it is built on.
 
 People of CUHK03's validation part, whom no training saw: FUSETRACK_DATA/reid/cuhk03/val. MASKS are
 theirs, of scripts/person_masks.py; with them, people and things are pasted over the queries, so
 that what is seen of the person is known. WORDS are of scripts/picture_words.py: the written
-descriptions, made neutral, and sentences in phrasings that no training saw. MAPS are those of
-scripts/train_fusion.py: on them a mask head without guidance is trained as long, for comparison.
+descriptions, made neutral, and sentences in phrasings that no training saw.
 """
 
 import argparse
