@@ -60,7 +60,7 @@ def test_it_is_told_once_and_also_that_it_is_over(
         silence.received("gate")
     assert caplog.messages == [
         "nothing came of camera gate, hall for 10 s: is its node running? Going on without it",
-        "camera gate: its node is heard again",
+        "camera gate: its node sends again",
     ]
     silence.update(["gate", "hall", "yard"])
     assert silence.cameras == {"hall"}
