@@ -17,8 +17,12 @@ Pair = tuple[str, str]
 _ALL_CAMERAS = 8
 # A pair of cameras is tried after this many seconds, and then after twice as many, up to the most.
 _FIRST_S, _MOST_S = 20.0, 960.0
+# Not more often than this, so that it costs little on any site; the second on a large one.
+_EVERY_S, _EVERY_LARGE_S = 5.0, 30.0
 # Tracklets that ended longer ago are left out, and of a camera so many are used.
 _RECENT_S, _USED = 600.0, 24
+# At the end of a recording of a large site so many pairs are tried.
+_MOST_PAIRS = 50
 # After so many tracklets that could have confirmed it, a map that is not found again is dropped.
 _MANY = 12
 
@@ -34,6 +38,7 @@ class SharedViews:
         self._maps: dict[Pair, ViewMap] = {}
         # When a pair is tried next, and the seconds after which it is tried again.
         self._due: dict[Pair, tuple[float, float]] = {}
+        self._next = -np.inf
 
     def evidence(self, tracklet: Tracklet, others: Iterable[Tracklet]) -> float:
         """Log-odds from place that ``tracklet`` shows the person of ``others``.
@@ -67,7 +72,9 @@ class SharedViews:
     def learn_all(self, cameras: Iterable[str], tracklets: Iterable[Tracklet]) -> None:
         """Try all pairs of cameras, with all tracklets."""
         known = sorted({*cameras} - {GROUND})
-        pairs = combinations(known, 2) if len(known) <= _ALL_CAMERAS else sorted(self._due)
+        # On a large site only those that have not been tried for longest.
+        late = sorted(self._due, key=lambda pair: (self._due[pair][0], pair))[:_MOST_PAIRS]
+        pairs = combinations(known, 2) if len(known) <= _ALL_CAMERAS else late
         some = list(tracklets)
         for pair in pairs:
             self._try(pair, some)
@@ -84,6 +91,7 @@ class SharedViews:
     def memory(self) -> dict[str, Any]:
         """Everything that was learned, as numbers, text and bytes."""
         return {
+            "next": self._next,
             "due": [[*pair, due, wait_s] for pair, (due, wait_s) in sorted(self._due.items())],
             "maps": [
                 [*pair, one.matrix.tobytes(), one.here.tobytes(), one.there.tobytes()]
@@ -93,6 +101,7 @@ class SharedViews:
 
     def remember(self, memory: dict[str, Any]) -> None:
         """Restore what `memory` returned."""
+        self._next = memory["next"]
         self._due = {(a, b): (due, wait_s) for a, b, due, wait_s in memory["due"]}
         self._maps = {
             (a, b): ViewMap(
@@ -106,9 +115,12 @@ class SharedViews:
         if len(cameras) <= _ALL_CAMERAS:
             for pair in combinations(cameras, 2):
                 self._due.setdefault(pair, (at + _FIRST_S, _FIRST_S))
+        if at < self._next:
+            return None
         due = [(due, pair) for pair, (due, _) in self._due.items() if due <= at]
         if not due:
             return None
+        self._next = at + (_EVERY_S if len(cameras) <= _ALL_CAMERAS else _EVERY_LARGE_S)
         _, pair = min(due)
         wait_s = self._due[pair][1]
         self._due[pair] = at + wait_s, min(2 * wait_s, _MOST_S)

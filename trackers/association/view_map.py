@@ -188,11 +188,11 @@ def _inverse(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _extent(places: Places) -> float:
-    """How far a person moved: the standard deviation along the longer axis, in heights."""
+    """How far a person moved: the standard deviation of the place, in heights of the person."""
     if len(places) < _FEWEST_MOMENTS:
         return 0.0
-    scaled = places[:, :2] / max(float(np.median(places[:, 2])), 1.0)
-    return math.sqrt(max(float(np.linalg.eigvalsh(np.cov(scaled.T))[1]), 0.0))
+    height = max(float(np.median(places[:, 2])), 1.0)
+    return math.sqrt(float(places[:, :2].var(axis=0).sum())) / height
 
 
 def _places(places: Places) -> int:

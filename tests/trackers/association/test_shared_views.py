@@ -72,7 +72,7 @@ def test_a_pair_is_tried_after_a_while_and_then_less_and_less_often() -> None:
     assert tried == [20, 40, 80, 160]
 
 
-def test_one_pair_a_moment() -> None:
+def test_one_pair_every_five_seconds() -> None:
     views = SharedViews(lambda _: None)
     tried = []
 
@@ -80,9 +80,9 @@ def test_one_pair_a_moment() -> None:
         tried.append(at)
         yield from ()
 
-    for at in (0.0, 20.0, 21.0, 22.0, 23.0):
+    for at in (0.0, 20.0, 24.9, 25.0, 29.9, 31.0, 40.0):
         views.learn(at, ["a", "b", "c"], tracklets(at))
-    assert tried == [20.0, 21.0, 22.0]
+    assert tried == [20.0, 25.0, 31.0, 40.0]
 
 
 def test_on_a_large_site_only_cameras_that_saw_a_person_at_once_are_tried() -> None:
