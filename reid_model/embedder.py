@@ -50,6 +50,12 @@ class Descriptions:
     visibilities: NDArray[np.float32] | None = None
 
 
+def unit_rows(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """``vectors`` ``(N, D)`` with unit rows; one of all zeros stays so."""
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.asarray(vectors / np.maximum(lengths, _TINY), np.float32)
+
+
 class Embedder:
     """A network with its preprocessing and batch size. Not thread-safe.
 
@@ -73,9 +79,7 @@ class Embedder:
         An output of all zeros stays all zeros. Raises ValueError for a crop that is not uint8 BGR
         or has no pixels, and for a network whose output is not finite.
         """
-        vectors = self.outputs(crops)
-        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-        return np.asarray(vectors / np.maximum(lengths, _TINY), np.float32)
+        return unit_rows(self.outputs(crops))
 
     def outputs(self, crops: list[NDArray[np.uint8]]) -> NDArray[np.float32]:
         """What the network gives of crops, as it is: ``(N, D)``. Raises ValueError as `embed`."""

@@ -1,6 +1,5 @@
 """FusionSegReID as an embedder: the ReID vector, the vector shared with words, the body parts."""
 
-import logging
 from pathlib import Path
 
 import numpy as np
@@ -8,19 +7,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from reid_model.embedder import (
-    Descriptions,
-    Embedder,
-    Precision,
-    openvino_embedder,
-    torch_embedder,
-)
+from reid_model.embedder import Descriptions, Embedder, torch_embedder, unit_rows
 from reid_model.networks.fusion import FusionModel
-from reid_model.openvino_runtime import convert_network
 from reid_model.preprocess import EmbedderSpec, normalise
 from reid_model.trained_embedder import (
-    MIN_COSINE,
-    MIN_COSINE_BFLOAT16,
+    as_exact,
     min_cosine,
     sample_pictures,
     trained_spec,
@@ -67,21 +58,17 @@ class FusionEmbedder(Embedder):
         """All that the network says about crops. Raises ValueError as `Embedder.embed`."""
         vectors, texts, seen = np.split(self._inner.outputs(crops), self._ends, axis=1)
         return Descriptions(
-            _unit(vectors),
-            _unit(texts) if texts.shape[1] else None,
+            unit_rows(vectors),
+            unit_rows(texts) if texts.shape[1] else None,
             np.clip(seen, 0.0, 1.0) if seen.shape[1] else None,
         )
-
-
-_LOG = logging.getLogger(__name__)
 
 
 def open_fusion(path: Path, device: str, batch: int = 32) -> FusionEmbedder:
     """The image side of a file of `save_fusion`: on the CPU through OpenVINO, else by PyTorch.
 
-    OpenVINO computes in bfloat16 where the processor supports it, if vectors of sample pictures
-    keep a cosine of `MIN_COSINE_BFLOAT16`; otherwise in float32, with a warning. Raises ValueError
-    as `load_fusion`, and when float32 does not reach `MIN_COSINE` either.
+    OpenVINO computes in the precision that `as_exact` finds good enough for both kinds of vectors.
+    Raises ValueError as `load_fusion` and `as_exact`.
     """
     file = load_fusion(path)
     spec, network = trained_spec(file.recipe), InOneRow(file.model)
@@ -89,20 +76,11 @@ def open_fusion(path: Path, device: str, batch: int = 32) -> FusionEmbedder:
     expected, widths = _reference(file.model, spec, pictures)
     if device != "cpu":
         return FusionEmbedder(torch_embedder(network, spec, device, batch), widths)
-    tries: tuple[tuple[Precision | None, float], ...] = (
-        (None, MIN_COSINE_BFLOAT16),
-        ("f32", MIN_COSINE),
-    )
-    for precision, minimum in tries:
-        converted = convert_network(network, spec.height, spec.width)
-        inner = openvino_embedder(converted, str(path), spec, batch, precision)
-        embedder = FusionEmbedder(inner, widths)
-        cosine = _agreement(embedder.describe(list(pictures)), expected)
-        if cosine >= minimum:
-            return embedder
-        if precision is None:
-            _LOG.warning("%s: bfloat16 is too coarse (cosine %.4f), using float32", path, cosine)
-    raise ValueError(f"{path}: OpenVINO's vectors differ from PyTorch's (cosine {cosine:.4f})")
+
+    def agreement(inner: Embedder) -> float:
+        return _agreement(FusionEmbedder(inner, widths).describe(list(pictures)), expected)
+
+    return FusionEmbedder(as_exact(network, path, spec, batch, agreement), widths)
 
 
 def _reference(
@@ -120,8 +98,3 @@ def _agreement(found: Descriptions, expected: list[NDArray[np.float32]]) -> floa
     if found.text_vectors is None:
         return of_people
     return min(of_people, min_cosine(found.text_vectors, expected[1]))
-
-
-def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.asarray(vectors / np.maximum(lengths, 1e-12), np.float32)

@@ -61,3 +61,9 @@ def convert_network(network: "nn.Module", height: int, width: int) -> Any:
         traced = torch.jit.trace(network, example, check_trace=False)  # type: ignore[no-untyped-call]
         shape = [-1, 3, height, width]
         return import_openvino().convert_model(traced, example_input=example, input=shape)
+
+
+def compile_network(network: "nn.Module", height: int, width: int) -> Any:
+    """The compiled form of `convert_network`: call it with a batch; the outputs are by index."""
+    converted = convert_network(network, height, width)
+    return core().compile_model(converted, "CPU", {"PERFORMANCE_HINT": "LATENCY"})

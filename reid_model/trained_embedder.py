@@ -1,12 +1,14 @@
 """An embedder from a model of `fusetrack reid train`."""
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from reid_model.data.transforms import IMAGENET
 from reid_model.embedder import Embedder, Precision, openvino_embedder, torch_embedder
@@ -80,6 +82,24 @@ def open_trained(path: Path, device: str, batch: int = 32) -> Embedder:
         _LOG.warning(
             "%s is not the int8 form of %s (cosine %.4f), so it is not used", int8, path, cosine
         )
+    return as_exact(
+        network, path, spec, batch, lambda e: min_cosine(e.embed(list(pictures)), expected)
+    )
+
+
+def as_exact(
+    network: nn.Module,
+    path: Path,
+    spec: EmbedderSpec,
+    batch: int,
+    agreement: Callable[[Embedder], float],
+) -> Embedder:
+    """``network``, from the file ``path``, through OpenVINO.
+
+    In bfloat16 where the processor supports it, if ``agreement`` of the embedder with PyTorch's
+    vectors, a cosine, is at least `MIN_COSINE_BFLOAT16`; otherwise in float32, with a warning.
+    Raises ValueError when float32 does not reach `MIN_COSINE` either.
+    """
     tries: tuple[tuple[Precision | None, float], ...] = (
         (None, MIN_COSINE_BFLOAT16),
         ("f32", MIN_COSINE),
@@ -87,7 +107,7 @@ def open_trained(path: Path, device: str, batch: int = 32) -> Embedder:
     for precision, minimum in tries:
         converted = convert_network(network, spec.height, spec.width)
         embedder = openvino_embedder(converted, str(path), spec, batch, precision)
-        cosine = min_cosine(embedder.embed(list(pictures)), expected)
+        cosine = agreement(embedder)
         if cosine >= minimum:
             return embedder
         if precision is None:

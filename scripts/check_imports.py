@@ -43,7 +43,6 @@ ORDER = (
     "pipeline.background",
     "pipeline.devices",
     "pipeline.paths",
-    "pipeline.paths",
     "pipeline.errors",
     "trackers.association",
     "trackers.single_camera",

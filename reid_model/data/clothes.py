@@ -13,7 +13,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from reid_model.data.labelled_picture import PARTS, Image, LabelledPicture
+from reid_model.data.labelled_picture import Image, LabelledPicture
+from reid_model.networks.body_parts import PARTS
 
 COLOURS = (
     "black",

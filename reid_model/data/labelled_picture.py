@@ -7,13 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reid_model.data.person_masks import BACKGROUND, PERSON, UNKNOWN
+from reid_model.networks.body_parts import PARTS
 
 Image = NDArray[np.uint8]
 
 #: Height and width of a labelled picture.
 HEIGHT, WIDTH = 256, 128
-#: What `LabelledPicture.parts` counts from 1.
-PARTS = ("head", "upper body", "lower body", "feet")
 
 # Joints of BlazePose.
 _NOSE, _EARS, _SHOULDERS, _ELBOWS, _WRISTS = 0, (7, 8), (11, 12), (13, 14), (15, 16)

@@ -14,7 +14,7 @@ from reid_model.data.labelled_picture import Image, LabelledPicture
 from reid_model.data.transforms import IMAGENET
 from reid_model.networks.body_parts import PARTS
 from reid_model.networks.fused import Trunk
-from reid_model.openvino_runtime import convert_network, core
+from reid_model.openvino_runtime import compile_network
 from reid_model.training.fusion_training import Scenes
 from reid_model.training.kept_maps import KeptMaps
 
@@ -105,11 +105,7 @@ def _kept(
 ) -> tuple[KeptMaps, KeptMaps, Callable[[NDArray[np.float32]], Sequence[NDArray[np.float32]]]]:
     """Where both maps of ``count`` pictures are kept, and what makes them."""
     height, width = trunk.encoder.image_size
-    compiled = core().compile_model(
-        convert_network(FirstStages(trunk).eval(), height, width),
-        "CPU",
-        {"PERFORMANCE_HINT": "LATENCY"},
-    )
+    compiled = compile_network(FirstStages(trunk).eval(), height, width)
 
     def run(pixels: NDArray[np.float32]) -> Sequence[NDArray[np.float32]]:
         found = compiled(pixels)

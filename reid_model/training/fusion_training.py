@@ -7,7 +7,6 @@ person is held against the fused model's vector of the same picture with nothing
 """
 
 import copy
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -34,7 +33,7 @@ from reid_model.training.fusion_losses import (
     similarity_distribution_matching,
 )
 from reid_model.training.kept_maps import KeptMaps
-from reid_model.training.optimiser import autocast
+from reid_model.training.optimiser import autocast, move_average, set_rate, warmed_cosine
 from reid_model.training.recipe import TrainingPrecision
 
 _LONGEST_STEP = 5.0
@@ -126,14 +125,14 @@ def train_fusion(
     model.train()
     model.fused.eval()
     for step in range(recipe.steps):
-        for group in optimiser.param_groups:
-            group["lr"] = group["times"] * recipe.learning_rate * _share_of_rate(step, recipe)
+        share = warmed_cosine(step, recipe.steps, recipe.warm_up)
+        set_rate(optimiser, recipe.learning_rate * share)
         losses = _losses(model, draw, recipe)
         optimiser.zero_grad()
         torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
         clip_grad_norm_(learning, _LONGEST_STEP)
         optimiser.step()
-        _follow(average, model, 1 - min(recipe.average, (step + 1) / (step + 10)))
+        move_average(average, model, 1 - min(recipe.average, (step + 1) / (step + 10)))
         report(step + 1, {name: float(value.detach()) for name, value in losses.items()})
     return average
 
@@ -278,8 +277,8 @@ def _groups(model: FusionModel) -> list[dict[str, Any]]:
     factors = [model.guidance.alpha, model.foreground.share]
     others = [one for one in _learning(model) if all(one is not factor for factor in factors)]
     return [
-        {"params": factors, "times": _FACTORS, "weight_decay": 0.0},
-        {"params": others, "times": 1.0},
+        {"params": factors, "factor": _FACTORS, "weight_decay": 0.0},
+        {"params": others, "factor": 1.0},
     ]
 
 
@@ -348,16 +347,3 @@ class _Draw:
 
 def _grouped(labels: NDArray[np.int64]) -> dict[int, NDArray[np.int64]]:
     return {int(one): np.flatnonzero(labels == one) for one in np.unique(labels)}
-
-
-def _share_of_rate(step: int, recipe: FusionRecipe) -> float:
-    rising = min(1.0, (step + 1) / max(recipe.warm_up, 1))
-    return rising * 0.5 * (1 + math.cos(math.pi * step / recipe.steps))
-
-
-def _follow(average: FusionModel, model: FusionModel, share: float) -> None:
-    """Each weight of ``average`` goes ``share`` of the way to ``model``'s."""
-    with torch.no_grad():
-        for own, theirs in zip(average.parameters(), model.parameters(), strict=True):
-            if theirs.requires_grad:
-                own.lerp_(theirs, share)

@@ -21,7 +21,7 @@ from reid_model.data.labelled_picture import HEIGHT, WIDTH
 from reid_model.data.reid_set import ReidImage
 from reid_model.data.transforms import TrainTransform
 from reid_model.networks.fused import Trunk
-from reid_model.openvino_runtime import convert_network, core
+from reid_model.openvino_runtime import compile_network
 from reid_model.training.batches import evaluation_transform, loader
 
 #: Pictures as other cameras, careless detectors and crowds make them.
@@ -177,11 +177,7 @@ def keep_maps(
     their number.
     """
     height, width = trunk.encoder.image_size
-    compiled = core().compile_model(
-        convert_network(EarlyStages(trunk).eval(), height, width),
-        "CPU",
-        {"PERFORMANCE_HINT": "LATENCY"},
-    )
+    compiled = compile_network(EarlyStages(trunk).eval(), height, width)
     batches = [
         list(range(start, min(start + _BATCH, count))) for start in range(first, count, _BATCH)
     ]

@@ -7,7 +7,6 @@ zero-shot models").
 """
 
 import copy
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -31,7 +30,7 @@ from reid_model.training.build import build_encoder, new_model
 from reid_model.training.camera_proxies import CameraProxies
 from reid_model.training.kept_maps import KeptMaps
 from reid_model.training.model_files import load_model
-from reid_model.training.optimiser import autocast
+from reid_model.training.optimiser import autocast, move_average, warmed_cosine
 from reid_model.training.recipe import ModelRecipe, TrainingPrecision
 
 #: What learns: the rest of the trunk makes the maps that are kept.
@@ -133,7 +132,7 @@ def train_late(
     model.train()
     for step in range(recipe.steps):
         for group in optimiser.param_groups:
-            group["lr"] = recipe.learning_rate * _share_of_rate(step, recipe)
+            group["lr"] = recipe.learning_rate * warmed_cosine(step, recipe.steps, recipe.warm_up)
         pictures, maps = draw.batch(kept)
         with autocast("cpu", recipe.precision):
             features = model.trunk.late(maps)
@@ -158,7 +157,7 @@ def train_late(
         clip_grad_norm_(learning, _LONGEST_STEP)
         optimiser.step()
         proxies.follow(vectors, pictures)
-        _move(average, model, 1 - min(recipe.average, (step + 1) / (step + 10)))
+        move_average(average, model, 1 - min(recipe.average, (step + 1) / (step + 10)))
         report(step + 1, {name: float(value.detach()) for name, value in losses.items()})
     return average
 
@@ -220,19 +219,3 @@ class _Draw:
         turn = np.array([np.sum(cameras[:place] == cameras[place]) for place in range(len(own))])
         spread = own[np.argsort(turn, kind="stable")]
         return np.asarray(np.resize(spread, self._recipe.images), np.int64)
-
-
-def _share_of_rate(step: int, recipe: LateRecipe) -> float:
-    rising = min(1.0, (step + 1) / max(recipe.warm_up, 1))
-    return rising * 0.5 * (1 + math.cos(math.pi * step / recipe.steps))
-
-
-def _move(average: FusedModel, model: FusedModel, share: float) -> None:
-    """Each weight of ``average`` goes ``share`` of the way to ``model``'s."""
-    with torch.no_grad():
-        theirs = model.state_dict()
-        for name, own in average.state_dict().items():
-            if own.is_floating_point():
-                own.lerp_(theirs[name], share)
-            else:
-                own.copy_(theirs[name])

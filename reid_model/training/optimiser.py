@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 from torch.amp.grad_scaler import GradScaler
-from torch.optim import Adam
+from torch.optim import Adam, Optimizer
 
 from reid_model.training.recipe import (
     Recipe,
@@ -56,10 +56,28 @@ def parameter_groups(module: nn.Module, bias_factor: float) -> Iterator[dict[str
             yield {"params": chosen, "factor": factor}
 
 
-def set_rate(optimiser: Adam, rate: float) -> None:
+def set_rate(optimiser: Optimizer, rate: float) -> None:
     """Set the learning rate of each group to ``rate`` times its factor."""
     for group in optimiser.param_groups:
         group["lr"] = rate * group["factor"]
+
+
+def warmed_cosine(step: int, steps: int, warm_up: int) -> float:
+    """The share of the learning rate at a step: it rises over ``warm_up`` steps and falls in a
+    cosine over all."""
+    rising = min(1.0, (step + 1) / max(warm_up, 1))
+    return rising * 0.5 * (1 + math.cos(math.pi * step / steps))
+
+
+def move_average(average: nn.Module, model: nn.Module, share: float) -> None:
+    """Each weight of ``average`` goes ``share`` of the way to ``model``'s."""
+    with torch.no_grad():
+        theirs = model.state_dict()
+        for name, own in average.state_dict().items():
+            if own.is_floating_point():
+                own.lerp_(theirs[name], share)
+            else:
+                own.copy_(theirs[name])
 
 
 def stage1_rate(epoch: int, recipe: Stage1Recipe) -> float:

@@ -11,7 +11,7 @@ from trackers.association.appearance import Appearance, Population
 from trackers.association.decision import Rules, log_odds
 from trackers.association.identity import appearance_of
 from trackers.association.motion import comparable, exclusive, motion_evidence
-from trackers.association.shared_views import SharedViews
+from trackers.association.shared_views import SharedViews, mean_of_known
 from trackers.association.topology import Topology, in_two_places
 from trackers.tracklet import Tracklet
 from trackers.tracklet import TrackletKey as Key
@@ -111,15 +111,15 @@ class Evidence:
         beside = self._topology.beside.get(later.camera_id)
         if not beside:
             return 0.0
-        found = [self._of_pair(one, later) for one in earlier if one.camera_id in beside]
-        said = [evidence for evidence in found if evidence != 0]
-        return sum(said) / len(said) if said else 0.0
+        return mean_of_known(
+            self._of_pair(one, later) for one in earlier if one.camera_id in beside
+        )
 
     def _of_pair(self, earlier: Tracklet, later: Tracklet) -> float:
         pair = earlier.key, later.key
         found = self._together.get(pair)
         if found is None:
-            found = self._together[pair] = self._shared_views.evidence(later, [earlier])
+            found = self._together[pair] = self._shared_views.of_pair(later, earlier)
         return found
 
     def possible(self, a: Tracklet, b: Tracklet) -> bool:

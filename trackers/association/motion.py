@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from trackers.tracklet import Tracklet
 
-_PERSON_HEIGHT_M = 1.7
+#: How tall people are.
+PERSON_HEIGHT_M = 1.7
 # Standard deviation of a person's place: feet on the ground, and boxes that vary.
 _SPREAD_TOGETHER_M = 0.4
 _SPREAD_AT_ONCE_M = 0.4
@@ -30,8 +31,8 @@ _AREA_M2 = 150.0
 _OUTLIERS = 0.02
 # Beyond top speed by this much is beyond doubt: boxes jump by less.
 _JUMP_M = 1.5
-# Two cameras see a person at one moment when their pictures are no further apart in time.
-_AT_ONCE_S = 0.5
+#: Two cameras see a person at one moment when their pictures are no further apart in time.
+AT_ONCE_S = 0.5
 _AT_END_S = 0.2
 
 #: Times ``(M,)`` in seconds UTC, and places ``(M, 2)`` in metres.
@@ -127,7 +128,7 @@ def _apart_in_picture(first: Tracklet, second: Tracklet, limits: Limits) -> floa
     later_time, later_x, later_y, later_height = second.path[0, :4].tolist()
     recent = first.path[:, 0].searchsorted(time - _VELOCITY_WINDOW_S)
     recent_time, recent_x, recent_y = first.path[recent, :3].tolist()
-    scale = _PERSON_HEIGHT_M / max(1.0, height, later_height)
+    scale = PERSON_HEIGHT_M / max(1.0, height, later_height)
     gap_s, coast_s = later_time - time, 0.0
     if time > recent_time:
         speed = math.hypot(x - recent_x, y - recent_y) * scale / (time - recent_time)
@@ -157,12 +158,12 @@ def _distances(a: Walk, b: Walk) -> NDArray[np.float64]:
         return np.zeros(0)
     within = (times_a >= times_b[0] - _AT_END_S) & (times_a <= times_b[-1] + _AT_END_S)
     # The path of a long stay has gaps, in which the place is unknown.
-    both = within & (_to_nearest(times_a, times_b) <= _AT_ONCE_S)
+    both = within & (to_nearest(times_a, times_b) <= AT_ONCE_S)
     at_a = [np.interp(times_a[both], times_b, points_b[:, axis]) for axis in (0, 1)]
     return np.asarray(np.linalg.norm(points_a[both] - np.column_stack(at_a), axis=1))
 
 
-def _to_nearest(times: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:
+def to_nearest(times: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:
     """Seconds from each of ``times`` to the nearest of ``others``; both in order, not empty."""
     after = np.minimum(np.searchsorted(others, times), len(others) - 1)
     before = np.maximum(after - 1, 0)

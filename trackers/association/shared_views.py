@@ -47,11 +47,10 @@ class SharedViews:
         """
         if not self._maps:
             return 0.0
-        found = [self._of_pair(tracklet, other) for other in others]
-        said = [evidence for evidence in found if evidence != 0]
-        return sum(said) / len(said) if said else 0.0
+        return mean_of_known(self.of_pair(tracklet, other) for other in others)
 
-    def _of_pair(self, a: Tracklet, b: Tracklet) -> float:
+    def of_pair(self, a: Tracklet, b: Tracklet) -> float:
+        """The same of two tracklets; 0 when nothing is known."""
         if a.camera_id > b.camera_id:
             a, b = b, a
         known = self._maps.get((a.camera_id, b.camera_id))
@@ -134,6 +133,12 @@ class SharedViews:
         elif min(len(here), len(there)) >= _MANY:
             self._maps.pop(pair, None)
         self._changed({*self._maps})
+
+
+def mean_of_known(evidence: Iterable[float]) -> float:
+    """The mean of all that is not 0, which is no evidence and must not hide another; 0 for none."""
+    known = [one for one in evidence if one != 0]
+    return sum(known) / len(known) if known else 0.0
 
 
 def _most_telling(tracklets: Sequence[Tracklet], camera_id: str) -> list[Tracklet]:

@@ -15,16 +15,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from trackers.association.motion import distance_evidence
+from trackers.association.motion import AT_ONCE_S, PERSON_HEIGHT_M, distance_evidence, to_nearest
 from trackers.tracklet import Tracklet
 
 #: ``(N, 3)``: footpoint x and y, and box height, pixels.
 Places = NDArray[np.float64]
 
-# A pair of tracks is compared over so many moments and seconds at least,
+# A pair of tracks is compared over so many moments and seconds at least.
 _FEWEST_MOMENTS, _SHORTEST_S = 8, 4.0
-# and the moments of two cameras are no further apart than this.
-_AT_ONCE_S = 0.5
 # A track of a person who moves less, in heights of the person, tells nothing.
 _LEAST_EXTENT = 0.3
 # Two footpoints are of one person up to this distance, in heights of the person,
@@ -41,7 +39,6 @@ _OVER_CHANCE, _SHIFTS_S = 2.0, (5.0, -5.0, 9.0, -9.0, 13.0, -13.0)
 _PLACE = 0.5
 # The map holds around the places that it was fitted to, as far as this, in heights.
 _BEYOND = 0.5
-_PERSON_HEIGHT_M = 1.7
 # In this many moments a known map says something.
 _ENOUGH = 3
 
@@ -73,7 +70,7 @@ class ViewMap:
         known = errors[np.isfinite(errors)]
         if len(known) < _ENOUGH:
             return 0.0
-        return distance_evidence(float(np.median(known)) * _PERSON_HEIGHT_M)
+        return distance_evidence(float(np.median(known)) * PERSON_HEIGHT_M)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,9 +90,8 @@ def at_once(a: Tracklet, b: Tracklet, shift_s: float = 0.0) -> tuple[Places, Pla
     times, others = a.path[:, 0] + shift_s, b.path[:, 0]
     if len(others) < 2 or not len(times):
         return None
-    after = np.clip(np.searchsorted(others, times), 1, len(others) - 1)
-    apart = np.minimum(np.abs(times - others[after - 1]), np.abs(others[after] - times))
-    both = (apart <= _AT_ONCE_S) & (times >= others[0]) & (times <= others[-1])
+    near = to_nearest(times, others) <= AT_ONCE_S
+    both = near & (times >= others[0]) & (times <= others[-1])
     if not both.any():
         return None
     there = [np.interp(times[both], others, b.path[:, column]) for column in (1, 2, 3)]

@@ -216,16 +216,18 @@ class Following:
     ) -> _Fit:
         """Assign boxes to ``walkers``, which are ``columns`` of all walkers."""
         cost = fit_costs(walkers, seen)
-        across = across_costs(walkers, seen)
         walks = [self.walks[column] for column in columns]
         cost = cost + np.array([_TENTATIVE_COST if walk.tentative else 0.0 for walk in walks])
-        fits_nobody = ~(cost < _NEW_PERSON).any(axis=1)
+        in_line = np.zeros(cost.shape, bool)
+        lost = np.flatnonzero(~(cost < _NEW_PERSON).any(axis=1))
+        if len(lost):
+            in_line[lost] = across_costs(walkers, seen.select(lost)) < _IN_LINE
         for column, walk in enumerate(walks):
             track_id, when = walk.tracks.get(camera_id, (0, -math.inf))
             if self.time - when <= _SAME_TRACK_S:
                 same = np.array([p.track_id == track_id for p in points], bool)
                 cost[same, column] -= _SAME_TRACK
-                kept = same & fits_nobody & (across[:, column] < _IN_LINE)
+                kept = same & in_line[:, column]
                 cost[kept, column] = np.minimum(cost[kept, column], _KEPT)
         # Any possible assignment is better than none.
         cost = np.where(cost < _NEW_PERSON, cost - _UNASSIGNED, 0.0)
