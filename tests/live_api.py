@@ -1,6 +1,6 @@
-"""A live API over a real Redis and a real socket, for its tests.
+"""The API over a real socket, for its tests: of a live site over a real Redis, or of a past run.
 
-It reads the streams only on request, so that tests need not wait.
+That of a live site reads the streams only on request, so that tests need not wait.
 """
 
 import threading
@@ -8,13 +8,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import httpx
+from fastapi import FastAPI
 from websockets.sync.client import ClientConnection, connect
 
 from buses import send
 from pipeline.api.app import make_app
 from pipeline.api.archive import Archive
+from pipeline.api.recorded import RecordedPictures, RecordedSite
 from pipeline.api.server import Server, open_listener, server_config
 from pipeline.api.site import Follower, LiveSite
+from pipeline.api.viewer import LivePictures
 from pipeline.bus.messages import Message
 from pipeline.bus.streams import Bus
 from pipeline.config.load import check_config
@@ -32,8 +35,39 @@ class Clock:
         return self.now
 
 
-class LiveApi:
-    """An API that listens on a port of its own; ``http`` is a client without a token."""
+class Listening:
+    """``app`` on a port of its own; ``http`` is a client without a token."""
+
+    def __init__(self, app: FastAPI, stop: threading.Event) -> None:
+        self._socket = open_listener("127.0.0.1", 0)
+        self._server = Server(server_config(app), stop)
+        self._thread = threading.Thread(target=self._server.run, args=[[self._socket]])
+        self._thread.start()
+        self.place = "{}:{}".format(*self._socket.getsockname())
+        self.http = httpx.Client(base_url=f"http://{self.place}", timeout=600)
+
+    def close(self) -> None:
+        """Shut it down as its process would."""
+        self.http.close()
+        self._server.end()
+        self._thread.join()
+        self._socket.close()
+
+
+class RecordedApi(Listening):
+    """The API of the run directory ``out``; ``values`` are those of its site."""
+
+    def __init__(self, out: Path, *, token: str | None = None, **values: object) -> None:
+        config = check_config({"site": "shop", **values}, "the test")
+        stop = threading.Event()
+        site = RecordedSite(config, Archive(out))
+        super().__init__(
+            make_app(site, RecordedPictures(out), token=token, local=True, stop=stop), stop
+        )
+
+
+class LiveApi(Listening):
+    """The API of a live site."""
 
     def __init__(
         self,
@@ -59,13 +93,10 @@ class LiveApi:
         self.site = LiveSite(config, archive, self.monotonic, self.clock)
         self.follower = Follower(bus, self.site)
         self.stop = threading.Event()
-        app = make_app(self.site, self.follower, bus, token=token, local=True, stop=self.stop)
-        self._socket = open_listener("127.0.0.1", 0)
-        self._server = Server(server_config(app), self.stop)
-        self._thread = threading.Thread(target=self._server.run, args=[[self._socket]])
-        self._thread.start()
-        self.place = "{}:{}".format(*self._socket.getsockname())
-        self.http = httpx.Client(base_url=f"http://{self.place}", timeout=600)
+        app = make_app(
+            self.site, LivePictures(bus, self.stop), token=token, local=True, stop=self.stop
+        )
+        super().__init__(app, self.stop)
 
     def receive(self, stream: str, *messages: Message) -> None:
         """Send messages and have the API read them."""
@@ -79,8 +110,5 @@ class LiveApi:
 
     def close(self) -> None:
         """Shut it down as its process would."""
-        self.http.close()
-        self._server.end()
-        self._thread.join()
-        self._socket.close()
+        super().close()
         self.bus.__exit__(None, None, None)

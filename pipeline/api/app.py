@@ -33,10 +33,9 @@ from pipeline.api.schemas import (
     Problem,
 )
 from pipeline.api.search import add_search
-from pipeline.api.site import Follower, LiveSite
-from pipeline.api.viewer import BOUNDARY, Viewer
+from pipeline.api.shown import ShownPictures, ShownSite
+from pipeline.api.viewer import BOUNDARY
 from pipeline.bus.pictures import Picture, PictureKind
-from pipeline.bus.streams import Bus
 from pipeline.errors import UserError
 from pipeline.monitoring.metrics import CONTENT_TYPE, page_of_counts
 from pipeline.run_directory.row_groups import steadily
@@ -75,15 +74,14 @@ _NO_PICTURE: dict[int | str, dict[str, Any]] = {
 
 
 def make_app(
-    site: LiveSite,
-    follower: Follower,
-    bus: Bus,
+    site: ShownSite,
+    pictures: ShownPictures,
     *,
     token: str | None,
     local: bool,
     stop: threading.Event,
 ) -> FastAPI:
-    """Create the application: data of ``site``, and pictures over ``bus`` until ``stop`` is set.
+    """Create the application: data of ``site`` and its ``pictures``, until ``stop`` is set.
 
     It requires ``token`` unless that is None. A ``local`` application without a token accepts only
     requests to the host names of this computer.
@@ -99,14 +97,14 @@ def make_app(
         app.add_middleware(TrustedHostMiddleware, allowed_hosts=_LOCAL_NAMES, www_redirect=False)
     app.add_middleware(TokenAuth, token=token)
     app.add_exception_handler(UserError, _unavailable)
-    _add_health(app, follower)
+    _add_health(app, site)
     # `TokenAuth` checks the token; this only documents it in the schema.
     auth = [Depends(HTTPBearer(auto_error=False))] if token is not None else []
     data = APIRouter(dependencies=auth, responses=_REFUSED)
     _add_cameras(data, site)
     _add_identities(data, site)
     _add_counts(data, site)
-    _add_pictures(data, site, bus, stop)
+    _add_pictures(data, site, pictures)
     _explain_events(data)
     add_search(data, site)
     app.include_router(data)
@@ -122,9 +120,9 @@ async def _unavailable(request: Request, error: Exception) -> JSONResponse:
     return JSONResponse({"detail": " ".join(str(error).split())}, status_code=503)
 
 
-def _add_health(app: FastAPI, follower: Follower) -> None:
+def _add_health(app: FastAPI, site: ShownSite) -> None:
     def health() -> HealthAnswer:
-        return HealthAnswer("ok" if follower.reachable else "no redis")
+        return HealthAnswer("ok" if site.reachable else "no redis")
 
     @app.get("/healthz")
     def healthz() -> HealthAnswer:
@@ -134,11 +132,11 @@ def _add_health(app: FastAPI, follower: Follower) -> None:
     @app.get("/readyz", responses=_NOT_READY)
     def readyz(response: Response) -> HealthAnswer:
         """As healthz, with status 503 without a connection to Redis; needs no token."""
-        response.status_code = 200 if follower.reachable else 503
+        response.status_code = 200 if site.reachable else 503
         return health()
 
 
-def _add_cameras(data: APIRouter, site: LiveSite) -> None:
+def _add_cameras(data: APIRouter, site: ShownSite) -> None:
     @data.get("/cameras")
     def cameras() -> CamerasAnswer:
         """All cameras and their states."""
@@ -150,7 +148,7 @@ def _add_cameras(data: APIRouter, site: LiveSite) -> None:
         return _camera(site, camera_id)
 
 
-def _add_identities(data: APIRouter, site: LiveSite) -> None:
+def _add_identities(data: APIRouter, site: ShownSite) -> None:
     @data.get("/identities")
     def identities(
         last_s: _Last = 10.0,
@@ -185,7 +183,7 @@ def _add_identities(data: APIRouter, site: LiveSite) -> None:
         return steadily(lambda: path_answer(global_id, stays, recent, archive, start, end, limit))
 
 
-def _add_counts(data: APIRouter, site: LiveSite) -> None:
+def _add_counts(data: APIRouter, site: ShownSite) -> None:
     @data.get("/counts")
     def counts() -> CountsAnswer:
         """The people in each zone now, and the crossings of each line since the API began."""
@@ -203,7 +201,7 @@ def _add_counts(data: APIRouter, site: LiveSite) -> None:
         return Response(page, media_type=CONTENT_TYPE)
 
 
-def _people_page(site: LiveSite, last_s: float, after: int, limit: int) -> PeopleAnswer:
+def _people_page(site: ShownSite, last_s: float, after: int, limit: int) -> PeopleAnswer:
     now = site.now()
     found = [] if now is None else site.people_since(now - last_s)
     rest = [person for person in found if person.global_id > after]
@@ -231,7 +229,7 @@ def _explain_events(data: APIRouter) -> None:
         return Problem("expected a WebSocket, for example `websocat ws://HOST:PORT/events`")
 
 
-def _add_pictures(data: APIRouter, site: LiveSite, bus: Bus, stop: threading.Event) -> None:
+def _add_pictures(data: APIRouter, site: ShownSite, pictures: ShownPictures) -> None:
     jpeg: dict[int | str, dict[str, Any]] = {200: {"content": {"image/jpeg": {}}}, **_NO_PICTURE}
 
     @data.get(
@@ -244,10 +242,10 @@ def _add_pictures(data: APIRouter, site: LiveSite, bus: Bus, stop: threading.Eve
 
         `X-Timestamp` is its time, seconds UTC, and `X-Age` how many seconds ago that was.
         """
-        _camera(site, camera_id)
-        picture = await Viewer(bus, camera_id, _kind("full", boxes), stop).next()
+        camera = _camera(site, camera_id)
+        picture = await pictures.viewer(camera_id, _kind("full", boxes)).next()
         if picture is None:
-            raise _no_picture(site, camera_id)
+            raise HTTPException(404, pictures.missing(camera))
         return _snapshot(site, picture)
 
     stream = f"multipart/x-mixed-replace; boundary={BOUNDARY}"
@@ -260,15 +258,15 @@ def _add_pictures(data: APIRouter, site: LiveSite, bus: Bus, stop: threading.Eve
     )
     async def preview(camera_id: str, boxes: _Boxes = False) -> StreamingResponse:
         """A stream of small pictures of a camera, as long as it delivers frames."""
-        _camera(site, camera_id)
-        viewer = Viewer(bus, camera_id, _kind("small", boxes), stop)
+        camera = _camera(site, camera_id)
+        viewer = pictures.viewer(camera_id, _kind("small", boxes))
         picture = await viewer.next()
         if picture is None:
-            raise _no_picture(site, camera_id)
+            raise HTTPException(404, pictures.missing(camera))
         return StreamingResponse(viewer.stream(picture), media_type=stream)
 
 
-def _snapshot(site: LiveSite, picture: Picture) -> Response:
+def _snapshot(site: ShownSite, picture: Picture) -> Response:
     now = site.now()
     age_s = 0.0 if now is None else max(now - picture.timestamp, 0.0)
     headers = {"X-Timestamp": repr(picture.timestamp), "X-Age": f"{age_s:.1f}"}
@@ -281,7 +279,7 @@ def _kind(size: str, boxes: bool) -> PictureKind:
     return "small-boxes" if boxes else "small"
 
 
-def _camera(site: LiveSite, camera_id: str) -> CameraAnswer:
+def _camera(site: ShownSite, camera_id: str) -> CameraAnswer:
     cameras = {camera.id: camera for camera in site.cameras()}
     if camera_id not in cameras:
         known = ", ".join(cameras) or "none"
@@ -289,17 +287,7 @@ def _camera(site: LiveSite, camera_id: str) -> CameraAnswer:
     return cameras[camera_id]
 
 
-def _check_known(global_id: int, site: LiveSite, *, known: bool) -> None:
+def _check_known(global_id: int, site: ShownSite, *, known: bool) -> None:
     if not known:
         where = "in memory (without --out RUN)" if site.archive is None else "of this run"
         raise HTTPException(404, f"unknown identity {global_id}: no track {where} has it")
-
-
-def _no_picture(site: LiveSite, camera_id: str) -> HTTPException:
-    camera = _camera(site, camera_id)
-    state = f"{camera.state}: {camera.reason}" if camera.reason else camera.state
-    return HTTPException(
-        404,
-        f"camera {camera_id} has no picture now. It is {state}. Expected a running camera with "
-        "images, and api.pictures: true in the configuration of its node",
-    )

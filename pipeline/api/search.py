@@ -8,7 +8,7 @@ from fastapi import APIRouter, HTTPException, Query, Request
 
 from pipeline.api.archive import Archive
 from pipeline.api.schemas import FoundAnswer, Problem, SearchAnswer, SeenAnswer
-from pipeline.api.site import LiveSite
+from pipeline.api.shown import ShownSite
 from pipeline.errors import UserError
 from pipeline.run_directory.reader import RunDirectory
 from pipeline.run_directory.selection import Selection
@@ -45,7 +45,7 @@ _PICTURE: dict[str, Any] = {
 }
 
 
-def add_search(data: APIRouter, site: LiveSite) -> None:
+def add_search(data: APIRouter, site: ShownSite) -> None:
     """Add the endpoints; the networks are opened with the first search."""
     models: dict[str, SearchModels] = {}
 

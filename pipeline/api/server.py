@@ -15,12 +15,15 @@ import uvicorn
 from pipeline.api.app import make_app
 from pipeline.api.archive import Archive
 from pipeline.api.auth import TOKEN_VARIABLE, token_of
+from pipeline.api.recorded import RecordedPictures, RecordedSite
 from pipeline.api.site import Follower, LiveSite
-from pipeline.bus.connection import Retry
+from pipeline.api.viewer import LivePictures
+from pipeline.bus.connection import BusLostError, Retry
 from pipeline.bus.streams import Bus
 from pipeline.config.schema import SiteConfig, host_and_port
 from pipeline.errors import UserError
 from pipeline.run_directory.progress import RecorderProgress, read_progress
+from pipeline.run_directory.reader import RunDirectory
 from pipeline.run_directory.selection import EVERYTHING, Selection
 from pipeline.runtime.stopping import Stop
 
@@ -79,24 +82,18 @@ def serve(
     Raises UserError when a non-local address has no token, the address is in use, or Redis refuses
     the connection, and any error that ended the reading of the streams.
     """
-    host, port = host_and_port(config.api.listen)
-    token, local = token_of(config.api), is_local(host)
-    if token is None and not local:
-        raise UserError(
-            f"api.listen is {config.api.listen}, which other machines can reach, without a token: "
-            f"set api.token in the site file or {TOKEN_VARIABLE}, for example to the output of "
-            "`openssl rand -hex 24`, or listen on 127.0.0.1"
-        )
+    token = _checked_token(config)
     url, name = site_address(config, out)
     retry = Retry(stop.input, time.monotonic)
     with (
-        open_listener(host, port) as listener,
+        _listener(config) as listener,
         retry.call(partial(Bus, url, name)) as bus,
     ):
         archive = None if out is None else Archive(out, selection)
         site = LiveSite(config, archive, time.monotonic, time.time)
         follower = Follower(bus, site)
-        app = make_app(site, follower, bus, token=token, local=local, stop=stop.input)
+        pictures = LivePictures(bus, stop.input)
+        app = make_app(site, pictures, token=token, local=_is_local(config), stop=stop.input)
         server = Server(server_config(app), stop.input)
         following = _Following(follower, stop.input, server.end)
         following.start()
@@ -106,6 +103,62 @@ def serve(
         following.join(_SHUTDOWN_S)
         if following.error is not None:
             raise following.error
+
+
+def serve_recorded(
+    config: SiteConfig,
+    out: Path,
+    stop: Stop,
+    on_ready: Callable[[str], None] = lambda address: None,
+    selection: Selection = EVERYTHING,
+) -> None:
+    """Serve the run directory ``out`` alone, as `serve`, but without Redis.
+
+    Raises UserError as `serve`, and when it is no run directory.
+    """
+    token = _checked_token(config)
+    RunDirectory(out, selection)
+    with _listener(config) as listener:
+        site = RecordedSite(config, Archive(out, selection))
+        pictures = RecordedPictures(out)
+        app = make_app(site, pictures, token=token, local=_is_local(config), stop=stop.input)
+        on_ready(_url(listener))
+        Server(server_config(app), stop.input).run([listener])
+
+
+def _checked_token(config: SiteConfig) -> str | None:
+    token = token_of(config.api)
+    if token is None and not _is_local(config):
+        raise UserError(
+            f"api.listen is {config.api.listen}, which other machines can reach, without a token: "
+            f"set api.token in the site file or {TOKEN_VARIABLE}, for example to the output of "
+            "`openssl rand -hex 24`, or listen on 127.0.0.1"
+        )
+    return token
+
+
+def _is_local(config: SiteConfig) -> bool:
+    return is_local(host_and_port(config.api.listen)[0])
+
+
+def _listener(config: SiteConfig) -> socket.socket:
+    return open_listener(*host_and_port(config.api.listen))
+
+
+def has_ended(out: Path) -> bool:
+    """Whether the run in the run directory ``out`` is over: it was ended, or its Redis is gone.
+
+    Raises UserError when it is no run directory, and when its Redis refuses the connection.
+    """
+    config, progress = RunDirectory(out).config(), read_progress(out)
+    url = progress.redis or config.get("redis")
+    if progress.finished or not url:
+        return True
+    try:
+        with Bus(str(url), progress.site or str(config.get("site"))) as bus:
+            return bus.run() != progress.run
+    except BusLostError:
+        return True
 
 
 def site_address(config: SiteConfig, out: Path | None) -> tuple[str, str]:

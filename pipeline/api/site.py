@@ -47,8 +47,10 @@ class LiveSite:
     """Cameras, people and events of the site of ``config``.
 
     One thread consumes messages, any thread may read. ``monotonic`` returns monotonic seconds,
-    ``clock`` seconds UTC.
+    ``clock`` seconds UTC. ``reachable`` is whether Redis answers.
     """
+
+    is_live = True
 
     def __init__(
         self,
@@ -59,6 +61,7 @@ class LiveSite:
     ) -> None:
         self.name = config.site
         self.run = ""
+        self.reachable = True
         self.events = Events()
         self._sources = {name: displayed(c.source or "") for name, c in config.cameras.items()}
         self._keep_s = config.association.gallery_s
@@ -219,7 +222,6 @@ class Follower:
     """
 
     def __init__(self, bus: Bus, site: LiveSite) -> None:
-        self.reachable = True
         self._bus = bus
         self._site = site
         self._after: dict[str, str] = {}
@@ -268,9 +270,9 @@ class Follower:
         try:
             self.step()
         except UserError as error:
-            if self.reachable:
+            if self._site.reachable:
                 _log.warning("%s. Retrying", error)
-            self.reachable = not isinstance(error, BusLostError)
+            self._site.reachable = not isinstance(error, BusLostError)
             stop.wait(_RETRY_S)
         else:
-            self.reachable = True
+            self._site.reachable = True

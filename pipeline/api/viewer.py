@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 import anyio
 import anyio.to_thread
 
+from pipeline.api.schemas import CameraAnswer
 from pipeline.bus import pictures
 from pipeline.bus.pictures import Picture, PictureKind
 from pipeline.bus.streams import Bus
@@ -20,6 +21,26 @@ _REQUEST_EVERY_S = 1.0
 QUIET_S = 10.0
 
 BOUNDARY = "picture"
+
+
+class LivePictures:
+    """The pictures that the nodes of a site send over ``bus``, until ``stop`` is set."""
+
+    def __init__(self, bus: Bus, stop: threading.Event) -> None:
+        self._bus = bus
+        self._stop = stop
+
+    def viewer(self, camera_id: str, kind: PictureKind) -> "Viewer":
+        """A viewer of one camera, of pictures of one kind."""
+        return Viewer(self._bus, camera_id, kind, self._stop)
+
+    def missing(self, camera: CameraAnswer) -> str:
+        """Why a camera has no picture, and what was expected."""
+        state = f"{camera.state}: {camera.reason}" if camera.reason else camera.state
+        return (
+            f"camera {camera.id} has no picture now. It is {state}. Expected a running camera with "
+            "images, and api.pictures: true in the configuration of its node"
+        )
 
 
 class Viewer:
@@ -61,7 +82,7 @@ class Viewer:
         """The parts of an MJPEG stream, starting with ``first``."""
         picture: Picture | None = first
         while picture is not None:
-            yield _part(picture)
+            yield mjpeg_part(picture)
             try:
                 picture = await self.next(QUIET_S)
             except UserError:
@@ -75,7 +96,8 @@ class Viewer:
         return pictures.latest(self._bus, self._camera_id, self._kind, self._known)
 
 
-def _part(picture: Picture) -> bytes:
+def mjpeg_part(picture: Picture) -> bytes:
+    """``picture`` as a part of an MJPEG stream."""
     head = (
         f"--{BOUNDARY}\r\nContent-Type: image/jpeg\r\nContent-Length: {len(picture.jpeg)}\r\n"
         f"X-Timestamp: {picture.timestamp!r}\r\n\r\n"

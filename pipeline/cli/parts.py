@@ -166,9 +166,15 @@ def _exit_if_stopped(stopped_by: int | None) -> None:
 
 
 def serve(
-    config: ConfigOption,
+    config: Annotated[
+        Path | None,
+        typer.Option(help="Site configuration (YAML). Default: that of the run in --out."),
+    ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="Run directory of the recorder, for the full history.")
+        Path | None,
+        typer.Option(
+            help="Run directory: of the recorder, for the full history, or of a past run."
+        ),
     ] = None,
     listen: Annotated[
         str | None,
@@ -181,14 +187,13 @@ def serve(
     until: UntilOption = None,
     camera: CamerasOption = None,
 ) -> None:
-    """Serve the cameras, people, events and pictures of a site over HTTP.
+    """Serve cameras, people, events and pictures of a site, or of a run that is over, over HTTP.
 
-    `--since`, `--until` and `--camera` narrow what is shown of the run directory.
+    `--out RUN` without `--config` opens a run that is over. `--since`, `--until` and `--camera`
+    narrow what is shown of the run directory.
     """
-    from pipeline.api.server import serve as serve_site
-    from pipeline.config.load import load_config
+    from pipeline.api import server
     from pipeline.run_directory.selection import selection_of
-    from pipeline.runtime.site_options import with_options
     from pipeline.runtime.stopping import EXIT_S, Stop, signals
 
     options: dict[str, object] = {
@@ -196,11 +201,35 @@ def serve(
         "api": {"listen": listen},
         "service": service_options(None, log_format, log_level),
     }
-    site = with_options(load_config(config), [], options)
+    site = _shown_site(config, out, options)
     configure_log(site, "api")
     stop = Stop()
     part = selection_of(since, until, camera)
+
+    def ready(address: str) -> None:
+        say(f"listening on {address}")
+
     with signals(stop, exit_after_s=EXIT_S):
-        serve_site(site, out, stop, lambda address: say(f"listening on {address}"), part)
+        if out is not None and config is None and redis is None and server.has_ended(out):
+            server.serve_recorded(site, out, stop, ready, part)
+        else:
+            server.serve(site, out, stop, ready, part)
     if stop.signal is not None:
         sys.exit(128 + stop.signal)
+
+
+def _shown_site(config: Path | None, out: Path | None, options: dict[str, object]) -> SiteConfig:
+    """The configuration of the site, or of the run in ``out``, with the options."""
+    from pipeline.config.load import check_config, load_config
+    from pipeline.errors import UserError
+    from pipeline.run_directory.reader import RunDirectory
+    from pipeline.runtime.site_options import with_options
+
+    if config is not None:
+        return with_options(load_config(config), [], options)
+    if out is None:
+        raise UserError(
+            "nothing to serve: expected --config SITE.yaml of a site, or --out RUN of a past run"
+        )
+    found = check_config(RunDirectory(out).config(), str(out / "config.yaml"))
+    return with_options(found, [], options)

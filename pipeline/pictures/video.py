@@ -1,8 +1,9 @@
-"""Write images as an H.264 video that keeps the timestamp of every image."""
+"""Write images as an H.264 video that keeps the timestamp of every image, and read one of them."""
 
 from collections.abc import Iterator
 from fractions import Fraction
 from itertools import chain
+from math import isfinite
 from pathlib import Path
 
 import av
@@ -14,6 +15,7 @@ from av.video.reformatter import Colorspace
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
+from pipeline.errors import UserError
 from reid_model.atomic_file import replacing
 
 Image = NDArray[np.uint8]
@@ -80,3 +82,35 @@ def _fitted(image: Image, width: int, height: int) -> Image:
     if below in (0, 1) and right in (0, 1):
         return np.pad(image, ((0, below), (0, right), (0, 0)), mode="edge")
     return np.asarray(cv2.resize(image, (width, height)), np.uint8)
+
+
+def frame_at(path: Path, seconds: float) -> tuple[float, Image]:
+    """The last image until ``seconds`` after the start of the video ``path``, and its own time.
+
+    The image is ``(H, W, 3)`` uint8 BGR; infinity gives the last one, and a time before the first
+    the first. Raises UserError when the video is damaged.
+    """
+    found: VideoFrame | None = None
+    try:
+        with av.open(path) as container:
+            stream = container.streams.video[0]
+            stream.thread_type = "AUTO"
+            container.seek(_ticks(stream, seconds), stream=stream)
+            for frame in container.decode(stream):
+                if found is not None and frame.time > seconds:
+                    break
+                found = frame
+    except (av.FFmpegError, IndexError, ValueError) as error:
+        raise UserError(
+            f"{path} is damaged: {error}. Expected a video written by fusetrack"
+        ) from error
+    if found is None:
+        raise UserError(f"{path} is damaged: it has no picture. Expected one written by fusetrack")
+    return float(found.time or 0.0), np.asarray(found.to_ndarray(format="bgr24"), np.uint8)
+
+
+def _ticks(stream: VideoStream, seconds: float) -> int:
+    """``seconds``, at most the duration, in the time base of ``stream``."""
+    end = stream.duration or 0
+    wanted = end if not isfinite(seconds) else round(max(seconds, 0.0) / (stream.time_base or 1))
+    return min(int(wanted), end)

@@ -28,7 +28,7 @@ def schema_of_api() -> Schema:
     """The OpenAPI schema of an API that asks for a token."""
     nothing = cast(Any, None)
     stop = threading.Event()
-    app = make_app(nothing, nothing, nothing, token="x" * 16, local=False, stop=stop)
+    app = make_app(nothing, nothing, token="x" * 16, local=False, stop=stop)
     return app.openapi()
 
 

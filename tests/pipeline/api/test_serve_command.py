@@ -14,6 +14,7 @@ import httpx
 import pytest
 from websockets.sync.client import connect
 
+from builders import make_run
 from command_line import recorded_walk
 from live_api import TOKEN
 from pipeline.api.server import site_address
@@ -189,3 +190,27 @@ def test_the_address_is_in_the_run_directory_during_the_run(tmp_path: Path) -> N
     assert site_address(config, tmp_path) == ("redis://there", "shop.1234")
     write_progress(tmp_path, RecorderProgress("run", finished=True, site="shop.1234"))
     assert site_address(config, tmp_path) == ("redis://there", "shop")
+
+
+def test_a_past_run_needs_neither_redis_nor_site_file(tmp_path: Path) -> None:
+    boxes = [("gate", frame, 1, (0.0, 0.0, 9.0, 9.0)) for frame in range(10)]
+    out = make_run(tmp_path / "run", boxes, {("gate", 1): 5})
+    with serving("--out", out) as (_, address):
+        people = httpx.get(f"{address}/identities", timeout=600).json()
+        assert [person["global_id"] for person in people["identities"]] == [5]
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ((), "nothing to serve: expected --config SITE.yaml of a site, or --out RUN of a past run"),
+        (("--out", "nowhere"), "nowhere is not a run directory"),
+    ],
+)
+def test_what_cannot_be_served_is_one_line(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    given: tuple[str, ...],
+    said: str,
+) -> None:
+    assert said in fails(monkeypatch, capsys, *given)

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pipeline.pictures.video import write_video
+from pipeline.errors import UserError
+from pipeline.pictures.video import frame_at, write_video
 
 Image = NDArray[np.uint8]
 ORANGE = (20, 120, 220)
@@ -79,3 +80,23 @@ def test_an_error_leaves_no_file(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="went away"):
         write_video(tmp_path / "a.mp4", frames())
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_image_of_a_moment_is_read(tmp_path: Path) -> None:
+    shades = ((number / 2, plain(48, 64, (5 * number,) * 3)) for number in range(40))
+    write_video(tmp_path / "a.mp4", shades)
+
+    def shade_at(seconds: float) -> tuple[float, int]:
+        moment, image = frame_at(tmp_path / "a.mp4", seconds)
+        return moment, round(float(image.mean()) / 5)
+
+    assert shade_at(7.0) == (7.0, 14)
+    assert shade_at(7.49) == (7.0, 14)
+    assert shade_at(-1.0) == (0.0, 0)
+    assert shade_at(float("inf")) == (19.5, 39)
+
+
+def test_a_damaged_video_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a.mp4").write_bytes(b"no video")
+    with pytest.raises(UserError, match=r"a\.mp4 is damaged"):
+        frame_at(tmp_path / "a.mp4", 0.0)
