@@ -58,6 +58,9 @@ def prepare(out: Path, config: SiteConfig, *, resume: bool = False) -> None:
     folder is not empty or cannot be written.
     """
     _check_name(out)
+    if os.path.lexists(out) and not out.is_dir():
+        what = f"a link to {os.readlink(out)}" if out.is_symlink() else "a file"
+        raise UserError(f"cannot write to {out}: it is {what}, not a folder. {_WRITABLE}")
     with writing(f"to {out}", _WRITABLE):
         out.parent.mkdir(parents=True, exist_ok=True)
         # It holds who was where, and pictures of people.

@@ -29,6 +29,8 @@ def readable_file(source: str) -> Path:
 def no_such_file(path: Path) -> UserError:
     """The error for a missing file, with the most similar name in its folder if there is one."""
     folder = path.parent
+    if path.is_symlink():
+        return UserError(f"{path} is a link to {os.readlink(path)}, which cannot be opened")
     shown = redact(str(path))
     if shown != str(path):
         return UserError(

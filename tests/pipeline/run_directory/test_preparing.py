@@ -71,6 +71,15 @@ def test_a_camera_without_a_source_stays_without(tmp_path: Path) -> None:
     assert source_in(tmp_path) == "None"
 
 
+def test_a_file_and_a_link_to_nothing_are_no_folders(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "link").symlink_to("gone")
+    with pytest.raises(UserError, match=r"file: it is a file, not a folder\. Give --out"):
+        prepare(tmp_path / "file", config("./a.mp4"))
+    with pytest.raises(UserError, match="link: it is a link to gone, not a folder"):
+        prepare(tmp_path / "link", config("./a.mp4"))
+
+
 def test_a_folder_that_is_not_empty_is_refused_and_left_alone(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(UserError, match="not empty: give --out a new folder"):

@@ -139,6 +139,11 @@ def test_a_missing_file_and_its_nearest_name(tmp_path: Path) -> None:
         resolved(tmp_path / "zzz.avi")
     with pytest.raises(UserError, match="there is no folder"):
         resolved(tmp_path / "none" / "a.mp4")
+    (tmp_path / "link.mp4").symlink_to("gone.mp4")
+    with pytest.raises(
+        UserError, match=r"link\.mp4 is a link to gone\.mp4, which cannot be opened"
+    ):
+        resolved(tmp_path / "link.mp4")
 
 
 def test_recorded_detections_name_their_cameras(tmp_path: Path) -> None:
