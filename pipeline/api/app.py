@@ -21,6 +21,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from pipeline.api.archive import identity_answer, path_answer, stays_of
 from pipeline.api.auth import TokenAuth
+from pipeline.api.console import add_console
 from pipeline.api.events import send_events
 from pipeline.api.schemas import (
     CameraAnswer,
@@ -98,6 +99,7 @@ def make_app(
     app.add_middleware(TokenAuth, token=token)
     app.add_exception_handler(UserError, _unavailable)
     _add_health(app, site)
+    add_console(app)
     # `TokenAuth` checks the token; this only documents it in the schema.
     auth = [Depends(HTTPBearer(auto_error=False))] if token is not None else []
     data = APIRouter(dependencies=auth, responses=_REFUSED)

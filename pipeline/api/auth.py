@@ -8,6 +8,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from pipeline.api.console import PREFIX
 from pipeline.config.schema import ApiConfig
 from pipeline.errors import UserError
 
@@ -15,10 +16,10 @@ from pipeline.errors import UserError
 TOKEN_VARIABLE = "FUSETRACK_API_TOKEN"
 
 _SHORTEST = 16
-# Health checks by supervisors; they reveal nothing about the site.
-_OPEN = ("/healthz", "/readyz")
+# Health checks by supervisors, and the page with the login; they reveal nothing about the site.
+_OPEN = ("/", "/healthz", "/readyz")
 # Browsers cannot send headers for a WebSocket or an image source, so the query may hold the token.
-_WITHOUT_HEADER = (".jpg", ".mjpeg", "/events")
+_WITHOUT_HEADER = (".jpg", ".mjpeg", "/events", "/wall")
 
 
 def token_of(config: ApiConfig) -> str | None:
@@ -60,7 +61,7 @@ class TokenAuth:
             await self._app(scope, receive, _uncached(send))
 
     def _is_allowed(self, scope: Scope, given: str) -> bool:
-        if scope["path"] in _OPEN:
+        if scope["path"] in _OPEN or scope["path"].startswith(PREFIX):
             return True
         if self._token is None:
             reads = scope["type"] == "http" and scope["method"] != "POST"
@@ -107,7 +108,7 @@ def _uncached(send: Send) -> Send:
     async def sending(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
-            headers["Cache-Control"] = "no-store"
+            headers.setdefault("Cache-Control", "no-store")
             headers["Referrer-Policy"] = "no-referrer"
             headers["X-Content-Type-Options"] = "nosniff"
         await send(message)

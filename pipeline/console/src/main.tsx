@@ -1,0 +1,10 @@
+import { render } from 'preact';
+import { App } from './app';
+import { applyTheme } from './settings';
+import { start } from './site';
+import './styles/base.css';
+import './styles/layout.css';
+
+applyTheme();
+void start();
+render(<App />, document.getElementById('app')!);

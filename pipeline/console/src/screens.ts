@@ -1,0 +1,22 @@
+/** The screens by the first word of their address, in the order of the menu. */
+
+import type { ComponentType } from 'preact';
+import type { IconName } from './icons';
+import type { Route } from './router';
+import { People } from './screens/people';
+import { Wall } from './screens/wall';
+
+export interface Screen {
+  name: string;
+  title: string;
+  show: ComponentType<{ route: Route }>;
+  /** Its icon and key in the menu; without one it is reached from other screens. */
+  menu?: { icon: IconName; key: string };
+  /** Whether it needs a live site. */
+  live?: boolean;
+}
+
+export const SCREENS: readonly Screen[] = [
+  { name: 'wall', title: 'Wall', show: Wall, menu: { icon: 'wall', key: 'w' }, live: true },
+  { name: 'people', title: 'People', show: People, menu: { icon: 'people', key: 'p' } },
+];
