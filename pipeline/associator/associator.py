@@ -54,8 +54,8 @@ class AssociatorService:
     A silent camera is not waited for (see `Silence`); its late messages count at the last moment
     that was decided.
 
-    ``on_decision(camera_id, track_id, global_id)`` is called for every decision. ``term`` is that
-    of the lease, which ``renew`` renews at each step; without one no other associator may run.
+    ``on_decision`` is called with every decision. ``term`` is that of the lease, which ``renew``
+    renews at each step; without one no other associator may run.
     Raises FencedError when another associator has taken over.
     """
 
@@ -65,7 +65,7 @@ class AssociatorService:
         association: GroundAssociation,
         camera_ids: Iterable[str],
         *,
-        on_decision: Callable[[str, int, int], None] = lambda camera_id, track_id, global_id: None,
+        on_decision: Callable[[Decision], None] = lambda decision: None,
         term: int | None = None,
         watch: Watch | None = None,
         silence: Silence | None = None,
@@ -222,7 +222,7 @@ class AssociatorService:
         self._repeated = []
         self._watch.count_decisions(at, tracklets, decisions)
         for decision in decisions:
-            self._on_decision(*decision.key, decision.global_id)
+            self._on_decision(decision)
 
     def _state(self, changed: Iterable[TrackletKey], at: float) -> checkpoint.Fields:
         self._meta.watermarks = self._watermarks.state()

@@ -11,6 +11,9 @@ from pipeline.areas import Point, line_fault, polygon_fault
 from pipeline.config.fields import Matrix, Name, Option, Score, Seconds, Section
 from trackers.ground.view import View, view_of_homography
 
+#: How the configuration of a run names a detector, tracker or embedder that a program brought.
+OWN = "own:"
+
 #: Which part of every person is blurred in pictures.
 Blur = Literal["none", "faces", "bodies"]
 

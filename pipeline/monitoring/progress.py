@@ -6,7 +6,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Literal, TextIO
+from html import escape
+from importlib import import_module
+from typing import Any, Literal, TextIO
 
 from rich.console import Console
 from rich.live import Live
@@ -14,7 +16,7 @@ from rich.table import Table
 
 from pipeline.background import in_background
 
-ProgressMode = Literal["table", "json", "quiet"]
+ProgressMode = Literal["table", "notebook", "json", "quiet"]
 
 _EVENT_EVERY_S = 1.0
 # The identity of an older track of a camera changes no more.
@@ -103,15 +105,47 @@ class Tally:
             table.add_row(camera_id, str(frames), f"{speed:.1f}", str(people))
         return table
 
+    def html(self) -> str:
+        """The tally as a table for a notebook."""
+        rows = "".join(
+            f"<tr><td>{escape(camera_id)}</td><td>{frames}</td><td>{speed:.1f}</td>"
+            f"<td>{people}</td></tr>"
+            for camera_id, frames, speed, people in self.rows()
+        )
+        head = "<th>camera</th><th>frames</th><th>frames/s</th><th>people</th>"
+        return (
+            f"<table><caption>{people_text(self.people())}</caption><tr>{head}</tr>{rows}</table>"
+        )
+
 
 def _count(recent: set[int], older: int) -> int:
     return older.bit_count() + sum(not older >> person & 1 for person in recent)
 
 
+def progress_mode(wanted: bool | None) -> ProgressMode:
+    """How a program shows progress: None is a table where it is seen, in a terminal or notebook."""
+    if wanted is False:
+        return "quiet"
+    if _in_notebook():
+        return "notebook"
+    return "table" if wanted or sys.stderr.isatty() else "quiet"
+
+
+def _in_notebook() -> bool:
+    """Whether this process is the kernel of a notebook."""
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    return hasattr(shell, "kernel")
+
+
 @contextmanager
 def show_progress(tally: Tally, mode: ProgressMode, stream: TextIO | None = None) -> Iterator[None]:
-    """Show the tally while the block runs: a live table on stderr, or JSON lines on stdout."""
-    if mode == "table":
+    """Show the tally while the block runs: a live table on stderr or in the output of a notebook's
+    cell, or JSON lines on stdout.
+    """
+    if mode == "notebook":
+        with _in_cell(tally):
+            yield
+    elif mode == "table":
         console = Console(stderr=True)
         with Live(get_renderable=tally.table, console=console, refresh_per_second=4):
             yield
@@ -129,6 +163,22 @@ def write_event(event: dict[str, object], stream: TextIO | None = None) -> None:
     with suppress(BrokenPipeError):
         out.write(json.dumps(event) + "\n")
         out.flush()
+
+
+@contextmanager
+def _in_cell(tally: Tally) -> Iterator[None]:
+    output: Any = import_module("IPython.display")
+    shown = output.display(output.HTML(tally.html()), display_id=True)
+
+    def update(done: threading.Event) -> None:
+        while not done.wait(_EVENT_EVERY_S):
+            shown.update(output.HTML(tally.html()))
+
+    try:
+        with in_background("progress", update):
+            yield
+    finally:
+        shown.update(output.HTML(tally.html()))
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """One camera inside a node: tracker, track log, selected crops and the messages to send."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -19,15 +19,13 @@ from pipeline.config.schema import SiteConfig
 from pipeline.node.batching import AnyFrame
 from pipeline.node.crops import Crop, Thumbnails, crop_of, qualities
 from pipeline.node.met_tracks import ComparedCrop, MetTracks
-from pipeline.node.tracker import FollowedRate, open_tracker
+from pipeline.node.tracker import FollowedRate, PeopleTracker, open_tracker
 from pipeline.sources import Source
 from pipeline.sources.source import Frame
 from trackers.detections import Detections, without_doubles
 from trackers.ground.view import ground_to_image
-from trackers.single_camera.boxmot import SingleCameraTracker
 from trackers.single_camera.continuity import SamePerson
 from trackers.single_camera.crops import CropSelector, SelectedCrop
-from trackers.single_camera.link import LinkTracker
 from trackers.single_camera.track_log import Exemplar, TrackLog
 from trackers.tracklet import Tracklet
 
@@ -56,7 +54,8 @@ class _Rows:
 class Camera:
     """Tracks the people of one camera and collects observations, tracklets and crops.
 
-    ``tracker`` is None before the first frame. ``model`` names the network of its embeddings.
+    ``tracker`` is None before the first frame; ``make_tracker`` makes one that is not that of the
+    configuration. ``model`` names the network of its embeddings.
     """
 
     def __init__(
@@ -66,6 +65,7 @@ class Camera:
         thumbnails: Thumbnails | None,
         same_person: SamePerson | None = None,
         model: str = "",
+        make_tracker: Callable[[], PeopleTracker] | None = None,
     ) -> None:
         camera_id = self.camera_id = source.camera_id
         self._model = model
@@ -75,7 +75,8 @@ class Camera:
         self._size = source.height, source.width
         self._source = source
         self._tracker_config = config.tracker
-        self.tracker: SingleCameraTracker | LinkTracker | None = None
+        self._make_tracker = make_tracker
+        self.tracker: PeopleTracker | None = None
         self._tracker_fps = 0.0
         self._rate: FollowedRate | None = None
         self._ids_before = self._last_id = 0
@@ -119,25 +120,28 @@ class Camera:
         self._end_overdue(frame.timestamp)
         return tracked
 
-    def _tracker_at(self, timestamp: float) -> SingleCameraTracker | LinkTracker:
+    def _tracker_at(self, timestamp: float) -> PeopleTracker:
         """The tracker, opened with the first frame and again when the rate becomes known.
 
         A live camera that is off at the start has no rate before it is connected, and one of an
         overloaded node is followed at a lower rate.
         """
-        fps = self._source.fps
-        if self.tracker is None or (fps and not self._tracker_fps):
+        fps, own = self._source.fps, self._make_tracker
+        is_new = bool(fps) and not self._tracker_fps
+        if self.tracker is None or (is_new and own is None):
+            opened = own() if own else open_tracker(self._tracker_config, fps or _DEFAULT_FPS)
+            self._take_over(opened)
+        if is_new:
             self._tracker_fps = fps
-            self._take_over(open_tracker(self._tracker_config, fps or _DEFAULT_FPS))
-            if self._source.live and fps:
-                self._rate = FollowedRate(self._tracker_config, fps)
+            if self._source.live:
+                self._rate = FollowedRate(self._tracker_config, fps, switches=own is None)
         assert self.tracker is not None
         if self._rate is not None:
             self._take_over(self._rate.fitting(self.tracker, timestamp))
             self._log.close_after(self._rate.buffer_s * _CLOSE_AFTER)
         return self.tracker
 
-    def _take_over(self, tracker: SingleCameraTracker | LinkTracker) -> None:
+    def _take_over(self, tracker: PeopleTracker) -> None:
         """Go on with ``tracker``, whose ids begin again unless it is the same."""
         if tracker is not self.tracker:
             self.tracker, self._ids_before = tracker, self._last_id

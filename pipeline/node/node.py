@@ -27,6 +27,7 @@ from pipeline.node.perception import CropEmbedder as CropEmbedder
 from pipeline.node.perception import PeopleDetector as PeopleDetector
 from pipeline.node.perception import Perception
 from pipeline.node.preview import Previews
+from pipeline.node.tracker import PeopleTracker
 from pipeline.reid.embedding import model_hash, same_person
 from pipeline.sources import Source
 from pipeline.sources.decode_ahead import DecodeAhead, close_all
@@ -34,6 +35,9 @@ from pipeline.sources.recorded import RecordedSource
 from pipeline.sources.redact import displayed
 from trackers.detections import Detections
 from trackers.single_camera.continuity import SamePerson
+
+#: Called with a frame and its tracked people.
+OnTracked = Callable[[AnyFrame, Detections], None]
 
 _log = logging.getLogger(__name__)
 
@@ -46,7 +50,9 @@ class Node:
 
     ``detector`` may be None when every source has recorded detections; ``embedder`` may be None
     when these include embeddings, or when none are wanted. ``on_frames(camera_id, count)`` is
-    called with the number of processed frames. ``thumbnails`` is the folder for them in the run
+    called with the number of processed frames, and ``on_tracked(frame, tracked)`` with each frame
+    and its tracked people. ``make_tracker`` makes the tracker of a camera in place of the
+    configured one. ``thumbnails`` is the folder for them in the run
     directory; a node without one may ``send_thumbnails`` to the recorder.
 
     With ``changes``, live cameras can be added and removed while the others keep running; after
@@ -67,6 +73,8 @@ class Node:
         thumbnails: Path | None = None,
         send_thumbnails: bool = False,
         on_frames: Callable[[str, int], None] = lambda camera_id, count: None,
+        on_tracked: OnTracked | None = None,
+        make_tracker: Callable[[], PeopleTracker] | None = None,
         give_up: threading.Event | None = None,
         watch: Watch | None = None,
         changes: SiteChanges | None = None,
@@ -79,6 +87,8 @@ class Node:
         self._thumbnails = thumbnails
         self._send_thumbnails = send_thumbnails
         self._on_frames = on_frames
+        self._on_tracked = on_tracked
+        self._make_tracker = make_tracker
         self._watch = watch or Watch()
         self._previews = Previews(bus, config.api, config.privacy.blur, watch=self._watch)
         self._stalls = StallReport(self._watch)
@@ -194,7 +204,14 @@ class Node:
         same = None if recorded else self._same_person
         return CameraStream(
             source,
-            Camera(source, config, thumbnails, same, "" if recorded else self._model),
+            Camera(
+                source,
+                config,
+                thumbnails,
+                same,
+                "" if recorded else self._model,
+                self._make_tracker,
+            ),
             outbox,
             self._bus,
             self._retry,
@@ -226,6 +243,8 @@ class Node:
         tracked = stream.update(frame, detections)
         self._load.followed(stream.source, frame.timestamp)
         self._previews.update(frame, detections, tracked, stream.track_id_offset)
+        if self._on_tracked is not None:
+            self._on_tracked(frame, tracked)
 
     def _send(self, camera_ids: Collection[str], stop: threading.Event) -> None:
         """Embed the due crops of these cameras and send the messages that are due."""

@@ -8,9 +8,14 @@ frames.
 import math
 from collections import deque
 from statistics import median
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.config.schema import TrackerConfig
 from pipeline.errors import UserError, unknown_name
+from trackers.detections import Detections
 from trackers.single_camera.boxmot import DEFAULT_TRACKER, TRACKER_NAMES, SingleCameraTracker
 from trackers.single_camera.link import LinkTracker
 
@@ -19,7 +24,6 @@ LINK, AUTO = "link", "auto"
 
 # At lower frame rates the boxes of one person in consecutive frames hardly overlap.
 _FEW_FPS = 8.0
-Tracker = SingleCameraTracker | LinkTracker
 
 # The tracker for few frames a second from this rate down, and the other from that one up.
 _LOW_FPS, _HIGH_FPS = 6.0, 9.0
@@ -32,6 +36,19 @@ _KEPT_FRAMES = 3.0
 # A camera that was silent for longer is no slow one.
 _LONGEST_GAP_S = 5.0
 _STEP_S = 0.001
+
+
+class PeopleTracker(Protocol):
+    """The tracker of one camera."""
+
+    def update(
+        self, detections: Detections, image: NDArray[np.uint8] | None, timestamp: float
+    ) -> Detections:
+        """The detections of the next frame that belong to a track, with ``track_ids`` filled.
+
+        ``image`` is ``(H, W, 3)`` uint8 BGR, None with recorded detections; ``timestamp`` is
+        seconds UTC and increases. An id is at least 1, unique in a frame and never reused.
+        """
 
 
 def tracker_name(config: TrackerConfig, fps: float) -> str:
@@ -66,9 +83,12 @@ def open_tracker(config: TrackerConfig, fps: float) -> SingleCameraTracker | Lin
 
 
 class FollowedRate:
-    """Measures the rate of a live camera that sends ``fps`` frames a second."""
+    """Measures the rate of a live camera that sends ``fps`` frames a second.
 
-    def __init__(self, config: TrackerConfig, fps: float) -> None:
+    Unless it ``switches``, the tracker stays the same at every rate.
+    """
+
+    def __init__(self, config: TrackerConfig, fps: float, *, switches: bool = True) -> None:
         self.is_low = False
         self._config = config
         self._fps = fps
@@ -76,14 +96,14 @@ class FollowedRate:
         self._gaps = deque([1 / fps] * _FRAMES, maxlen=_FRAMES)
         self._low_since = -math.inf
         self._previous: float | None = None
-        self._switches = config.name == AUTO and tracker_name(config, fps) != LINK
+        self._switches = switches and config.name == AUTO and tracker_name(config, fps) != LINK
 
     @property
     def buffer_s(self) -> float:
         """How long a lost track is kept, in seconds."""
         return max(self._config.buffer_s, _KEPT_FRAMES * median(self._gaps))
 
-    def fitting(self, tracker: Tracker, timestamp: float) -> Tracker:
+    def fitting(self, tracker: PeopleTracker, timestamp: float) -> PeopleTracker:
         """``tracker``, or another one that fits the rate from the frame at ``timestamp`` on.
 
         Another one starts new tracks.

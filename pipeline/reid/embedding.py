@@ -5,7 +5,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.config.schema import ReidConfig, Similarity, SiteConfig
+from pipeline.config.schema import OWN, ReidConfig, Similarity, SiteConfig
 from pipeline.errors import UserError
 from pipeline.weights import entry_by_hash, load_manifest, weights_path
 from pipeline.weights.manifest import ReidNetwork, WeightsFile, network_beside
@@ -60,9 +60,11 @@ def _open_trained(path: Path, device: str, batch: int) -> Embedder:
 def model_hash(name_or_path: str) -> str:
     """A ReID network by its weights, 16 hexadecimal digits: vectors of two are never compared.
 
-    Raises UserError as `open_embedder`. For a name of the manifest, the weights need not be
-    installed.
+    Empty for one that a program brought, of which nothing is known. Raises UserError as
+    `open_embedder`. For a name of the manifest, the weights need not be installed.
     """
+    if name_or_path.startswith(OWN):
+        return ""
     entry = load_manifest().get(name_or_path)
     if entry is not None:
         return next(iter(_weights_first(entry.files))).sha256[:16]
@@ -82,6 +84,8 @@ def similarity_calibration(config: ReidConfig) -> Calibration:
     For a name of the manifest, the weights need not be installed. Raises UserError as
     `open_embedder`.
     """
+    if config.model.startswith(OWN):
+        return default_calibration()
     network = _network_if_described(config.model)
     if network is not None:
         given = network.similarity

@@ -1,5 +1,6 @@
 """Checks the settings of a run, opens its models and makes its node, before anything runs."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,24 +17,32 @@ from pipeline.monitoring.progress import Tally
 from pipeline.monitoring.watch import Watch
 from pipeline.node.changes import SiteChanges
 from pipeline.node.node import Node
+from pipeline.node.own import NOTHING_OWN, CheckedDetector, CheckedEmbedder, CheckedTracker, Own
 from pipeline.node.perception import CropEmbedder, PeopleDetector, count_batches
-from pipeline.node.tracker import LINK, open_tracker, tracker_name
+from pipeline.node.tracker import LINK, PeopleTracker, open_tracker, tracker_name
 from pipeline.reid.embedding import open_embedder
+from pipeline.runtime.moments import MomentQueue
 from pipeline.runtime.stopping import Stop
 from pipeline.sources import Source
 from pipeline.sources.open import open_sources
 from pipeline.sources.recorded import RecordedSource
+from reid_model.embedder import Embedder
 from trackers.single_camera.boxmot import needs_image
 
 
-def check_settings(config: SiteConfig, sources: list[Source]) -> None:
+def check_settings(config: SiteConfig, sources: list[Source], own: Own = NOTHING_OWN) -> None:
     """Raise UserError for bad settings that would otherwise fail only once frames arrive."""
-    open_tracker(config.tracker, fps=25)
+    if own.tracker is None:
+        open_tracker(config.tracker, fps=25)
+    else:
+        CheckedTracker(own.tracker())
+    if own.tracker is not None and config.tracker.options:
+        raise UserError("tracker.options are for a configured tracker, not for one of your own")
     association_of(config)
     _check_places(config, sources)
     for source in sources:
         if isinstance(source, RecordedSource):
-            _check_recorded(config.tracker, source)
+            _check_recorded(config.tracker, source, own)
 
 
 def _check_places(config: SiteConfig, sources: list[Source]) -> None:
@@ -51,15 +60,17 @@ class Inputs(NamedTuple):
     embedder: CropEmbedder | None
 
 
-def open_inputs(config: SiteConfig, watch: Watch, *, more_may_come: bool) -> Inputs:
+def open_inputs(
+    config: SiteConfig, watch: Watch, own: Own = NOTHING_OWN, *, more_may_come: bool
+) -> Inputs:
     """Open sources and models, and check the settings; ``watch`` shows them as loading.
 
     Raises UserError as `open_sources`, `check_settings` and `open_models`.
     """
     with watch.loading():
         sources = open_sources(config, more_may_come=more_may_come)
-        check_settings(config, sources)
-        return Inputs(sources, *count_batches(*open_models(config, sources), watch))
+        check_settings(config, sources, own)
+        return Inputs(sources, *count_batches(*open_models(config, sources, own), watch))
 
 
 def make_node(
@@ -71,9 +82,11 @@ def make_node(
     watch: Watch,
     changes: SiteChanges | None,
     out: Path | None = None,
+    make_tracker: Callable[[], PeopleTracker] | None = None,
+    moments: MomentQueue | None = None,
 ) -> Node:
     """The node with these ``inputs``. Without a run directory ``out`` it sends its thumbnails to
-    the recorder, if any are kept.
+    the recorder, if any are kept. ``make_tracker`` makes trackers in place of the configured one.
     """
     kept = config.recording.thumbnails
     return Node(
@@ -85,6 +98,8 @@ def make_node(
         thumbnails=out / "thumbnails" if out and kept else None,
         send_thumbnails=kept and out is None,
         on_frames=tally.on_frames,
+        on_tracked=None if moments is None else moments.on_tracked,
+        make_tracker=None if make_tracker is None else lambda: CheckedTracker(make_tracker()),
         give_up=stop.hurry,
         watch=watch,
         changes=changes,
@@ -92,9 +107,10 @@ def make_node(
 
 
 def open_models(
-    config: SiteConfig, sources: list[Source]
+    config: SiteConfig, sources: list[Source], own: Own = NOTHING_OWN
 ) -> tuple[PeopleDetector | None, CropEmbedder | None]:
-    """Open detector and embedder; both are None when every source has recorded detections.
+    """Open detector and embedder, but for those of ``own``; both are None when every source has
+    recorded detections.
 
     Raises UserError when the embeddings of the run differ in dimension.
     """
@@ -105,19 +121,36 @@ def open_models(
     }
     if sources and all(isinstance(source, RecordedSource) for source in sources):
         _check_lengths(lengths)
+        if own.detector is not None or own.embedder is not None:
+            raise UserError(
+                "a detector or an embedder was given, and every source has recorded detections: "
+                "there are no images to show it"
+            )
         return None, None
-    # Imported here because recorded detections do not need ultralytics and its start-up time.
-    from pipeline.detector import Detector
-
     device = resolve_device(config.device)
-    detector, embedder = Detector(config.detector, device), open_embedder(config.reid, device)
+    detector, embedder = _detector(config, device, own), _embedder(config, device, own)
     _check_lengths({**lengths, f"ReID model {config.reid.model}": embedder.dimension})
     return detector, embedder
 
 
-def _check_recorded(tracker: TrackerConfig, source: RecordedSource) -> None:
+def _detector(config: SiteConfig, device: str, own: Own) -> PeopleDetector:
+    if own.detector is not None:
+        return CheckedDetector(own.detector)
+    # Imported here because recorded detections do not need ultralytics and its start-up time.
+    from pipeline.detector import Detector
+
+    return Detector(config.detector, device)
+
+
+def _embedder(config: SiteConfig, device: str, own: Own) -> CheckedEmbedder | Embedder:
+    if own.embedder is not None:
+        return CheckedEmbedder(own.embedder)
+    return open_embedder(config.reid, device)
+
+
+def _check_recorded(tracker: TrackerConfig, source: RecordedSource, own: Own) -> None:
     """Raise UserError when the tracker needs what recorded detections do not have."""
-    name = tracker_name(tracker, source.fps)
+    name = LINK if own.tracker is not None else tracker_name(tracker, source.fps)
     if name != LINK and needs_image(name, tracker.options):
         raise UserError(
             f"camera {source.camera_id} has recorded detections and no images: remove the options "

@@ -6,9 +6,11 @@ Both survive the loss of Redis, and after a restart continue where they were.
 import logging
 import threading
 import time
+from collections.abc import Callable
 from contextlib import closing
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
@@ -25,6 +27,12 @@ from pipeline.run_directory.durable import exclusive_writer
 from pipeline.run_directory.progress import RecorderProgress, read_progress, write_progress
 from pipeline.sources.redact import redact
 
+if TYPE_CHECKING:
+    # The libraries behind it take seconds to load.
+    from trackers.association.decision import Decision
+
+OnDecision = Callable[["Decision"], None]
+
 _STANDBY_POLL_S = 0.5
 
 _log = logging.getLogger(__name__)
@@ -38,11 +46,12 @@ def associate(
     tally: Tally,
     watch: Watch | None = None,
     give_up: threading.Event | None = None,
+    on_decision: OnDecision | None = None,
 ) -> None:
     """Assign global ids to the tracklets of a site until every camera has ended or ``stop`` is set.
 
-    While another associator is active it stands by. While Redis is away it waits until ``give_up``
-    is set, by default ``stop``.
+    ``on_decision`` is called with every decision. While another associator is active it stands by.
+    While Redis is away it waits until ``give_up`` is set, by default ``stop``.
     """
     watch = watch or Watch(config)
     retry = Retry(give_up or stop, time.monotonic, partial(watch.count_retry, "associator"))
@@ -52,7 +61,13 @@ def associate(
         closing(retry.call(partial(AssociatorLease, url, site))) as lease,
     ):
         run = retry.call(bus.run)
-        work = partial(_associate_in_turn, config, bus, lease, run, stop, tally, watch)
+
+        def decided(decision: "Decision") -> None:
+            tally.on_decision(*decision.key, decision.global_id)
+            if on_decision is not None:
+                on_decision(decision)
+
+        work = partial(_associate_in_turn, config, bus, lease, run, stop, decided, watch)
         retry.restart(work, bus.probe)
 
 
@@ -62,7 +77,7 @@ def _associate_in_turn(
     lease: AssociatorLease,
     run: str,
     stop: threading.Event,
-    tally: Tally,
+    decided: "OnDecision",
     watch: Watch,
 ) -> None:
     # Imported here because the libraries behind the networks take seconds to load.
@@ -75,7 +90,7 @@ def _associate_in_turn(
             bus,
             association,
             config.cameras,
-            on_decision=tally.on_decision,
+            on_decision=decided,
             term=term,
             watch=watch,
             silence=silence_of(config),

@@ -21,7 +21,11 @@ def _cell(cell: dict[str, Any]) -> Iterator[str]:
     for output in cell["outputs"]:
         data = output.get("data", {})
         text = "".join(output.get("text", data.get("text/plain", "")))
-        if "image/png" in data:
+        html = "".join(data.get("text/html", ""))
+        # What polars draws is as text what a page shows best.
+        if html and "dataframe" not in html:
+            yield html
+        elif "image/png" in data:
             picture = "".join(data["image/png"].split())
             yield f'<img alt="What the cell draws" src="data:image/png;base64,{picture}">'
         elif text:

@@ -35,7 +35,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Recorded, pl.Dat
     and fake networks; and the trajectories of that run."""
     folder = tmp_path_factory.mktemp("walk")
     patch = pytest.MonkeyPatch()
-    patch.setattr(assemble, "open_models", lambda c, s: (ColourDetector(), ColourEmbedder()))
+    patch.setattr(assemble, "open_models", lambda *_: (ColourDetector(), ColourEmbedder()))
     shown = {"c0": [RED] * 30 + [None] * 40, "c1": [None] * 40 + [BLUE] * 10 + [RED] * 20}
     for name, colours in shown.items():
         (folder / name).mkdir()

@@ -27,6 +27,7 @@ from pipeline.bus.messages import EndMessage, IdentityMessage, Message
 from pipeline.bus.streams import Bus, FencedError
 from trackers.association.appearance import Calibration
 from trackers.association.association import Rules
+from trackers.association.decision import Decision
 from trackers.association.ground_association import GroundAssociation
 from trackers.association.motion import Limits
 
@@ -79,12 +80,10 @@ def identities(url: str, site: str) -> list[Message]:
 
 
 def associate(bus: Bus, gallery_s: float = 600.0) -> list[tuple[str, int, int]]:
-    sent: list[tuple[str, int, int]] = []
-    service = AssociatorService(
-        bus, association(gallery_s), CAMERAS, on_decision=lambda *decision: sent.append(decision)
-    )
+    sent: list[Decision] = []
+    service = AssociatorService(bus, association(gallery_s), CAMERAS, on_decision=sent.append)
     service.run(threading.Event())
-    return sent
+    return [(*decision.key, decision.global_id) for decision in sent]
 
 
 def in_peace(url: str, site: str, gallery_s: float = 600.0) -> list[Message]:

@@ -29,7 +29,7 @@ def walk(tmp_path: Path) -> Path:
 def shots(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of pictures, with fake networks."""
     models = ColourDetector(), ColourEmbedder()
-    monkeypatch.setattr(assemble, "open_models", lambda config, sources: models)
+    monkeypatch.setattr(assemble, "open_models", lambda *_: models)
     (tmp_path / "shots").mkdir()
     for index in range(30):
         cv2.imwrite(str(tmp_path / "shots" / f"{index}.png"), scene({BOX: RED}))

@@ -50,7 +50,7 @@ def test_a_video_is_written_when_configured(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     models = ColourDetector(), ColourEmbedder()
-    monkeypatch.setattr(assemble, "open_models", lambda config, sources: models)
+    monkeypatch.setattr(assemble, "open_models", lambda *_: models)
     (tmp_path / "shots").mkdir()
     for index in range(5):
         cv2.imwrite(str(tmp_path / "shots" / f"{index}.png"), scene({BOX: RED}))

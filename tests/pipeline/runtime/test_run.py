@@ -20,9 +20,7 @@ from pipeline.runtime.stopping import Stop
 
 
 def use(monkeypatch: pytest.MonkeyPatch, detector: ColourDetector) -> None:
-    monkeypatch.setattr(
-        assemble, "open_models", lambda config, sources: (detector, ColourEmbedder())
-    )
+    monkeypatch.setattr(assemble, "open_models", lambda *_: (detector, ColourEmbedder()))
 
 
 def walk(tmp_path: Path, frames: int = 40, **settings: object) -> SiteConfig:

@@ -1,0 +1,66 @@
+"""The paths of people on the ground, thinned for a drawing."""
+
+from collections.abc import Mapping
+
+import polars as pl
+
+from pipeline.run_directory.reader import RunDirectory
+
+# A person is at one place in each of these.
+_STEP_S = 0.5
+# A line is interrupted where a person was not seen for so long.
+_AWAY_S = 3.0
+
+#: The parts of the path of each person: places in metres.
+Paths = Mapping[int, list[list[tuple[float, float]]]]
+_KEYS = ["global_id", "step"]
+
+
+def paths_of(run: RunDirectory) -> Paths:
+    """The path of each person over all calibrated cameras, by global id."""
+    parts = [_empty()]
+    for camera_id in run.observed():
+        for rows in run.chunks(camera_id):
+            parts = [joined([*parts, steps_in(rows)])]
+    return lines_of(parts[0])
+
+
+def steps_in(rows: pl.DataFrame) -> pl.DataFrame:
+    """Where each person was in each step within some rows of trajectories, as sums."""
+    on_ground = rows.filter(
+        pl.col("global_id").is_not_null(),
+        pl.col("ground_x").is_finite(),
+        pl.col("ground_y").is_finite(),
+    )
+    return (
+        on_ground.with_columns(step=(pl.col("timestamp") / _STEP_S).floor().cast(pl.Int64))
+        .group_by(_KEYS)
+        .agg(x=pl.col("ground_x").sum(), y=pl.col("ground_y").sum(), n=pl.len().cast(pl.Int64))
+    )
+
+
+def joined(parts: list[pl.DataFrame]) -> pl.DataFrame:
+    """``parts`` of `steps_in`, added up."""
+    return pl.concat([_empty(), *parts]).group_by(_KEYS).agg(pl.col("x", "y", "n").sum())
+
+
+def lines_of(steps: pl.DataFrame) -> Paths:
+    """The lines through ``steps``, by global id."""
+    places = steps.sort(_KEYS).with_columns(
+        x=pl.col("x") / pl.col("n"), y=pl.col("y") / pl.col("n")
+    )
+    found: dict[int, list[list[tuple[float, float]]]] = {}
+    before: dict[int, int] = {}
+    for person, step, x, y in places.select(*_KEYS, "x", "y").iter_rows():
+        lines = found.setdefault(person, [])
+        if not lines or (step - before[person]) * _STEP_S > _AWAY_S:
+            lines.append([])
+        lines[-1].append((x, y))
+        before[person] = step
+    return found
+
+
+def _empty() -> pl.DataFrame:
+    return pl.Schema(
+        {"global_id": pl.Int64, "step": pl.Int64, "x": pl.Float64, "y": pl.Float64, "n": pl.Int64}
+    ).to_frame()
