@@ -16,6 +16,7 @@ from av.packet import Packet
 from av.sidedata.sidedata import Type as SideDataType
 from av.stream import Disposition
 from av.video.frame import VideoFrame
+from av.video.reformatter import Interpolation
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
@@ -154,8 +155,8 @@ _FIELDS_TOLERANCE = 0.5
 def to_image(frame: VideoFrame) -> NDArray[np.uint8]:
     """The image as a player shows it, upright: ``(H, W, 3)`` uint8 BGR, contiguous."""
     # One thread per camera: cameras already run in parallel, and more threads only contend.
-    image = frame.reformat(format="bgr24", threads=1).to_ndarray()
-    return np.ascontiguousarray(_upright(image, frame), dtype=np.uint8)
+    shown = frame.reformat(format="bgr24", threads=1)
+    return np.ascontiguousarray(_upright(shown.to_ndarray(), shown), dtype=np.uint8)
 
 
 def _upright(image: NDArray[Any], frame: VideoFrame) -> NDArray[Any]:
@@ -163,15 +164,23 @@ def _upright(image: NDArray[Any], frame: VideoFrame) -> NDArray[Any]:
 
     The matrix maps a pixel (x, y) to (a x + c y, b x + d y), up to a shift.
     """
-    side_data: Any = frame.side_data
-    matrix = side_data.get(SideDataType.DISPLAYMATRIX)
+    matrix = _display_matrix(frame)
     if matrix is None:
         return image
-    a, b, _, c, d = struct.unpack("=5i", bytes(matrix)[:20])
+    a, b, _, c, d = struct.unpack("=5i", matrix[:20])
     if abs(a) < abs(b):
         # A rotation by 90 degrees swaps rows and columns.
         image, a, d = image.transpose(1, 0, 2), c, b
     return image[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1]
+
+
+def _display_matrix(frame: VideoFrame) -> bytes | None:
+    # A frame whose side data was read refers to itself, and its memory stays until the garbage
+    # collector comes by. A small copy with the same side data may stay.
+    small = frame.reformat(16, 16, "gray", interpolation=Interpolation.POINT, threads=1)
+    side_data: Any = small.side_data
+    matrix = side_data.get(SideDataType.DISPLAYMATRIX)
+    return None if matrix is None else bytes(matrix)
 
 
 _LOG = logging.getLogger(__name__)

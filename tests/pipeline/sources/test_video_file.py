@@ -1,5 +1,6 @@
 """Every frame of a file, upright, in order, with the timestamp of its container."""
 
+import gc
 import itertools
 import struct
 from collections.abc import Callable
@@ -198,6 +199,19 @@ def test_a_display_matrix_turns_and_mirrors(
     expected = shown(image)
     assert frame.image.shape == expected.shape
     assert np.abs(frame.image.astype(int) - expected).mean() < 20
+
+
+def test_a_frame_that_is_no_longer_used_leaves_memory_at_once(tmp_path: Path) -> None:
+    """Not only when the garbage collector comes by: by then it may be a hundred pictures."""
+    source = opened(make_video(tmp_path / "a.mp4", 12))
+    gc.collect()
+    gc.disable()
+    try:
+        assert sum(1 for _ in source.frames()) == 12
+        held = [one for one in gc.get_objects() if isinstance(one, av.VideoFrame)]
+        assert all((one.width, one.height) == (16, 16) for one in held)
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize("suffix", ["h264", "hevc"])
