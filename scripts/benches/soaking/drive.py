@@ -59,10 +59,14 @@ def soak(folder: Path, seconds: float, seed: int) -> Soak:
         samples, done = _follow(
             watch, process, Disturbance(cameras, watch, config), coming, ready + seconds
         )
+        stopped = time.time() - began
         process.terminate()
         status = process.wait(_END_S)
         watch.done.set()
         watch.join()
+    # The end looks at all identities once more: how old a revised one is says nothing of delays.
+    identities = watch.observed.identities
+    identities[:] = [one for one in identities if one.at <= stopped]
     found = RunDirectory(out)
     return Soak(
         seconds=seconds,
