@@ -1,6 +1,7 @@
 """Polygons and lines in a picture or on the ground; shapely is imported here only."""
 
 from collections.abc import Sequence
+from itertools import combinations
 from math import isfinite
 
 import numpy as np
@@ -30,6 +31,15 @@ def line_fault(points: Sequence[Point]) -> str | None:
     if not all(isfinite(value) for point in points for value in point):
         return "expected finite numbers"
     return None if points[0] != points[1] else "expected a line with a length: its ends are equal"
+
+
+def is_on_a_line(points: Sequence[Point]) -> bool:
+    """Whether three points are, nearly, on one line: the triangle is lower than a hundredth of its
+    longest side.
+    """
+    triangle = shapely.Polygon(points)
+    longest = max(np.hypot(ax - bx, ay - by) for (ax, ay), (bx, by) in combinations(points, 2))
+    return bool(2 * triangle.area <= longest**2 / 100)
 
 
 def inside(

@@ -14,6 +14,7 @@ from websockets.sync.client import ClientConnection, connect
 from buses import send
 from pipeline.api.app import make_app
 from pipeline.api.archive import Archive
+from pipeline.api.plan import Plan
 from pipeline.api.recorded import RecordedPictures, RecordedSite
 from pipeline.api.server import Server, open_listener, server_config
 from pipeline.api.site import Follower, LiveSite
@@ -57,12 +58,15 @@ class Listening:
 class RecordedApi(Listening):
     """The API of the run directory ``out``; ``values`` are those of its site."""
 
-    def __init__(self, out: Path, *, token: str | None = None, **values: object) -> None:
+    def __init__(
+        self, out: Path, *, token: str | None = None, plan: Plan | None = None, **values: object
+    ) -> None:
         config = check_config({"site": "shop", **values}, "the test")
         stop = threading.Event()
         site = RecordedSite(config, Archive(out))
         super().__init__(
-            make_app(site, RecordedPictures(out), token=token, local=True, stop=stop), stop
+            make_app(site, RecordedPictures(out), token=token, local=True, stop=stop, plan=plan),
+            stop,
         )
 
 

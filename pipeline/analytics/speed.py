@@ -9,7 +9,8 @@ from collections.abc import Sequence
 
 import polars as pl
 
-_BIN_S = 0.5
+#: Seconds over which positions are averaged.
+BIN_S = 0.5
 # Bins over which the positions are smoothed, and the longest time between two of one way.
 _WINDOW, _GAP_S = 5, 2.0
 
@@ -45,7 +46,7 @@ def positions_in(rows: pl.DataFrame) -> pl.DataFrame:
         [
             known.select(
                 "global_id",
-                bin=(pl.col("timestamp") // _BIN_S).cast(pl.Int64),
+                bin=(pl.col("timestamp") // BIN_S).cast(pl.Int64),
                 x="ground_x",
                 y="ground_y",
                 n=pl.lit(1, pl.Int64),
@@ -64,7 +65,7 @@ def speeds_of(bins: pl.DataFrame) -> pl.DataFrame:
     ordered = bins.sort(who, "bin").with_columns(
         pl.col("x") / pl.col("n"), pl.col("y") / pl.col("n")
     )
-    gap = pl.col("bin").diff().over(who).fill_null(0) * _BIN_S > _GAP_S
+    gap = pl.col("bin").diff().over(who).fill_null(0) * BIN_S > _GAP_S
     parts = ordered.with_columns(part=gap.cum_sum().over(who))
     part = [who, "part"]
     smooth = [
@@ -72,7 +73,7 @@ def speeds_of(bins: pl.DataFrame) -> pl.DataFrame:
         for name in ("x", "y")
     ]
     steps = parts.with_columns(smooth).with_columns(
-        seconds=pl.col("bin").diff().over(part) * _BIN_S,
+        seconds=pl.col("bin").diff().over(part) * BIN_S,
         metres=(pl.col("x").diff().over(part).pow(2) + pl.col("y").diff().over(part).pow(2)).sqrt(),
     )
     rate = pl.col("metres") / pl.col("seconds")

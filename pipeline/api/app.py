@@ -23,6 +23,8 @@ from pipeline.api.archive import identity_answer, path_answer, stays_of
 from pipeline.api.auth import TokenAuth
 from pipeline.api.console import add_console
 from pipeline.api.events import send_events
+from pipeline.api.map import add_map
+from pipeline.api.plan import Plan
 from pipeline.api.schemas import (
     CameraAnswer,
     CamerasAnswer,
@@ -81,6 +83,7 @@ def make_app(
     token: str | None,
     local: bool,
     stop: threading.Event,
+    plan: Plan | None = None,
 ) -> FastAPI:
     """Create the application: data of ``site`` and its ``pictures``, until ``stop`` is set.
 
@@ -109,6 +112,7 @@ def make_app(
     _add_pictures(data, site, pictures)
     _explain_events(data)
     add_search(data, site)
+    add_map(data, site, plan)
     app.include_router(data)
 
     @app.websocket("/events")

@@ -44,7 +44,7 @@ class RecordedSite:
     def __init__(self, config: SiteConfig, archive: Archive) -> None:
         self.name = config.site
         self.events = Events()
-        self._config = config
+        self.config = config
         self._archive = archive
         self._counted: tuple[object, Statistics] | None = None
 
@@ -84,9 +84,7 @@ class RecordedSite:
         found, now = self._statistics(), self.now()
         end = -math.inf if now is None else now
         there = found.visits.filter(pl.col("end") >= end - _GONE_S, kind=ZONE)
-        zones = {
-            name: there.filter(place=name)["global_id"].unique() for name in self._config.zones
-        }
+        zones = {name: there.filter(place=name)["global_id"].unique() for name in self.config.zones}
         return CountsAnswer(
             now,
             [ZoneCount(name, len(ids), sorted(ids)) for name, ids in zones.items()],
@@ -113,7 +111,7 @@ class RecordedSite:
         state = _state_of(self._archive.folder)
         if self._counted is None or self._counted[0] != state:
             run = RunDirectory(self._archive.folder, self._archive.selection)
-            self._counted = state, statistics_of(run, self._config)
+            self._counted = state, statistics_of(run, self.config)
         return self._counted[1]
 
 

@@ -192,6 +192,87 @@ class SearchAnswer:
 
 
 @dataclass(frozen=True, slots=True)
+class PlanAnswer:
+    """The floor plan: its picture, the size of that in pixels, and the matrix from its pixels to
+    metres on the ground, row by row.
+    """
+
+    url: str
+    width: int
+    height: int
+    to_ground: list[list[float]]
+
+
+@dataclass(frozen=True, slots=True)
+class FieldAnswer:
+    """The ground that a camera sees, as a polygon, and where the camera is, if that is known."""
+
+    camera_id: str
+    field: list[tuple[float, float]]
+    eye: tuple[float, float] | None
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceAnswer:
+    """A zone or line on the ground; ``camera`` is the camera in whose picture it was given."""
+
+    name: str
+    camera: str | None
+    points: list[tuple[float, float]]
+
+
+@dataclass(frozen=True, slots=True)
+class BoundsAnswer:
+    """A part of the ground: the least x and y, and the greatest."""
+
+    left: float
+    low: float
+    right: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class MapAnswer:
+    """What the map shows of the ground; ``bounds`` are null where nothing is known of it."""
+
+    plan: PlanAnswer | None
+    bounds: BoundsAnswer | None
+    cameras: list[FieldAnswer]
+    zones: list[PlaceAnswer]
+    lines: list[PlaceAnswer]
+
+
+@dataclass(frozen=True, slots=True)
+class TrailAnswer:
+    """Where a person walked: moment (seconds UTC), x and y, the oldest first."""
+
+    global_id: int
+    points: list[tuple[float, float, float]]
+
+
+@dataclass(frozen=True, slots=True)
+class TrailsAnswer:
+    """The trails of all people before ``until``, by global id."""
+
+    until: float | None
+    people: list[TrailAnswer]
+
+
+@dataclass(frozen=True, slots=True)
+class HeatAnswer:
+    """How long people were in each cell; ``left`` and ``low`` are the least x and y of the grid,
+    null for nobody.
+    """
+
+    since: float | None
+    until: float | None
+    cell_m: float
+    left: float | None
+    low: float | None
+    seconds: list[list[float]]
+
+
+@dataclass(frozen=True, slots=True)
 class HealthAnswer:
     """Whether the API is connected to Redis."""
 

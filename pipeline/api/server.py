@@ -15,6 +15,7 @@ import uvicorn
 from pipeline.api.app import make_app
 from pipeline.api.archive import Archive
 from pipeline.api.auth import TOKEN_VARIABLE, token_of
+from pipeline.api.plan import Plan, read_plan
 from pipeline.api.recorded import RecordedPictures, RecordedSite
 from pipeline.api.site import Follower, LiveSite
 from pipeline.api.viewer import LivePictures
@@ -22,10 +23,13 @@ from pipeline.bus.connection import BusLostError, Retry
 from pipeline.bus.streams import Bus
 from pipeline.config.schema import SiteConfig, host_and_port
 from pipeline.errors import UserError
+from pipeline.run_directory.preparing import plan_path
 from pipeline.run_directory.progress import RecorderProgress, read_progress
 from pipeline.run_directory.reader import RunDirectory
 from pipeline.run_directory.selection import EVERYTHING, Selection
 from pipeline.runtime.stopping import Stop
+
+_log = logging.getLogger(__name__)
 
 # Time for open connections to close on shutdown.
 _SHUTDOWN_S = 3
@@ -83,6 +87,7 @@ def serve(
     the connection, and any error that ended the reading of the streams.
     """
     token = _checked_token(config)
+    plan = None if config.plan is None else read_plan(config.plan)
     url, name = site_address(config, out)
     retry = Retry(stop.input, time.monotonic)
     with (
@@ -93,7 +98,9 @@ def serve(
         site = LiveSite(config, archive, time.monotonic, time.time)
         follower = Follower(bus, site)
         pictures = LivePictures(bus, stop.input)
-        app = make_app(site, pictures, token=token, local=_is_local(config), stop=stop.input)
+        app = make_app(
+            site, pictures, token=token, local=_is_local(config), stop=stop.input, plan=plan
+        )
         server = Server(server_config(app), stop.input)
         following = _Following(follower, stop.input, server.end)
         following.start()
@@ -116,14 +123,27 @@ def serve_recorded(
 
     Raises UserError as `serve`, and when it is no run directory.
     """
-    token = _checked_token(config)
+    token, plan = _checked_token(config), _recorded_plan(config, out)
     RunDirectory(out, selection)
     with _listener(config) as listener:
         site = RecordedSite(config, Archive(out, selection))
         pictures = RecordedPictures(out)
-        app = make_app(site, pictures, token=token, local=_is_local(config), stop=stop.input)
+        app = make_app(
+            site, pictures, token=token, local=_is_local(config), stop=stop.input, plan=plan
+        )
         on_ready(_url(listener))
         Server(server_config(app), stop.input).run([listener])
+
+
+def _recorded_plan(config: SiteConfig, out: Path) -> Plan | None:
+    """The plan that the recorder copied into the run directory."""
+    if config.plan is None:
+        return None
+    path = plan_path(out, config.plan.picture)
+    if not path.is_file():
+        _log.warning("%s is missing: the map has no plan", path)
+        return None
+    return read_plan(config.plan.model_copy(update={"picture": str(path)}))
 
 
 def _checked_token(config: SiteConfig) -> str | None:

@@ -8,6 +8,7 @@ from pipeline.api.events import Events
 from pipeline.api.recent_people import RecentRows
 from pipeline.api.schemas import CameraAnswer, CountsAnswer, PersonAnswer
 from pipeline.bus.pictures import Picture, PictureKind
+from pipeline.config.schema import SiteConfig
 
 
 class ShownSite(Protocol):
@@ -20,6 +21,7 @@ class ShownSite(Protocol):
     is_live: bool
     reachable: bool
     name: str
+    config: SiteConfig
     events: Events
 
     @property

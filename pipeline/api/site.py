@@ -60,6 +60,7 @@ class LiveSite:
         clock: Callable[[], float],
     ) -> None:
         self.name = config.site
+        self.config = config
         self.run = ""
         self.reachable = True
         self.events = Events()

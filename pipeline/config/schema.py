@@ -5,9 +5,10 @@ from datetime import datetime
 from typing import Annotated, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import AfterValidator, Field, SecretStr, field_validator, model_validator
 
-from pipeline.areas import Point, line_fault, polygon_fault
+from pipeline.areas import Point, is_on_a_line, line_fault, polygon_fault
 from pipeline.config.fields import Matrix, Name, Option, Score, Seconds, Section
 from trackers.ground.view import View, view_of_homography
 
@@ -337,6 +338,37 @@ def _checked(points: list[Point], fault: str | None) -> list[Point]:
     return points
 
 
+class PlanPoint(Section):
+    """A point of the floor plan: pixels of its ``picture``, and metres on the ``ground``."""
+
+    picture: Annotated[Point, Field(description="x and y in pixels of the plan")]
+    ground: Annotated[Point, Field(description="x and y in metres")]
+
+
+class PlanConfig(Section):
+    """A floor plan for the map: a ``picture`` (png, jpg or webp) placed on the ground by three
+    ``points``.
+    """
+
+    picture: Annotated[str, Field(min_length=1, description="path of the picture")]
+    points: Annotated[list[PlanPoint], Field(min_length=3, max_length=3)]
+
+    @field_validator("points")
+    @classmethod
+    def _are_apart(cls, value: list[PlanPoint]) -> list[PlanPoint]:
+        for name in ("picture", "ground"):
+            if is_on_a_line([getattr(point, name) for point in value]):
+                raise ValueError(f"expected three points that are not on a line, see their {name}")
+        return value
+
+    @property
+    def to_ground(self) -> NDArray[np.float64]:
+        """The ``(3, 3)`` affine map from pixels of the plan to ground metres."""
+        pixels = np.array([(*point.picture, 1.0) for point in self.points])
+        metres = np.array([(*point.ground, 1.0) for point in self.points])
+        return np.asarray(np.linalg.solve(pixels, metres).T)
+
+
 class RecordingConfig(Section):
     """What is recorded. Pictures of people only if enabled."""
 
@@ -364,6 +396,7 @@ class SiteConfig(Section):
     camera_links: list[CameraLink] = Field(default_factory=list)
     zones: dict[Name, ZoneConfig] = Field(default_factory=dict)
     lines: dict[Name, LineConfig] = Field(default_factory=dict)
+    plan: PlanConfig | None = None
     device: str = "auto"
     redis: str | None = None
     origin: GroundOrigin | None = None

@@ -2,7 +2,9 @@
 
 import glob
 import itertools
+import logging
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
@@ -35,6 +37,7 @@ def new_folder(parent: Path, now: datetime) -> Iterator[Path]:
             folder.rmdir()  # refused when there is something in it
 
 
+_log = logging.getLogger(__name__)
 _WRITABLE = "Give --out a writable folder"
 
 
@@ -72,7 +75,25 @@ def prepare(out: Path, config: SiteConfig, *, resume: bool = False) -> None:
                 with exclusive_writer(out):
                     upgrade(out)
         _write(out, config)
+        _copy_plan(out, config)
         write_version(out)
+
+
+def plan_path(out: Path, picture: str) -> Path:
+    """Where the copy of the floor plan is in the run directory ``out``."""
+    return out / f"plan{Path(picture).suffix.lower()}"
+
+
+def _copy_plan(out: Path, config: SiteConfig) -> None:
+    """Copy the floor plan, so that the run directory is whole by itself."""
+    if config.plan is None:
+        return
+    picture, copy = Path(config.plan.picture), plan_path(out, config.plan.picture)
+    if picture.is_file():
+        with replacing(copy) as partial:
+            shutil.copyfile(picture, partial)
+    elif not copy.is_file():
+        _log.warning("plan.picture %s is not here: %s is without it", picture, out)
 
 
 def _check_name(out: Path) -> None:
@@ -113,6 +134,9 @@ def _is_same(path: Path, config: SiteConfig) -> bool:
             values.pop("cameras", None)
             for name in ("camera_links", "zones", "lines"):
                 values.pop(name, None)
+    # The plan is for viewers alone.
+    for values in (before, now):
+        values.pop("plan", None)
     return bool(before == now)
 
 

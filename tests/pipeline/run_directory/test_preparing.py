@@ -146,3 +146,18 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
         new_folder(tmp_path / "runs", datetime(2026, 5, 1, tzinfo=UTC)),
     ):
         pass
+
+
+def test_the_plan_is_copied_and_may_change(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    out, picture = tmp_path / "run", tmp_path / "floor.PNG"
+    corners = ((0, 0), (1, 0), (0, 1))
+    points = [{"picture": corner, "ground": corner} for corner in corners]
+    given = config(plan={"picture": str(picture), "points": points})
+    prepare(out, given)
+    assert "floor.PNG is not here" in caplog.text
+    picture.write_bytes(b"picture")
+    prepare(out, given, resume=True)
+    prepare(out, config(), resume=True)
+    assert (out / "plan.png").read_bytes() == b"picture"
