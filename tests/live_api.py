@@ -112,6 +112,10 @@ class LiveApi(Listening):
         address = f"ws://{self.place}/events{query}"
         return connect(address, additional_headers=headers, open_timeout=600)
 
+    def wall(self, query: str = "") -> ClientConnection:
+        """A client connected to the wall."""
+        return connect(f"ws://{self.place}/wall{query}", open_timeout=600)
+
     def close(self) -> None:
         """Shut it down as its process would."""
         super().close()

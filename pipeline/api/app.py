@@ -37,7 +37,9 @@ from pipeline.api.schemas import (
 )
 from pipeline.api.search import add_search
 from pipeline.api.shown import ShownPictures, ShownSite
+from pipeline.api.thumbnails import add_thumbnails
 from pipeline.api.viewer import BOUNDARY
+from pipeline.api.wall import WallPictures, show_wall
 from pipeline.bus.pictures import Picture, PictureKind
 from pipeline.errors import UserError
 from pipeline.monitoring.metrics import CONTENT_TYPE, page_of_counts
@@ -55,6 +57,12 @@ _Moment = Annotated[float | None, Query(allow_inf_nan=False, description="Second
 _Boxes = Annotated[bool, Query(description="Draw the boxes and ids of the tracks.")]
 _AfterEvent = Annotated[
     str | None, Query(description="Id of the last event received, to continue after it.")
+]
+_WallCameras = Annotated[
+    str | None, Query(description="Names of cameras with commas; default: all.")
+]
+_Fps = Annotated[
+    float, Query(gt=0, le=25, description="Maximum number of pictures a second and camera.")
 ]
 _Last = Annotated[
     float, Query(gt=0, le=86_400, description="Only people seen within this many seconds.")
@@ -110,7 +118,8 @@ def make_app(
     _add_identities(data, site)
     _add_counts(data, site)
     _add_pictures(data, site, pictures)
-    _explain_events(data)
+    _explain_sockets(data)
+    add_thumbnails(data, site)
     add_search(data, site)
     add_map(data, site, plan)
     app.include_router(data)
@@ -118,6 +127,12 @@ def make_app(
     @app.websocket("/events")
     async def events(socket: WebSocket, after: str | None = None) -> None:
         await send_events(socket, site.events, after, stop)
+
+    on_walls = WallPictures(pictures)
+
+    @app.websocket("/wall")
+    async def wall(socket: WebSocket, cameras: str | None = None, fps: _Fps = 5.0) -> None:
+        await show_wall(socket, site, on_walls, cameras, fps, stop)
 
     return app
 
@@ -216,8 +231,8 @@ def _people_page(site: ShownSite, last_s: float, after: int, limit: int) -> Peop
     return PeopleAnswer(now, page, following)
 
 
-def _explain_events(data: APIRouter) -> None:
-    # OpenAPI has no WebSockets: this describes it, and answers plain requests.
+def _explain_sockets(data: APIRouter) -> None:
+    # OpenAPI has no WebSockets: this describes them, and answers plain requests.
     @data.get(
         "/events",
         responses=_EVENTS,
@@ -231,8 +246,30 @@ def _explain_events(data: APIRouter) -> None:
         its state), forget, run (a new run began), end, forgotten, or missed (the client was too
         slow, or its `after` is unknown). The token may be given as `?token=`.
         """
-        response.headers["Upgrade"] = "websocket"
-        return Problem("expected a WebSocket, for example `websocat ws://HOST:PORT/events`")
+        return _not_a_socket(response, "events")
+
+    @data.get(
+        "/wall",
+        responses=_EVENTS,
+        status_code=426,
+        response_description="Asked without a WebSocket.",
+    )
+    def explain_wall(response: Response, cameras: _WallCameras = None, fps: _Fps = 5.0) -> Problem:
+        """Pictures and boxes of all cameras as they come, over one WebSocket.
+
+        A binary message is a small picture: the length of a JSON header (4 bytes, big-endian), the
+        header with `camera_id` and `timestamp`, and a JPEG without boxes. A text message is JSON of
+        the type `boxes`: the `people` in the frame of a `camera_id` at a `timestamp`, each with
+        `global_id` (null while unknown), `track_id`, `box`, `confidence` and `ground`, and `width`
+        and `height` of the frame that the boxes are in. The boxes of a picture come after it,
+        within an interval of the association. The token may be given as `?token=`.
+        """
+        return _not_a_socket(response, "wall")
+
+
+def _not_a_socket(response: Response, name: str) -> Problem:
+    response.headers["Upgrade"] = "websocket"
+    return Problem(f"expected a WebSocket, for example `websocat ws://HOST:PORT/{name}`")
 
 
 def _add_pictures(data: APIRouter, site: ShownSite, pictures: ShownPictures) -> None:

@@ -60,6 +60,16 @@ class Archive:
         """Start and end of those of these tracks that are closed, see `TRACKS`."""
         return self._of_tracks("tracklets", TRACKLETS, tuple(TRACKS), keys)
 
+    def thumbnails_of(self, keys: pl.DataFrame) -> pl.DataFrame:
+        """The pictures of those of these tracks that have one: `TRACKS`, quality and thumbnail, the
+        path in the run directory.
+        """
+        columns = (*TRACKS, "quality", "thumbnail")
+        found = self._of_tracks("tracklets", TRACKLETS, columns, keys)
+        found = found.filter(pl.col("thumbnail").is_not_null())
+        # A later row is that of a track that went on.
+        return found.unique(_TRACK, keep="last", maintain_order=True)
+
     def pages(self, stays: pl.DataFrame, since: float, until: float) -> list["Page"]:
         """The row groups that may have observations of ``stays`` between two times, seconds UTC,
         by their start.
@@ -189,6 +199,14 @@ def stays_of(global_id: int, recent: RecentRows, archive: Archive | None) -> pl.
         )
         .sort("start", *_TRACK, nulls_last=True)
     )
+
+
+def tracks_of_one(archive: Archive, global_id: int) -> pl.DataFrame:
+    """The tracks, camera_id and track_id, that show this person alone."""
+    parts = archive.parts_of(archive.tracks_with(global_id))
+    shown = parts.unique([*_TRACK, "since"], keep="last", maintain_order=True)
+    is_other = (pl.col("global_id") != global_id).any().over(_TRACK)
+    return shown.filter(~is_other).select(_TRACK).unique(maintain_order=True)
 
 
 def identity_answer(global_id: int, stays: pl.DataFrame) -> IdentityAnswer:

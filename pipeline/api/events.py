@@ -6,7 +6,9 @@ from collections import deque
 from itertools import islice
 
 import anyio
-from starlette.websockets import WebSocket, WebSocketDisconnect
+from starlette.websockets import WebSocket
+
+from pipeline.api.sockets import send_until_gone
 
 Event = dict[str, object]
 
@@ -72,23 +74,7 @@ async def send_events(
     is too slow receives a ``missed`` event and continues with the oldest kept event.
     """
     await socket.accept()
-    async with anyio.create_task_group() as tasks:
-
-        async def listen() -> None:
-            # No message is expected, but a disconnect is only noticed while receiving.
-            try:
-                while True:
-                    await socket.receive_text()
-            except (WebSocketDisconnect, KeyError):
-                tasks.cancel_scope.cancel()
-
-        tasks.start_soon(listen)
-        try:
-            await _send_all(socket, events, after, stop)
-        except (WebSocketDisconnect, RuntimeError):
-            # The client disconnected during a send.
-            pass
-        tasks.cancel_scope.cancel()
+    await send_until_gone(socket, lambda: _send_all(socket, events, after, stop))
 
 
 async def _send_all(

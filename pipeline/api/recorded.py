@@ -4,7 +4,7 @@ It is read for each request, so that what is forgotten or corrected meanwhile is
 """
 
 import math
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -20,7 +20,14 @@ from pipeline.api.archive import Archive
 from pipeline.api.camera_states import Cameras
 from pipeline.api.events import Events
 from pipeline.api.recent_people import PARTS, TRACKS, RecentRows
-from pipeline.api.schemas import CameraAnswer, CountsAnswer, LineCount, PersonAnswer, ZoneCount
+from pipeline.api.schemas import (
+    BoxAnswer,
+    CameraAnswer,
+    CountsAnswer,
+    LineCount,
+    PersonAnswer,
+    ZoneCount,
+)
 from pipeline.api.viewer import mjpeg_part
 from pipeline.bus.pictures import Picture, PictureKind
 from pipeline.config.schema import SiteConfig
@@ -78,6 +85,14 @@ class RecordedSite:
         )
         starts = steadily(partial(self._starts, last.select(_TRACK)))
         return [_person(row, starts) for row in last.iter_rows(named=True)]
+
+    def observed(self, camera_id: str) -> float:
+        """Before everything: the last pictures have their boxes drawn in."""
+        return -math.inf
+
+    def boxes_at(self, camera_id: str, timestamp: float) -> list[BoxAnswer]:
+        """None."""
+        return []
 
     def counts(self) -> CountsAnswer:
         """The people in each zone at the end, and the crossings of each line in the whole run."""
@@ -151,6 +166,12 @@ class RecordedPictures:
     def viewer(self, camera_id: str, kind: PictureKind) -> "RecordedViewer":
         """A viewer of one camera. Boxes are as they are in the video."""
         return RecordedViewer(self._folder, camera_id)
+
+    def newer(self, known: Mapping[str, float | None]) -> dict[str, Picture]:
+        """The last picture of each of these cameras of which none is known."""
+        unknown = [camera_id for camera_id, timestamp in known.items() if timestamp is None]
+        found = {camera_id: last_picture(self._folder, camera_id) for camera_id in unknown}
+        return {camera_id: picture for camera_id, picture in found.items() if picture is not None}
 
     def missing(self, camera: CameraAnswer) -> str:
         """Why a camera has no picture, and what was expected."""

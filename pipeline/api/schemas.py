@@ -80,6 +80,35 @@ class PeopleAnswer:
 
 
 @dataclass(frozen=True, slots=True)
+class BoxAnswer:
+    """A tracked person in a frame; the global id is null while it is unknown."""
+
+    global_id: int | None
+    track_id: int
+    box: tuple[float, float, float, float]
+    confidence: float
+    ground: tuple[float, float] | None
+
+
+@dataclass(frozen=True, slots=True)
+class ThumbnailAnswer:
+    """The best picture of a track, at ``url``; times are those of the track, null if unknown."""
+
+    camera_id: str
+    track_id: int
+    start: float | None
+    end: float | None
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class ThumbnailsAnswer:
+    """Pictures of a person, by time."""
+
+    thumbnails: list[ThumbnailAnswer]
+
+
+@dataclass(frozen=True, slots=True)
 class ZoneCount:
     """The people in a zone now: their number and their global ids."""
 

@@ -205,6 +205,8 @@ def server_config(app: object) -> uvicorn.Config:
         app,  # type: ignore[arg-type]
         http="h11",
         ws="websockets-sansio",
+        # Most of it are JPEGs.
+        ws_per_message_deflate=False,
         lifespan="off",
         log_config=None,
         log_level=logging.WARNING,

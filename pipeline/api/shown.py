@@ -1,12 +1,12 @@
 """What the API shows: a live site, see `site.LiveSite`, or a run, see `recorded.RecordedSite`."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Protocol
 
 from pipeline.api.archive import Archive
 from pipeline.api.events import Events
 from pipeline.api.recent_people import RecentRows
-from pipeline.api.schemas import CameraAnswer, CountsAnswer, PersonAnswer
+from pipeline.api.schemas import BoxAnswer, CameraAnswer, CountsAnswer, PersonAnswer
 from pipeline.bus.pictures import Picture, PictureKind
 from pipeline.config.schema import SiteConfig
 
@@ -37,6 +37,12 @@ class ShownSite(Protocol):
     def people_since(self, moment: float) -> list[PersonAnswer]:
         """All people seen after ``moment``, by global id, where they were last."""
 
+    def observed(self, camera_id: str) -> float:
+        """The time up to which the boxes of a camera are known; -inf before."""
+
+    def boxes_at(self, camera_id: str, timestamp: float) -> list[BoxAnswer]:
+        """The people in the frame of a camera at this time."""
+
     def counts(self) -> CountsAnswer:
         """The people in each zone now, and the crossings of each line."""
 
@@ -59,6 +65,9 @@ class ShownPictures(Protocol):
 
     def viewer(self, camera_id: str, kind: PictureKind) -> PictureViewer:
         """A viewer of one camera, of pictures of one kind."""
+
+    def newer(self, known: Mapping[str, float | None]) -> dict[str, Picture]:
+        """The latest small picture of each camera of ``known`` that is not of its timestamp."""
 
     def missing(self, camera: CameraAnswer) -> str:
         """Why a camera has no picture, and what was expected."""

@@ -14,8 +14,10 @@ from pipeline.analytics.places import Places
 from pipeline.api.archive import Archive
 from pipeline.api.camera_states import Cameras
 from pipeline.api.events import Event, Events
+from pipeline.api.recent_frames import RecentFrames
 from pipeline.api.recent_people import RecentPeople, RecentRows
 from pipeline.api.schemas import (
+    BoxAnswer,
     CameraAnswer,
     CameraState,
     CountsAnswer,
@@ -74,6 +76,7 @@ class LiveSite:
         self._last_event = (0, 0)
         self._cameras = Cameras(self._sources)
         self._people = RecentPeople(self._keep_s)
+        self._frames = RecentFrames()
         self._numbers: Numbers = {}
         self._named = Places(config.zones, config.lines)
         self._places = LivePlaces(self._named, self._keep_s)
@@ -102,6 +105,7 @@ class LiveSite:
                 cameras.update(camera, self._monotonic(), None)
         with self._lock:
             self._cameras, self._people, self._numbers = cameras, people, {}
+            self._frames = RecentFrames()
             self._places.reset_tracks()
 
     def consume(self, delivery: Delivery) -> bool:
@@ -112,6 +116,7 @@ class LiveSite:
             is_early = self._is_early(delivery)
             match delivery.message:
                 case ObservationsMessage() as message:
+                    self._frames.add(message)
                     rows = self._people.add_observations(message)
                     if rows is not None:
                         self._places.add(message.camera_id, rows)
@@ -119,11 +124,14 @@ class LiveSite:
                     self._cameras.update(camera, self._monotonic(), at)
                     if camera.frames:
                         self._people.advance_to(camera.end)
+                        self._frames.advance(camera.camera_id, camera.end)
                 case IdentityMessage() as message:
                     self._people.add_identity(message)
                     self._add_event_once(delivery, msgspec.to_builtins(message))
-                case ForgetMessage(global_id=global_id):
+                case ForgetMessage(global_id=global_id, tracks=tracks):
                     self._people.forget(global_id)
+                    for camera_id, _ in tracks:
+                        self._frames.drop(camera_id)
                     self._places.forget(global_id)
                     self.events.forget(global_id)
                     self._add_event_once(delivery, {"type": "forget", "global_id": global_id})
@@ -161,6 +169,25 @@ class LiveSite:
         """All people seen after ``moment``, seconds UTC, by global id."""
         with self._lock:
             return self._people.current(moment)
+
+    def observed(self, camera_id: str) -> float:
+        """The time up to which the boxes of a camera are known, seconds UTC; -inf before."""
+        with self._lock:
+            return self._frames.observed(camera_id)
+
+    def boxes_at(self, camera_id: str, timestamp: float) -> list[BoxAnswer]:
+        """The people in the frame of a camera at this time, seconds UTC."""
+        with self._lock:
+            return [
+                BoxAnswer(
+                    self._people.person_at((camera_id, seen.track_id), timestamp),
+                    seen.track_id,
+                    seen.box,
+                    seen.confidence,
+                    seen.ground,
+                )
+                for seen in self._frames.at(camera_id, timestamp)
+            ]
 
     def counts(self) -> CountsAnswer:
         """The people in each zone now, and the crossings of each line since the API began."""

@@ -1,8 +1,9 @@
 """Live pictures of cameras, requested from their nodes while there is a viewer."""
 
+import math
 import threading
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 
 import anyio
 import anyio.to_thread
@@ -24,15 +25,34 @@ BOUNDARY = "picture"
 
 
 class LivePictures:
-    """The pictures that the nodes of a site send over ``bus``, until ``stop`` is set."""
+    """The pictures that the nodes of a site send over ``bus``, until ``stop`` is set.
 
-    def __init__(self, bus: Bus, stop: threading.Event) -> None:
+    ``clock`` returns monotonic seconds.
+    """
+
+    def __init__(
+        self, bus: Bus, stop: threading.Event, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._bus = bus
         self._stop = stop
+        self._clock = clock
+        self._requested_at: dict[str, float] = {}
 
     def viewer(self, camera_id: str, kind: PictureKind) -> "Viewer":
         """A viewer of one camera, of pictures of one kind."""
         return Viewer(self._bus, camera_id, kind, self._stop)
+
+    def newer(self, known: Mapping[str, float | None]) -> dict[str, Picture]:
+        """The latest small picture of each camera of ``known`` that is not of its timestamp.
+
+        It requests them for the next seconds. Raises UserError when Redis fails.
+        """
+        now = self._clock()
+        long_ago = now - _REQUEST_EVERY_S
+        due = [name for name in known if self._requested_at.get(name, -math.inf) <= long_ago]
+        pictures.request(self._bus, due, "small")
+        self._requested_at.update(dict.fromkeys(due, now))
+        return pictures.newer(self._bus, known, "small")
 
     def missing(self, camera: CameraAnswer) -> str:
         """Why a camera has no picture, and what was expected."""
@@ -91,9 +111,10 @@ class Viewer:
     def _poll(self) -> Picture | None:
         now = self._clock()
         if self._requested_at is None or now - self._requested_at >= _REQUEST_EVERY_S:
-            pictures.request(self._bus, self._camera_id, self._kind)
+            pictures.request(self._bus, [self._camera_id], self._kind)
             self._requested_at = now
-        return pictures.latest(self._bus, self._camera_id, self._kind, self._known)
+        known = {self._camera_id: self._known}
+        return pictures.newer(self._bus, known, self._kind).get(self._camera_id)
 
 
 def mjpeg_part(picture: Picture) -> bytes:

@@ -4,7 +4,7 @@ A viewer renews its request while it is watching; the node of the camera then pu
 picture. Pictures without viewers are neither encoded nor sent.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import product
 from typing import Any, Literal, TypeAlias
@@ -31,9 +31,12 @@ class Picture:
 
 
 @translated
-def request(bus: Bus, camera_id: str, kind: PictureKind) -> None:
-    """Request pictures of a camera for the next five seconds."""
-    bus.client.set(picture_request_key(bus.site, camera_id, kind), "", px=_REQUEST_MS)
+def request(bus: Bus, camera_ids: Iterable[str], kind: PictureKind) -> None:
+    """Request pictures of these cameras for the next five seconds."""
+    with bus.client.pipeline(transaction=False) as pipe:
+        for camera_id in camera_ids:
+            pipe.set(picture_request_key(bus.site, camera_id, kind), "", px=_REQUEST_MS)
+        pipe.execute()
 
 
 @translated
@@ -57,13 +60,24 @@ def publish(bus: Bus, camera_id: str, kind: PictureKind, picture: Picture) -> No
 
 
 @translated
-def latest(
-    bus: Bus, camera_id: str, kind: PictureKind, known: float | None = None
-) -> Picture | None:
-    """The latest picture; None when there is none or its timestamp is ``known``."""
-    key = picture_key(bus.site, camera_id, kind)
-    timestamp: Any = bus.client.hget(key, "timestamp")
-    if timestamp is None or float(timestamp) == known:
-        return None
-    found: Any = bus.client.hmget(key, ["timestamp", "jpeg"])
-    return None if None in found else Picture(float(found[0]), found[1])
+def newer(bus: Bus, known: Mapping[str, float | None], kind: PictureKind) -> dict[str, Picture]:
+    """The latest picture of each camera of ``known`` unless its timestamp is the one there."""
+    keys = {camera_id: picture_key(bus.site, camera_id, kind) for camera_id in known}
+    with bus.client.pipeline(transaction=False) as pipe:
+        for key in keys.values():
+            pipe.hget(key, "timestamp")
+        timestamps: list[Any] = pipe.execute()
+        changed = [
+            camera_id
+            for camera_id, found in zip(keys, timestamps, strict=True)
+            if found is not None and float(found) != known[camera_id]
+        ]
+        for camera_id in changed:
+            pipe.hmget(keys[camera_id], ["timestamp", "jpeg"])
+        pictures: list[Any] = pipe.execute()
+    return {
+        camera_id: Picture(float(timestamp), jpeg)
+        for camera_id, (timestamp, jpeg) in zip(changed, pictures, strict=True)
+        # It may have expired in between.
+        if timestamp is not None and jpeg is not None
+    }

@@ -16,10 +16,12 @@ from pipeline.run_directory.progress import RecorderProgress, write_progress
 EXAMPLES = 12
 # It has no end.
 STREAM = "/cameras/{camera_id}/preview.mjpeg"
-# A WebSocket, which the schema only describes.
-EVENTS = "/events"
+# WebSockets, which the schema only describes.
+SOCKETS = ("/events", "/wall")
 # There is no node that shows something.
 SNAPSHOT = "/cameras/{camera_id}/snapshot.jpg"
+# No track of the test has one.
+THUMBNAIL = "/thumbnails/{camera_id}/{track_id}.jpg"
 # Words and pictures of nobody fit the schema, and are refused: see test_search.py.
 SEARCH = "/search"
 # The site has none.
@@ -55,7 +57,7 @@ def operations(api: LiveApi, headers: dict[str, str], *without: str) -> list[API
 
 @pytest.mark.slow
 def test_every_response_conforms_to_the_schema(known: LiveApi, headers: dict[str, str]) -> None:
-    asked = operations(known, headers, STREAM, EVENTS, SEARCH)
+    asked = operations(known, headers, STREAM, *SOCKETS, SEARCH)
     assert len(asked) >= 14
     for operation in asked:
         send_many(operation, headers)
@@ -80,19 +82,25 @@ def send_many(operation: APIOperation, headers: dict[str, str]) -> None:
 
 def test_existing_data_is_returned(known: LiveApi, headers: dict[str, str]) -> None:
     named = {"camera_id": "hall", "global_id": 1}
-    for operation in operations(known, headers, STREAM, SNAPSHOT, EVENTS, SEARCH, PLAN):
+    for operation in operations(
+        known, headers, STREAM, SNAPSHOT, *SOCKETS, SEARCH, PLAN, THUMBNAIL
+    ):
         places = {name: value for name, value in named.items() if name in operation.path}
         answer = operation.Case(path_parameters=places).call_and_validate(headers=headers)
         assert answer.status_code == 200
 
 
-def test_the_events_stand_in_the_schema(known: LiveApi, headers: dict[str, str]) -> None:
+@pytest.mark.parametrize("path", SOCKETS)
+def test_the_sockets_stand_in_the_schema(
+    known: LiveApi, headers: dict[str, str], path: str
+) -> None:
     schema = known.http.get("/openapi.json", headers=headers).json()
-    events = schema["paths"][EVENTS]["get"]
-    assert "WebSocket" in events["description"]
-    assert set(events["responses"]) >= {"101", "426"}
-    assert [found["name"] for found in events["parameters"]] == ["after"]
-    answer = known.http.get(EVENTS, headers=headers)
+    described = schema["paths"][path]["get"]
+    assert "WebSocket" in described["description"]
+    assert set(described["responses"]) >= {"101", "426"}
+    parameters = {"/events": ["after"], "/wall": ["cameras", "fps"]}
+    assert [found["name"] for found in described["parameters"]] == parameters[path]
+    answer = known.http.get(path, headers=headers)
     assert (answer.status_code, answer.headers["Upgrade"]) == (426, "websocket")
     assert "expected a WebSocket" in answer.json()["detail"]
 

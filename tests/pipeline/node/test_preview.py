@@ -46,7 +46,7 @@ class Node:
         self.previews.update(frame(index), found([BOX]), TRACKED)
 
     def latest(self, kind: PictureKind = "small") -> float | None:
-        picture = pictures.latest(self.bus, "gate", kind)
+        picture = pictures.newer(self.bus, {"gate": None}, kind).get("gate")
         return picture and picture.timestamp
 
 
@@ -65,7 +65,7 @@ def test_nothing_is_published_without_viewers(node: Node) -> None:
 
 def test_a_viewer_gets_the_latest_frame_of_the_requested_kind(node: Node) -> None:
     node.update(0)
-    pictures.request(node.bus, "gate", "small")
+    pictures.request(node.bus, ["gate"], "small")
     node.previews.step()
     node.update(1)
     node.update(2)
@@ -76,7 +76,7 @@ def test_a_viewer_gets_the_latest_frame_of_the_requested_kind(node: Node) -> Non
 def test_a_node_polls_for_viewers_once_a_second(node: Node) -> None:
     node.update(0)
     node.previews.step()
-    pictures.request(node.bus, "gate", "small")
+    pictures.request(node.bus, ["gate"], "small")
     node.now += 0.99
     node.previews.step()
     node.update(1)
@@ -95,7 +95,7 @@ def test_pictures_come_at_a_bounded_rate(
 ) -> None:
     node = Node(Bus(redis_url, site), preview_fps=4)
     node.update(0)
-    pictures.request(node.bus, "gate", kind)
+    pictures.request(node.bus, ["gate"], kind)
     node.previews.step()
     node.update(1)
     node.previews.step()
@@ -110,7 +110,7 @@ def test_pictures_come_at_a_bounded_rate(
 
 def test_the_same_frame_is_sent_again_only_before_it_expires(node: Node) -> None:
     node.update(0)
-    pictures.request(node.bus, "gate", "small")
+    pictures.request(node.bus, ["gate"], "small")
     node.previews.step()
     node.update(1)
     node.previews.step()
@@ -128,7 +128,7 @@ def test_a_slow_camera_has_its_last_picture(node: Node) -> None:
     node.update(0)
     node.previews.step()
     node.now += 3600
-    pictures.request(node.bus, "gate", "full")
+    pictures.request(node.bus, ["gate"], "full")
     node.previews.step()
     node.now += 0.9
     node.previews.step()
@@ -140,7 +140,7 @@ def test_a_slow_camera_has_its_last_picture(node: Node) -> None:
 
 def test_a_removed_camera_leaves_nothing_behind(node: Node) -> None:
     node.update(0)
-    pictures.request(node.bus, "gate", "full")
+    pictures.request(node.bus, ["gate"], "full")
     node.previews.step()
     node.previews.remove("gate")
     node.now += 1
@@ -154,12 +154,12 @@ def test_a_failing_picture_is_logged_once_and_ends_nothing(
     def broken(*arguments: object) -> bytes:
         raise ZeroDivisionError("a bug")
 
-    pictures.request(node.bus, "gate", "small")
+    pictures.request(node.bus, ["gate"], "small")
     node.previews.step()
     node.update(0)
     node.previews.step()
     node.now += 1
-    pictures.request(node.bus, "gate", "small")
+    pictures.request(node.bus, ["gate"], "small")
     node.previews.step()
     node.update(0)
     with monkeypatch.context() as patched:
@@ -195,7 +195,7 @@ def test_a_hanging_thread_is_seen_by_the_health_check(
 
 
 def test_recorded_detections_have_no_pictures(node: Node) -> None:
-    pictures.request(node.bus, "gate", "small")
+    pictures.request(node.bus, ["gate"], "small")
     node.previews.update(RecordedFrame("gate", 0, 0.0, found([BOX])), found([BOX]), TRACKED)
     node.previews.step()
     assert node.latest() is None
