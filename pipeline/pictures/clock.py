@@ -49,6 +49,10 @@ class Clock:
             return _minutes(moment - self.start, tenths=True)
         return f"{_utc(moment):%Y-%m-%d %H:%M:%S}.{_tenth(moment)} UTC"
 
+    def time(self, moment: float) -> str:
+        """Format a time without its date: ``01:02.5`` after the start, or ``09:01:02``."""
+        return self.moment(moment) if self.relative else f"{_utc(moment):%H:%M:%S}"
+
     def ticks(self, most: int = 8) -> list[Tick]:
         """Ticks at round times, between one and ``most + 1`` of them."""
         step = _step(self.end - self.start, most)

@@ -8,6 +8,7 @@ FLOW_WIDTH, _FLOW_HEIGHT, BAR = 1000.0, 240.0, 14.0
 _GAP, _ROW = 10.0, 22.0
 # More steps than this cannot be told apart on a screen.
 _MOST_STEPS = 400
+_ROUNDING = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +96,12 @@ def steps(rows: Sequence[tuple[float, int]], start: float, end: float, span_s: f
     """The values of ``rows`` (seconds UTC and value) in even steps from ``start`` to ``end``; the
     greatest where several fall into one step, 0 where there is none.
     """
-    first = start // span_s
-    count = int(end // span_s - first) + 1
+    # Starts of spans are multiples, but for their rounding.
+    first = int(start / span_s + _ROUNDING)
+    count = max(int(end / span_s + _ROUNDING) - first, 0) + 1
     width = -(-count // _MOST_STEPS)
     values = [0] * (-(-count // width))
     for moment, value in rows:
-        place = int(moment // span_s - first) // width
+        place = (round(moment / span_s) - first) // width
         values[place] = max(values[place], value)
     return values

@@ -10,6 +10,8 @@ from pipeline.run_directory.reader import RunDirectory
 _STEP_S = 0.5
 # A line is interrupted where a person was not seen for so long.
 _AWAY_S = 3.0
+# A drawing of more is a blot.
+_MOST_PLACES = 20_000
 
 #: The parts of the path of each person: places in metres.
 Paths = Mapping[int, list[list[tuple[float, float]]]]
@@ -22,7 +24,7 @@ def paths_of(run: RunDirectory) -> Paths:
     for camera_id in run.observed():
         for rows in run.chunks(camera_id):
             parts = [joined([*parts, steps_in(rows)])]
-    return lines_of(parts[0])
+    return lines_of(*thinned(parts[0]))
 
 
 def steps_in(rows: pl.DataFrame) -> pl.DataFrame:
@@ -44,8 +46,18 @@ def joined(parts: list[pl.DataFrame]) -> pl.DataFrame:
     return pl.concat([_empty(), *parts]).group_by(_KEYS).agg(pl.col("x", "y", "n").sum())
 
 
-def lines_of(steps: pl.DataFrame) -> Paths:
-    """The lines through ``steps``, by global id."""
+def thinned(steps: pl.DataFrame, people: pl.DataFrame | None = None) -> tuple[pl.DataFrame, float]:
+    """At most `_MOST_PLACES` of ``steps``, of some ``people`` (column global_id), and how many
+    seconds each is long."""
+    kept = steps if people is None else steps.join(people, on="global_id", how="semi")
+    step_s = _STEP_S
+    while kept.height > _MOST_PLACES:
+        kept, step_s = joined([kept.with_columns(pl.col("step") // 2)]), 2 * step_s
+    return kept, step_s
+
+
+def lines_of(steps: pl.DataFrame, step_s: float) -> Paths:
+    """The lines through ``steps`` of ``step_s`` seconds, by global id."""
     places = steps.sort(_KEYS).with_columns(
         x=pl.col("x") / pl.col("n"), y=pl.col("y") / pl.col("n")
     )
@@ -53,7 +65,7 @@ def lines_of(steps: pl.DataFrame) -> Paths:
     before: dict[int, int] = {}
     for person, step, x, y in places.select(*_KEYS, "x", "y").iter_rows():
         lines = found.setdefault(person, [])
-        if not lines or (step - before[person]) * _STEP_S > _AWAY_S:
+        if not lines or (step - before[person]) * step_s > max(_AWAY_S, 1.5 * step_s):
             lines.append([])
         lines[-1].append((x, y))
         before[person] = step

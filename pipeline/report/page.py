@@ -5,8 +5,10 @@ Thumbnails are data URIs, which keep the page self-contained.
 
 import base64
 import hashlib
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
+from urllib.parse import quote
 
 import cv2
 import numpy as np
@@ -16,6 +18,8 @@ from markupsafe import Markup
 from pipeline.errors import writing
 from pipeline.pictures.clock import Clock, duration
 from pipeline.pictures.colours import css_colour
+from pipeline.report.counts import charts_of
+from pipeline.report.map import map_of
 from pipeline.report.summary import Summary, summarise
 from pipeline.run_directory.reader import RunDirectory
 from reid_model.atomic_file import replacing
@@ -32,7 +36,8 @@ def write_report(run: RunDirectory, out: Path | None = None) -> Path:
     the same bytes. Raises UserError when ``out`` cannot be written.
     """
     path = out if out is not None else run.path / "report.html"
-    write_page(path, "report", _page(summarise(run), run.path))
+    summary = summarise(run)
+    write_page(path, "report", _page(summary, run.path, _videos(summary, run.path, path)))
     return path
 
 
@@ -56,6 +61,7 @@ def templates(clock: Clock) -> Environment:
     )
     environment.filters |= {
         "moment": clock.moment,
+        "time": clock.time,
         "percent": lambda share: f"{100 * share:.4g}",
         "duration": duration,
         "css_colour": css_colour,
@@ -70,13 +76,43 @@ def style() -> Markup:
     return Markup((_HERE / "report.css").read_text(encoding="utf-8"))
 
 
-def _page(summary: Summary, root: Path) -> str:
+def _videos(summary: Summary, root: Path, page: Path) -> dict[str, tuple[str, float]]:
+    """The videos of the run beside ``page``: by camera, the link and the time of its first frame.
+
+    A page elsewhere has none: its links would tell where the run lies.
+    """
+    if page.resolve().parent != root.resolve():
+        return {}
+    cameras = [count.camera for count in summary.cameras if count.camera is not None]
+    names = {camera.camera_id: f"video/{camera.camera_id}.mp4" for camera in cameras}
+    return {
+        camera.camera_id: (quote(names[camera.camera_id]), camera.start)
+        for camera in cameras
+        if (root / names[camera.camera_id]).is_file()
+    }
+
+
+def _moment_in(
+    videos: Mapping[str, tuple[str, float]], moment: float, camera_id: str
+) -> str | None:
+    """A link to a moment, seconds UTC, in the video of a camera; None without a video."""
+    if camera_id not in videos:
+        return None
+    link, start = videos[camera_id]
+    return f"{link}#t={max(moment - start, 0.0):.1f}"
+
+
+def _page(summary: Summary, root: Path, videos: Mapping[str, tuple[str, float]]) -> str:
     environment = templates(summary.clock)
     environment.filters["data_uri"] = partial(data_uri, root)
+    environment.filters["in_video"] = partial(_moment_in, videos)
     script = (_HERE / "report.js").read_text(encoding="utf-8")
     return environment.get_template("report.html.jinja").render(
         summary=summary,
         clock=summary.clock,
+        map=map_of(summary.paths, summary.eyes),
+        has_videos=bool(videos),
+        **charts_of(summary.statistics, summary.clock),
         style=style(),
         script=Markup(script),
         # The browser runs only this script, whatever the data contains.

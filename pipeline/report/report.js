@@ -2,18 +2,61 @@
 (() => {
   const camera = document.getElementById("filter-camera");
   const search = document.getElementById("filter-id");
+  const seconds = document.getElementById("filter-seconds");
+  const sure = document.getElementById("filter-sure");
+  const order = document.getElementById("order");
   const shown = document.getElementById("shown");
   const tip = document.getElementById("tip");
   let tipped = null;
 
+  const orders = {
+    person: (row) => Number(row.person),
+    first: (row) => Number(row.first),
+    last: (row) => -Number(row.last),
+    seconds: (row) => -Number(row.seconds),
+    cameras: (row) => -JSON.parse(row.cameras).length,
+    confidence: (row) => Number(row.confidence),
+  };
+
+  function isSure(row) {
+    if (sure.value === "confirmed") return row.confirmed === "1";
+    return Number(row.confidence) >= Number(sure.value);
+  }
+
   function matches(row) {
-    const cameras = JSON.parse(row.dataset.cameras);
-    const wanted = search.value.trim();
-    return (!camera.value || cameras.includes(camera.value)) && row.dataset.person.startsWith(wanted);
+    return (!camera.value || JSON.parse(row.cameras).includes(camera.value))
+      && row.person.startsWith(search.value.trim())
+      && Number(row.seconds) >= Number(seconds.value)
+      && isSure(row);
   }
 
   function filter() {
-    for (const row of document.querySelectorAll("[data-person]")) row.hidden = !matches(row);
+    const left = new Set();
+    for (const row of document.querySelectorAll("[data-cameras]")) {
+      row.hidden = !matches(row.dataset);
+      if (!row.hidden) left.add(row.dataset.person);
+    }
+    for (const way of document.querySelectorAll("[data-way]")) {
+      way.style.display = left.has(way.dataset.way) ? "" : "none";
+    }
+    for (const group of document.querySelectorAll("details.brief")) {
+      const some = group.querySelector("[data-cameras]:not([hidden])") !== null;
+      group.hidden = !some;
+      if (search.value.trim() && some) group.open = true;
+    }
+    tell();
+  }
+
+  function sort() {
+    const key = orders[order.value];
+    for (const group of document.querySelectorAll(".rows, .cards")) {
+      const rows = [...group.children].filter((row) => row.dataset.person);
+      rows.sort((a, b) => key(a.dataset) - key(b.dataset) || a.dataset.person - b.dataset.person);
+      group.append(...rows);
+    }
+  }
+
+  function tell() {
     const all = document.querySelectorAll("article[data-person]");
     const left = [...all].filter((row) => !row.hidden).length;
     shown.textContent = `${left} of ${all.length} shown`;
@@ -45,6 +88,9 @@
     document.getElementById("filters").hidden = false;
     camera.addEventListener("change", filter);
     search.addEventListener("input", filter);
+    seconds.addEventListener("change", filter);
+    sure.addEventListener("change", filter);
+    order.addEventListener("change", sort);
     filter();
   }
   onBars("mouseover", showTip);

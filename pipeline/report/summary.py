@@ -1,83 +1,36 @@
 """The content of the report page as plain values, computed from the tables of a run."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import PurePath
 
+import numpy as np
 import polars as pl
 
+from pipeline.analytics.statistics import Statistics, statistics_of
+from pipeline.config.load import check_config
+from pipeline.config.schema import SiteConfig
 from pipeline.pictures.clock import Clock
-from pipeline.run_directory.people import joined_tracks, mean_confidence, tracks_in
+from pipeline.report.ground import Paths, joined, lines_of, steps_in, thinned
+from pipeline.report.people import PersonSummary, people_of, pictures_of
+from pipeline.run_directory.people import joined_tracks, tracks_in
 from pipeline.run_directory.reader import RunDirectory, no_trajectories
 from pipeline.run_directory.schema import CameraRecord
+from pipeline.sources.source_kinds import is_url
 
 _GAP_S = 1.0
 _GAP_FRAMES = 3
-_SPARK_BINS = 60
-_PICTURES_PER_VISIT = 4
-_PICTURES_PER_PAGE = 1500
+# The occupancy of the whole time has about so many spans, none shorter than this.
+_SPANS, _LEAST_SPAN_S = 120, 0.1
 # A browser still scrolls through these: some 20 MB with pictures.
 _VISITS_PER_PAGE = 1500
 _STAYS_PER_PAGE = 15_000
-
-#: global_id, camera_id
-_Key = tuple[int, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Visit:
-    """One person in one camera.
-
-    ``stays`` are (start, end) in seconds UTC. ``pictures`` are the paths of the best thumbnails,
-    relative to the run directory; ``kept`` is the number of all thumbnails.
-    """
-
-    camera_id: str
-    observations: int
-    stays: list[tuple[float, float]]
-    pictures: list[str]
-    kept: int
-
-    @property
-    def start(self) -> float:
-        """Start of the first stay, seconds UTC."""
-        return self.stays[0][0]
-
-    @property
-    def end(self) -> float:
-        """End of the last stay, seconds UTC."""
-        return self.stays[-1][1]
-
-
-@dataclass(frozen=True, slots=True)
-class PersonSummary:
-    """One global id. ``confidence`` is the mean over its observations, ``lowest`` the minimum."""
-
-    global_id: int
-    confidence: float
-    lowest: float
-    visits: list[Visit]
-
-    @property
-    def observations(self) -> int:
-        """The number of observations in all cameras."""
-        return sum(visit.observations for visit in self.visits)
-
-    @property
-    def start(self) -> float:
-        """Time of the first observation, seconds UTC."""
-        return min(visit.start for visit in self.visits)
-
-    @property
-    def end(self) -> float:
-        """Time of the last observation, seconds UTC."""
-        return max(visit.end for visit in self.visits)
 
 
 @dataclass(frozen=True, slots=True)
 class CameraCount:
     """Counts of one camera. ``busiest`` is (people, seconds UTC) of its busiest frame.
 
-    ``over_time`` is the maximum number of people in a frame, for equal intervals of the run.
+    ``source`` is that of ``camera`` without the folder in which it lies.
     """
 
     camera_id: str
@@ -85,7 +38,18 @@ class CameraCount:
     people: int
     observations: int
     busiest: tuple[int, float] | None
-    over_time: list[int]
+
+    @property
+    def source(self) -> str:
+        """The source as a page shows it: a URL, or the name of a file."""
+        return "" if self.camera is None else _short(self.camera.source)
+
+    @property
+    def detail(self) -> str:
+        """What is wrong with the camera, without the folder of its source."""
+        if self.camera is None:
+            return ""
+        return self.camera.detail.replace(self.camera.source or "\0", self.source)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +58,8 @@ class Summary:
 
     ``people`` are those of ``people_count`` that were seen last, as many as a page can show.
     Absences from a camera up to ``shortest_gap`` (seconds, 0: all are shown) are too many.
+    ``paths`` are the ways of ``people`` on the ground, empty where nothing is calibrated, and
+    ``eyes`` the places of the calibrated cameras, in metres.
     """
 
     site: str
@@ -104,6 +70,19 @@ class Summary:
     people_count: int
     shortest_gap: float
     cameras: list[CameraCount]
+    statistics: Statistics
+    paths: Paths
+    eyes: dict[str, tuple[float, float]]
+
+    @property
+    def certain(self) -> list[PersonSummary]:
+        """The people of whom it is not doubtful that they were there."""
+        return [person for person in self.people if not person.is_brief]
+
+    @property
+    def brief(self) -> list[PersonSummary]:
+        """The people who were seen briefly, or of whom it is unsure."""
+        return [person for person in self.people if person.is_brief]
 
     @property
     def has_pictures(self) -> bool:
@@ -122,17 +101,24 @@ def summarise(run: RunDirectory) -> Summary:
     parts = [_stays(nothing, 0.0), *(part for tally in tallies.values() for part in tally.stays)]
     stays, people_count = _seen_last(_merged(pl.concat(parts)))
     stays, shortest_gap = _drawable(stays)
+    config = check_config(run.config(), str(run.path / "config.yaml"))
+    span_s = max((clock.end - clock.start) / _SPANS, _LEAST_SPAN_S)
+    shown = stays.select("global_id").unique()
+    steps = thinned(joined([part for tally in tallies.values() for part in tally.steps]), shown)
     counts = [_count(name, known.get(name), tally) for name, tally in tallies.items()]
     observations = sum(count.observations for count in counts)
     return Summary(
-        site=str(run.config().get("site", "site")),
+        site=config.site,
         clock=clock,
         observations=observations,
         unidentified=observations - sum(int(part["observations"].sum()) for part in tracks),
-        people=_people(joined_tracks(tracks), stays, _pictures(run, stays)),
+        people=people_of(joined_tracks(tracks), stays, pictures_of(run, stays)),
         people_count=people_count,
         shortest_gap=shortest_gap,
         cameras=counts,
+        statistics=statistics_of(run, config, every_s=span_s),
+        paths=lines_of(*steps),
+        eyes=_eyes(config),
     )
 
 
@@ -153,9 +139,9 @@ class _Tally:
 
     observations: int = 0
     busiest: tuple[int, float] | None = None
-    over_time: list[int] = field(default_factory=lambda: [0] * _SPARK_BINS)
     tracks: list[pl.DataFrame] = field(default_factory=list)
     stays: list[pl.DataFrame] = field(default_factory=list)
+    steps: list[pl.DataFrame] = field(default_factory=list)
 
 
 def _tally(run: RunDirectory, camera_id: str, camera: CameraRecord | None, clock: Clock) -> _Tally:
@@ -164,21 +150,18 @@ def _tally(run: RunDirectory, camera_id: str, camera: CameraRecord | None, clock
         tally.observations += rows.height
         tally.tracks = [joined_tracks([*tally.tracks, tracks_in(rows)])]
         tally.stays.append(_stays(rows, gap_s))
-        _count_frames(tally, rows, clock)
+        tally.steps = [joined([*tally.steps, steps_in(rows)])]
+        _count_frames(tally, rows)
     return tally
 
 
-def _count_frames(tally: _Tally, rows: pl.DataFrame, clock: Clock) -> None:
+def _count_frames(tally: _Tally, rows: pl.DataFrame) -> None:
     frames = rows.group_by("frame_index").agg(pl.col("timestamp").first(), people=pl.len())
     busiest = frames.sort("people", "timestamp", descending=[True, False]).head(1)
     for _, moment, people in busiest.iter_rows():
         known = tally.busiest
         if known is None or (people, -moment) > (known[0], -known[1]):
             tally.busiest = people, moment
-    place = (pl.col("timestamp") - clock.start) / max(clock.end - clock.start, 1e-9)
-    part = (place * _SPARK_BINS).floor().clip(0, _SPARK_BINS - 1).cast(pl.Int64)
-    for index, most in frames.group_by(part.alias("part")).agg(pl.col("people").max()).iter_rows():
-        tally.over_time[index] = max(tally.over_time[index], most)
 
 
 def _gap(clock: Clock, camera: CameraRecord | None) -> float:
@@ -245,49 +228,6 @@ def _drawable(stays: pl.DataFrame) -> tuple[pl.DataFrame, float]:
     return stays, gap_s
 
 
-def _people(
-    tracks: pl.DataFrame, stays: pl.DataFrame, pictures: dict[_Key, list[str]]
-) -> list[PersonSummary]:
-    of_visits = stays.partition_by("global_id", "camera_id", maintain_order=True, as_dict=True)
-    limit = min(max(_PICTURES_PER_PAGE // max(len(of_visits), 1), 1), _PICTURES_PER_VISIT)
-    visits: dict[int, list[Visit]] = {}
-    for (global_id, camera_id), rows in of_visits.items():
-        kept = pictures.get((global_id, camera_id), [])
-        spans = list(rows.select("start", "end").iter_rows())
-        visit = Visit(camera_id, int(rows["observations"].sum()), spans, kept[:limit], len(kept))
-        visits.setdefault(global_id, []).append(visit)
-    return [
-        PersonSummary(global_id, mean, lowest, visits[global_id])
-        for global_id, mean, lowest in _confidences(tracks)
-        if global_id in visits
-    ]
-
-
-def _confidences(tracks: pl.DataFrame) -> Iterator[tuple[int, float, float]]:
-    lowest = pl.col("confidence").cast(pl.Float64).min().alias("lowest")
-    table = tracks.group_by("global_id").agg(mean_confidence().alias("mean"), lowest)
-    yield from table.sort("global_id").iter_rows()
-
-
-def _pictures(run: RunDirectory, stays: pl.DataFrame) -> dict[_Key, list[str]]:
-    """The thumbnails of the people of ``stays`` by person and camera, best first."""
-    # A track that was assigned to two people is skipped: its thumbnail may show either.
-    track = ["camera_id", "track_id"]
-    identities = run.identities().select(*track, "global_id").unique()
-    identities = identities.filter(pl.len().over(track) == 1)
-    identities = identities.join(stays.select("global_id").unique(), on="global_id", how="semi")
-    table = (
-        run.tracklets(["camera_id", "track_id", "quality", "thumbnail"])
-        .filter(pl.col("thumbnail").is_not_null())
-        .join(identities, on=["camera_id", "track_id"])
-        .sort("quality", "track_id", descending=[True, False])
-    )
-    pictures: dict[_Key, list[str]] = {}
-    for row in table.select("global_id", "camera_id", "thumbnail").iter_rows():
-        pictures.setdefault((row[0], row[1]), []).append(row[2])
-    return pictures
-
-
 def _count(camera_id: str, camera: CameraRecord | None, tally: _Tally) -> CameraCount:
     return CameraCount(
         camera_id=camera_id,
@@ -295,5 +235,16 @@ def _count(camera_id: str, camera: CameraRecord | None, tally: _Tally) -> Camera
         people=len({name for part in tally.tracks for name in part["global_id"]}),
         observations=tally.observations,
         busiest=tally.busiest,
-        over_time=tally.over_time,
     )
+
+
+def _short(source: str) -> str:
+    """A source without its folder, which says nothing away from the machine of the run."""
+    return source if is_url(source) else PurePath(source).name or source
+
+
+def _eyes(config: SiteConfig) -> dict[str, tuple[float, float]]:
+    """Where the cameras hang of which that is known, in metres on the ground."""
+    views = {name: camera.view for name, camera in config.cameras.items()}
+    eyes = {name: view.eye for name, view in views.items() if view and view.sees_height}
+    return {name: (float(e[0]), float(e[1])) for name, e in eyes.items() if np.isfinite(e).all()}

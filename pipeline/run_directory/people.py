@@ -38,7 +38,8 @@ def mean_confidence() -> pl.Expr:
 
 def tracks_of_people(run: RunDirectory) -> pl.DataFrame:
     """The parts of tracks of people: global_id, camera_id, track_id, confidence, observations,
-    first and last (seconds UTC); ordered by the first four.
+    first and last (seconds UTC), and how many observations are ``confirmed``; ordered by the first
+    four.
 
     The sums do not depend on how the rows are divided among segments.
     """
@@ -52,11 +53,17 @@ def tracks_in(rows: pl.DataFrame) -> pl.DataFrame:
     return (
         rows.filter(pl.col("global_id").is_not_null())
         .group_by(_TRACK)
-        .agg(observations=pl.len().cast(pl.Int64), first=time.min(), last=time.max())
+        .agg(
+            observations=pl.len().cast(pl.Int64),
+            first=time.min(),
+            last=time.max(),
+            confirmed=(pl.col("state") == "confirmed").sum().cast(pl.Int64),
+        )
     )
 
 
 def joined_tracks(parts: Sequence[pl.DataFrame]) -> pl.DataFrame:
     """``parts`` of `tracks_in`, added up; ordered."""
-    counts = pl.col("observations").sum(), pl.col("first").min(), pl.col("last").max()
+    times = pl.col("first").min(), pl.col("last").max()
+    counts = pl.col("observations").sum(), *times, pl.col("confirmed").sum()
     return pl.concat(parts).group_by(_TRACK).agg(*counts).sort(_TRACK)

@@ -177,6 +177,20 @@ def test_the_search_by_global_id(opened: webdriver.Chrome) -> None:
     ]
 
 
+def test_the_order_and_the_filter_by_time(opened: webdriver.Chrome) -> None:
+    order = Select(opened.find_element(By.ID, "order"))
+    order.select_by_value("last")
+    assert people(opened) == ["12", "1", "2"]
+    order.select_by_value("cameras")
+    assert people(opened) == ["1", "2", "12"]
+    choice = Select(opened.find_element(By.ID, "filter-seconds"))
+    choice.select_by_value("5")
+    assert people(opened) == []
+    choice.select_by_value("0")
+    Select(opened.find_element(By.ID, "filter-sure")).select_by_value("confirmed")
+    assert people(opened) == ["1", "2", "12"]
+
+
 def test_a_narrow_window_needs_no_sideways_scrolling(opened: webdriver.Chrome) -> None:
     metrics = {"width": 360, "height": 700, "deviceScaleFactor": 1, "mobile": False}
     opened.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)

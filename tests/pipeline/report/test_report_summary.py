@@ -1,5 +1,6 @@
 """The summary of a run: people, visits, stays and cameras."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -8,6 +9,7 @@ import pytest
 
 from builders import camera, make_run
 from pipeline.report import summary as of_report
+from pipeline.report.people import PersonSummary, Visit
 from pipeline.report.summary import summarise
 from pipeline.run_directory.reader import RunDirectory
 
@@ -51,9 +53,6 @@ def test_a_camera_counts_its_busiest_moment(tmp_path: Path) -> None:
     (count,) = summarise(RunDirectory(run)).cameras
     assert (count.people, count.observations) == (2, 13)
     assert count.busiest == (3, 0.5)
-    assert max(count.over_time) == 3
-    assert count.over_time[30] == 3
-    assert count.over_time[0] == 1
 
 
 def test_observations_without_identity_are_counted(tmp_path: Path) -> None:
@@ -83,6 +82,30 @@ def test_a_run_that_was_killed_before_its_cameras_were_written(tmp_path: Path) -
     summary = summarise(RunDirectory(run))
     assert [(count.camera_id, count.camera) for count in summary.cameras] == [("a", None)]
     assert (summary.clock.start, summary.clock.end) == (0.0, 0.2)
+
+
+def person_with(*visits: tuple[str, list[tuple[float, float]]]) -> PersonSummary:
+    seen = [Visit(name, 1, stays, [], 0) for name, stays in visits]
+    return PersonSummary(1, 0.9, 0.9, False, seen)
+
+
+def test_from_where_to_where_a_person_went() -> None:
+    walk = person_with(("a", [(0.0, 9.0), (40.0, 50.0)]), ("b", [(8.0, 20.0)]))
+    assert walk.route == [["a"], ["b"], ["a"]]
+    assert walk.seconds == 30.0
+    together = person_with(("a", [(0.0, 9.0)]), ("b", [(1.0, 9.5)]), ("c", [(20.0, 21.0)]))
+    assert together.route == [["a", "b"], ["c"]]
+    assert together.seconds == 10.5
+    returns = person_with(("a", [(0.0, 1.0), (5.0, 6.0)]))
+    assert returns.route == [["a"]]
+
+
+def test_who_is_seen_briefly_or_unsure() -> None:
+    brief, long = person_with(("a", [(0.0, 0.9)])), person_with(("a", [(0.0, 1.0)]))
+    assert (brief.is_brief, long.is_brief) == (True, False)
+    assert not replace(brief, confirmed=True).is_brief
+    assert replace(long, confidence=0.49).is_brief
+    assert not replace(long, confidence=0.5).is_brief
 
 
 def test_an_empty_run(tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ def test_the_page_says_who_was_where(tmp_path: Path) -> None:
     assert "line direction crossings people door in 0 0 door left 0 0" in text
     assert "from to times people median on the way a b 1 1 2.1 s" in text
     labels = [tag["aria-label"] for tag in page.all("svg")]
-    assert labels[0] == "People at once over time in a, at most 1"
+    assert labels[0] == "People at once over time in shop, at most 1"
     assert labels[-1] == "Heat map of b"
 
 
@@ -52,6 +52,13 @@ def test_a_run_without_people_has_a_page(tmp_path: Path) -> None:
     page = page_of(make_run(tmp_path / "run", [], {}), tmp_path / "page.html")
     assert "Nobody was seen" in page.text
     assert page.all("svg") == []
+
+
+def test_spans_that_are_no_round_numbers_fall_into_their_steps() -> None:
+    starts = [n * 0.1 for n in range(17)]
+    assert steps([(start, 2) for start in starts], 0.0, 1.65, 0.1) == [2] * 17
+    assert steps([(0.3, 1)], 0.3, 0.3, 0.1) == [1]
+    assert steps([], 0.0, 0.0, 0.1) == [0]
 
 
 def test_a_page_that_cannot_be_written_is_named(tmp_path: Path) -> None:
