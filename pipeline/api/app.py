@@ -25,6 +25,7 @@ from pipeline.api.console import add_console
 from pipeline.api.events import send_events
 from pipeline.api.map import add_map
 from pipeline.api.plan import Plan
+from pipeline.api.review import add_review
 from pipeline.api.schemas import (
     CameraAnswer,
     CamerasAnswer,
@@ -122,6 +123,7 @@ def make_app(
     add_thumbnails(data, site)
     add_search(data, site)
     add_map(data, site, plan)
+    add_review(data, site)
     app.include_router(data)
 
     @app.websocket("/events")

@@ -221,6 +221,51 @@ class SearchAnswer:
 
 
 @dataclass(frozen=True, slots=True)
+class EventAnswer:
+    """An event to review; ``by`` reviewed it at ``reviewed_at``, or took that back last.
+
+    ``kind`` is enter, leave, dwell, line, new person, camera lost or camera back, ``place`` the
+    zone or line. Unknown values are null.
+    """
+
+    id: str
+    kind: str
+    at: float
+    camera_id: str | None
+    global_id: int | None
+    place: str | None
+    text: str
+    reviewed: bool
+    by: str | None
+    reviewed_at: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class EventsAnswer:
+    """Events, the newest first; ``next`` is the ``before`` of the next page, null on the last."""
+
+    events: list[EventAnswer]
+    next: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class MarkRequest:
+    """Whether an event has been reviewed."""
+
+    reviewed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class MarkAnswer:
+    """Who has marked an event as ``reviewed`` or not, and when."""
+
+    id: str
+    reviewed: bool
+    by: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
 class PlanAnswer:
     """The floor plan: its picture, the size of that in pixels, and the matrix from its pixels to
     metres on the ground, row by row.

@@ -41,6 +41,14 @@ class Delivery:
     message: Message | None
     fault: str = ""
 
+    @property
+    def sent(self) -> float:
+        """When it was sent by the clock of Redis, seconds UTC; those of one millisecond are a
+        microsecond apart.
+        """
+        milliseconds, _, sequence = self.entry_id.partition("-")
+        return int(milliseconds) / 1e3 + int(sequence) / 1e6
+
     def faulty(self, reason: str) -> "Delivery":
         """This delivery marked as invalid for ``reason``."""
         return replace(self, message=None, fault=reason)

@@ -295,11 +295,15 @@ class ZoneConfig(Section):
     """An area whose visitors are counted: a polygon with the corners ``points``.
 
     They are pixels of the picture of ``camera``, in which a person is where the bottom of the box
-    is, or without a camera metres on the ground.
+    is, or without a camera metres on the ground. Who is in it for ``dwell_s`` seconds is an event
+    to review; None for nobody.
     """
 
     camera: Name | None = None
     points: list[Point]
+    dwell_s: Annotated[
+        float | None, Field(gt=0, description="seconds in it that are an event to review")
+    ] = None
 
     @field_validator("points")
     @classmethod

@@ -40,6 +40,7 @@ from pipeline.recorder.forget import ForgetResult, forget_recorded
 from pipeline.recorder.forgotten import ForgottenParts
 from pipeline.recorder.retention import Retention
 from pipeline.recorder.rows import observations_table, rows_of
+from pipeline.run_directory.camera_log import append_change, change_of
 from pipeline.run_directory.durable import make_folder
 from pipeline.run_directory.layout import contained, observations_of
 from pipeline.run_directory.progress import (
@@ -49,7 +50,7 @@ from pipeline.run_directory.progress import (
     write_progress,
 )
 from pipeline.run_directory.rewriting import Removed, removed_text
-from pipeline.run_directory.schema import TrackPart
+from pipeline.run_directory.schema import CameraRecord, TrackPart
 from pipeline.run_directory.segments import last_position, next_number, write_segment
 from reid_model.atomic_file import replacing
 
@@ -227,8 +228,14 @@ class Recorder:
             self._write_thumbnail(kept[0].message)
             self._open.append(kept)
             if isinstance(delivery.message, CameraMessage):
-                camera = delivery.message.camera
-                self._cameras[camera.camera_id] = camera
+                self._update_camera(delivery.message.camera, delivery.sent)
+
+    def _update_camera(self, camera: CameraRecord, sent: float) -> None:
+        change = change_of(self._cameras.get(camera.camera_id), camera, sent)
+        if change is not None:
+            with _writing(self._folder, "The states of cameras are not recorded"):
+                append_change(self._folder, change)
+        self._cameras[camera.camera_id] = camera
 
     def _write_thumbnail(self, message: Message | None) -> None:
         """Write the thumbnail of a node that does not have this folder."""

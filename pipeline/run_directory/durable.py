@@ -19,6 +19,15 @@ def make_folder(folder: Path) -> None:
     sync(folder.parent)
 
 
+def append_line(path: Path, line: str) -> None:
+    """Append a line to a log that only the owner of the run may read. Raises OSError."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    try:
+        os.write(descriptor, f"{line}\n".encode())
+    finally:
+        os.close(descriptor)
+
+
 class BusyError(UserError):
     """Another process writes to the folder."""
 

@@ -6,6 +6,7 @@ import random
 import subprocess
 import sys
 import threading
+import time
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -45,6 +46,7 @@ from pipeline.bus.keys import (
     stream_key,
 )
 from pipeline.bus.messages import (
+    CameraMessage,
     EndMessage,
     ForgetMessage,
     Message,
@@ -58,6 +60,7 @@ from pipeline.errors import UserError
 from pipeline.recorder import recorder
 from pipeline.recorder.recorder import Recorder
 from pipeline.run_directory import schema
+from pipeline.run_directory.camera_log import read_changes
 from pipeline.run_directory.reader import RunDirectory
 from pipeline.run_directory.segments import write_segment
 from recorder_helpers import new_run, ticking
@@ -661,3 +664,23 @@ def test_a_lost_acknowledgement_writes_nothing_twice(
         retry.restart(lambda: record(bus, run), bus.ping)
         assert bus.lost > 2
     assert_same(run, undisturbed)
+
+
+def test_changes_of_the_state_of_a_camera_are_recorded(
+    redis_url: str, site: str, run: Path
+) -> None:
+    def live(detail: str, frames: int) -> CameraMessage:
+        fields = {"detail": detail, "timestamp_origin": "rtcp"}
+        return CameraMessage(msgspec.structs.replace(camera_sent("gate", frames).camera, **fields))
+
+    states = [live("", 2), live("", 3), live("lost: no route", 3), live("", 4)]
+    sent(redis_url, site, [(OBSERVATIONS, states), (IDENTITIES, [EndMessage(2.0)])])
+    with Bus(redis_url, site) as bus:
+        record(bus, run)
+    changes = read_changes(run)
+    assert [(change.state, change.reason) for change in changes] == [
+        ("running", ""),
+        ("lost", "no route"),
+        ("running", ""),
+    ]
+    assert changes[0].at == pytest.approx(time.time(), abs=3600)

@@ -1,0 +1,156 @@
+"""The endpoints of the review: what happened, newest first, and who has looked at it."""
+
+import math
+import time
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, HTTPException, Path, Query, Request
+
+from pipeline.analytics.review import ReviewEvent, of_people_and_cameras, of_places
+from pipeline.api.archive import Archive
+from pipeline.api.schemas import EventAnswer, EventsAnswer, MarkAnswer, MarkRequest, Problem
+from pipeline.api.shown import ShownSite
+from pipeline.config.schema import SiteConfig
+from pipeline.errors import writing
+from pipeline.run_directory.reader import RunDirectory
+from pipeline.run_directory.reviewed import ReviewMark, append_mark, read_marks
+
+# Places are read in spans from the newest back, each twice as long as the last where little was
+# found, and not further than this at once.
+_FIRST_S, _LONGEST_S, _MOST_S = 900.0, 4 * 3600.0, 24 * 3600.0
+_OF_PLACES = {"enter", "leave", "dwell", "line"}
+
+Kind = Literal["enter", "leave", "dwell", "line", "new person", "camera lost", "camera back"]
+_Kinds = Annotated[list[Kind] | None, Query(description="Only events of these kinds.")]
+_Cameras = Annotated[list[str] | None, Query(description="Only events of these cameras.")]
+_Reviewed = Annotated[bool | None, Query(description="Only those that were reviewed, or were not.")]
+_Moment = Annotated[float | None, Query(allow_inf_nan=False, description="Seconds UTC.")]
+_Before = Annotated[
+    float | None, Query(allow_inf_nan=False, description="`next` of the page before, seconds UTC.")
+]
+_Count = Annotated[int, Query(ge=1, le=1000, description="Approximate number of events.")]
+_EventId = Annotated[str, Path(pattern="^[0-9a-f]{18}$", description="The id of an event.")]
+_NO_RUN: dict[int | str, dict[str, Any]] = {
+    404: {"model": Problem, "description": "The API has no run directory of the current run."}
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """Which events are asked for, from ``since`` to before ``until``, seconds UTC."""
+
+    since: float
+    until: float
+    kinds: Collection[str] | None
+    cameras: Collection[str] | None
+    reviewed: bool | None
+
+    def has(self, event: ReviewEvent, marks: dict[str, ReviewMark]) -> bool:
+        mark = marks.get(event.id)
+        is_reviewed = mark is not None and mark.reviewed
+        return (
+            self.since <= event.at < self.until
+            and (self.kinds is None or event.kind in self.kinds)
+            and (self.cameras is None or event.camera_id in self.cameras)
+            and (self.reviewed is None or self.reviewed == is_reviewed)
+        )
+
+
+def add_review(data: APIRouter, site: ShownSite) -> None:
+    """Add the endpoints of the run directory of ``site``."""
+
+    @data.get("/review", responses=_NO_RUN)
+    def review(
+        since: _Moment = None,
+        until: _Moment = None,
+        before: _Before = None,
+        kind: _Kinds = None,
+        camera: _Cameras = None,
+        reviewed: _Reviewed = None,
+        limit: _Count = 100,
+    ) -> EventsAnswer:
+        """What happened, the newest first: zones, lines, dwell, new people, cameras lost and back.
+
+        Events of one moment are never parted, so there may be a few more than `limit`; there may be
+        fewer with a `next` after a long time in which nothing happened.
+        """
+        end = min(x for x in (until, before, math.inf) if x is not None)
+        wanted = _Wanted(-math.inf if since is None else since, end, kind, camera, reviewed)
+        archive = _archive(site)
+        return _page(site.config, RunDirectory(archive.folder, archive.selection), wanted, limit)
+
+    @data.post("/review/{event_id}", responses=_NO_RUN)
+    def mark(request: Request, event_id: _EventId, body: MarkRequest) -> MarkAnswer:
+        """Mark an event as reviewed, or as not reviewed."""
+        by = getattr(getattr(request.state, "user", None), "name", "local")
+        found = ReviewMark(event_id, body.reviewed, by, time.time())
+        folder = _archive(site).folder
+        with writing(f"to {folder}"):
+            append_mark(folder, found)
+        return MarkAnswer(found.id, found.reviewed, found.by, found.at)
+
+
+def _archive(site: ShownSite) -> Archive:
+    archive = site.archive
+    if archive is None or not (archive.folder / "config.yaml").is_file():
+        raise HTTPException(404, "nothing can be reviewed: start the API with --out RUN")
+    return archive
+
+
+def _page(config: SiteConfig, run: RunDirectory, wanted: _Wanted, limit: int) -> EventsAnswer:
+    marks = read_marks(run.path)
+    found, reached = _found(config, run, wanted, marks, limit)
+    shown = sorted(found, key=lambda event: (-event.at, event.id))
+    if len(shown) > limit:
+        # The page ends with a whole moment.
+        last = shown[limit - 1].at
+        later = [event for event in shown if event.at >= last]
+        reached = last if len(later) < len(shown) else reached
+        shown = later
+    answers = [_answer(event, marks) for event in shown]
+    return EventsAnswer(answers, reached if math.isfinite(reached) else None)
+
+
+def _found(
+    config: SiteConfig,
+    run: RunDirectory,
+    wanted: _Wanted,
+    marks: dict[str, ReviewMark],
+    limit: int,
+) -> tuple[list[ReviewEvent], float]:
+    """More than ``limit`` events, and the moment from which they are whole: -inf for all."""
+    first, last = run.observed_span()
+    low = max(wanted.since, first)
+    high = min(wanted.until, math.nextafter(last, math.inf))
+    if wanted.kinds is not None and not _OF_PLACES & set(wanted.kinds):
+        high = low
+    others = [event for event in of_people_and_cameras(run) if wanted.has(event, marks)]
+    places: list[ReviewEvent] = []
+    span, oldest = _FIRST_S, high - _MOST_S
+    while high > low:
+        start = max(high - span, low)
+        read = of_places(run, config, start, high)
+        places += [event for event in read if wanted.has(event, marks)]
+        high, span = start, min(2 * span, _LONGEST_S)
+        later = [event for event in others if event.at >= high]
+        if high > low and (len(places) + len(later) > limit or high <= oldest):
+            return [*places, *later], high
+    return [*places, *others], -math.inf
+
+
+def _answer(event: ReviewEvent, marks: dict[str, ReviewMark]) -> EventAnswer:
+    mark = marks.get(event.id)
+    return EventAnswer(
+        id=event.id,
+        kind=event.kind,
+        at=event.at,
+        camera_id=event.camera_id,
+        global_id=event.global_id,
+        place=event.place,
+        text=event.text,
+        reviewed=mark is not None and mark.reviewed,
+        by=None if mark is None else mark.by,
+        reviewed_at=None if mark is None else mark.at,
+    )
