@@ -31,6 +31,7 @@ ORDER = (
     "pipeline.exports",
     "pipeline.evaluation",
     "pipeline.pictures",
+    "pipeline.corrections",
     "pipeline.bus",
     "pipeline.run_directory",
     "pipeline.reid",

@@ -18,12 +18,14 @@ from pipeline.api.plan import Plan
 from pipeline.api.recorded import RecordedPictures, RecordedSite
 from pipeline.api.server import Server, open_listener, server_config
 from pipeline.api.site import Follower, LiveSite
+from pipeline.api.users import API, User, Users
 from pipeline.api.viewer import LivePictures
 from pipeline.bus.messages import Message
 from pipeline.bus.streams import Bus
 from pipeline.config.load import check_config
 
 TOKEN = "a-token-of-the-tests"
+VIEWER_TOKEN = "a-token-of-a-viewer"
 
 
 class Clock:
@@ -63,11 +65,16 @@ class RecordedApi(Listening):
     ) -> None:
         config = check_config({"site": "shop", **values}, "the test")
         stop = threading.Event()
-        site = RecordedSite(config, Archive(out))
+        site, users = RecordedSite(config, Archive(out)), Users(_tokens(token), Clock())
         super().__init__(
-            make_app(site, RecordedPictures(out), token=token, local=True, stop=stop, plan=plan),
+            make_app(site, RecordedPictures(out), users=users, local=True, stop=stop, plan=plan),
             stop,
         )
+
+
+def _tokens(token: str | None) -> dict[str, User]:
+    """The users of an API with a token: one with it, and a guest."""
+    return {} if token is None else {token: API, VIEWER_TOKEN: User("guest", "viewer")}
 
 
 class LiveApi(Listening):
@@ -97,9 +104,9 @@ class LiveApi(Listening):
         self.site = LiveSite(config, archive, self.monotonic, self.clock)
         self.follower = Follower(bus, self.site)
         self.stop = threading.Event()
-        app = make_app(
-            self.site, LivePictures(bus, self.stop), token=token, local=True, stop=self.stop
-        )
+        pictures = LivePictures(bus, self.stop)
+        users = Users(_tokens(token), self.clock)
+        app = make_app(self.site, pictures, users=users, local=True, stop=self.stop)
         super().__init__(app, self.stop)
 
     def receive(self, stream: str, *messages: Message) -> None:

@@ -2,6 +2,8 @@
 
 import math
 import threading
+import time
+from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import (
@@ -20,9 +22,12 @@ from fastapi.security import HTTPBearer
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from pipeline.api.archive import identity_answer, path_answer, stays_of
-from pipeline.api.auth import TokenAuth
+from pipeline.api.audit import AuditLog
+from pipeline.api.auth import Access
 from pipeline.api.console import add_console
+from pipeline.api.corrections import add_corrections, cannot_be_made, names_of
 from pipeline.api.events import send_events
+from pipeline.api.login import add_login
 from pipeline.api.map import add_map
 from pipeline.api.plan import Plan
 from pipeline.api.review import add_review
@@ -39,9 +44,11 @@ from pipeline.api.schemas import (
 from pipeline.api.search import add_search
 from pipeline.api.shown import ShownPictures, ShownSite
 from pipeline.api.thumbnails import add_thumbnails
+from pipeline.api.users import Users
 from pipeline.api.viewer import BOUNDARY
 from pipeline.api.wall import WallPictures, show_wall
 from pipeline.bus.pictures import Picture, PictureKind
+from pipeline.corrections.check import CorrectionError
 from pipeline.errors import UserError
 from pipeline.monitoring.metrics import CONTENT_TYPE, page_of_counts
 from pipeline.run_directory.row_groups import steadily
@@ -89,15 +96,15 @@ def make_app(
     site: ShownSite,
     pictures: ShownPictures,
     *,
-    token: str | None,
+    users: Users,
     local: bool,
     stop: threading.Event,
     plan: Plan | None = None,
 ) -> FastAPI:
     """Create the application: data of ``site`` and its ``pictures``, until ``stop`` is set.
 
-    It requires ``token`` unless that is None. A ``local`` application without a token accepts only
-    requests to the host names of this computer.
+    Only ``users`` are answered. A ``local`` application without any token accepts only requests to
+    the host names of this computer.
     """
     # FastAPI's documentation pages are off, because they load scripts from other servers.
     app = FastAPI(
@@ -106,14 +113,16 @@ def make_app(
         docs_url=None,
         redoc_url=None,
     )
-    if local and token is None:
+    if local and users.is_open:
         app.add_middleware(TrustedHostMiddleware, allowed_hosts=_LOCAL_NAMES, www_redirect=False)
-    app.add_middleware(TokenAuth, token=token)
+    audit = AuditLog(lambda: site.archive.folder if site.archive else None, time.time)
+    app.add_middleware(Access, users=users, audit=audit)
     app.add_exception_handler(UserError, _unavailable)
+    app.add_exception_handler(CorrectionError, cannot_be_made)
     _add_health(app, site)
     add_console(app)
-    # `TokenAuth` checks the token; this only documents it in the schema.
-    auth = [Depends(HTTPBearer(auto_error=False))] if token is not None else []
+    # `Access` checks the token; this only documents it in the schema.
+    auth = [] if users.is_open else [Depends(HTTPBearer(auto_error=False))]
     data = APIRouter(dependencies=auth, responses=_REFUSED)
     _add_cameras(data, site)
     _add_identities(data, site)
@@ -124,6 +133,10 @@ def make_app(
     add_search(data, site)
     add_map(data, site, plan)
     add_review(data, site)
+    add_corrections(data, site)
+    unguarded = APIRouter()
+    add_login(unguarded, data, users, site, time.monotonic)
+    app.include_router(unguarded)
     app.include_router(data)
 
     @app.websocket("/events")
@@ -188,7 +201,7 @@ def _add_identities(data: APIRouter, site: ShownSite) -> None:
         """All tracks of a person since the start of the run, or recent ones without `--out RUN`."""
         stays = steadily(lambda: stays_of(global_id, site.recent_rows(), site.archive))
         _check_known(global_id, site, known=not stays.is_empty())
-        return identity_answer(global_id, stays)
+        return replace(identity_answer(global_id, stays), name=names_of(site).get(global_id))
 
     @data.get("/identities/{global_id}/path", responses=_UNKNOWN)
     def path(
@@ -228,7 +241,8 @@ def _people_page(site: ShownSite, last_s: float, after: int, limit: int) -> Peop
     now = site.now()
     found = [] if now is None else site.people_since(now - last_s)
     rest = [person for person in found if person.global_id > after]
-    page = rest[:limit]
+    names = names_of(site)
+    page = [replace(person, name=names.get(person.global_id)) for person in rest[:limit]]
     following = page[-1].global_id if len(rest) > limit else None
     return PeopleAnswer(now, page, following)
 
@@ -245,8 +259,9 @@ def _explain_sockets(data: APIRouter) -> None:
         """The events of the site as they occur, over a WebSocket: one JSON object a message.
 
         Each has an `id` and a `type`: identity (a track got a global id), camera (a camera changed
-        its state), forget, run (a new run began), end, forgotten, or missed (the client was too
-        slow, or its `after` is unknown). The token may be given as `?token=`.
+        its state), correction (a person corrected something), forget, run (a new run began), end,
+        forgotten, or missed (the client was too slow, or its `after` is unknown). The token may be
+        given as `?token=`.
         """
         return _not_a_socket(response, "events")
 

@@ -65,6 +65,7 @@ class PersonAnswer:
     last_seen: float
     box: tuple[float, float, float, float] | None
     ground: tuple[float, float] | None
+    name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +155,7 @@ class IdentityAnswer:
     first_seen: float | None
     last_seen: float | None
     stays: list[StayAnswer]
+    name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -344,6 +346,99 @@ class HeatAnswer:
     left: float | None
     low: float | None
     seconds: list[list[float]]
+
+
+@dataclass(frozen=True, slots=True)
+class MeAnswer:
+    """Who asks: an editor, or a viewer, who can change nothing.
+
+    ``live`` says whether the site is running, ``login`` whether it needs a token.
+    """
+
+    name: str
+    role: Literal["viewer", "editor"]
+    site: str
+    live: bool
+    login: bool
+
+
+@dataclass(frozen=True, slots=True)
+class NamesAnswer:
+    """The names that people were given, by global id."""
+
+    names: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class CorrectionAnswer:
+    """A correction: who made it (``by``), when (``at``), what it did (``text``), to whom.
+
+    ``undone_by`` is the number of the correction that took it back. The rest is what was asked for;
+    ``new_id`` is the global id of a person that it made.
+    """
+
+    number: int
+    kind: Literal["merge", "split", "move", "name", "undo"]
+    by: str
+    at: float
+    text: str
+    undone_by: int | None
+    global_ids: list[int]
+    global_id: int | None
+    into: int | None
+    moment: float | None
+    camera_id: str | None
+    track_id: int | None
+    since: float | None
+    to: int | None
+    name: str | None
+    undoes: int | None
+    new_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class CorrectionsAnswer:
+    """The corrections of a run, oldest first."""
+
+    corrections: list[CorrectionAnswer]
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """Why a correction cannot be made, and who the person is ``now``, if that is known."""
+
+    detail: str
+    now: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class RunnerUp:
+    """Another person that a track could have been."""
+
+    global_id: int
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class LinkAnswer:
+    """Why a track, or its part from ``since`` on, is a person: decided ``at``, seconds UTC."""
+
+    at: float
+    camera_id: str
+    track_id: int
+    since: float | None
+    confidence: float
+    kind: str
+    reason: str
+    state: str
+    runners_up: list[RunnerUp]
+
+
+@dataclass(frozen=True, slots=True)
+class LinksAnswer:
+    """The decisions that made the tracks of a person theirs, newest last."""
+
+    links: list[LinkAnswer]
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,10 +14,10 @@ import uvicorn
 
 from pipeline.api.app import make_app
 from pipeline.api.archive import Archive
-from pipeline.api.auth import TOKEN_VARIABLE, token_of
 from pipeline.api.plan import Plan, read_plan
 from pipeline.api.recorded import RecordedPictures, RecordedSite
 from pipeline.api.site import Follower, LiveSite
+from pipeline.api.users import TOKEN_VARIABLE, Users, users_of
 from pipeline.api.viewer import LivePictures
 from pipeline.bus.connection import BusLostError, Retry
 from pipeline.bus.streams import Bus
@@ -86,7 +86,7 @@ def serve(
     Raises UserError when a non-local address has no token, the address is in use, or Redis refuses
     the connection, and any error that ended the reading of the streams.
     """
-    token = _checked_token(config)
+    users = _checked_users(config)
     plan = None if config.plan is None else read_plan(config.plan)
     url, name = site_address(config, out)
     retry = Retry(stop.input, time.monotonic)
@@ -99,7 +99,7 @@ def serve(
         follower = Follower(bus, site)
         pictures = LivePictures(bus, stop.input)
         app = make_app(
-            site, pictures, token=token, local=_is_local(config), stop=stop.input, plan=plan
+            site, pictures, users=users, local=_is_local(config), stop=stop.input, plan=plan
         )
         server = Server(server_config(app), stop.input)
         following = _Following(follower, stop.input, server.end)
@@ -123,13 +123,13 @@ def serve_recorded(
 
     Raises UserError as `serve`, and when it is no run directory.
     """
-    token, plan = _checked_token(config), _recorded_plan(config, out)
+    users, plan = _checked_users(config), _recorded_plan(config, out)
     RunDirectory(out, selection)
     with _listener(config) as listener:
         site = RecordedSite(config, Archive(out, selection))
         pictures = RecordedPictures(out)
         app = make_app(
-            site, pictures, token=token, local=_is_local(config), stop=stop.input, plan=plan
+            site, pictures, users=users, local=_is_local(config), stop=stop.input, plan=plan
         )
         on_ready(_url(listener))
         Server(server_config(app), stop.input).run([listener])
@@ -146,15 +146,15 @@ def _recorded_plan(config: SiteConfig, out: Path) -> Plan | None:
     return read_plan(config.plan.model_copy(update={"picture": str(path)}))
 
 
-def _checked_token(config: SiteConfig) -> str | None:
-    token = token_of(config.api)
-    if token is None and not _is_local(config):
+def _checked_users(config: SiteConfig) -> Users:
+    users = users_of(config.api, time.time)
+    if users.is_open and not _is_local(config):
         raise UserError(
             f"api.listen is {config.api.listen}, which other machines can reach, without a token: "
             f"set api.token in the site file or {TOKEN_VARIABLE}, for example to the output of "
             "`openssl rand -hex 24`, or listen on 127.0.0.1"
         )
-    return token
+    return users
 
 
 def _is_local(config: SiteConfig) -> bool:

@@ -84,17 +84,28 @@ class ServiceConfig(Section):
     log_level: LogLevel = "warning"
 
 
+class ApiUser(Section):
+    """A user of the live API."""
+
+    token: Annotated[SecretStr, Field(description="the access token of this user alone")]
+    role: Annotated[
+        Literal["viewer", "editor"], Field(description="an editor may correct, a viewer only read")
+    ] = "viewer"
+
+
 class ApiConfig(Section):
     """Address, access and content of the live API.
 
-    ``token`` may come from the environment instead; it is required when listening on more than
-    this computer. ``pictures`` lets nodes send preview pictures of their cameras to viewers. A
-    preview has at most ``preview_px`` pixels on its longer side and ``preview_fps`` pictures per
+    ``token`` may come from the environment instead; it, or one of ``users``, is required when
+    listening on more than this computer. Who has it is an editor called api; each of ``users`` has
+    a token of their own. ``pictures`` lets nodes send preview pictures of their cameras to viewers.
+    A preview has at most ``preview_px`` pixels on its longer side and ``preview_fps`` pictures per
     second.
     """
 
     listen: str = "127.0.0.1:8710"
     token: SecretStr | None = None
+    users: dict[Name, ApiUser] = Field(default_factory=dict)
     pictures: bool = True
     preview_px: Annotated[int, Field(ge=64, le=3840)] = 960
     preview_fps: Annotated[float, Field(gt=0, le=25)] = 5.0

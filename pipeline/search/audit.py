@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pipeline.errors import writing
+from pipeline.run_directory.durable import append_line
 from pipeline.run_directory.selection import Selection
 
 NAME = "searches.jsonl"
@@ -59,13 +60,8 @@ def write_entry(
         **({} if found is None else {"found": list(found)}),
         **({} if refused is None else {"refused": refused}),
     }
-    line = json.dumps(entry, ensure_ascii=False) + "\n"
     with writing(f"the log of searches {root / NAME}", "Without it nothing is searched"):
-        descriptor = os.open(root / NAME, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-        try:
-            os.write(descriptor, line.encode())
-        finally:
-            os.close(descriptor)
+        append_line(root / NAME, json.dumps(entry, ensure_ascii=False))
 
 
 def _short(value: object) -> object:

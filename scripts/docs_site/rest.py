@@ -1,11 +1,13 @@
 """The addresses of the live API as Markdown, from its OpenAPI schema."""
 
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any, cast
 
 from docs_site.markdown import code, prose, table
 from pipeline.api.app import make_app
+from pipeline.api.users import API, Users
 
 Schema = dict[str, Any]
 
@@ -28,7 +30,8 @@ def schema_of_api() -> Schema:
     """The OpenAPI schema of an API that asks for a token."""
     nothing = cast(Any, None)
     stop = threading.Event()
-    app = make_app(nothing, nothing, token="x" * 16, local=False, stop=stop)
+    users = Users({"x" * 16: API}, time.time)
+    app = make_app(nothing, nothing, users=users, local=False, stop=stop)
     return app.openapi()
 
 

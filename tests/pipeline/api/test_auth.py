@@ -8,14 +8,19 @@ import pytest
 from websockets.exceptions import InvalidStatus
 
 from live_api import TOKEN, LiveApi
-from pipeline.api.auth import token_of
 from pipeline.api.server import is_local, open_listener
+from pipeline.api.users import User, Users, users_of
 from pipeline.config.load import check_config
 from pipeline.config.schema import ApiConfig
 from pipeline.errors import UserError
 
 ASKED = ["/cameras", "/cameras/gate", "/identities", "/identities/1/path", "/openapi.json", "/none"]
 SHOWN = {"Authorization": f"Bearer {TOKEN}"}
+
+
+def users(api: dict[str, object]) -> Users:
+    """The users of this section of a configuration."""
+    return users_of(ApiConfig.model_validate(api), lambda: 0.0)
 
 
 @pytest.fixture
@@ -100,10 +105,12 @@ def test_another_origin_cannot_open_a_websocket(api: LiveApi) -> None:
 
 def test_a_token_may_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("FUSETRACK_API_TOKEN", raising=False)
-    assert token_of(ApiConfig()) is None
-    assert token_of(ApiConfig.model_validate({"token": "of-the-site-file"})) == "of-the-site-file"
+    assert users({}).is_open
+    in_file = {"token": "of-the-site-file"}
+    assert users(in_file).with_token("of-the-site-file") == User("api", "editor")
     monkeypatch.setenv("FUSETRACK_API_TOKEN", "of-the-environment")
-    assert token_of(ApiConfig.model_validate({"token": "of-the-site-file"})) == "of-the-environment"
+    assert users(in_file).with_token("of-the-site-file") is None
+    assert users(in_file).with_token("of-the-environment") == User("api", "editor")
 
 
 @pytest.mark.parametrize("token", ["x" * 15, "with a space in it", "ümlaut-ümlaut-ümlaut"])
@@ -112,13 +119,13 @@ def test_a_weak_token_is_refused_and_not_repeated(
 ) -> None:
     monkeypatch.setenv("FUSETRACK_API_TOKEN", token)
     with pytest.raises(UserError, match="16 or more ASCII characters") as refused:
-        token_of(ApiConfig())
+        users({})
     assert token not in str(refused.value)
 
 
 def test_a_token_of_the_minimum_length_is_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FUSETRACK_API_TOKEN", "x" * 16)
-    assert token_of(ApiConfig()) == "x" * 16
+    assert users({}).with_token("x" * 16)
 
 
 def test_a_token_that_is_not_text_is_not_repeated() -> None:

@@ -1,0 +1,82 @@
+"""RUN/corrections.json: what people corrected in a run, and the names that they gave."""
+
+import dataclasses
+from collections.abc import Iterable
+from functools import lru_cache
+from pathlib import Path
+
+import msgspec
+
+from pipeline.errors import UserError
+from pipeline.run_directory.schema import TrackPart
+from reid_model.atomic_file import replacing
+from trackers.association import corrections
+from trackers.association.corrections import Correction
+from trackers.tracklet import TrackletKey
+
+_NAME = "corrections.json"
+
+
+class Corrections(msgspec.Struct, frozen=True, omit_defaults=True):
+    """All corrections of a run, in order, and the number of the ``last`` one that was made.
+
+    Those of people who were forgotten are gone; their numbers are not used again. ``pending`` are
+    corrections of which the identity events may not be written.
+    """
+
+    history: tuple[Correction, ...] = ()
+    last: int = 0
+    pending: tuple[int, ...] = ()
+
+    def with_correction(self, correction: Correction, *, pending: bool) -> "Corrections":
+        """These and one more; the same when it is there already."""
+        if correction.number <= self.last:
+            return self
+        waiting = (*self.pending, correction.number) if pending else self.pending
+        return Corrections((*self.history, correction), correction.number, waiting)
+
+    def without_person(self, global_id: int, parts: Iterable[TrackPart]) -> "Corrections":
+        """What is left once a person is forgotten, whose ``parts`` of tracks these are."""
+        keys = {part.key for part in parts}
+        kept = [c for c in self.history if global_id not in c.people]
+        numbers = {correction.number for correction in kept}
+        left = [_without_tracks(c, keys) for c in kept if c.undoes is None or c.undoes in numbers]
+        return msgspec.structs.replace(self, history=tuple(left))
+
+
+def _without_tracks(correction: Correction, keys: set[TrackletKey]) -> Correction:
+    changes = tuple(c for c in correction.changes if c.key[:2] not in keys)
+    return dataclasses.replace(correction, changes=changes)
+
+
+def read_corrections(folder: Path) -> Corrections:
+    """The corrections of the run directory ``folder``. Raises UserError when they are damaged."""
+    path = folder / _NAME
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return Corrections()
+    return _read(path, found.st_mtime_ns, found.st_ino)
+
+
+@lru_cache(maxsize=4)
+def _read(path: Path, *version: int) -> Corrections:
+    """The API asks again and again."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Corrections)
+    except msgspec.DecodeError as error:
+        raise UserError(
+            f"{path} is damaged: {error}. Expected a file written by fusetrack; remove it to go on "
+            "without names and without undoing earlier corrections"
+        ) from error
+
+
+def write_corrections(folder: Path, made: Corrections) -> None:
+    """Write the corrections. Raises OSError and then leaves the file unchanged."""
+    with replacing(folder / _NAME) as partial:
+        partial.write_bytes(msgspec.json.encode(made))
+
+
+def names_in(folder: Path) -> dict[int, str]:
+    """The names of people in a run directory, by global id."""
+    return corrections.names(read_corrections(folder).history)
