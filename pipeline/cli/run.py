@@ -104,12 +104,12 @@ def _mode(json_events: bool, quiet: bool) -> ProgressMode:
 
 
 def _write_videos(result: RunDirectory, *, stopped: bool) -> None:
-    from pipeline.pictures.render import render_videos
+    from pipeline.pictures.mosaic import render_run
 
     if stopped:
         fail("stopped, so no videos are written")
     else:
-        render_videos(result)
+        render_run(result)
 
 
 def _print_result(result: RunDirectory, tally: Tally, mode: ProgressMode, quiet: bool) -> list[str]:

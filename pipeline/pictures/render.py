@@ -39,7 +39,7 @@ def render_videos(run: RunDirectory) -> list[Path]:
     detections), before anything is written, and when the videos cannot be written.
     """
     cameras = _readable_cameras(run)
-    clock, people, blur = _clock(run), _people(run), _blurring(run)
+    clock, people, blur = _clock(run), people_of(run), _blurring(run)
     folder = run.path / "video"
     paths = []
     with writing(f"the videos in {folder}", "Expected a writable folder with free space"):
@@ -129,7 +129,7 @@ def _clock(run: RunDirectory) -> Clock:
     return Clock(start, start)
 
 
-def _people(run: RunDirectory) -> dict[tuple[str, int], LabelledBoxes]:
+def people_of(run: RunDirectory) -> dict[tuple[str, int], LabelledBoxes]:
     """The people by camera and frame index."""
     people: dict[tuple[str, int], LabelledBoxes] = {}
     columns = ("camera_id", "frame_index", "global_id", "x1", "y1", "x2", "y2")

@@ -21,6 +21,7 @@ from pipeline.pictures.colours import css_colour
 from pipeline.report.counts import charts_of
 from pipeline.report.map import map_of
 from pipeline.report.summary import Summary, summarise
+from pipeline.run_directory.layout import MOSAIC
 from pipeline.run_directory.reader import RunDirectory
 from reid_model.atomic_file import replacing
 
@@ -111,7 +112,7 @@ def _page(summary: Summary, root: Path, videos: Mapping[str, tuple[str, float]])
         summary=summary,
         clock=summary.clock,
         map=map_of(summary.paths, summary.eyes),
-        has_videos=bool(videos),
+        mosaic=MOSAIC if videos and (root / MOSAIC).is_file() else None,
         **charts_of(summary.statistics, summary.clock),
         style=style(),
         script=Markup(script),

@@ -78,6 +78,10 @@ def upgrade(root: Path) -> bool:
     return True
 
 
+#: The video of all cameras at once.
+MOSAIC = "mosaic.mp4"
+
+
 def contained(root: Path, relative: str) -> Path:
     """The path ``relative`` to the run directory ``root``, to be written or deleted.
 

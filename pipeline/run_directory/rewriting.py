@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from pipeline.run_directory.layout import contained
+from pipeline.run_directory.layout import MOSAIC, contained
 from pipeline.run_directory.row_groups import RowGroup, row_groups
 from pipeline.run_directory.segments import (
     covered_by,
@@ -100,12 +100,13 @@ Removed = Counter[str]
 
 
 def remove_derived(folder: Path, *, dry: bool = False) -> Removed:
-    """Delete the report, exports and statistics of a run directory, and the search's vectors of
-    segments that have changed; all can be created again.
+    """Delete the report, mosaic, exports and statistics of a run directory, and the search's
+    vectors of segments that have changed; all can be created again.
 
     Raises OSError, and UserError when they are a link to another folder.
     """
     removed: Removed = Counter()
+    removed["mosaics"] = remove_all([folder / MOSAIC], dry=dry)
     removed["reports"] = remove_all([folder / "report.html"], dry=dry)
     for kind, name in (("exports", "export"), ("statistics", "stats")):
         files = sorted(path for path in (folder / name).rglob("*") if path.is_file())

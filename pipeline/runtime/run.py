@@ -222,9 +222,9 @@ def follow(
     with show_progress(tally, progress_mode(progress)):
         run = run_site(site, Path(out), tally=tally, own=own)
     if site.recording.video:
-        from pipeline.pictures.render import render_videos
+        from pipeline.pictures.mosaic import render_run
 
-        render_videos(run)
+        render_run(run)
     return run
 
 

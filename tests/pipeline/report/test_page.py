@@ -154,7 +154,11 @@ def test_times_lead_to_the_videos_beside_the_page(tmp_path: Path) -> None:
     links = [row for row in page_of(run).all("a") if "#t=" in row["href"]]
     assert [row["href"] for row in links] == ["video/a%20b.mp4#t=0.5"] * 2
     assert {row["rel"] for row in links} == {"noopener"}
+    assert "All cameras at once" not in words(page_of(run))
+    (run / "mosaic.mp4").touch()
+    assert "mosaic.mp4" in [row["href"] for row in page_of(run).all("a")]
     elsewhere = write_report(RunDirectory(run), tmp_path / "page.html").read_text()
+    assert "mosaic.mp4" not in elsewhere
     assert "#t=" not in elsewhere
 
 
