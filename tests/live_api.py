@@ -88,6 +88,7 @@ class LiveApi(Listening):
         token: str | None = None,
         gallery_s: float = 600.0,
         cameras: Sequence[str] = ("gate", "hall"),
+        file: Path | None = None,
         **places: object,
     ) -> None:
         source = "rtsp://user:pass-word@10.0.0.7/1"
@@ -104,9 +105,15 @@ class LiveApi(Listening):
         self.site = LiveSite(config, archive, self.monotonic, self.clock)
         self.follower = Follower(bus, self.site)
         self.stop = threading.Event()
-        pictures = LivePictures(bus, self.stop)
-        users = Users(_tokens(token), self.clock)
-        app = make_app(self.site, pictures, users=users, local=True, stop=self.stop)
+        app = make_app(
+            self.site,
+            LivePictures(bus, self.stop),
+            users=Users(_tokens(token), self.clock),
+            local=True,
+            stop=self.stop,
+            bus=bus,
+            file=file,
+        )
         super().__init__(app, self.stop)
 
     def receive(self, stream: str, *messages: Message) -> None:

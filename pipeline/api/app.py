@@ -4,6 +4,7 @@ import math
 import threading
 import time
 from dataclasses import replace
+from pathlib import Path as FilePath
 from typing import Annotated, Any
 
 from fastapi import (
@@ -24,6 +25,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from pipeline.api.archive import identity_answer, path_answer, stays_of
 from pipeline.api.audit import AuditLog
 from pipeline.api.auth import Access
+from pipeline.api.calibration import add_calibration
 from pipeline.api.console import add_console
 from pipeline.api.corrections import add_corrections, cannot_be_made, names_of
 from pipeline.api.events import send_events
@@ -43,11 +45,13 @@ from pipeline.api.schemas import (
 )
 from pipeline.api.search import add_search
 from pipeline.api.shown import ShownPictures, ShownSite
+from pipeline.api.system import add_system
 from pipeline.api.thumbnails import add_thumbnails
 from pipeline.api.users import Users
 from pipeline.api.viewer import BOUNDARY
 from pipeline.api.wall import WallPictures, show_wall
 from pipeline.bus.pictures import Picture, PictureKind
+from pipeline.bus.streams import Bus
 from pipeline.corrections.check import CorrectionError
 from pipeline.errors import UserError
 from pipeline.monitoring.metrics import CONTENT_TYPE, page_of_counts
@@ -100,11 +104,14 @@ def make_app(
     local: bool,
     stop: threading.Event,
     plan: Plan | None = None,
+    bus: Bus | None = None,
+    file: FilePath | None = None,
 ) -> FastAPI:
     """Create the application: data of ``site`` and its ``pictures``, until ``stop`` is set.
 
     Only ``users`` are answered. A ``local`` application without any token accepts only requests to
-    the host names of this computer.
+    the host names of this computer. ``plan`` is the floor plan, ``bus`` the Redis of a live site,
+    ``file`` the site file.
     """
     # FastAPI's documentation pages are off, because they load scripts from other servers.
     app = FastAPI(
@@ -137,6 +144,8 @@ def make_app(
     unguarded = APIRouter()
     add_login(unguarded, data, users, site, time.monotonic)
     app.include_router(unguarded)
+    add_system(data, site, bus)
+    add_calibration(data, site, file)
     app.include_router(data)
 
     @app.websocket("/events")

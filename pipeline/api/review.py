@@ -84,7 +84,7 @@ def add_review(data: APIRouter, site: ShownSite) -> None:
     @data.post("/review/{event_id}", responses=_NO_RUN)
     def mark(request: Request, event_id: _EventId, body: MarkRequest) -> MarkAnswer:
         """Mark an event as reviewed, or as not reviewed."""
-        by = getattr(getattr(request.state, "user", None), "name", "local")
+        by = request.state.user.name
         found = ReviewMark(event_id, body.reviewed, by, time.time())
         folder = _archive(site).folder
         with writing(f"to {folder}"):

@@ -268,6 +268,112 @@ class MarkAnswer:
 
 
 @dataclass(frozen=True, slots=True)
+class StreamAnswer:
+    """A stream in Redis: its messages, and those that were read and are not done."""
+
+    stream: str
+    length: int
+    pending: int
+
+
+@dataclass(frozen=True, slots=True)
+class RedisAnswer:
+    """The Redis of a site.
+
+    ``fault`` is why it does not answer, empty while it does. ``parts`` are the processes that have
+    registered and not ended; ``dead`` counts invalid messages, ``memory`` is bytes.
+    """
+
+    fault: str
+    parts: list[str]
+    streams: list[StreamAnswer]
+    dead: int | None
+    memory: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredAnswer:
+    """Bytes and files of one kind in the run directory."""
+
+    kind: str
+    bytes: int
+    files: int
+
+
+@dataclass(frozen=True, slots=True)
+class StorageAnswer:
+    """The run directory by its name, and the bytes on its disk, free and in all."""
+
+    name: str
+    stored: list[StoredAnswer]
+    free: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class SystemAnswer:
+    """The version of fusetrack, the Redis of a live site, and the storage of a run directory."""
+
+    version: str
+    live: bool
+    redis: RedisAnswer | None
+    storage: StorageAnswer | None
+
+
+@dataclass(frozen=True, slots=True)
+class GridLineAnswer:
+    """A line of the ground, one a metre, in the picture of a camera; ``text`` is its label."""
+
+    text: str
+    points: list[tuple[float, float]]
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrationAnswer:
+    """The calibration of a camera, null without one, and what it makes of the ground.
+
+    ``homography`` maps ground metres to pixels. It is saved in ``file``, which is as it was
+    ``seen``; null where there is no site file to save it in.
+    """
+
+    camera_id: str
+    width: int
+    height: int
+    homography: list[list[float]] | None
+    grid: list[GridLineAnswer]
+    file: str | None
+    seen: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class FitAnswer:
+    """The homography that fits points best, how far off each point is in pixels and in metres on
+    the ground, and what it makes of the ground.
+    """
+
+    homography: list[list[float]]
+    error_px: list[float]
+    error_m: list[float]
+    grid: list[GridLineAnswer]
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrationRequest:
+    """Points as pixel x, pixel y, ground x, ground y (metres), for the site file as ``seen``."""
+
+    points: list[tuple[float, float, float, float]]
+    seen: str
+
+
+@dataclass(frozen=True, slots=True)
+class SavedAnswer:
+    """The site file is now as ``seen``."""
+
+    file: str
+    seen: str
+
+
+@dataclass(frozen=True, slots=True)
 class PlanAnswer:
     """The floor plan: its picture, the size of that in pixels, and the matrix from its pixels to
     metres on the ground, row by row.

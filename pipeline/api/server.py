@@ -79,10 +79,12 @@ def serve(
     stop: Stop,
     on_ready: Callable[[str], None] = lambda address: None,
     selection: Selection = EVERYTHING,
+    file: Path | None = None,
 ) -> None:
     """Serve the site of ``config`` until a signal; ``on_ready`` is called with the URL.
 
     ``out`` is the run directory of its recorder, on this machine, of which ``selection`` is shown.
+    Calibrations are saved to ``file``, from which ``config`` was loaded.
     Raises UserError when a non-local address has no token, the address is in use, or Redis refuses
     the connection, and any error that ended the reading of the streams.
     """
@@ -99,7 +101,14 @@ def serve(
         follower = Follower(bus, site)
         pictures = LivePictures(bus, stop.input)
         app = make_app(
-            site, pictures, users=users, local=_is_local(config), stop=stop.input, plan=plan
+            site,
+            pictures,
+            users=users,
+            local=_is_local(config),
+            stop=stop.input,
+            plan=plan,
+            bus=bus,
+            file=file,
         )
         server = Server(server_config(app), stop.input)
         following = _Following(follower, stop.input, server.end)

@@ -1,5 +1,6 @@
 """Draw the ground grid on a camera's picture, to check a calibration visually."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -50,7 +51,23 @@ def draw_ground(image: Image, homography: Matrix, pairs: PointPairs | None) -> I
     pair, a cross its projected ground point. Raises UserError when no ground is visible.
     """
     drawn = image.copy()
-    low, high = _extent(image, homography, pairs)
+    height, width = image.shape[:2]
+    for text, pixels in grid_lines((width, height), homography, pairs):
+        _draw_line(drawn, pixels, text)
+    if pairs is not None:
+        _draw_pairs(drawn, pairs, homography)
+    return drawn
+
+
+def grid_lines(
+    size: tuple[int, int], homography: Matrix, pairs: PointPairs | None
+) -> Iterator[tuple[str, Matrix]]:
+    """A line per metre of ground in a picture of this width and height: its label, empty for most,
+    and pixels ``(N, 2)``, NaN behind the camera.
+
+    Raises UserError when no ground is visible.
+    """
+    low, high = _extent(size, homography, pairs)
     for axis in (0, 1):
         lines = np.arange(low[axis], high[axis] + 1)
         along = np.arange(low[1 - axis], high[1 - axis] + STEP / 2, STEP)
@@ -59,10 +76,7 @@ def draw_ground(image: Image, homography: Matrix, pairs: PointPairs | None) -> I
             ground = np.empty((len(along), 2))
             ground[:, axis], ground[:, 1 - axis] = metre, along
             text = f"{'xy'[axis]}={metre}" if metre % labelled == 0 else ""
-            _draw_line(drawn, to_picture(ground, homography), text)
-    if pairs is not None:
-        _draw_pairs(drawn, pairs, homography)
-    return drawn
+            yield text, to_picture(ground, homography)
 
 
 def check_suffix(out: Path) -> None:
@@ -78,10 +92,10 @@ def write_picture(out: Path, image: Image) -> None:
 
 
 def _extent(
-    image: Image, homography: Matrix, pairs: PointPairs | None
+    size: tuple[int, int], homography: Matrix, pairs: PointPairs | None
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Minimum and maximum whole metres of the visible ground, limited to `EXTENT`."""
-    height, width = image.shape[:2]
+    width, height = size
     across, down = np.meshgrid(np.linspace(0, width, 33), np.linspace(0, height, 33))
     seen = ground_points(np.column_stack([across.ravel(), down.ravel()]), homography)
     seen = seen[~np.isnan(seen).any(axis=1)]

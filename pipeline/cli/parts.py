@@ -213,7 +213,7 @@ def serve(
         if out is not None and config is None and redis is None and server.has_ended(out):
             server.serve_recorded(site, out, stop, ready, part)
         else:
-            server.serve(site, out, stop, ready, part)
+            server.serve(site, out, stop, ready, part, config)
     if stop.signal is not None:
         sys.exit(128 + stop.signal)
 

@@ -207,9 +207,8 @@ class Backlog:
     memory: int
 
 
-def backlog_of(watch: Watch) -> Backlog:
-    """The backlog in the Redis of ``watch``. Raises UserError when Redis does not answer."""
-    bus: Bus | None = watch.bus
+def backlog_of(bus: Bus | None) -> Backlog:
+    """The backlog in a Redis. Raises UserError when it does not answer, or there is none yet."""
     if bus is None:
         raise UserError("not connected to Redis yet")
     return Backlog(

@@ -8,7 +8,6 @@ import threading
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from socketserver import ThreadingTCPServer
@@ -237,7 +236,7 @@ def _pages(config: SiteConfig, part: str, tally: Tally, watch: Watch) -> Pages:
     # Imports prometheus_client only when metrics are served.
     from pipeline.monitoring.metrics import CONTENT_TYPE, Metrics
 
-    backlog: TimedQuery[Backlog] = TimedQuery(partial(backlog_of, watch), _REDIS_ANSWERS_S)
+    backlog: TimedQuery[Backlog] = TimedQuery(lambda: backlog_of(watch.bus), _REDIS_ANSWERS_S)
     metrics = Metrics(config.site, part, watch, people=tally.people, query_redis=backlog.result)
     return {
         "/metrics": lambda: PageResponse(metrics.page(), content_type=CONTENT_TYPE),

@@ -24,8 +24,9 @@ SNAPSHOT = "/cameras/{camera_id}/snapshot.jpg"
 THUMBNAIL = "/thumbnails/{camera_id}/{track_id}.jpg"
 # Words and pictures of nobody fit the schema, and are refused: see test_search.py.
 SEARCH = "/search"
-# There is a test of its own for it.
-MARK = "/review/{event_id}"
+# There are tests of their own for them.
+MARK, FIT = "/review/{event_id}", "/calibration/{camera_id}/fit"
+CALIBRATION = "/calibration/{camera_id}"
 # Nor are corrections that cannot be: see test_corrections.py.
 CORRECTIONS = "/corrections"
 # The site has none.
@@ -61,8 +62,8 @@ def operations(api: LiveApi, headers: dict[str, str], *without: str) -> list[API
 
 @pytest.mark.slow
 def test_every_response_conforms_to_the_schema(known: LiveApi, headers: dict[str, str]) -> None:
-    asked = operations(known, headers, STREAM, *SOCKETS, SEARCH, CORRECTIONS)
-    assert len(asked) >= 20
+    asked = operations(known, headers, STREAM, *SOCKETS, SEARCH, CORRECTIONS, FIT, CALIBRATION)
+    assert len(asked) >= 21
     for operation in asked:
         send_many(operation, headers)
 
@@ -87,7 +88,7 @@ def send_many(operation: APIOperation, headers: dict[str, str]) -> None:
 def test_existing_data_is_returned(known: LiveApi, headers: dict[str, str]) -> None:
     named = {"camera_id": "hall", "global_id": 1}
     for operation in operations(
-        known, headers, STREAM, SNAPSHOT, *SOCKETS, SEARCH, PLAN, THUMBNAIL, MARK
+        known, headers, STREAM, SNAPSHOT, *SOCKETS, SEARCH, PLAN, THUMBNAIL, MARK, FIT, CALIBRATION
     ):
         if operation.method != "get":
             continue
