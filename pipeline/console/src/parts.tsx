@@ -8,13 +8,17 @@ import { Icon, type IconName } from './icons';
 /** A screen with its heading, and what can be done with it on the right. */
 export function Page(props: {
   title: string;
-  note?: string;
+  /** Before the title. */
+  mark?: ComponentChildren;
+  /** Beside the title. */
+  note?: ComponentChildren;
   actions?: ComponentChildren;
   children: ComponentChildren;
 }) {
   return (
     <div class="page">
       <header class="page-head">
+        {props.mark}
         <h1>{props.title}</h1>
         {props.note && <p class="soft">{props.note}</p>}
         {props.actions && <div class="actions">{props.actions}</div>}

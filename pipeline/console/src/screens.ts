@@ -4,6 +4,8 @@ import type { ComponentType } from 'preact';
 import type { IconName } from './icons';
 import type { Route } from './router';
 import { People } from './screens/people';
+import { Person } from './screens/person';
+import { Search } from './screens/search';
 import { Wall } from './screens/wall';
 
 export interface Screen {
@@ -19,4 +21,6 @@ export interface Screen {
 export const SCREENS: readonly Screen[] = [
   { name: 'wall', title: 'Wall', show: Wall, menu: { icon: 'wall', key: 'w' }, live: true },
   { name: 'people', title: 'People', show: People, menu: { icon: 'people', key: 'p' } },
+  { name: 'person', title: 'Person', show: Person },
+  { name: 'search', title: 'Search', show: Search, menu: { icon: 'search', key: 's' } },
 ];

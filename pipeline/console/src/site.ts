@@ -1,6 +1,6 @@
 /** The site as every screen sees it: cameras, people now, names, and the events as they occur. */
 
-import { ApiError, get, problemOf, signedOut, socketUrl } from './api';
+import { get, problemOf, signedOut, socketUrl } from './api';
 import { signal } from './store';
 import type { Camera, Me, Person } from './types';
 
@@ -32,6 +32,12 @@ export function onEvent(heard: (event: SiteEvent) => void): () => void {
   return () => listeners.delete(heard);
 }
 
+/** The time of the site at this moment, as far as it is known. */
+export function siteClock(): number | null {
+  const now = siteNow.get();
+  return now === null ? null : now + (performance.now() - readAt) / 1000;
+}
+
 /** Whether the user may correct. */
 export function mayEdit(): boolean {
   return me.get()?.role === 'editor';
@@ -45,7 +51,7 @@ export function nameOf(globalId: number): string {
 /** Ask who the user is, and follow the site from then on. */
 export async function start(): Promise<void> {
   try {
-    const answer = await get<Me>('me').catch(withoutLogin);
+    const answer = await get<Me>('me');
     me.set(answer);
     signedOut.set(false);
     problem.set(null);
@@ -61,15 +67,8 @@ export async function start(): Promise<void> {
   }
 }
 
-/** An API that knows no users. */
-function withoutLogin(error: unknown): Me {
-  if (error instanceof ApiError && error.status === 404) {
-    return { name: '', role: 'viewer', site: '', live: true, login: false };
-  }
-  throw error;
-}
-
 let started = false;
+let readAt = 0;
 
 async function poll(): Promise<void> {
   try {
@@ -81,6 +80,7 @@ async function poll(): Promise<void> {
     ]);
     cameras.set(all.cameras);
     people.set(now.identities);
+    readAt = performance.now();
     siteNow.set(now.now);
     problem.set(null);
   } catch (error) {

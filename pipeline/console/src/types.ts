@@ -106,6 +106,7 @@ export interface Correction {
   text: string;
   undone_by: number | null;
   global_ids: number[];
+  new_id: number | null;
 }
 
 export interface Found {

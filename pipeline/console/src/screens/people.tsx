@@ -1,33 +1,109 @@
 /** Who is there now. */
 
-import { linkTo } from '../router';
-import { nameOf, names, people, siteNow } from '../site';
-import { useSignal } from '../store';
-import { ago, useClock } from '../time';
+import { useEffect, useMemo, useState } from 'preact/hooks';
 import { Empty, Page, PersonMark } from '../parts';
+import { PersonPicture } from '../person_picture';
+import { linkTo } from '../router';
+import { PRESENT_S, cameras, me, nameOf, names, people, siteNow } from '../site';
+import { useSignal } from '../store';
+import { ago, duration, useClock } from '../time';
+import type { Person } from '../types';
+import { WallView } from '../wall_view';
+import '../styles/people.css';
+
+type Order = 'id' | 'newest' | 'longest';
+
+const ORDERS: Record<Order, (a: Person, b: Person) => number> = {
+  id: (a, b) => a.global_id - b.global_id,
+  newest: (a, b) => b.since - a.since,
+  longest: (a, b) => a.since - b.since,
+};
 
 export function People() {
   const found = useSignal(people);
-  const now = useSignal(siteNow);
-  const clock = useClock();
+  const isLive = useSignal(me)?.live ?? false;
+  const all = useSignal(cameras);
+  const [camera, setCamera] = useState('');
+  const [order, setOrder] = useState<Order>('id');
   useSignal(names);
+  const view = useLiveView(isLive);
+  const shown = found.filter((one) => !camera || one.camera_id === camera).sort(ORDERS[order]);
+  const when = isLive ? `in the last ${PRESENT_S} seconds` : 'at the end of the run';
   return (
-    <Page title="People now" note={`${found.length} in view in the last ten seconds`}>
-      {found.length === 0 && <Empty>Nobody is in view. People appear here as they come.</Empty>}
-      <ul class="cards">
-        {found.map((person) => (
+    <Page
+      title={isLive ? 'People now' : 'People at the end'}
+      note={`${shown.length} in view ${when}`}
+      actions={
+        <>
+          <label class="inline">
+            Camera
+            <select value={camera} onChange={(event) => setCamera(event.currentTarget.value)}>
+              <option value="">All</option>
+              {all.map(({ id }) => (
+                <option key={id}>{id}</option>
+              ))}
+            </select>
+          </label>
+          <label class="inline">
+            Order
+            <select value={order} onChange={(event) => setOrder(event.currentTarget.value as Order)}>
+              <option value="id">By number</option>
+              <option value="newest">Newest first</option>
+              <option value="longest">Longest first</option>
+            </select>
+          </label>
+        </>
+      }
+    >
+      {shown.length === 0 && (
+        <Empty>Nobody is in view{camera && ` of ${camera}`}. People appear here as they come.</Empty>
+      )}
+      <ul class="people">
+        {shown.map((person) => (
           <li key={person.global_id}>
-            <a class="card" href={linkTo('person', person.global_id)}>
-              <PersonMark id={person.global_id} />
-              <strong>{nameOf(person.global_id)}</strong>
-              <span>{person.camera_id}</span>
-              <span class="soft">
-                since {clock.full(person.since)} · {ago((now ?? 0) - person.last_seen)}
-              </span>
-            </a>
+            <PersonCard person={person} view={view} />
           </li>
         ))}
       </ul>
     </Page>
+  );
+}
+
+// Crops of people need no smooth pictures.
+const CROP_FPS = 2;
+
+/** Pictures of all cameras, for crops of the people in them. */
+export function useLiveView(isLive: boolean): WallView | undefined {
+  const ids = useSignal(cameras)
+    .filter(({ state }) => state !== 'removed')
+    .map(({ id }) => id)
+    .join('\n');
+  const view = useMemo(
+    () => (isLive && ids ? new WallView(ids.split('\n'), CROP_FPS) : undefined),
+    [isLive, ids],
+  );
+  useEffect(() => view?.open(), [view]);
+  return view;
+}
+
+function PersonCard({ person, view }: { person: Person; view: WallView | undefined }) {
+  const now = useSignal(siteNow) ?? person.last_seen;
+  const clock = useClock();
+  return (
+    <a class="person-card" href={linkTo('person', person.global_id)}>
+      <PersonPicture id={person.global_id} view={view} />
+      <span class="person-text">
+        <span class="person-name">
+          <PersonMark id={person.global_id} />
+          <strong>{names.get().get(person.global_id) ?? ''}</strong>
+        </span>
+        <span>{person.camera_id}</span>
+        <span class="soft" title={`since ${clock.full(person.since)}`}>
+          for {duration(Math.max(person.last_seen - person.since, 0))}
+        </span>
+        <span class="soft">{ago(now - person.last_seen)}</span>
+      </span>
+      <span class="visually-hidden">{nameOf(person.global_id)}</span>
+    </a>
   );
 }
