@@ -3,8 +3,10 @@
 import type { ComponentType } from 'preact';
 import type { IconName } from './icons';
 import type { Route } from './router';
+import { SiteMap } from './screens/map';
 import { People } from './screens/people';
 import { Person } from './screens/person';
+import { Review } from './screens/review';
 import { Search } from './screens/search';
 import { Wall } from './screens/wall';
 
@@ -22,5 +24,7 @@ export const SCREENS: readonly Screen[] = [
   { name: 'wall', title: 'Wall', show: Wall, menu: { icon: 'wall', key: 'w' }, live: true },
   { name: 'people', title: 'People', show: People, menu: { icon: 'people', key: 'p' } },
   { name: 'person', title: 'Person', show: Person },
+  { name: 'map', title: 'Map', show: SiteMap, menu: { icon: 'map', key: 'm' } },
   { name: 'search', title: 'Search', show: Search, menu: { icon: 'search', key: 's' } },
+  { name: 'review', title: 'Review', show: Review, menu: { icon: 'review', key: 'r' } },
 ];

@@ -128,3 +128,88 @@ export interface SearchAnswer {
   unknown_words: string[];
   notes: string[];
 }
+
+export interface ReviewEvent {
+  id: string;
+  kind: 'enter' | 'leave' | 'dwell' | 'line' | 'new person' | 'camera lost' | 'camera back';
+  at: number;
+  camera_id: string | null;
+  global_id: number | null;
+  place: string | null;
+  text: string;
+  reviewed: boolean;
+  by: string | null;
+  reviewed_at: number | null;
+}
+
+export interface Place {
+  name: string;
+  camera: string | null;
+  points: Point[];
+}
+
+export interface GroundMap {
+  plan: { url: string; width: number; height: number; to_ground: number[][] } | null;
+  bounds: { left: number; low: number; right: number; high: number } | null;
+  cameras: { camera_id: string; field: Point[]; eye: Point | null }[];
+  zones: Place[];
+  lines: Place[];
+}
+
+/** Moment, x and y of each position. */
+export interface Trail {
+  global_id: number;
+  points: [number, number, number][];
+}
+
+export interface Trails {
+  until: number | null;
+  people: Trail[];
+}
+
+export interface Heat {
+  cell_m: number;
+  left: number | null;
+  low: number | null;
+  seconds: number[][];
+}
+
+export interface System {
+  version: string;
+  live: boolean;
+  redis: {
+    fault: string;
+    parts: string[];
+    streams: { stream: string; length: number; pending: number }[];
+    dead: number | null;
+    memory: number | null;
+  } | null;
+  storage: {
+    name: string;
+    stored: { kind: string; bytes: number; files: number }[];
+    free: number;
+    total: number;
+  } | null;
+}
+
+export interface GridLine {
+  text: string;
+  points: Point[];
+}
+
+export interface Calibration {
+  camera_id: string;
+  width: number;
+  height: number;
+  homography: number[][] | null;
+  grid: GridLine[];
+  file: string | null;
+  seen: string | null;
+}
+
+export interface Fit {
+  homography: number[][];
+  error_px: number[];
+  error_m: number[];
+  grid: GridLine[];
+}
