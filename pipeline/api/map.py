@@ -31,6 +31,7 @@ from trackers.ground.view import ground_points, ground_to_image
 
 # Without a plan the map reaches so far around what is near each camera, in metres.
 _AROUND_M = 15.0
+_EDGE_M = 1.0
 # Of a span without a beginning or an end.
 _DEFAULT_S = 3600.0
 _MOST_CELLS = 40_000
@@ -116,20 +117,27 @@ def _calibrated(
 
 
 def _bounds(config: SiteConfig, cameras: Sequence[CameraAnswer]) -> Bounds | None:
-    """The ground to show where there is no plan: around what is near a camera, and all zones."""
+    """The ground to show where there is no plan: what cameras see near them, and all zones."""
     points: list[tuple[float, float]] = []
     for camera, homography, _ in _calibrated(config, cameras):
+        size = camera.width, camera.height
         bottom = np.array([[camera.width / 2, camera.height]], np.float64)
         for x, y in ground_points(bottom, homography):
             if math.isfinite(x):
-                points += [(x - _AROUND_M, y - _AROUND_M), (x + _AROUND_M, y + _AROUND_M)]
+                around = x - _AROUND_M, y - _AROUND_M, x + _AROUND_M, y + _AROUND_M
+                points += _pairs(field_of_view(homography, size, around))
     shapes: list[ZoneConfig | LineConfig] = [*config.zones.values(), *config.lines.values()]
     for shape in shapes:
         points += shape.points if shape.camera is None else []
     if not points:
         return None
     (left, low), (right, high) = np.min(points, axis=0), np.max(points, axis=0)
-    return float(left), float(low), float(right), float(high)
+    return (
+        float(left) - _EDGE_M,
+        float(low) - _EDGE_M,
+        float(right) + _EDGE_M,
+        float(high) + _EDGE_M,
+    )
 
 
 def _fields(

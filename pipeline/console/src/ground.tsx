@@ -40,7 +40,7 @@ export function Ground(props: {
   /** What is shown beside the plan. */
   fields?: boolean;
   places?: boolean;
-  svg?: RefObject<SVGSVGElement>;
+  svg?: RefObject<SVGSVGElement | null>;
   onClick?: (event: MouseEvent) => void;
   children?: ComponentChildren;
 }) {

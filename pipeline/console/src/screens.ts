@@ -3,11 +3,13 @@
 import type { ComponentType } from 'preact';
 import type { IconName } from './icons';
 import type { Route } from './router';
+import { Calibrate } from './screens/calibrate';
 import { SiteMap } from './screens/map';
 import { People } from './screens/people';
 import { Person } from './screens/person';
 import { Review } from './screens/review';
 import { Search } from './screens/search';
+import { System } from './screens/system';
 import { Wall } from './screens/wall';
 
 export interface Screen {
@@ -27,4 +29,6 @@ export const SCREENS: readonly Screen[] = [
   { name: 'map', title: 'Map', show: SiteMap, menu: { icon: 'map', key: 'm' } },
   { name: 'search', title: 'Search', show: Search, menu: { icon: 'search', key: 's' } },
   { name: 'review', title: 'Review', show: Review, menu: { icon: 'review', key: 'r' } },
+  { name: 'system', title: 'System', show: System, menu: { icon: 'system', key: 'y' } },
+  { name: 'calibrate', title: 'Calibrate', show: Calibrate },
 ];

@@ -85,7 +85,7 @@ def test_without_a_plan_the_map_is_around_the_cameras(open_run: Callable[..., Re
     api = open_run(cameras=cameras, zones=zones, lines={"door": {"points": [[0, 0], [50, 0]]}})
     found = get(api, "/map")
     assert found["plan"] is None
-    assert list(found["bounds"].values()) == pytest.approx([3.2 - 15, 4.8 - 15, 50, 4.8 + 15])
+    assert list(found["bounds"].values()) == pytest.approx([-1, -1, 51, 5.8])
     assert [(one["name"], one["camera"]) for one in found["zones"]] == [
         ("till", None),
         ("nook", "gate"),
