@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from trackers.association.genuine_pairs import NearestPair, genuine_mean
 from trackers.association.variation import within_variation, without_variation
 from trackers.tracklet import GROUND
 
@@ -136,20 +137,25 @@ class Population:
     def learn_midpoint(self, appearances: Sequence[Sequence[Appearance]]) -> None:
         """Learn the midpoint from the appearances in each camera, with the means removed.
 
-        Mutual nearest neighbours of two cameras are the same person as a rule. The midpoint lies
-        half way between impostor and genuine pairs, as for two normal distributions of one width.
+        The midpoint lies as far on the way from impostor to genuine pairs as in the calibration.
         """
-        pairs = [pair for a, b in combinations(appearances, 2) for pair in _mutual_nearest(a, b)]
-        cosines = [float(a.vector @ b.vector) for a, b in pairs]
-        without = (np.array(cosines) - self.left) / (1 - self.left)
-        attenuation = np.array(
-            [self._attenuation(a.precision) * self._attenuation(b.precision) for a, b in pairs]
-        )
-        # The median, because some of the pairs are impostor pairs.
-        half_way = float(np.median(without / attenuation)) / 2 if pairs else 0.0
-        before = self._expected_midpoint() * self._trust_links
-        midpoint = (len(pairs) * half_way + before) / (len(pairs) + self._trust_links)
-        self.midpoint = max(midpoint, _LEAST_DEVIATIONS * self.spread)
+        pairs = [pair for a, b in combinations(appearances, 2) for pair in self._nearest(a, b)]
+        share = self.calibration.midpoint / (1 - self.calibration.visit)
+        before = self._expected_midpoint() / share
+        mean = genuine_mean(pairs, self.spread, before, self._trust_links)
+        self.midpoint = max(share * mean, _LEAST_DEVIATIONS * self.spread)
+
+    def _nearest(self, a: Sequence[Appearance], b: Sequence[Appearance]) -> list[NearestPair]:
+        """The mutual nearest neighbours of two cameras."""
+        choices = len(a) + len(b) - 1
+        return [
+            NearestPair(
+                (float(one.vector @ other.vector) - self.left) / (1 - self.left),
+                self._attenuation(one.precision) * self._attenuation(other.precision),
+                choices,
+            )
+            for one, other in _mutual_nearest(a, b)
+        ]
 
     def appearance(self, direction: Vector, precision: float, camera_id: str = "") -> Appearance:
         """The appearance of a unit vector ``(D,)`` of a camera: its mean is removed."""

@@ -29,7 +29,7 @@ _PAUSES, _PAUSE_S = 0.1, 90.0
 #: Two clocks differ, and views touch: at one moment, and still not seen twice.
 TOUCH_S = 1.0
 # Log-odds below this count as impossible: appearance could not make up for them.
-_LEAST = -4.5
+_LEAST = -5.5
 _EDGE_S = 0.1
 # What is learned from this many people weighs as much as the prior.
 _TRUST_PEOPLE = 8.0

@@ -56,7 +56,7 @@ def test_transitions_lead_both_transitions() -> None:
 def test_nobody_comes_before_the_shortest_or_after_the_longest(later: str) -> None:
     for transition in SITE.transitions[later].values():
         assert transition.evidence(transition.longest_s) == -math.inf
-        gaps = [0.25 * step for step in range(-8, 1000)]
+        gaps = [0.25 * step for step in range(-8, 1200)]
         possible = [gap for gap in gaps if transition.evidence(gap) > -math.inf]
         assert min(possible) >= transition.shortest_s
         assert max(possible) <= transition.longest_s < max(possible) + 0.5
