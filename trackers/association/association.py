@@ -58,7 +58,7 @@ class Association:
         self.people = People(self.topology)
         self.learned_topology = LearnedTopology(self.topology, rules.gallery_s)
         self.population = Population(rules.calibration)
-        self.shared_views = SharedViews(self.topology.learn_overlaps)
+        self.shared_views = SharedViews(self.topology.learn_overlaps, self.topology.may_overlap)
         self._scores = Scorer(
             rules, self.topology, self.people.candidates, self.population, self.shared_views
         )

@@ -30,11 +30,17 @@ _MANY = 12
 class SharedViews:
     """Maps between the pictures of cameras that see one place; see `view_map`.
 
-    ``changed`` is called when the pairs with a map change.
+    ``changed`` is called when the pairs with a map change. Pairs of cameras that cannot see one
+    place by ``possible`` are not tried.
     """
 
-    def __init__(self, changed: Callable[[set[Pair]], None]) -> None:
+    def __init__(
+        self,
+        changed: Callable[[set[Pair]], None],
+        possible: Callable[[str, str], bool] = lambda _a, _b: True,
+    ) -> None:
         self._changed = changed
+        self._possible = possible
         self._maps: dict[Pair, ViewMap] = {}
         # When a pair is tried next, and the seconds after which it is tried again.
         self._due: dict[Pair, tuple[float, float]] = {}
@@ -76,7 +82,8 @@ class SharedViews:
         pairs = combinations(known, 2) if len(known) <= _ALL_CAMERAS else late
         some = list(tracklets)
         for pair in pairs:
-            self._try(pair, some)
+            if self._possible(*pair):
+                self._try(pair, some)
 
     def add(self, tracklet: Tracklet, others: Iterable[Tracklet]) -> None:
         """Add a tracklet of the person of ``others``: cameras that saw one person at once are
@@ -84,7 +91,7 @@ class SharedViews:
         for other in others:
             if tracklet.camera_id != other.camera_id and overlap_in_time(tracklet, other):
                 a, b = sorted((tracklet.camera_id, other.camera_id))
-                if GROUND not in (a, b):
+                if GROUND not in (a, b) and self._possible(a, b):
                     self._due.setdefault((a, b), (-np.inf, _FIRST_S))
 
     def memory(self) -> dict[str, Any]:
@@ -113,7 +120,8 @@ class SharedViews:
     def _due_pair(self, at: float, cameras: Sequence[str]) -> Pair | None:
         if len(cameras) <= _ALL_CAMERAS:
             for pair in combinations(cameras, 2):
-                self._due.setdefault(pair, (at + _FIRST_S, _FIRST_S))
+                if self._possible(*pair):
+                    self._due.setdefault(pair, (at + _FIRST_S, _FIRST_S))
         if at < self._next:
             return None
         due = [(due, pair) for pair, (due, _) in self._due.items() if due <= at]

@@ -130,6 +130,13 @@ class Topology:
         """Whether the transitions between these cameras are given."""
         return self._given.issuperset(camera_ids)
 
+    def may_overlap(self, a: str, b: str) -> bool:
+        """Whether two cameras may see one place: it is given, or nothing is."""
+        if not self.is_given(a, b):
+            return True
+        transition = self.transitions[a].get(b)
+        return transition is not None and transition.overlaps
+
     def near(self, camera_id: str) -> list[str]:
         """The cameras with a transition from or to this one, which may be among them."""
         return sorted({*self.transitions[camera_id], *self._leads.get(camera_id, ())})
@@ -198,11 +205,8 @@ def in_two_places(a: Tracklet, b: Tracklet, topology: Topology) -> bool:
     """Whether both were seen at one time by cameras that do not overlap."""
     if a.camera_id == b.camera_id or not overlap_in_time(a, b):
         return False
-    if not topology.is_given(a.camera_id, b.camera_id):
-        return False
-    transition = topology.transitions[a.camera_id].get(b.camera_id)
     together_s = min(a.end, b.end) - max(a.start, b.start)
-    return together_s > TOUCH_S and not (transition is not None and transition.overlaps)
+    return together_s > TOUCH_S and not topology.may_overlap(a.camera_id, b.camera_id)
 
 
 def _density(transition: Transition, gap_s: float) -> float:

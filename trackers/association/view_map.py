@@ -41,6 +41,8 @@ _PLACE = 0.5
 _BEYOND = 0.5
 # In this many moments a known map says something.
 _ENOUGH = 3
+# The first rows of a single pair of tracks.
+_ONE = np.zeros(1, np.intp)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,8 +66,8 @@ class ViewMap:
             return 0.0
         a, b = both
         errors = np.fmax(
-            np.where(_inside(a, self.here), _errors(self.matrix, a, b), np.nan),
-            np.where(_inside(b, self.there), _errors(_inverse(self.matrix), b, a), np.nan),
+            np.where(_inside(a, self.here), _errors(self.matrix, a, b, _ONE), np.nan),
+            np.where(_inside(b, self.there), _errors(_inverse(self.matrix), b, a, _ONE), np.nan),
         )
         known = errors[np.isfinite(errors)]
         if len(known) < _ENOUGH:
@@ -74,11 +76,26 @@ class ViewMap:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class _Pairs:
+    """Pairs of tracks seen at once: the places of all in ``here`` and ``there``, one pair after the
+    other, each from its row ``first`` on."""
+
+    here: Places
+    there: Places
+    first: NDArray[np.intp]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class _Fit:
-    """The pairs that agree with ``matrix``; they cover ``places``."""
+    """So many ``pairs`` agree with ``matrix``, at the moments of ``here`` and ``there``.
+
+    They cover so many different ``places``.
+    """
 
     matrix: NDArray[np.float64]
-    pairs: list[tuple[Places, Places]]
+    here: Places
+    there: Places
+    pairs: int
     places: int
 
 
@@ -111,14 +128,13 @@ def fit_map(here: Sequence[Tracklet], there: Sequence[Tracklet]) -> ViewMap | No
     None when it cannot be told, or when the cameras see different places.
     """
     found = _best_fit(here, there, 0.0)
-    if found is None or len(found.pairs) < _FEWEST_PAIRS or found.places < _FEWEST_PLACES:
+    if found is None or found.pairs < _FEWEST_PAIRS or found.places < _FEWEST_PLACES:
         return None
     for shift_s in _SHIFTS_S:
         chance = _best_fit(here, there, shift_s)
         if chance is not None and found.places < _OVER_CHANCE * chance.places:
             return None
-    a, b = _together(found.pairs)
-    return ViewMap(found.matrix, _around(a), _around(b))
+    return ViewMap(found.matrix, _around(found.here), _around(found.there))
 
 
 def _best_fit(here: Sequence[Tracklet], there: Sequence[Tracklet], shift_s: float) -> _Fit | None:
@@ -128,14 +144,17 @@ def _best_fit(here: Sequence[Tracklet], there: Sequence[Tracklet], shift_s: floa
         for b in there
         if (both := at_once(a, b, shift_s)) is not None and len(both[0]) >= _FEWEST_MOMENTS
     ]
+    if len(pairs) < _FEWEST_PAIRS:
+        return None
     extent = [min(_extent(a), _extent(b)) for a, b in pairs]
     order = sorted(range(len(pairs)), key=lambda row: -extent[row] * len(pairs[row][0]))
     beginnings = [pairs[row] for row in order if extent[row] > _LEAST_EXTENT][:_BEGINNINGS]
-    fits = [fit for a, b in beginnings if (fit := _fit_from(a, b, pairs)) is not None]
+    together = _together(pairs)
+    fits = [fit for a, b in beginnings if (fit := _fit_from(a, b, together)) is not None]
     return max(fits, key=lambda fit: fit.places, default=None)
 
 
-def _fit_from(a: Places, b: Places, pairs: list[tuple[Places, Places]]) -> _Fit | None:
+def _fit_from(a: Places, b: Places, pairs: _Pairs) -> _Fit | None:
     """A map fitted to one pair, and then to all pairs that agree with it."""
     best = None
     for _ in range(1 + _ROUNDS):
@@ -144,7 +163,7 @@ def _fit_from(a: Places, b: Places, pairs: list[tuple[Places, Places]]) -> _Fit 
         if fit is None or not fit.pairs or (best is not None and fit.places <= best.places):
             break
         best = fit
-        a, b = _together(fit.pairs)
+        a, b = fit.here, fit.there
     return best
 
 
@@ -156,26 +175,33 @@ def _homography(a: Places, b: Places) -> NDArray[np.float64] | None:
     return np.asarray(matrix, np.float64)
 
 
-def _agreeing(matrix: NDArray[np.float64], pairs: list[tuple[Places, Places]]) -> _Fit:
-    inverse = _inverse(matrix)
-    agree: list[tuple[Places, Places]] = []
+def _agreeing(matrix: NDArray[np.float64], pairs: _Pairs) -> _Fit:
+    a, b, first = pairs.here, pairs.there, pairs.first
+    there = _errors(matrix, a, b, first)
+    near = np.maximum(there, _errors(_inverse(matrix), b, a, first)) <= _NEAR
+    moments = np.diff(first, append=len(a))
+    agree = np.add.reduceat(near, first, dtype=np.intp) / moments >= _MOST
     places = 0
-    for a, b in pairs:
-        near = np.maximum(_errors(matrix, a, b), _errors(inverse, b, a)) <= _NEAR
-        if near.mean() >= _MOST:
-            agree.append((a[near], b[near]))
-            places += min(_places(a[near]), _places(b[near]))
-    return _Fit(matrix, agree, places)
+    for row, count in zip(first[agree].tolist(), moments[agree].tolist(), strict=True):
+        rows = slice(row, row + count)
+        places += min(_places(a[rows][near[rows]]), _places(b[rows][near[rows]]))
+    kept = near & np.repeat(agree, moments)
+    return _Fit(matrix, a[kept], b[kept], int(agree.sum()), places)
 
 
-def _errors(matrix: NDArray[np.float64], a: Places, b: Places) -> NDArray[np.float64]:
-    """``(N,)`` distances of ``b`` from where ``a`` is mapped to, in heights of the person."""
-    mapped = np.column_stack([a[:, :2], np.ones(len(a))]) @ matrix.T
-    scale = mapped[:, 2]
+def _errors(
+    matrix: NDArray[np.float64], a: Places, b: Places, first: NDArray[np.intp]
+) -> NDArray[np.float64]:
+    """``(N,)`` distances of ``b`` from where ``a`` is mapped to, in heights of the person.
+
+    They are those of several pairs of tracks, each from its row of ``first`` on.
+    """
+    x, y, scale = matrix[:, :2] @ a[:, :2].T + matrix[:, 2:]
     # Nobody is beyond the horizon.
-    beyond = scale * np.median(scale) <= 0
+    side = np.add.reduceat(np.sign(scale), first)
+    beyond = scale * np.repeat(side, np.diff(first, append=len(a))) <= 0
     with np.errstate(divide="ignore", invalid="ignore"):
-        off = np.hypot(*(mapped[:, :2] / scale[:, None] - b[:, :2]).T) / np.maximum(b[:, 2], 1.0)
+        off = np.hypot(x / scale - b[:, 0], y / scale - b[:, 1]) / np.maximum(b[:, 2], 1.0)
     return np.where(beyond | ~np.isfinite(off), 1e3, off)
 
 
@@ -197,8 +223,10 @@ def _places(places: Places) -> int:
     return len({(int(x // size), int(y // (size / 2))) for x, y in places[:, :2].tolist()})
 
 
-def _together(pairs: list[tuple[Places, Places]]) -> tuple[Places, Places]:
-    return np.concatenate([a for a, _ in pairs]), np.concatenate([b for _, b in pairs])
+def _together(pairs: Sequence[tuple[Places, Places]]) -> _Pairs:
+    first = np.cumsum([0, *(len(a) for a, _ in pairs[:-1])])
+    here, there = (np.concatenate(places) for places in zip(*pairs, strict=True))
+    return _Pairs(here, there, first)
 
 
 def _around(places: Places) -> NDArray[np.float64]:

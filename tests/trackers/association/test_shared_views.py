@@ -98,6 +98,16 @@ def test_on_a_large_site_only_cameras_that_saw_a_person_at_once_are_tried() -> N
     assert [(a, b) for a, b, *_ in views.memory()["due"]] == [("c1", "c2")]
 
 
+def test_cameras_that_cannot_see_one_place_are_not_tried() -> None:
+    found: list[set[tuple[str, str]]] = []
+    views = SharedViews(found.append, lambda a, b: {a, b} == {"a", "c"})
+    views.learn(0.0, ["a", "b", "c"], [])
+    views.add(make_tracklet(0, 5, camera_id="b"), [make_tracklet(0, 5, camera_id="c")])
+    assert [(a, b) for a, b, *_ in views.memory()["due"]] == [("a", "c")]
+    views.learn_all(["a", "b"], all_of(both_see()))
+    assert found == []
+
+
 def test_a_map_that_many_tracks_do_not_confirm_is_dropped() -> None:
     views = learned()
     few = both_see(people=3, shift_s=7.0)

@@ -92,6 +92,13 @@ def test_one_person_is_in_two_places(camera_id: str, start: float, twice: bool) 
     assert in_two_places(there, here, SITE) is twice
 
 
+def test_views_may_overlap_where_it_is_given_or_nothing_is() -> None:
+    assert SITE.may_overlap("b", "c")
+    assert SITE.may_overlap("a", "elsewhere")
+    assert not SITE.may_overlap("a", "b")
+    assert not SITE.may_overlap("a", "d")
+
+
 def test_who_was_seen_last() -> None:
     early, late = make_tracklet(0, 5), make_tracklet(0, 6, track_id=2)
     assert later_of(early, late) is late
