@@ -102,7 +102,7 @@ class LiveApi(Listening):
         self.monotonic, self.clock = Clock(), Clock()
         archive = None if out is None else Archive(out)
         config = check_config(values, "the test")
-        self.site = LiveSite(config, archive, self.monotonic, self.clock)
+        self.site = LiveSite(config, archive, self.monotonic, self.clock, bus)
         self.follower = Follower(bus, self.site)
         self.stop = threading.Event()
         app = make_app(

@@ -21,6 +21,7 @@ from pipeline.api.shown import ShownSite
 from pipeline.corrections.check import CorrectionError
 from pipeline.corrections.finished import correct_finished
 from pipeline.corrections.known import KnownPeople, Recent
+from pipeline.corrections.live import correct_live
 from pipeline.run_directory.corrections import names_in, read_corrections
 from pipeline.run_directory.progress import read_progress
 from trackers.association.corrections import Correction, undone
@@ -79,10 +80,15 @@ def add_corrections(data: APIRouter, site: ShownSite) -> None:
         archive = site.archive
         if archive is None:
             raise HTTPException(404, "nothing can be corrected: start the API with --out RUN")
-        if site.is_live and not read_progress(archive.folder).finished:
-            raise HTTPException(503, "a run can be corrected once it has ended")
         wanted = _wanted(body, request.state.user.name)
-        made = correct_finished(archive.folder, wanted, time.time, seen=body.seen)
+        if site.bus is None or read_progress(archive.folder).finished:
+            made = correct_finished(archive.folder, wanted, time.time, seen=body.seen)
+        else:
+            made = correct_live(
+                *(site.bus, archive.folder, wanted, time.time),
+                seen=body.seen,
+                recent=lambda: _recent(site.recent_rows()),
+            )
         return _answer(made, {})
 
     @data.get("/corrections")
@@ -113,7 +119,7 @@ def names_of(site: ShownSite) -> dict[int, str]:
     return {} if site.archive is None else names_in(site.archive.folder)
 
 
-def recent_of(rows: RecentRows) -> Recent:
+def _recent(rows: RecentRows) -> Recent:
     """What the API knows that may not be in the run directory."""
     return Recent(rows.parts, rows.tracks)
 

@@ -38,7 +38,9 @@ class Events:
         """Erase the events of a person; their numbers are kept."""
         with self._lock:
             for event in self._kept:
-                if event.get("global_id") == global_id:
+                of_people = event.get("global_ids")
+                among = isinstance(of_people, list) and global_id in of_people
+                if among or event.get("global_id") == global_id:
                     kept = {"id": event["id"], "type": "forgotten"}
                     event.clear()
                     event.update(kept)

@@ -30,6 +30,7 @@ from pipeline.api.schemas import (
 )
 from pipeline.api.viewer import mjpeg_part
 from pipeline.bus.pictures import Picture, PictureKind
+from pipeline.bus.streams import Bus
 from pipeline.config.schema import SiteConfig
 from pipeline.pictures.video import frame_at
 from pipeline.run_directory.layout import observation_folders
@@ -46,6 +47,7 @@ class RecordedSite:
     """The run in ``archive``, a run directory, with the zones and lines of ``config``."""
 
     is_live = False
+    bus: Bus | None = None
     reachable = True
 
     def __init__(self, config: SiteConfig, archive: Archive) -> None:

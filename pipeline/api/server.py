@@ -97,7 +97,7 @@ def serve(
         retry.call(partial(Bus, url, name)) as bus,
     ):
         archive = None if out is None else Archive(out, selection)
-        site = LiveSite(config, archive, time.monotonic, time.time)
+        site = LiveSite(config, archive, time.monotonic, time.time, bus)
         follower = Follower(bus, site)
         pictures = LivePictures(bus, stop.input)
         app = make_app(

@@ -8,6 +8,7 @@ from pipeline.api.events import Events
 from pipeline.api.recent_people import RecentRows
 from pipeline.api.schemas import BoxAnswer, CameraAnswer, CountsAnswer, PersonAnswer
 from pipeline.bus.pictures import Picture, PictureKind
+from pipeline.bus.streams import Bus
 from pipeline.config.schema import SiteConfig
 
 
@@ -15,10 +16,11 @@ class ShownSite(Protocol):
     """Cameras, people and events; any thread may read. Times are seconds UTC.
 
     ``is_live`` is False for a run that is over, ``reachable`` whether Redis answers where it is
-    needed.
+    needed. A running site is corrected over its ``bus``.
     """
 
     is_live: bool
+    bus: Bus | None
     reachable: bool
     name: str
     config: SiteConfig

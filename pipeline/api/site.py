@@ -32,6 +32,7 @@ from pipeline.bus.follow import BEGINNING
 from pipeline.bus.keys import IDENTITIES, OBSERVATIONS
 from pipeline.bus.messages import (
     CameraMessage,
+    CorrectionMessage,
     EndMessage,
     ForgetMessage,
     IdentityMessage,
@@ -43,13 +44,14 @@ from pipeline.config.schema import SiteConfig
 from pipeline.errors import UserError
 from pipeline.run_directory.row_groups import steadily
 from pipeline.sources.redact import displayed
+from trackers.association.corrections import Correction
 
 
 class LiveSite:
     """Cameras, people and events of the site of ``config``.
 
     One thread consumes messages, any thread may read. ``monotonic`` returns monotonic seconds,
-    ``clock`` seconds UTC. ``reachable`` is whether Redis answers.
+    ``clock`` seconds UTC. ``reachable`` is whether Redis answers. Corrections go over ``bus``.
     """
 
     is_live = True
@@ -60,7 +62,9 @@ class LiveSite:
         archive: Archive | None,
         monotonic: Callable[[], float],
         clock: Callable[[], float],
+        bus: Bus | None = None,
     ) -> None:
+        self.bus = bus
         self.name = config.site
         self.config = config
         self.run = ""
@@ -135,6 +139,8 @@ class LiveSite:
                     self._places.forget(global_id)
                     self.events.forget(global_id)
                     self._add_event_once(delivery, {"type": "forget", "global_id": global_id})
+                case CorrectionMessage(correction=made):
+                    self._add_event_once(delivery, _correction(made))
                 case EndMessage() as message:
                     self._add_event_once(delivery, msgspec.to_builtins(message))
             return is_early
@@ -221,6 +227,18 @@ class LiveSite:
 def _entry(delivery: Delivery) -> tuple[int, int]:
     milliseconds, _, sequence = delivery.entry_id.partition("-")
     return int(milliseconds), int(sequence)
+
+
+def _correction(made: Correction) -> Event:
+    return {
+        "type": "correction",
+        "number": made.number,
+        "kind": made.kind,
+        "by": made.by,
+        "text": made.text,
+        "global_ids": sorted(made.people),
+        "at": made.at,
+    }
 
 
 def _change(camera: CameraAnswer) -> Event:

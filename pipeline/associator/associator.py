@@ -8,16 +8,21 @@ delivered again after a restart. Each message counts once, in the order of its c
 
 import math
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
+import msgspec
+
 from pipeline.associator import checkpoint
+from pipeline.associator.correcting import make
 from pipeline.associator.watermarks import Silence, Watermarks
-from pipeline.bus import forgetting
+from pipeline.bus import correcting, forgetting
 from pipeline.bus.entries import Delivery, Outgoing
 from pipeline.bus.keys import ASSOCIATOR, IDENTITIES, TRACKLETS
 from pipeline.bus.messages import (
+    CorrectMessage,
     EndMessage,
     ForgetMessage,
     IdentityMessage,
@@ -137,8 +142,27 @@ class AssociatorService:
         complete = self._watermarks.complete_until()
         ready = sorted((h for h in self._held if h.at <= complete), key=_moment_of)
         self._held = [held for held in self._held if held.at > complete]
+        requests = deque(correcting.requested(self._bus))
         for at, done in groupby(ready, key=_moment_of):
+            while requests and _is_due(requests[0][1], before=at):
+                self._correct(*requests.popleft())
             self._decide(at, [held.delivery for held in done])
+        decided = self._watermarks.decided
+        while requests and (requests[0][1].after is None or requests[0][1].after <= decided):
+            self._correct(*requests.popleft())
+
+    def _correct(self, entry_id: str, request: CorrectMessage) -> None:
+        at = self._watermarks.decided
+        reply, output = make(request, self._association, self._meta, at)
+        changes = reply.correction.changes if reply.correction else ()
+        self._commit(
+            at,
+            [],
+            [],
+            output=output,
+            corrected=(entry_id, msgspec.json.encode(reply)),
+            changed=[change.key[:2] for change in changes],
+        )
 
     def _decide(self, at: float, done: list[Delivery]) -> None:
         self._observe(at, done)
@@ -197,13 +221,15 @@ class AssociatorService:
         output: Iterable[Message] = (),
         forgotten: Iterable[TrackletKey] = (),
         forgotten_ids: Sequence[int] = (),
+        corrected: tuple[str, bytes] | None = None,
+        changed: Iterable[TrackletKey] = (),
     ) -> None:
         self._renew()
         messages = [*(_identity(decision, at) for decision in decisions), *output]
         done = [*done, *(held.delivery for held in self._aside if held.at <= at)]
         advance(self._meta.taken, done)
         tracklets = [d.message for d in done if isinstance(d.message, TrackletMessage)]
-        changed = {(m.camera_id, m.track_id) for m in tracklets} | {d.key for d in decisions}
+        fresh = {(m.camera_id, m.track_id) for m in tracklets} | {d.key for d in decisions}
         sent = self._meta.sent
         self._meta.sent += len(messages)
         self._bus.commit(
@@ -213,9 +239,10 @@ class AssociatorService:
                 Outgoing(IDENTITIES, ASSOCIATOR, sent + number, message)
                 for number, message in enumerate(messages, start=1)
             ],
-            state=self._state(changed, at),
+            state=self._state({*fresh, *changed}, at),
             forget=[checkpoint.field_of(key) for key in forgotten],
             forgotten_ids=forgotten_ids,
+            corrected=corrected,
             term=self._term,
         )
         self._aside = [held for held in self._aside if held.at > at]
@@ -242,6 +269,11 @@ class AssociatorService:
         for camera_id, view in meta.views.items():
             self._association.set_view(camera_id, view_of_message(view))
         checkpoint.restore(self._association, fields)
+
+
+def _is_due(request: CorrectMessage, *, before: float) -> bool:
+    """Whether a correction must take effect before this moment is decided."""
+    return request.after is not None and request.after < before
 
 
 def _moment_of(held: _Held) -> float:

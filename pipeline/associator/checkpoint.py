@@ -28,7 +28,8 @@ class Meta(msgspec.Struct):
     """All that is neither a tracklet nor a transition.
 
     ``taken`` says which messages of each sender were processed, ``sent`` how many were sent,
-    ``dimension`` the length of the embeddings, 0 before the first.
+    ``dimension`` the length of the embeddings, 0 before the first. ``last_correction`` is the
+    number of the last one, and ``corrected`` that of the last one about each person.
     """
 
     watermarks: WatermarkState = msgspec.field(name="attendees")
@@ -37,6 +38,8 @@ class Meta(msgspec.Struct):
     taken: Numbers = {}
     sent: int = msgspec.field(default=0, name="told")
     dimension: int = 0
+    last_correction: int = 0
+    corrected: dict[int, int] = {}
     finished: bool = False
 
 

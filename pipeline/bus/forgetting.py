@@ -18,11 +18,8 @@ from pipeline.bus.messages import (
     TrackletMessage,
     unpack,
 )
-from pipeline.bus.streams import Bus
+from pipeline.bus.streams import ANSWER_S, Bus
 from trackers.tracklet import TrackletKey
-
-# Long enough for the requester to read it, short enough to leave no trace.
-_CONFIRMATION_S = 600
 
 
 @translated
@@ -47,7 +44,7 @@ def confirm(bus: Bus, global_id: int, removed: bytes, tracks: set[TrackletKey]) 
     """Delete the dead letters that may be of these tracks, then publish what was ``removed``."""
     _drop_dead_letters(bus, tracks)
     _rewrite_file(bus)
-    bus.client.set(forgotten_key(bus.site, global_id), removed, ex=_CONFIRMATION_S)
+    bus.client.set(forgotten_key(bus.site, global_id), removed, ex=ANSWER_S)
 
 
 @translated

@@ -85,6 +85,16 @@ def forgotten_key(site: str, global_id: int) -> str:
     return _key(site, f"forgot:{global_id}")
 
 
+def correct_key(site: str) -> str:
+    """The key of the stream of corrections that are to be made."""
+    return _key(site, "correct")
+
+
+def corrected_key(site: str, entry_id: str) -> str:
+    """The key of the answer to a correction; it expires."""
+    return _key(site, f"corrected:{entry_id}")
+
+
 def probe_key(site: str) -> str:
     """A short-lived key, written to check that Redis accepts writes."""
     return _key(site, "probe")

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.run_directory.schema import CameraRecord
+from trackers.association.corrections import Correction, Part
 from trackers.ground.view import View
 from trackers.tracklet import GROUND, Tracklet
 
@@ -264,6 +265,42 @@ class ForgetMessage(msgspec.Struct, tag="forget", frozen=True):
         _check_times(self.at)
 
 
+class CorrectMessage(msgspec.Struct, tag="correct", frozen=True):
+    """Make a correction, which was checked with all corrections up to number ``known``.
+
+    ``parts`` are the parts of tracks of the people concerned, as far as they are recorded, and
+    ``last_seen`` when each person was seen last, seconds UTC. The ``changes`` of an undo are in the
+    correction; its parts that are ``free`` are decided automatically again. It takes effect once
+    the moment ``after`` of event time is decided, or at once. Raises ValueError when a time or an
+    id is none.
+    """
+
+    correction: Correction
+    known: _Number
+    parts: list[Part] = []
+    last_seen: dict[int, float] = {}
+    free: list[tuple[str, int, float | None]] = []
+    after: float | None = None
+
+    def __post_init__(self) -> None:
+        _check_correction(self.correction)
+        for part in self.parts:
+            _check_camera_id(part.camera_id)
+            _check_times(part.start, part.end, earliest=-_LATEST_S)
+
+
+class CorrectionMessage(msgspec.Struct, tag="correction", frozen=True):
+    """A correction was made; the identities of its changes were sent before it.
+
+    Raises ValueError when a time or an id is none.
+    """
+
+    correction: Correction
+
+    def __post_init__(self) -> None:
+        _check_correction(self.correction)
+
+
 class EndMessage(msgspec.Struct, tag="end", frozen=True):
     """Every camera has ended: the associator sends no more identities.
 
@@ -285,11 +322,23 @@ Message = (
     | NodeMessage
     | IdentityMessage
     | ForgetMessage
+    | CorrectMessage
+    | CorrectionMessage
     | EndMessage
 )
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder: msgspec.msgpack.Decoder[Message] = msgspec.msgpack.Decoder(Message)
+
+
+def _check_correction(correction: Correction) -> None:
+    for change in correction.changes:
+        _check_camera_id(change.camera_id)
+        _check_times(change.since or 0.0, earliest=-_LATEST_S)
+    _check_times(correction.at, correction.event_time or 0.0, earliest=-_LATEST_S)
+    numbers = [*correction.people, correction.number, correction.undoes or 0]
+    if not all(0 <= number <= _MOST for number in numbers):
+        raise ValueError("expected ids of at least 0, of 64 bits")
 
 
 def _check_finite(*values: float | NDArray[Any]) -> None:

@@ -13,6 +13,8 @@ from pipeline.bus.entries import Delivery, Outgoing
 from pipeline.bus.keys import (
     GROUPS,
     cameras_key,
+    correct_key,
+    corrected_key,
     dead_letter_key,
     forget_key,
     lease_key,
@@ -28,6 +30,8 @@ from pipeline.sources.redact import redact
 
 _DEAD_LETTERS = 1000
 _PAGE = 1000
+#: An answer is kept for so many seconds: long enough for the requester to read it.
+ANSWER_S = 600
 
 _log = logging.getLogger(__name__)
 
@@ -186,12 +190,14 @@ class Bus:
         state: Mapping[str, bytes] | None = None,
         forget: Iterable[str] = (),
         forgotten_ids: Sequence[int] = (),
+        corrected: tuple[str, bytes] | None = None,
         term: int | None = None,
     ) -> None:
         """Store state and output and acknowledge ``done`` in one transaction.
 
         ``forget`` are fields to delete from the state, ``forgotten_ids`` the requests of
-        `forgetting.requested` that are thereby done. Deliveries with a fault become dead letters.
+        `forgetting.requested` that are thereby done, ``corrected`` is the entry of a correction
+        that was requested and the answer to it. Deliveries with a fault become dead letters.
         Acknowledgements alone also work on a full Redis. Raises FencedError when a term later than
         ``term`` has started.
         """
@@ -205,6 +211,10 @@ class Bus:
                 pipe.hdel(state_key(self.site), *forgotten)
             if forgotten_ids:
                 pipe.srem(forget_key(self.site), *forgotten_ids)
+            if corrected is not None:
+                entry_id, answer = corrected
+                pipe.xdel(correct_key(self.site), entry_id)
+                pipe.set(corrected_key(self.site, entry_id), answer, ex=ANSWER_S)
             for message in output:
                 pipe.xadd(self._key(message.stream), entries.fields(message))
             for letter in dead:
@@ -212,7 +222,7 @@ class Bus:
             for stream, entry_ids in entries.by_stream(done).items():
                 pipe.xack(self._key(stream), group, *entry_ids)
 
-        if state or forgotten or output or dead or term is not None:
+        if state or forgotten or output or dead or corrected or term is not None:
             self._in_term(term, fill)
         else:
             pipe = self.client.pipeline(transaction=False)
@@ -282,7 +292,7 @@ class Bus:
                 key(self.site)
                 for key in (
                     *(dead_letter_key, state_key, lease_key, term_key),
-                    *(cameras_key, parts_key, run_key, forget_key),
+                    *(cameras_key, parts_key, run_key, forget_key, correct_key),
                 )
             ),
         )

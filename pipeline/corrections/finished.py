@@ -15,11 +15,8 @@ from pipeline.run_directory.durable import exclusive_writer
 from pipeline.run_directory.layout import check_contained
 from pipeline.run_directory.schema import IDENTITIES, conform
 from pipeline.run_directory.segments import last_position, write_segment
-from trackers.association.corrections import Change, Correction, apply, undo
+from trackers.association.corrections import CORRECTED, Change, Correction, apply, undo
 from trackers.association.decision import CONFIRMED
-
-#: The kind of an identity event that a person made.
-CORRECTED = "corrected"
 
 
 def correct_finished(
@@ -74,7 +71,7 @@ def event_row(correction: Correction, change: Change) -> dict[str, object]:
         "global_id": change.after,
         "confidence": 1.0,
         "kind": CORRECTED,
-        "reason": f"correction {correction.number}: {correction.text}",
+        "reason": correction.reason,
         "at": correction.event_time,
         "since": change.since,
         "state": CONFIRMED,

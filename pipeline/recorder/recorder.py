@@ -22,6 +22,7 @@ from pipeline.bus.entries import Delivery
 from pipeline.bus.keys import IDENTITIES, OBSERVATIONS, RECORDER, TRACKLETS
 from pipeline.bus.messages import (
     CameraMessage,
+    CorrectionMessage,
     EndMessage,
     ForgetMessage,
     IdentityMessage,
@@ -41,6 +42,7 @@ from pipeline.recorder.forgotten import ForgottenParts
 from pipeline.recorder.retention import Retention
 from pipeline.recorder.rows import observations_table, rows_of
 from pipeline.run_directory.camera_log import append_change, change_of
+from pipeline.run_directory.corrections import read_corrections, write_corrections
 from pipeline.run_directory.durable import make_folder
 from pipeline.run_directory.layout import contained, observations_of
 from pipeline.run_directory.progress import (
@@ -53,6 +55,7 @@ from pipeline.run_directory.rewriting import Removed, removed_text
 from pipeline.run_directory.schema import CameraRecord, TrackPart
 from pipeline.run_directory.segments import last_position, next_number, write_segment
 from reid_model.atomic_file import replacing
+from trackers.association.corrections import Correction
 
 _BLOCK_S = 0.2
 # Blocking time once the associator has ended and only remaining messages are read.
@@ -111,6 +114,8 @@ class Recorder:
         self._clocks = CameraClocks(wall, self._progress.reached)
         self._compaction = Compaction(folder)
         self._tables: dict[Path, _TableState] = {}
+        # Made, and not yet in the run directory.
+        self._corrections: list[Correction] = []
 
     def run(self, stop: threading.Event, consumer: str = "1") -> None:
         """Record until the site has ended or ``stop`` is set; received messages are always written.
@@ -154,6 +159,8 @@ class Recorder:
         done: list[Delivery] = []
         try:
             unwritable = self._write_open()
+            if self._corrections:
+                self._write_corrections()
             done = [unwritable.get(_entry(delivery), delivery) for delivery, _ in self._open]
             if done:
                 write_cameras(self._folder, self._cameras.values())
@@ -227,8 +234,13 @@ class Recorder:
             kept = self._with_table(delivery)
             self._write_thumbnail(kept[0].message)
             self._open.append(kept)
+            if isinstance(delivery.message, CorrectionMessage):
+                self._corrections.append(delivery.message.correction)
             if isinstance(delivery.message, CameraMessage):
                 self._update_camera(delivery.message.camera, delivery.sent)
+        if self._corrections:
+            # Whoever made one looks at it at once.
+            self.close_segments()
 
     def _update_camera(self, camera: CameraRecord, sent: float) -> None:
         change = change_of(self._cameras.get(camera.camera_id), camera, sent)
@@ -236,6 +248,19 @@ class Recorder:
             with _writing(self._folder, "The states of cameras are not recorded"):
                 append_change(self._folder, change)
         self._cameras[camera.camera_id] = camera
+
+    def _write_corrections(self) -> None:
+        """Add the new corrections to those of the run; again after a crash, which adds nothing."""
+        new, self._corrections = self._corrections, []
+        try:
+            made = read_corrections(self._folder)
+        except UserError as error:
+            # Their identity events are written all the same.
+            _log.error("%s. %d corrections are not on its list", error, len(new))
+            return
+        for correction in new:
+            made = made.with_correction(correction, pending=False)
+        write_corrections(self._folder, made)
 
     def _write_thumbnail(self, message: Message | None) -> None:
         """Write the thumbnail of a node that does not have this folder."""

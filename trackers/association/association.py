@@ -7,12 +7,14 @@ corrected where that is clearly better; when a recording is finished, all are re
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from trackers.association.appearance import Appearance, Population, Vector
+from trackers.association.corrections import Change, Correction, Part, PartKey
 from trackers.association.decision import (
     CONFIRMED,
     PROBABLE,
@@ -140,6 +142,7 @@ class Association:
             "transitions": self.topology.prior.memory(),
             "population": self.population.memory(),
             "shared_views": self.shared_views.memory(),
+            "fixed": self.people.fixed.memory(),
         }
 
     def remember(self, memory: dict[str, Any]) -> None:
@@ -150,6 +153,8 @@ class Association:
         self.topology.prior.remember(memory["transitions"])
         self.population.remember(memory["population"])
         self.shared_views.remember(memory["shared_views"])
+        if "fixed" in memory:
+            self.people.fixed.remember(memory["fixed"])
 
     def pop_changed(self) -> list[TrackletKey]:
         """The tracklets that were made here and have changed since the last call."""
@@ -160,7 +165,7 @@ class Association:
         self.learned_topology.learn(at, self.population)
         self._learn(at)
         ready = [t for t in self.waiting.values() if self._has_evidence(t, at)]
-        return [*self._decide_on(ready), *self._reassessment.refine(at)]
+        return self._automatic([*self._decide_on(ready), *self._reassessment.refine(at)])
 
     def _learn(self, at: float) -> None:
         """Update the transition prior, and appearance when a third of the people are new."""
@@ -203,7 +208,8 @@ class Association:
         decisions = self._decide_on(list(self.waiting.values()))
         self.shared_views.learn_all(self.people.presence.cameras, self._seen())
         self._learn_appearance()
-        return [*decisions, *self._reassessment.refine(-math.inf), *self._reassessment.solve()]
+        decisions += [*self._reassessment.refine(-math.inf), *self._reassessment.solve()]
+        return self._automatic(decisions)
 
     def forget(self, at: float) -> list[TrackletKey]:
         """Drop tracks that stayed unknown, and identities not seen for ``gallery_s``.
@@ -225,6 +231,79 @@ class Association:
         gone = self._drop([global_id] if global_id in self.identities else [])
         self.learned_topology.forget(gone)
         return gone
+
+    def parts(self) -> list[Part]:
+        """All known parts of tracks, by camera, track and time."""
+        return self.people.fixed.overlaid(self._decided_parts())
+
+    def _decided_parts(self) -> list[Part]:
+        return [
+            Part(*key, None, tracklet.start, tracklet.end, global_id)
+            for global_id, identity in sorted(self.identities.items())
+            for key, tracklet in identity.members.items()
+            if key[0] != GROUND
+        ]
+
+    def correct(self, correction: Correction, free: Iterable[PartKey] = ()) -> None:
+        """Make the changes of a correction, and keep them from automatic decisions.
+
+        All tracks of the people that it is about are held: they stay together, and apart. Of an
+        undo, parts that are ``free`` are decided automatically again. A track that was cut counts
+        for the person of its last part.
+        """
+        fixed, people = self.people.fixed, self.people
+        if correction.new_id is not None:
+            people.next_global_id = max(people.next_global_id, correction.new_id + 1)
+        fixed.set_parts(correction.changes)
+        moved = self._moved(correction)
+        people.regroup(moved)
+        self._mark_changed(moved)
+        if correction.undoes is not None:
+            fixed.release(correction.undoes, free)
+        else:
+            fixed.hold(correction.number, self._held_by(correction, moved))
+
+    def _moved(self, correction: Correction) -> dict[TrackletKey, int]:
+        """The tracklets and walks that are other people's by a correction."""
+        last: dict[TrackletKey, Change] = {}
+        for change in sorted(correction.changes, key=lambda change: change.since or -math.inf):
+            for key in self._shown_by(change, correction):
+                last[key] = change
+        return {
+            key: change.after for key, change in last.items() if self.owner(key) == change.before
+        }
+
+    def _shown_by(self, change: Change, correction: Correction) -> list[TrackletKey]:
+        """The tracklet of which a part is changed."""
+        key = change.key[:2]
+        return [key] if self.people.owner(key) is not None else []
+
+    def _held_by(
+        self, correction: Correction, moved: Mapping[TrackletKey, int]
+    ) -> set[TrackletKey]:
+        people = {correction.global_id, correction.into, correction.to, correction.new_id}
+        if correction.kind == "name":
+            return set()
+        known = [self.identities[one] for one in people if one in self.identities]
+        return {*moved, *(key for identity in known for key in identity.members)}
+
+    def _mark_changed(self, keys: Iterable[TrackletKey]) -> None:
+        """Note tracklets that were made here and have changed."""
+
+    def _automatic(self, decisions: Iterable[Decision]) -> list[Decision]:
+        """``decisions`` without those on parts that were corrected."""
+        fixed = self.people.fixed
+        found: list[Decision] = []
+        for decision in decisions:
+            since = decision.since
+            if fixed.owner((*decision.key, since)) is None:
+                cuts = fixed.following(decision.key, since, self._until(decision.key, since))
+                found += [decision, *(replace(decision, since=at) for at in cuts)]
+        return found
+
+    def _until(self, key: TrackletKey, since: float | None) -> float:
+        """When the part of a track that begins ``since`` ends at the latest, seconds UTC."""
+        return math.inf
 
     def _drop(self, global_ids: list[int]) -> list[TrackletKey]:
         gone = self.people.forget(global_ids)

@@ -12,6 +12,8 @@ from typing import Literal
 from trackers.tracklet import TrackletKey
 
 Kind = Literal["merge", "split", "move", "name", "undo"]
+#: The kind of an identity event that a person made.
+CORRECTED = "corrected"
 #: Camera, track and ``since`` of a part of a track, as of a `Decision`.
 PartKey = tuple[str, int, float | None]
 
@@ -95,6 +97,11 @@ class Correction:
         named = {self.global_id, self.into, self.to, self.new_id}
         changed = {one for change in self.changes for one in (change.before, change.after)}
         return {one for one in named if one is not None} | changed
+
+    @property
+    def reason(self) -> str:
+        """The reason in the identity events of its changes."""
+        return f"correction {self.number}: {self.text}"
 
     @property
     def needs_new_id(self) -> bool:

@@ -5,7 +5,7 @@ between tracklets: which follows which, which exclude each other, and how simila
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from trackers.association.appearance import Appearance, Population
 from trackers.association.decision import Rules, log_odds
@@ -25,6 +25,7 @@ class Evidence:
     """Evidence between closed tracklets, with a cache; `forget` those that are not needed any more.
 
     Call `begin` before each use, so that what was learned since is taken into account.
+    ``fixed_owner`` is the person of a tracklet that was corrected, who is beyond any doubt.
     """
 
     def __init__(
@@ -33,11 +34,13 @@ class Evidence:
         topology: Topology,
         population: Population,
         shared_views: SharedViews,
+        fixed_owner: Callable[[Key], int | None] = lambda key: None,
     ) -> None:
         self._rules = rules
         self._topology = topology
         self._population = population
         self._shared_views = shared_views
+        self._fixed_owner = fixed_owner
         self._epoch = -1
         self._appearances: dict[Key, Appearance | None] = {}
         self._transitions: dict[tuple[Key, Key], float] = {}
@@ -66,8 +69,16 @@ class Evidence:
         pair = earlier.key, later.key
         found = self._transitions.get(pair)
         if found is None:
-            found = self._transitions[pair] = self._transition_of(earlier, later)
+            found = self._transition_of(earlier, later)
+            if found == -math.inf and self._is_fixed(earlier, later):
+                found = 0.0
+            self._transitions[pair] = found
         return found
+
+    def _is_fixed(self, a: Tracklet, b: Tracklet) -> bool | None:
+        """Whether two tracklets were corrected to be one person, or two; None: neither."""
+        one, other = self._fixed_owner(a.key), self._fixed_owner(b.key)
+        return None if one is None or other is None else one == other
 
     def _transition_of(self, earlier: Tracklet, later: Tracklet) -> float:
         if not len(earlier.path) or not len(later.path):
@@ -102,7 +113,10 @@ class Evidence:
         pair = earlier.key, later.key
         found = self._places.get(pair)
         if found is None:
-            found = self._places[pair] = motion_evidence(earlier, later, self._rules.limits)
+            found = motion_evidence(earlier, later, self._rules.limits)
+            if found == -math.inf and self._is_fixed(earlier, later):
+                found = 0.0
+            self._places[pair] = found
         return found
 
     def together(self, earlier: Sequence[Tracklet], later: Tracklet) -> float:
@@ -112,7 +126,9 @@ class Evidence:
         if not beside:
             return 0.0
         return mean_of_known(
-            self._of_pair(one, later) for one in earlier if one.camera_id in beside
+            self._of_pair(one, later)
+            for one in earlier
+            if one.camera_id in beside and not self._is_fixed(one, later)
         )
 
     def _of_pair(self, earlier: Tracklet, later: Tracklet) -> float:
@@ -124,6 +140,9 @@ class Evidence:
 
     def possible(self, a: Tracklet, b: Tracklet) -> bool:
         """Whether the two break no hard rule, whatever was seen between them."""
+        is_fixed = self._is_fixed(a, b)
+        if is_fixed is not None:
+            return is_fixed
         if a.end < b.start or b.end < a.start:
             # Later in one camera is possible only when the earlier has ended.
             return not exclusive(a, b)

@@ -10,7 +10,7 @@ joined for the one.
 
 from bisect import bisect_left, insort
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from heapq import heappop, heappush
 
 from trackers.association.candidates import NearestEmbeddings
@@ -36,7 +36,11 @@ Earlier = dict[TrackletKey, list[TrackletKey]]
 
 
 def solve(people: People, evidence: Evidence, topology: Topology) -> Judged:
-    """The best owner of each tracklet of ``people``, and the margin of each."""
+    """The best owner of each tracklet of ``people``, and the margin of each.
+
+    Tracklets that were corrected keep theirs, and those of one person stay together.
+    """
+    fixed = {k for i in people.identities.values() for k in i.members if k in people.fixed}
     tracklets = [t for i in people.identities.values() for t in i.members.values()]
     ordered = sorted(tracklets, key=lambda t: (t.start, t.key))
     online = {key: g for g, i in people.identities.items() for key in i.members}
@@ -47,15 +51,18 @@ def solve(people: People, evidence: Evidence, topology: Topology) -> Judged:
     if len(ordered) <= _FEW:
         beginnings.append(agglomerate(_alone(people), before, evidence))
     partition, owner = max(
-        (_improved(ordered, beginning, before, evidence, next_id) for beginning in beginnings),
+        (
+            _improved(ordered, beginning, before, evidence, next_id, fixed)
+            for beginning in beginnings
+        ),
         key=lambda found: _value(*found),
     )
     margins = {
         t.key: partition.margin(t, owner[t.key], _others(t, owner, before))
         for t in ordered
-        if len(t.path)
+        if len(t.path) and t.key not in fixed
     }
-    named = renamed(owner, online, people.next_global_id)
+    named = renamed(owner, online, people.next_global_id, fixed)
     return Judged({key: g for key, g in named.items() if g != online[key]}, margins)
 
 
@@ -99,13 +106,18 @@ def _others(tracklet: Tracklet, owner: Owners, before: Earlier) -> list[int]:
 
 
 def _alone(people: People) -> list[list[Tracklet]]:
-    """Every tracklet alone; those that have faded stay with the next of their person."""
+    """Every tracklet alone; those that have faded stay with the next of their person, and those
+    that were corrected with each other.
+    """
     found: list[list[Tracklet]] = []
     for identity in people.identities.values():
         members = sorted(identity.members.values(), key=lambda t: (not len(t.path), t.start, t.key))
-        vivid = [member for member in members if len(member.path)]
-        first = [*members[len(vivid) :], *vivid[:1]]
-        found += [first, *([member] for member in vivid[1:])]
+        kept = [m for m in members if m.key in people.fixed]
+        loose = [m for m in members if m.key not in people.fixed]
+        vivid = [member for member in loose if len(member.path)]
+        faded = loose[len(vivid) :]
+        first = [*kept, *faded] if kept else [*faded, *vivid[:1]]
+        found += [first, *([member] for member in (vivid if kept else vivid[1:]))]
     return sorted(found, key=lambda tracklets: min((t.start, t.key) for t in tracklets))
 
 
@@ -115,12 +127,13 @@ def _improved(
     before: Earlier,
     evidence: Evidence,
     next_id: int,
+    fixed: Set[TrackletKey],
 ) -> tuple[Partition, Owners]:
     """The partition that no move improves any more, and its owners."""
     members: dict[int, list[Tracklet]] = defaultdict(list)
     for tracklet in ordered:
         members[beginning[tracklet.key]].append(tracklet)
-    partition = Partition(evidence, lambda global_id: members[global_id])
+    partition = Partition(evidence, lambda global_id: members[global_id], fixed)
     return partition, improve(ordered, beginning, before, partition, next_id)
 
 
@@ -182,14 +195,20 @@ def _seen_beside(
     return found
 
 
-def renamed(owner: Owners, online: Mapping[TrackletKey, int], next_id: int) -> Owners:
-    """``owner`` with the ids of ``online``: each person gets the id they share most tracklets with.
+def renamed(
+    owner: Owners,
+    online: Mapping[TrackletKey, int],
+    next_id: int,
+    fixed: Set[TrackletKey] = frozenset(),
+) -> Owners:
+    """``owner`` with the ids of ``online``: each person gets the id of their ``fixed`` tracklets,
+    else the one they share most tracklets with.
 
     People who share none that is left get ``next_id`` and the ids after it.
     """
     shared = Counter((online[key], found) for key, found in owner.items())
-    ids: dict[int, int] = {}
-    given: set[int] = set()
+    ids = {owner[key]: online[key] for key in sorted(fixed)}
+    given = {*ids.values()}
     for (before, found), _ in sorted(shared.items(), key=lambda item: (-item[1], item[0])):
         if found not in ids and before not in given:
             ids[found] = before

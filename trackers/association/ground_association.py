@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from trackers.association.association import Association, Decision, Rules
+from trackers.association.corrections import Change, Correction, Part
 from trackers.association.decision import PROBABLE, Clarity
 from trackers.ground.following import Following, Point
 from trackers.ground.view import View
@@ -106,14 +107,14 @@ class GroundAssociation(Association):
     def decide(self, at: float) -> list[Decision]:
         """Decide on every tracklet and walk that has evidence at ``at``, seconds UTC."""
         self._follow(at)
-        return [*self._spread(super().decide(at)), *self._of_new_pieces()]
+        return self._automatic([*self._spread(super().decide(at)), *self._of_new_pieces()])
 
     def finish(self) -> list[Decision]:
         """Decide on all that still waits, then merge the identities that were one person."""
         self._follow(math.inf)
         for walk in self.following.walks:
             self._end(walk.number, tentative=walk.tentative)
-        return [*self._of_new_pieces(), *self._spread(super().finish())]
+        return self._automatic([*self._of_new_pieces(), *self._spread(super().finish())])
 
     def forget(self, at: float) -> list[TrackletKey]:
         """Drop what is not needed any more; returns the tracks and walks."""
@@ -126,6 +127,7 @@ class GroundAssociation(Association):
         old = [key for key in old if key not in self.log.shown]
         for key in old:
             del self._tracklets[key]
+        self.people.fixed.drop(old)
         return [*gone, *old]
 
     def remove(self, global_id: int) -> list[TrackletKey]:
@@ -141,7 +143,44 @@ class GroundAssociation(Association):
         self.following.remove(walks)
         for key in tracks:
             self._tracklets.pop(key, None)
+        self.people.fixed.drop(tracks)
         return [*gone, *sorted(tracks)]
+
+    def _decided_parts(self) -> list[Part]:
+        parts = super()._decided_parts()
+        for number, walk in sorted(self.log.walks.items()):
+            owner = self.owner((GROUND, number))
+            if owner is None:
+                continue
+            for piece in walk.pieces[: walk.decided]:
+                end = self._end_of(piece)
+                parts.append(Part(*piece.key, _since(piece), piece.since, end, owner))
+        return parts
+
+    def _end_of(self, piece: Piece) -> float:
+        """When a piece was seen last, seconds UTC."""
+        tracklet = self._tracklets.get(piece.key)
+        end = piece.since if tracklet is None else tracklet.end
+        return min([end, *(at for at, _ in self.log.shown[piece.key] if at > piece.since)])
+
+    def _shown_by(self, change: Change, correction: Correction) -> list[TrackletKey]:
+        """The tracklet of which a part is changed, or the walk, unless only that part moves."""
+        if correction.kind == "move" or correction.camera_id is not None:
+            return super()._shown_by(change, correction)
+        at = -math.inf if change.since is None else change.since
+        shown = self.log.shown.get(change.key[:2], [])
+        walks = [number for since, number in shown if since <= at] or [n for _, n in shown[:1]]
+        return [*super()._shown_by(change, correction), *((GROUND, n) for n in walks[-1:])]
+
+    def _until(self, key: TrackletKey, since: float | None) -> float:
+        shown = self.log.shown.get(key, [])
+        first = -math.inf if since is None else since
+        # A track begins with its first walk.
+        later = [at for at, _ in shown[since is None :] if at > first]
+        return min(later, default=math.inf)
+
+    def _mark_changed(self, keys: Iterable[TrackletKey]) -> None:
+        self._changed.update(key for key in keys if key[0] == GROUND)
 
     def _is_on_the_ground(self, tracklet: Tracklet) -> bool:
         # A camera may have been calibrated only after the tracklet.

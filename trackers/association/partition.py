@@ -7,7 +7,7 @@ a tracklet without evidence for any person is one of its own.
 
 import math
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -46,10 +46,19 @@ class Change:
 
 
 class Partition:
-    """People by global id; ``load`` returns the tracklets of one at first use."""
+    """People by global id; ``load`` returns the tracklets of one at first use.
 
-    def __init__(self, evidence: Evidence, load: Callable[[int], Iterable[Tracklet]]) -> None:
+    Tracklets that are ``fixed`` never move.
+    """
+
+    def __init__(
+        self,
+        evidence: Evidence,
+        load: Callable[[int], Iterable[Tracklet]],
+        fixed: Container[TrackletKey] = (),
+    ) -> None:
         self._evidence = evidence
+        self._fixed = fixed
         self._load = load
         self._groups: dict[int, Group] = {}
 
@@ -70,6 +79,8 @@ class Partition:
         blocks = [[tracklet]] if at + 1 == len(home.members) else [[tracklet], home.members[at:]]
         best: Change | None = None
         for block in blocks:
+            if any(member.key in self._fixed for member in block):
+                continue
             change = self._best_of(block, source, others)
             if change is not None and (best is None or change.gain > best.gain):
                 best = change
@@ -206,6 +217,8 @@ def corrections(people: People, judged: Judged) -> list[Decision]:
     people.regroup(changed)
     decisions = []
     for key in sorted({*changed, *judged.margins}):
+        if key in people.fixed:
+            continue
         sure = _is_sure(people, key, judged.margins.get(key))
         if key not in changed and (not sure or people.state(key) == CONFIRMED):
             continue

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from trackers.association.candidates import Candidates
 from trackers.association.decision import CONFIRMED, PROBABLE
+from trackers.association.fixed import Fixed
 from trackers.association.identity import Identity
 from trackers.association.topology import Topology
 from trackers.tracklet import Tracklet, TrackletKey
@@ -62,6 +63,7 @@ class People:
         self.identities: dict[int, Identity] = {}
         self.candidates = Candidates(topology)
         self.presence = Presence()
+        self.fixed = Fixed()
         self.next_global_id = 1
         self._owner: dict[TrackletKey, int] = {}
         self._confirmed: set[TrackletKey] = set()
@@ -74,6 +76,10 @@ class People:
     def owner(self, key: TrackletKey) -> int | None:
         """The global id of a track, None when it has none."""
         return self._owner.get(key)
+
+    def fixed_owner(self, key: TrackletKey) -> int | None:
+        """The global id of a track that a correction holds, None for any other."""
+        return self._owner.get(key) if key in self.fixed else None
 
     def state(self, key: TrackletKey) -> str:
         """Whether the owner of a track is confirmed or probable."""
@@ -124,6 +130,7 @@ class People:
             del self._owner[key]
             self.presence.forget(key)
         self._confirmed -= {*gone}
+        self.fixed.drop(gone)
         return gone
 
     def fade(self, before: float) -> list[TrackletKey]:

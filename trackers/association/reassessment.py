@@ -28,7 +28,9 @@ def refine(
     evidence: Evidence,
 ) -> Judged:
     """Judge each of ``due``, in order, against the people who are its ``rivals``."""
-    partition = Partition(evidence, lambda global_id: latest(people.identities.get(global_id)))
+    partition = Partition(
+        evidence, lambda global_id: latest(people.identities.get(global_id)), people.fixed
+    )
     changed: dict[TrackletKey, int] = {}
     margins: dict[TrackletKey, float] = {}
     next_id = people.next_global_id
@@ -98,7 +100,9 @@ class Reassessment:
         self._topology = topology
         self._people = people
         self._scores = scores
-        self._evidence = Evidence(rules, topology, scores.population, scores.shared_views)
+        self._evidence = Evidence(
+            rules, topology, scores.population, scores.shared_views, people.fixed_owner
+        )
         self._ended: list[TrackletKey] = []
         # Of tracks that are decided and have not ended yet.
         self._clarity: dict[TrackletKey, Clarity] = {}
@@ -128,7 +132,8 @@ class Reassessment:
         """Correct and confirm decisions on the tracklets that ended since the last call."""
         ended, self._ended = sorted({*self._ended}), []
         clarity = {key: self._clarity.pop(key, _UNCLEAR) for key in ended}
-        found = [t for key in ended if (t := self._people.tracklet(key)) is not None]
+        tracks = [key for key in ended if key not in self._people.fixed]
+        found = [t for key in tracks if (t := self._people.tracklet(key)) is not None]
         due = [t for t in found if t.end >= at - self._rules.refine_s and len(t.path)]
         judged = Judged({}, {})
         for tracklet in due:
