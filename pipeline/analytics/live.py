@@ -138,15 +138,25 @@ class LivePlaces:
         """The events of a person seen in a zone; none where the stay only goes on."""
         stay = self._stays.get((zone, who))
         if stay is not None and presence.start - stay.end <= _GAP_S:
-            stay.end = max(stay.end, presence.end)
-            return []
+            before, stay.end = stay.end, max(stay.end, presence.end)
+            return self._dwells(zone, who, stay, before)
         # Reported before the rows came again.
         if presence.end <= self._left.get((zone, who), -math.inf):
             return []
         events = [] if stay is None else [self._leave(zone, who, stay)]
         self._stays[zone, who] = presence
         entered = {"global_id": who, "camera_id": presence.camera_id, "at": presence.start}
-        return [*events, {"type": "enter", "zone": zone, **entered}]
+        events.append({"type": "enter", "zone": zone, **entered})
+        return [*events, *self._dwells(zone, who, presence, presence.start)]
+
+    def _dwells(self, zone: str, who: int, stay: _Presence, before: float) -> list[Event]:
+        """The event of a stay that becomes long enough, after it had lasted until ``before``."""
+        dwell_s = self._places.zones[zone].dwell_s
+        if dwell_s is None or not before - stay.start < dwell_s <= stay.end - stay.start:
+            return []
+        at = stay.start + dwell_s
+        dwelt = {"global_id": who, "camera_id": stay.camera_id, "at": at, "seconds": dwell_s}
+        return [{"type": "dwell", "zone": zone, **dwelt}]
 
     def _leave(self, zone: str, who: int, stay: _Presence) -> Event:
         self._left[zone, who] = stay.end

@@ -19,6 +19,7 @@ from pipeline.api.recorded import RecordedPictures, RecordedSite
 from pipeline.api.site import Follower, LiveSite
 from pipeline.api.users import TOKEN_VARIABLE, Users, users_of
 from pipeline.api.viewer import LivePictures
+from pipeline.api.webhooks import start_webhooks
 from pipeline.bus.connection import BusLostError, Retry
 from pipeline.bus.streams import Bus
 from pipeline.config.schema import SiteConfig, host_and_port
@@ -113,10 +114,12 @@ def serve(
         server = Server(server_config(app), stop.input)
         following = _Following(follower, stop.input, server.end)
         following.start()
+        webhooks = start_webhooks(config.webhooks, config.site, site.events, stop.input)
         on_ready(_url(listener))
         server.run([listener])
         stop.input.set()
-        following.join(_SHUTDOWN_S)
+        for thread in (following, *webhooks):
+            thread.join(_SHUTDOWN_S)
         if following.error is not None:
             raise following.error
 

@@ -3,6 +3,7 @@
 import re
 from datetime import datetime
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 import numpy as np
 from numpy.typing import NDArray
@@ -114,6 +115,47 @@ class ApiConfig(Section):
     @classmethod
     def _is_address(cls, value: str) -> str:
         host_and_port(value)
+        return value
+
+
+#: The types of the events of a site that a webhook may choose.
+EventType = Literal[
+    "identity",
+    "camera",
+    "enter",
+    "leave",
+    "dwell",
+    "cross",
+    "correction",
+    "run",
+    "end",
+    "forget",
+]
+
+
+class WebhookConfig(Section):
+    """A web address to which the live API sends events, as JSON with POST.
+
+    All types of ``events`` if none is named. An event that was not taken after ``attempts`` is
+    lost. Address and ``headers`` may hold secrets: they come into no log and no run directory.
+    """
+
+    url: Annotated[SecretStr, Field(description="http:// or https:// address of the receiver")]
+    events: Annotated[
+        list[EventType], Field(description="types of events to send; empty for all")
+    ] = Field(default_factory=list)
+    headers: Annotated[
+        dict[str, SecretStr], Field(description="further headers, such as Authorization")
+    ] = Field(default_factory=dict)
+    timeout_s: Annotated[Seconds, Field(description="seconds to wait for an answer")] = 5.0
+    attempts: Annotated[int, Field(ge=1, le=20, description="attempts to send an event")] = 5
+
+    @field_validator("url")
+    @classmethod
+    def _is_http(cls, value: SecretStr) -> SecretStr:
+        parts = urlsplit(value.get_secret_value())
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("expected an address that begins with http:// or https://")
         return value
 
 
@@ -424,6 +466,7 @@ class SiteConfig(Section):
     privacy: PrivacyConfig = PrivacyConfig()
     service: ServiceConfig = ServiceConfig()
     api: ApiConfig = ApiConfig()
+    webhooks: list[WebhookConfig] = Field(default_factory=list)
 
     @model_validator(mode="after")
     def _people_outlast_their_tracks(self) -> "SiteConfig":

@@ -150,6 +150,8 @@ def _public(config: SiteConfig) -> dict[str, object]:
     values["api"]["users"] = {}
     # Monitoring settings are not part of the run: a restarted process may use others.
     values.pop("service")
+    # Their addresses may be secret.
+    values.pop("webhooks")
     return dict(values)
 
 

@@ -136,3 +136,20 @@ def test_a_slow_way_over_the_line_is_found_over_many_messages() -> None:
     site.people["a", 7] = 3
     site.add(walk(7, [(140, 300), (149, 300), (151, 300), (160, 300)], 0.0, 60.0))
     assert [(e["type"], e.get("direction")) for e in site.events()] == [("cross", "out")]
+
+
+@pytest.mark.parametrize(("dwell_s", "kinds"), [(3.0, ["enter", "dwell"]), (5.01, ["enter"])])
+def test_who_stays_long_enough_dwells_once(dwell_s: float, kinds: list[str]) -> None:
+    zone = ZoneConfig(camera="a", points=SQUARE, dwell_s=dwell_s)
+    site = Site(Places({"till": zone}, {}))
+    site.people["a", 7] = 3
+    found: list[Event] = []
+    rows = walk(7, [(150, 150), (160, 150)], 10.0, 5.0)
+    for _ in range(2):
+        for second in range(10, 16):
+            site.add(rows.filter((pl.col("timestamp") // 1).cast(pl.Int64) == second))
+            found += site.events(second + 1.0)
+        site.live.reset_tracks()
+    assert [event["type"] for event in found] == kinds
+    if len(found) > 1:
+        assert (found[1]["at"], found[1]["seconds"]) == (13.0, 3.0)
