@@ -6,6 +6,8 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
+from demo_scene.scene import CAMERAS, SIZE
+from pipeline.analytics.places import Places, check_places
 from pipeline.config.load import load_config
 from pipeline.config.schema import SiteConfig
 from pipeline.paths import config_folder
@@ -46,6 +48,12 @@ def test_every_key_of_default_yaml_is_explained() -> None:
     section_or_cameras = ("cameras: {}", *(f"{name}:" for name in SiteConfig.model_fields))
     bare = [line for line in lines if line and "#" not in line and line not in section_or_cameras]
     assert bare == []
+
+
+def test_the_scene_of_the_demo_has_its_zone_and_line_in_its_cameras() -> None:
+    config = load_config(config_folder() / "demo-walk.yaml")
+    check_places(Places(config.zones, config.lines), dict.fromkeys(CAMERAS, SIZE), calibrated=False)
+    assert (len(config.zones), len(config.lines)) == (1, 1)
 
 
 def test_the_demo_has_four_calibrated_cameras() -> None:

@@ -18,6 +18,7 @@ from pipeline.config.load import check_config
 from pipeline.errors import UserError
 from pipeline.runtime.moments import Moment, MomentQueue
 from pipeline.sources.source import Frame
+from rtsp_cameras import Cameras, clip_mount, h264_clip, missing_server
 from trackers.association.decision import Decision
 from trackers.detections import Detections
 
@@ -119,6 +120,21 @@ def test_closing_it_without_a_run_directory_leaves_nothing(
         assert next(moments).frame_index == 0
     assert background_threads() == set()
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(bool(missing_server()), reason=missing_server())
+def test_a_live_camera_goes_on_until_the_loop_is_left(tmp_path: Path) -> None:
+    with Cameras({"/one": clip_mount(h264_clip(tmp_path / "clip"))}) as cameras:
+        times = []
+        for moment in fusetrack.stream(
+            f"gate={cameras.url('one')}", detector=ColourDetector(), embedder=ColourEmbedder()
+        ):
+            times.append(moment.timestamp)
+            if len(times) == 15:
+                break
+        assert (moment.camera_id, len(times)) == ("gate", 15)
+        assert all(np.diff(times) > 0)
+        assert background_threads() == set()
 
 
 def test_faults_reach_the_loop(shots: Path, tmp_path: Path) -> None:
