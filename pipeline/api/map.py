@@ -35,6 +35,7 @@ _EDGE_M = 1.0
 # Of a span without a beginning or an end.
 _DEFAULT_S = 3600.0
 _MOST_CELLS = 40_000
+_WALKED_EVERY_S = 60.0
 
 _Since = Annotated[
     float | None, Query(allow_inf_nan=False, description="Seconds UTC. Default: an hour before.")
@@ -53,12 +54,15 @@ _UNFIT: dict[int | str, dict[str, Any]] = {
 
 def add_map(data: APIRouter, site: ShownSite, plan: Plan | None) -> None:
     """Add the endpoints of the map."""
+    walked = _Walked(site)
 
     @data.get("/map")
     def map_of_site() -> MapAnswer:
         """The floor plan, what each calibrated camera sees of the ground, zones and lines."""
         cameras = site.cameras()
-        bounds = plan.bounds() if plan is not None else _bounds(site.config, cameras)
+        bounds = (
+            plan.bounds() if plan is not None else _bounds(site.config, cameras, walked.extent())
+        )
         return MapAnswer(
             plan=None if plan is None else _plan(plan),
             bounds=None if bounds is None else BoundsAnswer(*bounds),
@@ -116,28 +120,56 @@ def _calibrated(
             yield camera, ground_to_image(view.projection), known
 
 
-def _bounds(config: SiteConfig, cameras: Sequence[CameraAnswer]) -> Bounds | None:
-    """The ground to show where there is no plan: what cameras see near them, and all zones."""
+class _Walked:
+    """Where people were in the last hour, looked up once a minute of the site's time."""
+
+    def __init__(self, site: ShownSite) -> None:
+        self._site = site
+        self._at = -math.inf
+        self._extent: Bounds | None = None
+
+    def extent(self) -> Bounds | None:
+        """Left, low, right and high, without the few who were far away; None for nobody."""
+        now = self._site.now()
+        if now is None:
+            return None
+        if self._extent is None or abs(now - self._at) >= _WALKED_EVERY_S:
+            bins = _positions(self._site, now - _DEFAULT_S, math.nextafter(now, math.inf))
+            ends = [bins.select(pl.col("x", "y").quantile(q)).row(0) for q in (0.005, 0.995)]
+            self._extent = None if bins.is_empty() else (*ends[0], *ends[1])
+            self._at = now
+        return self._extent
+
+
+def _bounds(
+    config: SiteConfig, cameras: Sequence[CameraAnswer], walked: Bounds | None
+) -> Bounds | None:
+    """The ground to show where there is no plan: where people were, as far as cameras see near
+    them (or all of that, before there are people), the cameras, and all zones and lines.
+    """
     points: list[tuple[float, float]] = []
-    for camera, homography, _ in _calibrated(config, cameras):
+    for camera, homography, known in _calibrated(config, cameras):
         size = camera.width, camera.height
         bottom = np.array([[camera.width / 2, camera.height]], np.float64)
         for x, y in ground_points(bottom, homography):
             if math.isfinite(x):
                 around = x - _AROUND_M, y - _AROUND_M, x + _AROUND_M, y + _AROUND_M
-                points += _pairs(field_of_view(homography, size, around))
+                seen = field_of_view(homography, size, around)
+                points += _pairs(seen if walked is None else np.clip(seen, walked[:2], walked[2:]))
+        points += _eye(known)
     shapes: list[ZoneConfig | LineConfig] = [*config.zones.values(), *config.lines.values()]
     for shape in shapes:
         points += shape.points if shape.camera is None else []
     if not points:
-        return None
-    (left, low), (right, high) = np.min(points, axis=0), np.max(points, axis=0)
-    return (
-        float(left) - _EDGE_M,
-        float(low) - _EDGE_M,
-        float(right) + _EDGE_M,
-        float(high) + _EDGE_M,
-    )
+        return walked
+    (left, low), (right, high) = np.min(points, axis=0) - _EDGE_M, np.max(points, axis=0) + _EDGE_M
+    return float(left), float(low), float(right), float(high)
+
+
+def _eye(camera: CameraConfig) -> list[tuple[float, float]]:
+    """Where a camera is, if that is known."""
+    view = camera.view
+    return _pairs(view.eye[None, :2]) if view is not None and view.sees_height else []
 
 
 def _fields(
@@ -145,9 +177,7 @@ def _fields(
 ) -> Iterator[FieldAnswer]:
     for camera, homography, known in _calibrated(config, cameras):
         field = field_of_view(homography, (camera.width, camera.height), bounds)
-        view = known.view
-        eyes = _pairs(view.eye[None, :2]) if view is not None and view.sees_height else [None]
-        yield FieldAnswer(camera.id, _pairs(field), eyes[0])
+        yield FieldAnswer(camera.id, _pairs(field), next(iter(_eye(known)), None))
 
 
 def _places(

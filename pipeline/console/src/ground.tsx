@@ -1,8 +1,10 @@
 /** The ground as a picture: the floor plan where there is one, cameras, zones and lines. */
 
-import type { ComponentChildren, RefObject } from 'preact';
-import { applied, inverse, pointsText, type Matrix } from './geometry';
+import type { ComponentChildren } from 'preact';
+import { useRef } from 'preact/hooks';
+import { applied, clicked, inverse, pointsText, type Matrix } from './geometry';
 import type { GroundMap, Point } from './types';
+import { useZoom } from './zoom';
 import './styles/ground.css';
 
 // Without a plan, so many units are a metre.
@@ -40,53 +42,63 @@ export function Ground(props: {
   /** What is shown beside the plan. */
   fields?: boolean;
   places?: boolean;
-  svg?: RefObject<SVGSVGElement | null>;
-  onClick?: (event: MouseEvent) => void;
-  children?: ComponentChildren;
+  /** A place on the ground was clicked. */
+  onPlace?: (ground: Point) => void;
+  /** What stands on the ground, with the size of the picture that is shown now, in its units. */
+  children?: (size: number) => ComponentChildren;
 }) {
   const { map, view } = props;
-  const size = Math.max(view.width, view.height);
+  const svg = useRef<SVGSVGElement>(null);
+  const zoom = useZoom(svg, view.width, view.height);
+  const size = Math.max(view.width, view.height) * zoom.share;
+  const place = (event: MouseEvent) => {
+    if (!props.onPlace || !svg.current || zoom.dragged()) return;
+    props.onPlace(applied(view.toGround, clicked(svg.current, event)));
+  };
   const shown = (points: readonly Point[]) => points.map((point) => applied(view.toView, point));
   return (
-    <svg
-      ref={props.svg ?? null}
-      class="ground"
-      viewBox={`0 0 ${view.width} ${view.height}`}
-      style={{ fontSize: `${size / 55}px` }}
-      role="group"
-      aria-label={props.label}
-      onClick={props.onClick}
-    >
-      {map.plan ? (
-        <image href={`.${map.plan.url}`} width={view.width} height={view.height} />
-      ) : (
-        <MetreGrid map={map} view={view} />
-      )}
-      {props.fields &&
-        map.cameras.map(({ camera_id, field, eye }) => (
-          <g key={camera_id} class="field">
-            <polygon points={pointsText(shown(field))} />
-            <Label at={applied(view.toView, eye ?? middle(field))} dy="-1.1em">
-              {camera_id}
-            </Label>
-          </g>
-        ))}
-      {props.places &&
-        map.zones.map(({ name, points }) => (
-          <g key={name} class="zone">
-            <polygon points={pointsText(shown(points))} />
-            <Label at={applied(view.toView, middle(points))}>{name}</Label>
-          </g>
-        ))}
-      {props.places &&
-        map.lines.map(({ name, points }) => (
-          <g key={name} class="line">
-            <polyline points={pointsText(shown(points))} />
-            <Label at={applied(view.toView, middle(points))}>{name}</Label>
-          </g>
-        ))}
-      {props.children}
-    </svg>
+    <div class="ground-frame">
+      <svg
+        ref={svg}
+        class="ground"
+        viewBox={zoom.viewBox}
+        style={{ fontSize: `${size / 42}px`, touchAction: zoom.share < 1 ? 'none' : 'pan-y' }}
+        role="group"
+        aria-label={props.label}
+        onClick={place}
+      >
+        {map.plan ? (
+          <image href={`.${map.plan.url}`} width={view.width} height={view.height} />
+        ) : (
+          <MetreGrid map={map} view={view} />
+        )}
+        {props.fields &&
+          map.cameras.map(({ camera_id, field, eye }) => (
+            <g key={camera_id} class="field">
+              <polygon points={pointsText(shown(field))} />
+              <Label at={applied(view.toView, eye ?? middle(field))} dy="-1.1em">
+                {camera_id}
+              </Label>
+            </g>
+          ))}
+        {props.places &&
+          map.zones.map(({ name, points }) => (
+            <g key={name} class="zone">
+              <polygon points={pointsText(shown(points))} />
+              <Label at={applied(view.toView, middle(points))}>{name}</Label>
+            </g>
+          ))}
+        {props.places &&
+          map.lines.map(({ name, points }) => (
+            <g key={name} class="line">
+              <polyline points={pointsText(shown(points))} />
+              <Label at={applied(view.toView, middle(points))}>{name}</Label>
+            </g>
+          ))}
+        {props.children?.(size)}
+      </svg>
+      {zoom.buttons}
+    </div>
   );
 }
 

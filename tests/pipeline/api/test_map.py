@@ -9,11 +9,12 @@ import msgspec
 import numpy as np
 import pytest
 
-from builders import camera, identity_sent, make_run, observations_sent
+from builders import camera, camera_sent, identity_sent, make_run, observations_sent
 from live_api import LiveApi, RecordedApi
 from pipeline.api.plan import read_plan
 from pipeline.bus.keys import IDENTITIES, OBSERVATIONS
 from pipeline.bus.messages import ObservationsMessage, pack
+from pipeline.config.load import check_config
 from pipeline.config.schema import PlanConfig
 from pipeline.errors import UserError
 
@@ -85,7 +86,8 @@ def test_without_a_plan_the_map_is_around_the_cameras(open_run: Callable[..., Re
     api = open_run(cameras=cameras, zones=zones, lines={"door": {"points": [[0, 0], [50, 0]]}})
     found = get(api, "/map")
     assert found["plan"] is None
-    assert list(found["bounds"].values()) == pytest.approx([-1, -1, 51, 5.8])
+    # People were on 0.2 to 2.7 by 0.9 m; there is a metre around what is shown.
+    assert list(found["bounds"].values()) == pytest.approx([-1, -1, 51, 2])
     assert [(one["name"], one["camera"]) for one in found["zones"]] == [
         ("till", None),
         ("nook", "gate"),
@@ -95,9 +97,21 @@ def test_without_a_plan_the_map_is_around_the_cameras(open_run: Callable[..., Re
     assert api.http.get("/plan").status_code == 404
 
 
-def test_a_site_without_calibration_has_no_map(open_run: Callable[..., RecordedApi]) -> None:
-    found = get(open_run(), "/map")
+def test_a_site_without_calibration_has_no_map(api: LiveApi) -> None:
+    found = get(api, "/map")
     assert (found["bounds"], found["cameras"]) == (None, [])
+
+
+def test_the_map_fits_where_people_were(
+    open_run: Callable[..., RecordedApi], open_api: Callable[..., LiveApi]
+) -> None:
+    bounds = get(open_run(cameras=CAMERAS), "/map")["bounds"]
+    assert list(bounds.values()) == pytest.approx([-0.8, -0.1, 3.7, 1.9])
+    # Before anybody came it is what the camera sees.
+    api = open_api()
+    api.receive(OBSERVATIONS, camera_sent("gate", 1))
+    api.site.config = check_config({"cameras": CAMERAS}, "the test")
+    assert list(get(api, "/map")["bounds"].values()) == pytest.approx([-1, -1, 7.4, 5.8])
 
 
 def test_trails_of_a_past_run(open_run: Callable[..., RecordedApi]) -> None:

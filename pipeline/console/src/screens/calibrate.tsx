@@ -106,7 +106,7 @@ function CalibrateCamera({ id }: { id: string }) {
               map={map}
               rows={rows}
               chosen={chosen}
-              onPlace={(point) => place('ground', applied(view.toGround, point))}
+              onPlace={(point) => place('ground', rounded(point, 3))}
             />
           )}
         </div>
@@ -239,7 +239,6 @@ function Plan(props: {
   chosen: number | null;
   onPlace: (point: Point) => void;
 }) {
-  const svg = useRef<SVGSVGElement>(null);
   const view = viewOf(props.map);
   if (!view) return null;
   return (
@@ -250,14 +249,15 @@ function Plan(props: {
         label="The ground"
         fields
         places
-        svg={svg}
-        onClick={(event) => svg.current && props.onPlace(clicked(svg.current, event))}
+        onPlace={props.onPlace}
       >
-        <Marks
-          points={props.rows.map(({ key, ground }) => [key, ground && applied(view.toView, ground)])}
-          chosen={props.chosen}
-          size={Math.max(view.width, view.height) / 90}
-        />
+        {(size) => (
+          <Marks
+            points={props.rows.map(({ key, ground }) => [key, ground && applied(view.toView, ground)])}
+            chosen={props.chosen}
+            size={size / 90}
+          />
+        )}
       </Ground>
       <figcaption class="soft">The ground from above</figcaption>
     </figure>

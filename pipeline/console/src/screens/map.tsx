@@ -15,6 +15,8 @@ import '../styles/map.css';
 
 // Who was not seen for longer than this has left the map.
 const GONE_S = 2;
+// More names would cover each other.
+const MOST_NAMES = 12;
 const HEAT_SPANS = [
   [900, '15 minutes'],
   [3600, 'an hour'],
@@ -76,10 +78,21 @@ export function SiteMap() {
       {map.data && view && (
         <>
           <Ground map={map.data} view={view} label="Map of the site" fields={shows.fields} places={shows.places}>
-            {shows.heat && <HeatCells view={view} seconds={heatS} at={at} />}
-            {people.map((trail) => (
-              <Walk key={trail.global_id} trail={trail} view={view} line={shows.trails} />
-            ))}
+            {(size) => (
+              <>
+                {shows.heat && <HeatCells view={view} seconds={heatS} at={at} />}
+                {people.map((trail) => (
+                  <Walk
+                    key={trail.global_id}
+                    trail={trail}
+                    view={view}
+                    size={size / 80}
+                    line={shows.trails}
+                    named={people.length <= MOST_NAMES}
+                  />
+                ))}
+              </>
+            )}
           </Ground>
           <TimeSlider at={at} onChange={setAt} />
           <ul class="on-map" aria-label="People on the map">
@@ -102,14 +115,21 @@ function isThere(trail: Trail, until: number | null): boolean {
   return last !== undefined && until !== null && until - last[0] <= GONE_S;
 }
 
-function Walk({ trail, view, line }: { trail: Trail; view: GroundView; line: boolean }) {
+function Walk(props: {
+  trail: Trail;
+  view: GroundView;
+  /** Of the dot, in units of the picture. */
+  size: number;
+  line: boolean;
+  named: boolean;
+}) {
+  const { trail, view, size, line } = props;
   useSignal(names);
   const points = trail.points.map(([, x, y]): Point => applied(view.toView, [x, y]));
   const last = points.at(-1);
   if (!last) return null;
   const colour = colourOf(trail.global_id);
   const name = nameOf(trail.global_id);
-  const size = Math.max(view.width, view.height) / 90;
   return (
     <g class="trail">
       {line && <polyline points={pointsText(points)} stroke={colour} />}
@@ -118,6 +138,11 @@ function Walk({ trail, view, line }: { trail: Trail; view: GroundView; line: boo
           <title>{name}</title>
         </circle>
       </a>
+      {props.named && (
+        <text x={last[0]} y={last[1] + 2.6 * size} text-anchor="middle">
+          {name}
+        </text>
+      )}
     </g>
   );
 }
@@ -174,7 +199,7 @@ function TimeSlider({ at, onChange }: { at: number | null; onChange: (at: number
           type="range"
           min={first}
           max={now}
-          step={Math.max((now - first) / 2000, 0.5)}
+          step="any"
           value={at ?? now}
           aria-valuetext={clock.full(at ?? now)}
           onInput={(event) => choose(Number(event.currentTarget.value))}
