@@ -10,6 +10,7 @@ from pipeline.config.schema import SiteConfig
 from pipeline.node.own import Own, PeopleEmbedder
 from pipeline.node.perception import PeopleDetector
 from pipeline.node.tracker import PeopleTracker
+from pipeline.pictures.mosaic import render_run
 from pipeline.runtime.moments import Moment, MomentQueue
 from pipeline.runtime.run import run_site, site_of
 from pipeline.runtime.stopping import Stop
@@ -28,7 +29,8 @@ def stream(
 
     Frames come in the order in which they are processed, about that of time over all cameras.
     Recordings wait for the loop; a live camera drops frames while the loop is behind. Leaving the
-    loop stops the run. Everything but ``out`` is as of `fusetrack.follow`: without ``out`` nothing
+    loop stops the run. Pictures are as the camera gave them, also where the configuration blurs
+    what is written. Everything but ``out`` is as of `fusetrack.follow`: without ``out`` nothing
     is kept.
 
     Raises UserError for bad input, as soon as it is called where that can be known.
@@ -65,7 +67,11 @@ class _BackgroundRun(threading.Thread):
     def run(self) -> None:
         try:
             with _folder(self._out) as out:
-                run_site(self._site, out, stop=self._stop_run, own=self._own, moments=self.moments)
+                run = run_site(
+                    self._site, out, stop=self._stop_run, own=self._own, moments=self.moments
+                )
+                if self._site.recording.video and not self._stop_run.input.is_set():
+                    render_run(run)
         # An exception in a thread would only be printed; the iteration raises it.
         except Exception as error:  # noqa: BLE001
             self.error = error
@@ -74,10 +80,11 @@ class _BackgroundRun(threading.Thread):
 
     def stop_and_join(self) -> None:
         """Stop it; what was read is written where it is kept."""
-        self.moments.close()
         if self._out is None:
             self._stop_run.stop_all()
+        # Before it waits for the program no longer, so that it reads nothing more.
         self._stop_run.input.set()
+        self.moments.close()
         self.join()
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from pipeline.config.schema import OWN
 from pipeline.errors import UserError, unknown_name
 from pipeline.paths import cache_folder, expanded, packed_weights_folder
 from pipeline.weights.manifest import Weights, WeightsKind, load_manifest
@@ -50,6 +51,11 @@ def weights_path(name_or_path: str, kind: WeightsKind | None = None) -> Path:
     Raises UserError for an unknown name, a missing file, weights that have not been pulled and a
     wrong hash.
     """
+    if name_or_path.startswith(OWN):
+        raise UserError(
+            f"{name_or_path.removeprefix(OWN)} was an object of a program and is in no file: give "
+            "it again, or name another model"
+        )
     manifest = _of_kind(load_manifest(), kind)
     path = expanded(name_or_path)
     if name_or_path not in manifest and path.exists():

@@ -6,7 +6,7 @@ import pytest
 
 from fakes import Clock
 from pipeline.monitoring import progress
-from pipeline.monitoring.progress import Tally, show_progress, write_event
+from pipeline.monitoring.progress import Tally, progress_mode, show_progress, write_event
 
 
 def test_frames_speed_and_people_of_each_camera() -> None:
@@ -113,3 +113,19 @@ def test_the_table_goes_to_stderr_and_ends_with_the_last_figures(
     assert out == ""
     assert "1 person" in err
     assert "1234" in err
+
+
+def test_where_a_program_shows_progress(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert progress_mode(False) == "quiet"
+    assert progress_mode(True) == "table"
+    for seen, mode in ((True, "table"), (False, "quiet")):
+        monkeypatch.setattr("sys.stderr.isatty", lambda seen=seen: seen)
+        assert progress_mode(None) == mode
+
+
+def test_the_table_of_a_notebook_is_escaped() -> None:
+    tally = Tally(["<b>gate"])
+    tally.on_frames("<b>gate", 3)
+    tally.on_decision("<b>gate", 1, 7)
+    assert "<td>&lt;b&gt;gate</td><td>3</td>" in tally.html()
+    assert "<caption>1 person</caption>" in tally.html()

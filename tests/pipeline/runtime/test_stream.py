@@ -154,6 +154,14 @@ def test_faults_reach_the_loop(shots: Path, tmp_path: Path) -> None:
     assert background_threads() == set()
 
 
+def test_a_video_is_written_of_a_run_that_is_kept(shots: Path, tmp_path: Path) -> None:
+    config = check_config({"recording": {"video": True}}, "the test")
+    models = {"detector": ColourDetector(), "embedder": ColourEmbedder()}
+    moments = fusetrack.stream(shots, tmp_path / "run", config, **models)  # type: ignore[arg-type]
+    assert len(list(moments)) == FRAMES
+    assert (tmp_path / "run" / "video" / "door.mp4").is_file()
+
+
 def test_networks_without_images_to_show_them(tmp_path: Path) -> None:
     path = recorded_walk(tmp_path / "walk.parquet", frames=12)
     with pytest.raises(UserError, match="every source has recorded detections"):

@@ -152,6 +152,11 @@ def quiet(line: str) -> None:
     pass
 
 
+def test_an_object_of_a_program_is_no_file() -> None:
+    with pytest.raises(UserError, match=r"mine\.Net was an object of a program and is in no file"):
+        weights_path("own:mine.Net", kind="reid")
+
+
 def test_the_manifest_contains_the_defaults() -> None:
     manifest = load_manifest()
     assert manifest["yolo26n"].kind == "detector"
