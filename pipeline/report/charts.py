@@ -37,16 +37,22 @@ class Band:
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """A Sankey diagram: ``origins`` at the left, ``destinations`` at the right, bands between."""
+    """A Sankey diagram: ``origins`` at the left, ``destinations`` at the right, bands between.
+
+    ``left_out`` is the number of ways, the rarest, that are not in it.
+    """
 
     height: float
     origins: list[Node]
     destinations: list[Node]
     bands: list[Band]
+    left_out: int = 0
 
 
-def flow_chart(rows: Sequence[tuple[str, str, int, int, float]]) -> Flow:
-    """The diagram of origin, destination, times, people and median seconds of each way."""
+def flow_chart(ways: Sequence[tuple[str, str, int, int, float]], most: int = 1000) -> Flow:
+    """The diagram of origin, destination, times, people and median seconds of each way, of at most
+    ``most``: the first, which are the most frequent."""
+    rows = ways[:most]
     left = _totals((origin, times) for origin, _, times, _, _ in rows)
     right = _totals((destination, times) for _, destination, times, _, _ in rows)
     places = max(len(left), len(right))
@@ -65,7 +71,7 @@ def flow_chart(rows: Sequence[tuple[str, str, int, int, float]]) -> Flow:
         path = _band(a, b, thick)
         bands.append(Band(origin, destination, times, people, median_s, path, order[origin]))
         below_left[origin], below_right[destination] = a + thick, b + thick
-    return Flow(height, origins, destinations, bands)
+    return Flow(height, origins, destinations, bands, len(ways) - len(rows))
 
 
 def _totals(counts: Iterable[tuple[str, int]]) -> dict[str, int]:

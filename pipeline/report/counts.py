@@ -10,6 +10,9 @@ from pipeline.analytics.statistics import COLUMNS, ROWS, Statistics
 from pipeline.pictures.clock import Clock
 from pipeline.report.charts import BAR, FLOW_WIDTH, Flow, flow_chart, steps
 
+# A diagram of more is a tangle, and a site of a hundred cameras has ten thousand.
+_MOST_WAYS = 60
+
 
 @dataclass(frozen=True, slots=True)
 class PlaceChart:
@@ -63,7 +66,7 @@ def _places(found: Statistics, clock: Clock) -> list[PlaceChart]:
 def _flows(found: Statistics) -> dict[str, Flow]:
     columns = ("origin", "destination", "times", "people", "median_s")
     return {
-        str(kind): flow_chart(rows.select(columns).rows())
+        str(kind): flow_chart(rows.select(columns).rows(), _MOST_WAYS)
         for (kind,), rows in found.flow().group_by("kind", maintain_order=True)
     }
 

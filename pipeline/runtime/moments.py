@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -72,6 +73,10 @@ class Moment:
             image, list(zip(self.global_ids, zip(x1, y1, x2, y2, strict=True), strict=True))
         )
         return image
+
+    def _repr_jpeg_(self) -> bytes | None:
+        """What a notebook shows of it."""
+        return None if self.image is None else bytes(cv2.imencode(".jpg", self.annotated())[1])
 
 
 class MomentQueue:

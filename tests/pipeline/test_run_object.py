@@ -68,6 +68,13 @@ def test_figures(run: fusetrack.Run) -> None:
         run.plot_ground()
 
 
+def test_the_paths_on_the_ground(tmp_path: Path) -> None:
+    run = fusetrack.Run(make_run(tmp_path / "run", ROWS, IDS, ground=True))
+    axes = run.plot_ground().axes[0]
+    assert [line.get_label() for line in axes.lines] == ["1"]
+    assert axes.get_aspect() == 1.0
+
+
 def test_what_a_notebook_shows(run: fusetrack.Run) -> None:
     page = run._repr_html_()
     assert "1 person in 2 cameras" in page

@@ -54,6 +54,14 @@ def test_a_run_without_people_has_a_page(tmp_path: Path) -> None:
     assert page.all("svg") == []
 
 
+def test_a_flow_shows_the_most_frequent_ways() -> None:
+    ways = [("a", f"b{n}", 9 - n, 1, 2.0) for n in range(5)]
+    flow = flow_chart(ways, 3)
+    assert [band.destination for band in flow.bands] == ["b0", "b1", "b2"]
+    assert flow.left_out == 2
+    assert flow_chart(ways, 5).left_out == 0
+
+
 def test_spans_that_are_no_round_numbers_fall_into_their_steps() -> None:
     starts = [n * 0.1 for n in range(17)]
     assert steps([(start, 2) for start in starts], 0.0, 1.65, 0.1) == [2] * 17

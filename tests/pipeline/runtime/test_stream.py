@@ -231,5 +231,9 @@ def test_a_moment_for_supervision_and_for_the_eye() -> None:
     assert not moment.image.any()
     assert drawn.any()
     assert not one(moments, 1, people()).annotated().any()
+    jpeg = moment._repr_jpeg_()
+    assert jpeg is not None
+    assert cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR).shape == drawn.shape
+    assert replace(moment, image=None)._repr_jpeg_() is None
     with pytest.raises(ValueError, match="no images"):
         replace(moment, image=None).annotated()
