@@ -62,7 +62,7 @@ export function Ground(props: {
         ref={svg}
         class="ground"
         viewBox={zoom.viewBox}
-        style={{ fontSize: `${size / 42}px`, touchAction: zoom.share < 1 ? 'none' : 'pan-y' }}
+        style={{ fontSize: `${size / 50}px`, touchAction: zoom.share < 1 ? 'none' : 'pan-y' }}
         role="group"
         aria-label={props.label}
         onClick={place}
