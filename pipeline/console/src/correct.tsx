@@ -174,6 +174,7 @@ function NameDialog({ id, seen, onClose }: Common) {
 
 function MergeDialog({ id, seen, links, onClose }: Common & { links: Link[] }) {
   const [into, setInto] = useState<number | null>(null);
+  const [anyway, setAnyway] = useState(false);
   const maker = useMaker(seen, (made) => {
     onClose(made);
     if (into !== null) go(linkTo('person', into));
@@ -185,7 +186,7 @@ function MergeDialog({ id, seen, links, onClose }: Common & { links: Link[] }) {
         text="Merge"
         isReady={into !== null}
         onClose={() => onClose()}
-        onSubmit={() => void maker.make({ kind: 'merge', global_id: id, into: into! })}
+        onSubmit={() => void maker.make({ kind: 'merge', global_id: id, into: into!, anyway })}
       >
         <PersonChoice id={id} links={links} chosen={into} onChoose={setInto} />
         {into !== null && (
@@ -198,6 +199,16 @@ function MergeDialog({ id, seen, links, onClose }: Common & { links: Link[] }) {
               the cameras show later. You can undo it.
             </p>
           </div>
+        )}
+        {maker.problem && (
+          <label class="tick">
+            <input
+              type="checkbox"
+              checked={anyway}
+              onChange={(event) => setAnyway(event.currentTarget.checked)}
+            />
+            Merge even if both were seen at one time: one of the tracks is false
+          </label>
         )}
       </Form>
     </Dialog>

@@ -5,7 +5,7 @@ import { readNames } from './site';
 import type { Correction } from './types';
 
 export type Wanted =
-  | { kind: 'merge'; global_id: number; into: number }
+  | { kind: 'merge'; global_id: number; into: number; anyway: boolean }
   | { kind: 'split'; global_id: number; at: number; camera_id?: string }
   | { kind: 'move'; camera_id: string; track_id: number; since: number | null; to: number | null }
   | { kind: 'name'; global_id: number; name: string }

@@ -4,6 +4,7 @@ import { applyTheme } from './settings';
 import { start } from './site';
 import './styles/base.css';
 import './styles/layout.css';
+import './styles/parts.css';
 
 applyTheme();
 void start();

@@ -34,7 +34,7 @@ interface Waiting {
 
 const AGAIN_MS = 2000;
 // Boxes come an interval of the association after their picture: it waits for them, up to this.
-const MOST_LAG_MS = 3000;
+const MOST_LAG_MS = 8000;
 const STEP_MS = 40;
 
 export class WallFeed {
@@ -53,6 +53,7 @@ export class WallFeed {
   }
 
   open(): void {
+    if (this.cameraIds.length === 0) return;
     this.connect();
     this.timer = window.setInterval(() => this.step(performance.now()), STEP_MS);
   }

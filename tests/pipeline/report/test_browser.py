@@ -1,6 +1,5 @@
 """The page in a real Chromium without network access."""
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.select import Select
 
+from browsers import open_chromium
 from builders import camera, make_run
 from pipeline.report import write_report
 from pipeline.run_directory.reader import RunDirectory
@@ -25,28 +25,11 @@ STAYS = [
     ("cam2", 40, 41, 2, 2),
     ("cam3", 50, 100, 1, 12),
 ]
-_FLAGS = (
-    *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-    *("--host-resolver-rules=MAP * ~NOTFOUND", "--hide-scrollbars"),
-)
 
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
-    binary = shutil.which("chromium") or shutil.which("google-chrome")
-    driver = shutil.which("chromedriver")
-    if binary is None or driver is None:
-        pytest.skip("no chromium and chromedriver on PATH to open the page with")
-    options = webdriver.ChromeOptions()
-    options.binary_location = binary
-    for flag in (*_FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    chrome = webdriver.Chrome(options, webdriver.ChromeService(driver))
-    chrome.set_window_size(1280, 900)
-    # Without a window manager a page has no focus of its own.
-    chrome.execute_cdp_cmd("Emulation.setFocusEmulationEnabled", {"enabled": True})
+    chrome = open_chromium(tmp_path_factory.mktemp("profile"))
     yield chrome
     chrome.quit()
 

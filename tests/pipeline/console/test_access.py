@@ -1,0 +1,70 @@
+"""The login, what viewers may not do, and how much is loaded."""
+
+import gzip
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from selenium import webdriver
+
+from browsers import Browser
+from drawn_site import make_drawn_run
+from live_api import TOKEN, VIEWER_TOKEN, RecordedApi
+from pipeline.api.console import BUILT
+
+
+@pytest.fixture
+def guarded(chromium: webdriver.Chrome, tmp_path: Path) -> Iterator[Browser]:
+    """A browser at a run that needs a token."""
+    api = RecordedApi(make_drawn_run(tmp_path / "run"), token=TOKEN)
+    yield Browser(chromium, f"http://{api.place}")
+    chromium.delete_all_cookies()
+    api.close()
+
+
+def log_in(browser: Browser, token: str) -> None:
+    field = browser.one("input[name=token]")
+    field.clear()
+    field.send_keys(token)
+    browser.click(".login button")
+
+
+def test_the_page_asks_for_the_token_and_keeps_no_copy(guarded: Browser) -> None:
+    guarded.resize(1280, 800)
+    guarded.open("person/1")
+    log_in(guarded, "a-token-that-is-wrong")
+    guarded.one(".problem", "token")
+    log_in(guarded, TOKEN)
+    guarded.one(".sheet .bar")
+    assert guarded.run("return document.cookie + JSON.stringify(localStorage)") == "{}"
+    guarded.one(".actions button", "Merge")
+    guarded.click(".menu-button", "Log out")
+    guarded.one("input[name=token]")
+
+
+def test_a_viewer_sees_everything_and_corrects_nothing(guarded: Browser) -> None:
+    guarded.open("person/1")
+    log_in(guarded, VIEWER_TOKEN)
+    guarded.one(".sheet .bar")
+    assert guarded.all(".actions button") == []
+    guarded.click(".bar")
+    guarded.one(".stay h2")
+    assert guarded.all(".stay .actions button") == []
+
+
+def test_a_search_that_is_declined_says_why(recorded: Browser) -> None:
+    recorded.open("search")
+    recorded.one("input[type=search]").send_keys("a woman")
+    recorded.click(".search button.primary")
+    recorded.one(".problem", "gender")
+
+
+def test_a_run_that_is_over_has_no_wall(recorded: Browser) -> None:
+    recorded.open("wall")
+    recorded.one("h1", "People at the end")
+    assert "Wall" not in recorded.one(".menu").text
+
+
+def test_all_javascript_is_below_300_kb_compressed() -> None:
+    scripts = [path.read_bytes() for path in BUILT.rglob("*.js")]
+    assert 1000 < sum(len(gzip.compress(script)) for script in scripts) < 300_000

@@ -1,0 +1,89 @@
+"""One person in the page, and what an editor corrects there."""
+
+import httpx
+
+from browsers import Browser
+from drawn_site import CAMERAS
+
+
+def at_person(recorded: Browser, number: int) -> Browser:
+    recorded.resize(1280, 800)
+    recorded.open(f"person/{number}")
+    recorded.one(".sheet .bar")
+    return recorded
+
+
+def test_a_person_has_times_pictures_and_reasons(recorded: Browser) -> None:
+    at_person(recorded, 1)
+    assert [lane.text for lane in recorded.all(".lane h3")] == list(CAMERAS)
+    label = recorded.all(".bar")[0].get_attribute("aria-label") or ""
+    assert "entrance: " in label
+    assert "confidence 90 %" in label
+    picture = recorded.one(".pictures img")
+    recorded.wait(lambda: picture.get_property("naturalWidth"), "the picture is not loaded")
+    recorded.one("td", "new person")
+
+
+def test_a_bar_shows_its_track(recorded: Browser) -> None:
+    at_person(recorded, 1)
+    recorded.click(".bar")
+    recorded.one(".stay h2", "entrance, track 101")
+    recorded.click(".stay .icon-button")
+    recorded.wait(lambda: not recorded.all(".stay"), "it does not close")
+
+
+def test_a_person_is_named_and_the_name_is_taken_back(recorded: Browser) -> None:
+    at_person(recorded, 1)
+    recorded.click(".actions button", "Name")
+    recorded.one("dialog input").send_keys("Ada")
+    recorded.click("dialog button.primary")
+    recorded.one("h1", "Ada")
+    recorded.click(".history button", "Undo")
+    recorded.one("h1", "Person 1")
+    recorded.one(".history", "taken back")
+
+
+def merge(recorded: Browser, other: int) -> None:
+    recorded.click(".actions button", "Merge")
+    recorded.one("dialog input").send_keys(str(other))
+    recorded.click("dialog button.primary")
+
+
+def test_two_people_are_merged_and_the_other_one_is_shown(recorded: Browser) -> None:
+    merge(at_person(recorded, 4), 1)
+    recorded.one("h1", "Person 1")
+    recorded.one(".history", "4")
+    assert len(recorded.all(".lane")) == len(CAMERAS)
+
+
+def test_people_who_were_seen_at_one_time_are_merged_on_demand_only(recorded: Browser) -> None:
+    merge(at_person(recorded, 2), 1)
+    recorded.one("dialog .problem", "at one time")
+    recorded.click("dialog input[type=checkbox]")
+    recorded.click("dialog button.primary")
+    recorded.one("h1", "Person 1")
+
+
+def test_a_track_is_moved_to_a_new_person(recorded: Browser) -> None:
+    at_person(recorded, 1)
+    before = len(recorded.all(".bar"))
+    recorded.click(".bar")
+    recorded.click(".stay button", "Not this person")
+    recorded.click("dialog button.primary", "Make a new person")
+    recorded.wait(lambda: len(recorded.all(".bar")) == before - 1, "the track is still there")
+
+
+def test_a_correction_that_came_too_late_says_who_it_is_now(recorded: Browser) -> None:
+    at_person(recorded, 4)
+    # Another editor is faster.
+    body = {"kind": "merge", "global_id": 4, "into": 1, "seen": None}
+    httpx.post(f"{recorded.base}/corrections", json=body).raise_for_status()
+    merge(recorded, 5)
+    recorded.one("dialog .problem a", "Person 1")
+
+
+def test_a_person_that_is_not_known_is_said_so(recorded: Browser) -> None:
+    recorded.open("person/99")
+    recorded.one(".problem", "unknown identity 99")
+    recorded.open("person/nobody")
+    recorded.one(".empty", "A person has a number")

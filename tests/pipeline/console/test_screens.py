@@ -1,0 +1,63 @@
+"""Every screen at three sizes: it is complete, fits, is free of errors, and accessible."""
+
+import pytest
+
+from browsers import Browser
+
+SIZES = {"phone": (360, 740), "desk": (1280, 800), "wall": (3840, 2160)}
+#: A screen, and what is there once it is complete.
+SCREENS = {
+    "wall": ".tile .marks a",
+    "wall/hall": ".large .in-view",
+    "people": ".person-card canvas[data-drawn]",
+    "person/1": ".sheet .bar",
+    "search": ".search input",
+    "map": "h1",
+    "review": "h1",
+    "system": "h1",
+    "calibrate/hall": "h1",
+}
+_SERIOUS = ("serious", "critical")
+
+
+def faults(browser: Browser, axe: str) -> list[str]:
+    """What axe finds serious, each with the element."""
+    browser.run(axe)
+    script = (
+        "const done = arguments[arguments.length - 1];"
+        "axe.run(document, {resultTypes: ['violations']}).then(found => done(found.violations))"
+    )
+    found = browser.chrome.execute_async_script(script)
+    return [
+        f"{one['id']}: {one['help']}: {node['html'][:200]}"
+        for one in found
+        if one["impact"] in _SERIOUS
+        for node in one["nodes"]
+    ]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("screen", SCREENS)
+def test_a_screen_fits_works_and_is_accessible(
+    live: Browser, axe: str, screen: str, size: str
+) -> None:
+    live.chrome.set_script_timeout(300)
+    live.resize(*SIZES[size])
+    live.prefer("dark" if size == "wall" else "light")
+    live.open(screen)
+    live.one(SCREENS[screen])
+    assert live.width() == SIZES[size][0]
+    assert faults(live, axe) == []
+    assert live.errors() == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_colours_of_the_page_follow_the_system(live: Browser, scheme: str) -> None:
+    live.resize(*SIZES["desk"])
+    live.prefer(scheme)
+    live.open("people")
+    live.one(".menu")
+    colour = live.one("body").value_of_css_property("background-color")
+    parts = [int(part) for part in colour[colour.index("(") + 1 : -1].split(",")[:3]]
+    assert (sum(parts) > 3 * 128) == (scheme == "light")
