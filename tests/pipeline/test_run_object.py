@@ -78,7 +78,7 @@ def test_the_paths_on_the_ground(tmp_path: Path) -> None:
 def test_what_a_notebook_shows(run: fusetrack.Run) -> None:
     page = run._repr_html_()
     assert "1 person in 2 cameras" in page
-    assert "<td>a, b</td>" in page
+    assert "<td>a → b</td>" in page
     assert "<script" not in page
 
 
