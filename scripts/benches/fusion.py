@@ -1,15 +1,22 @@
-"""FusionSegReID against the network it is built on.
+"""FusionSegReID against the fused model that it is built on, the same file with all switches off.
 
 People of CUHK03's validation part, whom no training saw: FUSETRACK_DATA/reid/cuhk03/val. MASKS are
 theirs, of scripts/person_masks.py; with them, people and things are pasted over the queries, so
 that what is seen of the person is known. WORDS are of scripts/picture_words.py: the written
 descriptions, made neutral, and sentences in phrasings that no training saw.
+
+With SCENES, a folder of composed training pictures of scripts/train_fusion.py (MAPS/composed), two
+new mask heads learn from them, as long and from the same pictures: one is asked by the token of the
+transformer, as in the model, one by a token of its own that is the same for every picture.
 """
 
 import argparse
+import copy
 import json
 import os
+import re
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,28 +35,36 @@ from pipeline.reid.words import open_text_encoder
 from pipeline.weights import weights_files, weights_path
 from printing import show
 from reid_model.data import READERS
+from reid_model.data.clothes import COLOURS, colour_shares
 from reid_model.data.composed_pictures import LabelledPictures, Shares, composed
 from reid_model.data.person_masks import PERSON, UNKNOWN, read_masks
 from reid_model.data.reid_set import ReidImage
 from reid_model.embedder import Embedder
 from reid_model.evaluation import evaluate
 from reid_model.networks.fusion import FusionModel
+from reid_model.networks.mask_head import MaskHead
 from reid_model.networks.sentence_text import read_sentence_text, sentence_tokens
 from reid_model.preprocess import normalise
 from reid_model.query_encoder import QueryEncoder
 from reid_model.trained_embedder import trained_spec
 from reid_model.training.fusion_files import load_fusion
-from reid_model.training.fusion_losses import intersection_over_union
+from reid_model.training.fusion_losses import intersection_over_union, mask_loss
+from reid_model.training.kept_maps import KeptMaps
+from reid_model.training.model_files import save_model
 
 Vectors = NDArray[np.float32]
 Labels = NDArray[np.int64]
 
-FUSED = "omni-scale-people"
 FUSION = "fusion-people"
 #: Somebody or something is before every person.
 HIDDEN = Shares(other_background=0.0, behind=1.0, filmed=0.0)
 BATCH = 8
 NOWHERE = -1  # the camera of words
+# So many hidden queries are masked. New mask heads learn for so many batches of so many composed
+# pictures, at this rate.
+MASKED = 160
+HEAD_STEPS, HEAD_PICTURES, HEAD_RATE = 150, 16, 2e-3
+_WORD = re.compile("[a-z]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +90,15 @@ class Described:
 
     sentences: list[str]
     people: Labels
+
+
+def fused_model(path: Path) -> Embedder:
+    """The fused model in a file of FusionSegReID, opened as by itself."""
+    file = load_fusion(path)
+    with tempfile.TemporaryDirectory() as folder:
+        alone = Path(folder) / "fused.safetensors"
+        save_model(alone, file.model.fused, file.recipe, file.similarity, torch.float16)
+        return open_embedder(ReidConfig(model=str(alone)), "cpu")
 
 
 def read(images: Sequence[ReidImage]) -> Crops:
@@ -193,6 +217,79 @@ def _unit(vectors: NDArray[np.floating]) -> Vectors:
     return np.asarray(vectors / np.maximum(lengths, 1e-12), np.float32)
 
 
+def colours_of_pictures(images: Sequence[NDArray[np.uint8]]) -> Vectors:
+    """The shares of the basic colours in the middle of each picture: ``(N, 11)``, square roots, so
+    that a product is Bhattacharyya's."""
+    middle = [one[len(one) // 6 :, one.shape[1] // 4 : -one.shape[1] // 4] for one in images]
+    return np.sqrt([colour_shares(one.reshape(-1, 3)) for one in middle]).astype(np.float32)
+
+
+def colours_of_words(sentences: Sequence[str]) -> Vectors:
+    """The basic colours that sentences name: ``(N, 11)``, unit, or zero where they name none."""
+    words = [_WORD.findall(one.lower().replace("gray", "grey")) for one in sentences]
+    return _unit(np.array([[float(colour in one) for colour in COLOURS] for one in words]))
+
+
+@torch.no_grad()
+def _heads_input(
+    model: FusionModel, x1: torch.Tensor, x2: torch.Tensor
+) -> tuple[tuple[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]:
+    """What a mask head is given: the maps of three stages, and the token that asks."""
+    x3 = model.fused.trunk.third(x2)
+    return (x1, x2, x3), model.transformer(model.picture_tokens(x2), None).segmentation
+
+
+def new_heads(
+    model: FusionModel, scenes: Path, seed: int
+) -> tuple[MaskHead, MaskHead, torch.Tensor]:
+    """Two mask heads that learned from composed pictures, guided and not; the token of that."""
+    with np.load(scenes / "labels.npz") as kept:
+        masks = kept["masks"]
+    encoder = model.fused.trunk.encoder
+    (height, width), (_, one, two, three, _) = encoder.image_size, encoder.channels
+    kept_maps = [
+        KeptMaps(scenes / name, 1, len(masks), (channels, height // smaller, width // smaller))
+        for name, channels, smaller in (("first", one, 8), ("second", two, 16))
+    ]
+    torch.manual_seed(seed)
+    guided = MaskHead((one, two, three), model.options.width)
+    unguided = copy.deepcopy(guided)
+    token = torch.zeros(1, model.options.width, requires_grad=True)
+    learning = [*guided.parameters(), *unguided.parameters(), token]
+    optimiser, random = torch.optim.AdamW(learning, HEAD_RATE), np.random.default_rng(seed)
+    for step in range(HEAD_STEPS):
+        optimiser.param_groups[0]["lr"] = HEAD_RATE * (1 - step / HEAD_STEPS)
+        rows = random.integers(len(masks), size=HEAD_PICTURES).tolist()
+        maps, asked = _heads_input(model, *(one.read([0] * len(rows), rows) for one in kept_maps))
+        truth = torch.from_numpy(masks[rows])[:, None].float()
+        found = guided(maps, asked), unguided(maps, token.expand(len(rows), -1))
+        size = list(truth.shape[2:])
+        losses = [mask_loss(F.interpolate(o, size, mode="bilinear"), truth) for o in found]
+        optimiser.zero_grad()
+        sum(losses).backward()
+        optimiser.step()
+    return guided.eval(), unguided.eval(), token.detach()
+
+
+def of_heads(
+    model: FusionModel, path: Path, scenes: Path, found: Hidden, seed: int
+) -> dict[str, tuple[float, float]]:
+    """gIoU and cIoU of both heads on hidden queries."""
+    guided, unguided, token = new_heads(model, scenes, seed)
+    spec, logits = trained_spec(load_fusion(path).recipe), ([], [])
+    for start in range(0, len(found.crops.images), BATCH):
+        images = np.stack(found.crops.images[start : start + BATCH])
+        with torch.inference_mode():
+            x1, x2 = model.fused.trunk.early_maps(torch.from_numpy(normalise(images, spec)))
+            maps, asked = _heads_input(model, x1, x2)
+            logits[0].append(_fine(guided(maps, asked)))
+            logits[1].append(_fine(unguided(maps, token.expand(len(images), -1))))
+    return {
+        name: overlap(torch.cat(of), found.masks)
+        for name, of in zip(("a new head, guided", "a new head, unguided"), logits, strict=True)
+    }
+
+
 def in_pairs(crops: Crops, words: Described) -> tuple[list[int], list[str]]:
     """The queries whose people are described, and a sentence about each in turn."""
     own = {int(who): np.flatnonzero(words.people == who) for who in np.unique(words.people)}
@@ -203,7 +300,7 @@ def in_pairs(crops: Crops, words: Described) -> tuple[list[int], list[str]]:
     ]
 
 
-def of_both(
+def of_hidden(
     encoder: QueryEncoder,
     fusion: Embedder,
     fused: Embedder,
@@ -212,7 +309,9 @@ def of_both(
     gallery: Mapping[str, Vectors],
     known: Crops,
 ) -> dict[str, tuple[float, float]]:
-    """Hidden queries by picture, by words, and by both."""
+    """Hidden queries by their picture; and those whose people are described by picture, by words,
+    and by both."""
+    by_fused, by_picture = fused.embed(found.crops.images), fusion.embed(found.crops.images)
     rows, sentences = in_pairs(found.crops, words)
     images = [found.crops.images[row] for row in rows]
     own = Crops(images, found.crops.people[rows], found.crops.cameras[rows])
@@ -222,22 +321,33 @@ def of_both(
             for start in range(0, len(rows), 16)
         ]
     )
+    said = encoder.encode_text(sentences)
     return {
-        "hidden, picture alone, fused model": scores(
-            fused.embed(images), own, gallery["fused"], known
+        "hidden, fused model": scores(by_fused, found.crops, gallery["fused"], known),
+        "hidden": scores(by_picture, found.crops, gallery["fusion"], known),
+        "hidden and described, picture alone, fused model": scores(
+            by_fused[rows], own, gallery["fused"], known
         ),
-        "hidden, picture alone": scores(fusion.embed(images), own, gallery["fusion"], known),
-        "hidden, words alone": scores(encoder.encode_text(sentences), own, gallery["words"], known),
-        "hidden, picture and words": scores(both, own, gallery["fusion"], known),
+        "hidden and described, picture alone": scores(
+            by_picture[rows], own, gallery["fusion"], known
+        ),
+        "hidden and described, words alone": scores(said, own, gallery["words"], known),
+        "hidden and described, both": scores(both, own, gallery["fusion"], known),
     }
 
 
 def measure(
-    data: Path, model: str, masks: Path, written: Path, made: Path, seeds: Sequence[int]
+    data: Path,
+    model: str,
+    masks: Path,
+    written: Path,
+    made: Path,
+    seeds: Sequence[int],
+    scenes: Path | None = None,
 ) -> dict[str, dict[str, object]]:
-    """All figures, by what was measured."""
+    """All figures, by what was measured; ``scenes`` are those that new mask heads learn from."""
     people = READERS["cuhk03"](data / "reid" / "cuhk03")
-    fused = open_embedder(ReidConfig(model=FUSED), "cpu")
+    fused = fused_model(weights_path(model, kind="reid"))
     fusion = open_embedder(ReidConfig(model=model), "cpu")
     encoder, path = open_text_encoder(model), weights_path(model, kind="reid")
     query, gallery = read(people.query), read(people.gallery)
@@ -261,6 +371,7 @@ def measure(
         ),
         "picture to picture": scores(everything.vectors[:count], query, of["fusion"], gallery),
     }
+    seen = colours_of_pictures(query.images + gallery.images)
     said = plain_sentences(attribute_words(made, [*people.query, *people.gallery], data))
     for name, words in (
         ("written", described(written, "sentences")),
@@ -272,15 +383,27 @@ def measure(
         rows[f"words to picture, {name}: attributes by MiniLM"] = of_words(
             plain_sentences(words.sentences), words, said, known
         )
+        rows[f"words to picture, {name}: colours"] = of_words(
+            colours_of_words(words.sentences), words, seen, known
+        )
         rows[f"words to picture, {name}: chance"] = chance(words, known)
     for seed in seeds:
         found = hidden(data, masks, people.query, seed)
-        of_seed = of_both(
+        of_seed = of_hidden(
             encoder, fusion, fused, found, described(written, "sentences"), of, gallery
         )
-        truth = guided_masks(load_fusion(path).model, found.crops.images[:160], path)
-        of_seed["mask, gIoU and cIoU"] = overlap(truth, found.masks[:160])
+        own = load_fusion(path).model
+        masked = Hidden(
+            Crops(found.crops.images[:MASKED], found.crops.people, found.crops.cameras),
+            found.masks[:MASKED],
+        )
+        of_seed["mask, gIoU and cIoU"] = overlap(
+            guided_masks(own, masked.crops.images, path), masked.masks
+        )
+        if scenes is not None:
+            of_seed |= of_heads(own, path, scenes, masked, seed)
         rows |= {f"{name}, seed {seed}": value for name, value in of_seed.items()}
+        print(json.dumps(rows), file=sys.stderr, flush=True)
     times = milliseconds([fused, fusion], query.images)
     return {name: {"r1": r1, "map": value} for name, (r1, value) in rows.items()} | {
         "milliseconds a crop, fused model and this": {
@@ -298,6 +421,7 @@ def main() -> None:
     parser.add_argument("--masks", type=Path, required=True, help="of CUHK03's validation part")
     parser.add_argument("--written", type=Path, required=True, help="written descriptions")
     parser.add_argument("--made", type=Path, required=True, help="sentences made of pictures")
+    parser.add_argument("--scenes", type=Path, help="composed training pictures, for mask heads")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
@@ -311,6 +435,7 @@ def main() -> None:
         arguments.written,
         arguments.made,
         range(arguments.seeds),
+        arguments.scenes,
     )
     show(found, "measured", ["r1", "map"], as_json=arguments.json)
 
