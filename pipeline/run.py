@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from pipeline.analytics.statistics import Statistics
+    from pipeline.corrections.editor import Editor
     from pipeline.search.found import SearchResult
 
 
@@ -105,6 +106,20 @@ class Run(RunDirectory):
         request = Request(text, picture, str(image), person, top, threshold)
         asker = audit.user("python")
         return search(self, request, models_of(self, model), asker, assume_model=model is not None)
+
+    @property
+    def correct(self) -> "Editor":
+        """Corrects who is who: ``run.correct.merge(7, into=3)``, ``split``, ``move``, ``name`` and
+        ``undo``; ``history`` and ``names`` say what was corrected.
+
+        Example:
+            >>> run = fusetrack.Run("runs/monday")
+            >>> made = run.correct.merge(7, into=3)
+            >>> run.correct.undo(made.number)
+        """
+        from pipeline.corrections.editor import Editor
+
+        return Editor(self.path)
 
     def plot_timeline(self) -> "Figure":
         """When each person was in the view of which camera: one row a person, in their colour."""

@@ -46,6 +46,7 @@ ORDER = (
     "pipeline.devices",
     "pipeline.paths",
     "pipeline.errors",
+    "pipeline.user",
     "trackers.association",
     "trackers.single_camera",
     "trackers.ground",

@@ -16,6 +16,7 @@ from pipeline.api.schemas import (
     LinksAnswer,
     NamesAnswer,
     Problem,
+    RunnerUp,
 )
 from pipeline.api.shown import ShownSite
 from pipeline.corrections.check import CorrectionError
@@ -178,4 +179,5 @@ def _answer(made: Correction, undone_by: dict[int, int]) -> CorrectionAnswer:
 def _link(row: dict[str, Any]) -> LinkAnswer:
     columns = ("at", "camera_id", "track_id", "since", "confidence", "kind", "reason", "state")
     values = {name: row[name] for name in columns}
-    return LinkAnswer(**{**values, "state": row["state"] or "probable"}, runners_up=[])
+    others = [RunnerUp(**one) for one in row["runners_up"] or ()]
+    return LinkAnswer(**{**values, "state": row["state"] or "probable"}, runners_up=others)

@@ -292,4 +292,5 @@ def _identity(decision: Decision, at: float) -> IdentityMessage:
         at=at,
         since=decision.since,
         state=decision.state,
+        runners_up=list(decision.runners_up),
     )

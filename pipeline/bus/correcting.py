@@ -53,8 +53,8 @@ def requested(bus: Bus) -> list[tuple[str, CorrectMessage]]:
 
 @translated
 def answer(bus: Bus, entry_id: str) -> CorrectionReply | None:
-    """The answer to a request; None while there is none."""
-    found: Any = bus.client.get(corrected_key(bus.site, entry_id))
+    """The answer to a request, once: it may name a person. None while there is none."""
+    found: Any = bus.client.getdel(corrected_key(bus.site, entry_id))
     return None if found is None else msgspec.json.decode(found, type=CorrectionReply)
 
 

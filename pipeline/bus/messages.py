@@ -231,8 +231,8 @@ class IdentityMessage(msgspec.Struct, tag="identity", frozen=True):
     """Assigns a global id to a track. ``at`` is event time, seconds UTC.
 
     It applies to the part of the track from ``since`` (seconds UTC, None for its start) until the
-    ``since`` of a later message. ``state`` is probable or confirmed. Raises ValueError when a
-    number is not finite.
+    ``since`` of a later message. ``state`` is probable or confirmed. ``runners_up`` are others that
+    it could have been, with the confidence of each. Raises ValueError when a number is not finite.
     """
 
     camera_id: _CameraId
@@ -244,9 +244,10 @@ class IdentityMessage(msgspec.Struct, tag="identity", frozen=True):
     at: float
     since: float | None = None
     state: str = "probable"
+    runners_up: list[tuple[_Number, float]] = []
 
     def __post_init__(self) -> None:
-        _check_finite(self.confidence)
+        _check_finite(self.confidence, *(confidence for _, confidence in self.runners_up))
         _check_times(self.at, self.since or 0.0, earliest=-_LATEST_S)
 
 

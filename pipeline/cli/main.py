@@ -12,6 +12,7 @@ import typer
 
 from pipeline import check_trackers
 from pipeline.cli.calibrate import calibrate
+from pipeline.cli.correct import correct
 from pipeline.cli.maintenance import compact, doctor, forget
 from pipeline.cli.output import fail
 from pipeline.cli.parts import associate, node, record, serve
@@ -60,6 +61,7 @@ app.command()(report)
 app.command()(summary)
 app.command()(search)
 app.command()(stats)
+app.command()(correct)
 app.command()(node)
 app.command()(associate)
 app.command()(record)

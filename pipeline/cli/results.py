@@ -122,10 +122,14 @@ def _people_table(run: RunDirectory) -> Table:
 
     start = min((camera.start for camera in run.cameras() if camera.frames), default=0.0)
     clock = Clock(start, start)
-    table = table_of("id", "cameras", "tracks", "boxes", "from", "to", "confidence", title="people")
-    for row in people(run).iter_rows(named=True):
+    rows = people(run).to_dicts()
+    named = ["name"] if any(row["name"] for row in rows) else []
+    columns = ("cameras", "tracks", "boxes", "from", "to", "confidence")
+    table = table_of("id", *named, *columns, title="people")
+    for row in rows:
         table.add_row(
             str(row["global_id"]),
+            *(row[column] or "" for column in named),
             ", ".join(row["cameras"]),
             str(row["tracks"]),
             str(row["observations"]),

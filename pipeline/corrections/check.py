@@ -9,6 +9,13 @@ from pipeline.errors import UserError
 from trackers.association.corrections import Correction, Part, active, together, undone
 
 _LONGEST_NAME = 100
+_NEEDED = {
+    "merge": "two global ids: of the person to merge, and of the one to merge into",
+    "split": "a global id and a moment, from which on it is another person",
+    "move": "a camera and the track id of a track of it",
+    "name": "a global id and a name",
+    "undo": "the number of a correction",
+}
 
 
 class CorrectionError(UserError):
@@ -52,7 +59,7 @@ def check(
             if to is not None:
                 parts = [*parts, *(p for p in _known_parts([to], people) if p not in parts)]
         case _:
-            raise CorrectionError(f"this is not all that a {wanted.kind} needs", 400)
+            raise CorrectionError(f"expected {_NEEDED[wanted.kind]}", 400)
     _check_seen(seen, wanted.people | _moved_from(wanted, parts), history)
     return parts
 

@@ -4,7 +4,7 @@ Positions of several cameras at the same timestamp are averaged. The geometry is
 MultiLineString if the person was absent for more than ``GAP_S``, so that no line bridges an
 absence (a part with a single position repeats it); a Point if there is only one position.
 Properties: global_id, cameras, start and end (seconds UTC), confidence (the minimum over its
-tracks).
+tracks), and the name of a person who was given one.
 
 Positions are longitude and latitude (WGS 84), computed from the ``origin`` in the configuration in
 the tangent plane of the ellipsoid: accurate to centimetres over a few hundred metres. Without an
@@ -24,6 +24,7 @@ from pipeline.config.load import check_config
 from pipeline.config.schema import GroundOrigin
 from pipeline.errors import UserError
 from pipeline.exports.rows import Omitted, batches, chunks_of
+from pipeline.run_directory.corrections import names_in
 from pipeline.run_directory.reader import RunDirectory
 
 GAP_S = 10.0
@@ -56,9 +57,10 @@ def geojson(run: RunDirectory) -> Iterator[bytes]:
 
 
 def _all_features(run: RunDirectory, origin: GroundOrigin) -> Iterator[bytes]:
-    omitted, comma = Omitted("geojson"), b""
+    omitted, comma, names = Omitted("geojson"), b"", names_in(run.path)
     for batch in batches(_people(run, omitted), _BATCH_ROWS):
-        yield comma + msgspec.json.encode(_features(_rows_of(batch, run), origin))[1:-1]
+        features = _features(_rows_of(batch, run), origin, names)
+        yield comma + msgspec.json.encode(features)[1:-1]
         comma = b","
     omitted.log()
 
@@ -106,7 +108,9 @@ def _rows_of(batch: pl.DataFrame, run: RunDirectory) -> pl.DataFrame:
     return pl.concat(rows).sort("global_id", "timestamp", "camera_id", "track_id")
 
 
-def _features(people: pl.DataFrame, origin: GroundOrigin) -> list[dict[str, object]]:
+def _features(
+    people: pl.DataFrame, origin: GroundOrigin, names: dict[int, str]
+) -> list[dict[str, object]]:
     x, y = _plane(origin)
     moments = (
         people.group_by("global_id", "timestamp", maintain_order=True)
@@ -123,11 +127,16 @@ def _features(people: pl.DataFrame, origin: GroundOrigin) -> list[dict[str, obje
     return [
         {
             "type": "Feature",
-            "properties": row,
+            "properties": _named(row, names),
             "geometry": _geometry(moments[(row["global_id"],)].rows()),
         }
         for row in properties.iter_rows(named=True)
     ]
+
+
+def _named(row: dict[str, Any], names: dict[int, str]) -> dict[str, Any]:
+    name = names.get(row["global_id"])
+    return row if name is None else {**row, "name": name}
 
 
 def _plane(origin: GroundOrigin) -> tuple[pl.Expr, pl.Expr]:

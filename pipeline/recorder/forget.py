@@ -27,6 +27,7 @@ from pipeline.pictures.render import Image, cover_people
 from pipeline.pictures.video import write_video
 from pipeline.recorder.forgotten import ForgottenParts
 from pipeline.run_directory import schema
+from pipeline.run_directory.corrections import read_corrections, write_corrections
 from pipeline.run_directory.layout import check_contained, contained, observation_folders
 from pipeline.run_directory.reader import RunDirectory, no_observations
 from pipeline.run_directory.rewriting import Removed, remove_all, remove_derived, rewrite_all
@@ -142,6 +143,8 @@ def remove_person(
     removed += _tracklets(run.path, person, dry, alive)
     removed += remove_derived(run.path, dry=dry)
     removed["observations"] += _observations_removed(run.path, person, dry, alive)
+    if person.events is None:
+        removed["corrections"] += _corrections(run.path, person, dry)
     removed["identity events"] += _events(run.path, person, dry, alive)
     return +removed
 
@@ -295,6 +298,15 @@ def _thumbnails(run: RunDirectory, person: ForgottenPerson) -> list[Path]:
     names = {name for *key, name in rows.iter_rows() if tuple(key) in keys}
     names |= {f"thumbnails/{camera_id}/{track_id}.jpg" for camera_id, track_id in keys}
     return [contained(run.path, name) for name in sorted(names)]
+
+
+def _corrections(folder: Path, person: ForgottenPerson, dry: bool) -> int:
+    """Remove the corrections of a person, with their name."""
+    before = read_corrections(folder)
+    after = before.without_person(person.global_id, person.parts)
+    if after != before and not dry:
+        write_corrections(folder, after)
+    return len(before.history) - len(after.history)
 
 
 def _events(folder: Path, person: ForgottenPerson, dry: bool, alive: Callable[[], None]) -> int:

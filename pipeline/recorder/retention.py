@@ -19,9 +19,11 @@ from pipeline.config.schema import RetentionConfig
 from pipeline.errors import UserError
 from pipeline.recorder.camera_times import CameraTimes
 from pipeline.run_directory import schema
+from pipeline.run_directory.corrections import read_corrections, write_corrections
 from pipeline.run_directory.layout import check_contained, contained, observation_folders
 from pipeline.run_directory.progress import read_cameras
 from pipeline.run_directory.rewriting import Removed, remove, remove_all, remove_derived, rewrite
+from pipeline.run_directory.row_groups import read, row_groups
 from pipeline.run_directory.segments import segments
 
 # Tolerated delay of a removal: as a fraction of the shortest limit, and at most in seconds. A file
@@ -76,6 +78,8 @@ class Retention:
             removed["observations"] = self._observations(now, config.observations_s)
         if config.identities_s is not None:
             removed["identity events"] = self._identities(now, config.identities_s)
+            if removed["identity events"]:
+                removed["corrections"] = _corrections(self._folder)
         removed += self._tracklets(now)
         if config.video_s is not None:
             removed["videos"] += self._videos(now, config.video_s)
@@ -194,6 +198,21 @@ class Retention:
 
     def _left(self, error: UserError) -> None:
         self.faults.append(f"{error}. Its expired data was not removed")
+
+
+def _corrections(folder: Path) -> int:
+    """Remove the corrections, with the names, of people of whom no event is left."""
+    before = read_corrections(folder)
+    if not before.history:
+        return 0
+    groups = row_groups(folder / "identities")
+    left = set(read(groups, schema.IDENTITIES, ["global_id"])["global_id"].unique())
+    after = before
+    for gone in {one for made in before.history for one in made.people} - left:
+        after = after.without_person(gone, [])
+    if after != before:
+        write_corrections(folder, after)
+    return len(before.history) - len(after.history)
 
 
 def _cameras(rows: pa.Table) -> pa.DictionaryArray:

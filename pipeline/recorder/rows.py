@@ -27,9 +27,14 @@ def rows_of(message: Message | None) -> pa.Table | None:
         case TrackletMessage(closed=True):
             return _table(_tracklet(message), schema.TRACKLETS)
         case IdentityMessage():
-            return _table(msgspec.to_builtins(message), schema.IDENTITIES)
+            return _table(_identity(message), schema.IDENTITIES)
         case _:
             return None
+
+
+def _identity(message: IdentityMessage) -> dict[str, object]:
+    others = [{"global_id": one, "confidence": sure} for one, sure in message.runners_up]
+    return {**msgspec.to_builtins(message), "runners_up": others or None}
 
 
 def observations_table(message: ObservationsMessage) -> pa.Table:

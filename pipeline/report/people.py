@@ -61,7 +61,8 @@ class Step:
 class PersonSummary:
     """One global id. ``confidence`` is the mean over its observations, ``lowest`` the minimum.
 
-    ``confirmed`` says whether any part of a track is confirmed to be this person.
+    ``confirmed`` says whether any part of a track is confirmed to be this person, and ``name`` what
+    an editor called them.
     """
 
     global_id: int
@@ -69,6 +70,7 @@ class PersonSummary:
     lowest: float
     confirmed: bool
     visits: list[Visit]
+    name: str | None = None
 
     @property
     def observations(self) -> int:
@@ -123,7 +125,10 @@ class PersonSummary:
 
 
 def people_of(
-    tracks: pl.DataFrame, stays: pl.DataFrame, pictures: Mapping[Key, list[str]]
+    tracks: pl.DataFrame,
+    stays: pl.DataFrame,
+    pictures: Mapping[Key, list[str]],
+    names: Mapping[int, str],
 ) -> list[PersonSummary]:
     """The people of ``stays`` by global id, from their tracks and thumbnails."""
     of_visits = stays.partition_by("global_id", "camera_id", maintain_order=True, as_dict=True)
@@ -140,7 +145,7 @@ def people_of(
     confirmed = (pl.col("confirmed").sum() > 0).alias("confirmed")
     table = tracks.group_by("global_id").agg(mean_confidence().alias("mean"), lowest, confirmed)
     return [
-        PersonSummary(global_id, mean, least, sure, visits[global_id])
+        PersonSummary(global_id, mean, least, sure, visits[global_id], names.get(global_id))
         for global_id, mean, least, sure in table.sort("global_id").iter_rows()
         if global_id in visits
     ]

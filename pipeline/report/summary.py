@@ -12,6 +12,7 @@ from pipeline.config.schema import SiteConfig
 from pipeline.pictures.clock import Clock
 from pipeline.report.ground import Paths, joined, lines_of, steps_in, thinned
 from pipeline.report.people import PersonSummary, people_of, pictures_of
+from pipeline.run_directory.corrections import names_in
 from pipeline.run_directory.people import joined_tracks, tracks_in
 from pipeline.run_directory.reader import RunDirectory, no_trajectories
 from pipeline.run_directory.schema import CameraRecord
@@ -107,12 +108,13 @@ def summarise(run: RunDirectory) -> Summary:
     steps = thinned(joined([part for tally in tallies.values() for part in tally.steps]), shown)
     counts = [_count(name, known.get(name), tally) for name, tally in tallies.items()]
     observations = sum(count.observations for count in counts)
+    names = names_in(run.path)
     return Summary(
         site=config.site,
         clock=clock,
         observations=observations,
         unidentified=observations - sum(int(part["observations"].sum()) for part in tracks),
-        people=people_of(joined_tracks(tracks), stays, pictures_of(run, stays)),
+        people=people_of(joined_tracks(tracks), stays, pictures_of(run, stays), names),
         people_count=people_count,
         shortest_gap=shortest_gap,
         cameras=counts,

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
+from pipeline.run_directory.corrections import names_in
 from pipeline.run_directory.reader import RunDirectory, no_trajectories
 
 _TRACK = ["global_id", "camera_id", "track_id", "confidence"]
@@ -12,9 +13,11 @@ _TRACK = ["global_id", "camera_id", "track_id", "confidence"]
 def people(run: RunDirectory) -> pl.DataFrame:
     """One row per person, ordered by global id.
 
-    Columns: global_id, cameras (names, sorted), tracks, observations, first and last (seconds
-    UTC), confidence (mean over observations, as in the report).
+    Columns: global_id, name (null without one), cameras (names, sorted), tracks, observations,
+    first and last (seconds UTC), confidence (mean over observations, as in the report).
     """
+    names = names_in(run.path)
+    named = pl.col("global_id").replace_strict(names, default=None, return_dtype=pl.String)
     return (
         tracks_of_people(run)
         .group_by("global_id")
@@ -27,6 +30,7 @@ def people(run: RunDirectory) -> pl.DataFrame:
             confidence=mean_confidence(),
         )
         .sort("global_id")
+        .select("global_id", named.alias("name"), pl.all().exclude("global_id"))
     )
 
 

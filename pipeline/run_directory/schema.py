@@ -62,6 +62,8 @@ TRACKLETS = pa.schema(
 #: and ``time`` the same as a date. A track may show several people in turn: an event applies to the
 #: part from ``since``, seconds UTC (null for the start of the track), to the next ``since`` of that
 #: track. ``state`` is probable or confirmed; a track without an event is unknown.
+#: ``runners_up`` are the next people that a first decision could have been for, null if there were
+#: none or an earlier release did not record them.
 IDENTITIES = pa.schema(
     [
         ("camera_id", pa.string()),
@@ -74,11 +76,23 @@ IDENTITIES = pa.schema(
         ("time", _TIME),
         ("since", pa.float64()),
         ("state", pa.string()),
+        (
+            "runners_up",
+            pa.list_(pa.struct([("global_id", pa.int64()), ("confidence", pa.float32())])),
+        ),
     ]
 )
 
 _SECONDS = ("timestamp", "start", "at")
-_ADDED = ("time", "frame_width", "frame_height", "text_vector", "visibilities", "model")
+_ADDED = (
+    "time",
+    "frame_width",
+    "frame_height",
+    "text_vector",
+    "visibilities",
+    "model",
+    "runners_up",
+)
 
 
 def conform(table: pa.Table, schema: pa.Schema) -> pa.Table:

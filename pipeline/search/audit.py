@@ -3,9 +3,7 @@
 RUN/searches.jsonl has one JSON object a line, readable for the owner of the run alone.
 """
 
-import getpass
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,6 +12,7 @@ from pathlib import Path
 from pipeline.errors import writing
 from pipeline.run_directory.durable import append_line
 from pipeline.run_directory.selection import Selection
+from pipeline.user import user_name
 
 NAME = "searches.jsonl"
 _LONGEST_TEXT = 1000
@@ -29,11 +28,7 @@ class Asker:
 
 def user(via: str) -> Asker:
     """The user of this computer."""
-    try:
-        return Asker(getpass.getuser(), via)
-    except (KeyError, OSError):
-        # A container may have a user without a name.
-        return Asker(f"uid {os.getuid()}", via)
+    return Asker(user_name(), via)
 
 
 def write_entry(

@@ -341,6 +341,12 @@ class Association:
                 self._unknown.append(tracklet.key)
                 continue
             other = best_other(scores, row, assigned)
+            best = likeliest(scores[row], _RIVALS + 1)
+            runners_up = tuple(
+                (identities[i].global_id, probability(float(scores[row, i])))
+                for i in best
+                if i != column
+            )[:_RIVALS]
             if column is None:
                 decision, margin = self._new_person(tracklet, other), -other
             else:
@@ -352,10 +358,10 @@ class Association:
             self.people.join(tracklet, decision.global_id)
             members = self.identities[decision.global_id].members.values()
             self.shared_views.add(tracklet, members)
-            rivals = [identities[i].global_id for i in likeliest(scores[row], _RIVALS + 1)]
+            rivals = [identities[i].global_id for i in best]
             self._reassessment.decided(tracklet.key, Clarity(margin, tuple(rivals)))
             self._reassessment.update(tracklet)
-            decisions.append(decision)
+            decisions.append(replace(decision, runners_up=runners_up))
         return decisions
 
     def _may_be_new(self, tracklet: Tracklet) -> bool:

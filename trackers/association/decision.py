@@ -43,7 +43,8 @@ class Decision:
     confirmed when nothing changes but the state.
     ``confidence`` is a probability, and ``state`` probable or confirmed. It is about what the track
     shows from ``since`` on, seconds UTC, until the ``since`` of another decision on it; None stands
-    for its start.
+    for its start. ``runners_up`` are the next two people that a first decision could have been for,
+    the likeliest first, each with its probability against a new person.
     """
 
     key: TrackletKey
@@ -53,6 +54,7 @@ class Decision:
     reason: str
     since: float | None = None
     state: str = PROBABLE
+    runners_up: tuple[tuple[int, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,15 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
+import pyarrow.parquet as pq
 import pytest
 
-from builders import make_run
+from builders import identity_sent, make_run
 from live_api import TOKEN, RecordedApi
+from pipeline.recorder.rows import rows_of
+from pipeline.run_directory.compaction import compact_all
+from pipeline.run_directory.segments import write_segment
 
 BOX = (0.0, 0.0, 9.0, 9.0)
 SHOWN = {"Authorization": f"Bearer {TOKEN}"}
@@ -116,3 +121,20 @@ def test_each_link_says_why(api: RecordedApi) -> None:
     assert (second["kind"], second["state"]) == ("corrected", "confirmed")
     assert second["reason"] == "correction 1: 2 is the same person as 1"
     assert api.http.get("/identities/9/links", headers=SHOWN).status_code == 404
+
+
+def test_a_link_names_the_runners_up_also_after_compaction(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", [("gate", i, 1, BOX) for i in range(10)], {("gate", 1): 1})
+    # As an earlier release wrote it: without the column.
+    path = run / "identities" / "part-00000.parquet"
+    write_segment(path.parent, pq.read_table(path).drop_columns(["runners_up"]), "1-0", 0)
+    decided = msgspec.structs.replace(identity_sent("gate", 1, 1, 2.0), runners_up=[(3, 0.25)])
+    write_segment(run / "identities", rows_of(decided), "2-0")
+    api = RecordedApi(run, token=TOKEN)
+    try:
+        before = get(api, "/identities/1/links")["links"]
+        assert [one["runners_up"] for one in before] == [[], [{"global_id": 3, "confidence": 0.25}]]
+        compact_all(run)
+        assert get(api, "/identities/1/links")["links"] == before
+    finally:
+        api.close()

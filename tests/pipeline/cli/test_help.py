@@ -35,6 +35,7 @@ COMMANDS = [
     *([name] for name in ("node", "associate", "record", "serve", "forget", "calibrate")),
     ["compact"],
     ["stats"],
+    ["correct"],
     ["search"],
     ["reid"],
     *(["reid", name] for name in ("summary", "train", "evaluate", "embed", "explain", "export")),

@@ -116,7 +116,7 @@ def test_what_cannot_be_is_refused(run: Path) -> None:
     for name in ("x" * 101, " Anna", "An\nna"):
         assert refused(run, "name", global_id=1, name=name).status == 400
     for kind in ("merge", "split", "move", "name", "undo"):
-        assert "not all that" in str(refused(run, kind))
+        assert str(refused(run, kind)).startswith("expected ")
 
 
 @pytest.mark.parametrize("moment", [1.9, 2.0, 4.0, float("nan"), 1e300])

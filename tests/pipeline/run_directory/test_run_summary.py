@@ -16,6 +16,7 @@ def test_a_person_is_one_row_over_all_cameras(tmp_path: Path) -> None:
     third, seventh = people(run).iter_rows(named=True)
     assert third == {
         "global_id": 3,
+        "name": None,
         "cameras": ["gate"],
         "tracks": 1,
         "observations": 1,

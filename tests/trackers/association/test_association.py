@@ -363,3 +363,22 @@ def test_numbers_that_are_no_evidence_raise_no_warning():
     decisions = [*_decide(association, 9, *tracklets), *association.finish()]
     assert {d.key for d in decisions} >= {t.key for t in tracklets}
     assert np.isfinite([d.confidence for d in decisions]).all()
+
+
+def test_a_first_decision_names_the_two_people_that_it_could_have_been_too():
+    association = _association(
+        (make_tracklet(0, 5, exemplars=ANNA), 1),
+        (make_tracklet(0, 5, track_id=2, exemplars=[40, 40]), 2),
+        (make_tracklet(0, 5, track_id=3, exemplars=[60, 60]), 3),
+        (make_tracklet(0, 5, track_id=4, exemplars=BERT), 4),
+    )
+    found = make_tracklet(20, 25, camera_id="b", track_id=5, exemplars=ANNA)
+    (decision, *_) = _decide(association, 25, found)
+    # Among so many who look alike it is rather somebody new.
+    assert decision.global_id == 5
+    assert [global_id for global_id, _ in decision.runners_up] == [1, 2]
+    first, second = [confidence for _, confidence in decision.runners_up]
+    assert decision.confidence == pytest.approx(1 - first)
+    assert first > second > 0
+    (alone, *_) = _decide(_association(), 25, found)
+    assert alone.runners_up == ()
