@@ -5,7 +5,7 @@ makes the correction, or refuses it, and leaves an answer that expires.
 """
 
 import logging
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -54,7 +54,8 @@ def requested(bus: Bus) -> list[tuple[str, CorrectMessage]]:
 @translated
 def answer(bus: Bus, entry_id: str) -> CorrectionReply | None:
     """The answer to a request, once: it may name a person. None while there is none."""
-    found: Any = bus.client.getdel(corrected_key(bus.site, entry_id))
+    key, pipe = corrected_key(bus.site, entry_id), cast(Any, bus.client.pipeline(transaction=True))
+    found, _ = pipe.get(key).delete(key).execute()
     return None if found is None else msgspec.json.decode(found, type=CorrectionReply)
 
 

@@ -147,7 +147,7 @@ def _public(config: SiteConfig) -> dict[str, object]:
     if values["redis"]:
         values["redis"] = redact(values["redis"])
     values["api"]["token"] = None
-    values["api"]["users"] = {}
+    values["api"].pop("users")
     # Monitoring settings are not part of the run: a restarted process may use others.
     values.pop("service")
     # Their addresses may be secret.

@@ -11,7 +11,8 @@ from builders import camera_sent, identity_sent
 from live_api import LiveApi
 from pipeline.api.events import Events
 from pipeline.bus.keys import IDENTITIES, OBSERVATIONS
-from pipeline.bus.messages import EndMessage
+from pipeline.bus.messages import CorrectionMessage, EndMessage, ForgetMessage
+from trackers.association.corrections import Correction
 
 
 def events_with(count: int, most: int) -> Events:
@@ -138,3 +139,18 @@ def test_a_client_is_disconnected_at_the_end_of_the_process(
         api.close()
         with pytest.raises(ConnectionClosed):
             listener.recv(timeout=600)
+
+
+def test_a_correction_is_an_event_until_its_person_is_forgotten(api: LiveApi) -> None:
+    made = Correction("name", "anna", 9.0, 3, global_id=7, name="Ben")
+    api.receive(IDENTITIES, CorrectionMessage(made))
+    (event,) = [one for one in api.site.events.after(0, 10)[0] if one["type"] == "correction"]
+    assert {name: event[name] for name in ("number", "kind", "by", "global_ids", "text")} == {
+        "number": 3,
+        "kind": "name",
+        "by": "anna",
+        "global_ids": [7],
+        "text": "7 is called Ben",
+    }
+    api.receive(IDENTITIES, ForgetMessage(7, 10.0, []))
+    assert "Ben" not in str(api.site.events.after(0, 10))

@@ -1,3 +1,4 @@
+import dataclasses
 import errno
 import json
 import math
@@ -47,6 +48,7 @@ from pipeline.bus.keys import (
 )
 from pipeline.bus.messages import (
     CameraMessage,
+    CorrectionMessage,
     EndMessage,
     ForgetMessage,
     Message,
@@ -61,9 +63,11 @@ from pipeline.recorder import recorder
 from pipeline.recorder.recorder import Recorder
 from pipeline.run_directory import schema
 from pipeline.run_directory.camera_log import read_changes
+from pipeline.run_directory.corrections import names_in, read_corrections
 from pipeline.run_directory.reader import RunDirectory
 from pipeline.run_directory.segments import write_segment
 from recorder_helpers import new_run, ticking
+from trackers.association.corrections import Correction
 
 ROOT = Path(recorder.__file__).parents[2]
 
@@ -78,6 +82,7 @@ STORY: list[Sent] = [
     (OBSERVATIONS, [observations_sent("yard.2-b", [6], 2), camera_sent("yard.2-b", 7, "complete")]),
     (TRACKLETS, [tracklet_sent("yard.2-b", 2, 0.6, 2.0, closed=True)]),
     (IDENTITIES, [identity_sent("yard.2-b", 1, 8, 2.0), identity_sent("yard.2-b", 1, 7, 2.0)]),
+    (IDENTITIES, [CorrectionMessage(Correction("name", "anna", 9.0, 1, global_id=7, name="Ben"))]),
     (IDENTITIES, [EndMessage(2.0)]),
 ]
 
@@ -107,6 +112,7 @@ def assert_same(folder: Path, other: Path) -> None:
     for mine, theirs in zip(tables(folder), tables(other), strict=True):
         assert_frame_equal(mine, theirs)
     assert RunDirectory(folder).cameras() == RunDirectory(other).cameras()
+    assert read_corrections(folder) == read_corrections(other)
     assert list(folder.rglob("*.partial")) == []
 
 
@@ -228,6 +234,32 @@ def test_killed_anywhere_and_restarted_it_records_the_same(
             record(again, folder)
         assert_same(folder, undisturbed)
     assert last > 10
+
+
+def test_a_correction_is_written_at_once_and_a_damaged_list_ends_nothing(
+    redis_url: str, site: str, run: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    stop, made = threading.Event(), Correction("name", "anna", 9.0, 1, global_id=7, name="Ben")
+
+    class Ending(FeedingBus):
+        def commit(self, *arguments: Any, **more: Any) -> None:
+            super().commit(*arguments, **more)
+            stop.set()
+
+    story: list[Sent] = [(IDENTITIES, [identity_sent("gate", 1, 7, 1.0), CorrectionMessage(made)])]
+    with Ending(redis_url, site, story) as bus:
+        bus.declare()
+        # Long before a segment is full.
+        Recorder(bus, run, 1e6, ticking()).run(stop)
+    assert names_in(run) == {7: "Ben"}
+    (run / "corrections.json").write_text("{")
+    again = dataclasses.replace(made, number=2, name="Anna")
+    with FeedingBus(
+        redis_url, site, [(IDENTITIES, [CorrectionMessage(again), EndMessage(2.0)])]
+    ) as bus:
+        record(bus, run)
+    assert "corrections.json is damaged" in caplog.text
+    assert "1 corrections are not on its list" in caplog.text
 
 
 @pytest.mark.parametrize("written", range(4))
