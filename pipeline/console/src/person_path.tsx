@@ -11,24 +11,24 @@ const GAP_S = 3;
 
 export function PathOnGround({ id, everyS }: { id: number; everyS: number }) {
   const path = usePolled<{ points: PathPoint[] }>(`identities/${id}/path?limit=500`, everyS);
-  const points = (path.data?.points ?? []).filter(({ ground }) => ground !== null);
+  const points = averaged(path.data?.points ?? []);
   if (points.length < 2) return null;
-  const xs = points.map(({ ground }) => ground![0]);
-  const ys = points.map(({ ground }) => ground![1]);
+  const xs = points.map(({ ground }) => ground[0]);
+  const ys = points.map(({ ground }) => ground[1]);
   const [left, low] = [Math.min(...xs), Math.min(...ys)];
   const span = Math.max(Math.max(...xs) - left, Math.max(...ys) - low, 1);
   const scale = (SIZE - 2 * MARGIN) / span;
   // The ground's y grows upwards.
   const place = ([x, y]: Point) =>
     `${(MARGIN + (x - left) * scale).toFixed(1)},${(SIZE - MARGIN - (y - low) * scale).toFixed(1)}`;
-  const last = place(points.at(-1)!.ground!).split(',');
+  const last = place(points.at(-1)!.ground).split(',');
   return (
     <section class="sheet">
       <h2>Path on the ground</h2>
       <svg class="path" viewBox={`0 0 ${SIZE} ${SIZE}`} role="img" aria-label={`Path of ${span.toFixed(0)} m across`}>
         {grid(left, low, span, scale)}
         {piecesOf(points).map((piece) => (
-          <polyline key={piece[0]!.timestamp} points={piece.map(({ ground }) => place(ground!)).join(' ')} stroke={colourOf(id)} />
+          <polyline key={piece[0]!.timestamp} points={piece.map(({ ground }) => place(ground)).join(' ')} stroke={colourOf(id)} />
         ))}
         <circle cx={last[0]} cy={last[1]} r="6" fill={colourOf(id)} stroke="#fff" />
       </svg>
@@ -37,8 +37,34 @@ export function PathOnGround({ id, everyS }: { id: number; everyS: number }) {
   );
 }
 
-function piecesOf(points: PathPoint[]): PathPoint[][] {
-  const pieces: PathPoint[][] = [];
+interface Placed {
+  timestamp: number;
+  ground: Point;
+}
+
+// Cameras that see a person at once differ a little.
+const TOGETHER_S = 0.5;
+
+/** One place for each half a second: the mean over cameras and frames. */
+function averaged(points: PathPoint[]): Placed[] {
+  const bins = new Map<number, Point[]>();
+  for (const { timestamp, ground } of points) {
+    if (ground === null) continue;
+    const bin = Math.floor(timestamp / TOGETHER_S);
+    bins.set(bin, [...(bins.get(bin) ?? []), ground]);
+  }
+  return [...bins].map(([bin, places]) => ({
+    timestamp: bin * TOGETHER_S,
+    ground: [mean(places.map(([x]) => x)), mean(places.map(([, y]) => y))],
+  }));
+}
+
+function mean(values: number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+
+function piecesOf(points: Placed[]): Placed[][] {
+  const pieces: Placed[][] = [];
   for (const point of points) {
     const piece = pieces.at(-1);
     if (piece && point.timestamp - piece.at(-1)!.timestamp < GAP_S) piece.push(point);

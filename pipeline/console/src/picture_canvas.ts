@@ -22,7 +22,8 @@ export interface DrawOptions {
 export function draw(canvas: HTMLCanvasElement, shown: Shown, options: DrawOptions): void {
   const context = canvas.getContext('2d', { alpha: false });
   if (!context) return;
-  const ratio = matchSize(canvas);
+  // Lines and labels grow with the picture: a wall of 4K is looked at from afar.
+  const ratio = matchSize(canvas) * Math.min(Math.max(canvas.clientWidth / 520, 0.85), 2.2);
   context.fillStyle = '#0a0b0d';
   context.fillRect(0, 0, canvas.width, canvas.height);
   const fit = fitOf(canvas, shown);

@@ -9,6 +9,10 @@ const FIRST_REAL_TIME = 366 * 86_400;
 export interface Clock {
   /** `14:02:31` */
   time(moment: number): string;
+  /** `14:02` */
+  minute(moment: number): string;
+  /** `30 Nov` */
+  short(moment: number): string;
   /** `14:02:31.5` */
   exact(moment: number): string;
   /** `30 Nov 14:02:31`, without the date where it is today's */
@@ -43,10 +47,13 @@ function makeClock(zone: string): Clock {
   const tenths = of({ ...hours, fractionalSecondDigits: 1 });
   const day = of({ day: 'numeric', month: 'short', year: 'numeric' });
   const short = of({ day: 'numeric', month: 'short' });
+  const minute = of({ hour: '2-digit', minute: '2-digit' });
   const isReal = (moment: number) => moment >= FIRST_REAL_TIME;
   return {
     zone,
     time: (moment) => (isReal(moment) ? time(moment) : elapsed(moment, false)),
+    minute: (moment) => (isReal(moment) ? minute(moment) : elapsed(moment, false)),
+    short: (moment) => (isReal(moment) ? short(moment) : elapsed(moment, false)),
     exact: (moment) => (isReal(moment) ? tenths(moment) : elapsed(moment, true)),
     day: (moment) => (isReal(moment) ? day(moment) : ''),
     full(moment) {

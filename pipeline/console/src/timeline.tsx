@@ -17,11 +17,14 @@ const SPANS: [string, number][] = [
   ['Last 10 min', 600],
 ];
 
-/** The round moments between two times, at most `most + 1`. */
-export function ticksOf(start: number, end: number, most: number): number[] {
-  const span = end - start;
+/** The seconds between round moments of which at most `most + 1` lie in `span` seconds. */
+export function stepOf(span: number, most: number): number {
   const weeks = 604_800 * Math.ceil(span / most / 604_800);
-  const step = STEPS_S.find((one) => span / one <= most) ?? weeks;
+  return STEPS_S.find((one) => span / one <= most) ?? weeks;
+}
+
+/** The multiples of `step` between two times. */
+export function ticksOf(start: number, end: number, step: number): number[] {
   const first = Math.ceil(start / step - 1e-9);
   const last = Math.floor(end / step + 1e-9);
   return Array.from({ length: Math.max(last - first + 1, 0) }, (_, index) => (first + index) * step);
@@ -46,6 +49,8 @@ export function Timeline(props: {
   const start = Math.max(Math.min(...known.map(({ start }) => start!)), end - span);
   const length = Math.max(end - start, 0.1);
   const place = (moment: number) => `${(100 * Math.min(Math.max(moment - start, 0), length)) / length}%`;
+  const step = stepOf(length, matchMedia('(max-width: 44rem)').matches ? 3 : 6);
+  const tick = step >= 86_400 ? clock.short : step >= 60 ? clock.minute : clock.time;
   const lanes = [...new Set(known.map(({ camera_id }) => camera_id))].sort();
   return (
     <section class="sheet">
@@ -64,9 +69,9 @@ export function Timeline(props: {
       </header>
       <div class="timeline">
         <div class="ticks" aria-hidden="true">
-          {ticksOf(start, end, 6).map((moment) => (
+          {ticksOf(start, end, step).map((moment) => (
             <span key={moment} style={{ left: place(moment) }}>
-              {clock.time(moment)}
+              {tick(moment)}
             </span>
           ))}
         </div>
