@@ -16,12 +16,13 @@ from typing import NamedTuple
 import msgspec
 
 from pipeline.associator import checkpoint
-from pipeline.associator.correcting import make
+from pipeline.associator.correcting import decisions_of, make
 from pipeline.associator.watermarks import Silence, Watermarks
 from pipeline.bus import correcting, forgetting
 from pipeline.bus.entries import Delivery, Outgoing
 from pipeline.bus.keys import ASSOCIATOR, IDENTITIES, TRACKLETS
 from pipeline.bus.messages import (
+    CorrectionMessage,
     CorrectMessage,
     EndMessage,
     ForgetMessage,
@@ -153,15 +154,14 @@ class AssociatorService:
 
     def _correct(self, entry_id: str, request: CorrectMessage) -> None:
         at = self._watermarks.decided
-        reply, output = make(request, self._association, self._meta, at)
-        changes = reply.correction.changes if reply.correction else ()
+        reply = make(request, self._association, self._meta, at)
+        made = reply.correction
         self._commit(
             at,
             [],
-            [],
-            output=output,
+            [] if made is None else decisions_of(made),
+            output=[] if made is None else [CorrectionMessage(made)],
             corrected=(entry_id, msgspec.json.encode(reply)),
-            changed=[change.key[:2] for change in changes],
         )
 
     def _decide(self, at: float, done: list[Delivery]) -> None:
@@ -222,14 +222,13 @@ class AssociatorService:
         forgotten: Iterable[TrackletKey] = (),
         forgotten_ids: Sequence[int] = (),
         corrected: tuple[str, bytes] | None = None,
-        changed: Iterable[TrackletKey] = (),
     ) -> None:
         self._renew()
         messages = [*(_identity(decision, at) for decision in decisions), *output]
         done = [*done, *(held.delivery for held in self._aside if held.at <= at)]
         advance(self._meta.taken, done)
         tracklets = [d.message for d in done if isinstance(d.message, TrackletMessage)]
-        fresh = {(m.camera_id, m.track_id) for m in tracklets} | {d.key for d in decisions}
+        changed = {(m.camera_id, m.track_id) for m in tracklets} | {d.key for d in decisions}
         sent = self._meta.sent
         self._meta.sent += len(messages)
         self._bus.commit(
@@ -239,7 +238,7 @@ class AssociatorService:
                 Outgoing(IDENTITIES, ASSOCIATOR, sent + number, message)
                 for number, message in enumerate(messages, start=1)
             ],
-            state=self._state({*fresh, *changed}, at),
+            state=self._state(changed, at),
             forget=[checkpoint.field_of(key) for key in forgotten],
             forgotten_ids=forgotten_ids,
             corrected=corrected,

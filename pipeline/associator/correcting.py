@@ -5,18 +5,20 @@ from dataclasses import replace
 
 from pipeline.associator.checkpoint import Meta
 from pipeline.bus.correcting import CorrectionReply
-from pipeline.bus.messages import CorrectionMessage, CorrectMessage, IdentityMessage
+from pipeline.bus.messages import CorrectMessage
 from trackers.association.association import Association
 from trackers.association.corrections import CORRECTED, Correction, Part, apply
-from trackers.association.decision import CONFIRMED
+from trackers.association.decision import CONFIRMED, Decision
 
 
 def make(
     request: CorrectMessage, association: Association, meta: Meta, at: float
-) -> tuple[CorrectionReply, list[IdentityMessage | CorrectionMessage]]:
-    """Make a correction after the moment ``at`` was decided; returns the reply and the messages."""
+) -> CorrectionReply:
+    """Make a correction after the moment ``at`` was decided, unless something has happened since it
+    was checked.
+    """
     if _is_stale(request, association, meta, at):
-        return CorrectionReply(), []
+        return CorrectionReply()
     wanted = request.correction
     parts = _parts(request, association)
     made = apply(wanted, parts, association.next_global_id)
@@ -24,7 +26,7 @@ def make(
     association.correct(made, request.free)
     meta.last_correction = made.number
     meta.corrected.update(dict.fromkeys(made.people, made.number))
-    return CorrectionReply(made), [*identities_of(made), CorrectionMessage(made)]
+    return CorrectionReply(made)
 
 
 def _is_stale(request: CorrectMessage, association: Association, meta: Meta, at: float) -> bool:
@@ -49,20 +51,9 @@ def _parts(request: CorrectMessage, association: Association) -> list[Part]:
     return [*known, *(part for part in request.parts if part.key[:2] not in tracks)]
 
 
-def identities_of(made: Correction) -> list[IdentityMessage]:
-    """The identity of each part that a correction changed."""
-    assert made.event_time is not None
+def decisions_of(made: Correction) -> list[Decision]:
+    """The decision on each part that a correction changed."""
     return [
-        IdentityMessage(
-            camera_id=change.camera_id,
-            track_id=change.track_id,
-            global_id=change.after,
-            confidence=1.0,
-            kind=CORRECTED,
-            reason=made.reason,
-            at=made.event_time,
-            since=change.since,
-            state=CONFIRMED,
-        )
+        Decision(change.key[:2], change.after, 1.0, CORRECTED, made.reason, change.since, CONFIRMED)
         for change in made.changes
     ]
