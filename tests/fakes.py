@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from pipeline.config.schema import LiveConfig
 from pipeline.sources import RecordedFrame
 from pipeline.sources.camera_status import CameraStatus
-from pipeline.sources.source import Frame
+from pipeline.sources.picture import BgrPicture
+from pipeline.sources.source import Frame, Picture
 from reid_model.embedder import Descriptions
 from trackers.detections import Detections
 
@@ -94,7 +95,7 @@ class Clip:
     def frames(self) -> Iterator[Frame]:
         for index, time in enumerate(self._times):
             people = self._people(time) if callable(self._people) else self._people
-            yield Frame(self.camera_id, index, time, scene(people))
+            yield Frame(self.camera_id, index, time, BgrPicture(scene(people)))
         self.fault = self._fault_at_the_end
 
 
@@ -131,9 +132,10 @@ class ColourDetector:
         self.calls: list[int] = []
         self._on_call = on_call
 
-    def detect(self, images: list[Image]) -> list[Detections]:
-        self.calls.append(len(images))
+    def detect(self, pictures: Sequence[Picture | Image]) -> list[Detections]:
+        self.calls.append(len(pictures))
         self._on_call(len(self.calls))
+        images = [one if isinstance(one, np.ndarray) else one.image for one in pictures]
         return [found(_boxes(image)) for image in images]
 
 

@@ -242,14 +242,32 @@ class CameraConfig(Section):
         return View(np.array(self.calibration.projection, np.float64))
 
 
+# People who walk move little more than half their width between two frames.
+_AUTO_PER_S = 10.0
+
+
 class DetectorConfig(Section):
-    """The person detector: an ultralytics model by name or path, its backend and its settings."""
+    """The person detector: an ultralytics model by name or path, its backend and its settings.
+
+    ``precision`` auto runs yolo26n in eight bits (int8) on processors where that is faster.
+    ``rate`` is how many frames a second of each camera the detector sees at most, and none while
+    nothing moves; auto is 10, all is every frame. Between these frames boxes are predicted.
+    """
 
     model: str = "yolo26n"
     backend: Literal["auto", "torch", "openvino", "onnx", "tensorrt"] = "auto"
+    precision: Literal["auto", "float", "int8"] = "auto"
     image_size: Annotated[int, Field(ge=64, le=4096, multiple_of=32)] = 640
     min_score: Score = 0.1
     batch: Annotated[int, Field(ge=1, le=256)] = 4
+    rate: Literal["all", "auto"] | Annotated[float, Field(gt=0)] = "all"
+
+    @property
+    def most_per_s(self) -> float | None:
+        """The most frames a second of a camera that the detector sees; None for every frame."""
+        if self.rate == "all":
+            return None
+        return _AUTO_PER_S if self.rate == "auto" else self.rate
 
 
 class TrackerConfig(Section):
@@ -269,7 +287,8 @@ class ReidConfig(Section):
     """The embedder, and the selection of crops of a track that are embedded.
 
     The best crop of every ``spacing_s`` seconds is embedded if its quality is at least
-    ``min_quality``; the best ``exemplars`` embeddings are kept for each track.
+    ``min_quality``, after four such crops that of every four times as long unless the track may
+    show another person; the best ``exemplars`` embeddings are kept for each track.
     """
 
     model: str = "omni-scale-people"

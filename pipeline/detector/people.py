@@ -3,25 +3,35 @@
 Images are letterboxed, and boxes mapped back; detections of two networks are compared.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.detector.yolo import Traits, suppress
+from pipeline.sources.source import Picture
 from trackers.detections import Detections, iou, valid_boxes
 
 #: The padding value that YOLO networks were trained with.
 _GREY = 114
-#: Two networks agree when each detection of one with at least this score ...
+#: Two networks agree when each detection of one with at least this score has a partner.
 _SURE = 0.4
-#: ... overlaps a detection of the other by at least this IoU ...
-_SAME_IOU = 0.9
-#: ... whose score differs by at most this.
-_SAME_SCORE = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """A partner overlaps by at least ``iou``, and its score differs by at most ``score``."""
+
+    iou: float
+    score: float
+
+
+#: Of the same network in another format.
+SAME = Agreement(0.9, 0.05)
+#: Of the same network in eight bits.
+CLOSE = Agreement(0.75, 0.15)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +47,12 @@ class Letterbox:
     left: int
     top: int
 
-    def apply(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """The scaled and padded copy of a BGR image: ``(*outer, 3)`` uint8."""
+    def apply(self, picture: Picture) -> NDArray[np.uint8]:
+        """The scaled and padded copy of a picture: ``(*outer, 3)`` uint8 BGR."""
         height, width = self.inner
         canvas = np.full((*self.outer, 3), _GREY, np.uint8)
         inner = canvas[self.top : self.top + height, self.left : self.left + width]
-        if self.inner == self.source:
-            inner[:] = image
-        else:
-            inner[:] = cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)
+        inner[:] = picture.resized(height, width)
         return canvas
 
     def to_source(self, boxes: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -101,33 +108,34 @@ class DetectorNetwork(Protocol):
 
 
 def find_people(
-    network: DetectorNetwork, images: list[NDArray[np.uint8]], image_size: int, min_score: float
+    network: DetectorNetwork, pictures: Sequence[Picture], image_size: int, min_score: float
 ) -> list[Detections]:
-    """The people in BGR images ``(H, W, 3)`` uint8 of any sizes, best score first."""
-    boxes = [_letterbox(image, network, image_size) for image in images]
-    padded = (box.apply(image) for box, image in zip(boxes, images, strict=True))
+    """The people in pictures of any sizes, best score first."""
+    boxes = [_letterbox(picture.shape, network, image_size) for picture in pictures]
+    padded = (box.apply(picture) for box, picture in zip(boxes, pictures, strict=True))
     return [
         _to_detections(suppress(output, network.traits, min_score), box)
         for box, output in zip(boxes, network.run(padded), strict=True)
     ]
 
 
-def disagreement(one: Detections, other: Detections) -> str | None:
+def disagreement(one: Detections, other: Detections, how: Agreement = SAME) -> str | None:
     """What differs between two sets of detections in one image; None when they agree."""
     for found, partners in ((one, other), (other, one)):
         for box, score in zip(found.boxes, found.scores, strict=True):
-            if score >= _SURE and not _has_partner(box, score, partners):
+            if score >= _SURE and not _has_partner(box, score, partners, how):
                 return f"only one finds the person at {box.round().tolist()} (score {score:.2f})"
     return None
 
 
-def _has_partner(box: NDArray[np.float32], score: np.float32, others: Detections) -> bool:
-    close = np.abs(others.scores - score) <= _SAME_SCORE
-    return bool((close & (iou(box[None], others.boxes)[0] >= _SAME_IOU)).any())
+def _has_partner(
+    box: NDArray[np.float32], score: np.float32, others: Detections, how: Agreement
+) -> bool:
+    close = np.abs(others.scores - score) <= how.score
+    return bool((close & (iou(box[None], others.boxes)[0] >= how.iou)).any())
 
 
-def _letterbox(image: NDArray[np.uint8], network: DetectorNetwork, size: int) -> Letterbox:
-    source = image.shape[0], image.shape[1]
+def _letterbox(source: tuple[int, int], network: DetectorNetwork, size: int) -> Letterbox:
     if network.fixed is not None:
         return fit_fixed(source, network.fixed)
     return fit(source, size, network.traits.stride)

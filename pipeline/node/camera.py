@@ -19,10 +19,11 @@ from pipeline.config.schema import SiteConfig
 from pipeline.node.batching import AnyFrame
 from pipeline.node.crops import Crop, Thumbnails, crop_of, qualities
 from pipeline.node.met_tracks import ComparedCrop, MetTracks
+from pipeline.node.prediction import Prediction
 from pipeline.node.tracker import FollowedRate, PeopleTracker, open_tracker
 from pipeline.sources import Source
-from pipeline.sources.source import Frame
-from trackers.detections import Detections, without_doubles
+from pipeline.sources.source import Frame, Picture
+from trackers.detections import Detections, no_detections, without_doubles
 from trackers.ground.view import ground_to_image
 from trackers.single_camera.continuity import SamePerson
 from trackers.single_camera.crops import CropSelector, SelectedCrop
@@ -75,6 +76,8 @@ class Camera:
         self._size = source.height, source.width
         self._source = source
         self._tracker_config = config.tracker
+        self._most_per_s = config.detector.most_per_s or math.inf
+        self._prediction = Prediction()
         self._make_tracker = make_tracker
         self.tracker: PeopleTracker | None = None
         self._tracker_fps = 0.0
@@ -94,6 +97,8 @@ class Camera:
         self._met = None if same_person is None else MetTracks(self._log, self._choice, same_person)
         self._min_quality = config.reid.min_quality
         self._due: list[SelectedCrop[Crop]] = []
+        # Tracks, by the tracker's ids, of which more crops are needed from the next period on.
+        self._doubted: set[int] = set()
         self._closing: list[int] = []
         self._closed: list[Tracklet] = []
         self._rows: list[_Rows] = []
@@ -103,22 +108,49 @@ class Camera:
 
     def update(self, frame: AnyFrame, detections: Detections) -> Detections:
         """Track the detections of the next frame and select crops; returns the tracked ones."""
-        image = frame.image if isinstance(frame, Frame) else None
+        picture = frame.picture if isinstance(frame, Frame) else None
         tracker = self._tracker_at(frame.timestamp)
+        # A tracker that a program brings may use it.
+        needs_image = getattr(tracker, "needs_image", True)
+        image = picture.image if picture and needs_image else None
         detections = without_doubles(detections)
-        followed = self._with_ids(tracker.update(detections, image, frame.timestamp))
-        size = None if image is None else (image.shape[1], image.shape[0])
-        tracked = self._log.add(followed, frame.timestamp, size)
+        if len(detections) or self._log.open_ids() or self._make_tracker is not None:
+            followed = self._with_ids(tracker.update(detections, image, frame.timestamp))
+        else:
+            # An empty view costs nothing; a tracker that was not asked for long begins again.
+            followed = no_detections()
+        tracked = self._log.add(followed, frame.timestamp, _size_of(picture))
+        self._prediction.update(followed, frame.timestamp)
+        self._add_rows(frame, tracked)
+        self._choose_crops(followed, picture, frame.timestamp)
+        self._end_overdue(frame.timestamp)
+        return tracked
+
+    def predict(self, frame: AnyFrame) -> Detections:
+        """Where the people of the last update are in a frame of which nothing was detected.
+
+        Only the observations get these boxes; the tracks have what was seen.
+        """
+        predicted = self._prediction.at(frame.timestamp, self._size)
+        assert predicted.track_ids is not None
+        ids = [self._log.track_at(i, frame.timestamp) for i in predicted.track_ids.tolist()]
+        kept = np.array([row for row, i in enumerate(ids) if i is not None], np.intp)
+        ours = np.array([i for i in ids if i is not None], np.int64)
+        tracked = replace(predicted.take(kept), track_ids=ours)
+        self._add_rows(frame, tracked)
+        self._end_overdue(frame.timestamp)
+        return tracked
+
+    def _add_rows(self, frame: AnyFrame, tracked: Detections) -> None:
+        """Count the frame, and note what is tracked in it."""
         self.frames += 1
         self.timestamp = frame.timestamp
         self._advance(frame.timestamp)
         if len(tracked):
             ground = self._log.ground(tracked.boxes)
+            size = _size_of(frame.picture if isinstance(frame, Frame) else None)
             self._rows.append(_Rows(frame.index, frame.timestamp, tracked, ground, size))
         self._due += self._choice.pop_finished(frame.timestamp)
-        self._choose_crops(followed, image, frame.timestamp)
-        self._end_overdue(frame.timestamp)
-        return tracked
 
     def _tracker_at(self, timestamp: float) -> PeopleTracker:
         """The tracker, opened with the first frame and again when the rate becomes known.
@@ -126,11 +158,11 @@ class Camera:
         A live camera that is off at the start has no rate before it is connected, and one of an
         overloaded node is followed at a lower rate.
         """
-        fps, own = self._source.fps, self._make_tracker
+        fps, own = min(self._source.fps, self._most_per_s), self._make_tracker
         is_new = bool(fps) and not self._tracker_fps
         if self.tracker is None or (is_new and own is None):
-            opened = own() if own else open_tracker(self._tracker_config, fps or _DEFAULT_FPS)
-            self._take_over(opened)
+            usual = fps or min(_DEFAULT_FPS, self._most_per_s)
+            self._take_over(own() if own else open_tracker(self._tracker_config, usual))
         if is_new:
             self._tracker_fps = fps
             if self._source.live:
@@ -216,6 +248,8 @@ class Camera:
         other = self._log.part(track_id, exemplar)
         if other is not None:
             self._end_parted(track_id, other)
+        elif self._log.is_doubted(track_id):
+            self._doubted.add(chosen.track_id)
         crop = chosen.crop
         if self._thumbnails is not None and crop.image is not None:
             self._thumbnails.add(other or track_id, chosen.quality, crop.image, crop.people)
@@ -276,7 +310,12 @@ class Camera:
     def _next_period(self) -> float:
         """Advance to the current period; returns its start, seconds UTC."""
         self._period = self._period_of(self._now)
-        return self._period * self._interval_s
+        start = self._period * self._interval_s
+        # Not as soon as a crop is embedded, which depends on the size of the batches.
+        for tracker_id in sorted(self._doubted):
+            self._choice.begin_again(tracker_id, start)
+        self._doubted.clear()
+        return start
 
     def _advance(self, timestamp: float) -> None:
         self._now = timestamp
@@ -305,21 +344,24 @@ class Camera:
         """Rename the tracks of what was not sent yet, from a moment on."""
         self._rows = [row.renamed(names) if row.timestamp >= since else row for row in self._rows]
 
-    def _choose_crops(
-        self, tracked: Detections, image: NDArray[np.uint8] | None, timestamp: float
-    ) -> None:
-        if not len(tracked) or (image is None and tracked.embeddings is None):
+    def _choose_crops(self, tracked: Detections, picture: Picture | None, timestamp: float) -> None:
+        if not len(tracked) or (picture is None and tracked.embeddings is None):
             return
         assert tracked.track_ids is not None
-        scores = qualities(tracked, image, self._size)
+        scores = qualities(tracked, picture, self._size)
         scored = zip(map(int, tracked.track_ids), map(float, scores), strict=True)
         for row, (tracker_id, quality) in enumerate(scored):
             if self._choice.accepts(tracker_id, quality):
-                crop = crop_of(tracked, row, image)
+                crop = crop_of(tracked, row, picture)
                 self._choice.add(tracker_id, timestamp, quality, crop)
         if self._met is not None:
             fit = scores >= self._min_quality
-            self._due += self._met.update(tracked, fit, image, timestamp)
+            self._due += self._met.update(tracked, fit, picture, timestamp)
+
+
+def _size_of(picture: Picture | None) -> tuple[int, int] | None:
+    """Width and height."""
+    return None if picture is None else (picture.shape[1], picture.shape[0])
 
 
 def _observations(camera_id: str, rows: list[_Rows]) -> ObservationsMessage:

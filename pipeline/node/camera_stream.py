@@ -100,12 +100,17 @@ class CameraStream:
         self.send(stop, "removed", removed=timestamp)
         self._watch.remove_camera(self.camera_id)
 
-    def update(self, frame: AnyFrame, detections: Detections) -> Detections:
-        """Track the people of the next frame; returns the tracked detections."""
+    def update(self, frame: AnyFrame, detections: Detections | None) -> Detections:
+        """Track the people of the next frame, or without detections predict where they are;
+        returns the tracked detections.
+        """
         if self._started is None:
             self._started = frame.timestamp
-        tracked = self.camera.update(frame, detections)
-        self._watch.count_frame(self.camera_id, len(detections))
+        if detections is None:
+            tracked = self.camera.predict(frame)
+        else:
+            tracked = self.camera.update(frame, detections)
+        self._watch.count_frame(self.camera_id, len(tracked if detections is None else detections))
         return tracked
 
     def send(

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from pipeline.config.schema import Blur
 from pipeline.errors import writing
 from pipeline.pictures.blur import blurred, boxes_in_crop
+from pipeline.sources.source import Picture
 from trackers.detections import Detections
 from trackers.single_camera.crops import crop_quality, geometry_quality
 
@@ -28,33 +29,34 @@ class Crop:
     people: NDArray[np.float32]
 
 
-def cut(image: NDArray[np.uint8], box: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """The part of ``image`` ``(H, W, 3)`` inside ``box`` ``(4,)`` xyxy, as a view, at least 1x1."""
-    height, width = image.shape[:2]
+def cut(picture: Picture, box: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """What is inside ``box`` ``(4,)`` xyxy: ``(h, w, 3)`` uint8 BGR, at least 1x1, maybe a view."""
+    height, width = picture.shape
     left = int(np.clip(box[0], 0, width - 1))
     top = int(np.clip(box[1], 0, height - 1))
     right = int(np.clip(np.ceil(box[2]), left + 1, width))
     bottom = int(np.clip(np.ceil(box[3]), top + 1, height))
-    return image[top:bottom, left:right]
+    return picture.cut(left, top, right, bottom)
 
 
-def crop_of(detections: Detections, row: int, image: NDArray[np.uint8] | None) -> Crop:
+def crop_of(detections: Detections, row: int, picture: Picture | None) -> Crop:
     """The crop of one detection; its pixels are copied."""
     embedding = None if detections.embeddings is None else detections.embeddings[row]
-    pixels = None if image is None else cut(image, detections.boxes[row]).copy()
+    pixels = None if picture is None else cut(picture, detections.boxes[row]).copy()
     return Crop(pixels, embedding, boxes_in_crop(detections.boxes, detections.boxes[row]))
 
 
 def qualities(
-    detections: Detections, image: NDArray[np.uint8] | None, size: tuple[int, int]
+    detections: Detections, picture: Picture | None, size: tuple[int, int]
 ) -> NDArray[np.float32]:
     """Crop quality of each detection, ``(N,)`` float32 in 0..1.
 
-    Without an image it is computed from the boxes alone, in a frame of ``size``: height and width
+    Without a picture it is computed from the boxes alone, in a frame of ``size``: height and width
     in pixels.
     """
-    if image is not None:
-        return crop_quality(detections.boxes, image, detections.scores)
+    if picture is not None:
+        boxes, scores = detections.boxes, detections.scores
+        return crop_quality(boxes, picture.shape, scores, picture.brightness)
     return geometry_quality(detections.boxes, size, detections.scores)
 
 

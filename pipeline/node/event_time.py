@@ -9,8 +9,8 @@ from pipeline.node.camera_stream import CameraStream
 from pipeline.sources.camera_status import status_of
 from trackers.detections import Detections
 
-#: A frame and its detections.
-FrameDetections = tuple[AnyFrame, Detections]
+#: A frame and its detections, None where the detector did not see it.
+FrameDetections = tuple[AnyFrame, Detections | None]
 
 
 def is_on_time(frame: AnyFrame, stream: CameraStream) -> bool:

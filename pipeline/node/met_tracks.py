@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.node.crops import Crop, crop_of
+from pipeline.sources.source import Picture
 from trackers.detections import Detections
 from trackers.single_camera.continuity import Meetings, Parting, SamePerson, are_exchanged, is_taken
 from trackers.single_camera.crops import CropSelector, SelectedCrop
@@ -53,7 +54,7 @@ class MetTracks:
         self,
         tracked: Detections,
         fit: NDArray[np.bool_],
-        image: NDArray[np.uint8] | None,
+        picture: Picture | None,
         timestamp: float,
     ) -> list[SelectedCrop[Crop]]:
         """The crops to embed because tracks have come apart in this frame.
@@ -61,13 +62,13 @@ class MetTracks:
         ``fit`` ``(N,)`` are the boxes of sufficient quality.
         """
         partings = self._meetings.update(tracked, fit, timestamp)
-        return [crop for p in partings for crop in self._crops(p, tracked, image, timestamp)]
+        return [crop for p in partings for crop in self._crops(p, tracked, picture, timestamp)]
 
     def _crops(
         self,
         parting: Parting,
         tracked: Detections,
-        image: NDArray[np.uint8] | None,
+        picture: Picture | None,
         timestamp: float,
     ) -> list[SelectedCrop[Crop]]:
         assert tracked.track_ids is not None
@@ -76,7 +77,7 @@ class MetTracks:
         before = [self._choice.take_before(i, parting.since) for i in (parting.one, parting.other)]
         crops = [crop for crop in before if crop is not None]
         for tracker_id in (parting.one,) if parting.lost else (parting.one, parting.other):
-            shown = crop_of(tracked, ids.index(tracker_id), image)
+            shown = crop_of(tracked, ids.index(tracker_id), picture)
             crop = ComparedCrop(shown.image, shown.embedding, shown.people, comparison)
             crops.append(SelectedCrop(tracker_id, timestamp, 0.0, crop))
         return crops

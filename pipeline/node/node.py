@@ -24,8 +24,8 @@ from pipeline.node.event_time import advance_recorded, advance_silent_live, is_o
 from pipeline.node.load import LoadMeter, StallReport
 from pipeline.node.node_presence import NodePresence
 from pipeline.node.perception import CropEmbedder as CropEmbedder
-from pipeline.node.perception import PeopleDetector as PeopleDetector
 from pipeline.node.perception import Perception
+from pipeline.node.perception import PictureDetector as PictureDetector
 from pipeline.node.preview import Previews
 from pipeline.node.tracker import PeopleTracker
 from pipeline.reid.embedding import model_hash, same_person
@@ -41,6 +41,7 @@ OnTracked = Callable[[AnyFrame, Detections], None]
 
 _log = logging.getLogger(__name__)
 
+_MORE_FRAMES = 4
 # Poll interval of a node without cameras.
 _IDLE_S = 0.05
 
@@ -68,7 +69,7 @@ class Node:
         sources: Sequence[Source],
         bus: Bus,
         *,
-        detector: PeopleDetector | None,
+        detector: PictureDetector | None,
         embedder: CropEmbedder | None,
         thumbnails: Path | None = None,
         send_thumbnails: bool = False,
@@ -82,7 +83,10 @@ class Node:
         self._config = config
         self._bus = bus
         self._perception = Perception(
-            detector, embedder, tracker_embeddings=config.tracker.embeddings
+            detector,
+            embedder,
+            tracker_embeddings=config.tracker.embeddings,
+            most_per_s=config.detector.most_per_s,
         )
         self._thumbnails = thumbnails
         self._send_thumbnails = send_thumbnails
@@ -99,7 +103,9 @@ class Node:
         self._presence = changes and NodePresence(bus, self._retry, changes.name)
         # Until a camera ends by itself, more cameras may be added.
         self._waits = changes is not None
-        self._batcher = FrameBatcher((), config.detector.batch)
+        # Of frames that the detector need not all see more are taken, so that its batch is full.
+        factor = 1 if config.detector.most_per_s is None else _MORE_FRAMES
+        self._batcher = FrameBatcher((), factor * config.detector.batch)
         self._load = LoadMeter(self._watch, config.detector.batch)
         self._running = {source.camera_id: self._open_stream(source) for source in sources}
         self._readers: dict[str, DecodeAhead] = {}
@@ -164,6 +170,7 @@ class Node:
             self._batcher.remove(camera_id)
             self._readers.pop(camera_id, None)
             self._previews.remove(camera_id)
+            self._perception.remove(camera_id)
             if stream := self._running.pop(camera_id, None):
                 stream.camera.end()
                 self._perception.embed([stream.camera])
@@ -238,11 +245,12 @@ class Node:
         for camera_id, stream in sorted(updated.items()):
             self._on_frames(camera_id, stream.camera.frames)
 
-    def _track(self, frame: AnyFrame, detections: Detections) -> None:
+    def _track(self, frame: AnyFrame, detections: Detections | None) -> None:
         stream = self._running[frame.camera_id]
         tracked = stream.update(frame, detections)
         self._load.followed(stream.source, frame.timestamp)
-        self._previews.update(frame, detections, tracked, stream.track_id_offset)
+        seen = tracked if detections is None else detections
+        self._previews.update(frame, seen, tracked, stream.track_id_offset)
         if self._on_tracked is not None:
             self._on_tracked(frame, tracked)
 
@@ -257,6 +265,7 @@ class Node:
     def _has_ended(self, camera_id: str, stop: threading.Event) -> None:
         self._end(self._running.pop(camera_id), stop, whole=True)
         self._previews.remove(camera_id)
+        self._perception.remove(camera_id)
         self._waits = self._waits and bool(self._running)
 
     def _end(self, stream: CameraStream, stop: threading.Event, *, whole: bool) -> None:

@@ -1,6 +1,6 @@
 """Detector and embedder of a node, each called once for the frames or crops of all cameras."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -10,7 +10,8 @@ from pipeline.monitoring.watch import Watch
 from pipeline.node.batching import AnyFrame
 from pipeline.node.camera import Camera
 from pipeline.node.crops import Crop, cut
-from pipeline.sources.source import Frame
+from pipeline.node.detection_rate import DetectionRate, Need
+from pipeline.sources.source import Frame, Picture
 from reid_model.embedder import Descriptions
 from trackers.detections import Detections
 from trackers.single_camera.crops import SelectedCrop
@@ -20,10 +21,17 @@ _Row = tuple[NDArray[np.float32] | None, NDArray[np.float32] | None, NDArray[np.
 
 
 class PeopleDetector(Protocol):
-    """A person detector."""
+    """A person detector that a program brings."""
 
     def detect(self, images: list[NDArray[np.uint8]]) -> list[Detections]:
         """The people in each BGR image."""
+
+
+class PictureDetector(Protocol):
+    """A person detector that may take less than the whole picture in BGR."""
+
+    def detect(self, pictures: Sequence[Picture]) -> list[Detections]:
+        """The people in each picture."""
 
 
 class CropEmbedder(Protocol):
@@ -44,29 +52,66 @@ class Perception:
     """Detector and embedder of a node; either may be None.
 
     With ``tracker_embeddings`` every detection gets an embedding, for trackers that use appearance.
+    The detector sees at most ``most_per_s`` frames a second of a camera, see `DetectionRate`; by
+    default every frame.
     """
 
     def __init__(
         self,
-        detector: PeopleDetector | None,
+        detector: PictureDetector | None,
         embedder: CropEmbedder | None,
         *,
         tracker_embeddings: bool,
+        most_per_s: float | None = None,
     ) -> None:
         self._detector = detector
         self._embedder = embedder
         self._tracker_embeddings = tracker_embeddings
+        self._rate = None if most_per_s is None else DetectionRate(most_per_s)
+        # The detections of each camera's last frame that the detector saw.
+        self._last: dict[str, Detections] = {}
 
-    def detect(self, batch: list[AnyFrame]) -> list[Detections]:
-        """The people in each frame; recorded frames already have their detections."""
-        images = [frame.image for frame in batch if isinstance(frame, Frame)]
+    def detect(self, batch: list[AnyFrame]) -> list[Detections | None]:
+        """The people in each frame; None where the detector need not see it and something moves.
+
+        Recorded frames already have their detections.
+        """
+        needs = [self._need(frame) for frame in batch]
+        pairs = zip(batch, needs, strict=True)
+        fresh = iter(self._detected([frame for frame, need in pairs if need is Need.DETECT]))
+        return [
+            self._detections(frame, need, fresh) for frame, need in zip(batch, needs, strict=True)
+        ]
+
+    def remove(self, camera_id: str) -> None:
+        """Forget a camera that has ended or was removed."""
+        self._last.pop(camera_id, None)
+        if self._rate is not None:
+            self._rate.remove(camera_id)
+
+    def _need(self, frame: AnyFrame) -> Need:
+        if self._rate is None or not isinstance(frame, Frame):
+            return Need.DETECT
+        return self._rate.need(frame)
+
+    def _detected(self, frames: list[AnyFrame]) -> list[Detections]:
+        images = [frame.picture for frame in frames if isinstance(frame, Frame)]
         found = iter(self._detector.detect(images) if self._detector and images else [])
         detections = [
-            next(found) if isinstance(frame, Frame) else frame.detections for frame in batch
+            next(found) if isinstance(frame, Frame) else frame.detections for frame in frames
         ]
         if not self._tracker_embeddings or self._embedder is None:
             return detections
-        return _embed_all(batch, detections, self._embedder)
+        return _embed_all(frames, detections, self._embedder)
+
+    def _detections(
+        self, frame: AnyFrame, need: Need, fresh: Iterator[Detections]
+    ) -> Detections | None:
+        if need is Need.BETWEEN:
+            return None
+        if need is Need.DETECT:
+            self._last[frame.camera_id] = next(fresh)
+        return self._last[frame.camera_id]
 
     def embed(self, cameras: list[Camera], most: int | None = None) -> int:
         """Embed the due crops of all cameras in one call and close the tracks that have ended.
@@ -128,7 +173,7 @@ def _embed_all(
     batch: list[AnyFrame], detections: list[Detections], embedder: CropEmbedder
 ) -> list[Detections]:
     crops = [
-        cut(frame.image, box)
+        cut(frame.picture, box)
         for frame, found in zip(batch, detections, strict=True)
         if isinstance(frame, Frame)
         for box in found.boxes
@@ -147,14 +192,14 @@ def _embed_all(
 class CountedDetector:
     """A detector whose batch sizes are recorded in ``watch``."""
 
-    def __init__(self, detector: PeopleDetector, watch: Watch) -> None:
+    def __init__(self, detector: PictureDetector, watch: Watch) -> None:
         self._detector = detector
         self._watch = watch
 
-    def detect(self, images: list[NDArray[np.uint8]]) -> list[Detections]:
-        """The people in each BGR image."""
-        self._watch.detector_batches.add(len(images))
-        return self._detector.detect(images)
+    def detect(self, pictures: Sequence[Picture]) -> list[Detections]:
+        """The people in each picture."""
+        self._watch.detector_batches.add(len(pictures))
+        return self._detector.detect(pictures)
 
 
 class CountedEmbedder:
@@ -181,8 +226,8 @@ class CountedEmbedder:
 
 
 def count_batches(
-    detector: PeopleDetector | None, embedder: CropEmbedder | None, watch: Watch
-) -> tuple[PeopleDetector | None, CropEmbedder | None]:
+    detector: PictureDetector | None, embedder: CropEmbedder | None, watch: Watch
+) -> tuple[PictureDetector | None, CropEmbedder | None]:
     """Wrap both so that ``watch`` records their batch sizes; None stays None."""
     return (
         None if detector is None else CountedDetector(detector, watch),

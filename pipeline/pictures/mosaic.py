@@ -173,7 +173,7 @@ def _frames_of(camera: CameraRecord, path: Path) -> Iterator[Frame]:
         assert isinstance(frame, Frame)
         began = frame.timestamp if began is None else began
         moment = camera.start + frame.timestamp - began
-        yield Frame(frame.camera_id, frame.index, moment, frame.image)
+        yield Frame(frame.camera_id, frame.index, moment, frame.picture)
 
 
 def _fitted(image: Image, size: tuple[int, int]) -> tuple[Image, float, int, int]:

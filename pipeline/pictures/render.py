@@ -17,6 +17,7 @@ from pipeline.pictures.colours import colour_of
 from pipeline.pictures.video import write_video
 from pipeline.run_directory.reader import RunDirectory
 from pipeline.sources import open_source
+from pipeline.sources.picture import BgrPicture
 from pipeline.sources.source import Frame
 from pipeline.sources.source_kinds import kind_of
 
@@ -90,7 +91,7 @@ def _blurring(run: RunDirectory) -> Callable[[Frame], Frame]:
 
     def blur(frame: Frame) -> Frame:
         here = boxes.get((frame.camera_id, frame.index), no_boxes)
-        return replace(frame, image=blurred(frame.image, here, how))
+        return replace(frame, picture=BgrPicture(blurred(frame.image, here, how)))
 
     return blur
 

@@ -18,7 +18,7 @@ from pipeline.monitoring.watch import Watch
 from pipeline.node.changes import SiteChanges
 from pipeline.node.node import Node
 from pipeline.node.own import NOTHING_OWN, CheckedDetector, CheckedEmbedder, CheckedTracker, Own
-from pipeline.node.perception import CropEmbedder, PeopleDetector, count_batches
+from pipeline.node.perception import CropEmbedder, PictureDetector, count_batches
 from pipeline.node.tracker import LINK, PeopleTracker, open_tracker, tracker_name
 from pipeline.reid.embedding import open_embedder
 from pipeline.runtime.moments import MomentQueue
@@ -56,7 +56,7 @@ class Inputs(NamedTuple):
     """What a node reads and runs; the models are None when every source has detections."""
 
     sources: list[Source]
-    detector: PeopleDetector | None
+    detector: PictureDetector | None
     embedder: CropEmbedder | None
 
 
@@ -108,7 +108,7 @@ def make_node(
 
 def open_models(
     config: SiteConfig, sources: list[Source], own: Own = NOTHING_OWN
-) -> tuple[PeopleDetector | None, CropEmbedder | None]:
+) -> tuple[PictureDetector | None, CropEmbedder | None]:
     """Open detector and embedder, but for those of ``own``; both are None when every source has
     recorded detections.
 
@@ -133,7 +133,7 @@ def open_models(
     return detector, embedder
 
 
-def _detector(config: SiteConfig, device: str, own: Own) -> PeopleDetector:
+def _detector(config: SiteConfig, device: str, own: Own) -> PictureDetector:
     if own.detector is not None:
         return CheckedDetector(own.detector)
     # Imported here because recorded detections do not need ultralytics and its start-up time.

@@ -159,6 +159,11 @@ def to_image(frame: VideoFrame) -> NDArray[np.uint8]:
     return np.ascontiguousarray(_upright(shown.to_ndarray(), shown), dtype=np.uint8)
 
 
+def is_upright(frame: VideoFrame) -> bool:
+    """Whether the picture is coded as a player shows it, without a display matrix."""
+    return _display_matrix(frame) is None
+
+
 def _upright(image: NDArray[Any], frame: VideoFrame) -> NDArray[Any]:
     """``image`` rotated and mirrored by the frame's display matrix.
 

@@ -10,8 +10,9 @@ from pipeline.errors import UserError
 from pipeline.sources.camera_status import CameraStatus, retry_delay
 from pipeline.sources.clock import CaptureClock, FrameRate
 from pipeline.sources.connection import Connection, NoConnection, address_of, connect
-from pipeline.sources.decoding import average_fps, to_image, warn_if_unavailable
+from pipeline.sources.decoding import average_fps, warn_if_unavailable
 from pipeline.sources.live_reader import LiveReader
+from pipeline.sources.picture import picture_of
 from pipeline.sources.source import Frame, Source
 
 # Frames that a busy computer takes so much later look as if the camera's clock were behind ...
@@ -130,8 +131,8 @@ class LiveSource:
                     self.status.shed += 1
                     continue
                 self._offered_at = timestamp
-                image = to_image(picture)
-                self.height, self.width = image.shape[:2]
+                image = picture_of(picture)
+                self.height, self.width = image.shape
                 yield Frame(self.camera_id, self.status.frames - 1, timestamp, image)
         if not connection.recorded:
             self.status.connection_lost(f"lost {self._address.name}: {reader.end_reason}")

@@ -17,6 +17,7 @@ from pipeline.config.schema import CameraConfig
 from pipeline.errors import UserError
 from pipeline.sources.clock import start_of
 from pipeline.sources.files import readable_file
+from pipeline.sources.picture import BgrPicture
 from pipeline.sources.redact import redact
 from pipeline.sources.source import Frame
 from pipeline.sources.source_kinds import (
@@ -77,7 +78,7 @@ class PictureSource:
             if image is None:
                 broken.append(path.name)
             else:
-                yield Frame(self.camera_id, index, self._start + offset_s, image)
+                yield Frame(self.camera_id, index, self._start + offset_s, BgrPicture(image))
         if broken:
             self.fault = _describe(broken, index + 1)
 

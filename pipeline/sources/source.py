@@ -9,19 +9,52 @@ from numpy.typing import NDArray
 
 from trackers.detections import Detections
 
+Image = NDArray[np.uint8]
+
+
+class Picture(Protocol):
+    """A picture as a player shows it, upright; ``shape`` is (height, width)."""
+
+    shape: tuple[int, int]
+
+    @property
+    def image(self) -> Image:
+        """All of it: ``(H, W, 3)`` uint8 BGR."""
+        ...
+
+    def resized(self, height: int, width: int) -> Image:
+        """A bilinearly resized copy: ``(height, width, 3)`` uint8 BGR."""
+        ...
+
+    def cut(self, left: int, top: int, right: int, bottom: int) -> Image:
+        """A part of it: ``(bottom - top, right - left, 3)`` uint8 BGR. It may be a view."""
+        ...
+
+    def brightness(self, left: int, top: int, right: int, bottom: int) -> Image:
+        """The brightness of a part: ``(bottom - top, right - left)`` uint8."""
+        ...
+
+    def grey(self, step: int) -> Image:
+        """The brightness of every so many pixels in both directions: ``(h, w)`` uint8."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Frame:
     """A decoded frame.
 
-    ``index`` counts the frames of this camera from 0; ``timestamp`` is seconds UTC;
-    ``image`` is ``(H, W, 3)`` uint8 BGR.
+    ``index`` counts the frames of this camera from 0; ``timestamp`` is seconds UTC.
     """
 
     camera_id: str
     index: int
     timestamp: float
-    image: NDArray[np.uint8]
+    picture: Picture
+
+    @property
+    def image(self) -> Image:
+        """The whole picture: ``(H, W, 3)`` uint8 BGR."""
+        return self.picture.image
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,11 +19,11 @@ from pipeline.sources.decoding import (
     own_fps,
     picture_fps,
     reason_of,
-    to_image,
     video_streams,
     warn_if_unavailable,
 )
 from pipeline.sources.files import indexes, lacks_index, readable_file
+from pipeline.sources.picture import picture_of
 from pipeline.sources.shortfall import shortfall
 from pipeline.sources.source import Frame
 
@@ -58,7 +58,7 @@ class VideoFile:
                     f"{self._path}: no frame of its {stream.codec_context.name} video can be "
                     "decoded. Expected an undamaged video"
                 )
-            self.height, self.width = to_image(first).shape[:2]
+            self.height, self.width = picture_of(first).shape
             self._times = _FrameTimes(container, stream, first)
             self.fps = picture_fps(stream, first, next(frames, None))
             self._timed = self._times.offset_s(first) is not None
@@ -81,7 +81,7 @@ class VideoFile:
                     # A picture that could not be decoded has had its time.
                     offset = (index + decoder.lost) / (self.fps or _DEFAULT_FPS)
                 timestamp = timeline.next_timestamp(offset, following)
-                yield Frame(self.camera_id, index, timestamp, to_image(frame))
+                yield Frame(self.camera_id, index, timestamp, picture_of(frame))
             faults = [shortfall(container, stream, decoder, self._path), self._unread(container)]
             self.fault = "; ".join(fault for fault in faults if fault)
 

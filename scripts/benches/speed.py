@@ -1,104 +1,202 @@
-"""Camera-frames per second on the four demo clips (1088x1920), without start-up.
+"""Camera-frames a second and processor time a frame, of fusetrack, its parts and its peers.
 
-`fusetrack` does everything: decoding, detection, tracking, embedding, association, recording. For
-comparison, parts of it on the same clips in the same run: ultralytics' ByteTrack with the same
-detector in OpenVINO, one clip after the other, without ReID; and decoding alone.
+`fusetrack` does everything: decoding, detection, tracking, embedding, association, recording. The
+systems take turns on the same clips with the same detector at the same size of its input, each
+without its start-up, and the table has medians and the range over the rounds. Processor time is
+disturbed less by other work on the machine than wall time. The peers: ultralytics' ByteTrack
+without ReID, in PyTorch and in OpenVINO; boxmot's command line with BoT-SORT and OSNet x0.25, on
+the first clip, in a virtual environment made for it (needs FUSETRACK_DATA). The clips are the four
+of the demo (1088x1920), or with `--clips pets` the one of PETS (768x576, needs FUSETRACK_DATA).
 """
 
 import argparse
 import json
 import os
-import shutil
+import sys
 import tempfile
-import time
+from collections.abc import Callable
 from pathlib import Path
+from statistics import median
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
 from pipeline.config.load import load_config
-from pipeline.config.schema import CameraConfig, SiteConfig
-from pipeline.monitoring.progress import Tally
+from pipeline.config.schema import SiteConfig
+from pipeline.detector import Detector
 from pipeline.paths import config_folder
-from pipeline.runtime.run import run_site
-from pipeline.runtime.site_options import with_options
-from pipeline.sources import open_source
 from pipeline.weights import weights_path
+from speeding import systems
+from speeding.peers import Boxmot, Ultralytics
+from speeding.starting import first_frame_s, help_s
+from speeding.timing import Parts, Speed
+
+OURS = "fusetrack, all of it"
+NAMES = {
+    "ours": OURS,
+    "no-reid": "fusetrack without ReID",
+    "openvino": "ultralytics ByteTrack, OpenVINO, no ReID",
+    "pytorch": "ultralytics ByteTrack, PyTorch, no ReID",
+    "boxmot": "boxmot BoT-SORT, PyTorch, OSNet x0.25",
+    "both": "detection and decoding",
+    "detection": "detection alone",
+    "decoding": "decoding alone",
+}
 
 
-class FirstFrame(Tally):
-    """A tally that records when the first batch was finished."""
-
-    began = 0.0
-
-    def on_frames(self, camera_id: str, frames: int) -> None:
-        """Record the time of the first call."""
-        super().on_frames(camera_id, frames)
-        self.began = self.began or time.perf_counter()
+def clips_of(name: str) -> tuple[list[Path], SiteConfig]:
+    """The clips, and the configuration of their site."""
+    if name == "demo":
+        folder = weights_path("demo-clips").parent
+        clips = [folder / f"cam0{number}.mp4" for number in (1, 2, 3, 4)]
+        return clips, load_config(config_folder() / "demo.yaml")
+    return [data_folder() / "pets2009" / "View_001_vtest.avi"], SiteConfig()
 
 
-def ours(clips: list[Path], config: SiteConfig) -> float:
-    """All of fusetrack, from the first batch on."""
-    site = with_options(config, [str(clip) for clip in clips], {})
-    tally = FirstFrame([clip.stem for clip in clips])
-    with tempfile.TemporaryDirectory() as folder:
-        run = run_site(site, Path(folder) / "run", tally=tally)
-        frames = sum(camera.frames for camera in run.cameras())
-    return (frames - site.detector.batch) / (time.perf_counter() - tally.began)
+def data_folder() -> Path:
+    """The folder of the public data."""
+    data = os.environ.get("FUSETRACK_DATA")
+    if data is None:
+        sys.exit("bench speed: set FUSETRACK_DATA to a folder that contains pets2009/ and weights/")
+    return Path(data)
 
 
-def ultralytics(clips: list[Path], scratch: Path) -> float:
-    """Detection and tracking by ultralytics with its own export, from the second frame on."""
-    os.environ.setdefault("YOLO_VERBOSE", "false")  # it prints to stdout, which is for the figures
-    from ultralytics import YOLO
-
-    weights = shutil.copy(weights_path("yolo26n", kind="detector"), scratch)
-    model = YOLO(
-        YOLO(weights).export(format="openvino", dynamic=True, verbose=False), task="detect"
-    )
-    frames, seconds = 0, 0.0
-    for clip in clips:
-        results = model.track(
-            str(clip), tracker="bytetrack.yaml", classes=[0], verbose=False, stream=True
-        )
-        next(results)
-        begin = time.perf_counter()
-        frames += sum(1 for _ in results)
-        seconds += time.perf_counter() - begin
-    return frames / seconds
+def opened(
+    names: list[str], clips: list[Path], config: SiteConfig, scratch: Path
+) -> dict[str, Callable[[], Speed]]:
+    """What measures each of the systems once."""
+    detector = Detector(config.detector, "cpu")
+    known: dict[str, Callable[[], Callable[[], Speed]]] = {
+        "ours": lambda: lambda: systems.ours(clips, config),
+        "no-reid": lambda: lambda: systems.without_reid(clips, config),
+        "openvino": lambda: _peer("openvino", clips, scratch),
+        "pytorch": lambda: _peer("pytorch", clips, scratch),
+        "boxmot": lambda: Boxmot(clips[0], _osnet(), scratch).run,
+        "both": lambda: lambda: systems.detection_and_decoding(clips, config, detector),
+        "detection": lambda: lambda: systems.detection(clips, config, detector),
+        "decoding": lambda: lambda: systems.decoding(clips),
+    }
+    return {name: known[name]() for name in names}
 
 
-def decoding(clips: list[Path]) -> float:
-    """Decoding and conversion to BGR alone, one clip after the other."""
-    begin = time.perf_counter()
-    frames = sum(
-        sum(1 for _ in open_source(clip.stem, CameraConfig(source=str(clip))).frames())
-        for clip in clips
-    )
-    return frames / (time.perf_counter() - begin)
+def _peer(how: str, clips: list[Path], scratch: Path) -> Callable[[], Speed]:
+    peer = Ultralytics(how, scratch)
+    return lambda: peer.run(clips)
+
+
+def _osnet() -> Path:
+    return data_folder() / "weights" / "osnet_x0_25_msmt17.onnx"
+
+
+def measure(systems_of: dict[str, Callable[[], Speed]], rounds: int) -> dict[str, list[Speed]]:
+    """Every system once in each round."""
+    found: dict[str, list[Speed]] = {name: [] for name in systems_of}
+    for _ in range(rounds):
+        for name, run in systems_of.items():
+            found[name].append(run())
+            print(f"{name}: {found[name][-1]}", file=sys.stderr)
+    return found
+
+
+def rows_of(found: dict[str, list[Speed]]) -> dict[str, dict[str, float]]:
+    """Medians and ranges; the ratios are to all of fusetrack."""
+    rows = {}
+    ours = found.get("ours", [])
+    for name, speeds in found.items():
+        fps, cpu = [speed.fps for speed in speeds], [speed.cpu_ms for speed in speeds]
+        rows[NAMES[name]] = row = {
+            "fps": round(median(fps), 1),
+            "fps_least": round(min(fps), 1),
+            "fps_most": round(max(fps), 1),
+            "cpu_ms": round(median(cpu), 1),
+            "cpu_ms_least": round(min(cpu), 1),
+            "cpu_ms_most": round(max(cpu), 1),
+        }
+        if ours:
+            mine = median(speed.cpu_ms for speed in ours)
+            row["cpu_of_fusetrack"] = round(median(cpu) / mine, 2)
+    return rows
+
+
+def parts_of(clips: list[Path], config: SiteConfig) -> dict[str, dict[str, float]]:
+    """The processor time of the parts of a run, and what is in none of them."""
+    parts = Parts()
+    speed = systems.ours(clips, config, parts)
+    seconds = dict(sorted(parts.seconds.items(), key=lambda part: -part[1]))
+    seconds["all else"] = speed.cpu_s - sum(seconds.values())
+    return {
+        part: {
+            "cpu_ms": round(1000 * took / speed.frames, 2),
+            "share": round(took / speed.cpu_s, 3),
+        }
+        for part, took in seconds.items()
+    }
+
+
+def show(rows: dict[str, dict[str, float]], parts: dict[str, dict[str, float]]) -> None:
+    """Two tables."""
+    table = Table("system", "camera-frames/s", "processor ms a frame", "of fusetrack")
+    for name, row in rows.items():
+        fps = f"{row['fps']} ({row['fps_least']} to {row['fps_most']})"
+        cpu = f"{row['cpu_ms']} ({row['cpu_ms_least']} to {row['cpu_ms_most']})"
+        table.add_row(name, fps, cpu, str(row.get("cpu_of_fusetrack", "")))
+    Console().print(table)
+    table = Table("part of fusetrack", "processor ms a frame", "share")
+    for name, row in parts.items():
+        table.add_row(name, f"{row['cpu_ms']:.2f}", f"{row['share']:.1%}")
+    Console().print(table)
+
+
+def plot(rows: dict[str, dict[str, float]], parts: dict[str, dict[str, float]], path: Path) -> None:
+    """Bars: processor time a frame of the systems, and of the parts of fusetrack."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(1, 2, figsize=(12, 3.5), constrained_layout=True)
+    for axis, found, title in zip(
+        axes, (rows, parts), ("systems", "parts of fusetrack"), strict=True
+    ):
+        values = [row["cpu_ms"] for row in found.values()]
+        bars = axis.barh(list(found), values, color="#4477aa")
+        axis.bar_label(bars, fmt="%.1f", padding=2)
+        axis.set(title=f"{title}: processor ms a frame")
+        axis.invert_yaxis()
+        axis.margins(x=0.15)
+    figure.savefig(path, dpi=110)
 
 
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--clips", choices=("demo", "pets"), default="demo")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--only", choices=NAMES, action="append", help="may be repeated")
+    parser.add_argument("--start", action="store_true", help="measure the start-up as well")
+    parser.add_argument("--plot", type=Path, metavar="PATH", help="draw the bars")
     arguments = parser.parse_args()
-    folder = weights_path("demo-clips").parent
-    clips = [folder / f"cam0{number}.mp4" for number in (1, 2, 3, 4)]
+    clips, config = clips_of(arguments.clips)
+    result: dict[str, Any] = {"clips": arguments.clips, "rounds": arguments.rounds}
     with tempfile.TemporaryDirectory() as scratch:
-        peer = ultralytics(clips, Path(scratch))
-    found = {
-        "fusetrack, all of it": ours(clips, load_config(config_folder() / "demo.yaml")),
-        "ultralytics ByteTrack, OpenVINO, no ReID": peer,
-        "decoding alone": decoding(clips),
-    }
+        chosen = opened(arguments.only or list(NAMES), clips, config, Path(scratch))
+        rows = rows_of(measure(chosen, arguments.rounds))
+        parts = parts_of(clips, config) if "ours" in chosen else {}
+        if arguments.start:
+            result["start"] = {
+                "help_s": round(help_s(), 2),
+                "first_frame_s": round(first_frame_s(clips[0], Path(scratch)), 2),
+            }
+    if arguments.plot:
+        plot(rows, parts, arguments.plot)
     if arguments.json:
-        print(json.dumps({name: round(speed, 1) for name, speed in found.items()}))
+        print(json.dumps({**result, "systems": rows, "parts": parts}))
         return
-    table = Table("system", "camera-frames/s", "of fusetrack")
-    for name, speed in found.items():
-        table.add_row(name, f"{speed:.1f}", f"{speed / found['fusetrack, all of it']:.2f}")
-    Console().print(table)
+    show(rows, parts)
+    if arguments.start:
+        print(result["start"])
 
 
 if __name__ == "__main__":

@@ -61,7 +61,8 @@ class SingleCameraTracker:
         _check(name, buffer_s, fps, use_embeddings, options)
         self._name = name
         self._use_embeddings = use_embeddings
-        self._needs_image = needs_image(name, options)
+        #: Whether it needs the image of every frame.
+        self.needs_image = needs_image(name, options)
         self._cmc = bool(options.get("cmc"))
         buffer = max(1, round(buffer_s * fps))
         self._settings = boxmot_settings(name, buffer, fps, use_embeddings, options)
@@ -137,14 +138,14 @@ class SingleCameraTracker:
         return detections.embeddings
 
     def _frame(self, image: NDArray[np.uint8] | None) -> NDArray[np.uint8] | None:
-        if self._needs_image and image is None:
+        if self.needs_image and image is None:
             raise ValueError(
                 f"tracker {self._name!r} needs the image of every frame with the options cmc and "
                 "asso_func: centroid; omit them for recorded detections"
             )
         if not self._tracker.requirements.frame:
             return None
-        return image if self._needs_image else _BLANK
+        return image if self.needs_image else _BLANK
 
     def _tracked(self, detections: Detections, tracks: Any) -> Detections:
         ids = tracks.track_ids.numpy() + 1 + self._ids_before

@@ -1,5 +1,11 @@
-"""Select the crops of a track to embed: the best one of every time interval."""
+"""Select the crops of a track to embed: the best one of every time interval.
 
+The first crops of a track tell who it is; later ones tell little more, so the intervals get longer
+until it is doubted that the track still shows the same person.
+"""
+
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -13,6 +19,8 @@ Crop = TypeVar("Crop")
 
 # Timestamps are rounded: a frame that is early by this much still belongs to the next interval.
 _ROUNDING_S = 1e-3
+# After so many intervals they are longer by this factor.
+_SHORT, _LONGER = 4, 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +34,10 @@ class SelectedCrop(Generic[Crop]):
 
 
 class CropSelector(Generic[Crop]):
-    """Keeps, for each track, the best crop of the current interval of ``spacing_s`` seconds.
+    """Keeps, for each track, the best crop of the current interval.
 
-    Intervals start at the first crop of a track. Crops below ``min_quality`` are ignored.
+    Intervals start at the first crop of a track: four of ``spacing_s`` seconds, then of four times
+    as long. Crops below ``min_quality`` are ignored.
     """
 
     def __init__(self, spacing_s: float, min_quality: float) -> None:
@@ -59,6 +68,11 @@ class CropSelector(Generic[Crop]):
         ]
         return [self._best.pop(track_id) for track_id in sorted(finished)]
 
+    def begin_again(self, track_id: int, timestamp: float) -> None:
+        """Start with short intervals again, because it is unclear who a track shows."""
+        if track_id in self._first:
+            self._first[track_id] = timestamp
+
     def take_before(self, track_id: int, timestamp: float) -> SelectedCrop[Crop] | None:
         """Remove and return the crop of the current interval if it is from before a moment."""
         best = self._best.get(track_id)
@@ -71,7 +85,8 @@ class CropSelector(Generic[Crop]):
 
     def _interval(self, track_id: int, timestamp: float) -> int:
         since = timestamp - self._first[track_id]
-        return int((since + _ROUNDING_S) / self._spacing_s)
+        number = math.floor((since + _ROUNDING_S) / self._spacing_s)
+        return number if number < _SHORT else _SHORT + (number - _SHORT) // _LONGER
 
 
 #: Height in pixels from which a crop has all the detail that the networks (128 or 256 rows) use.
@@ -89,16 +104,19 @@ DETAIL = (0.1, 0.4)
 BLURRED = 0.3
 
 Floats = NDArray[np.float32]
+#: The brightness ``(bottom - top, right - left)`` uint8 between left, top, right and bottom.
+Brightness = Callable[[int, int, int, int], NDArray[np.uint8]]
 
 
-def crop_quality(boxes: Floats, image: NDArray[np.uint8], scores: Floats) -> Floats:
+def crop_quality(
+    boxes: Floats, size: tuple[int, int], scores: Floats, brightness: Brightness
+) -> Floats:
     """The quality 0..1 of the crop at each box, ``(N,)`` float32.
 
-    ``boxes`` is ``(N, 4)`` xyxy in pixels, each with an area; ``image`` is ``(H, W, 3)`` uint8 BGR;
-    ``scores`` is ``(N,)`` in 0..1.
+    ``boxes`` is ``(N, 4)`` xyxy in pixels, each with an area; ``size`` is the image's height and
+    width in pixels; ``scores`` is ``(N,)`` in 0..1.
     """
-    height, width = image.shape[:2]
-    quality = geometry_quality(boxes, (height, width), scores) * sharpness(boxes, image)
+    quality = geometry_quality(boxes, size, scores) * sharpness(boxes, size, brightness)
     return np.asarray(quality, np.float32)
 
 
@@ -151,24 +169,24 @@ def occlusion(boxes: Floats) -> Floats:
     return np.asarray(np.where(in_front, shares, 0).max(axis=1))
 
 
-def sharpness(boxes: Floats, image: NDArray[np.uint8]) -> Floats:
+def sharpness(boxes: Floats, size: tuple[int, int], brightness: Brightness) -> Floats:
     """``BLURRED`` up to the lower value of ``DETAIL``, rising linearly to 1 at the upper: ``(N,)``.
 
     Detail is the standard deviation of the Laplacian divided by that of the grey values of the
     crop resized to 64 x 32, so that contrast and size hardly matter. A box outside the image has
     no detail.
     """
-    detail = [_detail(box, image) for box in boxes]
+    detail = [_detail(box, size, brightness) for box in boxes]
     return np.interp(detail, DETAIL, (BLURRED, 1)).astype(np.float32)
 
 
-def _detail(box: Floats, image: NDArray[np.uint8]) -> float:
-    height, width = image.shape[:2]
+def _detail(box: Floats, size: tuple[int, int], brightness: Brightness) -> float:
+    height, width = size
     x1, y1 = np.floor(box[:2]).astype(int).clip(0)
     x2, y2 = np.minimum(np.ceil(box[2:]).astype(int), (width, height))
     if x2 <= x1 or y2 <= y1:
         return 0.0
-    small = cv2.resize(image[y1:y2, x1:x2], (32, 64), interpolation=cv2.INTER_LINEAR)
-    grey = cv2.cvtColor(small, cv2.COLOR_BGR2GRAY).astype(np.float32)
+    part = brightness(int(x1), int(y1), int(x2), int(y2))
+    grey = cv2.resize(part, (32, 64), interpolation=cv2.INTER_LINEAR).astype(np.float32)
     # Plus one grey level, for a crop without contrast.
     return float(cv2.Laplacian(grey, cv2.CV_32F).std() / (grey.std() + 1))

@@ -40,6 +40,8 @@ class LinkTracker:
     A lost track keeps its id for ``buffer_s`` seconds.
     """
 
+    needs_image = False
+
     def __init__(self, *, buffer_s: float) -> None:
         if not buffer_s > 0:
             raise ValueError(f"buffer_s must be more than 0 seconds, got {buffer_s}")

@@ -167,6 +167,10 @@ class TrackLog:
         self._rename({track_id: new_id}, since)
         return new_id
 
+    def is_doubted(self, track_id: int) -> bool:
+        """Whether the latest exemplar of an open track may show another person."""
+        return track_id in self._open and bool(self._open[track_id].continuity.doubted)
+
     def exchange(self, one: int, other: int, since: float) -> bool:
         """Let two tracks go on as each other from a moment on.
 

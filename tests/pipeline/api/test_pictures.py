@@ -50,7 +50,7 @@ class Endless:
                     return
                 assert isinstance(frame, Frame)
                 number = next(index)
-                yield Frame(self.camera_id, number, number / 10, frame.image)
+                yield Frame(self.camera_id, number, number / 10, frame.picture)
 
 
 @pytest.fixture

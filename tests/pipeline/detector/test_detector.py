@@ -3,7 +3,9 @@
 import os
 import subprocess
 import sys
+import time
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +15,8 @@ import torch
 from pipeline.config.schema import DetectorConfig
 from pipeline.detector import Detector
 from pipeline.detector import detector as detector_module
-from pipeline.detector.people import disagreement, fit, fit_fixed
+from pipeline.detector.int8 import INT8_FOLDER, gains, int8_form, int8_name, is_chosen
+from pipeline.detector.people import CLOSE, disagreement, fit, fit_fixed
 from pipeline.detector.yolo import (
     export_openvino,
     load_checkpoint,
@@ -22,6 +25,7 @@ from pipeline.detector.yolo import (
 )
 from pipeline.errors import UserError
 from pipeline.paths import cache_folder
+from pipeline.sources.picture import BgrPicture
 from pipeline.weights import weights_path
 from trackers.detections import Detections
 
@@ -39,7 +43,12 @@ def weights() -> Path:
 
 @pytest.fixture(scope="module")
 def openvino(weights: Path) -> Detector:
-    return Detector(DetectorConfig(min_score=0.25), "cpu")
+    return Detector(DetectorConfig(min_score=0.25, precision="float"), "cpu")
+
+
+@pytest.fixture(scope="module")
+def int8(weights: Path) -> Detector:
+    return Detector(DetectorConfig(min_score=0.25, precision="int8"), "cpu")
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +74,58 @@ def test_four_people_by_openvino_as_by_pytorch(
     assert len(found) == len(reference) == 4
     assert found.scores.min() > 0.4
     assert disagreement(found, reference) is None
+
+
+def test_four_people_in_eight_bits_as_by_pytorch(
+    int8: Detector, openvino: Detector, pytorch: Detector, street: np.ndarray
+) -> None:
+    assert (int8.precision, openvino.precision, pytorch.precision) == ("int8", "float", "float")
+    found, reference = int8.detect([street])[0], pytorch.detect([street])[0]
+    assert len(found) == len(reference) == 4
+    assert disagreement(found, reference, CLOSE) is None
+    assert not same(found, openvino.detect([street])[0])
+    assert same(found, int8.detect([street, street])[1])
+
+
+def test_the_precision_is_measured_once_and_kept(weights: Path, tmp_path: Path) -> None:
+    asked: list[bool] = []
+
+    def measure() -> bool:
+        asked.append(True)
+        return True
+
+    export = tmp_path / "model.xml"
+    assert is_chosen(export, measure)
+    assert is_chosen(export, measure)
+    assert len(asked) == 1
+    (tmp_path / "other").mkdir()
+    assert not is_chosen(tmp_path / "other" / "model.xml", lambda: False)
+    assert not is_chosen(tmp_path / "other" / "model.xml", measure)
+
+
+@pytest.mark.parametrize(("fast_s", "expected"), [(0.9, True), (0.95, False), (2.0, False)])
+def test_eight_bits_must_be_clearly_faster(
+    fast_s: float, expected: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [0.0]
+
+    def taking(seconds: float) -> Callable[[], None]:
+        return lambda: clock.__setitem__(0, clock[0] + seconds)
+
+    monkeypatch.setattr(time, "process_time", lambda: clock[0])
+    assert gains(taking(1.0), taking(fast_s)) is expected
+
+
+def test_no_eight_bits_for_other_models(openvino: Detector, weights: Path, tmp_path: Path) -> None:
+    folder = next((cache_folder() / "exports").glob("yolo26n-[0-9a-f]*-640-*"))
+    for values in ({"model": str(folder)}, {"backend": "torch"}):
+        config = DetectorConfig.model_validate({"precision": "int8", **values})
+        with pytest.raises(UserError, match="no eight-bit form"):
+            Detector(config, "cpu")
+    other = tmp_path / "yolo26n.pt"
+    other.write_bytes(b"other weights")
+    assert int8_form(other) is None
+    assert int8_form(weights) == INT8_FOLDER / int8_name(weights)
 
 
 def test_pytorch_finds_what_ultralytics_predicts(
@@ -260,7 +321,7 @@ def test_pictures_are_padded_as_in_training(size: tuple[int, int]) -> None:
         (fit(size, 640, 32), theirs((640, 640), auto=True, stride=32)),
         (fit_fixed(size, (640, 384)), theirs((640, 384), auto=False)),
     ):
-        np.testing.assert_array_equal(ours.apply(image), reference(image=image))
+        np.testing.assert_array_equal(ours.apply(BgrPicture(image)), reference(image=image))
         corner = np.array([[ours.left, ours.top]] * 2, np.float32).reshape(1, 4)
         corner[0, 2:] += ours.inner[::-1]
         np.testing.assert_allclose(ours.to_source(corner), [[0, 0, size[1], size[0]]], rtol=1e-5)

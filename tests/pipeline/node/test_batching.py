@@ -11,6 +11,7 @@ from pipeline.node import batching
 from pipeline.node.batching import FrameBatcher
 from pipeline.node.load import StallReport
 from pipeline.sources.decode_ahead import DecodeAhead
+from pipeline.sources.picture import BgrPicture
 from pipeline.sources.source import Frame
 
 IMAGE = np.zeros((2, 2, 3), np.uint8)
@@ -37,7 +38,7 @@ class Times:
         for index, time in enumerate(self.times):
             if self.may_come is not None:
                 self.may_come.wait(5)
-            yield Frame(self.camera_id, index, time, IMAGE)
+            yield Frame(self.camera_id, index, time, BgrPicture(IMAGE))
 
 
 Opened = Callable[..., FrameBatcher]

@@ -1,6 +1,7 @@
 """One camera inside a node; its source is a fake, see `fakes`."""
 
 import gc
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from pipeline.node.crops import Crop, Thumbnails
 from pipeline.node.perception import Perception
 from pipeline.node.tracker import open_tracker, tracker_name
 from pipeline.sources import RecordedFrame
+from pipeline.sources.picture import BgrPicture
 from pipeline.sources.source import Frame
 from trackers.single_camera.boxmot import SingleCameraTracker
 from trackers.single_camera.continuity import SamePerson
@@ -40,7 +42,7 @@ def opened(thumbnails: Thumbnails | None = None, **settings: object) -> Camera:
 
 def update(camera: Camera, time: float, *boxes: Box) -> None:
     """Update the camera with a frame of these people."""
-    frame = Frame("a", round(time * 10), time, scene(dict.fromkeys(boxes, RED)))
+    frame = Frame("a", round(time * 10), time, BgrPicture(scene(dict.fromkeys(boxes, RED))))
     camera.update(frame, found(boxes))
 
 
@@ -94,7 +96,7 @@ def test_every_row_has_the_size_of_its_frame() -> None:
     for index, cut in enumerate((0, 100)):
         image = scene({BOX: RED})
         image = image[: len(image) - cut]
-        camera.update(Frame("a", index, index / 10, image), found([BOX]))
+        camera.update(Frame("a", index, index / 10, BgrPicture(image)), found([BOX]))
     (message,), _ = camera.take_messages(ended=True)
     assert isinstance(message, ObservationsMessage)
     assert message.sizes is not None
@@ -182,7 +184,7 @@ def test_the_data_of_closed_tracks_is_released(tmp_path: Path) -> None:
 def test_a_crop_has_pixels_of_its_own() -> None:
     camera = opened()
     image = scene({BOX: BLUE})
-    camera.update(Frame("a", 0, 0.0, image), found([BOX]))
+    camera.update(Frame("a", 0, 0.0, BgrPicture(image)), found([BOX]))
     image[:] = 0
     camera.end()
     (chosen,) = camera.take_due_crops()
@@ -221,7 +223,7 @@ def test_a_rate_that_becomes_known_replaces_the_tracker() -> None:
     for step in range(40):
         if step == 20:
             source.fps = 5.0
-        frame = Frame("a", step, step / 5, scene({BOX: RED}))
+        frame = Frame("a", step, step / 5, BgrPicture(scene({BOX: RED})))
         tracked = camera.update(frame, found([BOX]))
         ids += [] if tracked.track_ids is None else list(map(int, tracked.track_ids))
         assert isinstance(camera.tracker, SingleCameraTracker if step < 20 else LinkTracker)
@@ -286,26 +288,54 @@ def test_link_has_no_options() -> None:
 
 
 def test_a_track_that_goes_on_as_somebody_else_is_parted() -> None:
-    """Crops of one look up to 3 s, of another from then on."""
+    """Crops of one look up to 4 s, of another from then on."""
     camera = Camera(Clip("a", []), config(), None, SamePerson(0.5, 0.0))
-    for step in range(60):
+    messages = []
+    for step in range(80):
         update(camera, 10.0 + step / 10, BOX)
         for chosen in camera.take_due_crops():
-            look = EMBEDDING if chosen.timestamp < 13.0 else EMBEDDING[::-1].copy()
+            look = EMBEDDING if chosen.timestamp < 14.0 else EMBEDDING[::-1].copy()
             camera.add_embedding(chosen, look)
         camera.close_tracks()
+        messages += camera.take_messages(ended=False)[1]
     camera.end()
     embed(camera)
-    _, messages = camera.take_messages(ended=True)
+    messages += camera.take_messages(ended=True)[1]
     closed = {m.track_id: m for m in messages if isinstance(m, TrackletMessage) and m.closed}
     assert sorted(closed) == [1, 2]
     first, second = tracklet_of(closed[1]), tracklet_of(closed[2])
     assert first.start == 10.0
-    assert first.end < second.start == pytest.approx(13.0, abs=0.2)
-    assert second.end == pytest.approx(15.9)
+    assert first.end < second.start == pytest.approx(14.0, abs=0.2)
+    assert second.end == pytest.approx(17.9)
     assert (first.exemplars @ EMBEDDING).min() == 1.0
     assert (second.exemplars[:-1] @ EMBEDDING).max() == 0.0
     assert first.path[-1, 0] < second.path[0, 0]
+
+
+def crop_times(looks: Callable[[float], np.ndarray], seconds: int) -> list[float]:
+    """When a track of so many seconds at ten frames a second was embedded, in tenths."""
+    camera = Camera(Clip("a", []), config(), None, SamePerson(0.5, 0.0))
+    times = []
+    for step in range(seconds * 10):
+        update(camera, 10.0 + step / 10, BOX)
+        for chosen in camera.take_due_crops():
+            times.append(round(chosen.timestamp - 10.0, 1))
+            camera.add_embedding(chosen, looks(chosen.timestamp))
+        camera.close_tracks()
+        camera.take_messages(ended=False)
+    return times
+
+
+def test_a_known_person_is_embedded_less_often() -> None:
+    assert crop_times(lambda time: EMBEDDING, 9) == [0.0, 0.5, 1.0, 1.5, 2.0, 4.0, 6.0]
+
+
+def test_a_doubted_track_is_embedded_as_often_as_a_new_one() -> None:
+    other = EMBEDDING[::-1].copy()
+    times = crop_times(lambda time: EMBEDDING if time < 14.0 else other, 10)
+    assert times[:6] == [0.0, 0.5, 1.0, 1.5, 2.0, 4.0]
+    # The crop of 4.0 is embedded at 6.0 and unlike the others.
+    assert max(np.diff([t for t in times if t >= 6.0])) <= 0.5
 
 
 def exchanged(batch: int) -> tuple[list[TrackletMessage], ObservationsMessage]:
@@ -359,7 +389,7 @@ def test_a_network_that_knows_words_tells_them_of_each_exemplar(before: bool) ->
     camera, embedder = Camera(Clip("a", []), config(), None, None, "0a1b"), WordyEmbedder()
     perception = Perception(None, embedder, tracker_embeddings=before)
     for number in range(20):
-        frame = Frame("a", number, number / 10, scene({BOX: RED}))
+        frame = Frame("a", number, number / 10, BgrPicture(scene({BOX: RED})))
         detections = found([BOX])
         if before:
             detections = detections.with_embeddings(np.array([[1, 0, 0]], np.float32))

@@ -3,6 +3,7 @@ import pytest
 
 from fakes import BOX, RED, found, scene
 from pipeline.node.crops import crop_of, cut, qualities
+from pipeline.sources.picture import BgrPicture
 
 IMAGE = np.arange(4 * 6 * 3, dtype=np.uint8).reshape(4, 6, 3)
 
@@ -26,13 +27,14 @@ def box(*corners: float) -> np.ndarray:
 )
 def test_cut(corners: tuple[float, ...], rows: tuple[int, int], columns: tuple[int, int]) -> None:
     expected = IMAGE[slice(*rows), slice(*columns)]
-    np.testing.assert_array_equal(cut(IMAGE, box(*corners)), expected)
+    np.testing.assert_array_equal(cut(BgrPicture(IMAGE), box(*corners)), expected)
 
 
 def test_a_cut_is_a_view_and_a_crop_is_not() -> None:
     image = scene({BOX: RED})
+    picture = BgrPicture(image)
     detections = found([BOX])
-    view, crop = cut(image, detections.boxes[0]), crop_of(detections, 0, image)
+    view, crop = cut(picture, detections.boxes[0]), crop_of(detections, 0, picture)
     assert np.shares_memory(view, image)
     assert crop.image is not None
     assert not np.shares_memory(crop.image, image)
@@ -61,7 +63,7 @@ def test_without_pixels_the_position_in_the_image_counts() -> None:
 def test_with_pixels_their_sharpness_counts_too() -> None:
     detections, size = found([BOX]), (160, 200)
     noise = np.random.default_rng(0).integers(0, 255, (160, 200, 3)).astype(np.uint8)
-    flat = qualities(detections, scene({BOX: RED}), (1, 1))
-    sharp = qualities(detections, noise, (1, 1))
+    flat = qualities(detections, BgrPicture(scene({BOX: RED})), (1, 1))
+    sharp = qualities(detections, BgrPicture(noise), (1, 1))
     assert flat < sharp
     assert sharp == pytest.approx(qualities(detections, None, size))

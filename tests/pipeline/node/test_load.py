@@ -14,6 +14,7 @@ from pipeline.node.load import LoadMeter
 from pipeline.node.perception import Perception
 from pipeline.node.tracker import FollowedRate, open_tracker
 from pipeline.sources.camera_status import CameraStatus
+from pipeline.sources.picture import BgrPicture
 from pipeline.sources.source import Frame
 from reid_model.embedder import Descriptions
 from trackers.single_camera.boxmot import SingleCameraTracker
@@ -169,7 +170,7 @@ class Embedder:
 
 def update(camera: Camera, timestamp: float, *boxes: tuple[int, int, int, int]) -> None:
     image = scene(dict.fromkeys(boxes, RED))
-    camera.update(Frame("gate", round(timestamp * 10), timestamp, image), found(boxes))
+    camera.update(Frame("gate", round(timestamp * 10), timestamp, BgrPicture(image)), found(boxes))
 
 
 def tracklets(camera: Camera) -> list[TrackletMessage]:

@@ -40,7 +40,7 @@ from pipeline.config.schema import SiteConfig
 from pipeline.node.node import Node
 from pipeline.run_directory.schema import CameraRecord
 from pipeline.sources import Source
-from pipeline.sources.source import Frame
+from pipeline.sources.source import Frame, Picture
 from trackers.detections import Detections
 
 LEFT, RIGHT = (20, 20, 60, 140), (130, 20, 170, 140)
@@ -162,8 +162,11 @@ def test_the_order_of_sources_changes_nothing(redis_url: str, site: str) -> None
     assert [encode(m) for m in one.all] == [encode(m) for m in other.all]
 
 
+@pytest.mark.parametrize("rate", ["all", "auto", 4.0])
 @pytest.mark.parametrize("batch", [2, 7, 100])
-def test_the_batch_size_changes_nothing(redis_url: str, site: str, batch: int) -> None:
+def test_the_batch_size_changes_nothing(
+    redis_url: str, site: str, batch: int, rate: str | float
+) -> None:
     def sources() -> list[Source]:
         def passing(time: float) -> dict[tuple[int, int, int, int], tuple[int, int, int]]:
             return {LEFT: RED} if time % 2.5 < 0.9 else {}
@@ -176,11 +179,44 @@ def test_the_batch_size_changes_nothing(redis_url: str, site: str, batch: int) -
         ]
 
     one, other = (
-        Site(redis_url, f"{site}{size}").run(*sources(), detector={"batch": size})
+        Site(redis_url, f"{site}{size}").run(*sources(), detector={"batch": size, "rate": rate})
         for size in (1, batch)
     )
     assert len(one.all) > 40
     assert encoded(one) == encoded(other)
+
+
+def test_a_still_scene_is_detected_once_and_observed_in_every_frame(node: Site) -> None:
+    sent = node.run(Clip("a", times(30, fps=20), fps=20.0), detector={"rate": "auto"})
+    assert sum(node.detector.calls) == 1
+    assert sent.frames("a") == list(range(30))
+    assert {track for _, track in sent.rows("a")} == {1}
+    assert sent.camera("a").frames == 30
+
+
+def test_an_empty_view_is_detected_once_until_somebody_comes(node: Site) -> None:
+    def passing(time: float) -> dict[tuple[int, int, int, int], tuple[int, int, int]]:
+        return {BOX: RED} if 2.0 <= time < 3.0 else {}
+
+    sent = node.run(Clip("a", times(50), passing), detector={"rate": "auto"})
+    assert sum(node.detector.calls) == 3
+    assert sent.frames("a") == list(range(20, 30))
+
+
+def test_people_who_move_are_where_they_would_be_between_detections(node: Site) -> None:
+    def walking(time: float) -> dict[tuple[int, int, int, int], tuple[int, int, int]]:
+        left = 20 + round(40 * time)
+        return {(left, 20, left + 40, 140): RED}
+
+    clip = Clip("a", times(60, fps=30), walking, fps=30.0)
+    sent = node.run(clip, detector={"rate": 10})
+    assert sum(node.detector.calls) == 20
+    assert sent.frames("a") == list(range(60))
+    boxes = np.concatenate([unpack(m.boxes) for m in sent.observations])
+    expected = [20 + 40 * frame / 30 for frame in range(60)]
+    # The speed is known from the second detection on.
+    assert np.abs(boxes[12:, 0] - expected[12:]).max() < 2
+    assert {track for _, track in sent.rows("a")} == {1}
 
 
 def test_one_embedder_call_serves_the_crops_of_all_cameras(node: Site) -> None:
@@ -487,12 +523,12 @@ class Paced(ColourDetector):
         self._free = threading.Semaphore(4)
         self._last = last
 
-    def detect(self, images: list[Image]) -> list[Detections]:
-        found = super().detect(images)
+    def detect(self, pictures: Sequence[Picture | Image]) -> list[Detections]:
+        found = super().detect(pictures)
         if sum(self.calls) > self._last:
             self._free.release(1000)
             raise KilledError
-        self._free.release(len(images))
+        self._free.release(len(pictures))
         return found
 
     def clip(self, start: float) -> Clip:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from fakes import BOX, RED, ColourDetector, ColourEmbedder, found, scene
 from pipeline.errors import UserError
 from pipeline.node.own import CheckedDetector, CheckedEmbedder, CheckedTracker, Own, check_own
+from pipeline.sources.picture import BgrPicture
 from trackers.detections import Detections, no_detections
 
 Image = NDArray[np.uint8]
@@ -53,15 +54,17 @@ def outside() -> Detections:
 def test_what_a_detector_gives_is_checked(answer: object, fault: str) -> None:
     detector = CheckedDetector(Says(answer))  # type: ignore[arg-type]
     with pytest.raises(UserError, match=rf"the detector [a-z._]+Says {fault}"):
-        detector.detect([PICTURE])
+        detector.detect([BgrPicture(PICTURE)])
 
 
 def test_what_fits_is_taken_as_it_is() -> None:
-    (given,) = CheckedDetector(ColourDetector()).detect([PICTURE])
+    (given,) = CheckedDetector(ColourDetector()).detect([BgrPicture(PICTURE)])
     assert given.boxes.tolist() == [list(BOX)]
-    assert CheckedDetector(Says([no_detections()])).detect([PICTURE])[0].boxes.shape == (0, 4)  # type: ignore[arg-type]
+    assert CheckedDetector(Says([no_detections()])).detect([BgrPicture(PICTURE)])[
+        0
+    ].boxes.shape == (0, 4)  # type: ignore[arg-type]
     edge = replace(found([BOX]), boxes=np.array([[-9, -9, 1, 1]], np.float32))
-    assert len(CheckedDetector(Says([edge])).detect([PICTURE])[0]) == 1  # type: ignore[arg-type]
+    assert len(CheckedDetector(Says([edge])).detect([BgrPicture(PICTURE)])[0]) == 1  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from pipeline.monitoring.web import stalled_reason
 from pipeline.node import preview
 from pipeline.node.preview import PreviewFrame, Previews, encode_preview
 from pipeline.sources import RecordedFrame
+from pipeline.sources.picture import BgrPicture
 from pipeline.sources.source import Frame
 from trackers.detections import no_detections
 
@@ -26,7 +27,7 @@ TRACKED = replace(found([BOX]), track_ids=np.array([3], np.int64))
 def frame(index: int, size: tuple[int, int] | None = None, camera_id: str = "gate") -> Frame:
     image = scene({BOX: RED})
     image = image if size is None else np.asarray(cv2.resize(image, size), np.uint8)
-    return Frame(camera_id, index, index / 10, image)
+    return Frame(camera_id, index, index / 10, BgrPicture(image))
 
 
 def decoded(jpeg: bytes) -> np.ndarray:
@@ -233,7 +234,7 @@ def test_boxes_are_drawn_on_a_copy_and_only_when_asked() -> None:
 def test_all_people_are_blurred_before_a_picture_leaves_the_node(tracked: object) -> None:
     image = scene({BOX: RED})
     image[20:140:2, 60:100] = (0, 200, 0)  # A pattern that blurring removes.
-    preview = PreviewFrame(Frame("gate", 0, 0.0, image), found([BOX]), tracked)  # type: ignore[arg-type]
+    preview = PreviewFrame(Frame("gate", 0, 0.0, BgrPicture(image)), found([BOX]), tracked)  # type: ignore[arg-type]
     inside = np.s_[40:120, 70:90]
     sharp = decoded(encode_preview(preview, "full", 960, "none"))[inside].astype(float)
     blurred = decoded(encode_preview(preview, "full", 960, "bodies"))[inside].astype(float)

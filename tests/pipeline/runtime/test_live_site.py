@@ -29,6 +29,7 @@ from pipeline.run_directory.schema import CameraRecord
 from pipeline.sources import Source, open_source
 from pipeline.sources.camera_status import CameraStatus
 from pipeline.sources.decode_ahead import DecodeAhead, close_all
+from pipeline.sources.picture import BgrPicture
 from pipeline.sources.source import Frame
 from rtsp_cameras import Cameras, clip_mount, h264_clip, missing_server
 from trackers.detections import Detections
@@ -72,7 +73,7 @@ class Watched:
         for index, timestamp in enumerate(self._times):
             self.status.asked.wait(_TIMEOUT_S)
             self.now = timestamp
-            yield Frame(self.camera_id, index, timestamp, PICTURE)
+            yield Frame(self.camera_id, index, timestamp, BgrPicture(PICTURE))
             self.status.asked.clear()
         self.status.closing.wait(_TIMEOUT_S)
 
@@ -242,7 +243,7 @@ class Ticking(FakeLive):
     def frames(self) -> Iterator[Frame]:
         for index in itertools.count():
             self._due.acquire()
-            yield Frame(self.camera_id, index, index / self.fps, PICTURE)
+            yield Frame(self.camera_id, index, index / self.fps, BgrPicture(PICTURE))
             self._put.release()
 
     def tick(self, times: int) -> None:

@@ -17,6 +17,7 @@ from fakes import BOX, HEIGHT, RED, WIDTH, ColourDetector, ColourEmbedder, scene
 from pipeline.config.load import check_config
 from pipeline.errors import UserError
 from pipeline.runtime.moments import Moment, MomentQueue
+from pipeline.sources.picture import BgrPicture
 from pipeline.sources.source import Frame
 from rtsp_cameras import Cameras, clip_mount, h264_clip, missing_server
 from trackers.association.decision import Decision
@@ -170,7 +171,7 @@ def test_networks_without_images_to_show_them(tmp_path: Path) -> None:
 
 
 def frame(index: int) -> Frame:
-    return Frame("door", index, float(index), scene({}))
+    return Frame("door", index, float(index), BgrPicture(scene({})))
 
 
 def people(*track_ids: int) -> Detections:

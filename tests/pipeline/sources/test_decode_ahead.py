@@ -11,6 +11,7 @@ import pytest
 from pipeline.config.schema import CameraConfig
 from pipeline.sources import open_source
 from pipeline.sources.decode_ahead import DecodeAhead, close_all
+from pipeline.sources.picture import BgrPicture
 from pipeline.sources.source import Frame
 from videos import make_video, read_index
 
@@ -37,7 +38,7 @@ class FakeSource:
         try:
             for index in range(self._count):
                 self.made += 1
-                yield Frame("fake", index, index / 10, np.zeros((1, 1, 3), np.uint8))
+                yield Frame("fake", index, index / 10, BgrPicture(np.zeros((1, 1, 3), np.uint8)))
             self.gate.wait(10)
             if self._error:
                 raise self._error

@@ -2,16 +2,15 @@ import cv2
 import numpy as np
 import pytest
 
+from trackers.single_camera import crops
 from trackers.single_camera.crops import (
     AT_BORDER,
     BLURRED,
     aspect_factor,
     border_factor,
-    crop_quality,
     geometry_quality,
     height_factor,
     occlusion,
-    sharpness,
 )
 
 SIZE = (480, 640)
@@ -31,6 +30,19 @@ def picture() -> np.ndarray:
     """An image of SIZE with edges everywhere."""
     noise = np.random.default_rng(0).integers(0, 255, (160, 214, 3), dtype=np.uint8)
     return np.ascontiguousarray(noise.repeat(3, axis=0).repeat(3, axis=1)[:480, :640])
+
+
+def brightness(image: np.ndarray) -> crops.Brightness:
+    grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+    return lambda left, top, right, bottom: grey[top:bottom, left:right]
+
+
+def crop_quality(box: np.ndarray, image: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    return crops.crop_quality(box, image.shape[:2], scores, brightness(image))
+
+
+def sharpness(box: np.ndarray, image: np.ndarray) -> np.ndarray:
+    return crops.sharpness(box, image.shape[:2], brightness(image))
 
 
 def test_a_perfect_crop_has_quality_one() -> None:

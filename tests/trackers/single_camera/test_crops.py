@@ -53,7 +53,18 @@ def test_rounding_does_not_move_the_end(start):
     # 0.2 + 0.5 - 0.2 is a little less than 0.5.
     selector = _selector()
     crops = [c for i in range(50) for c in _process(selector, 1, start + i / 10, 0.5)]
-    assert [round((c.timestamp - start) * 10) for c in crops] == list(range(0, 45, 5))
+    assert [round((c.timestamp - start) * 10) for c in crops] == [0, 5, 10, 15, 20]
+
+
+def test_later_intervals_are_longer_until_it_begins_again():
+    selector = _selector()
+    crops = [c for i in range(80) for c in _process(selector, 1, 1 + i / 8, 0.5)]
+    assert [c.timestamp for c in crops] == [1.0, 1.5, 2.0, 2.5, 3.0, 5.0, 7.0]
+    selector.begin_again(1, 11.0)
+    selector.begin_again(2, 11.0)
+    assert [c.timestamp for c in selector.pop_finished(11.0)] == [9.0]
+    again = [c for i in range(13) for c in _process(selector, 1, 11 + i / 8, 0.5)]
+    assert [c.timestamp for c in again] == [11.0, 11.5, 12.0]
 
 
 def test_intervals_count_from_the_first_crop():

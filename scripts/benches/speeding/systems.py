@@ -1,0 +1,154 @@
+"""fusetrack on recordings: all of it, without ReID, its parts, and what bounds it."""
+
+import tempfile
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack, nullcontext
+from pathlib import Path
+from typing import Any
+
+from pipeline.config.schema import CameraConfig, SiteConfig
+from pipeline.detector import Detector
+from pipeline.monitoring.progress import Tally
+from pipeline.runtime.run import run_site
+from pipeline.runtime.site_options import with_options
+from pipeline.sources import open_source
+from pipeline.sources.decode_ahead import DecodeAhead
+from pipeline.sources.source import Frame
+from speeding.timing import Parts, Speed, Stopwatch, replaced
+
+_AHEAD = 8
+
+
+class _FirstBatch(Tally):
+    """Calls ``began`` when the first batch is finished."""
+
+    def __init__(self, camera_ids: list[str], began: Callable[[], None]) -> None:
+        super().__init__(camera_ids)
+        self._began: Callable[[], None] | None = began
+
+    def on_frames(self, camera_id: str, frames: int) -> None:
+        """Note the first call."""
+        super().on_frames(camera_id, frames)
+        if self._began is not None:
+            self._began()
+            self._began = None
+
+
+def ours(clips: list[Path], config: SiteConfig, parts: Parts | None = None) -> Speed:
+    """All of fusetrack, from the first batch on; its ``parts`` are measured too."""
+    site = with_options(config, [str(clip) for clip in clips], {})
+    watch = Stopwatch()
+
+    def began() -> None:
+        watch.restart()
+        if parts is not None:
+            parts.restart()
+
+    tally = _FirstBatch([clip.stem for clip in clips], began)
+    with tempfile.TemporaryDirectory() as folder, _measured(parts):
+        run = run_site(site, Path(folder) / "run", tally=tally)
+        return watch.speed(sum(camera.frames for camera in run.cameras()) - site.detector.batch)
+
+
+def without_reid(clips: list[Path], config: SiteConfig) -> Speed:
+    """fusetrack without embeddings."""
+    from pipeline.runtime import run
+
+    open_inputs = run.open_inputs
+
+    def opened(*given: Any, **named: Any) -> Any:
+        return open_inputs(*given, **named)._replace(embedder=None)
+
+    with replaced([(run, "open_inputs", opened)]):
+        return ours(clips, config)
+
+
+def _measured(parts: Parts | None) -> AbstractContextManager[None]:
+    if parts is None:
+        return nullcontext()
+    from pipeline.detector import people
+    from pipeline.node import camera
+    from pipeline.node.camera_stream import CameraStream
+    from pipeline.runtime import workers
+    from pipeline.sources import picture, video_file
+    from pipeline.sources.picture import PlanarPicture
+    from reid_model.embedder import Embedder
+    from trackers.single_camera.boxmot import SingleCameraTracker
+    from trackers.single_camera.link import LinkTracker
+
+    def part(owner: Any, name: str, part: str, **kind: bool) -> tuple[Any, str, Any]:
+        return owner, name, parts.function(part, getattr(owner, name), **kind)
+
+    decoder = video_file.Decoder
+    return replaced(
+        [
+            (decoder, "frames", parts.generator("decode", decoder.frames)),
+            part(PlanarPicture, "cut", "crop"),
+            part(picture, "to_image", "picture"),
+            part(people.Letterbox, "apply", "preprocess"),
+            part(Detector, "detect", "detect", network=True),
+            part(SingleCameraTracker, "update", "track"),
+            part(LinkTracker, "update", "track"),
+            part(camera, "qualities", "crop"),
+            part(camera, "crop_of", "crop"),
+            part(Embedder, "describe", "embed", network=True),
+            part(CameraStream, "send", "publish"),
+            part(workers, "associate", "associate"),
+            part(workers, "record", "record"),
+        ]
+    )
+
+
+def decoding(clips: list[Path]) -> Speed:
+    """Decoding as in a run: a thread for each clip."""
+    return _read(clips, lambda frames: None)
+
+
+def detection(clips: list[Path], config: SiteConfig, detector: Detector) -> Speed:
+    """Detection of pictures that are in memory."""
+    frames = [_some(clip, 16) for clip in clips]
+    mixed = [frame for together in zip(*frames, strict=True) for frame in together]
+    size = config.detector.batch
+    watch = Stopwatch()
+    for start in range(0, len(mixed), size):
+        detector.detect([frame.picture for frame in mixed[start : start + size]])
+    return watch.speed(len(mixed))
+
+
+def detection_and_decoding(clips: list[Path], config: SiteConfig, detector: Detector) -> Speed:
+    """Both on the same processors: what no tracking can surpass that looks at every frame."""
+    waiting: list[Frame] = []
+
+    def take(frame: Frame) -> None:
+        waiting.append(frame)
+        if len(waiting) == config.detector.batch:
+            detector.detect([one.picture for one in waiting])
+            waiting.clear()
+
+    return _read(clips, take)
+
+
+def _some(clip: Path, count: int) -> list[Frame]:
+    frames = open_source(clip.stem, CameraConfig(source=str(clip))).frames()
+    return [frame for frame, _ in zip(frames, range(count), strict=False) if _is_picture(frame)]
+
+
+def _is_picture(frame: object) -> bool:
+    return isinstance(frame, Frame)
+
+
+def _read(clips: list[Path], take: Callable[[Frame], None]) -> Speed:
+    sources = [open_source(clip.stem, CameraConfig(source=str(clip))) for clip in clips]
+    count = 0
+    with ExitStack() as stack:
+        watch = Stopwatch()
+        readers = [stack.enter_context(DecodeAhead(source, _AHEAD)) for source in sources]
+        while readers:
+            for reader in list(readers):
+                frame = reader.get()
+                if isinstance(frame, Frame):
+                    take(frame)
+                    count += 1
+                else:
+                    readers.remove(reader)
+        return watch.speed(count)
