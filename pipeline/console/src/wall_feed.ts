@@ -1,6 +1,7 @@
 /** Pictures and boxes of many cameras from one WebSocket, put together by their timestamps. */
 
 import { socketUrl } from './api';
+import { PictureQueue } from './picture_queue';
 import type { Box, Point } from './types';
 
 export interface SeenPerson {
@@ -26,15 +27,7 @@ export interface Shown {
   boxes: Boxes | null;
 }
 
-interface Waiting {
-  timestamp: number;
-  arrived: number;
-  jpeg: Blob;
-}
-
 const AGAIN_MS = 2000;
-// Boxes come an interval of the association after their picture: it waits for them, up to this.
-const MOST_LAG_MS = 8000;
 const STEP_MS = 40;
 
 export class WallFeed {
@@ -42,14 +35,14 @@ export class WallFeed {
   private timer = 0;
   private again = 0;
   private closed = false;
-  private readonly tiles = new Map<string, Tile>();
+  private readonly queues = new Map<string, PictureQueue>();
 
   constructor(
     private readonly cameraIds: readonly string[],
     private readonly fps: number,
     private readonly show: (cameraId: string, shown: Shown) => void,
   ) {
-    for (const id of cameraIds) this.tiles.set(id, new Tile());
+    for (const id of cameraIds) this.queues.set(id, new PictureQueue());
   }
 
   open(): void {
@@ -84,7 +77,7 @@ export class WallFeed {
     const text = new TextDecoder().decode(new Uint8Array(data, 4, size));
     const header = JSON.parse(text) as { camera_id: string; timestamp: number };
     const jpeg = new Blob([new Uint8Array(data, 4 + size)], { type: 'image/jpeg' });
-    this.tiles.get(header.camera_id)?.addPicture({
+    this.queues.get(header.camera_id)?.addPicture({
       timestamp: header.timestamp,
       arrived: performance.now(),
       jpeg,
@@ -92,13 +85,13 @@ export class WallFeed {
   }
 
   private takeBoxes(boxes: Boxes): void {
-    this.tiles.get(boxes.camera_id)?.addBoxes(boxes, performance.now());
+    this.queues.get(boxes.camera_id)?.addBoxes(boxes, performance.now());
   }
 
   private step(now: number): void {
     if (document.hidden) return;
-    for (const [id, tile] of this.tiles) {
-      const due = tile.takeDue(now);
+    for (const [id, queue] of this.queues) {
+      const due = queue.takeDue(now);
       if (!due) continue;
       if (due.jpeg === null) this.show(id, { timestamp: due.timestamp, picture: null, boxes: due.boxes });
       else void this.decode(id, due.timestamp, due.jpeg, due.boxes);
@@ -112,64 +105,5 @@ export class WallFeed {
     } catch {
       // A damaged picture is left out; the next one comes soon.
     }
-  }
-}
-
-interface Due {
-  timestamp: number;
-  jpeg: Blob | null;
-  boxes: Boxes | null;
-}
-
-// Without a picture for this long, boxes are shown alone.
-const QUIET_MS = 2000;
-const MOST_ARRIVALS = 200;
-
-/** The pictures of one camera that wait for their boxes. */
-export class Tile {
-  private waiting: Waiting[] = [];
-  private boxes = new Map<number, Boxes>();
-  private arrivals = new Map<number, number>();
-  private lastPicture = -Infinity;
-  private alone: Boxes | null = null;
-  // An interval of the association is usually a second.
-  private lagMs = 1100;
-
-  addPicture(picture: Waiting): void {
-    this.waiting.push(picture);
-    this.lastPicture = picture.arrived;
-    this.arrivals.set(picture.timestamp, picture.arrived);
-    if (this.arrivals.size > MOST_ARRIVALS) {
-      this.arrivals.delete(this.arrivals.keys().next().value!);
-    }
-  }
-
-  addBoxes(boxes: Boxes, now: number): void {
-    const arrived = this.arrivals.get(boxes.timestamp);
-    if (arrived !== undefined) {
-      // As late as the latest boxes of the last time, so that pictures do not jump.
-      this.lagMs = Math.min(Math.max(this.lagMs * 0.995, now - arrived), MOST_LAG_MS);
-      this.boxes.set(boxes.timestamp, boxes);
-    } else if (now - this.lastPicture > QUIET_MS) {
-      this.alone = boxes;
-    }
-  }
-
-  /** The newest picture whose time has come, with its boxes; null for none. */
-  takeDue(now: number): Due | null {
-    if (this.alone) {
-      const { timestamp } = this.alone;
-      const due = { timestamp, jpeg: null, boxes: this.alone };
-      this.alone = null;
-      return due;
-    }
-    let last: Waiting | undefined;
-    while (this.waiting[0] && this.waiting[0].arrived + this.lagMs <= now) last = this.waiting.shift();
-    if (!last) return null;
-    const boxes = this.boxes.get(last.timestamp) ?? null;
-    for (const timestamp of [...this.boxes.keys()]) {
-      if (timestamp <= last.timestamp) this.boxes.delete(timestamp);
-    }
-    return { timestamp: last.timestamp, jpeg: last.jpeg, boxes };
   }
 }
