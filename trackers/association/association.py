@@ -254,6 +254,8 @@ class Association:
         fixed, people = self.people.fixed, self.people
         if correction.new_id is not None:
             people.next_global_id = max(people.next_global_id, correction.new_id + 1)
+        expected = {part.key: part.global_id for part in self.parts()}
+        expected |= {change.key: change.after for change in correction.changes}
         fixed.set_parts(correction.changes)
         moved = self._moved(correction)
         people.regroup(moved)
@@ -262,6 +264,11 @@ class Association:
             fixed.release(correction.undoes, free)
         else:
             fixed.hold(correction.number, self._held_by(correction, moved))
+        # A track or walk counts for one person: parts of it may be another's.
+        parts = {part.key: part.global_id for part in self.parts()}
+        kept = {key: expected[key] for key in parts if parts[key] != expected.get(key, parts[key])}
+        if kept:
+            fixed.keep(correction.number, kept)
 
     def _moved(self, correction: Correction) -> dict[TrackletKey, int]:
         """The tracklets and walks that are other people's by a correction."""

@@ -1,7 +1,7 @@
 """What was corrected: parts of tracks and tracklets on which nothing is decided automatically."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from trackers.association.corrections import Change, Part, PartKey
@@ -19,14 +19,18 @@ class Fixed:
         self._holds: dict[TrackletKey, set[int]] = {}
         self._parts: dict[PartKey, int] = {}
         self._cuts: set[PartKey] = set()
+        self._kept: dict[int, dict[PartKey, int]] = {}
 
     def __contains__(self, key: object) -> bool:
         """Whether a tracklet or walk is held."""
         return key in self._holds
 
     def owner(self, key: PartKey) -> int | None:
-        """Whose a corrected part is; None for one that was not corrected."""
-        return self._parts.get(key)
+        """Whose a corrected or kept part is; None for any other."""
+        if key in self._parts:
+            return self._parts[key]
+        kept = [parts[key] for _, parts in sorted(self._kept.items()) if key in parts]
+        return kept[-1] if kept else None
 
     def has_person(self, global_id: int) -> bool:
         """Whether a corrected part is this person's."""
@@ -44,12 +48,17 @@ class Fixed:
             if change.cut:
                 self._cuts.add(change.key)
 
+    def keep(self, number: int, parts: Mapping[PartKey, int]) -> None:
+        """Keep whose parts are that a correction left alone, in a track or walk that it changed."""
+        self._kept[number] = dict(parts)
+
     def release(self, number: int, free: Iterable[PartKey]) -> None:
         """Take back the holds of a correction; parts that are ``free`` may be decided again."""
         for key, numbers in [*self._holds.items()]:
             numbers.discard(number)
             if not numbers:
                 del self._holds[key]
+        self._kept.pop(number, None)
         for part in free:
             self._parts.pop(part, None)
 
@@ -60,8 +69,8 @@ class Fixed:
         first = -math.inf if since is None else since
         cuts = sorted(at for *track, at in self._cuts if tuple(track) == key and at is not None)
         within = [at for at in cuts if first < at < until]
-        free = [at for at in within if (*key, at) not in self._parts]
-        held = min((at for at in within if (*key, at) in self._parts), default=math.inf)
+        free = [at for at in within if self.owner((*key, at)) is None]
+        held = min((at for at in within if at not in free), default=math.inf)
         return [at for at in free if at < held]
 
     def drop(self, keys: Iterable[TrackletKey]) -> None:
@@ -71,6 +80,11 @@ class Fixed:
             self._holds.pop(key, None)
         self._parts = {part: owner for part, owner in self._parts.items() if part[:2] not in gone}
         self._cuts = {part for part in self._cuts if part[:2] not in gone}
+        kept = {
+            n: {p: o for p, o in parts.items() if p[:2] not in gone}
+            for n, parts in self._kept.items()
+        }
+        self._kept = {number: parts for number, parts in kept.items() if parts}
 
     def overlaid(self, parts: Iterable[Part]) -> list[Part]:
         """``parts`` as automatically decided, with what was corrected, by track and time."""
@@ -94,9 +108,8 @@ class Fixed:
         whole = zip(ordered, [*(part.start for part in ordered[1:]), None], strict=True)
         result: list[Part] = []
         for part, following in whole:
-            owner = self._parts.get(part.key, part.global_id)
             # What was cut off and is free again is of the person before it.
-            owner = owner or result[-1].global_id
+            owner = self.owner(part.key) or part.global_id or result[-1].global_id
             end = part.end if following is None else min(part.end, following)
             result.append(Part(*part.key, part.start, end, owner))
         return result
@@ -105,11 +118,13 @@ class Fixed:
         """What a restart needs, as numbers, text and lists."""
         holds = [[*key, sorted(numbers)] for key, numbers in sorted(self._holds.items())]
         parts = [[*key, owner] for key, owner in self._parts.items()]
-        return [holds, parts, sorted(map(list, self._cuts))]
+        kept = [[n, [[*key, owner] for key, owner in own.items()]] for n, own in self._kept.items()]
+        return [holds, parts, sorted(map(list, self._cuts)), kept]
 
     def remember(self, memory: Any) -> None:
         """Restore what `memory` returned."""
-        holds, parts, cuts = memory
+        holds, parts, cuts, kept = memory
+        self._kept = {number: {(*key,): owner for *key, owner in own} for number, own in kept}
         self._cuts = {(camera_id, track, since) for camera_id, track, since in cuts}
         self._holds = {(camera_id, number): {*held} for camera_id, number, held in holds}
         self._parts = {(camera_id, track, since): owner for camera_id, track, since, owner in parts}

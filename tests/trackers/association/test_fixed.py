@@ -1,7 +1,9 @@
 """What was corrected stays so, whatever is decided automatically afterwards."""
 
+import random
 from collections.abc import Iterable
 from dataclasses import replace
+from itertools import count
 
 import msgspec
 import pytest
@@ -9,7 +11,7 @@ import pytest
 from builders_ground import VIEWS, track_at
 from builders_trackers import make_calibration, make_rules, seen
 from trackers.association.association import Association
-from trackers.association.corrections import Correction, apply, undo
+from trackers.association.corrections import Correction, active, apply, undo
 from trackers.association.decision import Decision, Rules
 from trackers.association.ground_association import GroundAssociation
 from trackers.tracklet import Tracklet
@@ -183,7 +185,7 @@ def test_two_seen_at_one_time_stay_merged() -> None:
 def test_a_forgotten_person_leaves_nothing_that_is_fixed(site: Site) -> None:
     site.correct(merge(2, 1))
     site.association.remove(1)
-    assert site.association.people.fixed.memory() == [[], [], []]
+    assert site.association.people.fixed.memory() == [[], [], [], []]
 
 
 def test_people_on_the_ground_are_merged_and_stay_so() -> None:
@@ -211,3 +213,54 @@ def test_one_track_of_a_person_on_the_ground_can_be_moved_alone() -> None:
     assert site.finish() == {("west", 1, None): 1, ("south", 2, None): made.new_id}
     site.correct(Correction("undo", undoes=1))
     assert set(site.log.values()) == {1}
+
+
+def at_random(site: Site, chance: random.Random) -> Correction | None:
+    """Some correction of what is there."""
+    parts = site.association.parts()
+    ids = sorted({part.global_id for part in parts})
+    one, part = chance.choice(ids), chance.choice(parts)
+    match chance.choice(["merge", "split", "move", "undo", "undo"]):
+        case "merge" if len(ids) > 1:
+            return merge(*chance.sample(ids, 2))
+        case "split":
+            theirs = [p for p in parts if p.global_id == one]
+            first, last = min(p.start for p in theirs), max(p.end for p in theirs)
+            return Correction("split", global_id=one, moment=chance.uniform(first + 0.01, last))
+        case "move":
+            to = chance.choice([None, *(i for i in ids if i != part.global_id)])
+            return Correction(
+                "move", camera_id=part.camera_id, track_id=part.track_id, since=part.since, to=to
+            )
+        case "undo" if active(site.history):
+            return Correction("undo", undoes=chance.choice(active(site.history)).number)
+    return None
+
+
+@pytest.mark.parametrize("ground", [False, True], ids=["plain", "ground"])
+@pytest.mark.parametrize("seed", range(8))
+def test_after_any_corrections_the_log_says_what_the_association_knows(
+    seed: int, ground: bool
+) -> None:
+    chance, number = random.Random(seed), count(1)
+    site = Site(GroundAssociation(RULES, VIEWS) if ground else Association(RULES))
+    for start in range(0, 60, 10):
+        places = ((3.0 + chance.random(), 2.0), (7.0, 4.0))[: chance.choice([1, 2])]
+        found = [seen(chance.choice("abc"), next(number), start, *chance.choice([ANNA, BERT]))]
+        for name in ("west", "south") if ground else ():
+            for place in places:
+                steps = [(start + step / 4, place) for step in range(16)]
+                found.append(track_at(name, next(number), steps))
+        site.see(start + 6, *found)
+        for _ in range(chance.randrange(3)):
+            correction = at_random(site, chance)
+            if correction is not None:
+                site.correct(correction)
+            if not ground and chance.random() < 0.3:
+                site.restart()
+            assert {part.key: part.global_id for part in site.association.parts()} == site.log
+    fixed = site.association.people.fixed
+    held = {key: owner for key, owner in site.log.items() if fixed.owner(key) is not None}
+    found_at_the_end = site.finish()
+    assert {key: found_at_the_end[key] for key in held} == held
+    assert {part.key: part.global_id for part in site.association.parts()} == found_at_the_end
