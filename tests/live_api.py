@@ -61,13 +61,27 @@ class RecordedApi(Listening):
     """The API of the run directory ``out``; ``values`` are those of its site."""
 
     def __init__(
-        self, out: Path, *, token: str | None = None, plan: Plan | None = None, **values: object
+        self,
+        out: Path,
+        *,
+        token: str | None = None,
+        plan: Plan | None = None,
+        file: Path | None = None,
+        **values: object,
     ) -> None:
         config = check_config({"site": "shop", **values}, "the test")
         stop = threading.Event()
         site, users = RecordedSite(config, Archive(out)), Users(_tokens(token), Clock())
         super().__init__(
-            make_app(site, RecordedPictures(out), users=users, local=True, stop=stop, plan=plan),
+            make_app(
+                site,
+                RecordedPictures(out),
+                users=users,
+                local=True,
+                stop=stop,
+                plan=plan,
+                file=file,
+            ),
             stop,
         )
 
