@@ -201,6 +201,11 @@ def test_a_display_matrix_turns_and_mirrors(
     assert np.abs(frame.image.astype(int) - expected).mean() < 20
 
 
+def decoded_frames() -> list[av.VideoFrame]:
+    """All that are in memory."""
+    return [one for one in gc.get_objects() if type(one) is av.VideoFrame]
+
+
 def test_a_frame_that_is_no_longer_used_leaves_memory_at_once(tmp_path: Path) -> None:
     """Not only when the garbage collector comes by: by then it may be a hundred pictures."""
     source = opened(make_video(tmp_path / "a.mp4", 12))
