@@ -12,10 +12,10 @@ SCREENS = {
     "people": ".person-card canvas[data-drawn]",
     "person/1": ".sheet .bar",
     "search": ".search input",
-    "map": "h1",
-    "review": "h1",
-    "system": "h1",
-    "calibrate/hall": "h1",
+    "map": "svg.ground",
+    "review": ".event",
+    "system": ".table tbody tr",
+    "calibrate/hall": ".snapshot",
 }
 _SERIOUS = ("serious", "critical")
 
