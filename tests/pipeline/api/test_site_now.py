@@ -132,6 +132,7 @@ def test_a_person_is_at_their_last_position(api: LiveApi) -> None:
             "last_seen": 4.0,
             "box": [40.0, 20.0, 80.0, 90.0],
             "ground": None,
+            "name": None,
         }
     ]
 
