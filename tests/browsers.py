@@ -25,8 +25,11 @@ _WAIT_S = 120
 Found = TypeVar("Found")
 
 
-def open_chromium(profile: Path) -> webdriver.Chrome:
-    """A Chromium with this profile folder; the test is skipped where there is none."""
+def open_chromium(profile: Path, *, requests: bool = False) -> webdriver.Chrome:
+    """A Chromium with this profile folder; the test is skipped where there is none.
+
+    With ``requests`` its performance log has them, and each message of a WebSocket.
+    """
     binary = shutil.which("chromium") or shutil.which("google-chrome")
     driver = shutil.which("chromedriver")
     if binary is None or driver is None:
@@ -35,7 +38,8 @@ def open_chromium(profile: Path) -> webdriver.Chrome:
     options.binary_location = binary
     for flag in (*_FLAGS, f"--user-data-dir={profile}"):
         options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    logs = {"browser": "ALL", **({"performance": "ALL"} if requests else {})}
+    options.set_capability("goog:loggingPrefs", logs)
     chrome = webdriver.Chrome(options, webdriver.ChromeService(driver))
     chrome.set_window_size(1280, 900)
     # Without a window manager a page has no focus of its own.

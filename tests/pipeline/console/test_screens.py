@@ -8,7 +8,7 @@ SIZES = {"phone": (360, 740), "desk": (1280, 800), "wall": (3840, 2160)}
 #: A screen, and what is there once it is complete.
 SCREENS = {
     "wall": ".tile .marks a",
-    "wall/hall": ".large .in-view",
+    "wall/hall": ".large .facts dd",
     "people": ".person-card canvas[data-drawn]",
     "person/1": ".sheet .bar",
     "search": ".search input",

@@ -29,7 +29,7 @@ STAYS = [
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
-    chrome = open_chromium(tmp_path_factory.mktemp("profile"))
+    chrome = open_chromium(tmp_path_factory.mktemp("profile"), requests=True)
     yield chrome
     chrome.quit()
 
