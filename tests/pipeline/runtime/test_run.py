@@ -52,7 +52,7 @@ def test_all_detections_are_in_the_run_directory(
     assert track["embedding"] == pytest.approx([0, 0, 1])
     assert {p.name for p in result.path.iterdir()} == {
         *("config.yaml", "cameras.json", "observations", "tracklets", "identities", "thumbnails"),
-        *("recorder.json", "schema.json"),
+        *("camera_states.jsonl", "recorder.json", "schema.json"),
     }
 
 
