@@ -137,13 +137,11 @@ class Population:
     def learn_midpoint(self, appearances: Sequence[Sequence[Appearance]]) -> None:
         """Learn the midpoint from the appearances in each camera, with the means removed.
 
-        The midpoint lies as far on the way from impostor to genuine pairs as in the calibration.
+        The midpoint lies half way from impostor to genuine pairs.
         """
         pairs = [pair for a, b in combinations(appearances, 2) for pair in self._nearest(a, b)]
-        share = self.calibration.midpoint / (1 - self.calibration.visit)
-        before = self._expected_midpoint() / share
-        mean = genuine_mean(pairs, self.spread, before, self._trust_links)
-        self.midpoint = max(share * mean, _LEAST_DEVIATIONS * self.spread)
+        mean = genuine_mean(pairs, self.spread, 2 * self._expected_midpoint(), self._trust_links)
+        self.midpoint = max(mean / 2, _LEAST_DEVIATIONS * self.spread)
 
     def _nearest(self, a: Sequence[Appearance], b: Sequence[Appearance]) -> list[NearestPair]:
         """The mutual nearest neighbours of two cameras."""

@@ -181,9 +181,8 @@ def test_where_one_person_appearance_more_alike_more_is_asked():
     population.learn_midpoint([seen])
     assert population.midpoint == pytest.approx(0.35)
     population.learn_midpoint([seen, seen, []])
-    # Twelve pairs of cosine 1 weigh as much as what was known; the midpoint is at the same part of
-    # the way to one person as in the calibration.
-    assert population.midpoint == pytest.approx((0.35 + 0.3 / 0.7) / 2, abs=0.01)
+    # Twelve pairs of cosine 1 weigh as much as what was known; the midpoint is half way to them.
+    assert population.midpoint == pytest.approx((0.35 + 0.5) / 2, abs=0.01)
     population.learn([])
     assert population.midpoint == 0.3
 
