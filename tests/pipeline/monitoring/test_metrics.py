@@ -121,7 +121,8 @@ def test_the_metrics_of_a_run(
         found["fusetrack_detector_batch_size_bucket{le=4.0}"]
         == (found["fusetrack_detector_batch_size_count"])
     )
-    assert found["fusetrack_crops_embedded_total"] >= FRAMES / 10 / CONFIG.reid.spacing_s
+    # Four of the first two seconds, then fewer.
+    assert found["fusetrack_crops_embedded_total"] > 4
     assert found["fusetrack_people"] == 2
     assert found["fusetrack_recorded_messages_total"] > 10
     assert found["fusetrack_redis_up"] == 1

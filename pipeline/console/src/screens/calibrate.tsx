@@ -90,7 +90,7 @@ function CalibrateCamera({ id }: { id: string }) {
           Nothing can be saved here: start the API with <code>--config SITE.yaml</code>.
         </p>
       )}
-      <p role="status">{said ?? fitText(fit, whole.length)}</p>
+      <p role="status" class="fit-line">{said ?? fitText(fit, whole.length)}</p>
       {known && (
         <div class="calibrate">
           <Picture
