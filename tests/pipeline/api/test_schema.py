@@ -60,6 +60,8 @@ def operations(api: LiveApi, headers: dict[str, str], *without: str) -> list[API
     return [found.ok() for found in schema.exclude(path=list(without)).get_all_operations()]
 
 
+# The threads of the API use `random` meanwhile, which looks as if the strategies did.
+@pytest.mark.filterwarnings("ignore:Do not use the .random. module inside strategies")
 @pytest.mark.slow
 def test_every_response_conforms_to_the_schema(known: LiveApi, headers: dict[str, str]) -> None:
     asked = operations(known, headers, STREAM, *SOCKETS, SEARCH, CORRECTIONS, FIT, CALIBRATION)
