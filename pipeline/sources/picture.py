@@ -11,7 +11,7 @@ import numpy as np
 from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
-from pipeline.sources.decoding import is_upright, to_image
+from pipeline.sources.decoding import as_coded, is_upright, to_image
 from pipeline.sources.source import Image, Picture
 
 #: The formats with the three planes.
@@ -48,7 +48,10 @@ class BgrPicture:
 
 
 class PlanarPicture:
-    """A decoded frame of three planes with even sides. Safe to read from several threads."""
+    """A decoded frame of three planes with even sides, upright as coded.
+
+    Safe to read from several threads.
+    """
 
     def __init__(self, frame: VideoFrame) -> None:
         self.shape = frame.height, frame.width
@@ -60,7 +63,7 @@ class PlanarPicture:
         """As of `Picture`; converted at the first use and kept."""
         image = self._image
         if image is None:
-            image = self._image = to_image(self._frame)
+            image = self._image = as_coded(self._frame)
         return image
 
     def resized(self, height: int, width: int) -> Image:
@@ -103,8 +106,7 @@ class PlanarPicture:
         """Three planes below each other, ``(1.5 h, w)`` uint8, as BGR."""
         frame = VideoFrame.from_ndarray(planes, format=self._frame.format.name)
         frame.colorspace, frame.color_range = self._frame.colorspace, self._frame.color_range
-        image = frame.reformat(format="bgr24", threads=1).to_ndarray()
-        return np.ascontiguousarray(image, dtype=np.uint8)
+        return as_coded(frame)
 
 
 def picture_of(frame: VideoFrame) -> Picture:
