@@ -4,7 +4,7 @@ from pathlib import Path
 
 import msgspec
 
-from pipeline.run_directory.durable import append_line
+from pipeline.run_directory.durable import append_line, read_lines
 from pipeline.run_directory.schema import CameraRecord
 
 _NAME = "camera_states.jsonl"
@@ -50,15 +50,5 @@ def append_change(folder: Path, change: CameraChange) -> None:
 
 def read_changes(folder: Path) -> list[CameraChange]:
     """All changes in the run directory ``folder``, by time; each once, also after a crash."""
-    path = folder / _NAME
-    lines = path.read_bytes().splitlines() if path.is_file() else []
-    found = dict.fromkeys(change for line in lines if (change := _change_in(line)) is not None)
+    found = dict.fromkeys(read_lines(folder / _NAME, CameraChange))
     return sorted(found, key=lambda change: change.at)
-
-
-def _change_in(line: bytes) -> CameraChange | None:
-    try:
-        return msgspec.json.decode(line, type=CameraChange)
-    except msgspec.DecodeError:
-        # The last line of a process that was killed may be cut.
-        return None

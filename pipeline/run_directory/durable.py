@@ -1,13 +1,18 @@
-"""Folders that survive a power failure, and a lock for a single writer."""
+"""Folders that survive a power failure, logs of lines, and a lock for a single writer."""
 
 import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
+
+import msgspec
 
 from pipeline.errors import UserError
 from reid_model.atomic_file import sync
+
+_T = TypeVar("_T")
 
 
 def make_folder(folder: Path) -> None:
@@ -26,6 +31,21 @@ def append_line(path: Path, line: str) -> None:
         os.write(descriptor, f"{line}\n".encode())
     finally:
         os.close(descriptor)
+
+
+def read_lines(path: Path, kind: type[_T]) -> list[_T]:
+    """What the lines of a log of JSON say, as ``kind``; none where there is no log."""
+    lines = path.read_bytes().splitlines() if path.is_file() else []
+    found = (_decoded(line, kind) for line in lines)
+    return [one for one in found if one is not None]
+
+
+def _decoded(line: bytes, kind: type[_T]) -> _T | None:
+    try:
+        return msgspec.json.decode(line, type=kind)
+    except msgspec.DecodeError:
+        # The last line of a process that was killed may be cut.
+        return None
 
 
 class BusyError(UserError):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from pipeline.run_directory.durable import append_line
+from pipeline.run_directory.durable import append_line, read_lines
 
 _NAME = "reviewed.jsonl"
 
@@ -28,15 +28,4 @@ def append_mark(folder: Path, mark: ReviewMark) -> None:
 
 def read_marks(folder: Path) -> dict[str, ReviewMark]:
     """The last mark of each event of the run directory ``folder``, by its id."""
-    path = folder / _NAME
-    lines = path.read_bytes().splitlines() if path.is_file() else []
-    marks = (mark for line in lines if (mark := _mark_in(line)) is not None)
-    return {mark.id: mark for mark in marks}
-
-
-def _mark_in(line: bytes) -> ReviewMark | None:
-    try:
-        return msgspec.json.decode(line, type=ReviewMark)
-    except msgspec.DecodeError:
-        # The last line of a process that was killed may be cut.
-        return None
+    return {mark.id: mark for mark in read_lines(folder / _NAME, ReviewMark)}

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import UserError
-from pipeline.run_directory.durable import exclusive_writer, make_folder
+from pipeline.run_directory.durable import append_line, exclusive_writer, make_folder, read_lines
 
 
 def test_the_parent_of_every_new_folder_is_synced(
@@ -27,3 +27,13 @@ def test_a_folder_has_one_writer_at_a_time(tmp_path: Path) -> None:
                 pass
     with exclusive_writer(tmp_path):
         pass
+
+
+def test_lines_are_read_but_for_one_that_was_cut(tmp_path: Path) -> None:
+    log = tmp_path / "log.jsonl"
+    assert read_lines(log, dict[str, int]) == []
+    append_line(log, '{"a":1}')
+    append_line(log, '{"a":2}')
+    with log.open("ab") as file:
+        file.write(b'{"a":')
+    assert read_lines(log, dict[str, int]) == [{"a": 1}, {"a": 2}]
