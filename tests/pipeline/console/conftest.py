@@ -11,6 +11,7 @@ from browsers import Browser, open_chromium
 from drawn_site import CAMERAS, Playing, make_drawn_run
 from live_api import LiveApi, RecordedApi
 from pipeline.api.console import BUILT
+from pipeline.bus.embedded_redis import EmbeddedServer
 from pipeline.bus.streams import Bus
 from pipeline.run_directory.progress import RecorderProgress, write_progress
 
@@ -26,17 +27,22 @@ def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chr
 
 @pytest.fixture(scope="session")
 def playing(redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveApi]:
-    """A live site in which people walk."""
+    """A live site in which people walk.
+
+    Its Redis is its own: it plays on while tests of other files fill or refuse that of
+    `redis_url`, which is asked for because it knows whether there is a server at all.
+    """
     run = make_drawn_run(tmp_path_factory.mktemp("drawn") / "run")
-    bus = Bus(redis_url, "drawn")
-    bus.declare()
-    write_progress(run, RecorderProgress(bus.run()))
-    api = LiveApi(bus, out=run, cameras=CAMERAS)
-    api.follower.step()
-    playing = Playing(api)
-    yield api
-    playing.close()
-    api.close()
+    with EmbeddedServer(tmp_path_factory.mktemp("drawn-server") / "redis") as server:
+        bus = Bus(server.url, "drawn")
+        bus.declare()
+        write_progress(run, RecorderProgress(bus.run()))
+        api = LiveApi(bus, out=run, cameras=CAMERAS)
+        api.follower.step()
+        playing = Playing(api)
+        yield api
+        playing.close()
+        api.close()
 
 
 @pytest.fixture
