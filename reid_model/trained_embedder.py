@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -11,7 +12,8 @@ from numpy.typing import NDArray
 from torch import nn
 
 from reid_model.data.transforms import IMAGENET
-from reid_model.embedder import Embedder, Precision, openvino_embedder, torch_embedder
+from reid_model.embedder import Embedder, torch_embedder
+from reid_model.kept_form import Form, keep
 from reid_model.networks.fused import FusedEmbedder
 from reid_model.openvino_runtime import convert_network, read_network
 from reid_model.preprocess import EmbedderSpec, normalise
@@ -58,14 +60,15 @@ _SAMPLES = 8
 _LOG = logging.getLogger(__name__)
 
 
-def open_trained(path: Path, device: str, batch: int = 32) -> Embedder:
+def open_trained(path: Path, device: str, batch: int = 8, forms: Path | None = None) -> Embedder:
     """The model of a file as an embedder: on the CPU through OpenVINO, on ``cuda:N`` through
     PyTorch.
 
     OpenVINO computes in bfloat16 where the processor supports it, if the vectors of sample pictures
     keep a cosine of `MIN_COSINE_BFLOAT16`; otherwise in float32, with a warning. A processor
-    without bfloat16 computes in int8 if the model has an int8 form beside it. Raises ValueError as
-    `load_model`, for NaN weights, and when float32 does not reach `MIN_COSINE` either.
+    without bfloat16 computes in int8 if the model has an int8 form beside it. What was found good
+    enough is kept in the folder ``forms``, for `open_kept`. Raises ValueError as `load_model`, for
+    NaN weights, and when float32 does not reach `MIN_COSINE` either.
     """
     network, recipe = load_model(path)
     spec = trained_spec(recipe)
@@ -73,44 +76,59 @@ def open_trained(path: Path, device: str, batch: int = 32) -> Embedder:
         return torch_embedder(network, spec, device, batch)
     pictures = sample_pictures(_SAMPLES, spec.height, spec.width)
     expected = torch_vectors(network, spec, pictures)
-    int8 = quantised_file(path)
-    if int8.is_file() and int8_is_preferred():
-        embedder = openvino_embedder(read_network(int8), str(int8), spec, batch, "f32")
-        cosine = min_cosine(embedder.embed(list(pictures)), expected)
-        if cosine >= MIN_COSINE_INT8:
-            return embedder
+
+    def agreement(embedder: Embedder) -> float:
+        return min_cosine(embedder.embed(list(pictures)), expected)
+
+    found = _in_int8(path, spec, batch, agreement, forms)
+    return found or as_exact(network, path, Form(spec, None), batch, agreement, forms)
+
+
+def _in_int8(
+    path: Path,
+    spec: EmbedderSpec,
+    batch: int,
+    agreement: Callable[[Embedder], float],
+    forms: Path | None,
+) -> Embedder | None:
+    """The int8 form beside ``path``; None where it is missing, not preferred, or of another."""
+    int8, form = quantised_file(path), Form(spec, "f32")
+    if not int8.is_file() or not int8_is_preferred():
+        return None
+    network = read_network(int8)
+    embedder = form.open(network.clone(), str(int8), batch)
+    cosine = agreement(embedder)
+    if cosine < MIN_COSINE_INT8:
         _LOG.warning(
             "%s is not the int8 form of %s (cosine %.4f), so it is not used", int8, path, cosine
         )
-    return as_exact(
-        network, path, spec, batch, lambda e: min_cosine(e.embed(list(pictures)), expected)
-    )
+        return None
+    return (forms and keep(path, network, form, batch, forms)) or embedder
 
 
 def as_exact(
     network: nn.Module,
     path: Path,
-    spec: EmbedderSpec,
+    fastest: Form,
     batch: int,
     agreement: Callable[[Embedder], float],
+    forms: Path | None = None,
 ) -> Embedder:
-    """``network``, from the file ``path``, through OpenVINO.
+    """``network``, from the file ``path``, through OpenVINO, used as ``fastest`` says.
 
     In bfloat16 where the processor supports it, if ``agreement`` of the embedder with PyTorch's
     vectors, a cosine, is at least `MIN_COSINE_BFLOAT16`; otherwise in float32, with a warning.
-    Raises ValueError when float32 does not reach `MIN_COSINE` either.
+    What is found good enough is kept in the folder ``forms``. Raises ValueError when float32 does
+    not reach `MIN_COSINE` either.
     """
-    tries: tuple[tuple[Precision | None, float], ...] = (
-        (None, MIN_COSINE_BFLOAT16),
-        ("f32", MIN_COSINE),
-    )
-    for precision, minimum in tries:
-        converted = convert_network(network, spec.height, spec.width)
-        embedder = openvino_embedder(converted, str(path), spec, batch, precision)
+    tries = (fastest, MIN_COSINE_BFLOAT16), (replace(fastest, precision="f32"), MIN_COSINE)
+    converted = convert_network(network, fastest.spec.height, fastest.spec.width)
+    for form, minimum in tries:
+        embedder = form.open(converted.clone(), str(path), batch)
         cosine = agreement(embedder)
         if cosine >= minimum:
-            return embedder
-        if precision is None:
+            return (forms and keep(path, converted, form, batch, forms)) or embedder
+        if form is fastest:
             _LOG.warning("%s: bfloat16 is too coarse (cosine %.4f), using float32", path, cosine)
     raise ValueError(f"{path}: OpenVINO's vectors differ from PyTorch's (cosine {cosine:.4f})")
 

@@ -292,7 +292,7 @@ class ReidConfig(Section):
     """
 
     model: str = "omni-scale-people"
-    batch: Annotated[int, Field(ge=1, le=1024)] = 16
+    batch: Annotated[int, Field(ge=1, le=1024)] = 8
     min_quality: Score = 0.2
     spacing_s: Seconds = 0.5
     exemplars: Annotated[int, Field(ge=1, le=64)] = 8

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 from pipeline.config.schema import OWN, ReidConfig, Similarity, SiteConfig
 from pipeline.errors import UserError
+from pipeline.paths import cache_folder
 from pipeline.weights import entry_by_hash, load_manifest, weights_path
 from pipeline.weights.manifest import ReidNetwork, WeightsFile, network_beside
 from pipeline.weights.store import sha256_of
 from reid_model.embedder import Embedder, load_embedder
+from reid_model.kept_form import open_kept
 from reid_model.preprocess import EmbedderSpec
 from trackers.association.appearance import Calibration
 from trackers.single_camera.continuity import SamePerson
@@ -50,11 +52,15 @@ def open_embedder(config: ReidConfig, device: str) -> Embedder:
 
 
 def _open_trained(path: Path, device: str, batch: int) -> Embedder:
-    from reid_model.fusion_embedder import open_fusion
+    forms = cache_folder() / "exports"
+    kept = open_kept(path, batch, forms) if device == "cpu" else None
+    if kept is not None:
+        return kept
     from reid_model.trained_embedder import open_trained
+    from reid_model.trained_fusion import open_fusion
     from reid_model.training.model_files import is_fusion
 
-    return (open_fusion if is_fusion(path) else open_trained)(path, device, batch)
+    return (open_fusion if is_fusion(path) else open_trained)(path, device, batch, forms)
 
 
 def model_hash(name_or_path: str) -> str:

@@ -1,5 +1,6 @@
 """The manifest configs/models.yaml as validated values."""
 
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -100,7 +101,16 @@ def load_manifest(path: Path | None = None) -> dict[str, Weights]:
 
     Raises UserError that names the file and the key when a value is invalid.
     """
-    path = path or config_folder() / "models.yaml"
+    return _own_manifest() if path is None else _manifest_of(path)
+
+
+@cache
+def _own_manifest() -> dict[str, Weights]:
+    # It is asked for many times at each start, and parsing it takes 40 ms.
+    return _manifest_of(config_folder() / "models.yaml")
+
+
+def _manifest_of(path: Path) -> dict[str, Weights]:
     try:
         return _Manifest(entries=read_yaml(path)).entries
     except ValidationError as error:

@@ -12,12 +12,12 @@ from pipeline.config.schema import ReidConfig
 from pipeline.errors import UserError
 from pipeline.reid.embedding import open_embedder, similarity_calibration
 from pipeline.reid.words import open_text_encoder
-from reid_model.fusion_embedder import open_fusion
 from reid_model.networks.sentence_text import SentenceText
 from reid_model.preprocess import normalise, resize_crops
 from reid_model.query_encoder import QueryEncoder, words_of
 from reid_model.similarity import SimilarityFit
 from reid_model.trained_embedder import sample_pictures, trained_spec
+from reid_model.trained_fusion import open_fusion
 from reid_model.training.fusion_files import FusionFile, WordsFit, load_fusion, save_fusion
 from reid_model.training.model_files import is_fusion, save_model
 from reid_model.training.recipe import ModelRecipe
