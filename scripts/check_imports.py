@@ -82,6 +82,7 @@ HOMES = {
     "av": ("pipeline/sources/", "pipeline/pictures/video.py", "pipeline/runtime/doctor.py"),
     "boxmot": ("trackers/single_camera/boxmot.py",),
     "matplotlib": ("pipeline/report/plots.py", "pipeline/run.py"),
+    "paho": ("pipeline/api/mqtt.py",),
     "redis": ("pipeline/bus/",),
     "shapely": ("pipeline/areas.py",),
     "ultralytics": ("pipeline/detector/",),

@@ -77,14 +77,15 @@ def redis_server(
     )
     server = Server(port, process, host)
     try:
-        until(lambda: _listens(host, port))
+        until(lambda: listens(host, port))
         yield server
     finally:
         process.kill()
         process.wait()
 
 
-def _listens(host: str, port: int) -> bool:
+def listens(host: str, port: int) -> bool:
+    """Whether a connection is accepted."""
     with socket.socket() as probe:
         return probe.connect_ex((host, port)) == 0
 

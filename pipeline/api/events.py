@@ -3,6 +3,7 @@
 import secrets
 import threading
 from collections import deque
+from collections.abc import Collection
 from itertools import islice
 
 import anyio
@@ -61,6 +62,14 @@ class Events:
         if not known or len(number) > 18 or int(number) > self.count:
             return None
         return int(number)
+
+
+def is_wanted(event: Event, types: Collection[str]) -> bool:
+    """Whether an event is for a receiver of these ``types``, where none means all.
+
+    That events were missed is for every receiver.
+    """
+    return not types or event["type"] in types or event["type"] == "missed"
 
 
 _POLL_S = 0.05

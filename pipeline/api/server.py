@@ -14,6 +14,7 @@ import uvicorn
 
 from pipeline.api.app import make_app
 from pipeline.api.archive import Archive
+from pipeline.api.mqtt import start_mqtt
 from pipeline.api.plan import Plan, read_plan
 from pipeline.api.recorded import RecordedPictures, RecordedSite
 from pipeline.api.site import Follower, LiveSite
@@ -86,8 +87,8 @@ def serve(
 
     ``out`` is the run directory of its recorder, on this machine, of which ``selection`` is shown.
     Calibrations are saved to ``file``, from which ``config`` was loaded.
-    Raises UserError when a non-local address has no token, the address is in use, or Redis refuses
-    the connection, and any error that ended the reading of the streams.
+    Raises UserError when a non-local address has no token, the address is in use, Redis refuses the
+    connection, or a TLS file cannot be used, and any error that ended the reading of the streams.
     """
     users = _checked_users(config)
     plan = None if config.plan is None else read_plan(config.plan)
@@ -113,12 +114,14 @@ def serve(
         )
         server = Server(server_config(app), stop.input)
         following = _Following(follower, stop.input, server.end)
+        # Before there are events.
+        senders = start_mqtt(config.mqtt, config.site, site.events, stop.input)
+        senders += start_webhooks(config.webhooks, config.site, site.events, stop.input)
         following.start()
-        webhooks = start_webhooks(config.webhooks, config.site, site.events, stop.input)
         on_ready(_url(listener))
         server.run([listener])
         stop.input.set()
-        for thread in (following, *webhooks):
+        for thread in (following, *senders):
             thread.join(_SHUTDOWN_S)
         if following.error is not None:
             raise following.error

@@ -13,7 +13,7 @@ from typing import IO
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 
-from pipeline.api.events import Event, Events
+from pipeline.api.events import Event, Events, is_wanted
 from pipeline.config.schema import WebhookConfig
 
 _AT_ONCE = 100
@@ -82,7 +82,7 @@ class Webhook:
             _log.warning("webhook %s: too slow, missed %d events", self._name, missed)
             self._send({"type": "missed", "count": missed})
         for event in found:
-            if not self._config.events or event["type"] in self._config.events:
+            if is_wanted(event, self._config.events):
                 self._send(event)
         self._position += missed + len(found)
         return len(found)

@@ -118,7 +118,7 @@ class ApiConfig(Section):
         return value
 
 
-#: The types of the events of a site that a webhook may choose.
+#: The types of the events of a site that a webhook or a broker may choose.
 EventType = Literal[
     "identity",
     "camera",
@@ -157,6 +157,57 @@ class WebhookConfig(Section):
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError("expected an address that begins with http:// or https://")
         return value
+
+
+class MqttConfig(Section):
+    """An MQTT broker to which the live API sends events, as JSON to ``TOPIC/SITE/TYPE``.
+
+    All types of ``events`` if none is named. ``url`` may hold a password: it comes into no log and
+    no run directory. ``ca`` is who signed the broker's certificate, by default whom this computer
+    trusts; ``certificate`` and ``key`` are those of the API.
+    """
+
+    url: Annotated[
+        SecretStr,
+        Field(description="mqtt:// or, with TLS, mqtts:// [USER:PASSWORD@]HOST[:PORT] of a broker"),
+    ]
+    topic: Annotated[str, Field(description="first part of all topics")] = "fusetrack"
+    events: Annotated[
+        list[EventType], Field(description="types of events to send; empty for all")
+    ] = Field(default_factory=list)
+    ca: Annotated[str | None, Field(description="PEM file of an authority")] = None
+    certificate: Annotated[str | None, Field(description="PEM file of the client")] = None
+    key: Annotated[str | None, Field(description="PEM file of the client's key")] = None
+
+    @field_validator("url")
+    @classmethod
+    def _is_mqtt(cls, value: SecretStr) -> SecretStr:
+        expected = ValueError(
+            "expected mqtt:// or mqtts:// and [USER:PASSWORD@]HOST[:PORT], with special characters "
+            "of the password as %40 for @, %2F for / and %23 for #"
+        )
+        try:
+            parts = urlsplit(value.get_secret_value())
+            known = parts.scheme in ("mqtt", "mqtts") and parts.hostname and parts.port != 0
+        except ValueError:
+            # urllib would name the password.
+            raise expected from None
+        if not known or parts.path.strip("/") or parts.query or parts.fragment:
+            raise expected
+        return value
+
+    @field_validator("topic")
+    @classmethod
+    def _is_topic(cls, value: str) -> str:
+        if not value.strip("/") or value.startswith("$") or set(value) & set("+#\0"):
+            raise ValueError("expected a topic such as building/fusetrack, without + and #")
+        return value.strip("/")
+
+    @model_validator(mode="after")
+    def _files_fit(self) -> "MqttConfig":
+        if self.key is not None and self.certificate is None:
+            raise ValueError("expected a certificate beside the key")
+        return self
 
 
 class CameraCalibration(Section):
@@ -486,6 +537,7 @@ class SiteConfig(Section):
     service: ServiceConfig = ServiceConfig()
     api: ApiConfig = ApiConfig()
     webhooks: list[WebhookConfig] = Field(default_factory=list)
+    mqtt: list[MqttConfig] = Field(default_factory=list)
 
     @model_validator(mode="after")
     def _people_outlast_their_tracks(self) -> "SiteConfig":

@@ -152,6 +152,7 @@ def _public(config: SiteConfig) -> dict[str, object]:
     values.pop("service")
     # Their addresses may be secret.
     values.pop("webhooks")
+    values.pop("mqtt")
     return dict(values)
 
 

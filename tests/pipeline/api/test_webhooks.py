@@ -98,10 +98,10 @@ def test_only_chosen_events_are_sent() -> None:
     receiver, events = Receiver(), Events()
     with listening(receiver) as url:
         hook = webhook(url, events, [], events=["camera"])
-        for kind in ("enter", "camera", "cross"):
+        for kind in ("enter", "camera", "cross", "missed"):
             events.add({"type": kind})
         hook.step()
-    assert [one["type"] for one in receiver.received] == ["camera"]
+    assert [one["type"] for one in receiver.received] == ["camera", "missed"]
 
 
 @pytest.mark.parametrize(
