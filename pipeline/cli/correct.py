@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipeline.cli.output import console, table_of
-from pipeline.cli.results import RunArgument
+from pipeline.cli.results import RunArgument, RunningRedisOption, RunningSiteOption
 from pipeline.errors import UserError
 
 if TYPE_CHECKING:
@@ -53,11 +53,8 @@ def correct(
     undo: Annotated[
         int | None, typer.Option(metavar="NUMBER", help="Take back this correction.")
     ] = None,
-    redis: Annotated[
-        str | None,
-        typer.Option(envvar="FUSETRACK_REDIS", help="Redis URL of the running site."),
-    ] = None,
-    site: Annotated[str | None, typer.Option(help="Name of the site in that Redis.")] = None,
+    redis: RunningRedisOption = None,
+    site: RunningSiteOption = None,
     timeout: Annotated[float, typer.Option(help="Seconds to wait for the running site.")] = 10.0,
     as_json: Annotated[bool, typer.Option("--json", help="JSON on stdout.")] = False,
 ) -> None:

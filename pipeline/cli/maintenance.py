@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipeline.cli.output import console, say, table_of
-from pipeline.cli.results import CamerasOption, RunArgument, SinceOption, UntilOption
+from pipeline.cli.results import (
+    CamerasOption,
+    RunArgument,
+    RunningRedisOption,
+    RunningSiteOption,
+    SinceOption,
+    UntilOption,
+)
 from pipeline.errors import UserError, writing
 
 if TYPE_CHECKING:
@@ -29,11 +36,8 @@ def forget(
     config: Annotated[
         Path | None, typer.Option(help="Site configuration (YAML): retention and Redis.")
     ] = None,
-    redis: Annotated[
-        str | None,
-        typer.Option(envvar="FUSETRACK_REDIS", help="Redis URL of the running site."),
-    ] = None,
-    site: Annotated[str | None, typer.Option(help="Name of the site in that Redis.")] = None,
+    redis: RunningRedisOption = None,
+    site: RunningSiteOption = None,
     timeout: Annotated[float, typer.Option(help="Seconds to wait for the running site.")] = 30.0,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only print what would be removed.")

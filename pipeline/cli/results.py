@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from pipeline.run_directory.schema import CameraRecord
 
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="A run directory.")]
+RunningRedisOption = Annotated[
+    str | None,
+    typer.Option(envvar="FUSETRACK_REDIS", help="Redis URL of the running site."),
+]
+RunningSiteOption = Annotated[str | None, typer.Option(help="Name of the site in that Redis.")]
 _TIME = "Date (UTC) or seconds since 1970"
 SinceOption = Annotated[
     str | None, typer.Option(metavar="TIME", help=f"{_TIME}: leave out what is earlier.")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from pipeline.errors import UserError
+from pipeline.run_directory.durable import read_value
 from pipeline.run_directory.schema import TrackPart
 from reid_model.atomic_file import replacing
 from trackers.association import corrections
@@ -62,13 +62,11 @@ def read_corrections(folder: Path) -> Corrections:
 @lru_cache(maxsize=4)
 def _read(path: Path, *version: int) -> Corrections:
     """The API asks again and again."""
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=Corrections)
-    except msgspec.DecodeError as error:
-        raise UserError(
-            f"{path} is damaged: {error}. Expected a file written by fusetrack; remove it to go on "
-            "without names and without undoing earlier corrections"
-        ) from error
+    return read_value(
+        path,
+        Corrections,
+        "remove the file to go on without names and without undoing earlier corrections",
+    )
 
 
 def write_corrections(folder: Path, made: Corrections) -> None:

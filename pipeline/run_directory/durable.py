@@ -48,6 +48,22 @@ def _decoded(line: bytes, kind: type[_T]) -> _T | None:
         return None
 
 
+def read_value(path: Path, kind: type[_T], way_out: str) -> _T:
+    """The JSON file ``path`` as ``kind``.
+
+    Raises UserError when it is damaged, with what to do then, and FileNotFoundError.
+    """
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=kind)
+    except msgspec.DecodeError as error:
+        raise damaged(path, str(error), way_out) from error
+
+
+def damaged(path: Path, fault: str, way_out: str) -> UserError:
+    """The error of a file of the run directory that fusetrack cannot have written."""
+    return UserError(f"{path} is damaged: {fault}. Expected a file written by fusetrack; {way_out}")
+
+
 class BusyError(UserError):
     """Another process writes to the folder."""
 

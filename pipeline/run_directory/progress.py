@@ -5,7 +5,7 @@ from pathlib import Path
 
 import msgspec
 
-from pipeline.errors import UserError
+from pipeline.run_directory.durable import damaged, read_value
 from pipeline.run_directory.layout import is_plain_name
 from pipeline.run_directory.schema import CameraRecord, TrackPart
 from reid_model.atomic_file import replacing
@@ -35,13 +35,9 @@ def read_progress(folder: Path) -> RecorderProgress:
     path = folder / _NAME
     if not path.is_file():
         return RecorderProgress()
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=RecorderProgress)
-    except msgspec.DecodeError as error:
-        raise UserError(
-            f"{path} is damaged: {error}. Expected a file written by fusetrack; the rest of the "
-            "run can be read, but recording cannot continue"
-        ) from error
+    return read_value(
+        path, RecorderProgress, "the rest of the run can be read, but recording cannot continue"
+    )
 
 
 def write_progress(folder: Path, progress: RecorderProgress) -> None:
@@ -61,22 +57,13 @@ def read_cameras(folder: Path) -> list[CameraRecord]:
     path = folder / _CAMERAS_FILE
     if not path.is_file():
         return []
-    try:
-        cameras = msgspec.json.decode(path.read_bytes(), type=list[CameraRecord])
-    except msgspec.DecodeError as error:
-        raise _damaged(path, str(error)) from error
+    way_out = "remove the file to read the rest"
+    cameras = read_value(path, list[CameraRecord], way_out)
     for camera in cameras:
         # Exports and videos are named after cameras.
         if not is_plain_name(camera.camera_id):
-            raise _damaged(path, f"a camera is called {camera.camera_id!r}")
+            raise damaged(path, f"a camera is called {camera.camera_id!r}", way_out)
     return cameras
-
-
-def _damaged(path: Path, fault: str) -> UserError:
-    return UserError(
-        f"{path} is damaged: {fault}. Expected a list of cameras written by fusetrack; remove "
-        "the file to read the rest"
-    )
 
 
 def write_cameras(folder: Path, cameras: Iterable[CameraRecord]) -> None:
