@@ -7,8 +7,7 @@ from typing import Any, TypeVar
 
 import pytest
 from selenium import webdriver
-from selenium.common.exceptions import StaleElementReferenceException
-from selenium.webdriver.common.by import By
+from selenium.common.exceptions import StaleElementReferenceException, TimeoutException
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.wait import WebDriverWait
@@ -21,6 +20,13 @@ _FLAGS = (
 )
 # Far above what the slowest processor needs.
 _WAIT_S = 120
+
+# In one request: each further one of an element takes as long as drawing the page.
+_DISPLAYED = r"""
+return [...document.querySelectorAll(arguments[0])].filter(
+  one => one.getClientRects().length && one.checkVisibility({visibilityProperty: true})
+    && (one.innerText ?? one.textContent).replace(/\s+/g, ' ').includes(arguments[1]))
+"""
 
 Found = TypeVar("Found")
 
@@ -79,21 +85,22 @@ class Browser:
             except StaleElementReferenceException:
                 return None
 
-        found: Found = WebDriverWait(self.chrome, _WAIT_S, 0.05).until(asked, what)
+        try:
+            found: Found = WebDriverWait(self.chrome, _WAIT_S, 0.05).until(asked, what)
+        except TimeoutException:
+            shown = self.run("return document.body.innerText")
+            raise AssertionError(f"{what}; {self.errors()} in the page {shown!r}") from None
         return found
 
-    def all(self, selector: str) -> list[WebElement]:
-        """The displayed elements now."""
-        found = self.chrome.find_elements(By.CSS_SELECTOR, selector)
-        return [element for element in found if element.is_displayed()]
+    def all(self, selector: str, text: str = "") -> list[WebElement]:
+        """The displayed elements now that have this text in them."""
+        found: list[WebElement] = self.run(_DISPLAYED, selector, text)
+        return found
 
     def one(self, selector: str, text: str = "") -> WebElement:
         """The first displayed element with this text in it."""
-
-        def look() -> WebElement | None:
-            return next((one for one in self.all(selector) if text in one.text), None)
-
-        return self.wait(look, f"no {selector} with {text!r}")
+        what = f"no {selector} with {text!r}"
+        return self.wait(lambda: next(iter(self.all(selector, text)), None), what)
 
     def click(self, selector: str, text: str = "") -> None:
         """Click the first displayed element with this text in it."""

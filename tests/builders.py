@@ -1,6 +1,6 @@
 """Tiny hand-made data for the tests."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,10 @@ from pipeline.run_directory.segments import write_segment
 from trackers.tracklet import Tracklet
 
 #: camera_id, frame_index, track_id, (x1, y1, x2, y2)
-Observation = tuple[str, int, int, tuple[float, float, float, float]]
+Box = tuple[float, float, float, float]
+Observation = tuple[str, int, int, Box]
+#: Where on the ground whoever has a box in a camera is, metres.
+Ground = Callable[[str, Box], tuple[float, float]]
 
 
 def camera(camera_id: str, frames: int = 10, fps: float = 10.0, source: str = "") -> CameraRecord:
@@ -48,7 +51,7 @@ def make_run(
     global_ids: dict[tuple[str, int], int],
     *,
     cameras: list[CameraRecord] | None = None,
-    ground: bool = False,
+    ground: bool | Ground = False,
     thumbnails: dict[tuple[str, int], str] | None = None,
     looks: dict[tuple[str, int], dict[str, Any]] | None = None,
 ) -> Path:
@@ -181,7 +184,12 @@ def without_time(schema: pa.Schema) -> pa.Schema:
     return pa.schema([field for field in schema if field.name not in added])
 
 
-def _observation_table(rows: list[Observation], ground: bool) -> pa.Table:
+def _hundredth(_: str, box: Box) -> tuple[float, float]:
+    return box[0] / 100, box[3] / 100
+
+
+def _observation_table(rows: list[Observation], ground: bool | Ground) -> pa.Table:
+    place = ground if callable(ground) else _hundredth if ground else lambda *_: (None, None)
     return table_of(
         [
             {
@@ -190,10 +198,9 @@ def _observation_table(rows: list[Observation], ground: bool) -> pa.Table:
                 "track_id": track,
                 **dict(zip(("x1", "y1", "x2", "y2"), box, strict=True)),
                 "score": 0.8,
-                "ground_x": box[0] / 100 if ground else None,
-                "ground_y": box[3] / 100 if ground else None,
+                **dict(zip(("ground_x", "ground_y"), place(name, box), strict=True)),
             }
-            for _, frame, track, box in rows
+            for name, frame, track, box in rows
         ],
         OBSERVATIONS,
     )

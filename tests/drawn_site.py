@@ -1,14 +1,16 @@
 """A site with drawn people for the tests of the console: an earlier run, and pictures of now."""
 
 import threading
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import cv2
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from builders import camera, make_run
+from builders import Box, camera, make_run
 from live_api import LiveApi
 from pipeline.bus import pictures
 from pipeline.bus.keys import IDENTITIES, OBSERVATIONS
@@ -17,7 +19,6 @@ from pipeline.bus.pictures import Picture
 from pipeline.run_directory.schema import CameraRecord
 
 Image = NDArray[np.uint8]
-Box = tuple[float, float, float, float]
 
 CAMERAS = ("entrance", "hall", "stairs")
 WIDTH, HEIGHT = 640, 360
@@ -32,6 +33,12 @@ CLOTHES = {
     4: ((40, 160, 210), (60, 40, 30)),
     5: ((170, 170, 170), (110, 70, 40)),
 }
+# The corners of the floor in every picture, and how far around each camera they are, metres.
+_FLOOR = np.array([[0, 360], [640, 360], [640, 230], [0, 230]], np.float32)
+_SEEN = np.array([[1, 0], [7, 0], [8.5, 4], [-0.5, 4]])
+#: Where each camera is, metres, and to how many degrees its picture's right lies on the ground: the
+#: three see the three sides of a court.
+_STANDS = {"entrance": (0.5, 0.5, 0), "hall": (12.0, 2.0, 90), "stairs": (9.0, 13.0, 180)}
 # Seconds that a person needs through one picture.
 _CROSSING_S = 8.0
 _BEHIND_S = 3.0
@@ -53,9 +60,30 @@ def people_at(camera_id: str, second: float) -> list[tuple[int, int, Box]]:
     return found
 
 
+def _to_picture(camera_id: str) -> NDArray[np.float64]:
+    x, y, degrees = _STANDS[camera_id]
+    turn = np.radians(degrees)
+    rotation = np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
+    corners = (_SEEN @ rotation + (x, y)).astype(np.float32)
+    return np.asarray(cv2.getPerspectiveTransform(corners, _FLOOR), np.float64)
+
+
+#: Of the cameras in a site file: metres on the ground to pixels.
+CALIBRATIONS: dict[str, dict[str, Any]] = {
+    name: {"calibration": {"homography": _to_picture(name).tolist()}} for name in CAMERAS
+}
+
+
+def ground_of(camera_id: str, box: Box) -> tuple[float, float]:
+    """Where on the ground whoever has this box is, metres."""
+    matrix = np.linalg.inv(CALIBRATIONS[camera_id]["calibration"]["homography"])
+    x, y, scale = matrix @ ((box[0] + box[2]) / 2, box[3], 1)
+    return float(x / scale), float(y / scale)
+
+
 def drawn(camera_id: str, second: float) -> Image:
     """The picture of a camera: a room, and the people in it."""
-    image = _room(CAMERAS.index(camera_id))
+    image = _room(CAMERAS.index(camera_id)).copy()
     for _, person, box in sorted(people_at(camera_id, second), key=lambda one: one[2][3]):
         draw_person(image, person, box, second)
     return image
@@ -80,6 +108,7 @@ def draw_person(image: Image, person: int, box: Box, second: float) -> None:
     cv2.circle(image, at(0, 0.09), round(0.08 * height), (150, 180, 215), -1, cv2.LINE_AA)
 
 
+@cache
 def _room(number: int) -> Image:
     rows = np.linspace(0, 1, HEIGHT)[:, None, None]
     wall = np.array([(150, 148, 140), (140, 150, 152), (152, 142, 146)][number])
@@ -120,7 +149,7 @@ def make_drawn_run(folder: Path) -> Path:
                     (folder / path).write_bytes(jpeg_of(crop))
                     thumbnails[camera_id, track] = path
     cameras = [_record(name, START - 40.1, 600) for name in CAMERAS]
-    return make_run(folder, rows, people, cameras=cameras, thumbnails=thumbnails, ground=True)
+    return make_run(folder, rows, people, cameras=cameras, thumbnails=thumbnails, ground=ground_of)
 
 
 def _record(camera_id: str, end: float, frames: int, state: str = "complete") -> CameraRecord:
@@ -137,8 +166,12 @@ def _record(camera_id: str, end: float, frames: int, state: str = "complete") ->
     )
 
 
+# Pictures come so many times faster than in reality.
+_HASTE = 3
+
+
 class Playing:
-    """Plays the pictures of now into ``api``, in real time until it is closed."""
+    """Plays the pictures of now into ``api``, while it is entered."""
 
     def __init__(self, api: LiveApi) -> None:
         self._api = api
@@ -147,11 +180,14 @@ class Playing:
         # Everybody is in a picture by then.
         self._frame = 20 * FPS
         self._second()
+
+    def __enter__(self) -> "Playing":
+        self._stop.clear()
         self._thread = threading.Thread(target=self._run)
         self._thread.start()
+        return self
 
-    def close(self) -> None:
-        """Stop."""
+    def __exit__(self, *exc: object) -> None:
         self._stop.set()
         self._thread.join()
 
@@ -167,7 +203,7 @@ class Playing:
             for name in CAMERAS:
                 picture = Picture(START + frame / FPS, jpeg_of(drawn(name, frame / FPS)))
                 pictures.publish(self._api.bus, name, "small", picture)
-            self._stop.wait(1 / FPS)
+            self._stop.wait(1 / FPS / _HASTE)
         end = START + frames[-1] / FPS
         self._api.clock.now = end
         for name in CAMERAS:

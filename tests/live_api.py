@@ -4,7 +4,7 @@ That of a live site reads the streams only on request, so that tests need not wa
 """
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import httpx
@@ -101,14 +101,15 @@ class LiveApi(Listening):
         out: Path | None = None,
         token: str | None = None,
         gallery_s: float = 600.0,
-        cameras: Sequence[str] = ("gate", "hall"),
+        cameras: Sequence[str] | Mapping[str, dict[str, object]] = ("gate", "hall"),
         file: Path | None = None,
         **places: object,
     ) -> None:
+        known = cameras if isinstance(cameras, Mapping) else {name: {} for name in cameras}
         source = "rtsp://user:pass-word@10.0.0.7/1"
         values: dict[str, object] = {
             "site": bus.site,
-            "cameras": {name: {"source": source} for name in cameras},
+            "cameras": {name: {"source": source, **more} for name, more in known.items()},
             "association": {"gallery_s": gallery_s},
             **places,
         }

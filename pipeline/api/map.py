@@ -35,6 +35,7 @@ _EDGE_M = 1.0
 # Of a span without a beginning or an end.
 _DEFAULT_S = 3600.0
 _MOST_CELLS = 40_000
+_MOST_ID = 2**63 - 1
 _WALKED_EVERY_S = 60.0
 
 _Since = Annotated[
@@ -42,6 +43,7 @@ _Since = Annotated[
 ]
 _Until = Annotated[float | None, Query(allow_inf_nan=False, description="Seconds UTC.")]
 _Last = Annotated[float, Query(gt=0, le=3600, description="Seconds before `until`.")]
+_Person = Annotated[int | None, Query(ge=1, le=_MOST_ID, description="Of this person alone.")]
 _Cell = Annotated[float, Query(ge=0.1, le=10, description="Metres on a side of a cell.")]
 _NO_PLAN: dict[int | str, dict[str, Any]] = {
     200: {"content": {"image/png": {}, "image/jpeg": {}, "image/webp": {}}},
@@ -79,7 +81,9 @@ def add_map(data: APIRouter, site: ShownSite, plan: Plan | None) -> None:
         return Response(plan.content, media_type=plan.media_type)
 
     @data.get("/map/trails")
-    def trails(until: _Until = None, last_s: _Last = 30.0) -> TrailsAnswer:
+    def trails(
+        until: _Until = None, last_s: _Last = 30.0, global_id: _Person = None
+    ) -> TrailsAnswer:
         """Where people walked on the ground in some seconds before `until`, by default before now.
 
         Positions are means of half a second over all cameras that see the person.
@@ -89,6 +93,8 @@ def add_map(data: APIRouter, site: ShownSite, plan: Plan | None) -> None:
             return TrailsAnswer(None, [])
         # The row of the moment itself counts.
         bins = _positions(site, end - last_s, math.nextafter(end, math.inf))
+        if global_id is not None:
+            bins = bins.filter(pl.col("global_id") == global_id)
         return TrailsAnswer(end, list(_trails(bins)))
 
     @data.get("/map/heat", responses=_UNFIT)

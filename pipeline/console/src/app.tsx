@@ -1,6 +1,5 @@
 /** The login, or the screen of the address. */
 
-import { useEffect } from 'preact/hooks';
 import { signedOut } from './api';
 import { Layout } from './layout';
 import { Empty, Page } from './parts';
@@ -16,9 +15,6 @@ export function App() {
   const isOut = useSignal(signedOut);
   const why = useSignal(problem);
   const screen = screenOf(route.screen, user?.live ?? true);
-  useEffect(() => {
-    document.title = `${screen.title} · ${user?.site || 'fusetrack'}`;
-  }, [screen, user]);
   if (isOut) return <Login />;
   if (!user) return <main class="login">{why && <Empty>{why}</Empty>}</main>;
   const Show = screen.show;

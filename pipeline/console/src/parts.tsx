@@ -4,6 +4,16 @@ import type { ComponentChildren } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
 import { colourOf } from './colours';
 import { Icon, type IconName } from './icons';
+import { me } from './site';
+import { useSignal } from './store';
+
+/** Name the page in the tab and the history, with its site. */
+export function useTitle(title: string): void {
+  const site = useSignal(me)?.site || 'fusetrack';
+  useEffect(() => {
+    document.title = `${title} · ${site}`;
+  }, [title, site]);
+}
 
 /** A screen with its heading, and what can be done with it on the right. */
 export function Page(props: {
@@ -15,6 +25,7 @@ export function Page(props: {
   actions?: ComponentChildren;
   children: ComponentChildren;
 }) {
+  useTitle(props.title);
   return (
     <div class="page">
       <header class="page-head">

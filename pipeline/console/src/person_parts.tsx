@@ -3,8 +3,9 @@
 import { Icon } from './icons';
 import { IconButton, PersonMark, Problem } from './parts';
 import { linkTo } from './router';
-import { nameOf } from './site';
-import { duration, useClock } from './time';
+import { me, nameOf } from './site';
+import { useSignal } from './store';
+import { duration, SHORT_S, useClock } from './time';
 import { percent } from './timeline';
 import type { Link, Stay, Thumbnail } from './types';
 
@@ -20,6 +21,7 @@ export function StayDetail(props: {
 }) {
   const { stay, links, picture, onMove, onSplit, onClose } = props;
   const clock = useClock();
+  const isLive = useSignal(me)?.live ?? false;
   const own = links.filter((one) => one.camera_id === stay.camera_id && one.track_id === stay.track_id);
   return (
     <section class="sheet stay" aria-label="The chosen track">
@@ -33,7 +35,7 @@ export function StayDetail(props: {
         </header>
         {stay.start !== null && (
           <p>
-            {clock.exact(stay.start)} to {stay.end === null ? 'now' : clock.exact(stay.end)}
+            {clock.exact(stay.start)} to {stay.end === null ? (isLive ? 'now' : 'the end') : clock.exact(stay.end)}
             {stay.end !== null && <span class="soft"> ({duration(stay.end - stay.start)})</span>}
           </p>
         )}
@@ -68,6 +70,8 @@ export function Pictures(props: {
 }) {
   const { id, thumbnails, onChoose, keyOf } = props;
   const clock = useClock();
+  const starts = thumbnails.flatMap(({ start }) => (start === null ? [] : [start]));
+  const say = Math.max(...starts) - Math.min(...starts) < SHORT_S ? clock.exact : clock.time;
   const places = [...new Set(thumbnails.map(({ camera_id }) => camera_id))].sort();
   if (places.length === 0) {
     return (
@@ -92,7 +96,7 @@ export function Pictures(props: {
                 .map((one) => (
                   <button key={one.url} type="button" onClick={() => onChoose(keyOf(one))}>
                     <img src={one.url} alt={`${nameOf(id)} in ${camera}`} loading="lazy" />
-                    <span>{one.start === null ? '' : clock.time(one.start)}</span>
+                    <span>{one.start === null ? '' : say(one.start)}</span>
                   </button>
                 ))}
             </div>

@@ -11,6 +11,9 @@ export interface Polled<T> {
   reload(): void;
 }
 
+// A request that failed is repeated, also one that is made once: a camera may have no frame yet.
+const RETRY_S = 3;
+
 /** The answer for `path`, again every `everyS` seconds; 0: once. Nothing for a null path. */
 export function usePolled<T>(path: string | null, everyS = 0): Polled<T> {
   const [state, setState] = useState<{ path: string | null; data: T | null; problem: string | null }>(
@@ -22,15 +25,17 @@ export function usePolled<T>(path: string | null, everyS = 0): Polled<T> {
     const abort = new AbortController();
     let timer = 0;
     const ask = async () => {
+      let nextS = everyS;
       try {
         const data = await get<T>(path, abort.signal);
         setState({ path, data, problem: null });
       } catch (error) {
         const problem = problemOf(error);
         if (problem === null) return;
+        nextS ||= RETRY_S;
         setState((old) => ({ path, data: old.path === path ? old.data : null, problem }));
       }
-      if (everyS && !abort.signal.aborted) timer = window.setTimeout(again, everyS * 1000);
+      if (nextS && !abort.signal.aborted) timer = window.setTimeout(again, nextS * 1000);
     };
     const again = () => {
       if (document.hidden) document.addEventListener('visibilitychange', again, { once: true });

@@ -12,11 +12,8 @@ export const shortcuts = kept('shortcuts', true);
 /** Pictures a second and camera on the wall. */
 export const wallFps = kept('wallFps', 5);
 
-export function applyTheme(): void {
-  const show = () => (document.documentElement.dataset['theme'] = theme.get());
-  theme.subscribe(show);
-  show();
-}
+// `theme.js` shows what is kept, also before the first paint.
+theme.subscribe(() => dispatchEvent(new Event('theme')));
 
 export function zoneName(): string {
   return timeZone.get() || Intl.DateTimeFormat().resolvedOptions().timeZone;

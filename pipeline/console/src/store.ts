@@ -28,13 +28,14 @@ export function signal<T>(first: T): Signal<T> {
 /** The value of a signal; the component is drawn again when it changes. */
 export function useSignal<T>(source: Signal<T>): T {
   const [, redraw] = useState({});
+  const drawn = source.get();
   useEffect(() => {
-    const before = source.get();
     const stop = source.subscribe(() => redraw({}));
-    if (!Object.is(before, source.get())) redraw({});
+    // It may have changed after it was drawn and before anybody listened.
+    if (!Object.is(drawn, source.get())) redraw({});
     return stop;
   }, [source]);
-  return source.get();
+  return drawn;
 }
 
 /** A signal that is kept in the browser under this name. */

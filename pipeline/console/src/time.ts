@@ -6,6 +6,9 @@ import { timeZone, zoneName } from './settings';
 // Earlier timestamps are not real times: they count from the start of a video.
 const FIRST_REAL_TIME = 366 * 86_400;
 
+/** Within a shorter time, times are told with tenths of seconds. */
+export const SHORT_S = 120;
+
 export interface Clock {
   /** `14:02:31` */
   time(moment: number): string;

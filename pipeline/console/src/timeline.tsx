@@ -4,7 +4,7 @@ import { useState } from 'preact/hooks';
 import { colourOf } from './colours';
 import { PRESENT_S, siteNow } from './site';
 import { useSignal } from './store';
-import { duration, useClock } from './time';
+import { duration, SHORT_S, useClock, type Clock } from './time';
 import type { Stay } from './types';
 
 const STEPS_S = [
@@ -21,6 +21,13 @@ const SPANS: [string, number][] = [
 export function stepOf(span: number, most: number): number {
   const weeks = 604_800 * Math.ceil(span / most / 604_800);
   return STEPS_S.find((one) => span / one <= most) ?? weeks;
+}
+
+/** How ticks with so many seconds between them are written, so that no two read the same. */
+function tickOf(clock: Clock, step: number): (moment: number) => string {
+  if (step >= 86_400) return clock.short;
+  if (step >= 60) return clock.minute;
+  return step < 1 ? clock.exact : clock.time;
 }
 
 /** The multiples of `step` between two times. */
@@ -50,7 +57,8 @@ export function Timeline(props: {
   const length = Math.max(end - start, 0.1);
   const place = (moment: number) => `${(100 * Math.min(Math.max(moment - start, 0), length)) / length}%`;
   const step = stepOf(length, matchMedia('(max-width: 44rem)').matches ? 3 : 6);
-  const tick = step >= 86_400 ? clock.short : step >= 60 ? clock.minute : clock.time;
+  const tick = tickOf(clock, step);
+  const say = length < SHORT_S ? clock.exact : clock.time;
   const lanes = [...new Set(known.map(({ camera_id }) => camera_id))].sort();
   return (
     <section class="sheet">
@@ -85,7 +93,7 @@ export function Timeline(props: {
                   const to = stay.end ?? end;
                   const from = Math.max(stay.start!, start);
                   const text =
-                    `${camera}: ${clock.full(stay.start!)} to ${clock.time(to)} ` +
+                    `${camera}: ${length < SHORT_S ? clock.exact(stay.start!) : clock.full(stay.start!)} to ${say(to)} ` +
                     `(${duration(to - stay.start!)}), confidence ${percent(stay.confidence)}`;
                   return (
                     <button

@@ -68,16 +68,6 @@ export interface Identity {
   stays: Stay[];
 }
 
-export interface PathPoint {
-  timestamp: number;
-  camera_id: string;
-  frame_index: number;
-  track_id: number;
-  confidence: number;
-  box: Box;
-  ground: Point | null;
-}
-
 export interface Thumbnail {
   camera_id: string;
   track_id: number;
@@ -140,6 +130,8 @@ export interface ReviewEvent {
   reviewed: boolean;
   by: string | null;
   reviewed_at: number | null;
+  /** The address of the picture of the moment. */
+  picture?: string | null;
 }
 
 export interface Place {

@@ -125,6 +125,8 @@ def test_trails_of_a_past_run(open_run: Callable[..., RecordedApi]) -> None:
     assert y == pytest.approx([0.9] * 6)
     (person,) = get(api, "/map/trails", until=1.9, last_s=0.4)["people"]
     assert [point[1] for point in person["points"]] == pytest.approx([1.7])
+    assert len(get(api, "/map/trails", global_id=7)["people"]) == 1
+    assert get(api, "/map/trails", global_id=8)["people"] == []
     assert get(api, "/map/trails", until=-5)["people"] == []
 
 

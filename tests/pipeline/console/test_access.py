@@ -8,15 +8,14 @@ import pytest
 from selenium import webdriver
 
 from browsers import Browser
-from drawn_site import make_drawn_run
 from live_api import TOKEN, VIEWER_TOKEN, RecordedApi
 from pipeline.api.console import BUILT
 
 
 @pytest.fixture
-def guarded(chromium: webdriver.Chrome, tmp_path: Path) -> Iterator[Browser]:
+def guarded(chromium: webdriver.Chrome, run: Path) -> Iterator[Browser]:
     """A browser at a run that needs a token."""
-    api = RecordedApi(make_drawn_run(tmp_path / "run"), token=TOKEN)
+    api = RecordedApi(run, token=TOKEN)
     yield Browser(chromium, f"http://{api.place}")
     chromium.delete_all_cookies()
     api.close()

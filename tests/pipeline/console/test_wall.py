@@ -4,7 +4,6 @@ from selenium.webdriver.common.keys import Keys
 
 from browsers import Browser
 from drawn_site import CAMERAS
-from live_api import LiveApi
 from pipeline.pictures.colours import css_colour
 
 # Counts the pixels of a canvas that have exactly this colour.
@@ -102,7 +101,7 @@ def test_the_time_zone_is_chosen_and_kept(live: Browser) -> None:
     live.run("localStorage.clear()")
 
 
-def test_pictures_of_people_now_are_of_now(live: Browser, playing: LiveApi) -> None:
+def test_pictures_of_people_now_are_of_now(live: Browser) -> None:
     live.resize(1280, 800)
     live.open("people")
     canvas = live.one(".person-card canvas[data-drawn]")

@@ -2,7 +2,7 @@
 
 import { useState } from 'preact/hooks';
 import { post, problemOf } from '../api';
-import { Problem } from '../parts';
+import { Problem, useTitle } from '../parts';
 import { start } from '../site';
 
 export function Login() {
@@ -20,6 +20,7 @@ export function Login() {
     }
     setBusy(false);
   };
+  useTitle('Log in');
   return (
     <main class="login">
       <form onSubmit={(event) => void submit(event)}>

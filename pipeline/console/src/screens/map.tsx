@@ -1,15 +1,16 @@
 /** The ground from above: who walks where, and where people spent their time. */
 
-import { useEffect, useState } from 'preact/hooks';
+import { useState } from 'preact/hooks';
 import { colourOf } from '../colours';
 import { applied, pointsText } from '../geometry';
 import { Ground, viewOf, type GroundView } from '../ground';
 import { Empty, Page, PersonMark, Problem } from '../parts';
 import { usePolled } from '../polling';
 import { linkTo } from '../router';
+import { smoothWays } from '../smoothing';
 import { cameras, me, nameOf, names, siteNow } from '../site';
 import { useSignal } from '../store';
-import { useClock } from '../time';
+import { duration, useClock } from '../time';
 import type { GroundMap, Heat, Point, Trail, Trails } from '../types';
 import '../styles/map.css';
 
@@ -43,6 +44,7 @@ export function SiteMap() {
       {text}
     </label>
   );
+  const heat = useHeat(shows.heat, heatS, at);
   const people = (trails.data?.people ?? []).filter((trail) => isThere(trail, trails.data?.until ?? null));
   return (
     <Page
@@ -54,17 +56,19 @@ export function SiteMap() {
           {tick('places', 'Zones and lines')}
           {tick('trails', 'Trails')}
           {tick('heat', 'Heat')}
-          <select
-            aria-label="Heat of the last"
-            value={heatS}
-            onChange={(event) => setHeatS(Number(event.currentTarget.value))}
-          >
-            {HEAT_SPANS.map(([seconds, text]) => (
-              <option key={seconds} value={seconds}>
-                {text}
-              </option>
-            ))}
-          </select>
+          {shows.heat && (
+            <select
+              aria-label="Heat of the last"
+              value={heatS}
+              onChange={(event) => setHeatS(Number(event.currentTarget.value))}
+            >
+              {HEAT_SPANS.map(([seconds, text]) => (
+                <option key={seconds} value={seconds}>
+                  {text}
+                </option>
+              ))}
+            </select>
+          )}
         </>
       }
     >
@@ -80,7 +84,7 @@ export function SiteMap() {
           <Ground map={map.data} view={view} label="Map of the site" fields={shows.fields} places={shows.places}>
             {(size) => (
               <>
-                {shows.heat && <HeatCells view={view} seconds={heatS} at={at} />}
+                {heat && <HeatCells heat={heat} view={view} />}
                 {people.map((trail) => (
                   <Walk
                     key={trail.global_id}
@@ -94,6 +98,7 @@ export function SiteMap() {
               </>
             )}
           </Ground>
+          {shows.heat && <HeatLegend heat={heat} />}
           <TimeSlider at={at} onChange={setAt} />
           <ul class="on-map" aria-label="People on the map">
             {people.map(({ global_id }) => (
@@ -125,14 +130,15 @@ function Walk(props: {
 }) {
   const { trail, view, size, line } = props;
   useSignal(names);
-  const points = trail.points.map(([, x, y]): Point => applied(view.toView, [x, y]));
-  const last = points.at(-1);
+  const ways = smoothWays(trail.points).map((way) => way.map(([, x, y]) => applied(view.toView, [x, y])));
+  const last = ways.at(-1)?.at(-1);
   if (!last) return null;
   const colour = colourOf(trail.global_id);
   const name = nameOf(trail.global_id);
   return (
     <g class="trail">
-      {line && <polyline points={pointsText(points)} stroke={colour} />}
+      {line &&
+        ways.map((way, number) => <polyline key={number} points={pointsText(way)} stroke={colour} />)}
       <a href={linkTo('person', trail.global_id)} aria-label={name}>
         <circle cx={last[0]} cy={last[1]} r={size} fill={colour}>
           <title>{name}</title>
@@ -147,19 +153,29 @@ function Walk(props: {
   );
 }
 
-function HeatCells({ view, seconds, at }: { view: GroundView; seconds: number; at: number | null }) {
+/** Where people spent their time until the chosen moment; null while it is not shown or not known. */
+function useHeat(shown: boolean, seconds: number, at: number | null): Heat | null {
   const now = useSignal(siteNow);
-  const [end, setEnd] = useState(at ?? now);
-  useEffect(() => {
-    // A live map asks again every ten seconds, not with each second of the clock.
-    const wanted = at ?? now;
-    if (wanted !== null && (end === null || at !== null || wanted - end >= 10)) setEnd(wanted);
-  }, [at, now]);
+  // A live map asks again every ten seconds, not with each second of the clock.
+  const end = at ?? (now === null ? null : 10 * Math.ceil(now / 10));
   const since = end === null ? '' : `&since=${seconds ? end - seconds : -1e12}`;
-  const heat = usePolled<Heat>(end === null ? null : `map/heat?until=${end}${since}`).data;
-  if (!heat || heat.left === null || heat.low === null) return null;
+  return usePolled<Heat>(shown && end !== null ? `map/heat?until=${end}${since}` : null).data;
+}
+
+/** From yellow for a short time to dark red for the longest. */
+function heatOf(share: number): string {
+  const root = Math.sqrt(share);
+  return `hsl(${Math.round(52 - 52 * root)} 92% ${Math.round(60 - 26 * root)}%)`;
+}
+
+function mostOf(heat: Heat): number {
+  return Math.max(0, ...heat.seconds.map((row) => Math.max(...row)));
+}
+
+function HeatCells({ heat, view }: { heat: Heat; view: GroundView }) {
+  if (heat.left === null || heat.low === null) return null;
   const { left, low, cell_m: cell } = heat;
-  const most = Math.max(...heat.seconds.map((row) => Math.max(...row)), 1);
+  const most = mostOf(heat);
   return (
     <g class="heat">
       {heat.seconds.flatMap((row, j) =>
@@ -171,14 +187,35 @@ function HeatCells({ view, seconds, at }: { view: GroundView; seconds: number; a
             <polygon
               key={`${i} ${j}`}
               points={pointsText(corners.map((corner) => applied(view.toView, corner)))}
-              fill-opacity={0.12 + 0.7 * Math.sqrt(value / most)}
+              fill={heatOf(value / most)}
             >
-              <title>{value.toFixed(1)} s</title>
+              <title>{duration(value)}</title>
             </polygon>
           );
         }),
       )}
     </g>
+  );
+}
+
+const LEGEND_STEPS = [0.02, 0.1, 0.25, 0.5, 1];
+
+/** What the colours of the heat mean. */
+function HeatLegend({ heat }: { heat: Heat | null }) {
+  if (!heat) return null;
+  const most = mostOf(heat);
+  if (!most) return <p class="soft">Nobody was on the map in this time.</p>;
+  return (
+    <p class="heat-legend">
+      <span class="soft">
+        Time on {heat.cell_m} by {heat.cell_m} m, all people together:
+      </span>
+      {LEGEND_STEPS.map((share) => (
+        <span key={share}>
+          <i style={{ background: heatOf(share) }} /> {duration(share * most)}
+        </span>
+      ))}
+    </p>
   );
 }
 

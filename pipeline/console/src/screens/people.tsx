@@ -88,6 +88,7 @@ export function useLiveView(isLive: boolean): WallView | undefined {
 
 function PersonCard({ person, view }: { person: Person; view: WallView | undefined }) {
   const now = useSignal(siteNow) ?? person.last_seen;
+  const isLive = useSignal(me)?.live ?? false;
   const clock = useClock();
   return (
     <a class="person-card" href={linkTo('person', person.global_id)}>
@@ -101,7 +102,9 @@ function PersonCard({ person, view }: { person: Person; view: WallView | undefin
         <span class="soft" title={`since ${clock.full(person.since)}`}>
           for {duration(Math.max(person.last_seen - person.since, 0))}
         </span>
-        <span class="soft">{ago(now - person.last_seen)}</span>
+        <span class="soft">
+          {isLive ? ago(now - person.last_seen) : `until ${clock.time(person.last_seen)}`}
+        </span>
       </span>
       <span class="visually-hidden">{nameOf(person.global_id)}</span>
     </a>

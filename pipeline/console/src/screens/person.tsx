@@ -79,7 +79,7 @@ function Known({ id }: { id: number }) {
           </div>
           <div class="person-side">
             {present && user?.live && <Live person={present} />}
-            <PathOnGround id={id} everyS={everyS} />
+            <PathOnGround id={id} until={data.last_seen} everyS={everyS} />
             <CorrectionsOf
               id={id}
               identity={data}
@@ -117,11 +117,16 @@ function useReload(id: number, ...reloads: (() => void)[]): void {
 
 function Summary({ data, present }: { data: Identity; present: Present | undefined }) {
   const clock = useClock();
+  const isLive = useSignal(me)?.live ?? false;
   const places = new Set(data.stays.map(({ camera_id }) => camera_id)).size;
   const seconds = data.stays.reduce((sum, { start, end }) => sum + ((end ?? 0) - (start ?? 0)), 0);
   return (
     <>
-      {present && <strong class="now">in {present.camera_id} now · </strong>}
+      {present && (
+        <strong class="now">
+          in {present.camera_id} {isLive ? 'now' : 'at the end'} ·{' '}
+        </strong>
+      )}
       {data.first_seen !== null && data.last_seen !== null && (
         <>
           {clock.day(data.first_seen)} {clock.time(data.first_seen)} to {clock.full(data.last_seen)} ·{' '}

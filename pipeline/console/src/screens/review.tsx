@@ -4,7 +4,7 @@ import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
 import { get, post, problemOf } from '../api';
 import { Icon } from '../icons';
 import { useKeys } from '../keys';
-import { Empty, Page, PersonMark, Problem } from '../parts';
+import { Dialog, Empty, Page, PersonMark, Problem } from '../parts';
 import { linkTo } from '../router';
 import { cameras, mayEdit, me, nameOf, names, onEvent } from '../site';
 import { useSignal } from '../store';
@@ -41,7 +41,9 @@ export function Review() {
   const [filter, setFilter] = useState<Filter>({ kind: '', camera: '', reviewed: 'false' });
   const { listed, why, busy, older, update, report } = useListed(filter);
   const [chosen, setChosen] = useState<string | null>(null);
+  const clock = useClock();
   const events = listed?.events ?? [];
+  const [enlarged, setEnlarged] = useState(false);
   const index = events.findIndex(({ id }) => id === chosen);
   const step = (by: number) => {
     const next = events[Math.min(Math.max(index + by, 0), events.length - 1)];
@@ -60,6 +62,7 @@ export function Review() {
   useKeys({
     j: () => step(1),
     k: () => step(-1),
+    v: () => setEnlarged(events[index]?.picture != null),
     d: () => {
       const event = events[index];
       if (event && mayEdit()) void mark(event).then(() => step(1));
@@ -68,7 +71,7 @@ export function Review() {
   return (
     <Page
       title="Review"
-      note="J and K go on and back, D marks"
+      note="J and K go on and back, D marks, V shows the picture"
       actions={<Filters filter={filter} onChange={setFilter} />}
     >
       {why && <Problem>{why}</Problem>}
@@ -85,9 +88,16 @@ export function Review() {
             isChosen={event.id === chosen}
             onChoose={() => setChosen(event.id)}
             onMark={() => void mark(event)}
+            onPicture={() => (setChosen(event.id), setEnlarged(true))}
           />
         ))}
       </ol>
+      {enlarged && events[index]?.picture && (
+        <Dialog title={textOf(events[index])} onClose={() => setEnlarged(false)}>
+          <img class="moment-large" src={`.${events[index].picture}`} alt={`The moment: ${textOf(events[index])}`} />
+          <p class="soft">{[clock.full(events[index].at), events[index].camera_id].filter(Boolean).join(' · ')}</p>
+        </Dialog>
+      )}
       {listed && listed.next !== null && (
         <button type="button" disabled={busy} onClick={older}>
           {busy ? 'Looking…' : 'Earlier events'}
@@ -193,6 +203,7 @@ function Row(props: {
   isChosen: boolean;
   onChoose: () => void;
   onMark: () => void;
+  onPicture: () => void;
 }) {
   const { event, isChosen } = props;
   const row = useRef<HTMLLIElement>(null);
@@ -211,6 +222,18 @@ function Row(props: {
       onClick={props.onChoose}
     >
       <time dateTime={new Date(event.at * 1000).toISOString()}>{clock.full(event.at)}</time>
+      {event.picture ? (
+        <button
+          type="button"
+          class="moment"
+          aria-label={`Picture of the moment: ${textOf(event)}`}
+          onClick={(click) => (click.stopPropagation(), props.onPicture())}
+        >
+          <img src={`.${event.picture}`} alt="" loading="lazy" />
+        </button>
+      ) : (
+        <span class="moment" />
+      )}
       {event.global_id === null ? <Icon name="warning" /> : <PersonMark id={event.global_id} />}
       <span class="what">
         <span>{textOf(event)}</span>

@@ -3,7 +3,7 @@
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { Icon } from '../icons';
 import { useKeys } from '../keys';
-import { Empty, IconButton, PersonMark } from '../parts';
+import { Empty, IconButton, PersonMark, useTitle } from '../parts';
 import { personAt } from '../picture_canvas';
 import { go, linkTo, type Route } from '../router';
 import { wallFps } from '../settings';
@@ -24,6 +24,7 @@ export function Wall({ route }: { route: Route }) {
   const view = useMemo(() => new WallView(ids ? ids.split('\n') : [], fps), [ids, fps]);
   useEffect(() => view.open(), [view]);
   const large = all.find(({ id }) => id === route.rest[0]);
+  useTitle(large ? large.id : 'Wall');
   const running = all.filter(({ state }) => state === 'running').length;
   useKeys({ f: toggleFullScreen });
   if (all.length === 0) {
