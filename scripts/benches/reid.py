@@ -40,7 +40,7 @@ REFERENCES = (
     "person-reidentification-retail-0286.FP16.xml",
     "osnet_x0_25_msmt17.onnx",
 )
-OURS = ("omni-scale-people", "omni-scale-people.int8", "omni-scale-open")
+OURS = ("omni-scale-people", "omni-scale-people.int8", "omni-scale-open", "fusion-people")
 INT8 = ".int8"
 SETS = ("market1501", "cuhk03", "cuhk01")
 
