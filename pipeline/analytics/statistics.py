@@ -8,9 +8,10 @@ import polars as pl
 from pipeline.analytics.crossings import CROSSING, crossings_of, line_counts, sides_of
 from pipeline.analytics.places import Places, check_places
 from pipeline.analytics.speed import binned, positions_in, speeds_of
-from pipeline.analytics.stays import joined, occupancy, on_site, people_by_hour, stays_in
+from pipeline.analytics.stays import dwell_of, joined, occupancy, on_site, people_by_hour, stays_in
 from pipeline.analytics.transitions import flow, transitions_of
 from pipeline.config.schema import SiteConfig
+from pipeline.run_directory.corrections import names_in
 from pipeline.run_directory.reader import RunDirectory
 
 #: Cells of the heat map of a camera.
@@ -21,16 +22,18 @@ COLUMNS, ROWS = 32, 18
 class Statistics:
     """The statistics of a run as tables; times are seconds UTC.
 
-    ``visits`` as `stays.STAY` with ``seconds``; ``transitions`` as `transitions.TRANSITION`;
-    ``occupancy`` as of `stays.occupancy`; ``people`` as of `stays.people_by_hour`; ``crossings`` as
-    `crossings.CROSSING`, and counted in ``lines``; ``speeds`` as `speed.SPEED`. ``heat`` counts
-    observations: camera_id, column, row (of 32 x 18 equal cells of the picture), n.
-    ``unidentified`` counts those without a global id, which are in no table; ``every_s`` is the
-    span of the occupancy.
+    ``visits`` as `stays.STAY` with ``seconds``; ``dwell`` as of `stays.dwell_of`;
+    ``transitions`` as `transitions.TRANSITION`; ``occupancy`` as of `stays.occupancy`;
+    ``people`` as of `stays.people_by_hour`; ``crossings`` as `crossings.CROSSING`, and counted in
+    ``lines``; ``speeds`` as `speed.SPEED`. ``heat`` counts observations: camera_id, column, row (of
+    32 x 18 equal cells of the picture), n. ``unidentified`` counts those without a global id, which
+    are in no table; ``every_s`` is the span of the occupancy. ``names`` are those that people were
+    given, by global id.
     """
 
     site: str
     visits: pl.DataFrame
+    dwell: pl.DataFrame
     transitions: pl.DataFrame
     occupancy: pl.DataFrame
     people: pl.DataFrame
@@ -40,6 +43,7 @@ class Statistics:
     heat: pl.DataFrame
     unidentified: int
     every_s: float
+    names: dict[int, str]
 
     def places(self) -> pl.DataFrame:
         """One row a place over the whole time: kind, place, people, visits, mean_s and longest_s of
@@ -81,7 +85,7 @@ def statistics_of(
     for camera_id in run.observed():
         for rows in run.chunks(camera_id):
             _add(parts, rows, camera_id, places, sizes.get(camera_id, (0, 0)), gap_s)
-    return _of_parts(parts, config, places, gap_s, every_s)
+    return _of_parts(parts, config, places, gap_s, every_s, names_in(run.path))
 
 
 def _check(run: RunDirectory, config: SiteConfig, places: Places) -> None:
@@ -124,7 +128,12 @@ def _heat(parts: Sequence[pl.DataFrame]) -> pl.DataFrame:
 
 
 def _of_parts(
-    parts: _Parts, config: SiteConfig, places: Places, gap_s: float, every_s: float
+    parts: _Parts,
+    config: SiteConfig,
+    places: Places,
+    gap_s: float,
+    every_s: float,
+    names: dict[int, str],
 ) -> Statistics:
     stays = joined(parts.stays, gap_s)
     stays = pl.concat([stays, on_site(stays, config.site, config.association.gallery_s)])
@@ -135,6 +144,7 @@ def _of_parts(
     return Statistics(
         site=config.site,
         visits=stays.with_columns(seconds=pl.col("end") - pl.col("start")),
+        dwell=dwell_of(stays, list(places.zones)),
         transitions=transitions_of(stays),
         occupancy=occupancy(stays, every_s),
         people=people_by_hour(stays),
@@ -144,4 +154,5 @@ def _of_parts(
         heat=_heat(parts.heat),
         unidentified=parts.unidentified,
         every_s=every_s,
+        names=names,
     )

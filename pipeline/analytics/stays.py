@@ -54,6 +54,30 @@ def on_site(stays: pl.DataFrame, site: str, away_s: float) -> pl.DataFrame:
     return joined([seen], away_s)
 
 
+def dwell_of(stays: pl.DataFrame, zones: Sequence[str]) -> pl.DataFrame:
+    """How long people stayed in each of ``zones``, by name.
+
+    Columns: zone, different people, visits, median_s, p95_s (95 % of the visits are not longer,
+    interpolated) and longest_s, which are null without a visit.
+    """
+    seconds = pl.col("end") - pl.col("start")
+    found = (
+        stays.filter(kind=ZONE)
+        .group_by(zone="place")
+        .agg(
+            people=pl.col("global_id").n_unique().cast(pl.Int64),
+            visits=pl.len().cast(pl.Int64),
+            median_s=seconds.median(),
+            p95_s=seconds.quantile(0.95, "linear"),
+            longest_s=seconds.max(),
+        )
+    )
+    names = pl.DataFrame({"zone": sorted(zones)}, {"zone": pl.String})
+    return names.join(found, on="zone", how="left", maintain_order="left").with_columns(
+        pl.col("people", "visits").fill_null(0)
+    )
+
+
 def people_by_hour(stays: pl.DataFrame) -> pl.DataFrame:
     """How many different people were at each place, in each hour and (hour null) in all.
 

@@ -10,6 +10,7 @@ import polars.selectors as cs
 from pipeline.analytics.statistics import Statistics
 from pipeline.errors import unknown_name
 from pipeline.exports.write import write_folder
+from pipeline.run_directory.corrections import with_names
 
 FORMATS = ("csv", "parquet")
 _DATE = "%Y-%m-%dT%H:%M:%S%.6fZ"
@@ -20,10 +21,12 @@ _MOMENT = {
     "occupancy": "start",
     "crossings": "timestamp",
 }
+# The tables of which a row is about one person.
+_OF_PEOPLE = ("visits", "transitions", "crossings", "speeds")
 
 
 def write_tables(statistics: Statistics, format: str, out: Path) -> None:
-    """Write visits, transitions, occupancy, people, crossings and speeds into the folder ``out``.
+    """Write the tables of `tables_of` into the folder ``out``.
 
     Raises UserError for an unknown format and a folder that cannot be written.
     """
@@ -34,11 +37,14 @@ def write_tables(statistics: Statistics, format: str, out: Path) -> None:
 
 
 def tables_of(statistics: Statistics) -> dict[str, pl.DataFrame]:
-    """The tables by name, with the column ``time``: the moment of a row as a date."""
-    names = ("visits", "transitions", "occupancy", "people", "crossings", "speeds")
+    """The tables by name, with the columns ``time``, the moment of a row as a date, and ``name`` of
+    the person, if anybody was given one.
+    """
+    names = ("visits", "dwell", "transitions", "occupancy", "people", "crossings", "speeds")
     tables = {name: getattr(statistics, name) for name in names}
     dated = {name: _dated(tables[name], moment) for name, moment in _MOMENT.items()}
     whole = {name: dated.get(name, table) for name, table in tables.items()}
+    whole |= {name: with_names(whole[name], statistics.names) for name in _OF_PEOPLE}
     return {name: table.with_columns(cs.float().round(6)) for name, table in whole.items()}
 
 

@@ -60,6 +60,8 @@ def stats(
     folder = out or run / "stats"
     write_tables(found, format, folder)
     console().print(_places(found))
+    if found.dwell.height:
+        console().print(_dwell(found))
     if found.lines.height:
         console().print(_lines(found))
     typer.echo(folder)
@@ -84,6 +86,7 @@ def _counts(found: Statistics) -> dict[str, object]:
     return {
         "site": found.site,
         "places": found.places().to_dicts(),
+        "dwell": found.dwell.to_dicts(),
         "lines": found.lines.to_dicts(),
         "flow": found.flow().to_dicts(),
         "unidentified": found.unidentified,
@@ -98,6 +101,15 @@ def _places(found: Statistics) -> Table:
         seconds = (f"{row[name]:.1f} s" for name in ("mean_s", "longest_s"))
         counts = (str(row[name]) for name in ("people", "visits"))
         table.add_row(row["kind"], row["place"], *counts, *seconds, str(row["most"]))
+    return table
+
+
+def _dwell(found: Statistics) -> Table:
+    columns = ("zone", "people", "visits", "median", "95 % at most", "longest")
+    table = table_of(*columns, title="dwell")
+    for zone, people, visits, *times in found.dwell.iter_rows():
+        seconds = ("-" if value is None else f"{value:.1f} s" for value in times)
+        table.add_row(zone, str(people), str(visits), *seconds)
     return table
 
 

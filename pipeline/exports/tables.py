@@ -2,9 +2,9 @@
 
 One row per person and frame: camera_id, frame_index, timestamp (seconds UTC), time (the same as a
 date), track_id, global_id, confidence and state (of the identity), x1, y1, x2, y2 (pixels), score
-(of the detection), then ground_x, ground_y (metres) if any row has them. Ordered by camera, frame
-and track. A track without an identity has an empty (csv) or null global_id and confidence, and the
-state unknown.
+(of the detection), then ground_x, ground_y (metres) if any row has them, and name if anybody was
+given one. Ordered by camera, frame and track. A track without an identity has an empty (csv) or
+null global_id and confidence, and the state unknown.
 """
 
 from collections.abc import Iterator
@@ -15,6 +15,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipeline.run_directory.corrections import names_in, with_names
 from pipeline.run_directory.reader import TRAJECTORY, RunDirectory, no_trajectories
 
 _ROW_GROUP = 131_072
@@ -49,10 +50,11 @@ def _tables(run: RunDirectory) -> Iterator[pl.DataFrame]:
     """The rows in parts; the first of them is empty."""
     without = () if run.has_ground() else ("ground_x", "ground_y")
     columns = [name for name in TRAJECTORY if name not in without]
-    yield no_trajectories().select(columns)
+    names = names_in(run.path)
+    yield with_names(no_trajectories().select(columns), names)
     for camera_id in run.observed():
         for rows in run.chunks(camera_id):
-            yield rows.select(columns)
+            yield with_names(rows.select(columns), names)
 
 
 def _dated(rows: pl.DataFrame) -> pl.DataFrame:

@@ -41,6 +41,7 @@ def charts_of(found: Statistics, clock: Clock) -> dict[str, Any]:
     return {
         "places": _places(found, clock),
         "flows": _flows(found),
+        "dwell": found.dwell.rows(),
         "lines": found.lines.rows(),
         "heat": _heat(found),
         "fastest": _speeds(found),

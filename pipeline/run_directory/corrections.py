@@ -1,11 +1,12 @@
 """RUN/corrections.json: what people corrected in a run, and the names that they gave."""
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
 
 import msgspec
+import polars as pl
 
 from pipeline.run_directory.durable import read_value
 from pipeline.run_directory.schema import TrackPart
@@ -78,3 +79,13 @@ def write_corrections(folder: Path, made: Corrections) -> None:
 def names_in(folder: Path) -> dict[int, str]:
     """The names of people in a run directory, by global id."""
     return corrections.names(read_corrections(folder).history)
+
+
+def with_names(rows: pl.DataFrame, names: Mapping[int, str]) -> pl.DataFrame:
+    """``rows`` with the ``name`` of each ``global_id``, null without one; as they are when nobody
+    has a name.
+    """
+    if not names:
+        return rows
+    who = pl.col("global_id").replace_strict(names, default=None, return_dtype=pl.String)
+    return rows.with_columns(name=who)

@@ -9,6 +9,7 @@ from builders import make_run
 from pipeline.analytics.statistics import Statistics, statistics_of
 from pipeline.analytics.tables import write_tables
 from pipeline.config.load import check_config
+from pipeline.corrections.editor import Editor
 from pipeline.errors import UserError
 from pipeline.run_directory import reader
 from pipeline.run_directory.reader import RunDirectory
@@ -55,6 +56,7 @@ def test_people_are_counted_by_camera_zone_line_and_site(run: Path) -> None:
     # The foot is in the zone in frames 9 to 19 of each.
     till = found.visits.filter(kind="zone").select("start", "end", "seconds").rows()
     assert till == [pytest.approx((0.9, 1.9, 1.0)), pytest.approx((4.9, 5.9, 1.0))]
+    assert found.dwell.rows() == [pytest.approx(("till", 2, 2, 1.0, 1.0, 1.0))]
     assert found.lines.rows() == [("door", "in", 0, 0), ("door", "out", 2, 2)]
     assert found.flow().select("origin", "destination", "times", "median_s").rows() == [
         ("a", "b", 1, 2.0)
@@ -124,7 +126,7 @@ def test_tables_are_the_same_in_both_formats(run: Path, tmp_path: Path) -> None:
     found = statistics(run, zones={"till": TILL}, lines={"door": DOOR})
     write_tables(found, "csv", tmp_path / "csv")
     write_tables(found, "parquet", tmp_path / "parquet")
-    names = ["crossings", "occupancy", "people", "speeds", "transitions", "visits"]
+    names = ["crossings", "dwell", "occupancy", "people", "speeds", "transitions", "visits"]
     assert sorted(path.stem for path in (tmp_path / "csv").iterdir()) == names
     for name in names:
         table = pl.read_parquet(tmp_path / "parquet" / f"{name}.parquet")
@@ -132,3 +134,26 @@ def test_tables_are_the_same_in_both_formats(run: Path, tmp_path: Path) -> None:
         assert text.equals(table), name
     with pytest.raises(UserError, match="unknown format of statistics 'xls'"):
         write_tables(found, "xls", tmp_path / "xls")
+
+
+def test_a_zone_without_a_visit_has_no_dwell(run: Path) -> None:
+    far = TILL | {"points": [[600, 0], [640, 0], [640, 40]]}
+    found = statistics(run, zones={"till": TILL, "far": far})
+    assert found.dwell["zone"].to_list() == ["far", "till"]
+    assert found.dwell.row(0) == ("far", 0, 0, None, None, None)
+
+
+def test_names_are_a_column_of_what_is_about_one_person(run: Path, tmp_path: Path) -> None:
+    write_tables(statistics(run, zones={"till": TILL}), "csv", tmp_path / "without")
+    Editor(run).name(2, "Anna")
+    write_tables(statistics(run, zones={"till": TILL}), "csv", tmp_path / "named")
+    for name in ("visits", "transitions", "crossings", "speeds"):
+        before = pl.read_csv(tmp_path / "without" / f"{name}.csv", infer_schema=False)
+        after = pl.read_csv(tmp_path / "named" / f"{name}.csv", infer_schema=False)
+        assert after.columns == [*before.columns, "name"]
+        assert after.drop("name").equals(before)
+        who = after.filter(pl.col("name") == "Anna")["global_id"]
+        assert set(who) == set(before.filter(global_id="2")["global_id"])
+    for name in ("dwell", "occupancy", "people"):
+        files = (tmp_path / folder / f"{name}.csv" for folder in ("without", "named"))
+        assert len({file.read_bytes() for file in files}) == 1

@@ -7,6 +7,7 @@ from builders_walkers import together, walk
 from pipeline.analytics.places import CAMERA, ZONE, Places
 from pipeline.analytics.stays import (
     STAY,
+    dwell_of,
     joined,
     occupancy,
     on_site,
@@ -127,3 +128,10 @@ def test_spans_between_two_visits_are_empty() -> None:
         (0.0, 0, 0),
         (0.4, 1, 1),
     ]
+
+
+def test_dwell_is_the_median_the_95th_part_and_the_longest() -> None:
+    rows = [("zone", "till", n % 5, 100.0 * n, 100.0 * n + n) for n in range(21)]
+    found = stays(*rows, ("camera", "till", 9, 0.0, 99.0))
+    assert dwell_of(found, ["till"]).rows() == [("till", 5, 21, 10.0, 19.0, 20.0)]
+    assert dwell_of(STAY.to_frame(), []).is_empty()

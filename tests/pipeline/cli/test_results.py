@@ -213,11 +213,16 @@ def test_stats_prints_counts_and_writes_tables(
     assert outcome.out.endswith(f"{run / 'stats'}\n")
     assert len((run / "stats" / "visits.csv").read_text().splitlines()) == 4
     site = tmp_path / "site.yaml"
-    site.write_text("lines: {door: {camera: gate, points: [[20, 0], [20, 300]]}}\n")
+    site.write_text(
+        "zones: {till: {camera: gate, points: [[0, 0], [640, 0], [640, 480], [0, 480]]}}\n"
+        "lines: {door: {camera: gate, points: [[20, 0], [20, 300]]}}\n"
+    )
+    assert "│ till │ 1      │ 1      │ 0.4 s" in fusetrack("stats", run, "--config", site).out
     outcome = fusetrack("stats", run, "--config", site, "--json")
     counts = json.loads(outcome.out)
     assert counts["places"][0]["people"] == 1
     assert [line["times"] for line in counts["lines"]] == [0, 0]
+    assert counts["dwell"][0]["longest_s"] == pytest.approx(0.4)
     assert counts["unidentified"] == 1
 
 

@@ -10,6 +10,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from builders import make_run
+from pipeline.corrections.editor import Editor
 from pipeline.exports import export_run
 from pipeline.run_directory.reader import RunDirectory
 
@@ -48,6 +49,18 @@ def test_ground_columns_only_where_known(tmp_path: Path, format: str) -> None:
     table = read(export_run(run, format))
     assert list(table.columns) == [*COLUMNS, "ground_x", "ground_y"]
     assert table[["ground_x", "ground_y"]].to_numpy().tolist() == [[1.0, 1.5]]
+
+
+@pytest.mark.parametrize("format", ["csv", "parquet", "jsonl"])
+def test_names_are_the_last_column_where_somebody_has_one(run: RunDirectory, format: str) -> None:
+    without = export_run(run, format).read_bytes()
+    Editor(run.path).name(7, 'Anna "A", 1')
+    table = read(export_run(run, format))
+    assert list(table.columns) == [*COLUMNS, "name"]
+    assert set(table.loc[table["global_id"] == 7, "name"]) == {'Anna "A", 1'}
+    assert table.loc[table["global_id"] != 7, "name"].isna().all()
+    Editor(run.path).name(7, "")
+    assert export_run(run, format).read_bytes() == without
 
 
 @pytest.mark.parametrize("format", ["csv", "parquet", "jsonl"])
