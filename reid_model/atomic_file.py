@@ -21,6 +21,9 @@ def replacing(path: Path, partial: Path | None = None) -> Iterator[Path]:
         ...     partial.write_text("camera_id,global_id")
     """
     partial = partial or path.with_name(f"{path.name}.partial")
+    if partial.is_symlink():
+        # In a folder from elsewhere it may lead to any file.
+        partial.unlink()
     try:
         yield partial
         sync(partial)

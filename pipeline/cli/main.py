@@ -26,6 +26,7 @@ from pipeline.errors import UserError
 
 # An exit code above is 128 + the number of a signal.
 _SIGNALLED = 128
+_SHOWN = 80
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -120,12 +121,16 @@ def run_command() -> None:
         sys.exit(2)
     # The outermost handler: an unexpected error must also reach the log.
     except Exception as error:  # noqa: BLE001
-        if not _is_full_output(error):
+        if _is_full_output(error):
+            fail(f"cannot write the output: {os.strerror(errno.ENOSPC)}")
+            # Otherwise the interpreter flushes it again at exit.
+            _discard("stdout")
+        elif isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
+            # Whatever asks about a path may find that there can be no such file.
+            fail(f"{str(error.filename)[:_SHOWN]}... is too long for the name of a file or folder")
+        else:
             logs.write_traceback(error)
             sys.exit(1)
-        fail(f"cannot write the output: {os.strerror(errno.ENOSPC)}")
-        # Otherwise the interpreter flushes it again at exit.
-        _discard("stdout")
         sys.exit(2)
 
 

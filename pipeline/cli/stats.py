@@ -49,6 +49,7 @@ def stats(
     """
     from pipeline.analytics.statistics import statistics_of
     from pipeline.analytics.tables import write_tables
+    from pipeline.run_directory.layout import contained_folder
     from pipeline.run_directory.reader import RunDirectory
     from pipeline.run_directory.selection import selection_of
 
@@ -57,7 +58,7 @@ def stats(
     if as_json:
         typer.echo(json.dumps(_counts(found)))
         return
-    folder = out or run / "stats"
+    folder = out or contained_folder(run, "stats")
     write_tables(found, format, folder)
     console().print(_places(found))
     if found.dwell.height:

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from pipeline.config.load import check_config
+from pipeline.config.load import check_config, parse_yaml
 from pipeline.errors import UserError, writing
 from reid_model.atomic_file import replacing
 
@@ -125,10 +125,7 @@ def _with_entry(text: str, node: Any, entry: str) -> str:
 
 
 def _values(text: str, name: str) -> dict[str, Any]:
-    try:
-        found = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise UserError(f"{name} is not valid YAML: {' '.join(str(error).split())}") from error
+    found = parse_yaml(text, name)
     return found if isinstance(found, dict) else {}
 
 

@@ -6,7 +6,7 @@ Of renamed and removed keys the old name still works, or the error says what to 
 import logging
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import yaml
 from pydantic import ValidationError
@@ -45,6 +45,16 @@ class _Loader(yaml.SafeLoader):
         return dict(super().construct_mapping(node, deep))
 
 
+def _whole_number(loader: _Loader, node: yaml.ScalarNode) -> int:
+    """A number that can be shown: hexadecimal digits may be more than Python prints."""
+    found = int(loader.construct_yaml_int(node))
+    str(found)
+    return found
+
+
+_Loader.add_constructor("tag:yaml.org,2002:int", _whole_number)
+
+
 def load_config(path: str | Path) -> SiteConfig:
     """Read and validate a YAML file. Raises UserError that names file, key and fault."""
     path = Path(path)
@@ -64,23 +74,29 @@ def read_yaml(path: Path) -> Any:
     """
     try:
         with path.open(encoding="utf-8") as file:
-            return _values(_Loader(file), path)
+            return parse_yaml(file, str(path))
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}") from error
+
+
+def parse_yaml(text: str | TextIO, name: str) -> Any:
+    """The values of ``text``, of which errors say that it is ``name``; raises as `read_yaml`."""
+    try:
+        return _values(_Loader(text), name)
     except RecursionError:
-        raise UserError(f"{path} is not valid YAML: it is nested too deeply") from None
+        raise UserError(f"{name} is not valid YAML: it is nested too deeply") from None
     # Beside its own errors PyYAML lets through what a value of the wrong form causes.
     except (yaml.YAMLError, ValueError, LookupError, AttributeError) as error:
-        raise UserError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
+        raise UserError(f"{name} is not valid YAML: {' '.join(str(error).split())}") from error
 
 
-def _values(loader: _Loader, path: Path) -> Any:
+def _values(loader: _Loader, name: str) -> Any:
     try:
         root = loader.get_single_node()
         if root is None:
             return None
         if _expanded(root, {}) > _MOST_VALUES:
-            raise UserError(f"{path}: its references (& and *) grow to over {_MOST_VALUES} values")
+            raise UserError(f"{name}: its references (& and *) grow to over {_MOST_VALUES} values")
         return loader.construct_document(root)
     finally:
         loader.dispose()

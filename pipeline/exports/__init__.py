@@ -16,6 +16,7 @@ from pipeline.exports.kitti import kitti
 from pipeline.exports.mot import mot
 from pipeline.exports.tables import csv, jsonl, parquet
 from pipeline.exports.write import NamedFile, write_file, write_folder
+from pipeline.run_directory.layout import contained, contained_folder
 from pipeline.run_directory.reader import RunDirectory
 
 _FILES: dict[str, Callable[[RunDirectory], Iterator[bytes]]] = {
@@ -47,11 +48,11 @@ def export_run(run: RunDirectory, format: str, out: Path | None = None) -> Path:
     """
     if format not in FORMATS:
         raise unknown_name("export format", format, FORMATS)
-    folder = run.path / "export"
     if format in _FOLDERS:
-        out = out or folder / format
+        out = out or contained_folder(run.path, f"export/{format}")
         write_folder(_FOLDERS[format](run), out)
     else:
-        out = out or folder / _FILE_NAMES.get(format, f"trajectories.{format}")
+        name = _FILE_NAMES.get(format, f"trajectories.{format}")
+        out = out or contained(run.path, f"export/{name}")
         write_file(_FILES[format](run), out)
     return out

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from pipeline.config.schema import Blur
 from pipeline.errors import writing
 from pipeline.pictures.blur import blurred, boxes_in_crop
+from pipeline.run_directory.layout import contained
 from pipeline.sources.source import Picture
 from trackers.detections import Detections
 from trackers.single_camera.crops import crop_quality, geometry_quality
@@ -124,12 +125,15 @@ class Thumbnails:
         _, data = cv2.imencode(".jpg", best[1], [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
         if self._folder is None:
             return Thumbnail(f"{THUMBNAILS}/{self._camera_id}/{name}", data.tobytes())
-        path = self._folder / self._camera_id / name
+        relative = f"{self._folder.name}/{self._camera_id}/{name}"
+        path = contained(self._folder.parent, relative)
         with writing(f"the thumbnail {path}"):
             path.parent.mkdir(parents=True, exist_ok=True)
+            # A link in its place is not followed.
+            path.unlink(missing_ok=True)
             path.touch(mode=0o600)
             path.write_bytes(data.tobytes())
-        return Thumbnail(f"{self._folder.name}/{self._camera_id}/{name}")
+        return Thumbnail(relative)
 
 
 def _shrink(image: NDArray[np.uint8]) -> NDArray[np.uint8]:

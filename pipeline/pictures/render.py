@@ -15,6 +15,7 @@ from pipeline.pictures.blur import blurred, boxes_to_blur
 from pipeline.pictures.clock import Clock
 from pipeline.pictures.colours import colour_of
 from pipeline.pictures.video import write_video
+from pipeline.run_directory.layout import contained_folder
 from pipeline.run_directory.reader import RunDirectory
 from pipeline.sources import open_source
 from pipeline.sources.picture import BgrPicture
@@ -41,7 +42,7 @@ def render_videos(run: RunDirectory) -> list[Path]:
     """
     cameras = _readable_cameras(run)
     clock, people, blur = _clock(run), people_of(run), _blurring(run)
-    folder = run.path / "video"
+    folder = contained_folder(run.path, "video")
     paths = []
     with writing(f"the videos in {folder}", "Expected a writable folder with free space"):
         folder.mkdir(exist_ok=True)

@@ -25,8 +25,12 @@ def make_folder(folder: Path) -> None:
 
 
 def append_line(path: Path, line: str) -> None:
-    """Append a line to a log that only the owner of the run may read. Raises OSError."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    """Append a line to a log that only the owner of the run may read; not through a link.
+
+    Raises OSError.
+    """
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW
+    descriptor = os.open(path, flags, 0o600)
     try:
         os.write(descriptor, f"{line}\n".encode())
     finally:

@@ -99,11 +99,16 @@ def contained(root: Path, relative: str) -> Path:
     return path
 
 
+def contained_folder(root: Path, relative: str) -> Path:
+    """The folder ``relative`` to ``root`` for files to be written or deleted, as `contained`."""
+    return contained(root, f"{relative}/file").parent
+
+
 def check_contained(root: Path) -> None:
     """Raise UserError when a folder of tables in ``root`` is a link that leads out of it."""
     folders = [root / name for name in ("tracklets", "identities")]
     for folder in [*folders, *observation_folders(root).values()]:
-        contained(root, str((folder / "part").relative_to(root)))
+        contained_folder(root, str(folder.relative_to(root)))
 
 
 def is_plain_name(name: str) -> bool:

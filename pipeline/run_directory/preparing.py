@@ -12,6 +12,7 @@ from pathlib import Path
 
 import yaml
 
+from pipeline.config.load import read_yaml
 from pipeline.config.schema import SiteConfig
 from pipeline.errors import UserError, writing
 from pipeline.run_directory.durable import exclusive_writer
@@ -128,7 +129,9 @@ def _write(out: Path, config: SiteConfig) -> None:
 def _is_same(path: Path, config: SiteConfig) -> bool:
     if not path.is_file():
         return False
-    before, now = yaml.safe_load(path.read_text()), _public(config)
+    before, now = read_yaml(path), _public(config)
+    if not isinstance(before, dict):
+        return False
     if is_live(config):
         for values in (before, now):
             values.pop("cameras", None)

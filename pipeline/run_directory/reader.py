@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
-import yaml
 from numpy.typing import NDArray
 
+from pipeline.config.load import read_yaml
 from pipeline.errors import UserError, unknown_name
 from pipeline.run_directory.layout import observation_folders, version_of
 from pipeline.run_directory.progress import read_cameras
@@ -61,12 +61,13 @@ class RunDirectory:
     def config(self) -> dict[str, object]:
         """The resolved configuration of the run, as plain values."""
         path = self.path / "config.yaml"
+        fault = f"{path} is damaged: expected a configuration written by fusetrack"
         try:
-            loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except (yaml.YAMLError, UnicodeDecodeError):
-            loaded = None
+            loaded = read_yaml(path)
+        except UserError as error:
+            raise UserError(f"{fault}. {error}") from error
         if not isinstance(loaded, dict):
-            raise UserError(f"{path} is damaged: expected a configuration written by fusetrack")
+            raise UserError(fault)
         return loaded
 
     def cameras(self) -> list[CameraRecord]:

@@ -17,6 +17,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from pipeline.run_directory.durable import make_folder
+from pipeline.run_directory.layout import contained
 from pipeline.run_directory.row_groups import RowGroup, read
 from pipeline.run_directory.schema import TRACKLETS
 from reid_model.atomic_file import replacing
@@ -48,14 +49,14 @@ def remove_stale(root: Path) -> int:
     Raises OSError.
     """
     kept = {_stem(path) for path in (root / "tracklets").glob("part-*.parquet")}
-    stale = [path for path in (root / _FOLDER).glob("*.npy") if _owner(path) not in kept]
+    stale = [path for path in (root / _FOLDER).glob("*.*.*.npy") if _owner(path) not in kept]
     for path in stale:
         path.unlink(missing_ok=True)
     return len(stale)
 
 
 def _owner(path: Path) -> str:
-    name, _, version = path.name.removesuffix(".npy").split(".")
+    name, _, version = path.name.removesuffix(".npy").split(".", 2)
     return f"{name}.{version}"
 
 
@@ -82,7 +83,7 @@ def _mapped(root: Path, path: Path, groups: list[RowGroup], column: str, width: 
     # Not to be written in a folder of which there is only leave to read.
     if not os.access(root, os.W_OK):
         return _read(groups, column, width)
-    make_folder(file.parent)
+    make_folder(contained(root, f"{_FOLDER}/{file.name}").parent)
     # Several may search at once.
     with replacing(file, file.with_name(f"{file.name}.{os.getpid()}.partial")) as partial:
         partial.touch(mode=0o600)

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from pipeline.errors import UserError, writing
 from pipeline.run_directory.durable import exclusive_writer
-from pipeline.run_directory.layout import contained
+from pipeline.run_directory.layout import check_contained, contained
 from pipeline.run_directory.reader import RunDirectory
 from pipeline.run_directory.rewriting import rewrite_all
 from pipeline.run_directory.schema import TRACKLETS
@@ -39,6 +39,7 @@ def embed_again(run: RunDirectory, models: SearchModels) -> tuple[int, int]:
         counts[1] += len(rows) - len(pictures)
         return _with_vectors(rows, pictures, models) if pictures else rows
 
+    check_contained(root)
     with writing(f"to {root}"), exclusive_writer(root):
         rewrite_all(root / "tracklets", TRACKLETS, change)
         remove_stale(root)

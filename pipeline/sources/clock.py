@@ -136,6 +136,9 @@ _SLEW = 0.25
 _TRUSTED_S = 2.0
 # Media time that is further ahead than this was restarted.
 _JUMP_S = 1.0
+# Two frames between which so much more time passes here were not delayed: this computer's clock was
+# set.
+_SET_S = 60.0
 
 
 class ArrivalOffset:
@@ -201,18 +204,25 @@ class CaptureClock:
         )
         target = self._chosen(estimated, reported)
         timestamp = base + self._slewed(target - base, arrival)
-        if self._previous is not None:
-            timestamp = max(timestamp, self._previous + STEP_S)
+        if self._previous is not None and timestamp <= self._previous:
+            timestamp = self._continued(timestamp, self._previous + STEP_S)
         self._previous = timestamp
         return timestamp
+
+    def _continued(self, timestamp: float, next_s: float) -> float:
+        """``next_s``; a clock that was set back is corrected gradually from there."""
+        if self._offset is not None and timestamp < next_s - _JUMP_S:
+            self._offset += next_s - timestamp
+        return next_s
 
     def _usable(self, arrival: float, media: float | None) -> float | None:
         """``media``, or None if it stands still; after a jump the learned offsets are reset."""
         before, self._media = self._media, media
+        passed = arrival - self._arrival
         if media is not None and before is not None:
             if media == before:
                 media = None
-            elif not 0 < media - before < arrival - self._arrival + _JUMP_S:
+            elif media < before or not -_JUMP_S < passed - (media - before) < _SET_S:
                 self._arrival_offset, self._offset = ArrivalOffset(), None
         if self._has_media != (media is not None):
             self._has_media, self._offset = not self._has_media, None

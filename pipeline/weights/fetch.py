@@ -1,11 +1,13 @@
 """Fetch weights into the cache. The only code that downloads, and only on request."""
 
+import lzma
 import shutil
 import subprocess
 import sys
 import tarfile
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Callable, Iterable
 from importlib.util import find_spec
 from pathlib import Path
@@ -25,6 +27,11 @@ Report = Callable[[str], None]
 _PACKAGE_TIMEOUT_S = 600.0
 # An archive inside a package.
 _LARGEST_ARCHIVE = 4 << 30
+# What the readers of archives raise for what is damaged, encrypted or of an unknown form.
+_DAMAGED = (
+    *(KeyError, ValueError, RuntimeError, EOFError),
+    *(zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError),
+)
 
 
 def pull(
@@ -111,7 +118,7 @@ class _Fetcher:
     def _copy(self, place: Path | WeightsSource, size: int, output: IO[bytes]) -> None:
         if isinstance(place, Path):
             with place.open("rb") as file:
-                shutil.copyfileobj(file, output)
+                _copy_at_most(size, file, output)
         elif place.url is not None:
             download(place.url, size, output)
         else:
@@ -135,7 +142,12 @@ class _Fetcher:
                 with archive.open("xb") as inner:
                     opened(self._packages[package], member, _LARGEST_ARCHIVE, inner)
                 _copy_from_zip(archive, source.within, size, output)
-        except (KeyError, zipfile.BadZipFile, tarfile.TarError) as error:
+        except _DAMAGED as error:
+            raise SourceError(f"it has no readable {source.within or member}") from error
+        except OSError as error:
+            # The readers of archives have no errno; the disk has.
+            if error.errno is not None:
+                raise
             raise SourceError(f"it has no readable {source.within or member}") from error
 
 
@@ -191,7 +203,7 @@ def _copy_from_zip(path: Path, member: str, size: int, output: IO[bytes]) -> Non
     with zipfile.ZipFile(path) as archive:
         _check_size(member, archive.getinfo(member).file_size, size)
         with archive.open(member) as file:
-            shutil.copyfileobj(file, output)
+            _copy_at_most(size, file, output)
 
 
 def _copy_from_tarball(path: Path, member: str, size: int, output: IO[bytes]) -> None:
@@ -200,7 +212,17 @@ def _copy_from_tarball(path: Path, member: str, size: int, output: IO[bytes]) ->
         file = archive.extractfile(member)
         if file is None:
             raise KeyError(member)
-        shutil.copyfileobj(file, output)
+        _copy_at_most(size, file, output)
+
+
+def _copy_at_most(size: int, file: IO[bytes], output: IO[bytes]) -> None:
+    """Copy ``file``; raise SourceError when it has more than ``size`` bytes, whatever it says."""
+    left = size
+    while block := file.read(1 << 20):
+        left -= len(block)
+        if left < 0:
+            raise SourceError(f"it is larger than the {size} bytes expected")
+        output.write(block)
 
 
 def _check_size(member: str, found: int, most: int) -> None:

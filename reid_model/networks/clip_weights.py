@@ -13,7 +13,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from reid_model.archive_size import check_archive_size
+from reid_model.archive_size import check_archive_size, check_tensor_sizes
 from reid_model.networks.clip_resnet import ClipResNet
 from reid_model.networks.clip_transformer import ClipText, ClipViT
 from reid_model.networks.positional import resize_positional
@@ -73,6 +73,7 @@ def load_clip(path: Path, allow: bool = False) -> dict[str, Tensor]:
         ) from error
     if not isinstance(content, dict) or not all(isinstance(v, Tensor) for v in content.values()):
         raise ValueError(f"{path} is not a state dict: it must map names to tensors")
+    check_tensor_sizes(path, content.values())
     # Training on several GPUs adds this prefix to every name.
     named = {str(key).removeprefix("module."): value for key, value in content.items()}
     return {

@@ -7,8 +7,13 @@ from typing import Any
 
 import torch
 
+from reid_model.archive_size import check_archive_size
 from reid_model.atomic_file import replacing
 
+_DAMAGE = (
+    *(pickle.UnpicklingError, zipfile.BadZipFile),
+    *(RuntimeError, ValueError, EOFError, OSError),
+)
 _FORMAT = 1
 _KEPT = 2
 _PATTERN = "checkpoint-*.pt"
@@ -40,8 +45,9 @@ def load_checkpoint(folder: Path) -> dict[str, Any] | None:
     if not found:
         return None
     try:
+        check_archive_size(found[-1])
         content = torch.load(found[-1], map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, zipfile.BadZipFile, RuntimeError, EOFError, OSError) as error:
+    except _DAMAGE as error:
         raise ValueError(
             f"{found[-1]} is damaged or not a checkpoint: delete it to resume from the one before"
         ) from error

@@ -42,3 +42,12 @@ def test_a_failure_leaves_the_old_file(tmp_path: Path) -> None:
         fail()
     assert path.read_bytes() == b"old"
     assert os.listdir(tmp_path) == ["file"]
+
+
+def test_a_link_in_the_place_of_the_temporary_file_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "other").write_text("kept")
+    (tmp_path / "a.csv.partial").symlink_to(tmp_path / "other")
+    with replacing(tmp_path / "a.csv") as partial:
+        partial.write_text("new")
+    assert (tmp_path / "a.csv").read_text() == "new"
+    assert (tmp_path / "other").read_text() == "kept"

@@ -50,6 +50,14 @@ def test_an_empty_argument(
     assert [path.name for path in tmp_path.iterdir()] == ["a.parquet"]
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [("run", 300 * "a"), ("summary", 300 * "a"), ("run", "--config", 5_000 * "a")],
+)
+def test_a_name_that_no_file_can_have(fusetrack: Command, arguments: tuple[str, ...]) -> None:
+    refused(fusetrack(*arguments), "too long")
+
+
 def test_missing_file_names_the_nearest(fusetrack: Command, video: Path) -> None:
     outcome = fusetrack("run", video.with_name("empty-rom.mp4"))
     refused(outcome, "empty-rom.mp4", "empty-room.mp4")

@@ -238,6 +238,7 @@ def test_a_password_is_never_shown(tmp_path: Path, text: str) -> None:
         (b"a: " + b"{a: " * 5_000 + b"}" * 5_000, "is not valid YAML: it is nested too deeply"),
         (b"- " * 20_000, "is not valid YAML: it is nested too deeply"),
         (b"device: " + b"1" * 5_000, "is not valid YAML: Exceeds the limit"),
+        (b"site: 0x" + b"f" * 5_000, "is not valid YAML: Exceeds the limit"),
         (b"a: 2026-13-45", "is not valid YAML: month must be in 1..12"),
         (b"a: !!int ''", "is not valid YAML: "),
         (b"a: !!timestamp x", "is not valid YAML: "),

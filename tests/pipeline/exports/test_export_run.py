@@ -125,3 +125,14 @@ def test_frames_reach_as_far_as_the_rows(tmp_path: Path) -> None:
         make_run(tmp_path / "run", [("a", 4, 1, (1, 2, 3, 4))], {}, cameras=[camera("a", frames=2)])
     )
     assert b"<size>5</size>" in (export_run(run, "cvat") / "a.xml").read_bytes()
+
+
+@pytest.mark.parametrize(("format", "link"), [("csv", "export"), ("mot", "export/mot")])
+def test_a_default_place_outside_the_run_is_refused(tmp_path: Path, format: str, link: str) -> None:
+    run = RunDirectory(make_run(tmp_path / "run", [("gate", 0, 1, (1.0, 2.0, 3.0, 4.0))], {}))
+    (tmp_path / "other").mkdir()
+    (run.path / link).parent.mkdir(exist_ok=True)
+    (run.path / link).symlink_to(tmp_path / "other")
+    with pytest.raises(UserError, match="is not inside it"):
+        export_run(run, format)
+    assert list((tmp_path / "other").iterdir()) == []

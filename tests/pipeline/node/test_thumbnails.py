@@ -98,3 +98,26 @@ def test_all_people_in_a_thumbnail_are_blurred_on_request(tmp_path: Path) -> Non
     assert likeness("faces", slice(0, 20), right) < 0.5
     assert likeness("faces", slice(60, 120), left) > 0.95
     assert likeness("bodies", slice(0, 120), left) < 0.5
+
+
+def test_a_link_in_the_place_of_a_thumbnail_is_not_followed(
+    thumbnails: Thumbnails, tmp_path: Path
+) -> None:
+    folder = tmp_path / "thumbnails" / "gate"
+    folder.mkdir(parents=True)
+    (tmp_path / "other").touch()
+    (folder / "7.jpg").symlink_to(tmp_path / "other")
+    thumbnails.add(7, 0.5, grey(30), NO_BOXES)
+    thumbnails.write(7)
+    assert (tmp_path / "other").read_bytes() == b""
+    assert not (folder / "7.jpg").is_symlink()
+
+
+def test_no_thumbnail_is_written_outside_the_run(tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    (tmp_path / "run" / "thumbnails").mkdir(parents=True)
+    (tmp_path / "run" / "thumbnails" / "gate").symlink_to(tmp_path / "other")
+    thumbnails = Thumbnails(tmp_path / "run" / "thumbnails", "gate")
+    thumbnails.add(7, 0.5, grey(30), NO_BOXES)
+    with pytest.raises(UserError, match="is not inside it"):
+        thumbnails.write(7)

@@ -37,3 +37,11 @@ def test_lines_are_read_but_for_one_that_was_cut(tmp_path: Path) -> None:
     with log.open("ab") as file:
         file.write(b'{"a":')
     assert read_lines(log, dict[str, int]) == [{"a": 1}, {"a": 2}]
+
+
+def test_a_log_that_is_a_link_is_not_written(tmp_path: Path) -> None:
+    (tmp_path / "other").touch()
+    (tmp_path / "log.jsonl").symlink_to(tmp_path / "other")
+    with pytest.raises(OSError, match="symbolic links"):
+        append_line(tmp_path / "log.jsonl", "{}")
+    assert (tmp_path / "other").read_bytes() == b""

@@ -57,7 +57,15 @@ def test_a_folder_that_is_not_a_run_directory_is_refused(tmp_path: Path) -> None
         (tmp_path / "file").touch()
 
 
-@pytest.mark.parametrize("text", ["", "- 1", "a: [", "\x00"])
+_BOMB = "a: &a [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]\n" + "".join(
+    f"{new}: &{new} [{', '.join(10 * [f'*{old}'])}]\n"
+    for old, new in zip("abcdefgh", "bcdefghi", strict=True)
+)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "- 1", "a: [", "\x00", 2_000 * "[", "a: 2026-13-45", "a: {? [b] : c}", _BOMB]
+)
 def test_a_damaged_configuration_is_named(tmp_path: Path, text: str) -> None:
     run = started(tmp_path)
     (tmp_path / "config.yaml").write_text(text)

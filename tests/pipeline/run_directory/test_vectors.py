@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from builders import table_of
+from pipeline.errors import UserError
 from pipeline.run_directory import vectors as of_run
 from pipeline.run_directory.rewriting import rewrite_all
 from pipeline.run_directory.row_groups import row_groups
@@ -81,3 +82,20 @@ def test_a_folder_that_may_only_be_read_is_left_as_it_is(
     monkeypatch.setattr(os, "access", lambda path, mode: False)
     assert read(root) == [[1, 0], [0, 1], [0.5, 0.5]]
     assert not (root / "search").exists()
+
+
+def test_files_of_others_stay(tmp_path: Path) -> None:
+    (tmp_path / "search").mkdir()
+    for name in ("a.npy", "a.b.npy", ".npy", "part-00000.x.1.2.npy"):
+        (tmp_path / "search" / name).touch()
+    assert remove_stale(tmp_path) == 1
+
+
+def test_a_folder_elsewhere_gets_no_matrix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(of_run, "_FEWEST_ROWS", 1)
+    write(tmp_path / "run", [1.0, 0.0])
+    (tmp_path / "search").mkdir()
+    (tmp_path / "run" / "search").symlink_to(tmp_path / "search")
+    with pytest.raises(UserError, match="is not inside it"):
+        read(tmp_path / "run")
+    assert list((tmp_path / "search").iterdir()) == []

@@ -103,6 +103,32 @@ def test_times_that_begin_anew(jump: float) -> None:
     assert times == pytest.approx([1000 + m for m in media], abs=0.01)
 
 
+def test_the_clock_of_this_computer_is_set_to_the_right_time() -> None:
+    clock = CaptureClock("auto")
+    media = media_times(50)
+    # As on a small computer whose clock starts where it stopped.
+    arrivals = [m if m < media[25] else m + 86_400.0 for m in media]
+    times = [clock.next_timestamp(a, m, None) for a, m in zip(arrivals, media, strict=True)]
+    assert times == pytest.approx(arrivals)
+
+
+@pytest.mark.parametrize("has_media", [True, False])
+@pytest.mark.parametrize("restart", [True, False])
+def test_the_clock_of_this_computer_is_set_back_twice(has_media: bool, restart: bool) -> None:
+    clock, times = CaptureClock("auto"), []
+    back = {200: 3600.0, 400: 7200.0}
+    off = 0.0
+    for number, media in enumerate(media_times(600)):
+        if number in back and restart:
+            clock.restart()
+        off = back.get(number, off)
+        times.append(clock.next_timestamp(90_000 + media - off, media if has_media else None, None))
+    steps = [b - a for a, b in itertools.pairwise(times)]
+    # A frame at each moment; the hours are made up for by a slower clock.
+    assert sorted(steps)[2] == pytest.approx(0.75 / FPS, abs=1e-6)
+    assert max(steps) == pytest.approx(1 / FPS, abs=1e-6)
+
+
 def test_frames_delayed_by_the_network_keep_their_times() -> None:
     clock = CaptureClock("auto")
     media = media_times(100)

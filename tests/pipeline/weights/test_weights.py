@@ -3,9 +3,10 @@
 import hashlib
 import io
 import os
+import tarfile
 import threading
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -252,6 +253,65 @@ def test_a_member_that_unpacks_to_more_than_it_should_is_not_unpacked(
     source = {"wheel": "carrier==1.0", "member": "carrier/bomb.bin", **member}
     with pytest.raises(UserError, match=r"unpacks to 30000000 bytes, expected at most 12"):
         pull(["it"], print, {"it": entry({"a.bin": [source]})})
+    assert not list(cache.rglob("*.bin*"))
+
+
+def tarball(path: Path, *, link: bool) -> None:
+    """A package of npm whose `a.bin` is 30 MB, or a link to that."""
+    with tarfile.open(path, "w:gz") as archive:
+        large = tarfile.TarInfo("b.bin" if link else "a.bin")
+        large.size = 30_000_000
+        archive.addfile(large, io.BytesIO(bytes(large.size)))
+        if link:
+            name = tarfile.TarInfo("a.bin")
+            name.type, name.linkname = tarfile.SYMTYPE, "b.bin"
+            archive.addfile(name)
+
+
+@pytest.mark.parametrize("link", [False, True])
+def test_a_link_to_a_member_is_as_large_as_the_member(
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch, link: bool
+) -> None:
+    tarball(tmp_path / "a.tgz", link=link)
+    monkeypatch.setattr(fetch, "_download_npm", lambda package, scratch: tmp_path / "a.tgz")
+    with pytest.raises(UserError, match=r"expected at most 12|larger than the 12 bytes"):
+        pull(["it"], quiet, {"it": entry({"a.bin": [{"npm": "a@1.0", "member": "a.bin"}]})})
+    assert not list(cache.rglob("*.bin*"))
+
+
+def _lying(content: bytes) -> bytes:
+    """A zip archive whose list says of a member that it has 12 bytes."""
+    place = content.index(b"PK\1\2")
+    return content[: place + 24] + (12).to_bytes(4, "little") + content[place + 28 :]
+
+
+def _encrypted(content: bytes) -> bytes:
+    content = _lying(content)
+    place = content.index(b"PK\1\2")
+    return content[: place + 8] + b"\1" + content[place + 9 :]
+
+
+def _rubbish(content: bytes) -> bytes:
+    content = _lying(content)
+    place = content.index(b"a.bin") + 5
+    return content[:place] + b"\xff" * 8 + content[place + 8 :]
+
+
+@pytest.mark.parametrize("change", [_lying, _encrypted, _rubbish])
+def test_a_package_that_cannot_be_unpacked_is_one_line(
+    tmp_path: Path,
+    cache: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    change: Callable[[bytes], bytes],
+) -> None:
+    package = io.BytesIO()
+    with zipfile.ZipFile(package, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.bin", bytes(100_000))
+    path = tmp_path / "odd.whl"
+    path.write_bytes(change(package.getvalue()))
+    monkeypatch.setattr(fetch, "_download_wheel", lambda wheel, scratch: path)
+    with pytest.raises(UserError, match=r"odd==1\.0: it has no readable a\.bin"):
+        pull(["it"], quiet, {"it": entry({"a.bin": [{"wheel": "odd==1.0", "member": "a.bin"}]})})
     assert not list(cache.rglob("*.bin*"))
 
 
