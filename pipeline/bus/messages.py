@@ -286,8 +286,12 @@ class CorrectMessage(msgspec.Struct, tag="correct", frozen=True):
     def __post_init__(self) -> None:
         _check_correction(self.correction)
         for part in self.parts:
-            _check_camera_id(part.camera_id)
+            _check_part(*part.key)
+            _check_numbers(part.global_id)
             _check_times(part.start, part.end, earliest=-_LATEST_S)
+        for key in self.free:
+            _check_part(*key)
+        _check_times(self.after or 0.0, *self.last_seen.values(), earliest=-_LATEST_S)
 
 
 class CorrectionMessage(msgspec.Struct, tag="correction", frozen=True):
@@ -334,10 +338,20 @@ _decoder: msgspec.msgpack.Decoder[Message] = msgspec.msgpack.Decoder(Message)
 
 def _check_correction(correction: Correction) -> None:
     for change in correction.changes:
-        _check_camera_id(change.camera_id)
-        _check_times(change.since or 0.0, earliest=-_LATEST_S)
-    _check_times(correction.at, correction.event_time or 0.0, earliest=-_LATEST_S)
-    numbers = [*correction.people, correction.number, correction.undoes or 0]
+        _check_part(*change.key)
+    times = (correction.event_time, correction.moment, correction.since)
+    _check_times(correction.at, *(time or 0.0 for time in times), earliest=-_LATEST_S)
+    numbers = (correction.number, correction.undoes, correction.track_id)
+    _check_numbers(*correction.people, *(number or 0 for number in numbers))
+
+
+def _check_part(camera_id: str, track_id: int, since: float | None) -> None:
+    _check_camera_id(camera_id)
+    _check_numbers(track_id)
+    _check_times(since or 0.0, earliest=-_LATEST_S)
+
+
+def _check_numbers(*numbers: int) -> None:
     if not all(0 <= number <= _MOST for number in numbers):
         raise ValueError("expected ids of at least 0, of 64 bits")
 

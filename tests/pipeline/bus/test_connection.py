@@ -5,7 +5,7 @@ from itertools import count
 
 import pytest
 
-from pipeline.bus.connection import BusLostError, Retry
+from pipeline.bus.connection import BusLostError, Retry, warn_of_risks
 from pipeline.errors import UserError
 
 
@@ -90,3 +90,29 @@ def test_a_service_restarts_once_redis_answers() -> None:
     assert retry.restart(work, lambda: done.append(probe())) == "done"
     assert done == ["started", "done", "started", "done", "started"]
     assert retry.waits == 2
+
+
+class _Settings:
+    """A fake Redis that has these settings."""
+
+    def __init__(self, **settings: object) -> None:
+        self._settings = settings
+
+    def info(self) -> dict[str, object]:
+        return self._settings
+
+
+@pytest.mark.parametrize(
+    ("limit", "policy", "warned"),
+    [
+        *((100, policy, True) for policy in ("allkeys-lru", "volatile-ttl", "allkeys-random")),
+        (100, "noeviction", False),
+        (0, "allkeys-lru", False),
+    ],
+)
+def test_a_redis_that_may_drop_messages_is_named(
+    caplog: pytest.LogCaptureFixture, limit: int, policy: str, warned: bool
+) -> None:
+    settings = _Settings(aof_enabled=1, maxmemory=limit, maxmemory_policy=policy)
+    warn_of_risks(settings, "redis://here")  # type: ignore[arg-type]
+    assert ("Redis at redis://here may drop messages" in caplog.text) == warned

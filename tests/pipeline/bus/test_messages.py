@@ -16,6 +16,8 @@ from builders import (
 from buses import broken
 from pipeline.bus.messages import (
     Array,
+    CorrectionMessage,
+    CorrectMessage,
     EndMessage,
     JoinMessage,
     Message,
@@ -30,6 +32,7 @@ from pipeline.bus.messages import (
     view_message,
     view_of_message,
 )
+from trackers.association.corrections import Change, Correction, Part
 from trackers.ground.view import View
 
 
@@ -227,6 +230,40 @@ def test_a_camera_that_could_not_be_recorded_is_refused() -> None:
         camera = msgspec.to_builtins(camera_sent("gate", 5).camera) | {name: value}
         with pytest.raises(msgspec.DecodeError):
             decode(broken(camera_sent("gate", 5), camera=camera))
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"changes": (Change("gate", 2**63, None, 1, 2),)},
+        {"changes": (Change("../gate", 1, None, 1, 2),)},
+        {"changes": (Change("gate", 1, math.nan, 1, 2),)},
+        {"track_id": 2**63},
+        {"global_id": -1},
+        {"moment": math.inf},
+    ],
+)
+def test_a_correction_that_could_not_be_recorded_is_refused(values: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="expected"):
+        CorrectionMessage(Correction("merge", **values))
+    with pytest.raises(ValueError, match="expected"):
+        CorrectMessage(Correction("merge", **values), 0)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"parts": [Part("gate", 2**63, None, 0.0, 1.0, 1)]},
+        {"parts": [Part("gate", 1, None, 0.0, 1.0, 2**63)]},
+        {"parts": [Part("gate", 1, None, 0.0, math.nan, 1)]},
+        {"free": [("..", 1, None)]},
+        {"last_seen": {1: math.nan}},
+        {"after": math.nan},
+    ],
+)
+def test_a_request_that_nothing_can_be_made_of_is_refused(values: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="expected"):
+        CorrectMessage(Correction("merge"), 0, **values)
 
 
 def test_the_longest_camera_name_is_that_of_a_folder() -> None:

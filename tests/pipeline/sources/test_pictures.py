@@ -1,11 +1,13 @@
 """A folder of pictures, one of which may be broken."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import av
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from pipeline.config.schema import CameraConfig
 from pipeline.errors import UserError
@@ -192,3 +194,32 @@ def test_videos_among_pictures_are_named(tmp_path: Path, caplog: pytest.LogCaptu
     (folder / "2.MP4").touch()
     assert len(list(opened(folder).frames())) == 1
     assert "beside its pictures are left out: 2.MP4" in caplog.text
+
+
+#: What a viewer does with a picture of each EXIF orientation.
+_TURNED: dict[int, Callable[[np.ndarray], np.ndarray]] = {
+    1: lambda image: image,
+    2: lambda image: image[:, ::-1],
+    3: lambda image: image[::-1, ::-1],
+    4: lambda image: image[::-1],
+    5: lambda image: image.transpose(1, 0, 2),
+    6: lambda image: np.rot90(image, -1),
+    7: lambda image: image[::-1, ::-1].transpose(1, 0, 2),
+    8: lambda image: np.rot90(image),
+}
+
+
+def test_pictures_of_every_orientation_and_of_several_sizes(tmp_path: Path) -> None:
+    corners = np.array([[[255, 0, 0], [0, 255, 0]], [[0, 0, 255], [255, 255, 0]]], np.uint8)
+    expected = []
+    for orientation, turned in _TURNED.items():
+        image = corners.repeat(32, 0).repeat(32 + 16 * (orientation % 3), 1)
+        picture_of = Image.fromarray(image[:, :, ::-1])
+        exif = picture_of.getexif()
+        exif[0x0112] = orientation
+        picture_of.save(tmp_path / f"{orientation}.jpg", quality=95, exif=exif)
+        expected.append(turned(image))
+    for frame, image in zip(opened(tmp_path).frames(), expected, strict=True):
+        found = frame.image
+        assert found.shape == image.shape
+        assert np.abs(found.astype(int) - image).mean() < 12
