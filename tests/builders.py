@@ -54,10 +54,12 @@ def make_run(
     ground: bool | Ground = False,
     thumbnails: dict[tuple[str, int], str] | None = None,
     looks: dict[tuple[str, int], dict[str, Any]] | None = None,
+    decisions: dict[tuple[str, int], dict[str, Any]] | None = None,
 ) -> Path:
     """A run directory at ``folder`` with these observations (10 fps) and identities.
 
-    ``looks`` are columns of tracklets: embedding, text_vector, model.
+    ``looks`` are columns of tracklets: embedding, text_vector, model; ``decisions`` those of the
+    identities.
     """
     folder.mkdir(parents=True, exist_ok=True)
     names = sorted({row[0] for row in observations})
@@ -85,6 +87,7 @@ def make_run(
             "reason": "new person",
             "at": 1.0,
             "state": "confirmed",
+            **(decisions or {}).get(key, {}),
         }
         for key, gid in global_ids.items()
     ]

@@ -111,7 +111,7 @@ const MOST_LINKS = 30;
 
 export function Why({ links, problem }: { links: Link[]; problem: string | null }) {
   const clock = useClock();
-  const shown = links.slice(-MOST_LINKS).reverse();
+  const shown = [...links].sort((a, b) => a.at - b.at).slice(-MOST_LINKS).reverse();
   return (
     <section class="sheet">
       <h2>Why these tracks are one person</h2>
