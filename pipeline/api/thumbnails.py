@@ -9,6 +9,7 @@ from fastapi import APIRouter, HTTPException, Path, Query, Response
 from pipeline.api.archive import Archive, tracks_of_one
 from pipeline.api.schemas import Problem, ThumbnailAnswer, ThumbnailsAnswer
 from pipeline.api.shown import ShownSite
+from pipeline.run_directory.layout import file_inside
 from pipeline.run_directory.row_groups import steadily
 
 _MOST_ID = 2**63 - 1
@@ -67,11 +68,8 @@ def _read(archive: Archive, camera_id: str, track_id: int) -> bytes | None:
     found = steadily(partial(archive.thumbnails_of, keys))
     if found.is_empty():
         return None
-    path = archive.folder / str(found["thumbnail"][0])
-    # A damaged table must not name a file of somewhere else.
-    if not path.resolve().is_relative_to(archive.folder.resolve()):
-        return None
+    path = file_inside(archive.folder, str(found["thumbnail"][0]))
     try:
-        return path.read_bytes()
+        return None if path is None else path.read_bytes()
     except OSError:
         return None

@@ -18,10 +18,14 @@ Times = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class CameraTimes:
-    """The time ``own`` of each camera on its own clock and that on the ``wall``, seconds UTC."""
+    """The time ``own`` of each camera on its own clock and that on the ``wall``, seconds UTC.
+
+    ``written`` is when the file of the rows that are judged was written, on the wall.
+    """
 
     own: dict[str, float]
     wall: float
+    written: float = np.inf
 
     def of(self, camera_id: str) -> float:
         """The time of a camera; of one without a record, the latest that is not in the future."""
@@ -42,11 +46,22 @@ class CameraTimes:
         self, cameras: pa.DictionaryArray, times: Times, limit_s: float
     ) -> NDArray[np.bool_]:
         """Mask ``(N,)`` of the rows with these ``cameras`` and ``times`` older than ``limit_s``."""
-        indices = np.asarray(cameras.indices.to_numpy(zero_copy_only=False))
-        own = np.array([self.of(name) for name in cameras.dictionary.to_pylist()], np.float64)
-        now = own[indices] if len(own) else np.zeros(0)
+        now, times = self._own(cameras), self.judged(cameras, times)
         now = np.where(times > self.wall, now, np.minimum(now, self.wall))
         return np.asarray(times < now - limit_s)
+
+    def judged(self, cameras: pa.DictionaryArray, times: Times) -> Times:
+        """The ``times`` ``(N,)`` from which rows age: the file's where a clock was wrong.
+
+        That is so in the future, when the clock of the camera is no longer there.
+        """
+        wrong = (times > self.wall) & (times > self._own(cameras))
+        return np.where(wrong, self.written, times)
+
+    def _own(self, cameras: pa.DictionaryArray) -> Times:
+        indices = np.asarray(cameras.indices.to_numpy(zero_copy_only=False))
+        own = np.array([self.of(name) for name in cameras.dictionary.to_pylist()], np.float64)
+        return own[indices] if len(own) else np.zeros(0)
 
 
 class CameraClocks:

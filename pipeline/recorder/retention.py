@@ -3,11 +3,13 @@
 Ages are measured on the clock of each camera, that of its frames, so the same recording loses the
 same rows whenever and however fast it is processed. While a live camera has no new frames, and
 after a run has ended, wall-clock time is added. A clock that is in the future ages only the rows
-that are in the future too.
+that are in the future too. Rows of a time to come that the clock no longer shows age from when
+their file was written.
 """
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -110,11 +112,12 @@ class Retention:
         now: CameraTimes,
         limit_s: float,
     ) -> int:
-        def change(rows: pa.Table) -> pa.Table:
+        def change(rows: pa.Table, now: CameraTimes) -> pa.Table:
             return _without(rows, now.expired(cameras(rows), _times(rows, time), limit_s))
 
-        def expiry(rows: pa.Table) -> dict[str, float]:
-            return _earliest(cameras(rows), _times(rows, time) + limit_s)
+        def expiry(rows: pa.Table, now: CameraTimes) -> dict[str, float]:
+            of = cameras(rows)
+            return _earliest(of, now.judged(of, _times(rows, time)) + limit_s)
 
         return self._sweep(folder, columns, change, expiry, now)
 
@@ -126,7 +129,7 @@ class Retention:
         if np.isinf(pictures_s):
             return removed
 
-        def change(rows: pa.Table) -> pa.Table:
+        def change(rows: pa.Table, now: CameraTimes) -> pa.Table:
             ends, cameras = _times(rows, "end"), _cameras(rows)
             pictured = ~np.asarray(rows["thumbnail"].is_null())
             faded = pictured & now.expired(cameras, ends, pictures_s)
@@ -135,10 +138,10 @@ class Retention:
             removed["thumbnails"] += remove_all(contained(self._folder, name) for name in names)
             return _without(_without_pictures(rows, faded), now.expired(cameras, ends, rows_s))
 
-        def expiry(rows: pa.Table) -> dict[str, float]:
-            pictured = ~np.asarray(rows["thumbnail"].is_null())
+        def expiry(rows: pa.Table, now: CameraTimes) -> dict[str, float]:
+            pictured, cameras = ~np.asarray(rows["thumbnail"].is_null()), _cameras(rows)
             limits = np.where(pictured, pictures_s, rows_s)
-            return _earliest(_cameras(rows), _times(rows, "end") + limits)
+            return _earliest(cameras, now.judged(cameras, _times(rows, "end")) + limits)
 
         folder = self._folder / "tracklets"
         removed["tracklets"] += self._sweep(folder, schema.TRACKLETS, change, expiry, now)
@@ -148,8 +151,8 @@ class Retention:
         self,
         folder: Path,
         columns: pa.Schema,
-        change: Callable[[pa.Table], pa.Table],
-        expiry: Callable[[pa.Table], dict[str, float]],
+        change: Callable[[pa.Table, CameraTimes], pa.Table],
+        expiry: Callable[[pa.Table, CameraTimes], dict[str, float]],
         now: CameraTimes,
     ) -> int:
         """Rewrite the segments with expired rows; returns the number of removed rows.
@@ -163,10 +166,13 @@ class Retention:
             if due is not None and all(now.of(camera) <= at for camera, at in due.items()):
                 continue
             coming: dict[str, float] = {}
+            here = replace(now, written=path.stat().st_mtime)
 
-            def changed(rows: pa.Table, coming: dict[str, float] = coming) -> pa.Table:
-                left = change(rows)
-                for camera, at in expiry(left).items():
+            def changed(
+                rows: pa.Table, coming: dict[str, float] = coming, here: CameraTimes = here
+            ) -> pa.Table:
+                left = change(rows, here)
+                for camera, at in expiry(left, here).items():
                     coming[camera] = min(at, coming.get(camera, np.inf))
                 return left
 

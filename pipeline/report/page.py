@@ -21,7 +21,7 @@ from pipeline.pictures.colours import css_colour
 from pipeline.report.counts import charts_of
 from pipeline.report.map import map_of
 from pipeline.report.summary import Summary, summarise
-from pipeline.run_directory.layout import MOSAIC
+from pipeline.run_directory.layout import MOSAIC, file_inside
 from pipeline.run_directory.reader import RunDirectory
 from reid_model.atomic_file import replacing
 
@@ -132,8 +132,8 @@ def data_uri(root: Path, relative: str) -> str | None:
 
     None when there is no such picture below ``root`` or it is damaged.
     """
-    path = (root / relative).resolve()
-    if not path.is_relative_to(root.resolve()) or not path.is_file():
+    path = file_inside(root, relative)
+    if path is None:
         return None
     data = np.frombuffer(path.read_bytes(), np.uint8)
     image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None

@@ -1,5 +1,6 @@
 """Where things are in a run directory, and its version."""
 
+import os
 from pathlib import Path
 
 import msgspec
@@ -12,6 +13,8 @@ _OBSERVATIONS = "observations"
 #: What the folder of a camera's observations begins with; the second was that of version 1.
 _PREFIXES = ("camera_id=", "camera=")
 _SCHEMA = "schema.json"
+# Bytes of a file name.
+_LONGEST = 255
 
 
 def observations_of(root: Path, camera_id: str) -> Path:
@@ -91,12 +94,26 @@ def contained(root: Path, relative: str) -> Path:
     path = root / relative
     # The file itself may be a link: deleting or replacing it does not follow it.
     named = "\0" not in relative and is_plain_name(path.name) and path != root
+    named = named and all(len(os.fsencode(part)) <= _LONGEST for part in path.parts)
     if not named or not path.parent.resolve().is_relative_to(root.resolve()):
         raise UserError(
             f"{root} names {relative!r}, which is not inside it: expected a run directory written "
             "by fusetrack. Nothing there was changed"
         )
     return path
+
+
+def file_inside(root: Path, relative: str) -> Path | None:
+    """The file ``relative`` to the run directory ``root``, to be read; None when it has none there.
+
+    A damaged table must not name a file of somewhere else, also by a link.
+    """
+    try:
+        path = (root / relative).resolve()
+        return path if path.is_relative_to(root.resolve()) and path.is_file() else None
+    except (OSError, ValueError):
+        # No file can have that name.
+        return None
 
 
 def contained_folder(root: Path, relative: str) -> Path:

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from pipeline.errors import UserError, writing
 from pipeline.run_directory.durable import exclusive_writer
-from pipeline.run_directory.layout import check_contained, contained
+from pipeline.run_directory.layout import check_contained, file_inside
 from pipeline.run_directory.reader import RunDirectory
 from pipeline.run_directory.rewriting import rewrite_all
 from pipeline.run_directory.schema import TRACKLETS
@@ -48,8 +48,8 @@ def embed_again(run: RunDirectory, models: SearchModels) -> tuple[int, int]:
 
 def _pictures(root: Path, rows: pa.Table) -> Iterator[tuple[int, Image]]:
     for row, name in enumerate(rows["thumbnail"].to_pylist()):
-        path = None if name is None else contained(root, name)
-        if path is not None and path.is_file():
+        path = None if name is None else file_inside(root, name)
+        if path is not None:
             image = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_COLOR)
             if image is not None:
                 yield row, np.asarray(image, np.uint8)

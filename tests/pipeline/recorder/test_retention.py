@@ -1,5 +1,6 @@
 """Retention on a clock that the test advances; a crash leaves a readable run."""
 
+import os
 from pathlib import Path
 
 import msgspec
@@ -262,6 +263,18 @@ def test_rows_in_the_future_are_judged_by_their_own_clock() -> None:
     times = np.array([8899.0, 8900.0, 950.0])
     assert now.expired(gate, times, 100.0).tolist() == [True, False, False]
     assert now.expired(gate[:0], times[:0], 100.0).tolist() == []
+
+
+def test_rows_of_a_clock_that_was_in_the_future_age_with_their_file(run: Path) -> None:
+    # The frames are of 0 to 2.9 s, which is to come: the clock is right again.
+    written = -1000.0
+    for path in run.rglob("part-*.parquet"):
+        os.utime(path, (written, written))
+    config = RetentionConfig(observations_s=10.0, identities_s=10.0, tracklets_s=10.0)
+    retention = Retention(run, config)
+    assert retention.remove(CameraTimes({"gate": written + 10.0}, written + 10.0)) == {}
+    removed = retention.remove(CameraTimes({"gate": written + 10.5}, written + 10.5))
+    assert removed == {"observations": 30, "identity events": 3, "tracklets": 3, "thumbnails": 3}
 
 
 def test_a_clock_that_is_behind_is_judged_by_itself() -> None:

@@ -11,7 +11,13 @@ from polars.testing import assert_frame_equal
 from builders import camera, make_run, without_time
 from pipeline.config.load import check_config
 from pipeline.errors import UserError
-from pipeline.run_directory.layout import contained, observation_folders, upgrade, version_of
+from pipeline.run_directory.layout import (
+    contained,
+    file_inside,
+    observation_folders,
+    upgrade,
+    version_of,
+)
 from pipeline.run_directory.preparing import prepare
 from pipeline.run_directory.reader import RunDirectory
 from pipeline.run_directory.schema import IDENTITIES, OBSERVATIONS, TRACKLETS, VERSION
@@ -86,10 +92,24 @@ def test_a_run_directory_is_for_its_owner_alone(tmp_path: Path) -> None:
     assert (tmp_path / "run").stat().st_mode & 0o777 == 0o700
 
 
-@pytest.mark.parametrize("name", ["..", ".", "", "../x", "a/../../x", "/etc/x", "a\0b", "a/.."])
+@pytest.mark.parametrize(
+    "name",
+    ["..", ".", "", "../x", "a/../../x", "/etc/x", "a\0b", "a/..", 256 * "a", "ü" * 128 + "/x"],
+)
 def test_a_name_that_leads_out_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(UserError, match="is not inside it"):
         contained(tmp_path, name)
+
+
+def test_only_files_inside_are_read(tmp_path: Path) -> None:
+    root = tmp_path / "run"
+    root.mkdir()
+    (root / "a.jpg").touch()
+    (tmp_path / "b.jpg").touch()
+    (root / "link.jpg").symlink_to(tmp_path / "b.jpg")
+    assert file_inside(root, "a.jpg") == root / "a.jpg"
+    for name in ("", ".", "../b.jpg", "link.jpg", str(tmp_path / "b.jpg"), "a\0b", 5_000 * "a"):
+        assert file_inside(root, name) is None, name
 
 
 def test_a_link_that_leads_out_is_refused(tmp_path: Path) -> None:
