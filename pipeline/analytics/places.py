@@ -32,6 +32,11 @@ class Places:
         """The lines in the picture of a camera and those on the ground."""
         return ((n, line) for n, line in self.lines.items() if line.camera in (None, camera_id))
 
+    def any_seen_by(self, camera_id: str) -> bool:
+        """Whether a zone or a line is in the picture of a camera or on the ground."""
+        zones, lines = self.zones_seen_by(camera_id), self.lines_seen_by(camera_id)
+        return any(True for _ in zones) or any(True for _ in lines)
+
     def on_ground(self) -> bool:
         """Whether any zone or line is on the ground."""
         zones = any(zone.camera is None for zone in self.zones.values())

@@ -75,6 +75,8 @@ def _of_places(
     stays: list[pl.DataFrame] = []
     sides: dict[str, list[pl.DataFrame]] = {name: [] for name in places.lines}
     for camera_id in part.observed():
+        if not places.any_seen_by(camera_id):
+            continue
         for rows in part.chunks(camera_id):
             people = rows.filter(pl.col("global_id").is_not_null())
             stays.append(stays_in(people, camera_id, places, _GAP_S))

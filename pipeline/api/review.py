@@ -17,8 +17,8 @@ from pipeline.errors import writing
 from pipeline.run_directory.reader import RunDirectory
 from pipeline.run_directory.reviewed import ReviewMark, append_mark, read_marks
 
-# Places are read in spans from the newest back, each twice as long as the last where little was
-# found, and not further than this at once.
+# Places are read in spans from the newest back, each four times as long as the last where little
+# was found, and not further than this at once.
 _FIRST_S, _LONGEST_S, _MOST_S = 900.0, 4 * 3600.0, 24 * 3600.0
 _OF_PLACES = {"enter", "leave", "dwell", "line"}
 
@@ -133,7 +133,7 @@ def _found(
         start = max(high - span, low)
         read = of_places(run, config, start, high)
         places += [event for event in read if wanted.has(event, marks)]
-        high, span = start, min(2 * span, _LONGEST_S)
+        high, span = start, min(4 * span, _LONGEST_S)
         later = [event for event in others if event.at >= high]
         if high > low and (len(places) + len(later) > limit or high <= oldest):
             return [*places, *later], high

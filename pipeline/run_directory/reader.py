@@ -14,7 +14,7 @@ from pipeline.config.load import read_yaml
 from pipeline.errors import UserError, unknown_name
 from pipeline.run_directory.layout import observation_folders, version_of
 from pipeline.run_directory.progress import read_cameras
-from pipeline.run_directory.row_groups import RowGroup, read, row_groups, span_of, steadily
+from pipeline.run_directory.row_groups import Range, RowGroup, read, row_groups, span_of, steadily
 from pipeline.run_directory.schema import IDENTITIES, OBSERVATIONS, TRACKLETS, CameraRecord
 from pipeline.run_directory.selection import EVERYTHING, Selection
 
@@ -80,7 +80,11 @@ class RunDirectory:
 
     def observations(self) -> pl.DataFrame:
         """All observations with their ``camera_id``, ordered by camera, frame and track."""
-        parts = [rows for name in self.observed() for rows in self._observations(name)]
+        parts = [
+            rows
+            for name in self.observed()
+            for rows in self._observations(name, self._groups(name))
+        ]
         return pl.concat([no_observations(), *parts])
 
     def trajectories(self) -> pl.DataFrame:
@@ -124,8 +128,13 @@ class RunDirectory:
         Columns: those of `trajectories`, and frame_width and frame_height (px, null: unknown).
         """
         columns = ("camera_id", "track_id", "since", *_IDENTITY_COLUMNS)
-        identities = _current(steadily(lambda: self._events(columns, camera_id)))
-        for rows in self._observations(camera_id, first, last):
+        groups = self._groups(camera_id, first, last)
+        if not groups:
+            return
+        # Of a long run only the segments that may tell of these tracks.
+        tracks = _tracks_in(groups)
+        identities = _current(steadily(lambda: self._events(columns, camera_id, tracks)))
+        for rows in self._observations(camera_id, groups, first, last):
             yield _trajectories(rows, identities)
 
     def last_frame(self, camera_id: str) -> int:
@@ -147,7 +156,7 @@ class RunDirectory:
         return any(
             not rows.select(pl.col("ground_x", "ground_y").is_null().all()).row(0) == (True, True)
             for name in self.observed()
-            for rows in self._rows(name, columns)
+            for rows in self._rows(name, columns, self._groups(name))
         )
 
     def tracklets(self, columns: Sequence[str] = tuple(TRACKLETS.names)) -> pl.DataFrame:
@@ -179,8 +188,17 @@ class RunDirectory:
         """
         return _current(steadily(lambda: self._events(IDENTITIES.names, camera_id)))
 
-    def _events(self, columns: Sequence[str], camera_id: str | None = None) -> pl.DataFrame:
-        ranges = {} if camera_id is None else {"camera_id": (camera_id, camera_id)}
+    def _events(
+        self,
+        columns: Sequence[str],
+        camera_id: str | None = None,
+        tracks: tuple[int, int] | None = None,
+    ) -> pl.DataFrame:
+        """Identity events; of one camera, and all of its ``tracks``, first and last, if given."""
+        ranges: dict[str, Range] = (
+            {} if camera_id is None else {"camera_id": (camera_id, camera_id)}
+        )
+        ranges |= {} if tracks is None else {"track_id": tracks}
         mine = pl.lit(True) if camera_id is None else pl.col("camera_id") == camera_id
         # One group at a time: those of one camera, or of the selected ones, are a part of it.
         parts = [
@@ -193,21 +211,30 @@ class RunDirectory:
         cameras = self.selection.cameras
         return rows if cameras is None else rows.filter(pl.col("camera_id").is_in(cameras))
 
-    def _groups(self, camera_id: str) -> list[RowGroup]:
-        folder = observation_folders(self.path)[camera_id]
-        return row_groups(folder, timestamp=(self.selection.since, self.selection.until))
+    def _groups(self, camera_id: str, first: int = 0, last: int = _LAST) -> list[RowGroup]:
+        return row_groups(
+            observation_folders(self.path)[camera_id],
+            timestamp=(self.selection.since, self.selection.until),
+            frame_index=(first, last),
+        )
 
     def _observations(
-        self, camera_id: str, first: int = 0, last: int = _LAST
+        self, camera_id: str, groups: Sequence[RowGroup], first: int = 0, last: int = _LAST
     ) -> Iterator[pl.DataFrame]:
-        for rows in self._rows(camera_id, OBSERVATIONS.names, first, last):
+        for rows in self._rows(camera_id, OBSERVATIONS.names, groups, first, last):
             yield rows.select(pl.lit(camera_id).alias("camera_id"), pl.all())
 
     def _rows(
-        self, camera_id: str, columns: Sequence[str], first: int = 0, last: int = _LAST
+        self,
+        camera_id: str,
+        columns: Sequence[str],
+        groups: Sequence[RowGroup],
+        first: int = 0,
+        last: int = _LAST,
     ) -> Iterator[pl.DataFrame]:
-        """The rows of a camera with ``columns``, in parts of whole frames, by frame and track."""
-        groups = [g for g in self._groups(camera_id) if g.overlaps("frame_index", first, last)]
+        """The rows of a camera with ``columns``, in parts of whole frames, by frame and track, as
+        far as their frames are those of ``groups``.
+        """
         for start, before in frame_spans(groups, _CHUNK_ROWS):
             span = max(start, first), min(before - 1, last)
             yield steadily(partial(self._rows_in, camera_id, columns, *span))
@@ -216,7 +243,7 @@ class RunDirectory:
         self, camera_id: str, columns: Sequence[str], first: int, last: int
     ) -> pl.DataFrame:
         named = [*columns, *(name for name in _ORDER if name not in columns)]
-        groups = [g for g in self._groups(camera_id) if g.overlaps("frame_index", first, last)]
+        groups = self._groups(camera_id, first, last)
         rows = read(groups, OBSERVATIONS, named).filter(
             pl.col("frame_index").is_between(first, last), self.selection.holds("timestamp")
         )
@@ -251,6 +278,12 @@ def _current(events: pl.DataFrame) -> pl.DataFrame:
         .unique(part, keep="last", maintain_order=True)
         .sort(part)
     )
+
+
+def _tracks_in(groups: Sequence[RowGroup]) -> tuple[int, int]:
+    """The least and the greatest track id that ``groups`` may have."""
+    ranges = [group.ranges.get("track_id", (0, _LAST)) for group in groups]
+    return min(low for low, _ in ranges), max(high for _, high in ranges)
 
 
 def frame_spans(groups: Sequence[RowGroup], most: int) -> list[tuple[int, int]]:

@@ -1,13 +1,18 @@
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import polars as pl
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from builders import camera, make_run
 from pipeline.errors import UserError
+from pipeline.run_directory import reader
+from pipeline.run_directory.layout import observations_of
 from pipeline.run_directory.reader import RunDirectory
+from pipeline.run_directory.row_groups import RowGroup, read
 from pipeline.run_directory.schema import IDENTITIES
 from pipeline.run_directory.segments import write_segment
 
@@ -151,3 +156,37 @@ def test_duckdb_style_reading_sees_the_camera_in_the_path(tmp_path: Path) -> Non
     make_run(tmp_path, [("gate", 0, 1, BOX), ("yard", 3, 1, BOX)], {})
     table = pl.read_parquet(tmp_path / "observations" / "**/*.parquet", hive_partitioning=True)
     assert sorted(table.select("camera_id", "frame_index").rows()) == [("gate", 0), ("yard", 3)]
+
+
+def test_a_part_of_a_run_reads_only_the_identities_of_its_tracks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [("gate", frame, frame // 10 + 1, BOX) for frame in range(30)]
+    path = make_run(tmp_path / "run", rows, {})
+    (segment,) = observations_of(path, "gate").iterdir()
+    table = pq.read_table(segment, partitioning=None)
+    segment.unlink()
+    for number in range(3):
+        write_segment(segment.parent, table.slice(10 * number, 10), "1-0")
+    for track_id, global_id in [(1, 4), (3, 5), (1, 6)]:
+        events = [event("gate", track_id, global_id, 9.0)]
+        write_segment(path / "identities", pa.Table.from_pylist(events, IDENTITIES), "2-0")
+    found: list[int] = []
+
+    def noted(groups: Sequence[RowGroup], schema: pa.Schema, columns: Sequence[str]) -> object:
+        if schema is IDENTITIES:
+            # That of the builder is empty and says nothing.
+            found.extend(group.ranges["track_id"][0] for group in groups if group.rows)
+        return read(groups, schema, columns)
+
+    monkeypatch.setattr(reader, "read", noted)
+    (first,) = RunDirectory(path).chunks("gate", 0, 9)
+    assert (set(first["global_id"]), found) == ({6}, [1, 1])
+    found.clear()
+    (last,) = RunDirectory(path).chunks("gate", 20, 29)
+    assert (set(last["global_id"]), found) == ({5}, [3])
+    found.clear()
+    assert list(RunDirectory(path).chunks("gate", 30, 99)) == []
+    assert found == []
+    (whole,) = RunDirectory(path).chunks("gate")
+    assert whole["global_id"].to_list() == [6] * 10 + [None] * 10 + [5] * 10
