@@ -74,6 +74,24 @@ def test_bad_input_ends_with_2_and_one_line(
     assert not read_corrections(run).history
 
 
+def test_who_was_merged_or_forgotten_meanwhile_is_told(fusetrack: Command, run: Path) -> None:
+    assert fusetrack("correct", run, "--merge", 2, "--into", 1).code == 0
+    outcome = fusetrack("correct", run, "--name", 2, "--as", "Ben")
+    said = "there is no identity 2 any more: what was 2 is 1 now"
+    assert (outcome.code, outcome.err.count("\n")) == (2, 1)
+    assert said in outcome.err
+    with pytest.raises(api.UserError, match=said):
+        api.Run(run).correct.name(2, "Ben")
+    fusetrack("correct", run, "--split", 1, "--at", 2)
+    assert fusetrack("forget", run, "--identity", 1).code == 0
+    outcome = fusetrack("correct", run, "--name", 1, "--as", "Anna")
+    said = "identity 1 is no longer in the run: the person was forgotten"
+    assert (outcome.code, outcome.err.count("\n")) == (2, 1)
+    assert said in outcome.err
+    with pytest.raises(api.UserError, match=said):
+        api.Run(run).correct.merge(3, into=1)
+
+
 def test_in_python_it_is_the_same(run: Path) -> None:
     edited = api.Run(run).correct
     made = edited.merge(2, into=1)

@@ -15,6 +15,8 @@ import pytest
 
 from builders import camera, make_run
 from command_line import Command, recorded_walk
+from pipeline.errors import UserError
+from pipeline.run import Run
 from pipeline.run_directory.reader import RunDirectory
 
 BOX = (10.0, 20.0, 50.0, 140.0)
@@ -224,6 +226,35 @@ def test_stats_prints_counts_and_writes_tables(
     assert [line["times"] for line in counts["lines"]] == [0, 0]
     assert counts["dwell"][0]["longest_s"] == pytest.approx(0.4)
     assert counts["unidentified"] == 1
+
+
+@pytest.mark.parametrize(
+    ("places", "said"),
+    [
+        ("zones: {z: {camera: gate, points: [[0, 0], [9, 9]]}}", "three different corners, got 2"),
+        (
+            "zones: {z: {camera: gate, points: [[0, 0], [9, 9], [9, 0], [0, 9]]}}",
+            "does not cross itself",
+        ),
+        (
+            "zones: {z: {camera: gate, points: [[900, 0], [990, 0], [990, 9]]}}",
+            "zones.z is outside the picture of camera gate",
+        ),
+        ("lines: {d: {camera: gate, points: [[5, 5], [5, 5]]}}", "a line with a length"),
+        ("lines: {d: {camera: cellar, points: [[0, 0], [5, 5]]}}", "lines.d names camera cellar"),
+    ],
+)
+def test_places_that_cannot_be_are_one_line_and_the_same_in_python(
+    fusetrack: Command, run: Path, tmp_path: Path, places: str, said: str
+) -> None:
+    site = tmp_path / "site.yaml"
+    site.write_text(places + "\n")
+    outcome = fusetrack("stats", run, "--config", site)
+    assert (outcome.code, len(outcome.err.splitlines())) == (2, 1)
+    assert said in outcome.err
+    (run / "config.yaml").write_text(f"site: shop\n{places}\n")
+    with pytest.raises(UserError, match=said):
+        Run(run).visits()
 
 
 def test_stats_of_what_does_not_fit_the_run_is_one_line(
