@@ -28,6 +28,8 @@ return [...document.querySelectorAll(arguments[0])].filter(
     && (one.innerText ?? one.textContent).replace(/\s+/g, ' ').includes(arguments[1]))
 """
 
+_SERIOUS = ("serious", "critical")
+
 Found = TypeVar("Found")
 
 
@@ -48,6 +50,7 @@ def open_chromium(profile: Path, *, requests: bool = False) -> webdriver.Chrome:
     options.set_capability("goog:loggingPrefs", logs)
     chrome = webdriver.Chrome(options, webdriver.ChromeService(driver))
     chrome.set_window_size(1280, 900)
+    chrome.set_script_timeout(300)
     # Without a window manager a page has no focus of its own.
     chrome.execute_cdp_cmd("Emulation.setFocusEmulationEnabled", {"enabled": True})
     return chrome
@@ -125,3 +128,18 @@ class Browser:
     def width(self) -> int:
         """The width of the page with what is beside the window."""
         return int(self.run("return document.documentElement.scrollWidth"))
+
+    def faults(self, axe: str) -> list[str]:
+        """What ``axe`` (its source) finds serious in the page, each with the element."""
+        self.run(axe)
+        script = (
+            "const done = arguments[arguments.length - 1];"
+            "axe.run(document, {resultTypes: ['violations']}).then(all => done(all.violations))"
+        )
+        found = self.chrome.execute_async_script(script)
+        return [
+            f"{one['id']}: {one['help']}: {node['html'][:200]}"
+            for one in found
+            if one["impact"] in _SERIOUS
+            for node in one["nodes"]
+        ]

@@ -8,6 +8,7 @@ import pytest
 from selenium import webdriver
 
 from browsers import Browser
+from drawn_networks import drawn_networks
 from live_api import TOKEN, VIEWER_TOKEN, RecordedApi
 from pipeline.api.console import BUILT
 
@@ -28,11 +29,12 @@ def log_in(browser: Browser, token: str) -> None:
     browser.click(".login button")
 
 
-def test_the_page_asks_for_the_token_and_keeps_no_copy(guarded: Browser) -> None:
+def test_the_page_asks_for_the_token_and_keeps_no_copy(guarded: Browser, axe: str) -> None:
     guarded.resize(1280, 800)
     guarded.open("person/1")
     log_in(guarded, "a-token-that-is-wrong")
     guarded.one(".problem", "token")
+    assert guarded.faults(axe) == []
     log_in(guarded, TOKEN)
     guarded.one(".sheet .bar")
     assert guarded.run("return document.cookie + JSON.stringify(localStorage)") == "{}"
@@ -56,6 +58,29 @@ def test_a_search_that_is_declined_says_why(recorded: Browser) -> None:
     recorded.one("input[type=search]").send_keys("a woman")
     recorded.click(".search button.primary")
     recorded.one(".problem", "gender")
+
+
+def search(browser: Browser, person: int) -> None:
+    """Search, and find that person first, with a picture."""
+    browser.click(".search button.primary")
+    card = f".found:first-of-type .person-card[href='#/person/{person}']"
+    browser.one(card, "100 %")
+    picture = browser.one(f"{card} img")
+    browser.wait(lambda: picture.get_property("naturalWidth"), "the picture is not loaded")
+
+
+def test_people_are_found_by_words_and_by_a_picture(recorded: Browser, run: Path) -> None:
+    recorded.open("search")
+    with drawn_networks():
+        recorded.one("input[type=search]").send_keys("green zebra jacket")
+        search(recorded, 3)
+        recorded.one(".verdict", "1 person like that, among 5 people")
+        recorded.one(".soft", "Not understood: zebra")
+        recorded.open("search")
+        file = recorded.chrome.find_element("css selector", "input[type=file]")
+        file.send_keys(str(run / "thumbnails/hall/102.jpg"))
+        recorded.one(".picture-field img")
+        search(recorded, 2)
 
 
 def test_a_run_that_is_over_has_no_wall(recorded: Browser) -> None:

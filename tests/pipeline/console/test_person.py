@@ -16,9 +16,11 @@ def at_person(recorded: Browser, number: int) -> Browser:
 def test_a_person_has_times_pictures_and_reasons(recorded: Browser) -> None:
     at_person(recorded, 1)
     assert [lane.text for lane in recorded.all(".lane h3")] == list(CAMERAS)
+    assert recorded.chrome.title == "Person 1 · shop"
+    recorded.one(".page-head", "in hall at the end")
     label = recorded.all(".bar")[0].get_attribute("aria-label") or ""
     assert "entrance: " in label
-    assert "confidence 90 %" in label
+    assert "confidence 97 %" in label
     picture = recorded.one(".pictures img")
     recorded.wait(lambda: picture.get_property("naturalWidth"), "the picture is not loaded")
     recorded.one("td", "new person")
@@ -49,8 +51,13 @@ def merge(recorded: Browser, other: int) -> None:
     recorded.click("dialog button.primary")
 
 
-def test_two_people_are_merged_and_the_other_one_is_shown(recorded: Browser) -> None:
-    merge(at_person(recorded, 4), 1)
+def test_two_people_are_merged_and_the_other_one_is_shown(recorded: Browser, axe: str) -> None:
+    at_person(recorded, 4)
+    recorded.click(".actions button", "Merge")
+    recorded.one("dialog input")
+    assert recorded.faults(axe) == []
+    recorded.escape()
+    merge(recorded, 1)
     recorded.one("h1", "Person 1")
     recorded.one(".history", "4")
     assert len(recorded.all(".lane")) == len(CAMERAS)
@@ -71,6 +78,22 @@ def test_a_track_is_moved_to_a_new_person(recorded: Browser) -> None:
     recorded.click(".stay button", "Not this person")
     recorded.click("dialog button.primary", "Make a new person")
     recorded.wait(lambda: len(recorded.all(".bar")) == before - 1, "the track is still there")
+
+
+def test_a_person_is_split_from_a_moment_on(recorded: Browser) -> None:
+    at_person(recorded, 1)
+    before = len(recorded.all(".bar"))
+    recorded.click(".actions button", "Split")
+    recorded.run(
+        "const list = document.querySelector('dialog select'); list.selectedIndex = 2;"
+        "list.dispatchEvent(new Event('change', {bubbles: true}))"
+    )
+    recorded.click("dialog button.primary")
+    recorded.wait(lambda: 0 < len(recorded.all(".bar")) < before, "nothing was split off")
+    kept = len(recorded.all(".bar"))
+    recorded.one(".history", "6")
+    recorded.open("person/6")
+    recorded.wait(lambda: len(recorded.all(".bar")) == before - kept, "the rest is somewhere else")
 
 
 def test_a_correction_that_came_too_late_says_who_it_is_now(recorded: Browser) -> None:

@@ -17,23 +17,6 @@ SCREENS = {
     "system": ".table tbody tr",
     "calibrate/hall": ".snapshot",
 }
-_SERIOUS = ("serious", "critical")
-
-
-def faults(browser: Browser, axe: str) -> list[str]:
-    """What axe finds serious, each with the element."""
-    browser.run(axe)
-    script = (
-        "const done = arguments[arguments.length - 1];"
-        "axe.run(document, {resultTypes: ['violations']}).then(found => done(found.violations))"
-    )
-    found = browser.chrome.execute_async_script(script)
-    return [
-        f"{one['id']}: {one['help']}: {node['html'][:200]}"
-        for one in found
-        if one["impact"] in _SERIOUS
-        for node in one["nodes"]
-    ]
 
 
 @pytest.mark.slow
@@ -42,13 +25,12 @@ def faults(browser: Browser, axe: str) -> list[str]:
 def test_a_screen_fits_works_and_is_accessible(
     live: Browser, axe: str, screen: str, size: str
 ) -> None:
-    live.chrome.set_script_timeout(300)
     live.resize(*SIZES[size])
     live.prefer("dark" if size == "wall" else "light")
     live.open(screen)
     live.one(SCREENS[screen])
     assert live.width() == SIZES[size][0]
-    assert faults(live, axe) == []
+    assert live.faults(axe) == []
     assert live.errors() == []
 
 
