@@ -57,6 +57,25 @@ class _Wanted:
             and (self.reviewed is None or self.reviewed == is_reviewed)
         )
 
+    def places(self, config: SiteConfig) -> SiteConfig:
+        """``config`` with only the zones and lines that may have such events."""
+        kinds = _OF_PLACES if self.kinds is None else set(self.kinds)
+        stays = {"enter", "leave"} & kinds
+        zones = {
+            name: zone
+            for name, zone in config.zones.items()
+            if (stays or ("dwell" in kinds and zone.dwell_s is not None))
+            # Who is in a zone on the ground is so in no camera.
+            and (self.cameras is None or zone.camera in self.cameras)
+        }
+        lines = {
+            name: line
+            for name, line in config.lines.items()
+            if "line" in kinds
+            and (self.cameras is None or line.camera is None or line.camera in self.cameras)
+        }
+        return config.model_copy(update={"zones": zones, "lines": lines})
+
 
 def add_review(data: APIRouter, site: ShownSite) -> None:
     """Add the endpoints of the run directory of ``site``."""
@@ -124,7 +143,9 @@ def _found(
     first, last = run.observed_span()
     low = max(wanted.since, first)
     high = min(wanted.until, math.nextafter(last, math.inf))
-    if wanted.kinds is not None and not _OF_PLACES & set(wanted.kinds):
+    config = wanted.places(config)
+    none_reviewed = wanted.reviewed and not any(mark.reviewed for mark in marks.values())
+    if none_reviewed or not (config.zones or config.lines):
         high = low
     others = [event for event in of_people_and_cameras(run) if wanted.has(event, marks)]
     places: list[ReviewEvent] = []

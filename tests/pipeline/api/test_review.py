@@ -77,6 +77,24 @@ def test_filters(out: Path) -> None:
         api.close()
 
 
+def test_a_filter_is_a_part_of_everything(out: Path) -> None:
+    zones = {"till": ZONES["till"] | {"dwell_s": 1.0}, "hall": ZONES["till"]}
+    lines = {"door": {"camera": "gate", "points": [[45, 0], [45, 99]]}}
+    api = RecordedApi(out, zones=zones, lines=lines)
+    try:
+        everything = pages(api)
+        for kind in ("enter", "leave", "dwell", "line", "new person"):
+            expected = [event for event in everything if event["kind"] == kind]
+            assert pages(api, kind=kind) == expected
+            assert pages(api, kind=kind, camera="gate") == expected
+            assert len(expected) == {"enter": 12, "leave": 12}.get(kind, 6)
+        assert pages(api, reviewed=True) == []
+        api.http.post(f"/review/{everything[3]['id']}", json={"reviewed": True})
+        assert [event["id"] for event in pages(api, reviewed=True)] == [everything[3]["id"]]
+    finally:
+        api.close()
+
+
 def test_marks_stay_in_the_run_directory(out: Path) -> None:
     api = RecordedApi(out, zones=ZONES)
     try:
