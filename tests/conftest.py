@@ -4,12 +4,16 @@ import os
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from pipeline.bus.embedded_redis import EmbeddedServer, find_server
 from pipeline.errors import UserError
 from pipeline.weights import weights_path
+
+if TYPE_CHECKING:
+    from selenium import webdriver
 
 
 @pytest.fixture(scope="session")
@@ -22,6 +26,16 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         pytest.skip(reason)
     with EmbeddedServer(tmp_path_factory.mktemp("server") / "redis") as server:
         yield server.url
+
+
+@pytest.fixture(scope="session")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[webdriver.Chrome]":
+    """A real Chromium that lives as long as the tests of one process."""
+    from browsers import open_chromium
+
+    chrome = open_chromium(tmp_path_factory.mktemp("profile"))
+    yield chrome
+    chrome.quit()
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""A real Chromium, and a site with drawn people for it; both are open for the session."""
+"""A site with drawn people for the browser; it is open for the session."""
 
 import os
 import shutil
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from selenium import webdriver
 
-from browsers import Browser, open_chromium
+from browsers import Browser
 from drawn_site import CALIBRATIONS, Playing, make_drawn_run
 from live_api import LiveApi, RecordedApi
 from pipeline.api.console import BUILT
@@ -17,13 +17,6 @@ from pipeline.bus.streams import Bus
 from pipeline.run_directory.progress import RecorderProgress, write_progress
 
 _AXE = BUILT.parent / "node_modules/axe-core/axe.min.js"
-
-
-@pytest.fixture(scope="session")
-def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
-    chrome = open_chromium(tmp_path_factory.mktemp("profile"))
-    yield chrome
-    chrome.quit()
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""A correction over the API of a running site, whose parts are killed right after it."""
+"""A correction in the page of a running site, whose parts are killed right after it."""
 
 import json
 import subprocess
@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from selenium import webdriver
 
+from browsers import Browser
 from builders import camera_sent, observations_sent, tracklet_sent, watermark
 from buses import send
 from command_line import killed_at_the_end
@@ -78,7 +80,11 @@ def people(run: Path) -> dict[str, set[str]]:
 
 @pytest.mark.slow
 def test_a_correction_survives_the_death_of_associator_and_recorder(
-    tmp_path: Path, redis_url: str, site: str, start: Callable[..., subprocess.Popen[bytes]]
+    tmp_path: Path,
+    redis_url: str,
+    site: str,
+    start: Callable[..., subprocess.Popen[bytes]],
+    chromium: webdriver.Chrome,
 ) -> None:
     out = tmp_path / "run"
     bus = Bus(redis_url, site)
@@ -93,9 +99,13 @@ def test_a_correction_survives_the_death_of_associator_and_recorder(
         send(bus, TRACKLETS, tracklets(1, 8))
         until(lambda: recorded(out) == 2)
         api.follower.step()
-        merge = {"kind": "merge", "global_id": 2, "into": 1, "seen": 0}
-        answer = api.http.post("/corrections", json=merge)
-        assert answer.status_code == 201, answer.text
+        page = Browser(chromium, f"http://{api.place}")
+        page.open("person/2")
+        page.click(".actions button", "Merge")
+        page.one("dialog input").send_keys("1")
+        page.click("dialog button.primary")
+        page.one(".history", "2 is the same person as 1")
+        chromium.get("about:blank")
         for process in first:
             process.kill()
             process.wait()

@@ -71,7 +71,7 @@ export function Review() {
   return (
     <Page
       title="Review"
-      note="J and K go on and back, D marks, V shows the picture"
+      note={`J and K go on and back, D marks${events.some(({ picture }) => picture) ? ', V shows the picture' : ''}`}
       actions={<Filters filter={filter} onChange={setFilter} />}
     >
       {why && <Problem>{why}</Problem>}
