@@ -48,9 +48,9 @@ def make_tracklet(
 ) -> Tracklet:
     """A tracklet of which only what matters to a test has to be said.
 
-    ``looks`` are exemplars in degrees. The path has the points ``feet`` (or ``ground``, when that
-    is given), spread evenly from start to end unless ``times`` says when; with one point somebody
-    stays there.
+    ``exemplars`` are directions in degrees. The path has the points ``feet`` (or ``ground``, when
+    that is given), spread evenly from start to end unless ``times`` says when; with one point
+    somebody stays there.
     """
     points = feet if ground is None else ground
     if len(points) == 1 and times is None and end > start:

@@ -5,12 +5,12 @@ and only within one camera, pixels are turned into metres by the height of the b
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from trackers.tracklet import Tracklet
+from trackers.tracklet import GROUND, Tracklet
 
 #: How tall people are.
 PERSON_HEIGHT_M = 1.7
@@ -31,6 +31,10 @@ _AREA_M2 = 150.0
 _OUTLIERS = 0.02
 # Beyond top speed by this much is beyond doubt: boxes jump by less.
 _JUMP_M = 1.5
+# A track may end for so long on the box of somebody who comes across, while its person goes on as a
+# new track; of the tracks that begin beside one that ends like that, so many are its person.
+_HANDOVER_S = 0.35
+_HANDED_OVER = math.log(0.1)
 #: Two cameras see a person at one moment when their pictures are no further apart in time.
 AT_ONCE_S = 0.5
 _AT_END_S = 0.2
@@ -59,14 +63,26 @@ def comparable(a: Tracklet, b: Tracklet) -> bool:
 
 
 def exclusive(a: Tracklet, b: Tracklet) -> bool:
-    """Whether the two must be two people: a person is never twice in one camera at one time.
+    """Whether the two must be two people: a person is never twice in one camera at one time, but
+    for the moment of a `handover`.
 
     The earlier one must be closed: while it is open it may come back at any moment.
     """
     if a.camera_id != b.camera_id:
         return False
-    first = a if a.start <= b.start else b
-    return not first.closed or overlap_in_time(a, b)
+    first, second = (a, b) if a.start <= b.start else (b, a)
+    return not first.closed or (overlap_in_time(a, b) and not handover(first, second))
+
+
+def handover(first: Tracklet, second: Tracklet) -> bool:
+    """Whether ``first`` ended soon after ``second`` began, in the same camera.
+
+    Where people hide each other, a tracker may give the box of one to the track of another in its
+    last frames, and begin a new track for the other.
+    """
+    if first.camera_id == GROUND:
+        return False
+    return first.start < second.start <= first.end <= min(second.start + _HANDOVER_S, second.end)
 
 
 def motion_evidence(a: Tracklet, b: Tracklet, limits: Limits) -> float:
@@ -77,15 +93,24 @@ def motion_evidence(a: Tracklet, b: Tracklet, limits: Limits) -> float:
     """
     if exclusive(a, b):
         return -math.inf
-    if overlap_in_time(a, b):
-        return _together(a, b, limits)
-    first, second = (a, b) if a.end < b.start else (b, a)
-    return _apart(first, second, limits)
+    first, second = (a, b) if a.start <= b.start else (b, a)
+    if first.end < second.start:
+        return _apart(first, second, limits)
+    if first.camera_id == second.camera_id:
+        return _HANDED_OVER + _apart(_before(first, second.start), second, limits)
+    return _together(a, b, limits)
 
 
 def distance_evidence(distance: float) -> float:
     """Log-odds of one person over two, seen at once by two cameras so many metres apart."""
     return math.log((1 - _OUTLIERS) * _density_ratio(distance, _SPREAD_TOGETHER_M) + _OUTLIERS)
+
+
+def _before(tracklet: Tracklet, moment: float) -> Tracklet:
+    """What was seen of ``tracklet`` before a moment, seconds UTC, of which its place counts."""
+    rows = int(tracklet.path[:, 0].searchsorted(moment))
+    ground = None if tracklet.ground is None else tracklet.ground[:rows]
+    return replace(tracklet, path=tracklet.path[:rows], ground=ground)
 
 
 def _together(a: Tracklet, b: Tracklet, limits: Limits) -> float:

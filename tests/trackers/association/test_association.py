@@ -240,15 +240,24 @@ class TestMerging:
     def test_nobody_is_merged_into_two_places_at_one_time(self):
         association = _association(
             (make_tracklet(0, 5, track_id=1, exemplars=ANNA), 1),
-            (make_tracklet(5, 9, track_id=2, exemplars=ANNA), 2),
+            (make_tracklet(4, 9, track_id=2, exemplars=ANNA), 2),
         )
         assert association.finish() == []
+
+    def test_a_track_that_goes_on_as_one_that_ends_beside_it_is_merged(self):
+        association = _association(
+            (make_tracklet(0, 5, track_id=1, exemplars=ANNA), 1),
+            (make_tracklet(4.8, 9, track_id=2, exemplars=ANNA), 2),
+        )
+        assert [d.reason for d in association.finish() if d.kind == "merged"] == [
+            "same person as 2"
+        ]
 
     def test_who_cannot_be_with_another_member_is_parted_from_them(self):
         association = _association(
             (make_tracklet(0, 5, track_id=1, exemplars=ANNA), 1),
             (make_tracklet(9, 12, camera_id="b", exemplars=ANNA), 2),
-            (make_tracklet(5, 6, track_id=2, exemplars=ANNA), 2),
+            (make_tracklet(4, 6, track_id=2, exemplars=ANNA), 2),
         )
         association.finish()
         owners = {association.owner(("a", 1)), association.owner(("a", 2))}

@@ -35,8 +35,8 @@ def test_who_has_faded_says_nothing():
 
 def test_hard_rules():
     evidence = evidence_of(TRANSITIONS)
-    assert not evidence.possible(seen("a", 1, 0), seen("a", 2, 5))
-    assert evidence.possible(seen("a", 1, 0), seen("a", 2, 5.1))
+    assert not evidence.possible(seen("a", 1, 0), seen("a", 2, 4.5))
+    assert evidence.possible(seen("a", 1, 0), seen("a", 2, 4.9))
     assert not evidence.possible(seen("a", 1, 0, closed=False), seen("a", 2, 9))
     assert not evidence.possible(seen("a", 1, 0), seen("b", 2, 3))
     assert evidence_of().possible(seen("a", 1, 0), seen("b", 2, 3))

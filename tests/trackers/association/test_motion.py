@@ -5,6 +5,7 @@ import pytest
 
 from builders_trackers import make_tracklet
 from trackers.association.motion import Limits, exclusive, motion_evidence, overlap_in_time
+from trackers.tracklet import GROUND
 
 LIMITS = Limits(max_speed=2.0, max_ground_distance=1.5)
 # How far beyond top speed a place may be, because boxes jump.
@@ -25,7 +26,7 @@ class TestTime:
         assert overlap_in_time(make_tracklet(0, 5), make_tracklet(5, 9))
         assert not overlap_in_time(make_tracklet(0, 5), make_tracklet(5.001, 9))
 
-    @pytest.mark.parametrize("start", [2.0, 5.0])
+    @pytest.mark.parametrize("start", [2.0, 4.64])
     def test_nobody_is_twice_in_one_camera(self, start):
         first, second = make_tracklet(0, 5), make_tracklet(start, 9)
         assert _evidence(first, second) == -math.inf
@@ -45,6 +46,36 @@ class TestTime:
     def test_an_open_track_excludes_nothing_in_another_camera(self):
         first = make_tracklet(0, 5, closed=False)
         assert not exclusive(first, make_tracklet(3, 9, camera_id="b"))
+
+
+class TestHandover:
+    """A track ends on the box of somebody else, while its person goes on as a new one."""
+
+    @pytest.mark.parametrize("start", [4.65, 5.0])
+    def test_a_new_track_may_go_on_as_one_that_is_ending(self, start):
+        first, second = make_tracklet(0, 5), make_tracklet(start, 9)
+        assert -3 < _evidence(first, second) == _evidence(second, first)
+        assert _evidence(first, second) < _evidence(first, make_tracklet(5.1, 9))
+
+    def test_the_place_before_the_new_one_began_counts(self):
+        moved_away = make_tracklet(
+            0, 5, feet=[(300, 400)] * 3 + [(2300, 400)], times=[0, 2, 4.6, 5]
+        )
+        near, far = make_tracklet(4.9, 9), make_tracklet(4.9, 9, feet=[(2300, 400)])
+        assert _evidence(moved_away, near) > _evidence(moved_away, far)
+
+    def test_one_that_begins_and_ends_beside_another_is_somebody_else(self):
+        assert _evidence(make_tracklet(0, 5), make_tracklet(4.8, 4.9)) == -math.inf
+
+    def test_one_that_begins_at_the_same_moment_is_somebody_else(self):
+        assert _evidence(make_tracklet(0, 0.2), make_tracklet(0, 9)) == -math.inf
+
+    def test_an_open_track_is_not_ending(self):
+        assert exclusive(make_tracklet(0, 5, closed=False), make_tracklet(4.9, 9))
+
+    def test_walks_on_the_ground_do_not_end_on_others(self):
+        first, second = (_stay(0, *span, camera_id=GROUND) for span in ((0, 5), (4.9, 9)))
+        assert _evidence(first, second) == -math.inf
 
 
 class TestWithoutCalibration:

@@ -70,7 +70,7 @@ def test_of_a_long_stay_the_last_tracklets_are_looked_at():
     assert latest(None) == []
 
 
-@pytest.mark.parametrize(("until", "goes"), [(45.9, True), (46.0, False)])
+@pytest.mark.parametrize(("until", "goes"), [(45.9, True), (46.35, True), (46.4, False)])
 def test_nobody_is_twice_in_one_camera_also_not_with_what_is_not_looked_at(until, goes):
     transitions = topology_of({("a", "b"): 0.0})
     long_stay = make_tracklet(0, until, camera_id="a", track_id=1, exemplars=[0])
