@@ -6,13 +6,19 @@ two and a half seconds.
 """
 
 from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import polars as pl
+
+from pipeline.errors import writing
 
 #: Seconds over which positions are averaged.
 BIN_S = 0.5
 # Bins over which the positions are smoothed, and the longest time between two of one way.
 _WINDOW, _GAP_S = 5, 2.0
+# Half seconds that are held in memory, and the files over which the people of more are spread.
+_MOST_HELD, _FILES = 1_000_000, 32
 
 _BINS = pl.Schema(
     {"global_id": pl.Int64, "bin": pl.Int64, "x": pl.Float64, "y": pl.Float64, "n": pl.Int64}
@@ -89,3 +95,40 @@ def speeds_of(bins: pl.DataFrame) -> pl.DataFrame:
         .sort(who)
         .cast(SPEED)
     )
+
+
+class Bins:
+    """The positions of any number of people, of which few are held in memory."""
+
+    def __init__(self) -> None:
+        self._held: list[pl.DataFrame] = []
+        self._folder: TemporaryDirectory[str] | None = None
+        self._written = 0
+
+    def add(self, positions: pl.DataFrame) -> None:
+        """Add some `positions_in`. Raises UserError when temporary files cannot be written."""
+        self._held.append(positions)
+        if sum(part.height for part in self._held) > _MOST_HELD:
+            self._write()
+
+    def speeds(self) -> pl.DataFrame:
+        """The `speeds_of` all people; nothing can be added any more. Raises UserError as `add`."""
+        if self._folder is None:
+            return speeds_of(binned(self._held))
+        self._write()
+        with self._folder as folder:
+            files = [sorted(Path(folder).glob(f"{number}-*")) for number in range(_FILES)]
+            parts = [speeds_of(binned([pl.read_parquet(one) for one in some])) for some in files]
+        return pl.concat(parts).sort("global_id")
+
+    def _write(self) -> None:
+        """Write what is held: all of a person into the files of one number."""
+        rows = binned(self._held).with_columns(file=pl.col("global_id") % _FILES)
+        with writing("temporary files", "Set TMPDIR to a folder with free space"):
+            if self._folder is None:
+                self._folder = TemporaryDirectory(prefix="fusetrack-")
+            for (number,), some in rows.partition_by("file", as_dict=True).items():
+                path = Path(self._folder.name, f"{number}-{self._written}.parquet")
+                some.drop("file").write_parquet(path)
+        self._held = []
+        self._written += 1

@@ -7,7 +7,7 @@ import polars as pl
 
 from pipeline.analytics.crossings import CROSSING, crossings_of, line_counts, sides_of
 from pipeline.analytics.places import Places, check_places
-from pipeline.analytics.speed import binned, positions_in, speeds_of
+from pipeline.analytics.speed import Bins, positions_in
 from pipeline.analytics.stays import dwell_of, joined, occupancy, on_site, people_by_hour, stays_in
 from pipeline.analytics.transitions import flow, transitions_of
 from pipeline.config.schema import SiteConfig
@@ -63,7 +63,7 @@ class _Parts:
     """What is kept of the observations read so far."""
 
     stays: list[pl.DataFrame] = field(default_factory=list)
-    bins: list[pl.DataFrame] = field(default_factory=list)
+    bins: Bins = field(default_factory=Bins)
     heat: list[pl.DataFrame] = field(default_factory=list)
     sides: dict[str, list[pl.DataFrame]] = field(default_factory=dict)
     unidentified: int = 0
@@ -106,7 +106,7 @@ def _add(
     people = rows.filter(pl.col("global_id").is_not_null())
     parts.unidentified += rows.height - people.height
     parts.stays.append(stays_in(people, camera_id, places, gap_s))
-    parts.bins = [binned([*parts.bins, positions_in(people)])]
+    parts.bins.add(positions_in(people))
     for name, line in places.lines_seen_by(camera_id):
         parts.sides[name].append(sides_of(line, people, gap_s))
     if all(size):
@@ -150,7 +150,7 @@ def _of_parts(
         people=people_by_hour(stays),
         crossings=crossed,
         lines=line_counts(crossed, list(places.lines.items())),
-        speeds=speeds_of(binned(parts.bins)),
+        speeds=parts.bins.speeds(),
         heat=_heat(parts.heat),
         unidentified=parts.unidentified,
         every_s=every_s,

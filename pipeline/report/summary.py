@@ -10,7 +10,7 @@ from pipeline.analytics.statistics import Statistics, statistics_of
 from pipeline.config.load import check_config
 from pipeline.config.schema import SiteConfig
 from pipeline.pictures.clock import Clock
-from pipeline.report.ground import Paths, joined, lines_of, steps_in, thinned
+from pipeline.report.ground import Paths, Steps, lines_of
 from pipeline.report.people import PersonSummary, people_of, pictures_of
 from pipeline.run_directory.corrections import names_in
 from pipeline.run_directory.people import joined_tracks, tracks_in
@@ -96,7 +96,8 @@ def summarise(run: RunDirectory) -> Summary:
     known = {camera.camera_id: camera for camera in run.cameras()}
     clock = Clock(*_span(run))
     camera_ids = sorted({*known, *run.observed()})
-    tallies = {name: _tally(run, name, known.get(name), clock) for name in camera_ids}
+    steps = Steps()
+    tallies = {name: _tally(run, name, known.get(name), clock, steps) for name in camera_ids}
     nothing = no_trajectories()
     tracks = [tracks_in(nothing), *(part for tally in tallies.values() for part in tally.tracks)]
     parts = [_stays(nothing, 0.0), *(part for tally in tallies.values() for part in tally.stays)]
@@ -105,7 +106,6 @@ def summarise(run: RunDirectory) -> Summary:
     config = check_config(run.config(), str(run.path / "config.yaml"))
     span_s = max((clock.end - clock.start) / _SPANS, _LEAST_SPAN_S)
     shown = stays.select("global_id").unique()
-    steps = thinned(joined([part for tally in tallies.values() for part in tally.steps]), shown)
     counts = [_count(name, known.get(name), tally) for name, tally in tallies.items()]
     observations = sum(count.observations for count in counts)
     names = names_in(run.path)
@@ -119,7 +119,7 @@ def summarise(run: RunDirectory) -> Summary:
         shortest_gap=shortest_gap,
         cameras=counts,
         statistics=statistics_of(run, config, every_s=span_s),
-        paths=lines_of(*steps),
+        paths=lines_of(*steps.thinned(shown)),
         eyes=_eyes(config),
     )
 
@@ -143,16 +143,17 @@ class _Tally:
     busiest: tuple[int, float] | None = None
     tracks: list[pl.DataFrame] = field(default_factory=list)
     stays: list[pl.DataFrame] = field(default_factory=list)
-    steps: list[pl.DataFrame] = field(default_factory=list)
 
 
-def _tally(run: RunDirectory, camera_id: str, camera: CameraRecord | None, clock: Clock) -> _Tally:
+def _tally(
+    run: RunDirectory, camera_id: str, camera: CameraRecord | None, clock: Clock, steps: Steps
+) -> _Tally:
     tally, gap_s = _Tally(), _gap(clock, camera)
     for rows in run.chunks(camera_id) if camera_id in run.observed() else ():
         tally.observations += rows.height
         tally.tracks = [joined_tracks([*tally.tracks, tracks_in(rows)])]
         tally.stays.append(_stays(rows, gap_s))
-        tally.steps = [joined([*tally.steps, steps_in(rows)])]
+        steps.add(rows)
         _count_frames(tally, rows)
     return tally
 

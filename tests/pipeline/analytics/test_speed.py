@@ -3,13 +3,26 @@
 import numpy as np
 import polars as pl
 import pytest
+from polars.testing import assert_frame_equal
 
 from builders_walkers import together, walk
-from pipeline.analytics.speed import binned, positions_in, speeds_of
+from pipeline.analytics import speed
+from pipeline.analytics.speed import Bins, binned, positions_in, speeds_of
 
 
 def speeds(*rows: pl.DataFrame) -> pl.DataFrame:
     return speeds_of(binned([positions_in(part) for part in rows]))
+
+
+@pytest.mark.parametrize("most", [0, 10, 10**6])
+def test_many_positions_are_held_in_files(monkeypatch: pytest.MonkeyPatch, most: int) -> None:
+    monkeypatch.setattr(speed, "_MOST_HELD", most)
+    people = [walk(n, [(0, 0), (3 + n, 4)], seconds=5.0 + n) for n in (1, 2, 33, 40)]
+    bins = Bins()
+    for rows in together(*people).iter_slices(7):
+        bins.add(positions_in(rows))
+    assert_frame_equal(bins.speeds(), speeds(*people))
+    assert Bins().speeds().is_empty()
 
 
 def test_nobody_and_a_short_visit_have_no_speed() -> None:

@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 
 from pipeline.report import ground
-from pipeline.report.ground import joined, lines_of, steps_in, thinned
+from pipeline.report.ground import Steps, joined, lines_of, steps_in, thinned
 from pipeline.report.map import map_of
 
 
@@ -42,6 +42,27 @@ def test_a_drawing_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert lines_of(few, step_s) == {1: [[(0.5, 0.0), (2.5, 0.0), (4.5, 0.0), (6.5, 0.0)]]}
     others = pl.DataFrame({"global_id": [2]})
     assert thinned(steps, others)[0].height == 0
+
+
+def test_longer_steps_where_there_are_too_many_give_the_same_drawing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen = [rows(*((who, n / 2, float(n), 0.0) for n in range(16))) for who in (1, 2)]
+    monkeypatch.setattr(ground, "_MOST_PLACES", 4)
+    expected = thinned(joined([steps_in(part) for part in seen]))
+    monkeypatch.setattr(ground, "_MOST_STEPS", 16)
+    steps = Steps()
+    for part in seen:
+        for row in range(0, 16, 4):
+            steps.add(part[row : row + 4])
+    assert lines_of(*steps.thinned()) == lines_of(*expected)
+
+
+def test_each_of_many_people_has_a_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ground, "_MOST_PLACES", 3)
+    steps = Steps()
+    steps.add(rows(*((who, 0.0, 1.0, 2.0) for who in range(5))))
+    assert steps.thinned()[0].height == 5
 
 
 def test_the_map_shows_north_above_and_east_at_the_right() -> None:
