@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from pipeline.run_directory.corrections import read_corrections
 from pipeline.run_directory.reader import RunDirectory
 from pipeline.run_directory.row_groups import read, row_groups, span_of, steadily
 from pipeline.run_directory.schema import IDENTITIES, TRACKLETS
@@ -92,7 +93,8 @@ class KnownPeople:
         """The highest global id that was ever given, as far as is known; 0 without any."""
         on_disk = span_of(row_groups(self._folder / "identities"), "global_id")[1]
         recent = self._recent.parts["global_id"].max()
-        return int(max(on_disk, int(str(recent)) if recent is not None else 0, 0))
+        forgotten = read_corrections(self._folder).forgotten_id
+        return int(max(on_disk, int(str(recent)) if recent is not None else 0, forgotten))
 
     def latest(self) -> float:
         """The latest moment of event time with a decision, seconds UTC; -inf without any."""

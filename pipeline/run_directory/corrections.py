@@ -21,20 +21,27 @@ _NAME = "corrections.json"
 class Corrections(msgspec.Struct, frozen=True, omit_defaults=True):
     """All corrections of a run, in order, and the number of the ``last`` one that was made.
 
-    Those of people who were forgotten are gone; their numbers are not used again. ``pending`` are
+    Those of people who were forgotten are gone; their numbers are not used again, nor are global
+    ids up to ``forgotten_id``, the highest of a person who was forgotten. ``pending`` are
     corrections of which the identity events may not be written.
     """
 
     history: tuple[Correction, ...] = ()
     last: int = 0
     pending: tuple[int, ...] = ()
+    forgotten_id: int = 0
 
     def with_correction(self, correction: Correction, *, pending: bool) -> "Corrections":
         """These and one more; the same when it is there already."""
         if correction.number <= self.last:
             return self
         waiting = (*self.pending, correction.number) if pending else self.pending
-        return Corrections((*self.history, correction), correction.number, waiting)
+        return msgspec.structs.replace(
+            self,
+            history=(*self.history, correction),
+            last=correction.number,
+            pending=waiting,
+        )
 
     def without_person(self, global_id: int, parts: Iterable[TrackPart]) -> "Corrections":
         """What is left once a person is forgotten, whose ``parts`` of tracks these are."""
@@ -42,7 +49,8 @@ class Corrections(msgspec.Struct, frozen=True, omit_defaults=True):
         kept = [c for c in self.history if global_id not in c.people]
         numbers = {correction.number for correction in kept}
         left = [_without_tracks(c, keys) for c in kept if c.undoes is None or c.undoes in numbers]
-        return msgspec.structs.replace(self, history=tuple(left))
+        highest = max(self.forgotten_id, global_id)
+        return msgspec.structs.replace(self, history=tuple(left), forgotten_id=highest)
 
 
 def _without_tracks(correction: Correction, keys: set[TrackletKey]) -> Correction:

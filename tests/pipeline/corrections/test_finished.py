@@ -12,6 +12,7 @@ from pipeline.corrections.known import KnownPeople
 from pipeline.errors import UserError
 from pipeline.evaluation import evaluate_run
 from pipeline.exports import export_run
+from pipeline.recorder.forget import find_person, remove_person
 from pipeline.run_directory.compaction import compact_all
 from pipeline.run_directory.corrections import read_corrections, write_corrections
 from pipeline.run_directory.durable import exclusive_writer
@@ -179,6 +180,14 @@ def test_a_correction_that_a_crash_left_half_done_is_completed_by_the_next(run: 
     correct(run, "name", global_id=3, name="Ben")
     assert owners(run)["hall", 2] == [1]
     assert read_corrections(run).pending == ()
+
+
+def test_the_id_of_a_person_who_was_forgotten_is_not_given_again(run: Path) -> None:
+    found = RunDirectory(run)
+    remove_person(found, find_person(found, 4))
+    assert refused(run, "name", global_id=4, name="Ben").status == 409
+    assert refused(run, "name", global_id=5, name="Ben").status == 404
+    assert correct(run, "move", camera_id="gate", track_id=3).new_id == 5
 
 
 def test_a_damaged_file_is_named(run: Path) -> None:
