@@ -205,12 +205,12 @@ def test_the_parts_of_shared_tracks_are_found(run: RunDirectory) -> None:
     assert find_person(run, 2).parts == [TrackPart("gate", 2), TrackPart("gate", 3, None, 1.0)]
 
 
-@pytest.mark.parametrize("step", range(1, 19))
+@pytest.mark.parametrize("step", range(1, 18))
 def test_after_a_crash_in_the_middle_the_same_call_removes_the_rest(
     run: RunDirectory, monkeypatch: pytest.MonkeyPatch, step: int
 ) -> None:
     died = crashed(step, lambda: remove_person(run, find_person(run, 7)), monkeypatch)
-    assert died == (step <= 17)
+    assert died == (step <= 16)
     assert (run.trajectories()["global_id"] == 2).sum() == 20
     try:
         remove_person(run, find_person(run, 7))
