@@ -14,7 +14,7 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -42,12 +42,17 @@ from reid_model.training.fusion_training import (
     fit_tokens,
     padded,
     train_fusion,
+    train_late_copies,
 )
 from reid_model.training.kept_maps import KeptMaps, keep_versions
 from reid_model.training.model_files import load_model, load_similarity
 
 START = "omni-scale-people"
 _BATCH = 64
+#: Of the sentences made about a picture, so many are learned.
+_MADE = 2
+#: The copies of the late stages begin with more steps of less work each.
+_LATE_RATE = 6e-4
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,19 +67,21 @@ def read_words(
     files: Iterable[Path], data: Path, images: Sequence[ReidImage], held_out: bool
 ) -> list[Sentence]:
     """The sentences about ``images``, of files of scripts/picture_words.py: all that are written,
-    and one of those made for each picture, or a ``held_out`` one."""
+    and two of those made for each picture, or two that are ``held_out``."""
     by_name = {str(image.path.relative_to(data)): row for row, image in enumerate(images)}
     by_person: dict[tuple[str, int], list[int]] = {}
     for row, image in enumerate(images):
         by_person.setdefault(_person(image.path, data), []).append(row)
     found = []
+    random = np.random.default_rng(0)
     for line in (line for file in files for line in file.read_text().splitlines()):
         values = json.loads(line)
         own = by_person.get((values["dataset"], int(values["identity"])), [])
         shown = [by_name[values["name"]]] if values["name"] in by_name else own
         if shown and values["part"] == "train":
-            made = values.get("held_out" if held_out else "sentences", [])[:1]
-            texts = made if "clothes" in values else values["sentences"]
+            texts = values.get("held_out" if held_out and "clothes" in values else "sentences", [])
+            if "clothes" in values:
+                texts = random.permutation(texts)[:_MADE].tolist()
             found += [Sentence(text, np.array(shown)) for text in texts]
     return found
 
@@ -110,13 +117,18 @@ def unit(model: FusionModel, second: KeptMaps, count: int) -> Tensor:
 
 
 def of_people(
-    masks: Sequence[Path], data: Path, images: Sequence[ReidImage], model: FusionModel, maps: Path
+    masks: Sequence[Path],
+    data: Path,
+    images: Sequence[ReidImage],
+    model: FusionModel,
+    maps: Path,
+    times: int,
 ) -> Scenes:
-    """Composed pictures of the training people alone."""
+    """Composed pictures of the training people alone, each picture so many ``times``."""
     names = {str(image.path.relative_to(data)): row for row, image in enumerate(images)}
     found = _chosen(_joined([read_masks(file) for file in masks]), names)
     pictures = LabelledPictures(data, found)
-    rows = list(pictures.rows.items())
+    rows = list(pictures.rows.items()) * times
     indices = np.array([names[name] for name, _ in rows])
     return keep_scenes(maps, model.fused.trunk, pictures, [row for _, row in rows], indices, 1)
 
@@ -172,6 +184,11 @@ def logistic(cosines: Tensor, right: Tensor) -> tuple[float, float]:
     return float(slope / spread), float(centre - shift * spread / slope)
 
 
+def _tell(step: int, losses: dict[str, float]) -> None:
+    if step % 25 == 0:
+        print(step, losses, flush=True)
+
+
 def main() -> None:
     """Keep maps, train, calibrate, write."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -180,6 +197,7 @@ def main() -> None:
     parser.add_argument("--masks", type=Path, nargs="+", required=True)
     parser.add_argument("--words", type=Path, nargs="+", required=True)
     parser.add_argument("--steps", type=int, default=FusionRecipe().steps)
+    parser.add_argument("--times", type=int, default=2, help="that each picture is composed")
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
     if "FUSETRACK_DATA" not in os.environ:
@@ -196,21 +214,18 @@ def main() -> None:
         unit(model, kept, len(people.train)),
         np.array([image.identity for image in people.train]),
         np.array([image.camera for image in people.train]),
+        np.unique([str(image.path.parent) for image in people.train], return_inverse=True)[1],
     )
     sentences = read_words(arguments.words, data, people.train, held_out=False)
     words = Words(encoded([one.text for one in sentences]), [one.shown for one in sentences])
-    scenes = of_people(arguments.masks, data, people.train, model, arguments.maps / "composed")
-    fit_tokens(model, pictures, words)
+    composed = arguments.maps / "composed"
+    scenes = of_people(arguments.masks, data, people.train, model, composed, arguments.times)
     settings = FusionRecipe(steps=arguments.steps, seed=arguments.seed)
+    late = replace(settings, learning_rate=_LATE_RATE)
+    train_late_copies(model, pictures, scenes, late, _tell)
+    fit_tokens(model, pictures, words)
     align_means(model, pictures, words, settings)
-    trained = train_fusion(
-        model,
-        pictures,
-        words,
-        scenes,
-        settings,
-        lambda step, losses: print(step, losses, flush=True) if step % 25 == 0 else None,
-    )
+    trained = train_fusion(model, pictures, words, scenes, settings, _tell)
     out = people.query + people.gallery
     held = keep_versions(arguments.maps / "kept-out", fused.trunk, out, 1)
     unheard = read_words(arguments.words, data, out, held_out=True)

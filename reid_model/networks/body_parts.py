@@ -1,15 +1,12 @@
-"""Which parts of the body are seen, and what each looks like.
+"""Which parts of the body are seen.
 
-BPBreID (Somers et al., WACV 2023): a classifier of pixels tells the parts apart, a part is as
-visible as its clearest pixel, and two people are compared by what is visible of both.
+BPBreID (Somers et al., WACV 2023): a classifier of pixels tells the parts apart, and a part is as
+visible as its clearest pixel.
 """
 
-import torch
 from torch import Tensor, nn
 
-from reid_model.networks.mask_guidance import masked_mean
-
-#: The order of parts in masks, visibilities and part vectors.
+#: The order of parts in masks and visibilities.
 PARTS = ("head", "upper body", "lower body", "feet")
 
 
@@ -34,19 +31,3 @@ def part_masks(logits: Tensor) -> Tensor:
 def visibilities(masks: Tensor) -> Tensor:
     """How surely each part is seen: ``(B, 4)``, its clearest pixel."""
     return masks.amax(dim=(2, 3))
-
-
-def part_vectors(x4: Tensor, masks: Tensor) -> Tensor:
-    """The mean of the map ``(B, C, H, W)`` over each part: ``(B, 4, C)``."""
-    return masked_mean(x4, masks)
-
-
-def part_distances(query: Tensor, gallery: Tensor, seen: Tensor, visible: Tensor) -> Tensor:
-    """One minus the mean cosine over parts that both show: ``(Q, G)``.
-
-    ``query (Q, 4, C)`` and ``gallery (G, 4, C)`` are unit vectors, ``seen (Q, 4)`` and
-    ``visible (G, 4)`` their visibilities, which weigh the parts. Without a common part it is 1.
-    """
-    weights = seen[:, None] * visible[None]  # (Q, G, 4)
-    cosines = torch.einsum("qkc,gkc->qgk", query, gallery)
-    return 1 - (weights * cosines).sum(dim=2) / weights.sum(dim=2).clamp(min=1e-6)

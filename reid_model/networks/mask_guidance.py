@@ -1,8 +1,9 @@
-"""Multi-scale attention that a mask guides: what is the person counts more, at three stages.
+"""Attention that a mask guides: what is the person counts more, channel by channel.
 
 FusionSegReID's claim: ``x_s * (1 + alpha_s * A_s)`` with the mask ``A_s`` in the size of stage s
 and a learned ``alpha_s``, zero when new. In an omni-scale network the mask is known only after the
-third stage, so that stage is passed a second time, which costs a fifteenth of the whole.
+third stage, so maps pass a third stage twice, which costs a fifteenth of the whole; it guides from
+the second stage's map on, as the first two make nine tenths of the work.
 """
 
 import torch
@@ -15,25 +16,20 @@ _MOST = 4.0
 
 
 class MaskGuidance(nn.Module):
-    """The three factors, and what brings the first stage's part to the second stage's map."""
+    """The factors of each channel of the ``second`` and the ``third`` stage."""
 
-    def __init__(self, first: int, second: int) -> None:
+    def __init__(self, second: int, third: int) -> None:
         super().__init__()
-        self.alpha = nn.Parameter(torch.zeros(3))
-        self.lateral = nn.Conv2d(first, second, 1, bias=False)
+        self.alpha2 = nn.Parameter(torch.zeros(second))
+        self.alpha3 = nn.Parameter(torch.zeros(third))
 
-    def early(self, x1: Tensor, x2: Tensor, mask: Tensor) -> Tensor:
-        """The second stage's map ``(B, C2, 16, 8)``, guided at the first ``(B, C1, 32, 16)`` too.
+    def second(self, x2: Tensor, mask: Tensor) -> Tensor:
+        """The second stage's map ``(B, C2, 16, 8)``, guided by ``mask (B, 1, 32, 16)``, 0 to 1."""
+        return _guided(x2, self.alpha2, mask)
 
-        ``mask (B, 1, 32, 16)`` is 0 to 1. Of the first stage comes only what guiding changed.
-        """
-        changed = F.avg_pool2d(self.alpha[0] * mask * x1, 2)  # (B, C1, 16, 8)
-        brought: Tensor = self.lateral(changed)
-        return x2 * (1 + self.alpha[1] * _halved(mask)) + brought
-
-    def late(self, x3: Tensor, mask: Tensor) -> Tensor:
-        """The third stage's map ``(B, C3, 16, 8)``, guided."""
-        return x3 * (1 + self.alpha[2] * _halved(mask))
+    def third(self, x3: Tensor, mask: Tensor) -> Tensor:
+        """The same of the third stage's ``(B, C3, 16, 8)``."""
+        return _guided(x3, self.alpha3, mask)
 
 
 class ForegroundPool(nn.Module):
@@ -62,10 +58,8 @@ class ForegroundPool(nn.Module):
         return pooled + self.share * (foreground - pooled)
 
 
-def masked_mean(x: Tensor, masks: Tensor) -> Tensor:
-    """The mean of a map ``(B, C, H, W)`` over each of ``masks (B, K, H, W)``: ``(B, K, C)``."""
-    sums = torch.einsum("bchw,bkhw->bkc", x, masks)
-    return sums / masks.sum(dim=(2, 3)).clamp(min=_TINY)[:, :, None]
+def _guided(x: Tensor, alpha: Tensor, mask: Tensor) -> Tensor:
+    return x * (1 + alpha[:, None, None] * _halved(mask))
 
 
 def _halved(mask: Tensor) -> Tensor:

@@ -2,8 +2,9 @@
 
 Each step sees pictures with words that describe them, and, where there are any, composed pictures:
 people behind people and things, with the mask of what is seen of the person known. Words and
-pictures are aligned by SDM, masks and parts are told apart, and what is recovered of a hidden
-person is held against the fused model's vector of the same picture with nothing before it.
+pictures are aligned by SDM, masks and parts are told apart, and the vector of a hidden person is
+held against the fused model's of the same picture with nothing before it, and against those of
+everybody as other cameras see them.
 """
 
 import copy
@@ -27,6 +28,7 @@ from reid_model.losses import (
 )
 from reid_model.networks.cross_modal import dropped
 from reid_model.networks.fusion import FusionModel, Seen
+from reid_model.training.camera_proxies import CameraProxies
 from reid_model.training.fusion_losses import (
     mask_loss,
     part_loss,
@@ -40,6 +42,8 @@ _LONGEST_STEP = 5.0
 #: Of the contrasts: that with which CLIP begins.
 _TEMPERATURE = 0.07
 _FACTORS = 20.0
+#: The late stages know much already.
+_LATE = 0.4
 #: Of the numbers of a mean, so many are left out each time.
 _HIDDEN = 0.2
 #: Fewer pictures with words in a batch teach nothing.
@@ -48,27 +52,30 @@ _FEWEST = 2
 
 @dataclass(frozen=True, slots=True)
 class FusionRecipe:
-    """``steps`` batches of ``pairs`` pictures with words, and of ``scenes`` composed pictures;
-    of a sentence ``longest`` tokens.
+    """``steps`` batches of ``scenes`` composed pictures, and at one step in ``words_every`` one of
+    ``pairs`` pictures with words; of a sentence ``longest`` tokens.
 
     The rate rises over ``warm_up`` steps and falls in a cosine. ``missing`` is the share of pairs
     that lose their picture, and of those that lose their words. ``people`` weighs how near vectors
-    stay to the fused model's, ``matching`` SDM beside the contrast; ``average`` is what the running
-    average of the weights keeps at a step.
+    stay to the fused model's, ``elsewhere`` that they are nearer to the same person before other
+    cameras than to anybody else, ``matching`` SDM beside the contrast; ``average`` is what the
+    running average of the weights keeps at a step.
     """
 
-    steps: int = 500
-    pairs: int = 96
-    scenes: int = 20
+    steps: int = 2000
+    words_every: int = 3
+    pairs: int = 64
+    scenes: int = 32
     longest: int = 48
     learning_rate: float = 1e-3
     warm_up: int = 50
     missing: float = 0.3
     people: float = 2.0
+    elsewhere: float = 0.5
     matching: float = 0.05
     similarity: float = 10.0
     margin: float = 0.3
-    average: float = 0.98
+    average: float = 0.99
     seed: int = 1
     precision: TrainingPrecision = "bfloat16"
 
@@ -76,12 +83,19 @@ class FusionRecipe:
 @dataclass(frozen=True, slots=True)
 class Pictures:
     """Training pictures: ``second`` keeps their second stage's maps, ``start (N, 256)`` are the
-    fused model's unit vectors of them, and ``people (N,)`` and ``cameras (N,)`` say who, where."""
+    fused model's unit vectors of them, and ``people``, ``cameras`` and ``sets`` ``(N,)`` say who,
+    where, and in which data set; no two sets share a person."""
 
     second: KeptMaps
     start: Tensor
     people: NDArray[np.int64]
     cameras: NDArray[np.int64]
+    sets: NDArray[np.int64]
+
+    def proxies(self) -> CameraProxies:
+        """The people as each camera sees them."""
+        people, cameras, sets = map(torch.from_numpy, (self.people, self.cameras, self.sets))
+        return CameraProxies(self.start, people, cameras, sets)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +141,7 @@ def train_fusion(
     for step in range(recipe.steps):
         share = warmed_cosine(step, recipe.steps, recipe.warm_up)
         set_rate(optimiser, recipe.learning_rate * share)
-        losses = _losses(model, draw, recipe)
+        losses = _losses(model, draw, recipe, step)
         optimiser.zero_grad()
         torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
         clip_grad_norm_(learning, _LONGEST_STEP)
@@ -135,6 +149,41 @@ def train_fusion(
         move_average(average, model, 1 - min(recipe.average, (step + 1) / (step + 10)))
         report(step + 1, {name: float(value.detach()) for name, value in losses.items()})
     return average
+
+
+def train_late_copies(
+    model: FusionModel,
+    pictures: Pictures,
+    scenes: Scenes,
+    recipe: FusionRecipe,
+    report: Callable[[int, dict[str, float]], None] = lambda step, losses: None,
+) -> None:
+    """Let a new model's copies of the late stages know hidden people, before a mask guides them.
+
+    Each step sees ``scenes`` composed pictures of which only the second stage's maps are needed,
+    and a third as many as they are. What is left in the model is the running average.
+    """
+    draw = _Draw(pictures, None, scenes, recipe)
+    learning = [p for name, p in model.named_parameters() if name.startswith("late.")]
+    for parameter in learning:
+        parameter.requires_grad_(True)
+    optimiser = torch.optim.AdamW(learning, recipe.learning_rate, weight_decay=0.0)
+    average, proxies = copy.deepcopy(model.late), pictures.proxies()
+    for step in range(recipe.steps):
+        share = warmed_cosine(step, recipe.steps, recipe.warm_up)
+        optimiser.param_groups[0]["lr"] = recipe.learning_rate * share
+        maps, shown = draw.hidden_and_plain()
+        with autocast("cpu", recipe.precision):
+            found = model.late.late(maps).f_proj
+        vectors = F.normalize(model.fused.neck_proj(found.float()), dim=1)
+        losses = _of_people(vectors, shown, pictures, proxies, recipe)
+        optimiser.zero_grad()
+        torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
+        clip_grad_norm_(learning, _LONGEST_STEP)
+        optimiser.step()
+        move_average(average, model.late, 1 - min(recipe.average, (step + 1) / (step + 10)))
+        report(step + 1, {name: float(value.detach()) for name, value in losses.items()})
+    model.late.load_state_dict(average.state_dict())
 
 
 def fit_tokens(model: FusionModel, pictures: Pictures, words: Words, count: int = 512) -> None:
@@ -191,9 +240,11 @@ def padded(states: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
     return together, torch.arange(together.shape[1]) < lengths[:, None]
 
 
-def _losses(model: FusionModel, draw: "_Draw", recipe: FusionRecipe) -> dict[str, Tensor]:
+def _losses(
+    model: FusionModel, draw: "_Draw", recipe: FusionRecipe, step: int
+) -> dict[str, Tensor]:
     losses: dict[str, Tensor] = {}
-    if draw.words is not None:
+    if draw.words is not None and (draw.scenes is None or step % recipe.words_every == 0):
         losses |= _of_words(model, draw, recipe)
     if draw.scenes is not None:
         losses |= _of_scenes(model, draw, recipe)
@@ -246,13 +297,27 @@ def _of_scenes(model: FusionModel, draw: "_Draw", recipe: FusionRecipe) -> dict[
     with autocast("cpu", recipe.precision):
         seen = model.see_maps(scenes.first.read(*read), scenes.second.read(*read))
     shown = scenes.pictures[chosen]
-    wanted = draw.pictures.start[shown]
     losses = _of_bodies(seen, scenes, chosen) if model.options.mask else {}
     if draw.words is not None and model.options.fusion:
         losses |= _of_queries(model, draw, recipe, seen, shown)
-    return losses | {
-        "people": recipe.people * cosine_distillation(seen.vectors, wanted),
-        "similarity": recipe.similarity * similarity_distillation(seen.vectors, wanted),
+    vectors = seen.vectors if seen.body is None else F.normalize(seen.body.vectors, dim=1)
+    return losses | _of_people(vectors, shown, draw.pictures, draw.proxies, recipe)
+
+
+def _of_people(
+    vectors: Tensor,
+    shown: NDArray[np.int64],
+    pictures: Pictures,
+    proxies: CameraProxies,
+    recipe: FusionRecipe,
+) -> dict[str, Tensor]:
+    """Unit vectors ``(B, 256)`` of what may be hidden of the pictures ``shown (B,)``."""
+    rows = torch.from_numpy(shown)
+    wanted, vectors = pictures.start[rows], vectors.float()
+    return {
+        "people": recipe.people * cosine_distillation(vectors, wanted),
+        "similarity": recipe.similarity * similarity_distillation(vectors, wanted),
+        "elsewhere": recipe.elsewhere * proxies.loss(vectors, rows),
     }
 
 
@@ -273,11 +338,13 @@ def _learning(model: FusionModel) -> list[torch.nn.Parameter]:
 
 def _groups(model: FusionModel) -> list[dict[str, Any]]:
     """What learns, with how many times the rate: the factors of guidance, which begin at zero and
-    have far to go, learn faster."""
-    factors = [model.guidance.alpha, model.foreground.share]
-    others = [one for one in _learning(model) if all(one is not factor for factor in factors)]
+    have far to go, learn faster, and the late stages slower."""
+    factors = [*model.guidance.parameters(), model.foreground.share]
+    late = list(model.late.parameters())
+    others = [one for one in _learning(model) if all(one is not other for other in factors + late)]
     return [
         {"params": factors, "factor": _FACTORS, "weight_decay": 0.0},
+        {"params": late, "factor": _LATE, "weight_decay": 0.0},
         {"params": others, "factor": 1.0},
     ]
 
@@ -295,6 +362,7 @@ class _Draw:
         if words is None and scenes is None:
             raise ValueError("there are neither words nor composed pictures to learn from")
         self.pictures, self.words, self.scenes = pictures, words, scenes
+        self.proxies = pictures.proxies()
         self.generator = torch.Generator().manual_seed(recipe.seed)
         self._random = np.random.default_rng(recipe.seed)
         self._recipe = recipe
@@ -338,6 +406,18 @@ class _Draw:
         """Composed pictures ``(B,)``."""
         assert self.scenes is not None
         return self._random.integers(len(self.scenes.pictures), size=self._recipe.scenes)
+
+    def hidden_and_plain(self) -> tuple[Tensor, NDArray[np.int64]]:
+        """Second maps ``(B, C, 16, 8)`` of composed pictures, and of a third as many that are
+        unchanged, and which pictures they are ``(B,)``."""
+        assert self.scenes is not None
+        chosen = self.composed()
+        plain = self._random.integers(len(self.pictures.people), size=len(chosen) // 3)
+        maps = [
+            self.scenes.second.read([0] * len(chosen), chosen.tolist()),
+            self.pictures.second.read([0] * len(plain), plain.tolist()),
+        ]
+        return torch.cat(maps), np.concatenate([self.scenes.pictures[chosen], plain])
 
     def _other(self, picture: int) -> int:
         own = self._of_person[int(self.pictures.people[picture])]

@@ -18,13 +18,14 @@ from reid_model.training.fusion_training import (
     fit_tokens,
     padded,
     train_fusion,
+    train_late_copies,
 )
 from reid_model.training.kept_maps import KeptMaps
 from tests.fusion_toys import SMALL, toy_fusion
 
 PEOPLE = 6
 RECIPE = FusionRecipe(
-    steps=12, pairs=6, scenes=6, learning_rate=5e-3, warm_up=2, average=0.5, precision="float32"
+    steps=13, pairs=6, scenes=6, learning_rate=5e-3, warm_up=2, average=0.5, precision="float32"
 )
 
 
@@ -49,7 +50,7 @@ def material(folder: Path, model: FusionModel) -> tuple[Pictures, Words, Scenes]
     generator = torch.Generator().manual_seed(1)
     states = [torch.randn(3 + one % 2, 12, generator=generator).half() for one in range(PEOPLE)]
     return (
-        Pictures(second, start, people, np.tile([0, 1], PEOPLE)),
+        Pictures(second, start, people, np.tile([0, 1], PEOPLE), np.zeros_like(people)),
         Words(states, [np.flatnonzero(people == one) for one in range(PEOPLE)]),
         Scenes(first, second, np.arange(len(people)), masks, parts),
     )
@@ -64,7 +65,8 @@ def test_it_learns_words_masks_and_parts(tmp_path: Path) -> None:
     average = train_fusion(
         model, pictures, words, scenes, RECIPE, lambda step, losses: found.append(losses)
     )
-    assert len(found) == 12
+    assert len(found) == 13
+    assert "words" not in found[1]
     assert found[0].keys() == {
         "words",
         "matching",
@@ -74,6 +76,7 @@ def test_it_learns_words_masks_and_parts(tmp_path: Path) -> None:
         "triplet",
         "people",
         "similarity",
+        "elsewhere",
     }
     for name in ("words", "mask", "parts"):
         assert found[-1][name] < 0.8 * found[0][name], name
@@ -91,10 +94,23 @@ def test_it_learns_words_masks_and_parts(tmp_path: Path) -> None:
         "guidance",
         "foreground",
         "body_parts",
-        "of_part",
-        "recover",
+        "late",
         "fuse",
     }
+
+
+def test_the_late_copies_learn_alone_of_whom_a_hidden_picture_is(tmp_path: Path) -> None:
+    model = toy_fusion()
+    pictures, _, scenes = material(tmp_path, model)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    found: list[dict[str, float]] = []
+    recipe = replace(RECIPE, learning_rate=1e-3, average=0.0)
+    train_late_copies(model, pictures, scenes, recipe, lambda step, losses: found.append(losses))
+    assert found[0].keys() == {"people", "similarity", "elsewhere"}
+    assert found[-1]["elsewhere"] < found[0]["elsewhere"]
+    changed = {name for name, value in model.state_dict().items() if (before[name] != value).any()}
+    assert changed
+    assert all(name.startswith("late.") for name in changed)
 
 
 def test_means_are_aligned_first(tmp_path: Path) -> None:
@@ -123,7 +139,7 @@ def test_words_alone_and_scenes_alone(tmp_path: Path) -> None:
     train_fusion(
         model, pictures, None, scenes, replace(RECIPE, steps=1), lambda s, x: losses.append(x)
     )
-    assert losses[1].keys() == {"mask", "parts", "people", "similarity"}
+    assert losses[1].keys() == {"mask", "parts", "people", "similarity", "elsewhere"}
 
 
 def test_nothing_to_learn_from_is_refused(tmp_path: Path) -> None:
