@@ -35,6 +35,8 @@ __all__ = [
 ]
 
 _BLANK = np.zeros((1, 1, 3), np.uint8)
+# The columns of a row of boxmot: box, track id, score, class, and the row of its detection.
+_TRACK_ID, _DETECTION = 4, 7
 
 
 class SingleCameraTracker:
@@ -86,10 +88,14 @@ class SingleCameraTracker:
         required embeddings are missing.
         """
         self._advance(timestamp)
-        tracks = self._tracker.update(
-            self._to_boxmot(detections), self._frame(image), timestamp_s=float(timestamp)
-        )
-        return self._tracked(detections, tracks)
+        frame, at = self._frame(image), float(timestamp)
+        embeddings = self._embeddings(detections)
+        if embeddings is None:
+            # Rows of numbers take half the time of boxmot's tensors, each of which is checked.
+            rows = self._tracker.update(_rows(detections), frame, timestamp_s=at)
+            return self._tracked(detections, rows[:, _TRACK_ID], rows[:, _DETECTION])
+        tracks = self._tracker.update(_tensors(detections, embeddings), frame, timestamp_s=at)
+        return self._tracked(detections, tracks.track_ids.numpy(), tracks.detection_indices.numpy())
 
     def _advance(self, timestamp: float) -> None:
         last = self._last_timestamp
@@ -113,20 +119,6 @@ class SingleCameraTracker:
             _report_from_first_box(tracker)
         return tracker
 
-    def _to_boxmot(self, detections: Detections) -> Any:
-        import torch
-        from boxmot.structures import Boxes
-        from boxmot.structures import Detections as BoxmotDetections
-
-        embeddings = self._embeddings(detections)
-        return BoxmotDetections(
-            geometry=Boxes(torch.tensor(detections.boxes, dtype=torch.float32)),
-            scores=torch.tensor(detections.scores, dtype=torch.float32),
-            class_ids=torch.zeros(len(detections), dtype=torch.int64),
-            sample_id="frame",
-            embeddings=None if embeddings is None else torch.tensor(embeddings),
-        )
-
     def _embeddings(self, detections: Detections) -> NDArray[np.float32] | None:
         if not self._tracker.requirements.embeddings:
             return None
@@ -147,9 +139,11 @@ class SingleCameraTracker:
             return None
         return image if self.needs_image else _BLANK
 
-    def _tracked(self, detections: Detections, tracks: Any) -> Detections:
-        ids = tracks.track_ids.numpy() + 1 + self._ids_before
-        rows = tracks.detection_indices.numpy()
+    def _tracked(
+        self, detections: Detections, track_ids: NDArray[Any], rows: NDArray[Any]
+    ) -> Detections:
+        """``rows`` are those of ``detections``, -1 for a track without one in this frame."""
+        ids = track_ids.astype(np.int64) + 1 + self._ids_before
         order = np.argsort(ids)
         order = order[rows[order] >= 0]
         self._last_id = max(self._last_id, int(ids.max(initial=0)))
@@ -161,6 +155,27 @@ class SingleCameraTracker:
             embeddings=kept.embeddings,
             masks=kept.masks,
         )
+
+
+def _rows(detections: Detections) -> NDArray[np.float32]:
+    """Box, score and class of each detection, as boxmot takes them: ``(N, 6)``."""
+    classes = np.zeros(len(detections), np.float32)
+    return np.column_stack([detections.boxes, detections.scores, classes]).astype(np.float32)
+
+
+def _tensors(detections: Detections, embeddings: NDArray[np.float32]) -> Any:
+    """The same with embeddings ``(N, D)``, for which boxmot takes tensors only."""
+    import torch
+    from boxmot.structures import Boxes
+    from boxmot.structures import Detections as BoxmotDetections
+
+    return BoxmotDetections(
+        geometry=Boxes(torch.tensor(detections.boxes, dtype=torch.float32)),
+        scores=torch.tensor(detections.scores, dtype=torch.float32),
+        class_ids=torch.zeros(len(detections), dtype=torch.int64),
+        sample_id="frame",
+        embeddings=torch.tensor(embeddings),
+    )
 
 
 def _boxmot_tracker(name: str, settings: Options) -> Any:
