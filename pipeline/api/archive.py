@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from pipeline.api.recent_people import PARTS, TRACKS, RecentRows
+from pipeline.api.recent_people import PART_COLUMNS, TRACK_COLUMNS, RecentRows
 from pipeline.api.schemas import IdentityAnswer, PathAnswer, PointAnswer, StayAnswer
 from pipeline.run_directory.layout import observation_folders
 from pipeline.run_directory.progress import read_cameras, read_progress
@@ -44,7 +44,9 @@ class Archive:
         since -= _LONGEST_TRACK_S
         parts = row_groups(self.folder / "identities", at=(since, math.inf))
         tracks = row_groups(self.folder / "tracklets", end=(since, math.inf))
-        return _parts(self._read(parts, IDENTITIES)), self._read(tracks, TRACKLETS, tuple(TRACKS))
+        return _parts(self._read(parts, IDENTITIES)), self._read(
+            tracks, TRACKLETS, tuple(TRACK_COLUMNS)
+        )
 
     def tracks_with(self, global_id: int) -> pl.DataFrame:
         """The tracks, camera_id and track_id, of which a part ever had this global id."""
@@ -53,18 +55,18 @@ class Archive:
         return pl.concat([_no_keys(), *found]).unique(maintain_order=True)
 
     def parts_of(self, keys: pl.DataFrame) -> pl.DataFrame:
-        """Identities of the parts of these tracks, see `PARTS`; later rows override."""
-        return _parts(self._of_tracks("identities", IDENTITIES, tuple(PARTS), keys))
+        """Identities of the parts of these tracks, see `PART_COLUMNS`; later rows override."""
+        return _parts(self._of_tracks("identities", IDENTITIES, tuple(PART_COLUMNS), keys))
 
     def tracks_of(self, keys: pl.DataFrame) -> pl.DataFrame:
-        """Start and end of those of these tracks that are closed, see `TRACKS`."""
-        return self._of_tracks("tracklets", TRACKLETS, tuple(TRACKS), keys)
+        """Start and end of those of these tracks that are closed, see `TRACK_COLUMNS`."""
+        return self._of_tracks("tracklets", TRACKLETS, tuple(TRACK_COLUMNS), keys)
 
     def thumbnails_of(self, keys: pl.DataFrame) -> pl.DataFrame:
-        """The pictures of those of these tracks that have one: `TRACKS`, quality and thumbnail, the
-        path in the run directory.
+        """The pictures of those of these tracks that have one: `TRACK_COLUMNS`, quality, and the
+        path of the thumbnail in the run directory.
         """
-        columns = (*TRACKS, "quality", "thumbnail")
+        columns = (*TRACK_COLUMNS, "quality", "thumbnail")
         found = self._of_tracks("tracklets", TRACKLETS, columns, keys)
         found = found.filter(pl.col("thumbnail").is_not_null())
         # A later row is that of a track that went on.
@@ -102,7 +104,10 @@ class Archive:
         return pl.concat([read([], schema, columns), *rows])
 
     def _read(
-        self, groups: list[RowGroup], schema: pa.Schema, columns: tuple[str, ...] = tuple(PARTS)
+        self,
+        groups: list[RowGroup],
+        schema: pa.Schema,
+        columns: tuple[str, ...] = tuple(PART_COLUMNS),
     ) -> pl.DataFrame:
         rows, cameras = read(groups, schema, columns), self.selection.cameras
         return rows if cameras is None else rows.filter(pl.col("camera_id").is_in(cameras))
@@ -153,7 +158,9 @@ class _Spans:
 
 def _parts(events: pl.DataFrame) -> pl.DataFrame:
     since = pl.col("since").fill_null(-math.inf)
-    return events.with_columns(since, pl.col("confidence").cast(pl.Float64)).select(list(PARTS))
+    return events.with_columns(since, pl.col("confidence").cast(pl.Float64)).select(
+        list(PART_COLUMNS)
+    )
 
 
 def _keys_with(group: RowGroup, global_id: int) -> pl.DataFrame:

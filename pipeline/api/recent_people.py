@@ -18,7 +18,7 @@ _MOST_ROWS = 500_000
 
 Columns = dict[str, type[pl.DataType]]
 #: Identities of parts of tracks: ``since`` is seconds UTC, -inf for the start of the track.
-PARTS: Columns = {
+PART_COLUMNS: Columns = {
     "camera_id": pl.String,
     "track_id": pl.Int64,
     "since": pl.Float64,
@@ -26,7 +26,7 @@ PARTS: Columns = {
     "confidence": pl.Float64,
 }
 #: Start and end of tracks, seconds UTC.
-TRACKS: Columns = {
+TRACK_COLUMNS: Columns = {
     "camera_id": pl.String,
     "track_id": pl.Int64,
     "start": pl.Float64,
@@ -35,7 +35,8 @@ TRACKS: Columns = {
 
 
 class RecentRows(NamedTuple):
-    """Parts and tracks, see `PARTS` and `TRACKS`, and tables of observations of about a second."""
+    """Parts and tracks, see `PART_COLUMNS` and `TRACK_COLUMNS`, and tables of observations of about
+    a second."""
 
     parts: pl.DataFrame
     tracks: pl.DataFrame
@@ -184,8 +185,8 @@ class RecentPeople:
         ]
         tracks = [(*key, track.start, track.end) for key, track in self._tracks.items()]
         return RecentRows(
-            pl.DataFrame(parts, PARTS, orient="row"),
-            pl.DataFrame(tracks, TRACKS, orient="row"),
+            pl.DataFrame(parts, PART_COLUMNS, orient="row"),
+            pl.DataFrame(tracks, TRACK_COLUMNS, orient="row"),
             tuple(self._rows),
         )
 

@@ -19,7 +19,7 @@ from pipeline.analytics.statistics import Statistics, statistics_of
 from pipeline.api.archive import Archive
 from pipeline.api.camera_states import Cameras
 from pipeline.api.events import Events
-from pipeline.api.recent_people import PARTS, TRACKS, RecentRows
+from pipeline.api.recent_people import PART_COLUMNS, TRACK_COLUMNS, RecentRows
 from pipeline.api.schemas import (
     BoxAnswer,
     CameraAnswer,
@@ -113,7 +113,7 @@ class RecordedSite:
 
     def recent_rows(self) -> RecentRows:
         """None: everything is in the run directory."""
-        return RecentRows(pl.DataFrame(schema=PARTS), pl.DataFrame(schema=TRACKS), ())
+        return RecentRows(pl.DataFrame(schema=PART_COLUMNS), pl.DataFrame(schema=TRACK_COLUMNS), ())
 
     def _starts(self, keys: pl.DataFrame) -> dict[tuple[str, int], list[float]]:
         """When these tracks and their parts began, seconds UTC."""
