@@ -5,6 +5,7 @@ import time
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, HTTPException, Path, Query, Request
 
@@ -128,7 +129,7 @@ def _page(config: SiteConfig, run: RunDirectory, wanted: _Wanted, limit: int) ->
         later = [event for event in shown if event.at >= last]
         reached = last if len(later) < len(shown) else reached
         shown = later
-    answers = [_answer(event, marks) for event in shown]
+    answers = [_answer(event, marks, config.recording.thumbnails) for event in shown]
     return EventsAnswer(answers, reached if math.isfinite(reached) else None)
 
 
@@ -161,7 +162,7 @@ def _found(
     return [*places, *others], -math.inf
 
 
-def _answer(event: ReviewEvent, marks: dict[str, ReviewMark]) -> EventAnswer:
+def _answer(event: ReviewEvent, marks: dict[str, ReviewMark], pictures: bool) -> EventAnswer:
     mark = marks.get(event.id)
     return EventAnswer(
         id=event.id,
@@ -174,4 +175,12 @@ def _answer(event: ReviewEvent, marks: dict[str, ReviewMark]) -> EventAnswer:
         reviewed=mark is not None and mark.reviewed,
         by=None if mark is None else mark.by,
         reviewed_at=None if mark is None else mark.at,
+        picture=_picture(event) if pictures else None,
     )
+
+
+def _picture(event: ReviewEvent) -> str | None:
+    if event.global_id is None:
+        return None
+    asked = {"at": event.at} | ({"camera": event.camera_id} if event.camera_id else {})
+    return f"/identities/{event.global_id}/thumbnail.jpg?{urlencode(asked)}"

@@ -227,7 +227,9 @@ class EventAnswer:
     """An event to review; ``by`` reviewed it at ``reviewed_at``, or took that back last.
 
     ``kind`` is enter, leave, dwell, line, new person, camera lost or camera back, ``place`` the
-    zone or line. Unknown values are null.
+    zone or line. Unknown values are null. ``picture`` is the address of the person's picture in
+    the track of that moment, where the run keeps thumbnails; while that track is open it answers
+    404, or with the track nearest in time.
     """
 
     id: str
@@ -240,6 +242,7 @@ class EventAnswer:
     reviewed: bool
     by: str | None
     reviewed_at: float | None
+    picture: str | None
 
 
 @dataclass(frozen=True, slots=True)

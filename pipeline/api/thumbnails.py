@@ -14,6 +14,7 @@ from pipeline.run_directory.row_groups import steadily
 
 _MOST_ID = 2**63 - 1
 _Id = Annotated[int, Path(ge=0, le=_MOST_ID)]
+_Moment = Annotated[float, Query(allow_inf_nan=False, description="Seconds UTC.")]
 _Count = Annotated[int, Query(ge=1, le=1000, description="The best pictures, at most so many.")]
 _RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {"content": {"image/jpeg": {}}},
@@ -38,6 +39,20 @@ def add_thumbnails(data: APIRouter, site: ShownSite) -> None:
         return ThumbnailsAnswer([_answer(row) for row in found.iter_rows(named=True)])
 
     @data.get(
+        "/identities/{global_id}/thumbnail.jpg", responses=_RESPONSES, response_class=Response
+    )
+    def of_moment(global_id: _Id, at: _Moment, camera: str | None = None) -> Response:
+        """The picture of a person at a moment: that of the track they were in, or the nearest in
+        time, in one camera or in any.
+        """
+        jpeg = None if site.archive is None else _nearest(site.archive, global_id, at, camera)
+        if jpeg is None:
+            raise HTTPException(
+                404, f"no picture of person {global_id} is kept{f' by {camera}' if camera else ''}"
+            )
+        return Response(jpeg, media_type="image/jpeg")
+
+    @data.get(
         "/thumbnails/{camera_id}/{track_id}.jpg", responses=_RESPONSES, response_class=Response
     )
     def thumbnail(camera_id: str, track_id: _Id) -> Response:
@@ -56,6 +71,15 @@ def _thumbnails_of(archive: Archive, global_id: int) -> pl.DataFrame:
     return archive.thumbnails_of(tracks_of_one(archive, global_id))
 
 
+def _nearest(archive: Archive, global_id: int, at: float, camera_id: str | None) -> bytes | None:
+    found = steadily(partial(_thumbnails_of, archive, global_id))
+    if camera_id is not None:
+        found = found.filter(camera_id=camera_id)
+    away = pl.max_horizontal(pl.col("start") - at, at - pl.col("end"), pl.lit(0.0))
+    names = found.sort(away, "start", "camera_id")["thumbnail"]
+    return None if names.is_empty() else _bytes_of(archive, str(names[0]))
+
+
 def _answer(row: dict[str, Any]) -> ThumbnailAnswer:
     camera_id, track_id = row["camera_id"], row["track_id"]
     url = f"thumbnails/{camera_id}/{track_id}.jpg"
@@ -68,7 +92,11 @@ def _read(archive: Archive, camera_id: str, track_id: int) -> bytes | None:
     found = steadily(partial(archive.thumbnails_of, keys))
     if found.is_empty():
         return None
-    path = file_inside(archive.folder, str(found["thumbnail"][0]))
+    return _bytes_of(archive, str(found["thumbnail"][0]))
+
+
+def _bytes_of(archive: Archive, name: str) -> bytes | None:
+    path = file_inside(archive.folder, name)
     try:
         return None if path is None else path.read_bytes()
     except OSError:

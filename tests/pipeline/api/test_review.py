@@ -62,6 +62,22 @@ def test_pages_have_every_event_once_newest_first(
         api.close()
 
 
+def test_events_of_people_have_a_picture_where_the_run_keeps_them(out: Path) -> None:
+    api = RecordedApi(out, zones=ZONES, recording={"thumbnails": True})
+    try:
+        found = page(api, limit=100)["events"]
+        assert found[0]["picture"] == "/identities/6/thumbnail.jpg?at=3604.0&camera=gate"
+        without = {event["kind"] for event in found if event["picture"] is None}
+        assert without == {"camera lost", "camera back"}
+    finally:
+        api.close()
+    api = RecordedApi(out, zones=ZONES)
+    try:
+        assert {event["picture"] for event in page(api)["events"]} == {None}
+    finally:
+        api.close()
+
+
 def test_filters(out: Path) -> None:
     api = RecordedApi(out, zones=ZONES)
     try:

@@ -22,6 +22,7 @@ SOCKETS = ("/events", "/wall")
 SNAPSHOT = "/cameras/{camera_id}/snapshot.jpg"
 # No track of the test has one.
 THUMBNAIL = "/thumbnails/{camera_id}/{track_id}.jpg"
+MOMENT = "/identities/{global_id}/thumbnail.jpg"
 # Words and pictures of nobody fit the schema, and are refused: see test_search.py.
 SEARCH = "/search"
 # There are tests of their own for them.
@@ -90,7 +91,9 @@ def send_many(operation: APIOperation, headers: dict[str, str]) -> None:
 def test_existing_data_is_returned(known: LiveApi, headers: dict[str, str]) -> None:
     named = {"camera_id": "hall", "global_id": 1}
     for operation in operations(
-        known, headers, STREAM, SNAPSHOT, *SOCKETS, SEARCH, PLAN, THUMBNAIL, MARK, FIT, CALIBRATION
+        known,
+        headers,
+        *(STREAM, SNAPSHOT, *SOCKETS, SEARCH, PLAN, THUMBNAIL, MOMENT, MARK, FIT, CALIBRATION),
     ):
         if operation.method != "get":
             continue

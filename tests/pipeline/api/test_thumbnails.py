@@ -57,3 +57,19 @@ def test_a_track_without_a_picture_says_so(seen: LiveApi, name: str) -> None:
     assert answer.status_code == 404
     if "%" not in name:
         assert "has no picture" in answer.json()["detail"]
+
+
+def test_the_picture_of_a_moment_is_of_the_track_nearest_in_time(seen: LiveApi) -> None:
+    def asked(who: int, **query: object) -> bytes | int:
+        answer = seen.http.get(f"/identities/{who}/thumbnail.jpg", params=query)  # type: ignore[arg-type]
+        return answer.content if answer.status_code == 200 else answer.status_code
+
+    start = seen.http.get("/identities/5/thumbnails").json()["thumbnails"][0]["start"]
+    assert asked(5, at=start, camera="hall") == b"thumbnails/hall/1.jpg"
+    assert asked(5, at=start - 99, camera="gate") == b"thumbnails/gate/1.jpg"
+    assert asked(5, at=start) == b"thumbnails/gate/1.jpg"
+    assert asked(6, at=start, camera="hall") == 404  # it is lost
+    assert asked(6, at=start, camera="gate") == b"thumbnails/gate/3.jpg"
+    assert asked(6, at=start, camera="lift") == 404
+    assert asked(99, at=start) == 404
+    assert asked(5, at="nan") == 422

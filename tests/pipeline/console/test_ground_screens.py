@@ -137,6 +137,27 @@ def test_events_are_reviewed_with_the_keyboard(ground: Browser) -> None:
     assert ground.errors() == []
 
 
+def test_an_event_shows_the_picture_of_its_person(
+    chromium: webdriver.Chrome, drawn_run: Path
+) -> None:
+    api = RecordedApi(drawn_run, recording={"thumbnails": True})
+    try:
+        browser = Browser(chromium, f"http://{api.place}")
+        browser.open("review")
+        browser.one(".event", "is seen for the first time")
+        browser.wait(
+            lambda: browser.run("return document.querySelector('.moment img').naturalWidth") > 0,
+            "no picture",
+        )
+        browser.press("j")
+        browser.press("v")
+        browser.one("dialog[open] .moment-large")
+        assert browser.errors() == []
+        chromium.get("about:blank")
+    finally:
+        api.close()
+
+
 def test_the_system_shows_cameras_and_storage(ground: Browser) -> None:
     ground.open("system")
     ground.one(".table tr", "gate complete 10.0")

@@ -229,7 +229,13 @@ function Row(props: {
           aria-label={`Picture of the moment: ${textOf(event)}`}
           onClick={(click) => (click.stopPropagation(), props.onPicture())}
         >
-          <img src={`.${event.picture}`} alt="" loading="lazy" />
+          {/* The track of the moment may still be open: then there is none yet. */}
+          <img
+            src={`.${event.picture}`}
+            alt=""
+            loading="lazy"
+            onError={(failed) => (failed.currentTarget.hidden = true)}
+          />
         </button>
       ) : (
         <span class="moment" />
