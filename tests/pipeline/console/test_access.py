@@ -77,8 +77,10 @@ def test_people_are_found_by_words_and_by_a_picture(recorded: Browser, run: Path
         recorded.one(".verdict", "1 person like that, among 5 people")
         recorded.one(".soft", "Not understood: zebra")
         recorded.open("search")
-        file = recorded.chrome.find_element("css selector", "input[type=file]")
-        file.send_keys(str(run / "thumbnails/hall/102.jpg"))
+        # It is never shown: a label stands for it.
+        fields = ("css selector", "input[type=file]")
+        recorded.wait(lambda: recorded.chrome.find_elements(*fields), "no field for a picture")
+        recorded.chrome.find_element(*fields).send_keys(str(run / "thumbnails/hall/102.jpg"))
         recorded.one(".picture-field img")
         search(recorded, 2)
 
