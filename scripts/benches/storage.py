@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -276,47 +276,51 @@ def middle(took: list[dict[str, float]]) -> dict[str, float]:
 
 def measure(
     scratch: Path, cameras: int, days: int, busy: int, calm: int
-) -> dict[str, dict[str, float]]:
-    """All figures, by what was done."""
-    found: dict[str, dict[str, float]] = {}
+) -> Iterator[tuple[str, dict[str, float]]]:
+    """All figures, by what was done, as they are found."""
     one = simulate(scratch / "one", Site(1, 1, busy))
-    found["a camera-day summarised"] = command("summary", one)
+    yield "a camera-day summarised", command("summary", one)
     folder = observations_of(one, camera_name(0))
     segments = in_segments(folder)
-    found["an hour of a camera summarised, in segments"] = command("summary", one)
-    found[f"its {segments} segments compacted"] = timed(lambda: compacted(folder))
-    found["an hour of a camera summarised"] = command("summary", one)
+    yield "an hour of a camera summarised, in segments", command("summary", one)
+    yield f"its {segments} segments compacted", timed(lambda: compacted(folder))
+    yield "an hour of a camera summarised", command("summary", one)
     day = simulate(scratch / "day", Site(cameras, 1, busy))
     for format in ("csv", "parquet"):
         out = scratch / f"day.{format}"
-        found[f"{cameras} camera-days exported to {format}"] = command(
-            "export", day, "--format", format, "--out", out
-        )
+        options = ("--format", format, "--out", out)
+        yield f"{cameras} camera-days exported to {format}", command("export", day, *options)
         out.unlink()
     day_truth = truth_of(scratch / "truth", Site(cameras, 1, busy), 1)
-    found["a camera-day evaluated"] = command(
-        *("evaluate", day, "--ground-truth", day_truth, "--camera", camera_name(0), "--json")
+    yield (
+        "a camera-day evaluated",
+        command("evaluate", day, "--ground-truth", day_truth, "--camera", camera_name(0), "--json"),
     )
-    month = Site(cameras, days, calm)
+    yield from of_month(scratch, Site(cameras, days, calm))
+
+
+def of_month(scratch: Path, month: Site) -> Iterator[tuple[str, dict[str, float]]]:
+    """The figures of a month; what takes longest comes last."""
     root = simulate(scratch / "month", month)
-    found[f"{cameras} cameras, {days} days: summary"] = command("summary", root)
-    found[f"{cameras} cameras, {days} days: report"] = command("report", root)
-    found["the size of its page"] = {"mb": (root / "report.html").stat().st_size / 1e6}
-    truth = truth_of(scratch / "month-truth", month, min(3, cameras))
-    found[f"{min(3, cameras)} cameras of {days} days evaluated"] = command(
-        "evaluate", root, "--ground-truth", truth, "--json"
-    )
-    since = START + (days - 1) * DAY_S
-    found["a day of one camera of it exported"] = command(
-        *("export", root, "--format", "csv", "--camera", camera_name(0), "--since", since)
-    )
+    name = f"{month.cameras} cameras, {month.days} days"
+    yield f"{name}: summary", command("summary", root)
+    since = START + (month.days - 1) * DAY_S
+    only = ("--camera", camera_name(0), "--since", since)
+    yield "a day of one camera of it exported", command("export", root, "--format", "csv", *only)
     first, *rest = path_queries(root, month, 31)
-    found["a path in it, first query"] = first
-    found["a path in it, median of 30"] = middle(rest)
-    found["a path in it, slowest of 30"] = max(rest, key=lambda one: one["s"])
-    person = int(visits_of(month, days // 2, 0)[2][0])
-    found["a person of it forgotten"] = command("forget", root, "--identity", person)
-    return found
+    yield "a path in it, first query", first
+    yield "a path in it, median of 30", middle(rest)
+    yield "a path in it, slowest of 30", max(rest, key=lambda one: one["s"])
+    person = int(visits_of(month, month.days // 2, 0)[2][0])
+    yield "a person of it forgotten", command("forget", root, "--identity", person)
+    yield f"{name}: report", command("report", root)
+    yield "the size of its page", {"mb": (root / "report.html").stat().st_size / 1e6}
+    judged = min(3, month.cameras)
+    truth = truth_of(scratch / "month-truth", month, judged)
+    yield (
+        f"{judged} cameras of {month.days} days evaluated",
+        command("evaluate", root, "--ground-truth", truth, "--json"),
+    )
 
 
 def main() -> None:
@@ -329,11 +333,14 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        found = measure(Path(folder), options.cameras, options.days, options.busy, options.calm)
-    table = {
-        name: {column: round(figures[column], 2) if column in figures else "" for column in COLUMNS}
-        for name, figures in found.items()
-    }
+        table = {}
+        for name, figures in measure(
+            Path(folder), options.cameras, options.days, options.busy, options.calm
+        ):
+            row = {c: round(figures[c], 2) if c in figures else "" for c in COLUMNS}
+            # It takes long, and what was found is not lost when it is stopped.
+            print(name, row, file=sys.stderr, flush=True)
+            table[name] = row
     show(table, "run directory", COLUMNS, as_json=options.json)
 
 
