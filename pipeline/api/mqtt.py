@@ -18,12 +18,11 @@ from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from pipeline.api.events import Event, Events, is_wanted
+from pipeline.api.events import Event, Events
+from pipeline.api.receiver import Receiver, start_threads
 from pipeline.config.schema import MqttConfig
 from pipeline.errors import UserError
 
-# So many events wait in the client, the others in `Events`.
-_AT_ONCE = 100
 _POLL_S, _ANSWER_POLL_S = 0.2, 0.01
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 1, 30
 _KEEP_ALIVE_S = 30
@@ -49,13 +48,12 @@ class MqttPublisher:
         self.lost = 0
         self._config = config
         self._site = site
-        self._events = events
         self._wait = wait
-        self._position = events.count
         self._prefix = f"{config.topic}/{site}"
         self._address = urlsplit(config.url.get_secret_value())
         # User and password stand beside it.
         self._name = str(self._address.hostname)
+        self._receiver = Receiver(f"mqtt {self._name}", events, config.events)
         self._sent: list[tuple[int, Event]] = []
         self._answers: dict[int, ReasonCode] = {}
         self._client = self._opened()
@@ -77,18 +75,12 @@ class MqttPublisher:
 
     def step(self) -> int:
         """Send the next events and await the answers; returns how many events there were."""
-        found, missed = self._events.after(self._position, _AT_ONCE)
-        if missed:
-            _log.warning("mqtt %s: too slow, missed %d events", self._name, missed)
-            self._publish({"type": "missed", "count": missed})
-        for event in found:
-            if is_wanted(event, self._config.events):
-                self._publish(event)
-        self._position += missed + len(found)
+        # So many wait in the client at most, the others in `Events`.
+        found = self._receiver.step(self._publish)
         while self._is_waiting():
             if self._wait(_ANSWER_POLL_S):
                 break
-        return len(found)
+        return found
 
     def close(self) -> None:
         """Wait a little for the last answers, say goodbye, and log what was not sent."""
@@ -97,7 +89,7 @@ class MqttPublisher:
             if not self._is_waiting() or not self._client.is_connected():
                 break
             pause.wait(_ANSWER_POLL_S)
-        unsent = len(self._sent) + self._events.count - self._position
+        unsent = len(self._sent) + self._receiver.left
         if unsent:
             _log.warning("mqtt %s: %d events were not sent before the end", self._name, unsent)
         self._client.publish(f"{self._prefix}/status", "offline", _ONCE_AT_LEAST, retain=True)
@@ -201,14 +193,6 @@ def start_mqtt(
 
     Raises UserError for a TLS file that cannot be used.
     """
-    threads = [
-        threading.Thread(
-            target=MqttPublisher(config, site, events, stop.wait).run,
-            name=f"mqtt {number}",
-            daemon=True,
-        )
-        for number, config in enumerate(configs, start=1)
-    ]
-    for thread in threads:
-        thread.start()
-    return threads
+    return start_threads(
+        "mqtt", [MqttPublisher(config, site, events, stop.wait).run for config in configs]
+    )

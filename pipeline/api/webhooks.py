@@ -1,7 +1,4 @@
-"""Sends the events of a site to the web addresses in its site file, each in a thread of its own.
-
-Each has its own place in the events, so one that is slow or away holds up nothing and nobody else.
-"""
+"""Sends the events of a site to the web addresses in its site file, each in a thread of its own."""
 
 import json
 import logging
@@ -13,10 +10,10 @@ from typing import IO
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 
-from pipeline.api.events import Event, Events, is_wanted
+from pipeline.api.events import Event, Events
+from pipeline.api.receiver import Receiver, start_threads
 from pipeline.config.schema import WebhookConfig
 
-_AT_ONCE = 100
 _POLL_S = 0.2
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 1.0, 30.0
 # The answers that may be others later.
@@ -61,12 +58,11 @@ class Webhook:
         self.lost = 0
         self._config = config
         self._site = site
-        self._events = events
         self._wait = wait
-        self._position = events.count
         self._opener = urllib.request.build_opener(_NoRedirect)
         # The path or the user may be a secret.
         self._name = urlsplit(config.url.get_secret_value()).hostname
+        self._receiver = Receiver(f"webhook {self._name}", events, config.events)
 
     def run(self) -> None:
         """Send events until ``wait`` says to stop."""
@@ -77,15 +73,7 @@ class Webhook:
 
     def step(self) -> int:
         """Send the next events, if there are any; returns how many there were."""
-        found, missed = self._events.after(self._position, _AT_ONCE)
-        if missed:
-            _log.warning("webhook %s: too slow, missed %d events", self._name, missed)
-            self._send({"type": "missed", "count": missed})
-        for event in found:
-            if is_wanted(event, self._config.events):
-                self._send(event)
-        self._position += missed + len(found)
-        return len(found)
+        return self._receiver.step(self._send)
 
     def _send(self, event: Event) -> None:
         body = json.dumps({"site": self._site, **event}).encode()
@@ -129,14 +117,6 @@ def start_webhooks(
     configs: Sequence[WebhookConfig], site: str, events: Events, stop: threading.Event
 ) -> list[threading.Thread]:
     """Send events to each receiver in a thread of its own, until ``stop`` is set."""
-    threads = [
-        threading.Thread(
-            target=Webhook(config, site, events, stop.wait).run,
-            name=f"webhook {number}",
-            daemon=True,
-        )
-        for number, config in enumerate(configs, start=1)
-    ]
-    for thread in threads:
-        thread.start()
-    return threads
+    return start_threads(
+        "webhook", [Webhook(config, site, events, stop.wait).run for config in configs]
+    )
