@@ -35,6 +35,17 @@ def replacing(path: Path, partial: Path | None = None) -> Iterator[Path]:
             partial.unlink(missing_ok=True)
 
 
+def move_folder(folder: Path, final: Path) -> None:
+    """Move a complete ``folder`` to ``final``, unless another process has made the same there
+    meanwhile. Raises OSError when it cannot be moved.
+    """
+    try:
+        folder.rename(final)
+    except OSError:
+        if not final.is_dir():
+            raise
+
+
 def sync(path: Path) -> None:
     """Sync a file, or the entries of a folder, to disk: syncing a file does not sync its name."""
     descriptor = os.open(path, os.O_RDONLY)

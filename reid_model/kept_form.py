@@ -14,6 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from reid_model.atomic_file import move_folder
 from reid_model.embedder import Embedder, Precision, openvino_embedder
 from reid_model.fusion_embedder import FusionEmbedder
 from reid_model.openvino_runtime import core, import_openvino, read_network
@@ -74,8 +75,7 @@ def keep(path: Path, network: Any, form: Form, batch: int, folder: Path) -> Embe
             fresh.mkdir()
             import_openvino().save_model(network, fresh / _NETWORK, compress_to_fp16=False)
             (fresh / _FORM).write_text(json.dumps(asdict(form)))
-            if not kept.is_dir():
-                fresh.rename(kept)
+            move_folder(fresh, kept)
     except (OSError, RuntimeError) as error:
         _LOG.info("the OpenVINO form of %s cannot be kept in %s: %s", path, folder, error)
     return open_kept(path, batch, folder)

@@ -14,6 +14,7 @@ from pipeline.detector.yolo import Traits, exported_traits
 from pipeline.errors import UserError
 from pipeline.paths import cache_folder
 from pipeline.weights.store import sha256_of
+from reid_model.atomic_file import move_folder
 from reid_model.openvino_runtime import core, import_openvino, read_network
 
 #: Number of compiled networks that are cached, one for each input shape.
@@ -114,16 +115,7 @@ def exported(path: Path, image_size: int, make: Callable[[Path, int, Path], Path
             root.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(dir=root, prefix=".export-") as scratch:
                 fresh = make(path, image_size, Path(scratch))
-                _move_into_cache(fresh.parent, final)
+                move_folder(fresh.parent, final)
         except OSError as error:
             raise UserError(f"cannot write to the cache {root}: {error.strerror}") from error
     return final / "model.xml"
-
-
-def _move_into_cache(folder: Path, final: Path) -> None:
-    try:
-        folder.rename(final)
-    except OSError:
-        # Another process has cached the same export in the meantime.
-        if not final.is_dir():
-            raise
