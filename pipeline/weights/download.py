@@ -39,12 +39,7 @@ def download(url: str, size: int, output: IO[bytes], accept: str = "*/*") -> str
     """
     try:
         with urllib.request.urlopen(_request(url, accept), timeout=_TIMEOUT_S) as response:
-            left = size
-            while block := response.read(1 << 20):
-                left -= len(block)
-                if left < 0:
-                    raise SourceError(f"it is larger than the {size} bytes expected")
-                output.write(block)
+            copy_at_most(size, response, output)
             return str(response.headers.get("Content-Type", ""))
     except HTTPError as error:
         # It holds the connection.
@@ -53,6 +48,16 @@ def download(url: str, size: int, output: IO[bytes], accept: str = "*/*") -> str
     # A ValueError is an address that is none.
     except (OSError, HTTPException, ValueError) as error:
         raise SourceError(" ".join(str(error).split()) or type(error).__name__) from None
+
+
+def copy_at_most(size: int, file: IO[bytes], output: IO[bytes]) -> None:
+    """Copy ``file``; raise SourceError when it has more than ``size`` bytes, whatever it says."""
+    left = size
+    while block := file.read(1 << 20):
+        left -= len(block)
+        if left < 0:
+            raise SourceError(f"it is larger than the {size} bytes expected")
+        output.write(block)
 
 
 def _request(url: str, accept: str) -> urllib.request.Request:

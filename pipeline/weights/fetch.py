@@ -16,7 +16,7 @@ from uuid import uuid4
 
 from pipeline.errors import UserError, unknown_name
 from pipeline.paths import packed_weights_folder
-from pipeline.weights.download import SourceError, download, download_wheel
+from pipeline.weights.download import SourceError, copy_at_most, download, download_wheel
 from pipeline.weights.manifest import Weights, WeightsFile, WeightsSource, load_manifest
 from pipeline.weights.store import entry_folder, sha256_of, user_folder
 from reid_model.atomic_file import replacing
@@ -118,7 +118,7 @@ class _Fetcher:
     def _copy(self, place: Path | WeightsSource, size: int, output: IO[bytes]) -> None:
         if isinstance(place, Path):
             with place.open("rb") as file:
-                _copy_at_most(size, file, output)
+                copy_at_most(size, file, output)
         elif place.url is not None:
             download(place.url, size, output)
         else:
@@ -203,7 +203,7 @@ def _copy_from_zip(path: Path, member: str, size: int, output: IO[bytes]) -> Non
     with zipfile.ZipFile(path) as archive:
         _check_size(member, archive.getinfo(member).file_size, size)
         with archive.open(member) as file:
-            _copy_at_most(size, file, output)
+            copy_at_most(size, file, output)
 
 
 def _copy_from_tarball(path: Path, member: str, size: int, output: IO[bytes]) -> None:
@@ -212,17 +212,7 @@ def _copy_from_tarball(path: Path, member: str, size: int, output: IO[bytes]) ->
         file = archive.extractfile(member)
         if file is None:
             raise KeyError(member)
-        _copy_at_most(size, file, output)
-
-
-def _copy_at_most(size: int, file: IO[bytes], output: IO[bytes]) -> None:
-    """Copy ``file``; raise SourceError when it has more than ``size`` bytes, whatever it says."""
-    left = size
-    while block := file.read(1 << 20):
-        left -= len(block)
-        if left < 0:
-            raise SourceError(f"it is larger than the {size} bytes expected")
-        output.write(block)
+        copy_at_most(size, file, output)
 
 
 def _check_size(member: str, found: int, most: int) -> None:
