@@ -1,8 +1,8 @@
 """What a cosine with a picture, or with words, is worth: the probability that it is meant.
 
 A picture: that of one person in two places, by the calibration of the network, among as many people
-as the run has. Words: that they describe the person, by the network's calibration for words. Both
-together: that both are so, the product.
+as the run has. Words: that they describe the person, by the network's calibration for words, as
+likely as not before. Both together: the odds are multiplied, so each counts by how sure it is.
 """
 
 import math
@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from trackers.association.appearance import Appearance, Calibration, Population, unit
 
 Vectors = NDArray[np.float32]
+
+_TINY = 1e-15
 
 
 @dataclass(slots=True)
@@ -103,8 +105,14 @@ Likeness = PictureLikeness | WordsLikeness
 
 
 def joint(probabilities: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
-    """The probability ``(n,)`` that all is so."""
-    return np.asarray(np.prod(np.stack(probabilities), axis=0), np.float64)
+    """The probability ``(n,)`` by all of ``probabilities`` ``(n,)``, whose odds are multiplied.
+
+    Where one is 0, so is that of all.
+    """
+    sides = np.stack(probabilities)
+    kept = np.clip(sides, _TINY, 1 - _TINY)
+    together = _sigmoid((np.log(kept) - np.log1p(-kept)).sum(axis=0))
+    return np.where((sides > 0).all(axis=0), together, 0.0)
 
 
 def unit_rows(vectors: Vectors) -> Vectors:

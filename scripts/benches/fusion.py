@@ -30,8 +30,9 @@ from numpy.typing import NDArray
 from torch.nn import functional as F
 
 from pipeline.config.schema import ReidConfig
-from pipeline.reid.embedding import open_embedder
+from pipeline.reid.embedding import open_embedder, similarity_calibration
 from pipeline.reid.words import open_text_encoder
+from pipeline.search.likeness import PictureLikeness, WordsLikeness, joint
 from pipeline.weights import weights_files, weights_path
 from printing import show
 from reid_model.data import READERS
@@ -40,17 +41,18 @@ from reid_model.data.composed_pictures import LabelledPictures, Shares, composed
 from reid_model.data.person_masks import PERSON, UNKNOWN, read_masks
 from reid_model.data.reid_set import ReidImage
 from reid_model.embedder import Embedder
-from reid_model.evaluation import evaluate
+from reid_model.evaluation import evaluate, evaluate_distances
 from reid_model.networks.fusion import FusionModel
 from reid_model.networks.mask_head import MaskHead
 from reid_model.networks.sentence_text import read_sentence_text, sentence_tokens
 from reid_model.preprocess import normalise
 from reid_model.query_encoder import QueryEncoder
 from reid_model.trained_embedder import trained_spec
-from reid_model.training.fusion_files import load_fusion
+from reid_model.training.fusion_files import WordsFit, load_fusion
 from reid_model.training.fusion_losses import intersection_over_union, mask_loss
 from reid_model.training.kept_maps import KeptMaps
 from reid_model.training.model_files import save_model
+from trackers.association.appearance import Calibration
 
 Vectors = NDArray[np.float32]
 Labels = NDArray[np.int64]
@@ -300,7 +302,30 @@ def in_pairs(crops: Crops, words: Described) -> tuple[list[int], list[str]]:
     ]
 
 
+def as_searched(
+    pictures: Vectors,
+    words: Vectors,
+    gallery: Mapping[str, Vectors],
+    calibrations: tuple[Calibration, WordsFit],
+    people: int,
+) -> NDArray[np.float64]:
+    """The probability ``(Q, G)`` that `fusetrack search` gives pictures with words."""
+    known, texts = gallery["fusion"], gallery["words"]
+    fit, found = calibrations[1], []
+    for picture, said in zip(pictures, words, strict=True):
+        likeness = PictureLikeness(picture, calibrations[0])
+        likeness.learn(known)
+        crops = np.ones(len(known), np.int64)
+        sides = [
+            likeness.probabilities(known, crops, people),
+            WordsLikeness(said, fit.slope, fit.midpoint).probabilities(texts, crops, people),
+        ]
+        found.append(joint(sides))
+    return np.stack(found)
+
+
 def of_hidden(
+    model: str,
     encoder: QueryEncoder,
     fusion: Embedder,
     fused: Embedder,
@@ -322,6 +347,10 @@ def of_hidden(
         ]
     )
     said = encoder.encode_text(sentences)
+    calibrations = similarity_calibration(ReidConfig(model=model)), encoder.calibration
+    people = len(np.unique(known.people))
+    searched = as_searched(by_picture[rows], said, gallery, calibrations, people)
+    ranked = evaluate_distances(-searched, own.people, own.cameras, known.people, known.cameras)
     return {
         "hidden, fused model": scores(by_fused, found.crops, gallery["fused"], known),
         "hidden": scores(by_picture, found.crops, gallery["fusion"], known),
@@ -332,7 +361,11 @@ def of_hidden(
             by_picture[rows], own, gallery["fusion"], known
         ),
         "hidden and described, words alone": scores(said, own, gallery["words"], known),
-        "hidden and described, both": scores(both, own, gallery["fusion"], known),
+        "hidden and described, both in one vector": scores(both, own, gallery["fusion"], known),
+        "hidden and described, both as searched": (
+            round(float(ranked.cmc[0]), 4),
+            round(ranked.mean_average_precision, 4),
+        ),
     }
 
 
@@ -390,7 +423,7 @@ def measure(
     for seed in seeds:
         found = hidden(data, masks, people.query, seed)
         of_seed = of_hidden(
-            encoder, fusion, fused, found, described(written, "sentences"), of, gallery
+            model, encoder, fusion, fused, found, described(written, "sentences"), of, gallery
         )
         own = load_fusion(path).model
         masked = Hidden(
