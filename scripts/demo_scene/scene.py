@@ -140,17 +140,23 @@ def end_of(walk: Walk, camera: Camera) -> float:
     return walk.start + (SIZE[0] + 2 * _OUTSIDE * height) / (_PACE * height)
 
 
+def place_of(walk: Walk, camera: Camera, time: float) -> tuple[float, float, float]:
+    """Column of the head, row of the feet, and height of a walker in the picture, pixels."""
+    height = _height(walk, camera)
+    gone = (time - walk.start) * _PACE * height - _OUTSIDE * height
+    head = gone if walk.to_right else SIZE[0] - gone
+    return head, camera.feet + walk.lane * camera.height, height
+
+
 def _height(walk: Walk, camera: Camera) -> float:
     return camera.height * (1 + walk.lane)
 
 
 def _placed(walk: Walk, camera: Camera, time: float, people: Sequence[Sequence[Step]]) -> Placed:
-    steps, height = people[walk.person], _height(walk, camera)
-    gone = (time - walk.start) * _PACE * height - _OUTSIDE * height
-    head = gone if walk.to_right else SIZE[0] - gone
+    steps = people[walk.person]
+    head, feet, height = place_of(walk, camera, time)
     step = steps[round(time * FPS) % len(steps)]
     scale = height / step.mask.shape[0]
-    feet = camera.feet + walk.lane * camera.height
     visit = Visit(0, walk.person, 0, walk.start, end_of(walk, camera), (), (0, 0), (0, 0))
     cutout = Cutout(step.image, step.mask)
     return Placed(visit, cutout, round(head - step.head * scale), round(feet - height), height)

@@ -7,10 +7,11 @@ import numpy as np
 import polars as pl
 import pytest
 
+from pipeline.analytics.crossings import crossings_of, sides_of
 from pipeline.analytics.places import CAMERA, ZONE, Places
 from pipeline.analytics.stays import joined, on_site, people_by_hour, stays_in
 from pipeline.analytics.transitions import transitions_of
-from pipeline.config.schema import ZoneConfig
+from pipeline.config.schema import LineConfig, ZoneConfig
 from walking.crops import Crops
 from walking.scene import Scene, Visit, make_scene
 from walking.stream import camera_name
@@ -81,6 +82,19 @@ def test_dwell_in_a_zone_is_that_of_the_way_through_it(scene: Scene, stays: pl.D
     assert zone.height == len(true)
     for found, expected in zip(sorted(zone.rows()), sorted(true), strict=True):
         assert found == pytest.approx(expected, abs=2 * STEP_S)
+
+
+def test_crossings_are_those_of_the_ways_through_a_line(scene: Scene) -> None:
+    line = LineConfig(camera="c0", points=[(700, 0), (700, 1080)], to_left="right", to_right="left")
+    visits = [visit for visit in scene.visits if visit.camera == 0]
+    # Every way leads from one side of the picture to the other.
+    true = [(v.person, "right" if v.entry[0] < v.leave[0] else "left") for v in visits]
+    rows = pl.concat([rows_of(visit, "c0") for visit in visits]).with_columns(
+        camera_id=pl.lit("c0")
+    )
+    found = crossings_of("line", line, [sides_of(line, rows, GAP_S)], GAP_S)
+    assert {way for _, way in true} == {"left", "right"}
+    assert sorted(found.select("global_id", "direction").rows()) == sorted(true)
 
 
 def test_transitions_are_those_of_the_walk(scene: Scene, stays: pl.DataFrame) -> None:
