@@ -1,6 +1,9 @@
 """The device that the networks run on."""
 
+import ctypes
 import re
+import sys
+from pathlib import Path
 
 from pipeline.errors import UserError
 
@@ -29,6 +32,19 @@ def resolve_device(name: str) -> str:
 
 
 def _cuda_devices() -> int:
+    if not _has_driver():
+        return 0
     import torch
 
     return torch.cuda.device_count() if torch.cuda.is_available() else 0
+
+
+def _has_driver() -> bool:
+    """Whether a GPU's driver is installed; PyTorch takes seconds to tell that it is not."""
+    if Path("/dev/kfd").exists():  # AMD's, whose GPUs PyTorch calls cuda too
+        return True
+    try:
+        ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
+    except OSError:
+        return False
+    return True

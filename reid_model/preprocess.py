@@ -6,6 +6,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from reid_model.resize import resize
+
 
 @dataclass(frozen=True, slots=True)
 class EmbedderSpec:
@@ -29,17 +31,10 @@ def resize_crops(crops: list[NDArray[np.uint8]], height: int, width: int) -> NDA
 
     Raises ValueError for a crop that is not uint8 BGR or has no pixels.
     """
-    # PyTorch is slow to import, and not every user of this module resizes.
-    import torch
-    from torch.nn import functional as F
-
     pictures = np.empty((len(crops), height, width, 3), np.uint8)
     for picture, crop in zip(pictures, crops, strict=True):
         _check_crop(crop)
-        pixels = torch.from_numpy(np.require(crop, requirements=["C", "W"]))
-        pixels = pixels.permute(2, 0, 1)[None]  # (1, 3, h, w)
-        resized = F.interpolate(pixels, (height, width), mode="bilinear", antialias=True)
-        picture[:] = resized[0].permute(1, 2, 0).numpy()
+        picture[:] = resize(np.ascontiguousarray(crop), height, width)
     return pictures
 
 

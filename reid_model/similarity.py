@@ -8,12 +8,15 @@ Application-independent evaluation of speaker detection, 2006).
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from reid_model.data.reid_set import ReidImage
+if TYPE_CHECKING:
+    # The readers of data sets import PyTorch, which takes seconds.
+    from reid_model.data.reid_set import ReidImage
 
 Vectors = NDArray[np.float32]
 
@@ -53,7 +56,7 @@ class _Visits:
     camera: NDArray[np.int64]
 
 
-def fit_similarity(vectors: Vectors, images: Sequence[ReidImage]) -> SimilarityFit | None:
+def fit_similarity(vectors: Vectors, images: Sequence["ReidImage"]) -> SimilarityFit | None:
     """Fit on unit vectors ``(N, D)`` of ``images``; None where nobody was seen by two cameras.
 
     Folders are other data sets: their people have other things in common, and are not compared.

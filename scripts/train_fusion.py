@@ -45,7 +45,8 @@ from reid_model.training.fusion_training import (
     train_late_copies,
 )
 from reid_model.training.kept_maps import KeptMaps, keep_versions
-from reid_model.training.model_files import load_model, load_similarity
+from reid_model.training.model_files import load_model
+from reid_model.weights_header import load_similarity
 
 START = "omni-scale-people"
 _BATCH = 64

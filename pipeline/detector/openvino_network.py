@@ -52,8 +52,6 @@ class OpenVinoNetwork:
         Inference of an image starts before the next one is read from ``images``, so that their
         preparation overlaps. An output is valid until the next one is requested.
         """
-        import torch
-
         running: list[Any] = []
         busy: dict[tuple[int, int], int] = {}
         for image in images:
@@ -65,7 +63,7 @@ class OpenVinoNetwork:
             running.append(request)
         for request in running:
             request.wait()
-            yield torch.from_numpy(request.get_output_tensor(0).data)
+            yield request.get_output_tensor(0).data
 
     def _compile(self, shape: tuple[int, int]) -> list[Any]:
         """``parallel`` inference requests for padded images of ``shape`` (height, width)."""

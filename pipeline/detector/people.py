@@ -10,7 +10,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.detector.yolo import Traits, suppress
+from pipeline.detector.suppression import suppress
+from pipeline.detector.yolo import Traits
 from pipeline.sources.source import Picture
 from trackers.detections import Detections, iou, valid_boxes
 

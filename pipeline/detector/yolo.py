@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+import yaml
 from numpy.typing import NDArray
 
 from pipeline.errors import UserError
@@ -101,8 +102,7 @@ def exported_traits(path: Path) -> Traits:
 
     Raises UserError when there are none, or when the model cannot detect people.
     """
-    base = ultralytics_module("nn.backends.base").BaseBackend
-    metadata: dict[str, Any] = base.read_metadata(path)
+    metadata = _metadata(path)
     if not {"names", "task", "stride"} <= metadata.keys():
         raise UserError(f"{path} has no class names: expected a model exported by ultralytics")
     if metadata.get("head") == "RTDETRDecoder":
@@ -110,6 +110,20 @@ def exported_traits(path: Path) -> Traits:
     names, options = _value(metadata["names"]), _value(metadata.get("args", {}))
     end_to_end = bool(_value(metadata.get("end2end", False)) or options.get("nms"))
     return _traits(names, metadata["task"], int(metadata["stride"]), end_to_end, path)
+
+
+def _metadata(path: Path) -> dict[str, Any]:
+    if path.suffix.lower() != ".xml":
+        found: dict[str, Any] = ultralytics_module("nn.backends.base").BaseBackend.read_metadata(
+            path
+        )
+        return found
+    # Read here, because ultralytics takes seconds to import.
+    try:
+        values = yaml.safe_load(path.with_name("metadata.yaml").read_text())
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        return {}
+    return values if isinstance(values, dict) else {}
 
 
 def _value(written: Any) -> Any:
@@ -154,21 +168,3 @@ def sample_image() -> NDArray[np.uint8]:
 
     image = cv2.imread(str(ultralytics_module("utils").ASSETS / "bus.jpg"))
     return np.asarray(image, np.uint8)
-
-
-def suppress(prediction: Any, traits: Traits, min_score: float) -> NDArray[np.float32]:
-    """The people in the raw output for one image: ``(N, 5)`` float32 xyxy and score, best first.
-
-    ``prediction`` is ``(1, 4 + classes + extra, A)``, or ``(1, A, 6 + extra)`` if end-to-end.
-    """
-    nms = ultralytics_module("utils.nms")
-    kept = nms.non_max_suppression(
-        prediction,
-        conf_thres=min_score,
-        iou_thres=0.7,  # the default of ultralytics' own predictor
-        classes=[traits.person],
-        nc=traits.classes,
-        end2end=traits.end_to_end,
-    )[0]
-    rows: NDArray[np.float32] = kept[:, :5].cpu().numpy()
-    return rows

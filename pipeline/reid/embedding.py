@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pipeline.config.schema import OWN, ReidConfig, Similarity, SiteConfig
 from pipeline.errors import UserError
@@ -14,12 +13,10 @@ from pipeline.weights.store import sha256_of
 from reid_model.embedder import Embedder, load_embedder
 from reid_model.kept_form import open_kept
 from reid_model.preprocess import EmbedderSpec
+from reid_model.similarity import SimilarityFit
+from reid_model.weights_header import is_fusion, load_similarity
 from trackers.association.appearance import Calibration
 from trackers.single_camera.continuity import SamePerson
-
-if TYPE_CHECKING:
-    # Importing torch takes seconds, which an associator that takes over must not lose.
-    from reid_model.similarity import SimilarityFit
 
 _TRAINED = ".safetensors"
 
@@ -58,7 +55,6 @@ def _open_trained(path: Path, device: str, batch: int) -> Embedder:
         return kept
     from reid_model.trained_embedder import open_trained
     from reid_model.trained_fusion import open_fusion
-    from reid_model.training.model_files import is_fusion
 
     return (open_fusion if is_fusion(path) else open_trained)(path, device, batch, forms)
 
@@ -96,8 +92,6 @@ def similarity_calibration(config: ReidConfig) -> Calibration:
     if network is not None:
         given = network.similarity
         return default_calibration() if given is None else calibration_of(given)
-    from reid_model.training.model_files import load_similarity
-
     try:
         fit = load_similarity(weights_path(config.model, kind="reid"))
     except ValueError as error:
@@ -123,7 +117,7 @@ def default_calibration() -> Calibration:
     return replace(calibration_of(Similarity()), fitted=False)
 
 
-def _calibration_of_fit(fit: "SimilarityFit | None") -> Calibration:
+def _calibration_of_fit(fit: SimilarityFit | None) -> Calibration:
     """The calibration stored with a trained model; the default where it has none."""
     return default_calibration() if fit is None else Calibration(**asdict(fit))
 

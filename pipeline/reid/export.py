@@ -12,7 +12,8 @@ from reid_model.networks.fused import FusedEmbedder
 from reid_model.preprocess import EmbedderSpec
 from reid_model.similarity import SimilarityFit
 from reid_model.trained_embedder import trained_spec
-from reid_model.training.model_files import load_model, load_similarity
+from reid_model.training.model_files import load_model
+from reid_model.weights_header import load_similarity
 
 
 def trained_network(name_or_path: str) -> tuple[FusedEmbedder, EmbedderSpec]:

@@ -6,7 +6,7 @@ from reid_model.networks.sentence_text import read_sentence_text
 from reid_model.query_encoder import QueryEncoder
 from reid_model.trained_embedder import trained_spec
 from reid_model.training.fusion_files import load_fusion
-from reid_model.training.model_files import is_fusion
+from reid_model.weights_header import is_fusion
 
 _TEXT = "all-minilm-l6-v2"
 

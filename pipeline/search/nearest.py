@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from pipeline.run_directory.vectors import Matrix
@@ -26,6 +25,9 @@ def products(matrices: Iterable[Matrix], queries: Vectors) -> Vectors:
 
     They are right to 0.002.
     """
+    # Imported here because it takes seconds, and a run is also served without a search.
+    import torch
+
     wanted = torch.from_numpy(queries.astype(np.float16).T.copy())
 
     def of(rows: Matrix) -> Vectors:

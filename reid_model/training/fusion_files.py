@@ -10,8 +10,9 @@ import torch
 from reid_model.networks.fusion import FusionModel, FusionOptions
 from reid_model.similarity import SimilarityFit
 from reid_model.training.build import build_encoder, new_model
-from reid_model.training.model_files import FUSION_FORMAT, read_weights_file, write_weights
+from reid_model.training.model_files import read_weights_file, write_weights
 from reid_model.training.recipe import ModelRecipe
+from reid_model.weights_header import FUSION_FORMAT
 
 
 @dataclass(frozen=True, slots=True)

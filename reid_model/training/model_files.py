@@ -16,6 +16,7 @@ from reid_model.networks.fused import FusedEmbedder
 from reid_model.similarity import SimilarityFit
 from reid_model.training.build import build_encoder, new_model
 from reid_model.training.recipe import ModelRecipe
+from reid_model.weights_header import MODEL_FORMAT, TRAINED, read_header
 
 
 def write_lines(path: Path, rows: Sequence[dict[str, Any]]) -> None:
@@ -46,32 +47,12 @@ def read_weights_file(path: Path, format: str, what: str) -> tuple[Any, dict[str
     Raises ValueError when the file is missing, damaged, or has another ``format``; the message
     calls it a ``what``.
     """
-    if not path.is_file():
-        raise ValueError(f"{path} does not exist")
+    header = read_header(path, format, what)
     try:
         with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            state = {name: file.get_tensor(name) for name in file.keys()}
+            return header, {name: file.get_tensor(name) for name in file.keys()}
     except (SafetensorError, OSError) as error:
         raise ValueError(f"{path} is damaged or not a safetensors file") from error
-    if format not in metadata:
-        raise ValueError(f"{path} is not a {what}")
-    return json.loads(metadata[format]), state
-
-
-_MODEL_FORMAT = "fusetrack-reid-1"
-#: Of `reid_model.training.fusion_files`.
-FUSION_FORMAT = "fusetrack-fusion-1"
-_TRAINED = "model of `fusetrack reid train`"
-
-
-def is_fusion(path: Path) -> bool:
-    """Whether a file is a model of FusionSegReID; False for one that cannot be read."""
-    try:
-        with safe_open(path, framework="pt") as file:
-            return FUSION_FORMAT in (file.metadata() or {})
-    except (SafetensorError, OSError):
-        return False
 
 
 def save_model(
@@ -90,7 +71,7 @@ def save_model(
         for name, value in embedder.state_dict().items()
     }
     calibration = None if similarity is None else asdict(similarity)
-    write_weights(path, state, _MODEL_FORMAT, {"model": asdict(recipe), "similarity": calibration})
+    write_weights(path, state, MODEL_FORMAT, {"model": asdict(recipe), "similarity": calibration})
 
 
 def load_model(path: Path) -> tuple[FusedEmbedder, ModelRecipe]:
@@ -109,29 +90,17 @@ def load_model(path: Path) -> tuple[FusedEmbedder, ModelRecipe]:
     return embedder.eval(), recipe
 
 
-def load_similarity(path: Path) -> SimilarityFit | None:
-    """The score calibration of a model; None when it was not fitted, or is of an earlier format.
-
-    Raises ValueError as `load_model`.
-    """
-    known = FUSION_FORMAT if is_fusion(path) else _MODEL_FORMAT
-    found = read_weights_file(path, known, _TRAINED)[0]["similarity"]
-    if found is None:
-        return None
-    return SimilarityFit(**found) if found.keys() == SimilarityFit.__annotations__.keys() else None
-
-
 def save_similarity(path: Path, similarity: SimilarityFit) -> None:
     """Replace the score calibration in a file of `save_model`.
 
     Raises ValueError as `load_model`.
     """
     header, state = _read(path)
-    write_weights(path, state, _MODEL_FORMAT, {**header, "similarity": asdict(similarity)})
+    write_weights(path, state, MODEL_FORMAT, {**header, "similarity": asdict(similarity)})
 
 
 def _read(path: Path) -> tuple[Any, dict[str, torch.Tensor]]:
-    return read_weights_file(path, _MODEL_FORMAT, _TRAINED)
+    return read_weights_file(path, MODEL_FORMAT, TRAINED)
 
 
 def _recipe(path: Path, values: dict[str, Any]) -> ModelRecipe:

@@ -3,11 +3,13 @@
 import pytest
 import torch
 
+from pipeline import devices
 from pipeline.devices import resolve_device
 from pipeline.errors import UserError
 
 
 def pretend(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
+    monkeypatch.setattr(devices, "_has_driver", lambda: True)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: count > 0)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: count)
 

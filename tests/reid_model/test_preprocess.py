@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch.nn.functional import interpolate
 
 from reid_model.data.transforms import EvaluationTransform
 from reid_model.preprocess import EmbedderSpec, normalise, resize_crops
@@ -26,6 +27,18 @@ def test_crops_are_resized_as_by_another_library() -> None:
     for picture, crop in zip(found, some_crops(), strict=True):
         expected = Image.fromarray(crop).resize((4, 8), Image.Resampling.BILINEAR)
         np.testing.assert_allclose(picture.astype(int), np.asarray(expected, int), atol=1)
+
+
+def test_crops_have_the_very_pixels_of_pytorch() -> None:
+    random = np.random.default_rng(0)
+    for height, width in ((7, 5), (40, 16), (90, 3), (128, 300), (256, 128), (701, 289), (64, 64)):
+        noise = random.integers(0, 256, (height, width, 3), np.uint8)
+        for crop in (noise, np.where(noise > 127, 255, 0).astype(np.uint8)):
+            pixels = torch.from_numpy(crop).permute(2, 0, 1)[None]
+            for size in ((256, 128), (64, 64), (11, 13)):
+                expected = interpolate(pixels, size, mode="bilinear", antialias=True)[0]
+                found = resize_crops([crop], *size)[0]
+                np.testing.assert_array_equal(found, expected.permute(1, 2, 0))
 
 
 def plain(picture: np.ndarray, spec: EmbedderSpec) -> np.ndarray:

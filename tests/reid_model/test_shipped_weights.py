@@ -10,7 +10,8 @@ import reid_model
 from reid_model import trained_embedder
 from reid_model.trained_embedder import open_trained, sample_pictures
 from reid_model.training.fusion_files import load_fusion
-from reid_model.training.model_files import load_model, load_similarity
+from reid_model.training.model_files import load_model
+from reid_model.weights_header import load_similarity
 
 WEIGHTS = Path(reid_model.__file__).parent / "weights"
 EARLY = ("trunk.encoder.first.", "trunk.encoder.layer1.", "trunk.encoder.layer2.")

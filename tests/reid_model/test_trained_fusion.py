@@ -19,8 +19,9 @@ from reid_model.similarity import SimilarityFit
 from reid_model.trained_embedder import sample_pictures, trained_spec
 from reid_model.trained_fusion import open_fusion
 from reid_model.training.fusion_files import FusionFile, WordsFit, load_fusion, save_fusion
-from reid_model.training.model_files import is_fusion, save_model
+from reid_model.training.model_files import save_model
 from reid_model.training.recipe import ModelRecipe
+from reid_model.weights_header import is_fusion
 from tests.fusion_toys import SMALL, toy_fusion
 
 RECIPE = ModelRecipe(

@@ -5,8 +5,13 @@ A tracker only assigns ids: boxes, scores and all other columns of the detection
 
 from __future__ import annotations
 
+import importlib
 import logging
+import sys
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -178,10 +183,42 @@ def _tensors(detections: Detections, embeddings: NDArray[np.float32]) -> Any:
     )
 
 
+class _TorchWhenUsed(ModuleType):
+    """What boxmot's modules have for ``torch`` until one of them uses it."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "__path__":
+            raise AttributeError(
+                "boxmot imports a part of torch, which it did not when this was made"
+            )
+        _forget_stand_in()
+        return getattr(importlib.import_module("torch"), name)
+
+
+def _forget_stand_in() -> None:
+    if isinstance(sys.modules.get("torch"), _TorchWhenUsed):
+        del sys.modules["torch"]
+
+
+@contextmanager
+def _torch_when_used() -> Iterator[None]:
+    """Let what is imported in the block import torch only when it uses it.
+
+    boxmot's trackers compute with numpy. They import torch for the tensors in which they are given
+    embeddings; without these they need none of its two seconds and 300 MB.
+    """
+    sys.modules.setdefault("torch", _TorchWhenUsed("torch"))
+    try:
+        yield
+    finally:
+        _forget_stand_in()
+
+
 def _boxmot_tracker(name: str, settings: Options) -> Any:
-    import boxmot.utils  # noqa: F401  installs boxmot's own log handler, which is removed below
-    from boxmot.trackers.factory import create_tracker
-    from boxmot.trackers.specs import TrackerSpec
+    with _torch_when_used():
+        import boxmot.utils  # noqa: F401  installs boxmot's own log handler, removed below
+        from boxmot.trackers.factory import create_tracker
+        from boxmot.trackers.specs import TrackerSpec
 
     # boxmot would print its settings through its own handler.
     log = logging.getLogger("boxmot")
@@ -189,7 +226,8 @@ def _boxmot_tracker(name: str, settings: Options) -> Any:
     log.propagate = True
     log.setLevel(logging.WARNING)
     try:
-        return create_tracker(TrackerSpec(name, options=tuple(sorted(settings.items()))))
+        with _torch_when_used():
+            return create_tracker(TrackerSpec(name, options=tuple(sorted(settings.items()))))
     except (TypeError, ValueError) as error:
         raise ValueError(f"tracker {name!r}: {error}") from error
 

@@ -10,11 +10,11 @@ from reid_model.similarity import SimilarityFit
 from reid_model.training.build import build_encoder, new_model
 from reid_model.training.model_files import (
     load_model,
-    load_similarity,
     save_model,
     save_similarity,
 )
 from reid_model.training.recipe import ModelRecipe
+from reid_model.weights_header import load_similarity
 from reid_toys import toy_model
 
 

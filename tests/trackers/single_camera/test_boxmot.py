@@ -1,4 +1,6 @@
 import logging
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import numpy as np
@@ -419,3 +421,27 @@ def test_botsort_reports_a_track_from_its_first_box_on() -> None:
     outputs = run(tracker("botsort"), [standing(), both, standing(), standing(), both])
 
     assert ids(outputs) == [[1], [1, 2], [1], [1], [1, 2]]
+
+
+_WITHOUT_TORCH = """
+import sys
+import numpy as np
+from trackers.detections import Detections
+from trackers.single_camera.boxmot import SingleCameraTracker
+seen = Detections(np.array([[9, 9, 50, 90]], np.float32), np.array([0.9], np.float32))
+for name in {names}:
+    tracker = SingleCameraTracker(name, buffer_s=1, fps=10)
+    assert [len(tracker.update(seen, None, at)) for at in (0.0, 0.1, 0.2, 0.3)][-1] == 1
+    assert "torch" not in sys.modules, name
+tracker = SingleCameraTracker("botsort", buffer_s=1, fps=10, use_embeddings=True)
+seen = Detections(seen.boxes, seen.scores, embeddings=np.ones((1, 8), np.float32))
+assert len(tracker.update(seen, None, 0.0)) == 1
+assert sys.modules["torch"].Tensor
+"""
+
+
+def test_only_embeddings_import_torch() -> None:
+    """Except with StrongSORT, which computes with it."""
+    names = sorted(set(TRACKER_NAMES) - {"strongsort"})
+    script = _WITHOUT_TORCH.format(names=names)
+    subprocess.run([sys.executable, "-c", script], check=True)
