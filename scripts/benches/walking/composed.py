@@ -35,7 +35,7 @@ _OUTSIDE_PX = 40.0
 _VISIBLE = 0.2
 
 #: Columns of the truth: a box is the person's outline inside the picture, hidden or not.
-TRUTH = pl.Schema({**SCHEMA, "visit": pl.Int64})
+TRUTH = pl.Schema({**SCHEMA, "visit": pl.Int64()})
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -112,7 +112,8 @@ def _mask_file(kept: Path, path: Path) -> Path:
 
 
 def _read(path: Path) -> Image:
-    return np.asarray(cv2.resize(cv2.imread(str(path)), CROP_SIZE, interpolation=cv2.INTER_CUBIC))
+    picture = np.asarray(cv2.imread(str(path)), np.uint8)
+    return np.asarray(cv2.resize(picture, CROP_SIZE, interpolation=cv2.INTER_CUBIC), np.uint8)
 
 
 def _cutout(path: Path, kept: Path) -> Cutout | None:

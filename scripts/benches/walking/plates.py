@@ -44,8 +44,8 @@ def part_of(
     pixels = image.shape[1]
     x, y, wide = round(left * pixels), round(top * pixels), round(width * pixels)
     part = image[y : y + wide * SIZE[1] // SIZE[0], x : x + wide]
-    part = cv2.resize(part[:, ::-1] if mirrored else part, SIZE)
-    return np.asarray(cv2.convertScaleAbs(part, alpha=bright), np.uint8)
+    resized = cv2.resize(part[:, ::-1] if mirrored else part, SIZE)
+    return np.asarray(cv2.convertScaleAbs(resized, alpha=bright), np.uint8)
 
 
 def _median(video: Path) -> Image:
