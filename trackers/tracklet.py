@@ -1,6 +1,6 @@
 """A tracklet: one track of one camera, summarised for the association across cameras."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,7 @@ TrackletKey = tuple[str, int]
 GROUND = ":ground"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Tracklet:
     """The state of one track up to ``end``; final once ``closed``.
 
@@ -40,8 +40,11 @@ class Tracklet:
     ground: NDArray[np.float64] | None = None
     text_vectors: NDArray[np.float32] | None = None
     visibilities: NDArray[np.float32] | None = None
+    #: Camera and track id.
+    key: TrackletKey = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "key", (self.camera_id, self.track_id))
         if self.end < self.start:
             raise ValueError(f"tracklet {self.key} ends at {self.end}, before {self.start}")
         if not len(self.exemplars) == len(self.qualities) == len(self.exemplar_times):
@@ -54,8 +57,3 @@ class Tracklet:
             raise ValueError(f"tracklet {self.key}: path must have 4 to 6 columns, got {shape}")
         if self.ground is not None and self.ground.shape != (len(self.path), 2):
             raise ValueError(f"tracklet {self.key}: ground must be (M, 2) like path")
-
-    @property
-    def key(self) -> TrackletKey:
-        """Camera and track id."""
-        return self.camera_id, self.track_id

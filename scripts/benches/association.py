@@ -94,8 +94,7 @@ def without_hard_rules() -> Iterator[None]:
         return rows, cost.argmin(axis=1) if len(rows) else rows
 
     following = "trackers.ground.following.linear_sum_assignment"
-    exclusive = "trackers.association.identity.exclusive"
-    with patch(following, each_its_best), patch(exclusive, lambda a, b: False):
+    with patch(following, each_its_best):
         yield
 
 

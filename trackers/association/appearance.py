@@ -14,13 +14,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 
 from trackers.association.genuine_pairs import NearestPair, genuine_mean
 from trackers.association.variation import within_variation, without_variation
-from trackers.tracklet import GROUND
+from trackers.tracklet import GROUND, Tracklet
 
 Vector = NDArray[np.float32]
 
@@ -90,6 +91,9 @@ class Population:
         self.variation = np.zeros((0, 0), np.float16)
         self._part = 0.0
         trust = 1.0 if calibration.fitted else _TRUST_UNFITTED
+        # As long as the tracklets are known; the appearances are of this epoch.
+        self._directions: WeakKeyDictionary[Tracklet, Vector] = WeakKeyDictionary()
+        self._of_tracklets: WeakKeyDictionary[Tracklet, Appearance] = WeakKeyDictionary()
         self._trust_people, self._trust_links = trust * _TRUST_PEOPLE, trust * _TRUST_LINKS
 
     def learn_variation(self, sets: Sequence[Vector]) -> None:
@@ -106,6 +110,7 @@ class Population:
         self.epoch += 1
         self.people = len(directions)
         self.means = {}
+        self._of_tracklets.clear()
         if not directions:
             self.mean = np.zeros(0, np.float32)
             self.left, self.spread = self.calibration.common, self.calibration.spread
@@ -127,6 +132,7 @@ class Population:
         One unit vector ``(D,)`` a person.
         """
         self.means = {}
+        self._of_tracklets.clear()
         if not len(self.mean):
             return
         for camera_id, seen in directions.items():
@@ -155,6 +161,25 @@ class Population:
             for one, other in _mutual_nearest(a, b)
         ]
 
+    def of(self, tracklet: Tracklet) -> Appearance | None:
+        """The appearance of a tracklet; None without exemplars."""
+        if not len(tracklet.exemplars):
+            return None
+        found = self._of_tracklets.get(tracklet)
+        if found is None:
+            precision = self.precision(tracklet.qualities)
+            found = self.appearance(self.direction(tracklet), precision, tracklet.camera_id)
+            self._of_tracklets[tracklet] = found
+        return found
+
+    def direction(self, tracklet: Tracklet) -> Vector:
+        """The mean direction of a tracklet with exemplars, a unit vector ``(D,)``."""
+        found = self._directions.get(tracklet)
+        if found is None:
+            found = direction_of(tracklet.exemplars, tracklet.qualities)
+            self._directions[tracklet] = found
+        return found
+
     def appearance(self, direction: Vector, precision: float, camera_id: str = "") -> Appearance:
         """The appearance of a unit vector ``(D,)`` of a camera: its mean is removed."""
         if not len(self.mean):
@@ -182,9 +207,10 @@ class Population:
         """
         if not others:
             return np.zeros(0)
-        cosines = np.stack([other.vector for other in others]) @ appearance.vector
-        attenuation = np.array([self._attenuation(other.precision) for other in others])
-        within = np.array(same_camera or [False] * len(others))
+        cosines = _rows(others) @ appearance.vector
+        precisions = np.array([other.precision for other in others])
+        attenuation = 1 / np.sqrt(1 - self.calibration.visit + 1 / precisions)
+        within = np.array(same_camera or [False] * len(others), np.bool_)
         return self._log_odds(
             cosines, attenuation * self._attenuation(appearance.precision), within
         )
@@ -198,7 +224,7 @@ class Population:
         """
         if len(appearances) < 2:
             return 0.0
-        vectors = np.stack([appearance.vector for appearance in appearances])
+        vectors = _rows(appearances)
         precisions = np.array([appearance.precision for appearance in appearances])
         before = np.tri(len(appearances), k=-1)[1:]
         names = np.array(cameras)
@@ -323,12 +349,16 @@ def _mutual_nearest(
     """The pairs that are mutual nearest neighbours."""
     if not (a and b):
         return []
-    cosines = (
-        np.stack([appearance.vector for appearance in a])
-        @ np.stack([appearance.vector for appearance in b]).T
-    )
+    cosines = _rows(a) @ _rows(b).T
     there, back = cosines.argmax(axis=1), cosines.argmax(axis=0)
     return [(a[row], b[column]) for row, column in enumerate(there) if back[column] == row]
+
+
+def _rows(appearances: Sequence[Appearance]) -> Vector:
+    """``(N, D)``, the vectors of at least one."""
+    # As `numpy.stack`, which takes several times as long for so few.
+    vectors = [appearance.vector for appearance in appearances]
+    return np.concatenate(vectors).reshape(len(vectors), -1)
 
 
 def unit(vector: Vector) -> Vector:
@@ -354,6 +384,6 @@ def joined(appearances: Sequence[Appearance]) -> Appearance | None:
     if len(appearances) == 1:
         return appearances[0]
     precisions = np.array([appearance.precision for appearance in appearances], np.float32)
-    total = precisions @ np.stack([appearance.vector for appearance in appearances])
+    total = precisions @ _rows(appearances)
     length = max(float(np.linalg.norm(total)), 1e-6)
     return Appearance(np.asarray(total / length, np.float32), float(precisions.sum()))

@@ -189,11 +189,11 @@ class Association:
         self.population.learn_variation(
             [m.exemplars for identity in known[-_COHORT:] for m in identity.members.values()]
         )
-        directions = [identity.direction() for identity in known]
+        directions = [identity.direction(self.population) for identity in known]
         self.population.learn([one for one in directions if one is not None])
         by_camera: dict[str, list[Vector]] = {}
         for identity in known[-_COHORT:]:
-            for camera_id, direction in identity.directions().items():
+            for camera_id, direction in identity.directions(self.population).items():
                 by_camera.setdefault(camera_id, []).append(direction)
         self.population.learn_cameras(dict(sorted(by_camera.items())))
         appearances: dict[str, list[Appearance]] = {}
@@ -218,8 +218,7 @@ class Association:
         track that goes on after it was forgotten is decided again, as a new person.
         """
         oldest = at - self.rules.gallery_s
-        old = [i.global_id for i in self.identities.values() if i.last_seen < oldest]
-        gone = self._drop(sorted(old))
+        gone = self._drop(self.people.pop_unseen(oldest))
         unknown, self._unknown = self._unknown, []
         return [*unknown, *gone]
 
@@ -386,7 +385,7 @@ class Association:
 
     def _fade(self) -> None:
         """Drop old exemplars and paths, by the time of the tracklets, so that it is repeatable."""
-        ends = [tracklet.end for tracklet in self.waiting.values()]
-        ends += [identity.last_seen for identity in self.identities.values()]
-        before = max(ends, default=-math.inf) - self.rules.gallery_s
+        ends = (tracklet.end for tracklet in self.waiting.values())
+        latest = max(ends, default=-math.inf)
+        before = max(self.people.latest, latest) - self.rules.gallery_s
         self._reassessment.forget(self.people.fade(before))

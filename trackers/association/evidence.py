@@ -7,9 +7,8 @@ between tracklets: which follows which, which exclude each other, and how simila
 import math
 from collections.abc import Callable, Sequence
 
-from trackers.association.appearance import Appearance, Population
+from trackers.association.appearance import Population
 from trackers.association.decision import Rules, log_odds
-from trackers.association.identity import appearance_of
 from trackers.association.motion import comparable, exclusive, motion_evidence
 from trackers.association.shared_views import SharedViews, mean_of_known
 from trackers.association.topology import Topology, in_two_places
@@ -22,7 +21,7 @@ _SEEN_AGAIN = -math.log(0.5)
 
 
 class Evidence:
-    """Evidence between closed tracklets, with a cache; `forget` those that are not needed any more.
+    """Evidence between closed tracklets, with a cache.
 
     Call `begin` before each use, so that what was learned since is taken into account.
     ``fixed_owner`` is the person of a tracklet that was corrected, who is beyond any doubt.
@@ -41,25 +40,18 @@ class Evidence:
         self._population = population
         self._shared_views = shared_views
         self._fixed_owner = fixed_owner
-        self._epoch = -1
-        self._appearances: dict[Key, Appearance | None] = {}
         self._transitions: dict[tuple[Key, Key], float] = {}
         self._places: dict[tuple[Key, Key], float] = {}
         self._together: dict[tuple[Key, Key], float] = {}
+        self._alike: dict[tuple[Tracklet, ...], float] = {}
         self._least = log_odds(rules.min_confidence)
 
     def begin(self) -> None:
         """Drop cached evidence that is older than what was learned since."""
-        if self._epoch != self._population.epoch:
-            self._appearances.clear()
-        self._epoch = self._population.epoch
         self._transitions.clear()
         self._places.clear()
         self._together.clear()
-
-    def forget(self, key: Key) -> None:
-        """Remove a tracklet from the cache."""
-        self._appearances.pop(key, None)
+        self._alike.clear()
 
     def transition(self, earlier: Tracklet, later: Tracklet) -> float:
         """Log-odds that the person of ``earlier`` was next seen as ``later``; -inf when impossible.
@@ -95,10 +87,10 @@ class Evidence:
         if len(possible) <= most:
             return [other.key for other in possible]
         found = {other.key: score for other, score in scored if score > -math.inf}
-        appearance = self._appearance_of(later)
+        appearance = self._population.of(later)
         if appearance is not None:
             known = [
-                (o.key, other) for o in possible if (other := self._appearance_of(o)) is not None
+                (o.key, other) for o in possible if (other := self._population.of(o)) is not None
             ]
             evidence = self._population.evidence(appearance, [other for _, other in known])
             for (key, _), score in zip(known, evidence.tolist(), strict=True):
@@ -152,15 +144,16 @@ class Evidence:
 
     def appearance(self, members: Sequence[Tracklet]) -> float:
         """Log-odds that ``members``, in order, are one person by appearance; 0 for a single one."""
-        found = [(self._appearance_of(member), member.camera_id) for member in members]
+        key = tuple(members)
+        if key not in self._alike:
+            self._alike[key] = self._appearance_of(members)
+        return self._alike[key]
+
+    def _appearance_of(self, members: Sequence[Tracklet]) -> float:
+        found = [(self._population.of(member), member.camera_id) for member in members]
         seen = [
             (appearance, camera_id) for appearance, camera_id in found if appearance is not None
         ]
         return self._population.evidence_in_order(
             [appearance for appearance, _ in seen], [camera_id for _, camera_id in seen]
         )
-
-    def _appearance_of(self, tracklet: Tracklet) -> Appearance | None:
-        if tracklet.key not in self._appearances:
-            self._appearances[tracklet.key] = appearance_of(tracklet, self._population)
-        return self._appearances[tracklet.key]

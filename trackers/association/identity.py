@@ -9,14 +9,12 @@ from trackers.association.appearance import (
     Appearance,
     Population,
     Vector,
-    direction_of,
     joined,
     unit,
 )
 from trackers.association.motion import (
     Limits,
     comparable,
-    exclusive,
     motion_evidence,
     overlap_in_time,
 )
@@ -30,14 +28,12 @@ _EpochAppearance = tuple[int, Appearance | None]
 class Identity:
     """A person. ``members`` are their tracklets, by key; add them with `update` only.
 
-    ``last_seen`` is the time of the last observation, ``fades_after`` a time before which no member
-    ended that has not faded; seconds UTC.
+    ``last_seen`` is the time of the last observation, seconds UTC.
     """
 
     global_id: int
     members: dict[TrackletKey, Tracklet] = field(default_factory=dict)
     last_seen: float = -np.inf
-    fades_after: float = np.inf
     _cameras: set[str] = field(default_factory=set)
     _appearance: _EpochAppearance | None = None
 
@@ -55,39 +51,37 @@ class Identity:
             self.members = dict(sorted(self.members.items()))
             self._cameras.add(tracklet.camera_id)
         self.last_seen = max(self.last_seen, tracklet.end)
-        self.fades_after = min(self.fades_after, tracklet.end)
         if known is None or known.exemplar_times.tobytes() != tracklet.exemplar_times.tobytes():
             self._appearance = None
 
     def appearance(self, population: Population) -> Appearance | None:
         """The appearance over all members; None without exemplars."""
         if self._appearance is None or self._appearance[0] != population.epoch:
-            appearances = [appearance_of(m, population) for m in self.members.values()]
-            found = joined([appearance for appearance in appearances if appearance is not None])
+            seen = [population.of(member) for member in self.members.values()]
+            found = joined([appearance for appearance in seen if appearance is not None])
             self._appearance = population.epoch, found
         return self._appearance[1]
 
-    def direction(self) -> Vector | None:
+    def direction(self, population: Population) -> Vector | None:
         """The mean direction of the members, a unit vector ``(D,)``; None without exemplars."""
         seen = [m for m in self.members.values() if len(m.exemplars)]
         if not seen:
             return None
-        return unit(np.sum([direction_of(m.exemplars, m.qualities) for m in seen], axis=0))
+        return unit(np.sum([population.direction(m) for m in seen], axis=0))
 
-    def directions(self) -> dict[str, Vector]:
+    def directions(self, population: Population) -> dict[str, Vector]:
         """The same for each camera."""
         found: dict[str, list[Vector]] = {}
         for member in self.members.values():
             if len(member.exemplars):
-                seen = direction_of(member.exemplars, member.qualities)
-                found.setdefault(member.camera_id, []).append(seen)
+                found.setdefault(member.camera_id, []).append(population.direction(member))
         return {name: unit(np.sum(seen, axis=0)) for name, seen in found.items()}
 
     def appearances(self, population: Population) -> dict[str, Appearance]:
         """The appearance in each camera."""
         found: dict[str, list[Appearance]] = {}
         for member in self.members.values():
-            appearance = appearance_of(member, population)
+            appearance = population.of(member)
             if appearance is not None:
                 found.setdefault(member.camera_id, []).append(appearance)
         return {name: one for name, seen in found.items() if (one := joined(seen)) is not None}
@@ -100,12 +94,11 @@ class Identity:
         """
         if tracklet.ground is None and tracklet.camera_id not in self._cameras:
             return 0.0
-        members = [m for m in self.members.values() if comparable(tracklet, m)]
-        if any(exclusive(tracklet, member) for member in members):
-            return -np.inf
         together: list[float] = []
         apart: list[tuple[float, float]] = []
-        for member in members:
+        for member in self.members.values():
+            if not comparable(tracklet, member):
+                continue
             evidence = motion_evidence(tracklet, member, limits)
             if evidence == -np.inf:
                 return evidence
@@ -128,19 +121,7 @@ class Identity:
         for key in faded:
             self.members[key] = _faded(self.members[key])
             self._appearance = None
-        vivid = (member.end for member in self.members.values() if len(member.path))
-        self.fades_after = min(vivid, default=np.inf)
         return faded
-
-
-def appearance_of(tracklet: Tracklet, population: Population) -> Appearance | None:
-    """The appearance of a tracklet among the people of the site; None without exemplars."""
-    if not len(tracklet.exemplars):
-        return None
-    direction = direction_of(tracklet.exemplars, tracklet.qualities)
-    return population.appearance(
-        direction, population.precision(tracklet.qualities), tracklet.camera_id
-    )
 
 
 def _faded(tracklet: Tracklet) -> Tracklet:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from trackers.association.age_queue import AgeQueue
 from trackers.association.candidates import Candidates
 from trackers.association.decision import CONFIRMED, PROBABLE
 from trackers.association.fixed import Fixed
@@ -67,6 +68,11 @@ class People:
         self.next_global_id = 1
         self._owner: dict[TrackletKey, int] = {}
         self._confirmed: set[TrackletKey] = set()
+        #: When anyone was seen last, seconds UTC; -inf without people.
+        self.latest = -math.inf
+        self._last_seen: AgeQueue[int] = AgeQueue()
+        # Tracks that have not faded, by their end.
+        self._vivid: AgeQueue[TrackletKey] = AgeQueue()
 
     @property
     def tracks(self) -> int:
@@ -104,7 +110,11 @@ class People:
     def update(self, tracklet: Tracklet) -> None:
         """Add a newer revision of a tracklet with an owner."""
         global_id = self._owner[tracklet.key]
-        self.identities[global_id].update(tracklet)
+        identity = self.identities[global_id]
+        identity.update(tracklet)
+        self.latest = max(self.latest, tracklet.end)
+        self._last_seen.put(global_id, identity.last_seen)
+        self._vivid.put(tracklet.key, tracklet.end)
         self.candidates.update(global_id, tracklet)
         self.presence.update(global_id, tracklet)
 
@@ -116,24 +126,34 @@ class People:
         for global_id in touched:
             members += self.identities.pop(global_id).members.values()
             self.candidates.forget(global_id)
+            self._last_seen.drop(global_id)
         self._confirmed -= owner.keys()
         for tracklet in sorted(members, key=lambda t: (t.end, t.key)):
             self.join(tracklet, owner.get(tracklet.key, self._owner[tracklet.key]))
 
     def forget(self, global_ids: Iterable[int]) -> list[TrackletKey]:
         """Remove people; returns their tracks."""
-        gone: list[TrackletKey] = []
-        for global_id in global_ids:
-            gone += self.identities.pop(global_id).members
-            self.candidates.forget(global_id)
+        people = [self.identities.pop(global_id) for global_id in global_ids]
+        for identity in people:
+            self.candidates.forget(identity.global_id)
+            self._last_seen.drop(identity.global_id)
+        gone = [key for identity in people for key in identity.members]
         for key in gone:
             del self._owner[key]
             self.presence.forget(key)
+            self._vivid.drop(key)
+        if any(identity.last_seen == self.latest for identity in people):
+            left = (identity.last_seen for identity in self.identities.values())
+            self.latest = max(left, default=-math.inf)
         self._confirmed -= {*gone}
         self.fixed.drop(gone)
         return gone
 
     def fade(self, before: float) -> list[TrackletKey]:
         """Drop exemplars and paths older than this moment, seconds UTC; returns of which tracks."""
-        old = [i for i in self.identities.values() if i.fades_after < before]
-        return [key for identity in old for key in identity.fade(before)]
+        owners = sorted({self._owner[key] for key in self._vivid.pop_before(before)})
+        return [key for owner in owners for key in self.identities[owner].fade(before)]
+
+    def pop_unseen(self, before: float) -> list[int]:
+        """The people who were not seen since this moment, seconds UTC, to be forgotten now."""
+        return self._last_seen.pop_before(before)

@@ -117,7 +117,6 @@ class Reassessment:
 
     def update(self, tracklet: Tracklet) -> None:
         """Add the last revision of a tracklet with an owner."""
-        self._evidence.forget(tracklet.key)
         # A closed tracklet can be judged as a whole.
         if tracklet.closed and self._rules.refine_s:
             self._ended.append(tracklet.key)
@@ -125,7 +124,6 @@ class Reassessment:
     def forget(self, keys: Iterable[TrackletKey]) -> None:
         """Remove tracklets that have no owner any more, or have faded."""
         for key in keys:
-            self._evidence.forget(key)
             self._clarity.pop(key, None)
 
     def refine(self, at: float) -> list[Decision]:

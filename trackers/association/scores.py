@@ -11,7 +11,7 @@ from scipy.optimize import linear_sum_assignment
 from trackers.association.appearance import Population
 from trackers.association.candidates import Candidates
 from trackers.association.decision import Rules
-from trackers.association.identity import Identity, appearance_of
+from trackers.association.identity import Identity
 from trackers.association.motion import overlap_in_time
 from trackers.association.shared_views import SharedViews
 from trackers.association.topology import Topology
@@ -34,7 +34,7 @@ class Scorer:
         -inf when it is impossible.
         """
         found = [self._place_and_transition(tracklet, identity) for identity in identities]
-        appearance = appearance_of(tracklet, self.population)
+        appearance = self.population.of(tracklet)
         if appearance is None:
             return found
         possible = [number for number, score in enumerate(found) if score > -math.inf]

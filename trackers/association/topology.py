@@ -154,13 +154,13 @@ class Topology:
 
         The gap is negative when both saw the person at one time. -inf when it is impossible.
         """
-        if not (self.knows(earlier) and self.knows(later)):
+        if earlier not in self._known or later not in self._known:
             return self._usual(earlier, later, gap_s)
         transition = self.transitions[later].get(earlier)
-        every_s = self.prior.newcomer_every_s * self.prior.cameras
-        usual = math.log(every_s / _OTHER_EVERY_S)
-        evidence = -math.inf if transition is None else transition.evidence(gap_s) + usual
-        if self.is_given(earlier, later):
+        evidence = -math.inf
+        if transition is not None:
+            evidence = transition.evidence(gap_s) + self.prior.usual
+        if earlier in self._given and later in self._given:
             return evidence
         # What is learned is weighted by the number of people it is learned from.
         people = self._learned_from.get(earlier, 0)
@@ -256,18 +256,17 @@ class TransitionPrior:
     """Log-odds of a person who left over a new one.
 
     Learned: ``newcomer_every_s``, the seconds between two new people on the site, and ``cameras``,
-    the number of cameras that see people.
+    the number of cameras that see people. ``usual`` are the log-odds of both against those that are
+    usual at one camera.
     """
 
     def __init__(self) -> None:
-        self.newcomer_every_s = _BEGINNING_S
-        self.cameras = 1
+        self._set(_BEGINNING_S, 1)
 
     def learn(self, people: int, tracks: int, cameras: int, span_s: float) -> None:
         """Update from the people, tracks and cameras of the last ``span_s`` seconds."""
         share = (people + _NEWCOMERS) / (tracks + _TRACKS)
-        self.newcomer_every_s = (max(span_s, 0.0) + _BEGINNING_S) / (1 + share * tracks)
-        self.cameras = max(cameras, 1)
+        self._set((max(span_s, 0.0) + _BEGINNING_S) / (1 + share * tracks), max(cameras, 1))
 
     def memory(self) -> list[float]:
         """What was learned."""
@@ -275,7 +274,11 @@ class TransitionPrior:
 
     def remember(self, memory: list[float]) -> None:
         """Restore what `memory` returned."""
-        self.newcomer_every_s, self.cameras = memory[0], int(memory[1])
+        self._set(memory[0], int(memory[1]))
+
+    def _set(self, newcomer_every_s: float, cameras: int) -> None:
+        self.newcomer_every_s, self.cameras = newcomer_every_s, cameras
+        self.usual = math.log(newcomer_every_s * cameras / _OTHER_EVERY_S)
 
     def evidence(self, earlier: str, later: str, gap_s: float, *, overlap: bool = False) -> float:
         """Log-odds that the person at ``later`` is the one who left ``earlier`` ``gap_s`` before.

@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trackers.association.appearance import Population, mean_embedding
-from trackers.association.identity import appearance_of
 from trackers.association.motion import overlap_in_time
 from trackers.tracklet import Tracklet, TrackletKey
 
@@ -108,8 +107,8 @@ class Links:
             for other in (self._tracklets[row] for row in rows)
             if not (other.camera_id == tracklet.camera_id and overlap_in_time(other, tracklet))
         ]
-        appearance = appearance_of(tracklet, population)
-        theirs = [appearance_of(other, population) for other in others]
+        appearance = population.of(tracklet)
+        theirs = [population.of(other) for other in others]
         assert appearance is not None
         scores = population.evidence(appearance, [one for one in theirs if one is not None])
         similar = list(zip(scores.tolist(), others, strict=True))

@@ -63,7 +63,6 @@ def test_a_newer_revision_is_compared_anew():
     evidence = evidence_of()
     one, other = seen("a", 1, 0, 0), seen("b", 2, 0, 0)
     before = evidence.appearance([one, other])
-    evidence.forget(("b", 2))
     assert evidence.appearance([one, seen("b", 2, 0, 90)]) < 0 < before
 
 

@@ -24,7 +24,7 @@ def _place(tracklet, *members):
 def test_nobody_seen_appearance_like_nothing():
     identity = _identity(make_tracklet(0, 1))
     assert identity.appearance(POPULATION) is None
-    assert identity.direction() is None
+    assert identity.direction(POPULATION) is None
 
 
 def test_a_look_does_not_depend_on_the_order_of_arrival():
@@ -36,7 +36,7 @@ def test_a_look_does_not_depend_on_the_order_of_arrival():
         forth.appearance(POPULATION).vector.tobytes()
         == back.appearance(POPULATION).vector.tobytes()
     )
-    assert forth.direction().tobytes() == back.direction().tobytes()
+    assert forth.direction(POPULATION).tobytes() == back.direction(POPULATION).tobytes()
     assert list(forth.members) == list(back.members) == [("a", 1), ("b", 1), ("c", 1)]
 
 
@@ -124,11 +124,11 @@ class TestFade:
 
 def test_what_each_camera_saw():
     nobody = _identity(make_tracklet(0, 1))
-    assert nobody.directions() == nobody.appearances(POPULATION) == {}
+    assert nobody.directions(POPULATION) == nobody.appearances(POPULATION) == {}
     a = make_tracklet(0, 1, camera_id="a", exemplars=[0])
     again = make_tracklet(2, 3, camera_id="a", track_id=2, exemplars=[20])
     b = make_tracklet(5, 6, camera_id="b", exemplars=[50])
     identity = _identity(b, again, a)
-    assert identity.directions()["a"] == pytest.approx(unit_vector(10), abs=1e-6)
-    assert identity.directions()["b"] == pytest.approx(unit_vector(50), abs=1e-6)
+    assert identity.directions(POPULATION)["a"] == pytest.approx(unit_vector(10), abs=1e-6)
+    assert identity.directions(POPULATION)["b"] == pytest.approx(unit_vector(50), abs=1e-6)
     assert identity.appearances(POPULATION)["a"].vector == pytest.approx(unit_vector(10), abs=1e-6)

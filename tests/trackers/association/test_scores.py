@@ -6,7 +6,6 @@ import pytest
 
 from builders_trackers import make_people, make_rules, make_tracklet
 from trackers.association.appearance import Population
-from trackers.association.identity import appearance_of
 from trackers.association.scores import Scorer
 from trackers.association.shared_views import SharedViews
 from trackers.association.topology import topology_of
@@ -59,7 +58,7 @@ def test_appearance_are_added_as_one_by_one():
     )
     tracklet = seen("c", 9, 15, 5, 40)
     known = list(people.identities.values())
-    mine = appearance_of(tracklet, scores.population)
+    mine = scores.population.of(tracklet)
     said = scores.population.evidence(mine, [known[0].appearance(scores.population)])[0]
     transitions = [
         scores.topology.evidence("b", "c", 4.0),
