@@ -141,7 +141,7 @@ def of_the_past(camera: Camera, base: str) -> None:
     page = camera.page(base, "person/1", (1280, 1040))
     page.click(".bar")
     page.one(".stay h2")
-    page.one("svg.path polyline")
+    page.one(".person-side svg polyline[stroke]")
     _wait_for_pictures(page)
     camera.take("person")
     page = camera.page(base, "person/4", _DESK)

@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 
 from pipeline.areas import inside, is_outside
-from pipeline.config.schema import LineConfig, ZoneConfig
+from pipeline.config.schema import LineConfig, SiteConfig, ZoneConfig
 from pipeline.errors import UserError
 
 #: The kinds of places: the view of a camera, a zone, and the whole site.
@@ -68,6 +68,13 @@ def check_places(places: Places, sizes: Mapping[str, tuple[int, int]], *, calibr
                     f"{kind}.{name} is outside the picture of camera {shape.camera}: expected "
                     f"points from 0, 0 to {width}, {height}"
                 )
+
+
+def check_places_of(config: SiteConfig, sizes: Mapping[str, tuple[int, int]]) -> None:
+    """As `check_places`, for the cameras of ``config`` and those of which ``sizes`` are known."""
+    sizes = dict.fromkeys(config.cameras, (0, 0)) | dict(sizes)
+    calibrated = any(camera.calibration is not None for camera in config.cameras.values())
+    check_places(Places(config.zones, config.lines), sizes, calibrated=calibrated)
 
 
 def in_zone(zone: ZoneConfig, rows: pl.DataFrame) -> pl.DataFrame:

@@ -79,7 +79,7 @@ def statistics_of(
     or line that does not fit the cameras.
     """
     places = Places(config.zones, config.lines)
-    _check(run, config, places)
+    check_places_in(run, config)
     parts = _Parts(sides={name: [] for name in places.lines})
     sizes = {c.camera_id: (c.width, c.height) for c in run.cameras()}
     for camera_id in run.observed():
@@ -88,7 +88,9 @@ def statistics_of(
     return _of_parts(parts, config, places, gap_s, every_s, names_in(run.path))
 
 
-def _check(run: RunDirectory, config: SiteConfig, places: Places) -> None:
+def check_places_in(run: RunDirectory, config: SiteConfig) -> None:
+    """Raise UserError for a zone or line of ``config`` that does not fit the cameras of ``run``."""
+    places = Places(config.zones, config.lines)
     whole = RunDirectory(run.path)
     sizes = dict.fromkeys([*config.cameras, *whole.observed()], (0, 0))
     sizes |= {camera.camera_id: (camera.width, camera.height) for camera in whole.cameras()}

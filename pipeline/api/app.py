@@ -31,6 +31,7 @@ from pipeline.api.corrections import add_corrections, cannot_be_made, names_of
 from pipeline.api.events import send_events
 from pipeline.api.login import add_login
 from pipeline.api.map import add_map
+from pipeline.api.moments import add_moments
 from pipeline.api.plan import Plan
 from pipeline.api.review import add_review
 from pipeline.api.schemas import (
@@ -138,6 +139,7 @@ def make_app(
     _explain_sockets(data)
     add_thumbnails(data, site)
     add_search(data, site)
+    add_moments(data, site)
     add_map(data, site, plan)
     add_review(data, site)
     add_corrections(data, site)

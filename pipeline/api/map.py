@@ -106,9 +106,16 @@ def add_map(data: APIRouter, site: ShownSite, plan: Plan | None) -> None:
         end = site.now() if until is None else until
         if end is None:
             return HeatAnswer(None, None, cell_m, None, None, [])
-        start = end - _DEFAULT_S if since is None else since
-        bins = _positions(site, start, math.nextafter(end, math.inf))
-        return HeatAnswer(start, end, cell_m, *_heat(bins, cell_m))
+        return heat_between(site, end - _DEFAULT_S if since is None else since, end, cell_m)
+
+
+def heat_between(site: ShownSite, since: float, until: float, cell_m: float) -> HeatAnswer:
+    """How long people were in each cell of the ground between two times, seconds UTC.
+
+    Raises HTTPException where the cells are too small for where people were.
+    """
+    bins = _positions(site, since, math.nextafter(until, math.inf))
+    return HeatAnswer(since, until, cell_m, *_heat(bins, cell_m))
 
 
 def _plan(plan: Plan) -> PlanAnswer:
@@ -156,12 +163,10 @@ def _bounds(
     points: list[tuple[float, float]] = []
     for camera, homography, known in _calibrated(config, cameras):
         size = camera.width, camera.height
-        bottom = np.array([[camera.width / 2, camera.height]], np.float64)
-        for x, y in ground_points(bottom, homography):
-            if math.isfinite(x):
-                around = x - _AROUND_M, y - _AROUND_M, x + _AROUND_M, y + _AROUND_M
-                seen = field_of_view(homography, size, around)
-                points += _pairs(seen if walked is None else np.clip(seen, walked[:2], walked[2:]))
+        for x, y in _nearest(camera, homography):
+            around = x - _AROUND_M, y - _AROUND_M, x + _AROUND_M, y + _AROUND_M
+            seen = field_of_view(homography, size, around)
+            points += _pairs(seen if walked is None else np.clip(seen, walked[:2], walked[2:]))
         points += _eye(known)
     shapes: list[ZoneConfig | LineConfig] = [*config.zones.values(), *config.lines.values()]
     for shape in shapes:
@@ -170,6 +175,13 @@ def _bounds(
         return walked
     (left, low), (right, high) = np.min(points, axis=0) - _EDGE_M, np.max(points, axis=0) + _EDGE_M
     return float(left), float(low), float(right), float(high)
+
+
+def _nearest(camera: CameraAnswer, homography: NDArray[np.float64]) -> list[tuple[float, float]]:
+    """The ground in the middle of the lower edge of a camera's picture, if that sees any."""
+    bottom = np.array([[camera.width / 2, camera.height]], np.float64)
+    found = ground_points(bottom, homography)
+    return _pairs(found[np.isfinite(found).all(axis=1)])
 
 
 def _eye(camera: CameraConfig) -> list[tuple[float, float]]:
@@ -183,7 +195,14 @@ def _fields(
 ) -> Iterator[FieldAnswer]:
     for camera, homography, known in _calibrated(config, cameras):
         field = field_of_view(homography, (camera.width, camera.height), bounds)
-        yield FieldAnswer(camera.id, _pairs(field), next(iter(_eye(known)), None))
+        eye = next(iter(_eye(known)), None)
+        stands = [at for at in (eye, *_nearest(camera, homography)) if at and _within(at, bounds)]
+        yield FieldAnswer(camera.id, _pairs(field), eye, next(iter(stands), None))
+
+
+def _within(point: tuple[float, float], bounds: Bounds) -> bool:
+    left, low, right, high = bounds
+    return left <= point[0] <= right and low <= point[1] <= high
 
 
 def _places(

@@ -11,10 +11,11 @@ from fastapi import APIRouter, HTTPException, Path, Query, Request
 
 from pipeline.analytics.review import ReviewEvent, of_people_and_cameras, of_places
 from pipeline.api.archive import Archive
+from pipeline.api.moments import Spans, is_kept, kept_spans
 from pipeline.api.schemas import EventAnswer, EventsAnswer, MarkAnswer, MarkRequest, Problem
 from pipeline.api.shown import ShownSite
 from pipeline.config.schema import SiteConfig
-from pipeline.errors import writing
+from pipeline.errors import unknown_name, writing
 from pipeline.run_directory.reader import RunDirectory
 from pipeline.run_directory.reviewed import ReviewMark, append_mark, read_marks
 
@@ -37,25 +38,28 @@ _NO_RUN: dict[int | str, dict[str, Any]] = {
     404: {"model": Problem, "description": "The API has no run directory of the current run."}
 }
 
+_NO_CAMERA: dict[int | str, dict[str, Any]] = {
+    400: {"model": Problem, "description": "An unknown camera."}
+}
+
 
 @dataclass(frozen=True, slots=True)
-class _Wanted:
-    """Which events are asked for, from ``since`` to before ``until``, seconds UTC."""
+class Wanted:
+    """Which events are asked for, from ``since`` to before ``until``, seconds UTC; None: all."""
 
-    since: float
-    until: float
-    kinds: Collection[str] | None
-    cameras: Collection[str] | None
-    reviewed: bool | None
+    since: float = -math.inf
+    until: float = math.inf
+    kinds: Collection[str] | None = None
+    cameras: Collection[str] | None = None
+    reviewed: bool | None = None
 
     def has(self, event: ReviewEvent, marks: dict[str, ReviewMark]) -> bool:
-        mark = marks.get(event.id)
-        is_reviewed = mark is not None and mark.reviewed
+        """Whether the event is asked for."""
         return (
             self.since <= event.at < self.until
             and (self.kinds is None or event.kind in self.kinds)
             and (self.cameras is None or event.camera_id in self.cameras)
-            and (self.reviewed is None or self.reviewed == is_reviewed)
+            and (self.reviewed is None or self.reviewed == _is_reviewed(event, marks))
         )
 
     def places(self, config: SiteConfig) -> SiteConfig:
@@ -78,10 +82,15 @@ class _Wanted:
         return config.model_copy(update={"zones": zones, "lines": lines})
 
 
+def _is_reviewed(event: ReviewEvent, marks: dict[str, ReviewMark]) -> bool:
+    mark = marks.get(event.id) if marks else None
+    return mark is not None and mark.reviewed
+
+
 def add_review(data: APIRouter, site: ShownSite) -> None:
     """Add the endpoints of the run directory of ``site``."""
 
-    @data.get("/review", responses=_NO_RUN)
+    @data.get("/review", responses={**_NO_RUN, **_NO_CAMERA})
     def review(
         since: _Moment = None,
         until: _Moment = None,
@@ -97,9 +106,12 @@ def add_review(data: APIRouter, site: ShownSite) -> None:
         fewer with a `next` after a long time in which nothing happened.
         """
         end = min(x for x in (until, before, math.inf) if x is not None)
-        wanted = _Wanted(-math.inf if since is None else since, end, kind, camera, reviewed)
+        wanted = Wanted(-math.inf if since is None else since, end, kind, camera, reviewed)
         archive = _archive(site)
-        return _page(site.config, RunDirectory(archive.folder, archive.selection), wanted, limit)
+        _check_cameras(site, camera or ())
+        return events_of(
+            site.config, RunDirectory(archive.folder, archive.selection), wanted, limit
+        )
 
     @data.post("/review/{event_id}", responses=_NO_RUN)
     def mark(request: Request, event_id: _EventId, body: MarkRequest) -> MarkAnswer:
@@ -112,6 +124,13 @@ def add_review(data: APIRouter, site: ShownSite) -> None:
         return MarkAnswer(found.id, found.reviewed, found.by, found.at)
 
 
+def _check_cameras(site: ShownSite, names: Collection[str]) -> None:
+    known = {camera.id for camera in site.cameras()}
+    for name in names:
+        if name not in known:
+            raise HTTPException(400, str(unknown_name("camera", name, known)))
+
+
 def _archive(site: ShownSite) -> Archive:
     archive = site.archive
     if archive is None or not (archive.folder / "config.yaml").is_file():
@@ -119,7 +138,8 @@ def _archive(site: ShownSite) -> Archive:
     return archive
 
 
-def _page(config: SiteConfig, run: RunDirectory, wanted: _Wanted, limit: int) -> EventsAnswer:
+def events_of(config: SiteConfig, run: RunDirectory, wanted: Wanted, limit: int) -> EventsAnswer:
+    """The ``wanted`` events of a run, about ``limit``, the newest first."""
     marks = read_marks(run.path)
     found, reached = _found(config, run, wanted, marks, limit)
     shown = sorted(found, key=lambda event: (-event.at, event.id))
@@ -129,14 +149,16 @@ def _page(config: SiteConfig, run: RunDirectory, wanted: _Wanted, limit: int) ->
         later = [event for event in shown if event.at >= last]
         reached = last if len(later) < len(shown) else reached
         shown = later
-    answers = [_answer(event, marks, config.recording.thumbnails) for event in shown]
+    spans = kept_spans(Archive(run.path, run.selection))
+    pictures = config.recording.thumbnails
+    answers = [_answer(event, marks, spans, pictures=pictures) for event in shown]
     return EventsAnswer(answers, reached if math.isfinite(reached) else None)
 
 
 def _found(
     config: SiteConfig,
     run: RunDirectory,
-    wanted: _Wanted,
+    wanted: Wanted,
     marks: dict[str, ReviewMark],
     limit: int,
 ) -> tuple[list[ReviewEvent], float]:
@@ -162,7 +184,9 @@ def _found(
     return [*places, *others], -math.inf
 
 
-def _answer(event: ReviewEvent, marks: dict[str, ReviewMark], pictures: bool) -> EventAnswer:
+def _answer(
+    event: ReviewEvent, marks: dict[str, ReviewMark], spans: Spans, *, pictures: bool
+) -> EventAnswer:
     mark = marks.get(event.id)
     return EventAnswer(
         id=event.id,
@@ -176,11 +200,24 @@ def _answer(event: ReviewEvent, marks: dict[str, ReviewMark], pictures: bool) ->
         by=None if mark is None else mark.by,
         reviewed_at=None if mark is None else mark.at,
         picture=_picture(event) if pictures else None,
+        frame=_frame(event, spans),
     )
 
 
 def _picture(event: ReviewEvent) -> str | None:
     if event.global_id is None:
         return None
+    return f"/identities/{event.global_id}/thumbnail.jpg?{_asked(event)}"
+
+
+def _frame(event: ReviewEvent, spans: Spans) -> str | None:
+    if not is_kept(spans, event.camera_id, event.at):
+        return None
+    if event.global_id is None:
+        return f"/cameras/{event.camera_id}/moment.jpg?{urlencode({'at': event.at})}"
+    return f"/identities/{event.global_id}/moment.jpg?{_asked(event)}"
+
+
+def _asked(event: ReviewEvent) -> str:
     asked = {"at": event.at} | ({"camera": event.camera_id} if event.camera_id else {})
-    return f"/identities/{event.global_id}/thumbnail.jpg?{urlencode(asked)}"
+    return urlencode(asked)

@@ -227,9 +227,10 @@ class EventAnswer:
     """An event to review; ``by`` reviewed it at ``reviewed_at``, or took that back last.
 
     ``kind`` is enter, leave, dwell, line, new person, camera lost or camera back, ``place`` the
-    zone or line. Unknown values are null. ``picture`` is the address of the person's picture in
-    the track of that moment, where the run keeps thumbnails; while that track is open it answers
-    404, or with the track nearest in time.
+    zone or line. Unknown values are null. ``picture`` is the address of the person's best picture
+    in the track of that moment, where the run keeps thumbnails; while that track is open it answers
+    404, or with the track nearest in time. ``frame`` is that of the frame of the moment, with the
+    boxes in it, where the run keeps videos.
     """
 
     id: str
@@ -243,6 +244,7 @@ class EventAnswer:
     by: str | None
     reviewed_at: float | None
     picture: str | None
+    frame: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -390,11 +392,14 @@ class PlanAnswer:
 
 @dataclass(frozen=True, slots=True)
 class FieldAnswer:
-    """The ground that a camera sees, as a polygon, and where the camera is, if that is known."""
+    """The ground that a camera sees on the map, as a polygon, and where the camera is: ``eye``, if
+    that is known; ``at`` is that or the ground at the lower edge of its picture, if on the map.
+    """
 
     camera_id: str
     field: list[tuple[float, float]]
     eye: tuple[float, float] | None
+    at: tuple[float, float] | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,8 @@ from types import FrameType
 
 import uvicorn
 
+from pipeline.analytics.places import check_places_of
+from pipeline.analytics.statistics import check_places_in
 from pipeline.api.app import make_app
 from pipeline.api.archive import Archive
 from pipeline.api.mqtt import start_mqtt
@@ -26,7 +28,7 @@ from pipeline.bus.streams import Bus
 from pipeline.config.schema import SiteConfig, host_and_port
 from pipeline.errors import UserError
 from pipeline.run_directory.preparing import plan_path
-from pipeline.run_directory.progress import RecorderProgress, read_progress
+from pipeline.run_directory.progress import RecorderProgress, read_cameras, read_progress
 from pipeline.run_directory.reader import RunDirectory
 from pipeline.run_directory.selection import EVERYTHING, Selection
 from pipeline.runtime.stopping import Stop
@@ -87,10 +89,13 @@ def serve(
 
     ``out`` is the run directory of its recorder, on this machine, of which ``selection`` is shown.
     Calibrations are saved to ``file``, from which ``config`` was loaded.
-    Raises UserError when a non-local address has no token, the address is in use, Redis refuses the
-    connection, or a TLS file cannot be used, and any error that ended the reading of the streams.
+    Raises UserError when a zone or line does not fit the cameras, a non-local address has no token,
+    the address is in use, Redis refuses the connection, or a TLS file cannot be used, and any error
+    that ended the reading of the streams.
     """
     users = _checked_users(config)
+    recorded = [] if out is None else read_cameras(out)
+    check_places_of(config, {c.camera_id: (c.width, c.height) for c in recorded})
     plan = None if config.plan is None else read_plan(config.plan)
     url, name = site_address(config, out)
     retry = Retry(stop.input, time.monotonic)
@@ -140,6 +145,7 @@ def serve_recorded(
     """
     users, plan = _checked_users(config), _recorded_plan(config, out)
     RunDirectory(out, selection)
+    check_places_in(RunDirectory(out), config)
     with _listener(config) as listener:
         site = RecordedSite(config, Archive(out, selection))
         pictures = RecordedPictures(out)

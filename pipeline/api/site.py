@@ -10,7 +10,7 @@ import msgspec
 import pyarrow as pa
 
 from pipeline.analytics.live import LivePlaces
-from pipeline.analytics.places import Places
+from pipeline.analytics.places import Places, check_places_of
 from pipeline.api.archive import Archive
 from pipeline.api.camera_states import Cameras
 from pipeline.api.events import Event, Events
@@ -43,6 +43,7 @@ from pipeline.bus.streams import Bus
 from pipeline.config.schema import SiteConfig
 from pipeline.errors import UserError
 from pipeline.run_directory.row_groups import steadily
+from pipeline.run_directory.schema import CameraRecord
 from pipeline.sources.redact import displayed
 from trackers.association.corrections import Correction
 
@@ -82,6 +83,7 @@ class LiveSite:
         self._people = RecentPeople(self._keep_s)
         self._frames = RecentFrames()
         self._numbers: Numbers = {}
+        self._sizes: dict[str, tuple[int, int]] = {}
         self._named = Places(config.zones, config.lines)
         self._places = LivePlaces(self._named, self._keep_s)
 
@@ -125,6 +127,7 @@ class LiveSite:
                     if rows is not None:
                         self._places.add(message.camera_id, rows)
                 case CameraMessage(camera=camera):
+                    self._check_places(camera)
                     self._cameras.update(camera, self._monotonic(), at)
                     if camera.frames:
                         self._people.advance_to(camera.end)
@@ -207,6 +210,16 @@ class LiveSite:
         """Recent parts, tracks and observations."""
         with self._lock:
             return self._people.tables()
+
+    def _check_places(self, camera: CameraRecord) -> None:
+        """Warn of a zone or line outside the picture of a camera, once its size is known."""
+        size = camera.width, camera.height
+        if camera.camera_id in self._sources and self._sizes.get(camera.camera_id) != size:
+            self._sizes[camera.camera_id] = size
+            try:
+                check_places_of(self.config, {camera.camera_id: size})
+            except UserError as error:
+                _log.warning("%s: nobody is counted there", error)
 
     def _is_early(self, delivery: Delivery) -> bool:
         sender = sender_of(delivery)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.analytics.places import Places, check_places
+from pipeline.analytics.places import check_places_of
 from pipeline.associator.open import association_of
 from pipeline.bus.streams import Bus
 from pipeline.config.schema import SiteConfig, TrackerConfig
@@ -39,17 +39,10 @@ def check_settings(config: SiteConfig, sources: list[Source], own: Own = NOTHING
     if own.tracker is not None and config.tracker.options:
         raise UserError("tracker.options are for a configured tracker, not for one of your own")
     association_of(config)
-    _check_places(config, sources)
+    check_places_of(config, {s.camera_id: (s.width, s.height) for s in sources})
     for source in sources:
         if isinstance(source, RecordedSource):
             _check_recorded(config.tracker, source, own)
-
-
-def _check_places(config: SiteConfig, sources: list[Source]) -> None:
-    sizes = dict.fromkeys(config.cameras, (0, 0))
-    sizes |= {source.camera_id: (source.width, source.height) for source in sources}
-    calibrated = any(camera.calibration is not None for camera in config.cameras.values())
-    check_places(Places(config.zones, config.lines), sizes, calibrated=calibrated)
 
 
 class Inputs(NamedTuple):

@@ -1,12 +1,17 @@
-"""What the wall of the console costs the live API: cameras with pictures and boxes, one viewer.
+"""What the wall of the console costs the live API, and how soon a browser has painted it.
 
 It starts a Redis and `fusetrack serve` as a process of its own, plays pictures and recorded boxes
 of the cameras into Redis, and reads the processor time of the API without and with a wall open.
+Then Chromium, if there is one, opens the page from this computer again and again, without a cache:
+its first paint is `first-contentful-paint`.
 """
 
 import argparse
+import gzip
 import os
+import shutil
 import socket
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -20,8 +25,10 @@ import cv2
 import msgspec
 import numpy as np
 import yaml
+from selenium import webdriver
 from websockets.sync.client import connect
 
+from pipeline.api.console import BUILT
 from pipeline.bus import pictures
 from pipeline.bus.embedded_redis import EmbeddedServer
 from pipeline.bus.keys import IDENTITIES, OBSERVATIONS
@@ -122,6 +129,7 @@ def main() -> None:
     parser.add_argument("--cameras", type=int, default=16)
     parser.add_argument("--fps", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=20.0)
+    parser.add_argument("--paints", type=int, default=10, help="how often the page is opened")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     cameras = [f"cam{number:02d}" for number in range(options.cameras)]
@@ -136,13 +144,24 @@ def main() -> None:
         alone = _cores(api.pid, lambda: time.sleep(options.seconds))
         counts: dict[str, int] = {}
         with_wall = _cores(api.pid, lambda: _watch(place, options, counts))
+        paints = _first_paints(f"http://{place}/", options.paints)
     rates = {name: round(count / options.seconds, 1) for name, count in counts.items()}
     found = {
         "no wall": {"% of a core": round(100 * alone, 1), "pictures/s": "", "boxes/s": ""},
         "a wall": {"% of a core": round(100 * with_wall, 1), **rates},
     }
     title = f"{len(cameras)} cameras, pictures of {player.picture_bytes / 1000:.0f} kB"
-    show(found, title, list(found["no wall"]), as_json=options.json)
+    columns = list(found["no wall"])
+    if paints:
+        name = f"first paint, {_javascript_kb():.0f} kB of JavaScript"
+        found[name] = {
+            "median s": round(statistics.median(paints), 2),
+            "least s": round(min(paints), 2),
+            "most s": round(max(paints), 2),
+        }
+        columns += list(found[name])
+    table = {row: {c: values.get(c, "") for c in columns} for row, values in found.items()}
+    show(table, title, columns, as_json=options.json)
 
 
 def _serve(folder: Path, redis: str, cameras: list[str]) -> tuple[subprocess.Popen[bytes], str]:
@@ -176,6 +195,42 @@ def _watch(place: str, options: argparse.Namespace, counts: dict[str, int]) -> N
                 counts["pictures/s"] += 1
             else:
                 counts["boxes/s"] += len(msgspec.json.decode(message)["people"]) > 0
+
+
+def _first_paints(address: str, count: int) -> list[float]:
+    """Seconds from asking for the page to its first paint, each time; none without a Chromium."""
+    binary = shutil.which("chromium") or shutil.which("google-chrome")
+    driver = shutil.which("chromedriver")
+    if binary is None or driver is None:
+        print("no chromium and chromedriver on PATH: no first paint", file=sys.stderr)
+        return []
+    options = webdriver.ChromeOptions()
+    options.binary_location = binary
+    for flag in ("--headless=new", "--no-sandbox", "--disable-gpu", "--window-size=1280,800"):
+        options.add_argument(flag)
+    chrome = webdriver.Chrome(options, webdriver.ChromeService(driver))
+    try:
+        chrome.execute_cdp_cmd("Network.enable", {})
+        chrome.execute_cdp_cmd("Network.setCacheDisabled", {"cacheDisabled": True})
+        return [_first_paint(chrome, address) for _ in range(count)]
+    finally:
+        chrome.quit()
+
+
+_PAINTED = "return performance.getEntriesByName('first-contentful-paint')[0]?.startTime"
+
+
+def _first_paint(chrome: webdriver.Chrome, address: str) -> float:
+    chrome.get("about:blank")
+    chrome.get(address)
+    while (painted := chrome.execute_script(_PAINTED)) is None:
+        time.sleep(0.05)
+    return float(painted) / 1000
+
+
+def _javascript_kb() -> float:
+    """The size of the page's JavaScript, compressed."""
+    return sum(len(gzip.compress(path.read_bytes())) for path in BUILT.rglob("*.js")) / 1000
 
 
 def _cores(pid: int, during: Callable[[], None]) -> float:

@@ -25,10 +25,15 @@ import pyarrow.parquet as pq
 from pyarrow import csv
 
 from pipeline.api.archive import Archive, path_answer, stays_of
+from pipeline.api.map import heat_between
 from pipeline.api.recent_people import RecentPeople
+from pipeline.api.recorded import RecordedSite
+from pipeline.api.review import Wanted, events_of
+from pipeline.config.schema import SiteConfig
 from pipeline.run_directory.compaction import SIZES, compact, due
 from pipeline.run_directory.layout import observations_of, write_version
 from pipeline.run_directory.progress import write_cameras
+from pipeline.run_directory.reader import RunDirectory
 from pipeline.run_directory.schema import (
     IDENTITIES,
     OBSERVATIONS,
@@ -269,6 +274,26 @@ def path_queries(root: Path, site: Site, count: int) -> list[dict[str, float]]:
     return took
 
 
+def console_queries(root: Path, month: Site) -> Iterator[tuple[str, dict[str, float]]]:
+    """What the map and the review of the console take, for the second time."""
+    gate = {"camera": camera_name(0), "points": [[300, 100], [900, 100], [900, 900], [300, 900]]}
+    shop = {"points": [[2, 2], [9, 2], [9, 8], [2, 8]]}
+    door = {"camera": camera_name(1), "points": [[900, 0], [900, 1000]]}
+    values = {"zones": {"gate": gate, "shop": shop}, "lines": {"door": door}}
+    site = RecordedSite(SiteConfig.model_validate(values), Archive(root))
+    end = START + month.days * DAY_S
+
+    def heat() -> None:
+        assert heat_between(site, end - DAY_S, end, 0.5).seconds
+
+    def review() -> None:
+        assert len(events_of(site.config, RunDirectory(root), Wanted(), 100).events) >= 100
+
+    for name, query in (("the heat map of its last day", heat), ("the latest to review", review)):
+        query()
+        yield name, timed(query)
+
+
 def middle(took: list[dict[str, float]]) -> dict[str, float]:
     """The median of each figure."""
     return {name: statistics.median(one[name] for one in took) for name in took[0]}
@@ -311,6 +336,7 @@ def of_month(scratch: Path, month: Site) -> Iterator[tuple[str, dict[str, float]
     yield "a path in it, first query", first
     yield "a path in it, median of 30", middle(rest)
     yield "a path in it, slowest of 30", max(rest, key=lambda one: one["s"])
+    yield from console_queries(root, month)
     person = int(visits_of(month, month.days // 2, 0)[2][0])
     yield "a person of it forgotten", command("forget", root, "--identity", person)
     yield f"{name}: report", command("report", root)

@@ -1,7 +1,8 @@
 /** The ground as a picture: the floor plan where there is one, cameras, zones and lines. */
 
 import type { ComponentChildren } from 'preact';
-import { useRef } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
+import { Labels } from './labels';
 import { applied, clicked, inverse, pointsText, type Matrix } from './geometry';
 import type { GroundMap, Point } from './types';
 import { useZoom } from './zoom';
@@ -44,25 +45,40 @@ export function Ground(props: {
   places?: boolean;
   /** A place on the ground was clicked. */
   onPlace?: (ground: Point) => void;
-  /** What stands on the ground, with the size of the picture that is shown now, in its units. */
-  children?: (size: number) => ComponentChildren;
+  /** What stands on the ground, with the height of its text in units of the picture, and the labels
+   * that are there already. */
+  children?: (em: number, labels: Labels) => ComponentChildren;
 }) {
   const { map, view } = props;
   const svg = useRef<SVGSVGElement>(null);
   const zoom = useZoom(svg, view.width, view.height);
-  const size = Math.max(view.width, view.height) * zoom.share;
+  const em = useTextHeight(svg, view.width * zoom.share, view.height * zoom.share);
   const place = (event: MouseEvent) => {
     if (!props.onPlace || !svg.current || zoom.dragged()) return;
     props.onPlace(applied(view.toGround, clicked(svg.current, event)));
   };
   const shown = (points: readonly Point[]) => points.map((point) => applied(view.toView, point));
+  const labels = new Labels(em);
+  const cameras = props.fields
+    ? map.cameras
+        .filter(({ at, field }) => at || field.length > 0)
+        .map((camera) => ({ ...camera, at: applied(view.toView, camera.at ?? middle(camera.field)) }))
+    : [];
+  for (const { at } of cameras) labels.keepClear(at, em / 2);
+  const named = [
+    ...cameras.map(({ camera_id, at }) => ({ name: camera_id, spot: labels.place(camera_id, at) })),
+    ...(props.places ? [...map.zones, ...map.lines] : []).map(({ name, points }) => ({
+      name,
+      spot: labels.place(name, applied(view.toView, middle(points)), true),
+    })),
+  ];
   return (
     <div class="ground-frame">
       <svg
         ref={svg}
         class="ground"
         viewBox={zoom.viewBox}
-        style={{ fontSize: `${size / 50}px`, touchAction: zoom.share < 1 ? 'none' : 'pan-y' }}
+        style={{ fontSize: `${em}px`, touchAction: zoom.share < 1 ? 'none' : 'pan-y' }}
         role="group"
         aria-label={props.label}
         onClick={place}
@@ -72,34 +88,50 @@ export function Ground(props: {
         ) : (
           <MetreGrid map={map} view={view} />
         )}
-        {props.fields &&
-          map.cameras.map(({ camera_id, field, eye }) => (
-            <g key={camera_id} class="field">
-              <polygon points={pointsText(shown(field))} />
-              <Label at={applied(view.toView, eye ?? middle(field))} dy="-1.1em">
-                {camera_id}
-              </Label>
-            </g>
-          ))}
+        {cameras.map(({ camera_id, field }) => (
+          <polygon key={camera_id} class="field" points={pointsText(shown(field))} />
+        ))}
         {props.places &&
           map.zones.map(({ name, points }) => (
-            <g key={name} class="zone">
-              <polygon points={pointsText(shown(points))} />
-              <Label at={applied(view.toView, middle(points))}>{name}</Label>
-            </g>
+            <polygon key={name} class="zone" points={pointsText(shown(points))} />
           ))}
         {props.places &&
           map.lines.map(({ name, points }) => (
-            <g key={name} class="line">
-              <polyline points={pointsText(shown(points))} />
-              <Label at={applied(view.toView, middle(points))}>{name}</Label>
-            </g>
+            <polyline key={name} class="line" points={pointsText(shown(points))} />
           ))}
-        {props.children?.(size)}
+        {props.children?.(em, labels)}
+        {cameras.map(({ camera_id, at }) => (
+          <circle key={camera_id} class="camera" cx={at[0]} cy={at[1]} r={0.4 * em}>
+            <title>{camera_id}</title>
+          </circle>
+        ))}
+        {named.map(({ name, spot }, number) => (
+          <Label key={number} at={spot}>
+            {name}
+          </Label>
+        ))}
       </svg>
       {zoom.buttons}
     </div>
   );
+}
+
+const TEXT_REM = 0.82;
+
+/** The height of text in units of an SVG that shows so many of them, so that it can be read. */
+function useTextHeight(svg: { current: SVGSVGElement | null }, width: number, height: number): number {
+  const [shown, setShown] = useState({ width: 800, height: 600, rem: 16 });
+  useEffect(() => {
+    if (!svg.current) return;
+    const element = svg.current;
+    const watch = new ResizeObserver(() => {
+      const rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
+      setShown({ width: element.clientWidth || 1, height: element.clientHeight || 1, rem });
+    });
+    watch.observe(element);
+    return () => watch.disconnect();
+  }, [svg]);
+  return TEXT_REM * shown.rem * Math.max(width / shown.width, height / shown.height);
 }
 
 function MetreGrid({ map, view }: { map: GroundMap; view: GroundView }) {
@@ -118,9 +150,10 @@ function MetreGrid({ map, view }: { map: GroundMap; view: GroundView }) {
   );
 }
 
-function Label({ at, dy, children }: { at: Point; dy?: string; children: ComponentChildren }) {
-  return (
-    <text x={at[0]} y={at[1]} dy={dy ?? 0} text-anchor="middle" dominant-baseline="middle">
+/** A label at its place of `Labels`; none where that has no room. */
+export function Label({ at, children }: { at: readonly [number, number] | null; children: ComponentChildren }) {
+  return at === null ? null : (
+    <text x={at[0]} y={at[1]} text-anchor="middle" dominant-baseline="central">
       {children}
     </text>
   );

@@ -86,6 +86,8 @@ export function IconButton(props: {
 /** A dialog above the page; Escape and the cross close it, and the focus goes back. */
 export function Dialog(props: {
   title: string;
+  /** As wide as a picture needs. */
+  wide?: boolean;
   onClose: () => void;
   children: ComponentChildren;
 }) {
@@ -100,7 +102,7 @@ export function Dialog(props: {
     };
   }, []);
   return (
-    <dialog ref={box} aria-label={props.title} onClose={props.onClose}>
+    <dialog ref={box} class={props.wide ? 'wide' : undefined} aria-label={props.title} onClose={props.onClose}>
       <header>
         <h2>{props.title}</h2>
         <IconButton icon="close" label="Close" onClick={props.onClose} />

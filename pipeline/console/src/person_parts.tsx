@@ -112,6 +112,7 @@ const MOST_LINKS = 30;
 export function Why({ links, problem }: { links: Link[]; problem: string | null }) {
   const clock = useClock();
   const shown = [...links].sort((a, b) => a.at - b.at).slice(-MOST_LINKS).reverse();
+  const hasOthers = shown.some(({ runners_up }) => runners_up.length > 0);
   return (
     <section class="sheet">
       <h2>Why these tracks are one person</h2>
@@ -126,7 +127,7 @@ export function Why({ links, problem }: { links: Link[]; problem: string | null 
                 <th scope="col">Track</th>
                 <th scope="col">Confidence</th>
                 <th scope="col">Reason</th>
-                <th scope="col">Could have been</th>
+                {hasOthers && <th scope="col">Could have been</th>}
               </tr>
             </thead>
             <tbody>
@@ -139,13 +140,15 @@ export function Why({ links, problem }: { links: Link[]; problem: string | null 
                   <td>
                     <Confidence value={link.confidence} />
                   </td>
-                  <td>
+                  <td class="reason">
                     {link.reason}
                     {link.kind === 'corrected' && <span class="tag">corrected</span>}
                   </td>
-                  <td>
-                    <RunnersUp link={link} />
-                  </td>
+                  {hasOthers && (
+                    <td>
+                      <RunnersUp link={link} />
+                    </td>
+                  )}
                 </tr>
               ))}
             </tbody>

@@ -1,10 +1,12 @@
 /** The path of a person on the ground, where cameras are calibrated. */
 
 import { colourOf } from './colours';
+import { applied, pointsText } from './geometry';
+import { Ground, viewOf } from './ground';
 import { usePolled } from './polling';
 import { smoothWays } from './smoothing';
 import { useClock } from './time';
-import type { Point, Trails } from './types';
+import type { GroundMap, Point, Trail, Trails } from './types';
 
 const SIZE = 300;
 const MARGIN = 14;
@@ -12,10 +14,53 @@ const MARGIN = 14;
 const SHOWN_S = 300;
 
 export function PathOnGround({ id, until, everyS }: { id: number; until: number | null; everyS: number }) {
-  const clock = useClock();
+  const map = usePolled<GroundMap>('map');
   const path = until === null ? null : `map/trails?global_id=${id}&until=${until}&last_s=${SHOWN_S}`;
   const points = usePolled<Trails>(path, everyS).data?.people[0]?.points ?? [];
-  if (points.length < 2) return null;
+  if (points.length < 2 || (!map.data && !map.problem)) return null;
+  return (
+    <section class="sheet">
+      <h2>Path on the ground</h2>
+      {map.data?.plan ? <OnPlan id={id} map={map.data} points={points} /> : <OnGrid id={id} points={points} />}
+    </section>
+  );
+}
+
+type Points = Trail['points'];
+
+function Span({ points }: { points: Points }) {
+  const clock = useClock();
+  return (
+    <>
+      {clock.time(points[0]![0])} to {clock.time(points.at(-1)![0])}, where the dot is.
+    </>
+  );
+}
+
+function OnPlan({ id, map, points }: { id: number; map: GroundMap; points: Points }) {
+  const view = viewOf(map)!;
+  const ways = smoothWays(points).map((way) => way.map(([, x, y]) => applied(view.toView, [x, y])));
+  const last = ways.at(-1)!.at(-1)!;
+  return (
+    <>
+      <Ground map={map} view={view} label="Path on the plan" places>
+        {(em) => (
+          <g class="trail">
+            {ways.map((way, number) => (
+              <polyline key={number} points={pointsText(way)} stroke={colourOf(id)} />
+            ))}
+            <circle cx={last[0]} cy={last[1]} r={0.6 * em} fill={colourOf(id)} />
+          </g>
+        )}
+      </Ground>
+      <p class="soft small">
+        <Span points={points} />
+      </p>
+    </>
+  );
+}
+
+function OnGrid({ id, points }: { id: number; points: Points }) {
   const ways = smoothWays(points);
   const xs = points.map(([, x]) => x);
   const ys = points.map(([, , y]) => y);
@@ -31,8 +76,7 @@ export function PathOnGround({ id, until, everyS }: { id: number; until: number 
   ];
   const last = place(points.at(-1)!);
   return (
-    <section class="sheet">
-      <h2>Path on the ground</h2>
+    <>
       <svg class="path" viewBox={`0 0 ${SIZE} ${height}`} role="img" aria-label={`Path of ${span.toFixed(0)} m across`}>
         {grid(left, low, span, scale, height)}
         {ways.map((way) => (
@@ -45,10 +89,9 @@ export function PathOnGround({ id, until, everyS }: { id: number; until: number 
         <circle cx={last[0]} cy={last[1]} r="6" fill={colourOf(id)} stroke="#fff" />
       </svg>
       <p class="soft small">
-        {clock.time(points[0]![0])} to {clock.time(points.at(-1)![0])}, where the dot is. Lines of the grid are{' '}
-        {stepOf(span)} m apart.
+        <Span points={points} /> Lines of the grid are {stepOf(span)} m apart.
       </p>
-    </section>
+    </>
   );
 }
 

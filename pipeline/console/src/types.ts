@@ -130,8 +130,10 @@ export interface ReviewEvent {
   reviewed: boolean;
   by: string | null;
   reviewed_at: number | null;
-  /** The address of the picture of the moment. */
-  picture?: string | null;
+  /** The address of the best picture of the person in that stay. */
+  picture: string | null;
+  /** That of the frame of the moment, where a video is kept. */
+  frame: string | null;
 }
 
 export interface Place {
@@ -143,7 +145,8 @@ export interface Place {
 export interface GroundMap {
   plan: { url: string; width: number; height: number; to_ground: number[][] } | null;
   bounds: { left: number; low: number; right: number; high: number } | null;
-  cameras: { camera_id: string; field: Point[]; eye: Point | null }[];
+  /** `at` is where the camera is, or the ground at the lower edge of its picture. */
+  cameras: { camera_id: string; field: Point[]; at: Point | null }[];
   zones: Place[];
   lines: Place[];
 }

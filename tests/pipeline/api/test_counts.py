@@ -2,7 +2,9 @@
 
 from collections.abc import Callable
 
-from builders import identity_sent, observations_sent
+import pytest
+
+from builders import camera_sent, identity_sent, observations_sent
 from live_api import LiveApi
 from pipeline.bus.keys import IDENTITIES, OBSERVATIONS
 
@@ -35,6 +37,18 @@ def test_people_in_zones_are_events_counts_and_metrics(open_api: Callable[..., L
     assert f'fusetrack_zone_people{{{label},zone="till"}} 1.0' in page.text
     assert f'fusetrack_line_crossings_total{{direction="in",line="door",{label}}} 1.0' in page.text
     assert page.headers["content-type"].startswith("text/plain")
+
+
+def test_a_zone_outside_the_picture_is_told_once_its_size_is_known(
+    open_api: Callable[..., LiveApi], caplog: pytest.LogCaptureFixture
+) -> None:
+    api = open_api(zones={"till": {"camera": "gate", "points": [[700, 0], [800, 0], [800, 9]]}})
+    assert "zones.till" not in caplog.text
+    for frames in (10, 20):
+        api.receive(OBSERVATIONS, camera_sent("gate", frames))
+    (warning,) = [text for text in caplog.messages if "zones.till" in text]
+    assert "outside the picture of camera gate" in warning
+    assert "nobody is counted there" in warning
 
 
 def test_a_site_without_zones_counts_nothing(api: LiveApi) -> None:

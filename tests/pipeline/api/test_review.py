@@ -4,11 +4,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 
 from builders import camera, make_run
 from live_api import LiveApi, RecordedApi
 from pipeline.api import review
+from pipeline.pictures.colours import colour_of
+from pipeline.pictures.video import write_video
 from pipeline.run_directory.camera_log import CameraChange, append_change
 
 ZONES = {"till": {"camera": "gate", "points": [[30, 80], [60, 80], [60, 99], [30, 99]]}}
@@ -78,6 +82,37 @@ def test_events_of_people_have_a_picture_where_the_run_keeps_them(out: Path) -> 
         api.close()
 
 
+def test_an_event_has_the_frame_of_its_moment_where_the_run_keeps_videos(out: Path) -> None:
+    (out / "video").mkdir()
+    grey = np.full((200, 320, 3), 90, np.uint8)
+    write_video(out / "video" / "gate.mp4", ((float(t), grey) for t in (0, 3604, 3620)))
+    api = RecordedApi(out, zones=ZONES)
+    try:
+        leaves, lost = (
+            page(api, kind=kind, limit=1)["events"][0] for kind in ("leave", "camera lost")
+        )
+        assert leaves["frame"] == "/identities/6/moment.jpg?at=3604.0&camera=gate"
+        assert lost["frame"] == "/cameras/gate/moment.jpg?at=1500.0"
+        answer = api.http.get(leaves["frame"])
+        image = cv2.imdecode(np.frombuffer(answer.content, np.uint8), cv2.IMREAD_COLOR)
+        assert image.shape == grey.shape
+        # The foot is at 60, 90: the lower edge of the box of person 6.
+        edge = image[88:93, 60].astype(int)
+        assert np.abs(edge - colour_of(6)).max(axis=1).min() < 60 < np.abs(edge - 90).max()
+        assert np.abs(image[150, 200].astype(int) - 90).max() < 4
+        anywhere = api.http.get("/identities/6/moment.jpg?at=3604.0")
+        assert anywhere.content == answer.content
+        assert api.http.get("/identities/5/moment.jpg?at=3604.0").status_code == 404
+        assert api.http.get(lost["frame"]).status_code == 200
+        for query in ({"at": -1.0}, {"at": 1e9}):
+            refused = api.http.get("/cameras/gate/moment.jpg", params=query)
+            assert refused.status_code == 404
+            assert "--save-video" in refused.json()["detail"]
+        assert api.http.get("/cameras/..%2Fgate/moment.jpg?at=1").status_code == 404
+    finally:
+        api.close()
+
+
 def test_filters(out: Path) -> None:
     api = RecordedApi(out, zones=ZONES)
     try:
@@ -87,7 +122,9 @@ def test_filters(out: Path) -> None:
         ]
         assert len(pages(api, kind="enter", since=601.0, until=1201.001)) == 2
         assert len(pages(api, kind="enter", since=601.0, until=1201.0)) == 1
-        assert pages(api, camera="hall") == []
+        unknown = api.http.get("/review", params={"camera": "hall"})
+        assert unknown.status_code == 400
+        assert "unknown camera 'hall'" in unknown.json()["detail"]
         assert api.http.get("/review", params={"kind": "fight"}).status_code == 422
     finally:
         api.close()

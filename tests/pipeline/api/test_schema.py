@@ -22,6 +22,7 @@ SOCKETS = ("/events", "/wall")
 SNAPSHOT = "/cameras/{camera_id}/snapshot.jpg"
 # No track of the test has one.
 THUMBNAIL = "/thumbnails/{camera_id}/{track_id}.jpg"
+FRAMES = ("/cameras/{camera_id}/moment.jpg", "/identities/{global_id}/moment.jpg")
 MOMENT = "/identities/{global_id}/thumbnail.jpg"
 # Words and pictures of nobody fit the schema, and are refused: see test_search.py.
 SEARCH = "/search"
@@ -93,7 +94,19 @@ def test_existing_data_is_returned(known: LiveApi, headers: dict[str, str]) -> N
     for operation in operations(
         known,
         headers,
-        *(STREAM, SNAPSHOT, *SOCKETS, SEARCH, PLAN, THUMBNAIL, MOMENT, MARK, FIT, CALIBRATION),
+        *(
+            STREAM,
+            SNAPSHOT,
+            *SOCKETS,
+            SEARCH,
+            PLAN,
+            THUMBNAIL,
+            MOMENT,
+            *FRAMES,
+            MARK,
+            FIT,
+            CALIBRATION,
+        ),
     ):
         if operation.method != "get":
             continue

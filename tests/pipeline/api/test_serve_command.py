@@ -214,3 +214,36 @@ def test_what_cannot_be_served_is_one_line(
     said: str,
 ) -> None:
     assert said in fails(monkeypatch, capsys, *given)
+
+
+@pytest.mark.parametrize(
+    ("places", "said"),
+    [
+        ("zones: {z: {camera: gate, points: [[0, 0], [9, 9]]}}", "three different corners, got 2"),
+        (
+            "zones: {z: {camera: gate, points: [[0, 0], [9, 9], [9, 0], [0, 9]]}}",
+            "does not cross itself",
+        ),
+        (
+            "zones: {z: {camera: gate, points: [[900, 0], [990, 0], [990, 9]]}}",
+            "zones.z is outside the picture of camera gate",
+        ),
+        ("zones: {z: {points: [[0, 0], [9, 0], [9, 9]]}}", "no camera is calibrated"),
+        ("lines: {d: {camera: gate, points: [[5, 5], [5, 5]]}}", "a line with a length"),
+        ("lines: {d: {camera: cellar, points: [[0, 0], [5, 5]]}}", "lines.d names camera cellar"),
+    ],
+)
+def test_places_that_cannot_be_are_not_served(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    places: str,
+    said: str,
+) -> None:
+    boxes = [("gate", frame, 1, (0.0, 0.0, 9.0, 9.0)) for frame in range(10)]
+    out = make_run(tmp_path / "run", boxes, {("gate", 1): 5})
+    text = f"site: shop\ncameras: {{gate: {{source: rtsp://camera}}}}\n{places}\n"
+    (tmp_path / "site.yaml").write_text(text)
+    assert said in fails(monkeypatch, capsys, "--config", tmp_path / "site.yaml", "--out", out)
+    (out / "config.yaml").write_text(text)
+    assert said in fails(monkeypatch, capsys, "--out", out)

@@ -27,6 +27,7 @@ CAMERAS = {
     }
 }
 ZONES = {"till": {"points": [[1, 0.5], [2, 0.5], [2, 1.5], [1, 1.5]]}}
+LARGE = "return document.querySelector('.moment-large')?.naturalWidth"
 POINTS = [
     {"picture": (0, 0), "ground": (0, 5)},
     {"picture": (70, 0), "ground": (7, 5)},
@@ -82,7 +83,8 @@ def test_the_map_shows_people_in_their_colours(ground: Browser) -> None:
     assert float(dot.get_attribute("cx") or 0) == pytest.approx(29, abs=0.1)
     assert float(dot.get_attribute("cy") or 0) == pytest.approx(41, abs=0.1)
     assert len(ground.all(".trail circle")) == 1
-    assert len(ground.all(".field polygon")) == len(ground.all(".zone polygon")) == 1
+    assert len(ground.all("polygon.field")) == len(ground.all("polygon.zone")) == 1
+    assert [one.text for one in ground.all("svg.ground text")] == ["Person 7", "gate", "till"]
     assert [one.text.split() for one in ground.all(".on-map a")] == [["7", "Person", "7"]]
     ground.one(".trail circle").click()
     ground.one("h1", "Person 7")
@@ -92,6 +94,7 @@ def test_the_map_shows_people_in_their_colours(ground: Browser) -> None:
 def test_the_map_goes_back_zooms_and_shows_heat(ground: Browser) -> None:
     ground.open("map")
     ground.one(".trail circle")
+    ground.one(".slider input")
     ground.run(
         "const slider = document.querySelector('.slider input'); slider.value = 0.9;"
         "slider.dispatchEvent(new Event('input', {bubbles: true}))"
@@ -115,6 +118,10 @@ def test_events_are_reviewed_with_the_keyboard(ground: Browser) -> None:
     assert len(ground.all(".event")) == 4
     ground.press("j")
     ground.one(".event[aria-current]", "leaves till after 1 s")
+    ground.press("v")
+    ground.one("dialog[open]", "The frame of this moment.")
+    ground.wait(lambda: ground.run(LARGE), "the frame is not there")
+    ground.escape()
     ground.press("d")
     ground.one(".event.reviewed", "reviewed by local")
     ground.one(".event[aria-current]", "enters till")
@@ -151,7 +158,8 @@ def test_an_event_shows_the_picture_of_its_person(
         )
         browser.press("j")
         browser.press("v")
-        browser.one("dialog[open] .moment-large")
+        browser.one("dialog[open]", "The best picture of this stay, not of this moment")
+        browser.wait(lambda: browser.run(LARGE), "no large picture")
         assert browser.errors() == []
         chromium.get("about:blank")
     finally:

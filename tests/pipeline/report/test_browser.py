@@ -25,6 +25,11 @@ STAYS = [
     ("cam2", 40, 41, 2, 2),
     ("cam3", 50, 100, 1, 12),
 ]
+#: With tables wider than a phone.
+PLACES = """
+zones: {a-zone-with-a-long-name: {camera: cam1, points: [[0, 50], [99, 50], [99, 99], [0, 99]]}}
+lines: {a-line-with-a-long-name: {camera: cam2, points: [[0, 0], [9, 99]]}}
+"""
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +50,8 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
         cv2.imwrite(str(folder / path), np.full((128, 64, 3), (40, 160, 220), np.uint8))
     cameras = [camera(name, frames=100) for name in ("cam1", "cam2", "cam3")]
     make_run(folder, rows, ids, cameras=cameras, thumbnails=thumbnails)
+    with (folder / "config.yaml").open("a") as file:
+        file.write(PLACES)
     return write_report(RunDirectory(folder))
 
 

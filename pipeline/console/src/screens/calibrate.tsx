@@ -251,11 +251,11 @@ function Plan(props: {
         places
         onPlace={props.onPlace}
       >
-        {(size) => (
+        {(em) => (
           <Marks
             points={props.rows.map(({ key, ground }) => [key, ground && applied(view.toView, ground)])}
             chosen={props.chosen}
-            size={size / 90}
+            size={0.55 * em}
           />
         )}
       </Ground>

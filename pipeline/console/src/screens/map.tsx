@@ -3,7 +3,8 @@
 import { useState } from 'preact/hooks';
 import { colourOf } from '../colours';
 import { applied, pointsText } from '../geometry';
-import { Ground, viewOf, type GroundView } from '../ground';
+import { Ground, Label, viewOf, type GroundView } from '../ground';
+import type { Labels } from '../labels';
 import { Empty, Page, PersonMark, Problem } from '../parts';
 import { usePolled } from '../polling';
 import { linkTo } from '../router';
@@ -28,6 +29,7 @@ const HEAT_SPANS = [
 export function SiteMap() {
   const map = usePolled<GroundMap>('map', 15);
   const live = useSignal(me)?.live ?? true;
+  useSignal(names);
   const [shows, setShows] = useState({ fields: true, places: true, trails: true, heat: false });
   const [heatS, setHeatS] = useState(3600);
   const [at, setAt] = useState<number | null>(null);
@@ -82,17 +84,17 @@ export function SiteMap() {
       {map.data && view && (
         <>
           <Ground map={map.data} view={view} label="Map of the site" fields={shows.fields} places={shows.places}>
-            {(size) => (
+            {(em, labels) => (
               <>
                 {heat && <HeatCells heat={heat} view={view} />}
+                {shows.trails && people.map((trail) => <Way key={trail.global_id} trail={trail} view={view} />)}
                 {people.map((trail) => (
-                  <Walk
+                  <Dot
                     key={trail.global_id}
                     trail={trail}
                     view={view}
-                    size={size / 80}
-                    line={shows.trails}
-                    named={people.length <= MOST_NAMES}
+                    size={0.6 * em}
+                    labels={people.length <= MOST_NAMES ? labels : null}
                   />
                 ))}
               </>
@@ -120,35 +122,39 @@ function isThere(trail: Trail, until: number | null): boolean {
   return last !== undefined && until !== null && until - last[0] <= GONE_S;
 }
 
-function Walk(props: {
+function waysOf(trail: Trail, view: GroundView): Point[][] {
+  return smoothWays(trail.points).map((way) => way.map(([, x, y]) => applied(view.toView, [x, y])));
+}
+
+function Way({ trail, view }: { trail: Trail; view: GroundView }) {
+  return (
+    <g class="trail">
+      {waysOf(trail, view).map((way, number) => (
+        <polyline key={number} points={pointsText(way)} stroke={colourOf(trail.global_id)} />
+      ))}
+    </g>
+  );
+}
+
+function Dot(props: {
   trail: Trail;
   view: GroundView;
-  /** Of the dot, in units of the picture. */
+  /** In units of the picture. */
   size: number;
-  line: boolean;
-  named: boolean;
+  labels: Labels | null;
 }) {
-  const { trail, view, size, line } = props;
-  useSignal(names);
-  const ways = smoothWays(trail.points).map((way) => way.map(([, x, y]) => applied(view.toView, [x, y])));
-  const last = ways.at(-1)?.at(-1);
+  const { trail, view, size } = props;
+  const last = waysOf(trail, view).at(-1)?.at(-1);
   if (!last) return null;
-  const colour = colourOf(trail.global_id);
   const name = nameOf(trail.global_id);
   return (
     <g class="trail">
-      {line &&
-        ways.map((way, number) => <polyline key={number} points={pointsText(way)} stroke={colour} />)}
       <a href={linkTo('person', trail.global_id)} aria-label={name}>
-        <circle cx={last[0]} cy={last[1]} r={size} fill={colour}>
+        <circle cx={last[0]} cy={last[1]} r={size} fill={colourOf(trail.global_id)}>
           <title>{name}</title>
         </circle>
       </a>
-      {props.named && (
-        <text x={last[0]} y={last[1] + 2.6 * size} text-anchor="middle">
-          {name}
-        </text>
-      )}
+      {props.labels && <Label at={props.labels.place(name, last)}>{name}</Label>}
     </g>
   );
 }

@@ -1,7 +1,7 @@
 /** What happened, newest first, to look through and mark as reviewed. */
 
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
-import { get, post, problemOf } from '../api';
+import { ApiError, get, post, problemOf } from '../api';
 import { Icon } from '../icons';
 import { useKeys } from '../keys';
 import { Dialog, Empty, Page, PersonMark, Problem } from '../parts';
@@ -39,9 +39,8 @@ interface Listed {
 
 export function Review() {
   const [filter, setFilter] = useState<Filter>({ kind: '', camera: '', reviewed: 'false' });
-  const { listed, why, busy, older, update, report } = useListed(filter);
+  const { listed, why, isKept, busy, older, update, report } = useListed(filter);
   const [chosen, setChosen] = useState<string | null>(null);
-  const clock = useClock();
   const events = listed?.events ?? [];
   const [enlarged, setEnlarged] = useState(false);
   const index = events.findIndex(({ id }) => id === chosen);
@@ -62,16 +61,21 @@ export function Review() {
   useKeys({
     j: () => step(1),
     k: () => step(-1),
-    v: () => setEnlarged(events[index]?.picture != null),
+    v: () => setEnlarged(hasPicture(events[index])),
     d: () => {
       const event = events[index];
       if (event && mayEdit()) void mark(event).then(() => step(1));
     },
   });
+  if (!isKept) return <NothingKept />;
   return (
     <Page
       title="Review"
-      note={`J and K go on and back, D marks${events.some(({ picture }) => picture) ? ', V shows the picture' : ''}`}
+      note={
+        <span class="key-note">
+          J and K go on and back, D marks{events.some(hasPicture) ? ', V shows the picture' : ''}
+        </span>
+      }
       actions={<Filters filter={filter} onChange={setFilter} />}
     >
       {why && <Problem>{why}</Problem>}
@@ -92,11 +96,8 @@ export function Review() {
           />
         ))}
       </ol>
-      {enlarged && events[index]?.picture && (
-        <Dialog title={textOf(events[index])} onClose={() => setEnlarged(false)}>
-          <img class="moment-large" src={`.${events[index].picture}`} alt={`The moment: ${textOf(events[index])}`} />
-          <p class="soft">{[clock.full(events[index].at), events[index].camera_id].filter(Boolean).join(' · ')}</p>
-        </Dialog>
+      {enlarged && hasPicture(events[index]) && (
+        <Enlarged key={events[index].id} event={events[index]} onClose={() => setEnlarged(false)} />
       )}
       {listed && listed.next !== null && (
         <button type="button" disabled={busy} onClick={older}>
@@ -107,10 +108,54 @@ export function Review() {
   );
 }
 
+function hasPicture(event: ReviewEvent | undefined): event is ReviewEvent {
+  return event !== undefined && (event.frame ?? event.picture) !== null;
+}
+
+/** The frame of the moment, or else the best picture of the stay, and which of both it is. */
+function Enlarged({ event, onClose }: { event: ReviewEvent; onClose: () => void }) {
+  const [isMissing, setMissing] = useState(false);
+  const clock = useClock();
+  const text = textOf(event);
+  const of = event.frame
+    ? 'The frame of this moment.'
+    : 'The best picture of this stay, not of this moment: frames are kept by runs with --save-video.';
+  return (
+    <Dialog title={text} wide={event.frame !== null} onClose={onClose}>
+      {isMissing ? (
+        <Empty>There is no picture of this stay yet: it is made when the track ends.</Empty>
+      ) : (
+        <img
+          class={event.frame ? 'moment-large' : 'moment-large crop'}
+          src={`.${event.frame ?? event.picture}`}
+          alt={text}
+          onError={() => setMissing(true)}
+        />
+      )}
+      <p class="soft">{[clock.full(event.at), event.camera_id].filter(Boolean).join(' · ')}</p>
+      {!isMissing && <p class="soft">{of}</p>}
+    </Dialog>
+  );
+}
+
+/** Why there is nothing to review, and what to do. */
+function NothingKept() {
+  return (
+    <Page title="Review">
+      <Empty>
+        What happened is kept in the run directory of the recorder, and this page was started without one.
+        Start it on the machine of the recorder, with its folder: <code>fusetrack serve --config SITE.yaml --out RUN</code>.
+        Until then, wall, people and map show what happens now.
+      </Empty>
+    </Page>
+  );
+}
+
 /** The events of a filter: the newest page at once and again as things happen, older ones on demand. */
 function useListed(filter: Filter) {
   const [listed, setListed] = useState<Listed | null>(null);
   const [why, setWhy] = useState<string | null>(null);
+  const [isKept, setKept] = useState(true);
   const [busy, setBusy] = useState(false);
   const path = pathOf(filter);
   const current = useRef(path);
@@ -120,9 +165,12 @@ function useListed(filter: Filter) {
       const found = await get<Listed>(path);
       if (current.current !== path) return;
       setWhy(null);
+      setKept(true);
       setListed((old) => (old ? joined(found, old) : found));
     } catch (error) {
-      if (current.current === path) setWhy(problemOf(error));
+      if (current.current !== path) return;
+      setKept(!(error instanceof ApiError && error.status === 404));
+      setWhy(problemOf(error));
     }
   }, [path]);
   useEffect(() => {
@@ -151,7 +199,7 @@ function useListed(filter: Filter) {
   };
   const update = (event: ReviewEvent) =>
     setListed((old) => old && { ...old, events: old.events.map((one) => (one.id === event.id ? event : one)) });
-  return { listed, why, busy, older: () => void older(), update, report: setWhy };
+  return { listed, why, isKept, busy, older: () => void older(), update, report: setWhy };
 }
 
 /** The newest page before what is listed already; what was marked since stays in sight. */
@@ -222,20 +270,25 @@ function Row(props: {
       onClick={props.onChoose}
     >
       <time dateTime={new Date(event.at * 1000).toISOString()}>{clock.full(event.at)}</time>
-      {event.picture ? (
+      {hasPicture(event) ? (
         <button
           type="button"
           class="moment"
-          aria-label={`Picture of the moment: ${textOf(event)}`}
+          title={event.frame ? 'The frame of this moment' : 'The best picture of this stay'}
+          aria-label={`${event.frame ? 'Frame of the moment' : 'Picture of the stay'}: ${textOf(event)}`}
           onClick={(click) => (click.stopPropagation(), props.onPicture())}
         >
           {/* The track of the moment may still be open: then there is none yet. */}
-          <img
-            src={`.${event.picture}`}
-            alt=""
-            loading="lazy"
-            onError={(failed) => (failed.currentTarget.hidden = true)}
-          />
+          {event.picture ? (
+            <img
+              src={`.${event.picture}`}
+              alt=""
+              loading="lazy"
+              onError={(failed) => (failed.currentTarget.hidden = true)}
+            />
+          ) : (
+            <Icon name="picture" />
+          )}
         </button>
       ) : (
         <span class="moment" />
