@@ -1,4 +1,4 @@
-"""`python -m pipeline` is the command `fusetrack`."""
+"""`python -m fusetrack` is the command `fusetrack`."""
 
 from pipeline.cli.main import main
 

@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 Vectors = NDArray[np.float32]
 
-# As many crops of a visit are taken, as many exemplars a track keeps.
+# A visit has as many crops as a track keeps exemplars.
 _CROPS = 8
-# One in so many candidates is right.
+# One in this many candidates is right.
 _CANDIDATES = 30
-#: So much more alike people are before cameras that the training did not see.
+#: How much more alike people look, in cosines, to cameras that the training did not see.
 _ELSEWHERE = 0.03
 _FEWEST = 2
 
@@ -32,7 +32,7 @@ _FEWEST = 2
 @dataclass(frozen=True, slots=True)
 class SimilarityFit:
     """Log-odds of one person are ``slope * (cosine - midpoint)``, if as likely as not before, of
-    visits with endless crops from which is taken what people have in common.
+    visits with very many crops, after what people have in common was removed.
 
     ``common`` is the mean cosine of two people before that, ``spread`` the standard deviation after
     it. ``visit`` is the part of a visit that is not the person's, ``crop`` what a crop adds.

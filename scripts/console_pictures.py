@@ -74,7 +74,7 @@ def live_site(folder: Path) -> Iterator[str]:
 
 @contextmanager
 def past_run(folder: Path) -> Iterator[str]:
-    """The address of a run that is over, with a plan and a site file."""
+    """The address of a finished run, with a plan and a site file."""
     plan = read_plan(floor_plan(folder / "plan.png"))
     file = folder / "site.yaml"
     file.write_text("cameras:\n" + "".join(f"  {n}: {{source: a.mp4}}\n" for n in CAMERAS))
@@ -135,7 +135,7 @@ def of_now(camera: Camera, base: str) -> None:
 
 
 def of_the_past(camera: Camera, base: str) -> None:
-    """Person, merge, map, heat, search, review and calibration of a run that is over."""
+    """Person, merge, map, heat, search, review and calibration of a finished run."""
     name = {"kind": "name", "global_id": 1, "name": "Ada", "seen": None}
     httpx.post(f"{base}/corrections", json=name).raise_for_status()
     page = camera.page(base, "person/1", (1280, 1040))

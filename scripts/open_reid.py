@@ -2,7 +2,7 @@
 
 Made once for reid_model/weights/omni-scale-open.safetensors:
     python -m scripts.open_reid person-reidentification-retail-0277.FP16.xml OUT.safetensors
-What its cosines are worth is fitted on the people that a training of `configs/reid` keeps out
+Its score calibration is fitted on the people that a training of `configs/reid` keeps out
 (FUSETRACK_DATA/reid).
 """
 

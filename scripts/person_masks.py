@@ -3,7 +3,7 @@
     FUSETRACK_DATA=FOLDER python scripts/person_masks.py OUT.npz --pictures "reid/cuhk03/val/*"
 
 ``OUT.npz`` is made of what is missing in it, and may be stopped at any time; with ``--sheet`` a
-picture of samples is written instead: the believed in green, left out in red, with the joints.
+picture of samples is written instead: the trusted in green, left out in red, with the joints.
 """
 
 import argparse
@@ -43,7 +43,7 @@ def make(data: Path, out: Path, names: list[str]) -> None:
             parts = [joined_masks(parts)]
             save_masks(out, parts[0])
             trusted = int(parts[0].trusted.sum())
-            print(f"{first + len(some)} of {len(missing)}; {trusted} believed", flush=True)
+            print(f"{first + len(some)} of {len(missing)}; {trusted} trusted", flush=True)
 
 
 def sheet(data: Path, found: PersonMasks, count: int, seed: int) -> NDArray[np.uint8]:
@@ -81,7 +81,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("out", type=Path)
     parser.add_argument("--pictures", action="append", default=[], help="a pattern within FOLDER")
-    parser.add_argument("--every", type=int, default=1, help="take every so many of them only")
+    parser.add_argument("--every", type=int, default=1, help="take only every Nth of them")
     parser.add_argument("--sheet", type=Path)
     parser.add_argument("--samples", type=int, default=48)
     parser.add_argument("--seed", type=int, default=0)

@@ -36,7 +36,7 @@ from reid_model.openvino_runtime import core, read_network
 _NETWORK = "person-attributes-recognition-crossroad-0230.FP16.xml"
 _SIZE = 80, 160
 # Of the network's outputs, those that are read: above the second it is there, below the first not.
-# Fitted to Market-1501's attributes; between them nothing is said.
+# Fitted to Market-1501's attributes; between them nothing is named.
 _OUTPUTS = {
     "bag": (1, 0.2, 0.65),
     "backpack": (2, 0.2, 0.45),

@@ -6,7 +6,7 @@
 FOLDER holds reid/ (market1501, cuhk03, cuhk01, captions). MASKS are of scripts/person_masks.py,
 WORDS of scripts/picture_words.py. MAPS takes 2.3 GB for the pictures and 0.4 MB for each composed
 one; maps that are there already are used again. One identity in twenty is kept out of all of it:
-whether words describe somebody is calibrated on them.
+whether words describe a person is calibrated on them.
 """
 
 import argparse
@@ -50,7 +50,7 @@ from reid_model.weights_header import load_similarity
 
 START = "omni-scale-people"
 _BATCH = 64
-#: Of the sentences made about a picture, so many are learned.
+#: How many of the sentences made about a picture are learned.
 _MADE = 2
 #: The copies of the late stages begin with more steps of less work each.
 _LATE_RATE = 6e-4
@@ -125,7 +125,7 @@ def of_people(
     maps: Path,
     times: int,
 ) -> Scenes:
-    """Composed pictures of the training people alone, each picture so many ``times``."""
+    """Composed pictures of the training people alone, each picture ``times`` times."""
     names = {str(image.path.relative_to(data)): row for row, image in enumerate(images)}
     found = _chosen(_joined([read_masks(file) for file in masks]), names)
     pictures = LabelledPictures(data, found)

@@ -1,7 +1,7 @@
 """Crossings of lines, by direction.
 
-A person crosses when the way from one side of a line to the other goes through the line. Who is
-nearer to it than a margin is on no side yet, so that nobody crosses by a trembling box.
+A person crosses when the path from one side of a line to the other goes through the line. A person
+nearer to it than a margin is on no side yet, so that a jittering box makes no crossing.
 """
 
 from collections.abc import Sequence

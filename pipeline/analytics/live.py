@@ -21,7 +21,7 @@ PersonAt = Callable[[TrackletKey, float], int | None]
 
 # As the default of `fusetrack stats`.
 _GAP_S = 2.0
-# Cameras are heard at different times: a person is gone only when nothing came for so long.
+# Cameras report at different times: a person is gone only when nothing came for this long.
 _GONE_S = 5.0
 
 

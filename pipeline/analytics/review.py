@@ -1,4 +1,4 @@
-"""What happened in a run, to look through: who entered, left, stayed and crossed, who is new, and
+"""The events of a run for review: who entered, left, stayed and crossed, who is new, and
 which cameras were lost.
 """
 
@@ -20,7 +20,7 @@ from pipeline.run_directory.reader import RunDirectory
 KINDS = ("enter", "leave", "dwell", "line", "new person", "camera lost", "camera back")
 # As the default of `fusetrack stats`.
 _GAP_S = 2.0
-# So much before the span is read too, to know since when a person has been in a zone.
+# This much before the span is read too, to know since when a person has been in a zone.
 _BEFORE_S = 600.0
 _AWAY = ("lost", "stalled", "partial", "removed")
 

@@ -1,6 +1,6 @@
 """Walking speed on the ground, from smoothed positions.
 
-The place of a person trembles with the lower edge of the box, which would add up to a long way. So
+The place of a person jitters with the lower edge of the box, which would add up to a long path. So
 the positions of half a second are averaged, over all cameras that see the person, and smoothed over
 two and a half seconds.
 """
@@ -64,8 +64,8 @@ def positions_in(rows: pl.DataFrame) -> pl.DataFrame:
 def speeds_of(bins: pl.DataFrame) -> pl.DataFrame:
     """How far and how fast each person walked, ordered by person.
 
-    The first and last second of a way, where there is less to average, does not count; nobody who
-    was seen for less than three seconds is in the table.
+    The first and last second of a path, where there is less to average, do not count; people who
+    were seen for less than three seconds are not in the table.
     """
     who = "global_id"
     ordered = bins.sort(who, "bin").with_columns(

@@ -49,7 +49,7 @@ def joined(stays: Sequence[pl.DataFrame], gap_s: float) -> pl.DataFrame:
 
 
 def on_site(stays: pl.DataFrame, site: str, away_s: float) -> pl.DataFrame:
-    """The stays on the whole site, from those in cameras: nobody is away for over ``away_s``."""
+    """The stays on the whole site, from those in cameras; absences over ``away_s`` end one."""
     seen = stays.filter(kind=CAMERA).with_columns(kind=pl.lit(SITE), place=pl.lit(site))
     return joined([seen], away_s)
 
@@ -164,7 +164,7 @@ def _most(stays: pl.DataFrame, spans: pl.DataFrame, every_s: float) -> pl.DataFr
     within = levels.group_by(*where, span=(pl.col("time") // every_s).cast(pl.Int64)).agg(
         most=pl.col("level").max()
     )
-    # What is there when a span begins counts in it, also when nobody comes or goes.
+    # What is there when a span begins counts in it, also when no person comes or goes.
     held = spans.select(*where, "span", time=pl.col("span") * float(every_s)).sort("time")
     held = held.join_asof(
         levels.select(*where, "time", "level").sort("time", maintain_order=True),

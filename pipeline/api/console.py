@@ -50,7 +50,7 @@ class _File:
         return _File(content, gzip.compress(content, mtime=0), _TYPES[path.suffix], tag)
 
     def answer(self, request: Request) -> Response:
-        # Asked for again with each visit, and sent only when it has changed.
+        # Requested again with each visit, and sent only when it has changed.
         headers = {"Cache-Control": "no-cache", "ETag": self.tag, "Vary": "Accept-Encoding"}
         headers["Content-Security-Policy"] = _POLICY
         if self.tag in request.headers.get("if-none-match", ""):

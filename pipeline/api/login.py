@@ -12,9 +12,9 @@ from pipeline.api.schemas import MeAnswer, Problem
 from pipeline.api.shown import ShownSite
 from pipeline.api.users import SESSION_S, User, Users
 
-# An address may try so many wrong tokens in so many seconds,
+# The number of wrong tokens that an address may try, within this many seconds,
 _MOST_WRONG, _WITHIN_S = 10, 300.0
-# and so many addresses are remembered.
+# and the number of addresses that are remembered.
 _MOST_ADDRESSES = 10_000
 
 _WRONG: dict[int | str, dict[str, Any]] = {

@@ -75,7 +75,7 @@ class MqttPublisher:
 
     def step(self) -> int:
         """Send the next events and await the answers; returns how many events there were."""
-        # So many wait in the client at most, the others in `Events`.
+        # At most this many wait in the client, the others in `Events`.
         found = self._receiver.step(self._publish)
         while self._is_waiting():
             if self._wait(_ANSWER_POLL_S):

@@ -15,7 +15,7 @@ class Receiver:
     """A receiver's place in ``events``, from the next one on.
 
     ``name`` stands in the log; of other ``types``, where there are any, nothing is sent. Each has
-    its own place, so one that is slow or away holds up nothing and nobody else.
+    its own place, so one that is slow or away holds up nothing else.
     """
 
     def __init__(self, name: str, events: Events, types: Collection[str]) -> None:

@@ -45,7 +45,7 @@ _NO_CAMERA: dict[int | str, dict[str, Any]] = {
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which events are asked for, from ``since`` to before ``until``, seconds UTC; None: all."""
+    """Which events are requested, from ``since`` to before ``until``, seconds UTC; None: all."""
 
     since: float = -math.inf
     until: float = math.inf
@@ -54,7 +54,7 @@ class Wanted:
     reviewed: bool | None = None
 
     def has(self, event: ReviewEvent, marks: dict[str, ReviewMark]) -> bool:
-        """Whether the event is asked for."""
+        """Whether the event is requested."""
         return (
             self.since <= event.at < self.until
             and (self.kinds is None or event.kind in self.kinds)
@@ -102,7 +102,7 @@ def add_review(data: APIRouter, site: ShownSite) -> None:
     ) -> EventsAnswer:
         """What happened, the newest first: zones, lines, dwell, new people, cameras lost and back.
 
-        Events of one moment are never parted, so there may be a few more than `limit`; there may be
+        Events of one moment are never split, so there may be a few more than `limit`; there may be
         fewer with a `next` after a long time in which nothing happened.
         """
         end = min(x for x in (until, before, math.inf) if x is not None)

@@ -194,7 +194,7 @@ class SeenAnswer:
 
 @dataclass(frozen=True, slots=True)
 class FoundAnswer:
-    """A person, and how likely it is that this is who was looked for."""
+    """A person, and the probability that it is the one searched for."""
 
     global_id: int
     probability: float
@@ -206,7 +206,7 @@ class FoundAnswer:
 
 @dataclass(frozen=True, slots=True)
 class SearchAnswer:
-    """The people ``found`` among so many ``people``, the likeliest first; none is like that if it
+    """The people ``found`` among a number of ``people``, the likeliest first; no match if it
     is empty. ``closest`` are below the ``threshold``.
 
     ``verdict`` says it in a sentence. ``unknown_words`` are words that the network has never seen.

@@ -33,13 +33,13 @@ _Threshold = Annotated[
 ]
 
 _RESPONSES: dict[int | str, dict[str, Any]] = {
-    400: {"model": Problem, "description": "What is asked for cannot be searched, or is declined."},
+    400: {"model": Problem, "description": "The request cannot be searched, or is declined."},
     404: {"model": Problem, "description": "The API has no run directory of the current run."},
     413: {"model": Problem, "description": "The picture is too large."},
 }
 _PICTURE: dict[str, Any] = {
     "requestBody": {
-        "description": "A picture of the person, unless `text` alone is looked for.",
+        "description": "A picture of the person, unless `text` is given alone.",
         "content": {"image/*": {"schema": {"type": "string", "format": "binary"}}},
     }
 }
@@ -96,7 +96,7 @@ async def _body(request: Request) -> bytes | None:
 def _selection(
     archive: Archive, cameras: list[str] | None, since: float | None, until: float | None
 ) -> Selection:
-    """What is asked for, within what the API shows at all."""
+    """The selection of the request, within what the API shows."""
     shown = archive.selection
     first, last = shown.clipped(
         -math.inf if since is None else since, math.inf if until is None else until

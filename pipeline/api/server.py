@@ -187,7 +187,7 @@ def _listener(config: SiteConfig) -> socket.socket:
 
 
 def has_ended(out: Path) -> bool:
-    """Whether the run in the run directory ``out`` is over: it was ended, or its Redis is gone.
+    """Whether the run in the run directory ``out`` has ended: it finished, or its Redis is gone.
 
     Raises UserError when it is no run directory, and when its Redis refuses the connection.
     """

@@ -15,7 +15,7 @@ from pipeline.config.schema import SiteConfig
 class ShownSite(Protocol):
     """Cameras, people and events; any thread may read. Times are seconds UTC.
 
-    ``is_live`` is False for a run that is over, ``reachable`` whether Redis answers where it is
+    ``is_live`` is False for a finished run, ``reachable`` whether Redis answers where it is
     needed. A running site is corrected over its ``bus``.
     """
 

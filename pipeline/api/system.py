@@ -26,7 +26,7 @@ _KINDS = ("observations", "tracklets", "identities", "thumbnails", "video")
 
 
 def add_system(data: APIRouter, site: ShownSite, bus: Bus | None) -> None:
-    """Add the endpoint; without a ``bus`` the run is over."""
+    """Add the endpoint; without a ``bus`` the run has ended."""
 
     @data.get("/system")
     def system() -> SystemAnswer:

@@ -15,7 +15,7 @@ from pipeline.run_directory.row_groups import steadily
 _MOST_ID = 2**63 - 1
 _Id = Annotated[int, Path(ge=0, le=_MOST_ID)]
 _Moment = Annotated[float, Query(allow_inf_nan=False, description="Seconds UTC.")]
-_Count = Annotated[int, Query(ge=1, le=1000, description="The best pictures, at most so many.")]
+_Count = Annotated[int, Query(ge=1, le=1000, description="Maximum number, best first.")]
 _RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {"content": {"image/jpeg": {}}},
     404: {"model": Problem, "description": "This track has no picture."},

@@ -20,7 +20,7 @@ from pipeline.api.sockets import send_until_gone
 from pipeline.bus.pictures import Picture
 from pipeline.errors import UserError
 
-#: Redis is asked for new pictures this often, however many walls there are.
+#: New pictures are requested from Redis this often, however many walls there are.
 POLL_S = 0.1
 #: A camera without a picture for this long shows its boxes alone.
 QUIET_S = 2.0

@@ -15,7 +15,7 @@ from pipeline.bus.messages import VERSION, CorrectMessage, decode, encode
 from pipeline.bus.streams import Bus
 from trackers.association.corrections import Correction
 
-# So many are read at once; people make few.
+# The most that are read at once; people make few.
 _MOST = 100
 
 _log = logging.getLogger(__name__)

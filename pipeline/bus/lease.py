@@ -23,7 +23,7 @@ _RENEW_S = 0.5
 _SLOW_STEPS = 3.0
 # ... which are forgotten by this share with each call ...
 _FORGET = 0.998
-# ... and are never believed to be longer than this.
+# ... and are never taken to be longer than this.
 _SLOWEST_S = 60.0
 
 

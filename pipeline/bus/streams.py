@@ -30,7 +30,7 @@ from pipeline.sources.redact import redact
 
 _DEAD_LETTERS = 1000
 _PAGE = 1000
-#: An answer is kept for so many seconds: long enough for the requester to read it.
+#: Seconds for which an answer is kept: long enough for the requester to read it.
 ANSWER_S = 600
 
 _log = logging.getLogger(__name__)

@@ -187,9 +187,9 @@ def serve(
     until: UntilOption = None,
     camera: CamerasOption = None,
 ) -> None:
-    """Serve cameras, people, events and pictures of a site, or of a run that is over, over HTTP.
+    """Serve cameras, people, events and pictures of a site, or of a finished run, over HTTP.
 
-    `--out RUN` without `--config` opens a run that is over. `--since`, `--until` and `--camera`
+    `--out RUN` without `--config` opens a finished run. `--since`, `--until` and `--camera`
     narrow what is shown of the run directory.
     """
     from pipeline.api import server

@@ -30,7 +30,7 @@ def search(
             metavar="N", help="The N-th person of the picture, from the left; 0: all of it."
         ),
     ] = None,
-    top: Annotated[int, typer.Option(help="At most so many people.")] = 20,
+    top: Annotated[int, typer.Option(help="Maximum number of people.")] = 20,
     threshold: Annotated[float, typer.Option(help="Leave out who is less likely than this.")] = 0.5,
     closest: Annotated[
         bool, typer.Option("--closest", help="Also show the closest below the threshold.")

@@ -373,7 +373,7 @@ class Similarity(Section):
 class AssociationConfig(Section):
     """The association of tracklets across cameras. Times are seconds of event time.
 
-    ``node_silent_s`` is wall-clock time: the live cameras of a node that sends nothing for so long
+    ``node_silent_s`` is wall-clock time: live cameras of a node that sends nothing for that long
     are no longer waited for. ``similarity`` is the score calibration of your own embeddings; None
     uses that of the ReID network.
     """

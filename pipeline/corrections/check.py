@@ -74,7 +74,7 @@ def _known_parts(global_ids: Sequence[int], people: KnownPeople) -> list[Part]:
 
 def _missing(global_id: int, people: KnownPeople) -> CorrectionError:
     if global_id > people.highest_id():
-        return CorrectionError(f"unknown identity {global_id}: nobody has had this id", 404)
+        return CorrectionError(f"unknown identity {global_id}: no person had this id", 404)
     tracks = people.tracks_once([global_id])
     owners = sorted({part.global_id for part in people.parts_of_tracks(tracks)})
     if not owners:
@@ -174,7 +174,7 @@ def _check_seen(seen: int | None, people: set[int], history: Sequence[Correction
     if later:
         last = later[-1]
         raise CorrectionError(
-            f"{last.by or 'somebody'} has corrected the same people meanwhile (correction "
+            f"{last.by or 'another editor'} has corrected the same people meanwhile (correction "
             f"{last.number}: {last.text}). Look again, and make yours if it is still right",
             409,
         )

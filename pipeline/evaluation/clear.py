@@ -7,7 +7,7 @@ from pipeline.evaluation.counts import grown
 from pipeline.evaluation.overlaps import Ints, Mask, Overlaps
 
 _EPS = np.finfo(float).eps
-# What a match that continues the last one is worth, in overlaps.
+# The weight of a match that continues the last one, in overlaps.
 _CONTINUED = 1000
 
 

@@ -80,7 +80,7 @@ class Tally:
 
 
 def _assigned(part: Overlaps, worth: Floats) -> Ints:
-    """The pairs that are matched, of those that overlap, so that the sum of ``worth`` is most."""
+    """The pairs that are matched, of those that overlap, with the greatest sum of ``worth``."""
     matched, choices = part.solved(np.ones(len(worth), bool))
     for frame in choices.tolist():
         best = np.zeros(part.shapes[frame], bool)

@@ -84,7 +84,7 @@ def _task(task: ET.Element, camera: CameraRecord, sizes: set[tuple[int, int]]) -
     _text(attribute, "input_type", "text")
     _text(attribute, "default_value", "")
     _text(attribute, "values", "")
-    # There is one size for a task: none is said where frames differ.
+    # A task has one size: it is omitted where frames differ.
     if camera.width and camera.height and len(sizes) == 1:
         size = ET.SubElement(task, "original_size")
         _text(size, "width", str(camera.width))

@@ -33,7 +33,7 @@ from trackers.tracklet import Tracklet
 # Tracks are closed slightly later than the tracker drops them.
 _CLOSE_AFTER = 1.2
 _DEFAULT_FPS = 25.0
-# Where a node cannot follow all frames, a new person is seen in at least so many.
+# Where a node cannot follow all frames, a new person is seen in at least this many.
 _LEAST_FRAMES = 3
 
 
@@ -117,7 +117,7 @@ class Camera:
         if len(detections) or self._log.open_ids() or self._make_tracker is not None:
             followed = self._with_ids(tracker.update(detections, image, frame.timestamp))
         else:
-            # An empty view costs nothing; a tracker that was not asked for long begins again.
+            # An empty view costs nothing; a tracker that was idle for long begins again.
             followed = no_detections()
         tracked = self._log.add(followed, frame.timestamp, _size_of(picture))
         self._prediction.update(followed, frame.timestamp)
@@ -200,7 +200,7 @@ class Camera:
     def flush_to(self, timestamp: float) -> bool:
         """Advance the event time to that of the next frame, which waits for its turn.
 
-        No track ends by that: the next frame may continue it. Returns whether a period is over.
+        No track ends by that: the next frame may continue it. Returns whether a period has ended.
         """
         if timestamp <= self._now or self._period is None:
             return False
@@ -336,7 +336,7 @@ class Camera:
         self._closing.append(track_id)
 
     def _end_parted(self, track_id: int, other: int) -> None:
-        """End a track from which ``other`` was parted; one that is over takes the other along."""
+        """End a track from which ``other`` was split; one that has ended takes the other along."""
         self._rename({track_id: other}, self._log.start_of(other))
         self._closing.append(other if track_id in self._closing else track_id)
 

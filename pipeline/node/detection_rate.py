@@ -1,7 +1,7 @@
 """Which frames of a camera the detector must see.
 
 A frame that looks like the last one that the detector saw has the same people in it. Where
-something moves, the detector sees at most so many frames a second, and between these the tracks
+something moves, the detector sees a limited number of frames a second, and between these the tracks
 move on at their speed. All that depends on the pictures and their times alone, so a recording
 gives the same results on every machine.
 """
@@ -19,9 +19,9 @@ from pipeline.sources.source import Frame, Picture
 _SMALL_PX = 320
 # Noise of a camera and of compression changes fewer grey levels, after smoothing, ...
 _CHANGED = 12
-# ... and somebody far away who moves changes more pixels.
+# ... and a distant person who moves changes more pixels.
 _PIXELS = 6
-# A still picture is looked at again after so long: what changes very slowly may go unnoticed.
+# A still picture is looked at again after this long: very slow changes may go unnoticed.
 _AGAIN_S = 10.0
 # A frame that is early by this much is not left out: timestamps are rounded.
 _EARLY_S = 1e-3

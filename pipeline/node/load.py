@@ -20,7 +20,7 @@ _PERIOD_S = 2.0
 _ENOUGH_SHARE, _ENOUGH_FPS = 0.7, 8.0
 # A node that is busy for less of the time can follow more frames.
 _BUSY = 0.7
-# So many periods must agree before the state changes.
+# The number of periods that must agree before the state changes.
 _AGREE_BAD, _AGREE_GOOD = 2, 3
 # A source offers this many times the frames that are followed, so that the rate can recover.
 _OFFERED = 2.0
@@ -39,7 +39,8 @@ _KIND = "recording"
 
 @dataclass(slots=True)
 class _Period:
-    """Frames followed and delays since the last judgement of a camera, which is ``agree`` old."""
+    """Frames followed and delays since a camera was last judged; ``agree`` periods contradicted
+    its state in a row."""
 
     received: int
     followed: int = 0
@@ -82,7 +83,7 @@ class LoadMeter:
             period.delay_s += max(self._now() - captured - status.delay_s, 0.0)
 
     def processed(self, frames: int, seconds: float) -> None:
-        """Count a batch of so many frames that took so long."""
+        """Count a batch of ``frames`` that took ``seconds``."""
         self._busy_s += seconds
         if frames:
             each = seconds / frames
@@ -95,7 +96,7 @@ class LoadMeter:
         return max(1, min(self._batch, int(_BATCH_SHARE * buffer_s / self._frame_s)))
 
     def most_crops(self, frames: int) -> int | None:
-        """The most crops to embed for so many frames; None for all."""
+        """The most crops to embed for this number of frames; None for all."""
         overloaded = any(period.overloaded for period in self._periods.values())
         return max(frames, 1) * _CROPS_PER_FRAME if overloaded else None
 

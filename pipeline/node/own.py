@@ -27,7 +27,7 @@ class PeopleEmbedder(Protocol):
     def embed(self, crops: list[Image]) -> NDArray[np.float32]:
         """``(N, D)`` float32, one row for each of N BGR crops ``(h, w, 3)`` uint8 of any size.
 
-        D is always the same, and so many crops come at once as ``reid.batch`` allows or more.
+        D is always the same. N may exceed ``reid.batch``.
         """
 
 

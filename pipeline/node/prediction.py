@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from trackers.detections import Detections, no_detections, valid_boxes
 
-# Somebody who was last seen longer ago has not kept the speed.
+# A person who was last seen longer ago has not kept the speed.
 _LONGEST_S = 0.5
 Boxes = NDArray[np.float32]
 

@@ -27,11 +27,11 @@ _FEW_FPS = 8.0
 
 # The tracker for few frames a second from this rate down, and the other from that one up.
 _LOW_FPS, _HIGH_FPS = 6.0, 9.0
-# The median of so many gaps decides.
+# The median of this many gaps decides.
 _FRAMES = 8
 # Each change of the tracker ends all tracks, so it is not undone sooner than after this long.
 _DWELL_S = 20.0
-# A lost track is kept for so many frames.
+# A lost track is kept for this many frames.
 _KEPT_FRAMES = 3.0
 # A camera that was silent for longer is no slow one.
 _LONGEST_GAP_S = 5.0

@@ -27,7 +27,7 @@ _People = Mapping[tuple[str, int], LabelledBoxes]
 _MOST_WIDTH, _MOST_HEIGHT = 1920, 1080
 _MOST_FPS = 15.0
 _TRAIL_S = 3.0
-# What is shown of a camera that has not begun, or is over.
+# The grey level of a camera that has not begun, or has ended.
 _DARK = 24
 
 

@@ -1,4 +1,4 @@
-"""People of a frame as detections of the library supervision; nobody else imports it."""
+"""People of a frame as detections of the library supervision."""
 
 import warnings
 from collections.abc import Sequence

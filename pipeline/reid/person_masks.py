@@ -16,7 +16,7 @@ Image = NDArray[np.uint8]
 
 #: Width and height to which a crop is scaled before a network sees it.
 _CROP = 128, 256
-# Both want to see something around a person; a square each.
+# Both need some background around a person; a square each.
 _YOLO_BORDER, _YOLO_PX = (32, 96), 320
 _POSE_CROP, _POSE_BORDER, _POSE_PX = (112, 224), (16, 72), 256
 _JOINTS = 33

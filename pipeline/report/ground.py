@@ -8,7 +8,7 @@ from pipeline.run_directory.reader import RunDirectory
 
 # A person is at one place in each of these.
 _STEP_S = 0.5
-# A line is interrupted where a person was not seen for so long.
+# A line is interrupted where a person was not seen for this long.
 _AWAY_S = 3.0
 # A drawing of more is a blot.
 _MOST_PLACES = 20_000

@@ -7,7 +7,7 @@ from pipeline.report.ground import Paths
 
 _WIDTH, _MARGIN_M = 1000.0, 1.0
 _MOST_HEIGHT = 900.0
-# The grid has at most so many lines each way.
+# The grid has at most this many lines in each direction.
 _GRID_M = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0)
 _MOST_LINES = 16
 

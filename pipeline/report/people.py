@@ -10,9 +10,9 @@ from pipeline.run_directory.reader import RunDirectory
 
 _PICTURES_PER_VISIT = 4
 _PICTURES_PER_PAGE = 1500
-# Nobody walks past a camera in less, and who was never confirmed and so short is often no person.
+# No person walks past a camera in less; one so short and never confirmed is often a false track.
 _BRIEF_S = 1.0
-# From here on it is more likely than not somebody else.
+# Below this it is more likely than not another person.
 _UNSURE = 0.5
 
 # Views that see a person together for more than this share of the later stay overlap there.

@@ -1,4 +1,4 @@
-"""Figures of a run for a notebook; nobody else imports matplotlib."""
+"""Figures of a run for a notebook, drawn with matplotlib."""
 
 from typing import TYPE_CHECKING
 

@@ -20,7 +20,7 @@ from pipeline.sources.source_kinds import is_url
 
 _GAP_S = 1.0
 _GAP_FRAMES = 3
-# The occupancy of the whole time has about so many spans, none shorter than this.
+# The occupancy of the whole run has about this many spans, none shorter than the second.
 _SPANS, _LEAST_SPAN_S = 120, 0.1
 # A browser still scrolls through these: some 20 MB with pictures.
 _VISITS_PER_PAGE = 1500
@@ -223,7 +223,7 @@ def _seen_last(stays: pl.DataFrame) -> tuple[pl.DataFrame, int]:
 
 
 def _drawable(stays: pl.DataFrame) -> tuple[pl.DataFrame, float]:
-    """At most so many stays as a page can show, and the absence up to which they are joined."""
+    """The stays, no more than a page can show, and the absence up to which they are joined."""
     gap_s = 0.0
     while stays.height > max(_STAYS_PER_PAGE, stays.select("global_id", "camera_id").n_unique()):
         gap_s = 2 * max(gap_s, float(stays["gap_s"].max()))  # type: ignore[arg-type]

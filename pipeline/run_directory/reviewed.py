@@ -1,4 +1,4 @@
-"""RUN/reviewed.jsonl: which events of the run somebody has looked at, who and when.
+"""RUN/reviewed.jsonl: which events of the run were reviewed, by whom and when.
 
 An event is named by a hash, so nothing in it says who was where.
 """

@@ -88,7 +88,7 @@ def _mapped(root: Path, path: Path, groups: list[RowGroup], column: str, width: 
     with replacing(file, file.with_name(f"{file.name}.{os.getpid()}.partial")) as partial:
         partial.touch(mode=0o600)
         _write(partial, groups, column, (rows, width))
-    # Had the segment been rewritten before the file was there, nobody would have removed it.
+    # Had the segment been rewritten before the file was there, it would not have been removed.
     remove_stale(root)
     return (
         np.asarray(np.load(file, mmap_mode="c")) if file.exists() else _read(groups, column, width)

@@ -1,1 +1,1 @@
-"""Puts the parts together: runs, processes, workers, reload_in_background, stopping."""
+"""Puts the parts together: runs, processes, workers, reloading, stopping."""

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 # Frames that wait for the program: few, because a picture has megabytes.
 _WAITING = 8
 _POLL_S = 0.05
-# The identity of an older track is asked for no more.
+# The identity of an older track is no longer looked up.
 _TRACKS = 10_000
 _Key = tuple[str, int]
 _Seen = tuple[Frame | RecordedFrame, Detections]

@@ -18,7 +18,7 @@ from pipeline.monitoring import logs
 
 # Time to wait for Redis after the first signal. Supervisors kill after ten seconds.
 _WAIT_S = 5.0
-# What still works so long after the first signal writes what it has, and decides no more.
+# What still runs this long after the first signal writes what it has, and decides no more.
 _ALL_S = 7.0
 #: A process that has not ended this long after the first signal ends at once.
 EXIT_S = 9.0
@@ -104,9 +104,9 @@ def signals(
 ) -> Iterator[None]:
     """Handle SIGINT and SIGTERM during the block, and SIGHUP if the run ``reloads`` a site file.
 
-    With ``exit_after_s`` the process ends so many seconds after the first signal: what a part of a
-    site has not sent or written by then is sent or written after a restart. Must be called in the
-    main thread.
+    With ``exit_after_s`` the process ends that many seconds after the first signal: what a part of
+    a site has not sent or written by then is sent or written after a restart. Must be called in
+    the main thread.
     """
     handlers = {signal.SIGINT: stop.on_signal, signal.SIGTERM: stop.on_signal}
     if reloads:

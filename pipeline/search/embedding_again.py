@@ -1,4 +1,4 @@
-"""Embed the thumbnails of a run with the network of today, in place of the vectors that it has."""
+"""Embed the thumbnails of a run with the current network, in place of the vectors that it has."""
 
 from collections.abc import Iterator
 from pathlib import Path

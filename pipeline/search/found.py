@@ -1,4 +1,4 @@
-"""What a search gives: people, with their times, pictures and probabilities."""
+"""The result of a search: people, with their times, pictures and probabilities."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class FoundPerson:
-    """A global id, with the probability that it is who was looked for.
+    """A global id, with the probability that it is the one searched for.
 
     ``seen`` is every track of the person in the searched part of the run, by time. ``picture`` is
     the path of the best thumbnail in the run directory, None where none was kept.
@@ -53,7 +53,7 @@ def clock_of(run: RunDirectory) -> Clock:
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """The people that were found, the likeliest first; none is like what was looked for if empty.
+    """The people that were found, the likeliest first; empty without a match.
 
     ``closest`` are the likeliest that are not likely enough: below the probability ``threshold``.
     ``tracks`` were compared, of ``people``. ``unknown_words`` are those that the network has never

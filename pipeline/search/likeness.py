@@ -1,4 +1,4 @@
-"""What a cosine with a picture, or with words, is worth: the probability that it is meant.
+"""Turns cosines with a picture, or with words, into the probability of a match.
 
 A picture: that of one person in two places, by the calibration of the network, among as many people
 as the run has. Words: that they describe the person, by the network's calibration for words, as
@@ -51,8 +51,8 @@ class PictureLikeness:
     def probabilities(
         self, vectors: Vectors, crops: NDArray[np.int64], people: int
     ) -> NDArray[np.float64]:
-        """The probability ``(n,)`` that each of the tracks, unit vectors ``(n, D)`` of so many
-        ``crops`` ``(n,)``, shows the person, if it is one of ``people``.
+        """The probability ``(n,)`` that each of the tracks, unit vectors ``(n, D)`` of
+        ``crops`` ``(n,)`` each, shows the person, if it is one of ``people``.
         """
         known = self._population
         others = [

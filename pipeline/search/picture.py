@@ -1,4 +1,4 @@
-"""The person in a picture that somebody wants to be searched for."""
+"""The person to search for in a picture."""
 
 from pathlib import Path
 

@@ -25,7 +25,7 @@ from pipeline.search.nearest import products, rows_at
 
 #: A person who is less likely than this is not called found.
 THRESHOLD = 0.5
-#: So many people are given if no other number is asked for.
+#: The number of people that are returned by default.
 TOP = 20
 MOST_TOP = 1000
 
@@ -37,7 +37,7 @@ _SAMPLE = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is looked for: a description, the bytes of a picture file with its name, or both.
+    """What to search for: a description, the bytes of a picture file with its name, or both.
 
     ``person`` chooses one of several in the picture, counted from the left; 0 is all of it.
     """
@@ -93,7 +93,7 @@ def search(
     clock: Callable[[], float] = time.time,
     assume_model: bool = False,
 ) -> SearchResult:
-    """The people of a run, or of its selection, who are like what is looked for; it is logged.
+    """The people of a run, or of its selection, who match the request; it is logged.
 
     Vectors of another network than that of ``models`` are left out; with ``assume_model`` those of
     which no network is known are taken to be its own. Raises UserError for a bad request, a damaged
@@ -200,7 +200,7 @@ def _of_another_model(gallery: Gallery, models: SearchModels) -> UserError:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Side:
-    """One thing that is looked for, and all vectors with which it is compared."""
+    """One part of a request, and all vectors with which it is compared."""
 
     likeness: Likeness
     matrices: Sequence[Matrix]
@@ -274,7 +274,7 @@ def _probabilities(
 ) -> NDArray[np.float64]:
     """The probability ``(n,)`` of the tracks at sorted ``indices``; 0 for those without vectors."""
     span = gallery.tracks.filter(pl.col("index").is_in(indices)).sort("index")
-    # About so many crops there are of a track, whose number is not kept.
+    # About how many crops a track has; their number is not kept.
     seconds = (span["end"] - span["start"]).to_numpy()
     crops = np.clip(1 + seconds / max(reid.spacing_s, 1e-3), 1, reid.exemplars).astype(np.int64)
     found = []

@@ -11,7 +11,7 @@ from pipeline.config.schema import CameraConfig
 STEP_S = 0.001
 #: A jump back by more than this means that the clock was reset: time continues where it was.
 RESET_S = 1.0
-# A first or last time is wrong if it is further away than this and so many frame intervals.
+# A first or last time is wrong if it is further away than both this and that many frame intervals.
 _FAR_S, _MANY = 10.0, 10
 _DAY_S = 86400.0
 
@@ -136,7 +136,7 @@ _SLEW = 0.25
 _TRUSTED_S = 2.0
 # Media time that is further ahead than this was restarted.
 _JUMP_S = 1.0
-# Two frames between which so much more time passes here were not delayed: this computer's clock was
+# Frames between which this much more time passes here were not delayed: this computer's clock was
 # set.
 _SET_S = 60.0
 

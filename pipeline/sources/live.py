@@ -15,7 +15,7 @@ from pipeline.sources.live_reader import LiveReader
 from pipeline.sources.picture import picture_of
 from pipeline.sources.source import Frame, Source
 
-# Frames that a busy computer takes so much later look as if the camera's clock were behind ...
+# Frames that a busy computer takes this much later look as if the camera's clock were behind ...
 _LOAD_S = 30.0
 # ... which it is only if that lasts for this long while the computer is not overloaded.
 _LASTING_S = 60.0
@@ -163,7 +163,7 @@ class LiveSource:
         return now - self._clock_error_since >= _LASTING_S
 
 
-# Probing mostly waits for the network, so many cameras are probed in parallel.
+# Probing mostly waits for the network; therefore many cameras are probed in parallel.
 _AT_ONCE = 64
 
 

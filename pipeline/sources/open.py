@@ -53,7 +53,7 @@ def _warn_about_gaps(sources: Sequence[Source], gallery_s: float) -> None:
 
 
 def _groups(sources: Sequence[Source], gallery_s: float) -> list[list[Source]]:
-    """The recordings in order of time, parted where none lasts for over ``gallery_s``."""
+    """The recordings in order of time, split where none lasts for over ``gallery_s``."""
     spans = sorted((one.span, one.camera_id, one) for one in sources if one.span is not None)
     groups: list[list[Source]] = []
     end = 0.0

@@ -35,7 +35,7 @@ class Picture(Protocol):
         ...
 
     def grey(self, step: int) -> Image:
-        """The brightness of every so many pixels in both directions: ``(h, w)`` uint8."""
+        """The brightness of every ``step``-th pixel in both directions: ``(h, w)`` uint8."""
         ...
 
 

@@ -28,7 +28,7 @@ from pipeline.sources.shortfall import shortfall
 from pipeline.sources.source import Frame
 
 _DEFAULT_FPS = 25.0
-# Up to so many frames in a row may have a wrong time. Each one more is a picture in memory.
+# Up to this many frames in a row may have a wrong time. Each of them is a picture in memory.
 _LOOK_AHEAD = 4
 
 

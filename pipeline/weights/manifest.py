@@ -106,7 +106,7 @@ def load_manifest(path: Path | None = None) -> dict[str, Weights]:
 
 @cache
 def _own_manifest() -> dict[str, Weights]:
-    # It is asked for many times at each start, and parsing it takes 40 ms.
+    # It is read many times at each start, and parsing it takes 40 ms.
     return _manifest_of(config_folder() / "models.yaml")
 
 

@@ -1,4 +1,4 @@
-"""What can be seen of somebody's clothes: colours from pixels, the rest from attributes.
+"""What can be seen of a person's clothes: colours from pixels, the rest from attributes.
 
 Colours are the eleven basic names of Berlin and Kay (1969). A pixel gets the name by lightness,
 chroma and hue in CIELAB, where equal distances look about equal.
@@ -29,7 +29,7 @@ COLOURS = (
     "pink",
     "brown",
 )
-#: What is said where no colour is sure.
+#: The words where no colour is sure.
 SHADES = ("dark", "light")
 
 # Of CIELAB, L* 0 to 100. Below the first a pixel is black, above the second white, when it has
@@ -50,7 +50,7 @@ _HUES = (
 # Orange that is darker or paler is brown; red that is light is pink, pink that is dark red.
 _BROWN_LIGHTNESS, _BROWN_CHROMA = 60.0, 35.0
 _PINK_LIGHTNESS = 58.0
-#: A garment has a colour when so much of it has it, and a shade when so much is dark or light.
+#: The share of a garment that has a colour, or is dark or light, from which on that is named.
 _MAIN, _SHADE = 0.45, 0.75
 _LEAST_PIXELS = 150
 

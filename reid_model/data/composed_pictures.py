@@ -1,4 +1,4 @@
-"""Training pictures composed anew each time: other backgrounds, people and things before people."""
+"""Training pictures composed for each epoch: other backgrounds, people and things before people."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -63,7 +63,7 @@ class LabelledPictures:
 
 
 def any_background(pictures: LabelledPictures, plates: Sequence[Image], rng: Generator) -> Image:
-    """A place ``(256, 128, 3)`` uint8 BGR: mostly what was behind somebody else."""
+    """A place ``(256, 128, 3)`` uint8 BGR: mostly what was behind another person."""
     kind = rng.random()
     if kind < 0.2:
         return noise(rng)
@@ -79,7 +79,7 @@ def composed(
     shares: Shares,
     rng: Generator,
 ) -> LabelledPicture:
-    """One picture changed by chance: another background or box, somebody or something before the
+    """One picture changed by chance: another background or box, a person or a thing before the
     person, filmed. ``plates`` are BGR pictures of places without people, of any size."""
     if rng.random() < shares.other_background:
         picture = before(picture, any_background(pictures, plates, rng), rng)

@@ -1,7 +1,7 @@
-"""Pictures composed of people, things and backgrounds, with what is to be seen of the person known.
+"""Composed pictures of people, things and backgrounds; what is visible of the person is known.
 
-A network that is trained on people cut out and put before other backgrounds, behind other people
-and in boxes as detectors draw them, cannot know a person by what is around.
+Trained on people who are cut out and put before other backgrounds, behind other people and in boxes
+as detectors draw them, a network cannot recognise a person by the surroundings.
 """
 
 from dataclasses import replace
@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from reid_model.data.labelled_picture import HEIGHT, WIDTH, Image, LabelledPicture
 from reid_model.data.person_masks import BACKGROUND, PERSON, UNKNOWN
 
-# How opaque a cut-out is fades over so many pixels.
+# The opacity of a cut-out fades over this many pixels.
 _SOFT_PX = 1.0
-# A box is larger or smaller than the person by up to so much, and shifted by shares of its size.
+# The range of a box's size against the person's, and of its shift in shares of its size.
 _SCALE, _SHIFT = (0.8, 1.1), (0.08, 0.06)
 # Who stands before a person hides a share of the person in this range.
 _HIDDEN = 0.15, 0.7

@@ -1,6 +1,6 @@
 """Descriptions of people without who they are: words of gender, age and ethnicity made neutral.
 
-fusetrack neither learns nor is asked for any of that: what remains is what somebody wears, carries
+fusetrack neither learns nor is asked for any of that: what remains is what a person wears, carries
 and does.
 """
 

@@ -1,7 +1,7 @@
 """Which pixels of training pictures are the person, and where the joints are, kept in one file.
 
-Two networks of different makers look at each picture; what both say is believed. Pixels on which
-they differ are not known, and a picture on which they differ much is left out.
+Two networks of different makers segment each picture; where both agree, the mask is trusted. Pixels
+on which they differ are unknown, and a picture on which they differ much is left out.
 """
 
 from collections.abc import Sequence
@@ -18,9 +18,9 @@ from reid_model.atomic_file import replacing
 SIZE = 128, 64
 #: What a pixel of a mask is.
 UNKNOWN, BACKGROUND, PERSON = -1, 0, 1
-#: Masks of one person overlap by so much (intersection over union), or neither is believed.
+#: Two masks of one person that overlap less (intersection over union) are not trusted.
 LEAST_OVERLAP = 0.75
-# A believed mask covers a share of the picture in this range.
+# A trusted mask covers a share of the picture in this range.
 _SHARE = 0.12, 0.8
 
 

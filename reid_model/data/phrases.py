@@ -1,4 +1,4 @@
-"""Sentences of what can be seen of somebody, as people who search put it; some never trained on."""
+"""Sentences about what is visible of a person, phrased as in a search; some only for tests."""
 
 from collections.abc import Callable
 from typing import Literal
@@ -32,7 +32,7 @@ _HELD_OUT = 1
 def sentence(clothes: Clothes, use: Use, rng: Generator) -> str | None:
     """One sentence, drawn by chance from those of training or of test; None with nothing to say.
 
-    Something is said to be missing by nobody who searches, so that only what is there is named.
+    Only what is there is named: a search does not say what is missing.
     """
     upper = _garment(clothes.upper, _UPPER[clothes.long_sleeves], use, rng)
     nouns = _SKIRT if clothes.skirt and not clothes.long_legs else _LOWER[clothes.long_legs]

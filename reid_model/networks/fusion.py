@@ -28,7 +28,7 @@ from reid_model.networks.mask_head import MaskHead
 from reid_model.networks.omni_scale import OmniScale
 
 _SMALLEST = 1e-3
-#: What the fused model says counts so much beside what is seen of the person: chosen on people kept
+#: The weight of the fused model beside what is seen of the person: chosen on people kept
 #: out of training, who are then found as well as before where nothing hides them.
 _WHOLE = 0.5
 

@@ -18,7 +18,7 @@ from reid_model.networks.positional import check_pictures
 #: How much smaller the last map is than the picture.
 _REDUCTION = 16
 _STREAMS = 4
-#: Of so many channels a gate makes one number before it judges, or so many groups.
+#: How many channels a gate reduces to one before it weighs them, or how many groups it makes.
 _GATE = 16
 
 

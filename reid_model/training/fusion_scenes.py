@@ -18,7 +18,7 @@ from reid_model.openvino_runtime import compile_network
 from reid_model.training.fusion_training import Scenes
 from reid_model.training.kept_maps import KeptMaps
 
-#: Three in four with somebody or something before the person.
+#: Three in four with a person or a thing before the person.
 HIDDEN = Shares(other_background=0.4, behind=0.75, filmed=0.4)
 
 _BATCH = 8

@@ -44,7 +44,7 @@ _TEMPERATURE = 0.07
 _FACTORS = 20.0
 #: The late stages know much already.
 _LATE = 0.4
-#: Of the numbers of a mean, so many are left out each time.
+#: The number of values that are left out of a mean each time.
 _HIDDEN = 0.2
 #: Fewer pictures with words in a batch teach nothing.
 _FEWEST = 2
@@ -373,7 +373,7 @@ class _Draw:
             self._described = _grouped(described)
 
     def pairs(self) -> tuple[NDArray[np.int64], list[Tensor]]:
-        """Pictures ``(B,)``, each of somebody else, and the words of a sentence about each."""
+        """Pictures ``(B,)``, each of another person, and the words of a sentence about each."""
         shown, sentences = self.rows()
         return shown, self._cut(sentences)
 
@@ -387,7 +387,7 @@ class _Draw:
         return np.array(shown), sentences
 
     def described(self, shown: NDArray[np.int64]) -> tuple[NDArray[np.int64], list[Tensor]]:
-        """Which of the pictures ``(B,)`` show somebody whom words describe, and such words."""
+        """Which of the pictures ``(B,)`` show a person whom words describe, and such words."""
         people = self.pictures.people[shown]
         which = np.flatnonzero([int(one) in self._described for one in people])
         sentences = [self._random.choice(self._described[int(one)]) for one in people[which]]

@@ -104,7 +104,7 @@ def has_embeddings(recording: Recording) -> bool:
 
 
 def ablations(recording: Recording) -> Iterator[tuple[str, dict[str, float]]]:
-    """What each part is worth: the figures without it."""
+    """The contribution of each part: the figures without it."""
     # What is confirmed is said again, also of what was split off.
     splits = ("split", "confirmed")
     yield "without splits", measure(recording, left_out=splits)
@@ -127,7 +127,7 @@ def ablations(recording: Recording) -> Iterator[tuple[str, dict[str, float]]]:
 
 
 def thinned(recording: Recording, times: int) -> dict[str, float]:
-    """The means over so many runs, each without other detections, and the error of IDF1's."""
+    """The means over several runs, each without other detections, and the error of IDF1's."""
     found = []
     for seed in range(times):
         chance = np.random.default_rng(seed).random(len(recording.detections))

@@ -182,7 +182,7 @@ def _serve(folder: Path, redis: str, cameras: list[str]) -> tuple[subprocess.Pop
 
 
 def _watch(place: str, options: argparse.Namespace, counts: dict[str, int]) -> None:
-    """Read everything that a wall is sent for so many seconds."""
+    """Read everything that a wall is sent for some seconds."""
     counts.update({"pictures/s": 0, "boxes/s": 0})
     end = time.monotonic() + options.seconds
     with connect(f"ws://{place}/wall?fps={options.fps}", max_size=None) as wall:

@@ -58,11 +58,11 @@ Vectors = NDArray[np.float32]
 Labels = NDArray[np.int64]
 
 FUSION = "fusion-people"
-#: Somebody or something is before every person.
+#: A person or a thing is before every person.
 HIDDEN = Shares(other_background=0.0, behind=1.0, filmed=0.0)
 BATCH = 8
 NOWHERE = -1  # the camera of words
-# So many hidden queries are masked. New mask heads learn for so many batches of so many composed
+# How many hidden queries are masked; new mask heads learn for how many batches of how many composed
 # pictures, at this rate.
 MASKED = 160
 HEAD_STEPS, HEAD_PICTURES, HEAD_RATE = 150, 16, 2e-3
@@ -113,7 +113,7 @@ def read(images: Sequence[ReidImage]) -> Crops:
 
 
 def hidden(data: Path, masks: Path, queries: Sequence[ReidImage], seed: int) -> Hidden:
-    """The queries whose masks are trusted, each behind somebody else of them or a thing."""
+    """The queries whose masks are trusted, each behind another of these people or a thing."""
     pictures = LabelledPictures(data, read_masks(masks))
     own = [one for one in queries if str(one.path.relative_to(data)) in pictures.rows]
     rows = [pictures.rows[str(one.path.relative_to(data))] for one in own]

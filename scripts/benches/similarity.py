@@ -22,7 +22,7 @@ from reid_model.embedder import Embedder
 from reid_model.similarity import fit_folders
 from reid_model.training.model_files import save_similarity
 
-# The first view of the second camera, and so many people say all there is to say.
+# The first view of the second camera. More people than the second number change nothing.
 SECOND_CAMERA = {"cuhk01": 3, "cuhk03": 5}
 _PEOPLE = 300
 _AT_ONCE = 64

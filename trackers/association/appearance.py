@@ -33,7 +33,7 @@ _TRUST_LINKS = 12.0
 _TRUST_UNFITTED = 0.25
 # The midpoint is at least this many standard deviations above impostor pairs.
 _LEAST_DEVIATIONS = 1.0
-# Within one camera genuine pairs are so much more similar, and with them the midpoint.
+# How much more similar genuine pairs are within one camera; the midpoint moves with them.
 _WITHIN = 1.3
 # The last people, from whom the spread of cosines is estimated.
 _COHORT = 128
@@ -315,7 +315,7 @@ class Population:
         return min(line.midpoint * self.spread / line.spread, half_way)
 
     def _attenuation(self, precision: float) -> float:
-        """The factor by which few crops lower a cosine, against endless crops of a visit."""
+        """The factor by which few crops lower a cosine, against very many crops of a visit."""
         return 1 / math.sqrt(1 - self.calibration.visit + 1 / precision)
 
     def _common(self, known: Vector) -> float:

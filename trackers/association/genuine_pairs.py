@@ -1,4 +1,4 @@
-"""How similar one person is in two cameras, from people of whom nobody knows who is who.
+"""How similar one person is in two cameras, from people whose identities are unknown.
 
 Mutual nearest neighbours of two cameras are the same person where most people pass both; on a large
 site few do, and most such pairs are only the most similar of many impostors. So their cosines are a
@@ -29,7 +29,7 @@ class NearestPair(NamedTuple):
 
 
 def genuine_mean(pairs: Sequence[NearestPair], spread: float, before: float, trust: float) -> float:
-    """The mean cosine of one person in two cameras, with endless crops.
+    """The mean cosine of one person in two cameras, with very many crops.
 
     ``spread`` is the standard deviation of the cosines of impostors, and of one person. ``before``
     is the expected mean; it weighs as much as ``trust`` pairs that are certainly genuine.

@@ -31,8 +31,8 @@ _AREA_M2 = 150.0
 _OUTLIERS = 0.02
 # Beyond top speed by this much is beyond doubt: boxes jump by less.
 _JUMP_M = 1.5
-# A track may end for so long on the box of somebody who comes across, while its person goes on as a
-# new track; of the tracks that begin beside one that ends like that, so many are its person.
+# A track may end for so long on the box of a person who comes across, while its person goes on as a
+# new track; of the tracks that begin beside one that ends like that, this share is its person.
 _HANDOVER_S = 0.35
 _HANDED_OVER = math.log(0.1)
 #: Two cameras see a person at one moment when their pictures are no further apart in time.
@@ -102,7 +102,7 @@ def motion_evidence(a: Tracklet, b: Tracklet, limits: Limits) -> float:
 
 
 def distance_evidence(distance: float) -> float:
-    """Log-odds of one person over two, seen at once by two cameras so many metres apart."""
+    """Log-odds of one person over two, seen at once by two cameras that many metres apart."""
     return math.log((1 - _OUTLIERS) * _density_ratio(distance, _SPREAD_TOGETHER_M) + _OUTLIERS)
 
 

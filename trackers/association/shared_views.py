@@ -19,11 +19,11 @@ _ALL_CAMERAS = 8
 _FIRST_S, _MOST_S = 20.0, 960.0
 # Not more often than this, so that it costs little on any site; the second on a large one.
 _EVERY_S, _EVERY_LARGE_S = 5.0, 30.0
-# Tracklets that ended longer ago are left out, and of a camera so many are used.
+# Tracklets that ended longer ago are left out, and of a camera at most this many are used.
 _RECENT_S, _USED = 600.0, 24
-# At the end of a recording of a large site so many pairs are tried.
+# At the end of a recording of a large site this many pairs are tried.
 _MOST_PAIRS = 50
-# After so many tracklets that could have confirmed it, a map that is not found again is dropped.
+# After this many tracklets that could have confirmed it, a map that is not found again is dropped.
 _MANY = 12
 
 

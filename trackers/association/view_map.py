@@ -21,7 +21,7 @@ from trackers.tracklet import Tracklet
 #: ``(N, 3)``: footpoint x and y, and box height, pixels.
 Places = NDArray[np.float64]
 
-# A pair of tracks is compared over so many moments and seconds at least.
+# A pair of tracks is compared over at least this many moments and seconds.
 _FEWEST_MOMENTS, _SHORTEST_S = 8, 4.0
 # A track of a person who moves less, in heights of the person, tells nothing.
 _LEAST_EXTENT = 0.3
@@ -31,9 +31,9 @@ _NEAR = 0.15
 _MOST = 0.8
 # So many pairs of tracks begin a fit, and so often it is fitted again to all that agree.
 _BEGINNINGS, _ROUNDS = 8, 2
-# A map is believed when so many pairs of tracks agree, over so many different places,
+# A map is trusted when this many pairs of tracks agree, over this many different places,
 _FEWEST_PAIRS, _FEWEST_PLACES = 3, 20
-# and over so many times more than with these shifts of a clock.
+# and over this many times more than with these shifts of a clock.
 _OVER_CHANCE, _SHIFTS_S = 2.0, (5.0, -5.0, 9.0, -9.0, 13.0, -13.0)
 # Places closer than this are one, in heights of the person.
 _PLACE = 0.5
@@ -89,7 +89,7 @@ class _Pairs:
 class _Fit:
     """So many ``pairs`` agree with ``matrix``, at the moments of ``here`` and ``there``.
 
-    They cover so many different ``places``.
+    They cover this many different ``places``.
     """
 
     matrix: NDArray[np.float64]
@@ -197,7 +197,7 @@ def _errors(
     They are those of several pairs of tracks, each from its row of ``first`` on.
     """
     x, y, scale = matrix[:, :2] @ a[:, :2].T + matrix[:, 2:]
-    # Nobody is beyond the horizon.
+    # No person is beyond the horizon.
     side = np.add.reduceat(np.sign(scale), first)
     beyond = scale * np.repeat(side, np.diff(first, append=len(a))) <= 0
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -32,9 +32,9 @@ from trackers.tracklet import TrackletKey
 
 # A box that fits no walker better than this is a new person; in the unit of `fit_costs`.
 _NEW_PERSON = 16.0
-# Bonus for the track that showed the walker in this camera less than so many seconds ago.
+# Bonus for the track that showed the walker in this camera less than this many seconds ago.
 _SAME_TRACK, _SAME_TRACK_S = 1.5, 1.0
-# A track keeps its walker at this cost when the box fits nobody, but is in line with the walker, up
+# A track keeps its walker at this cost when the box fits none, but is in line with the walker, up
 # to this squared distance across the picture: people fall, jump and are half hidden.
 _KEPT, _IN_LINE = 10.0, 9.0
 # A walker with fewer boxes than this is tentative: it may be an error of the detector.

@@ -20,10 +20,10 @@ Floats = NDArray[np.float64]
 # They are correlated over many frames, and therefore larger than measured on single ones.
 _BOX_ERRORS = np.array([0.07, 0.12, 0.04])
 _UNSEEN = 1e3
-# Of a box whose middle is not that of the body, or that shows nobody standing, the errors are this
-# many times larger.
+# The errors of a box whose middle is not that of the body, or that shows no standing person, are
+# this many times larger.
 _WIDER = 3.0
-# From this squared distance on, in standard deviations, a box counts less: nobody is where it says.
+# From this squared distance on, in standard deviations, a box counts less: its place is unlikely.
 _FAR_OFF = 9.0
 _HEIGHT_M, _HEIGHT_SPREAD_M = 1.7, 0.1
 _FIRST_SPEED = 1.0

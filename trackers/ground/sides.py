@@ -9,7 +9,7 @@ FOOT, TOP, MIDDLE, LYING = 1, 2, 4, 8
 
 # This near to the border a box is taken to be cut by it, pixels.
 _BORDER_PX = 1.0
-# A box that is wider than this share of its height shows nobody standing.
+# A box that is wider than this share of its height shows no standing person.
 _WIDE = 0.75
 
 

@@ -18,11 +18,11 @@ from trackers.detections import Detections, areas, intersections
 
 # Number of crops that establish the person of a track, and number that establish another person.
 _KNOWN, _OTHER = 2, 2
-# Two meet when so much of the smaller box is shared, and are apart at no more than the second.
+# Two meet when this share of the smaller box is covered, and are apart at no more than the second.
 _MET, _CLEAR = 0.25, 0.1
-# A track that was not seen for so long after a meeting will not come out of it.
+# A track that was not seen for this long after a meeting did not survive it.
 _LOST_S = 0.5
-# So much more alike, in cosines after removing what all people share, are two exchanged tracks
+# How much more alike, in cosines after removing what all people share, two exchanged tracks are
 # together, and one that goes on as a track that was lost.
 _EXCHANGED, _TAKEN = 0.3, 0.25
 

@@ -19,7 +19,7 @@ Crop = TypeVar("Crop")
 
 # Timestamps are rounded: a frame that is early by this much still belongs to the next interval.
 _ROUNDING_S = 1e-3
-# After so many intervals they are longer by this factor.
+# After this many intervals they are longer by this factor.
 _SHORT, _LONGER = 4, 4
 
 

@@ -174,7 +174,7 @@ class TrackLog:
     def exchange(self, one: int, other: int, since: float) -> bool:
         """Let two tracks go on as each other from a moment on.
 
-        False where that cannot be: one of them began or was parted since.
+        False where that cannot be: one of them began or was split since.
         """
         renamed = [steps[-1][0] for steps in self._ids.values() if steps[-1][1] in (one, other)]
         tracks = [self._open[track_id] for track_id in (one, other)]

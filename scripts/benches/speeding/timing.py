@@ -14,7 +14,7 @@ _TASKS = Path("/proc/self/task")
 
 
 class Speed(NamedTuple):
-    """So many frames took so many seconds, and so many seconds of the processors."""
+    """The time that a number of frames took, by the clock and of the processors, in seconds."""
 
     frames: int
     wall_s: float

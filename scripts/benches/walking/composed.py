@@ -25,7 +25,7 @@ Image = NDArray[np.uint8]
 FPS = 10.0
 #: All people come in within this time, however many they are, and recordings end after the other.
 _ARRIVALS_S, _LENGTH_S = 40.0, 75.0
-#: A crop is shown for about so long.
+#: A crop is shown for about this long.
 _CROP_S = 1.4
 # The footpoint of the farthest and of the nearest person, and how tall they are.
 _FEET_PX, _PERSON_PX = (300.0, 520.0), (115.0, 200.0)
@@ -52,7 +52,7 @@ class Placed:
 def composed_scene(crops: Crops, people: int, cameras: int, seed: int) -> Scene:
     """The walk of ``people`` in as much time as it takes any number, without tracks.
 
-    Raises ValueError when so many people were not seen by two of the cameras.
+    Raises ValueError when fewer people were seen by two of the cameras.
     """
     scene = make_scene(crops, people, cameras, seed, arrival_s=_ARRIVALS_S / people)
     visits = [visit for visit in scene.visits if visit.start < _LENGTH_S - _CROP_S]

@@ -19,13 +19,13 @@ Segment = Callable[[Sequence[Image]], list[Mask]]
 
 #: Width and height to which a crop is scaled before it is cut out.
 CROP_SIZE = 128, 256
-# The network wants to see something around a person.
+# The network needs some background around a person.
 _MARGIN = 32, 96
 _AT_ONCE, _NETWORK_PX = 16, 320
 _SURE = 0.6
-# Of the crop, a mask covers a share in this range, and at least so much of its height.
+# The share of the crop that a mask covers is in this range, and at least this of its height.
 _SHARE, _TALL = (0.15, 0.7), 0.85
-# So much of a mask is one piece.
+# At least this share of a mask is one piece.
 _WHOLE = 0.95
 _SOFT_PX = 1.0
 

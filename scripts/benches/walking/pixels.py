@@ -65,7 +65,7 @@ COLUMNS = (
     "missed_taken",
     "missed_alone",
 )
-# Of a person and camera so many crops are cut out at most, and of so many more people than walk.
+# The most crops of a person and camera that are cut out, and of how many more people than walk.
 _CROPS, _SPARE = 10, 1.3
 _THRESHOLDS = np.arange(0.2, 0.9, 0.025)
 

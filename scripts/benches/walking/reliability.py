@@ -11,7 +11,7 @@ _BINS = 10
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """The last decision on a track that showed ``person`` for so many ``seconds``."""
+    """The last decision on a track that showed ``person`` for ``seconds``."""
 
     person: int
     identity: int

@@ -118,7 +118,7 @@ def make_scene(
 
     One comes ``arrival_s`` seconds after the other on average.
 
-    Raises ValueError when so many people were not seen by two of the cameras.
+    Raises ValueError when fewer people were seen by two of the cameras.
     """
     rng = np.random.default_rng([seed, people, cameras])
     chosen = rng.choice(np.unique(crops.camera), cameras, replace=False)

@@ -20,7 +20,7 @@ _IMPURE = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """For so many ``seconds`` a track showed a ``visit`` and had this ``identity``, -1: none."""
+    """For ``seconds`` a track showed a ``visit`` and had this ``identity``, -1: none."""
 
     visit: int
     identity: int
