@@ -82,6 +82,12 @@ def plain(**changes: object) -> Recipe:
     )
 
 
+def short(recipe: Recipe) -> Recipe:
+    """The same for four epochs of two batches, where it need not learn."""
+    stage2 = replace(recipe.stage2, epochs=4, warm_up_epochs=1, milestones=(3,))
+    return replace(recipe, stage2=stage2)
+
+
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_the_baseline_learns_the_toy_set(toys: ReidSet, tmp_path: Path, precision: str) -> None:
     reports: list[TrainingProgress] = []
@@ -106,10 +112,22 @@ def test_the_baseline_learns_the_toy_set(toys: ReidSet, tmp_path: Path, precisio
     assert rows[-1]["learning_rate"] == pytest.approx(2e-4)
 
 
+@pytest.fixture(scope="module")
+def undisturbed(
+    toys: ReidSet, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[dict[str, Tensor], list[TrainingProgress]]:
+    """The weights after `toy_recipe`, and what was reported."""
+    reports: list[TrainingProgress] = []
+    out = tmp_path_factory.mktemp("undisturbed")
+    return trained(toy_recipe(), toys, out, report=reports.append), reports
+
+
 def test_the_same_seed_gives_the_same_weights_and_another_seed_does_not(
-    toys: ReidSet, tmp_path: Path
+    toys: ReidSet,
+    undisturbed: tuple[dict[str, Tensor], list[TrainingProgress]],
+    tmp_path: Path,
 ) -> None:
-    first = trained(toy_recipe(), toys, tmp_path / "first")
+    first, _ = undisturbed
     torch.manual_seed(99)
     second = trained(toy_recipe(), toys, tmp_path / "second")
     after = torch.rand(1)
@@ -167,10 +185,14 @@ def after_steps(steps: int) -> Callable[[TrainingProgress], None]:
 
 
 @pytest.mark.parametrize("steps", [1, 3, 7, 14])
-def test_a_stopped_training_loses_nothing(toys: ReidSet, tmp_path: Path, steps: int) -> None:
+def test_a_stopped_training_loses_nothing(
+    toys: ReidSet,
+    undisturbed: tuple[dict[str, Tensor], list[TrainingProgress]],
+    tmp_path: Path,
+    steps: int,
+) -> None:
     recipe = toy_recipe()
-    whole: list[TrainingProgress] = []
-    undisturbed = trained(recipe, toys, tmp_path / "whole", report=whole.append)
+    weights, whole = undisturbed
     reports: list[TrainingProgress] = []
     stopped = train(
         recipe,
@@ -184,7 +206,7 @@ def test_a_stopped_training_loses_nothing(toys: ReidSet, tmp_path: Path, steps: 
     assert len(reports) == steps
     assert not (tmp_path / "out" / "model.safetensors").exists()
     resumed = trained(recipe, toys, tmp_path / "out", resume=True, report=reports.append)
-    assert same(undisturbed, resumed)
+    assert same(weights, resumed)
     assert [p.losses for p in reports if p.losses] == [p.losses for p in whole if p.losses]
 
 
@@ -198,9 +220,10 @@ def test_worker_processes_do_not_change_the_weights(toys: ReidSet, tmp_path: Pat
 def test_a_finished_training_can_be_resumed_and_changes_nothing(
     toys: ReidSet, tmp_path: Path
 ) -> None:
-    first = trained(plain(), toys, tmp_path)
+    recipe = short(plain())
+    first = trained(recipe, toys, tmp_path)
     reports: list[TrainingProgress] = []
-    assert same(first, trained(plain(), toys, tmp_path, resume=True, report=reports.append))
+    assert same(first, trained(recipe, toys, tmp_path, resume=True, report=reports.append))
     assert {progress.what for progress in reports} == {"measuring"}
 
 
@@ -301,12 +324,14 @@ def test_a_teacher_of_augmented_pictures_gets_those_of_the_student(
         augment=AugmentRecipe(mix=0.3, occlude=0.2),
         distillation=DistillationRecipe(("colours",), teacher_view="augmented"),
     )
-    whole = trained(recipe, toys, tmp_path / "a", report=reports.append, teachers=[teacher])
+    trained(recipe, toys, tmp_path / "long", report=reports.append, teachers=[teacher])
     losses = [p.losses["distillation"] for p in reports if p.what == "stage 2"]
     assert losses[-1] < 0.7 * losses[0]
     assert all(pictures.shape == (12, 64, 32, 3) for pictures in seen[1:])
 
-    kill = after_steps(21)
+    recipe = short(recipe)
+    whole = trained(recipe, toys, tmp_path / "a", teachers=[teacher])
+    kill = after_steps(5)
     with pytest.raises(Killed):
         trained(recipe, toys, tmp_path / "b", report=kill, teachers=[teacher], checkpoint_every_s=0)
     again = trained(recipe, toys, tmp_path / "b", teachers=[teacher], resume=True)
@@ -377,25 +402,27 @@ def test_mixed_pictures_count_in_distillation_only(toys: ReidSet, tmp_path: Path
 
 
 def test_a_training_is_not_overwritten_or_mixed_with_another(toys: ReidSet, tmp_path: Path) -> None:
-    trained(plain(), toys, tmp_path)
+    recipe = short(plain())
+    trained(recipe, toys, tmp_path)
     with pytest.raises(ValueError, match="holds a training already"):
-        train(plain(), toys, tmp_path)
+        train(recipe, toys, tmp_path)
     with pytest.raises(ValueError, match="another recipe, which differs in seed"):
-        train(plain(seed=3), toys, tmp_path, resume=True)
+        train(replace(recipe, seed=3), toys, tmp_path, resume=True)
     fewer = replace(toys, train=toys.train[:-1])
     with pytest.raises(ValueError, match="on other pictures"):
-        train(plain(), fewer, tmp_path, resume=True)
+        train(recipe, fewer, tmp_path, resume=True)
 
 
 def test_a_checkpoint_without_newer_keys_is_resumed(toys: ReidSet, tmp_path: Path) -> None:
-    whole = trained(plain(), toys, tmp_path / "whole")
+    recipe = short(plain())
+    whole = trained(recipe, toys, tmp_path / "whole")
     with pytest.raises(Killed):
-        trained(plain(), toys, tmp_path / "out", report=after_steps(9), checkpoint_every_s=0)
+        trained(recipe, toys, tmp_path / "out", report=after_steps(5), checkpoint_every_s=0)
     content = load_checkpoint(tmp_path / "out" / "checkpoints")
     assert content is not None
     del content["recipe"]["model"]["standardise"], content["recipe"]["distillation"]["teacher_view"]
     save_checkpoint(tmp_path / "out" / "checkpoints", content["steps"] + 1, content)
-    assert same(whole, trained(plain(), toys, tmp_path / "out", resume=True))
+    assert same(whole, trained(recipe, toys, tmp_path / "out", resume=True))
 
 
 @pytest.mark.parametrize("repeat", [0, 2])
