@@ -20,11 +20,13 @@ from command_line import killed_at_the_end, recorded_walk
 from pipeline.bus.keys import IDENTITIES, RECORDER, TRACKLETS, term_key
 from pipeline.bus.messages import EndMessage, Message
 from pipeline.bus.streams import Bus
-from pipeline.config.load import check_config
+from pipeline.config.load import check_config, load_config
 from pipeline.exports import export_run
 from pipeline.monitoring.progress import Tally
 from pipeline.run_directory.reader import RunDirectory
 from pipeline.runtime import workers
+from pipeline.runtime.run import run_site
+from pipeline.runtime.site_options import with_options
 
 ROOT = Path(workers.__file__).parents[2]
 ENDS_WITHIN_S = 600.0
@@ -167,20 +169,18 @@ def test_a_standby_takes_over_from_one_whose_loop_hangs(redis_url: str, site: st
 
 @pytest.mark.slow
 def test_a_run_whose_redis_is_killed_continues_and_gives_the_same(tmp_path: Path) -> None:
-    source = recorded_walk(tmp_path / "walk.parquet", frames=2500)
+    source = recorded_walk(tmp_path / "walk.parquet", frames=1000)
     config = tmp_path / "site.yaml"
     config.write_text("recording: {segment_s: 0.2}\n")
-    options = ["run", str(source), "--config", config, "--json", "--out"]
-    command = [sys.executable, "-m", "pipeline", *options]
-    calm = subprocess.run([*command, tmp_path / "calm"], capture_output=True, check=True)
-    assert calm.returncode == 0
+    run_site(with_options(load_config(config), [str(source)], {}), tmp_path / "calm")
+    options = ["run", source, "--config", config, "--json", "--out", tmp_path / "disturbed"]
     with subprocess.Popen(
-        [*command, tmp_path / "disturbed"],
+        [sys.executable, "-m", "pipeline", *map(str, options)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     ) as process:
-        for recorded in (400, 800, 1200):
+        for recorded in (200, 500, 800):
             until(lambda least=recorded: frames(tmp_path / "disturbed") > least)  # type: ignore[misc]
             until(lambda: len(servers(process.pid)) == 1)
             servers(process.pid)[0].kill()
