@@ -313,7 +313,7 @@ class Camera:
         start = self._period * self._interval_s
         # Not as soon as a crop is embedded, which depends on the size of the batches.
         for tracker_id in sorted(self._doubted):
-            self._choice.begin_again(tracker_id, start)
+            self._choice.shorten(tracker_id, start)
         self._doubted.clear()
         return start
 

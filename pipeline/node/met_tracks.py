@@ -57,11 +57,15 @@ class MetTracks:
         picture: Picture | None,
         timestamp: float,
     ) -> list[SelectedCrop[Crop]]:
-        """The crops to embed because tracks have come apart in this frame.
+        """The crops to embed because tracks have come apart in this frame; those that are together
+        show themselves more often.
 
         ``fit`` ``(N,)`` are the boxes of sufficient quality.
         """
         partings = self._meetings.update(tracked, fit, timestamp)
+        # The tracker may take one for the other, also a while after they have come apart.
+        for tracker_id in self._meetings.tracks():
+            self._choice.shorten(tracker_id, timestamp)
         return [crop for p in partings for crop in self._crops(p, tracked, picture, timestamp)]
 
     def _crops(

@@ -130,6 +130,10 @@ class Meetings:
         self._forget(timestamp)
         return partings
 
+    def tracks(self) -> set[int]:
+        """The tracks that are together with another, or have not come apart since."""
+        return {track for pair in self._meetings for track in pair}
+
     def _meet(self, a: int, b: int, share: float, timestamp: float) -> None:
         meeting = self._meetings.setdefault(_pair(a, b), _Meeting(timestamp, 0.0, {}))
         if share >= meeting.share:

@@ -68,9 +68,9 @@ class CropSelector(Generic[Crop]):
         ]
         return [self._best.pop(track_id) for track_id in sorted(finished)]
 
-    def begin_again(self, track_id: int, timestamp: float) -> None:
-        """Start with short intervals again, because it is unclear who a track shows."""
-        if track_id in self._first:
+    def shorten(self, track_id: int, timestamp: float) -> None:
+        """Start with short intervals again once they are long: it is unclear who a track shows."""
+        if track_id in self._first and self._interval(track_id, timestamp) >= _SHORT:
             self._first[track_id] = timestamp
 
     def take_before(self, track_id: int, timestamp: float) -> SelectedCrop[Crop] | None:

@@ -56,15 +56,24 @@ def test_rounding_does_not_move_the_end(start):
     assert [round((c.timestamp - start) * 10) for c in crops] == [0, 5, 10, 15, 20]
 
 
-def test_later_intervals_are_longer_until_it_begins_again():
+def test_later_intervals_are_longer_until_they_are_shortened():
     selector = _selector()
     crops = [c for i in range(80) for c in _process(selector, 1, 1 + i / 8, 0.5)]
     assert [c.timestamp for c in crops] == [1.0, 1.5, 2.0, 2.5, 3.0, 5.0, 7.0]
-    selector.begin_again(1, 11.0)
-    selector.begin_again(2, 11.0)
+    selector.shorten(1, 11.0)
+    selector.shorten(2, 11.0)
     assert [c.timestamp for c in selector.pop_finished(11.0)] == [9.0]
     again = [c for i in range(13) for c in _process(selector, 1, 11 + i / 8, 0.5)]
     assert [c.timestamp for c in again] == [11.0, 11.5, 12.0]
+
+
+def test_short_intervals_stay_as_they_are_when_shortened():
+    selector = _selector()
+    crops = []
+    for i in range(40):
+        crops += _process(selector, 1, 1 + i / 8, 0.5)
+        selector.shorten(1, 1 + i / 8)
+    assert [c.timestamp for c in crops] == [1.0 + i / 2 for i in range(9)]
 
 
 def test_intervals_count_from_the_first_crop():

@@ -53,6 +53,15 @@ def test_a_third_who_is_near_is_waited_for():
     assert found[1:] == [(2, Parting(2, 3, 0.1, lost=False))]
 
 
+def test_tracks_that_are_together_until_they_have_come_apart():
+    meetings = Meetings()
+    together = []
+    for frame in (seen(t1=0, t2=31), seen(t1=0, t2=30), seen(t1=0, t2=35), seen(t1=0, t2=36)):
+        meetings.update(frame, np.ones(len(frame), bool), 1.0)
+        together.append(meetings.tracks())
+    assert together == [set(), {1, 2}, {1, 2}, set()]
+
+
 def test_one_is_lost():
     frames = [seen(t1=0, t2=10), *[seen(t2=10)] * 7]
     assert partings(*frames) == [(6, Parting(2, 1, 0.0, lost=True))]
