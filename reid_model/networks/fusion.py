@@ -28,9 +28,9 @@ from reid_model.networks.mask_head import MaskHead
 from reid_model.networks.omni_scale import OmniScale
 
 _SMALLEST = 1e-3
-#: The weight of the fused model beside what is seen of the person: chosen on people kept
-#: out of training, who are then found as well as before where nothing hides them.
-_WHOLE = 0.5
+#: The least weight of the fused model beside what is seen of the person, and what is added the more
+#: of the person is seen: chosen on people kept out of training.
+_LEAST, _MORE, _POWER = 0.4, 3.0, 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class FusionOptions:
     mask: bool = True
     fusion: bool = True
     width: int = 256
-    layers: int = 2
+    layers: int = 1
     heads: int = 4
     text_width: int = 384
     shared: int = 256
@@ -167,7 +167,7 @@ class FusionModel(nn.Module):
         vectors = self.fused.neck_proj(trunk.encoder.finish(x4)[1])
         if options.mask and states is not None:
             body = self._body(x2, self.mask_head((x1, x2, x3), states.segmentation))
-            vectors = F.normalize(body.vectors, dim=1) + _WHOLE * F.normalize(vectors, dim=1)
+            vectors = _together(vectors, body)
         identity = None if states is None else states.identity
         return Seen(F.normalize(vectors, dim=1), text_vectors, tokens, identity, body)
 
@@ -236,6 +236,13 @@ def _late_stages(trunk: Trunk) -> Trunk:
     assert isinstance(encoder, OmniScale)
     encoder.first = encoder.layer1 = encoder.layer2 = nn.Sequential()
     return late
+
+
+def _together(whole: Tensor, body: Body) -> Tensor:
+    """The fused model's vectors ``(B, 256)`` and those of the body, each of unit length, in one."""
+    least_seen = body.visibilities.amin(dim=1, keepdim=True)  # (B, 1)
+    share = _LEAST + _MORE * least_seen**_POWER
+    return F.normalize(body.vectors, dim=1) + share * F.normalize(whole, dim=1)
 
 
 def _tokens(x2: Tensor, x4: Tensor) -> Tensor:

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 from reid_model.networks.clip_resnet import ClipResNet
 from reid_model.networks.cross_modal import CrossModalTransformer, Tokens, dropped
@@ -70,6 +71,16 @@ def test_another_encoder_is_refused() -> None:
     encoder = ClipResNet(8, (1, 1, 1, 1), 16, (64, 32))
     with pytest.raises(ValueError, match="omni-scale"):
         FusionModel(FusedModel(encoder, 1).deploy(), SMALL)
+
+
+@torch.no_grad()
+def test_the_fused_models_vector_counts_more_the_more_is_seen() -> None:
+    model, pixels = toy_fusion(trained=True), toy_pixels()
+    seen = model.see(pixels)
+    assert seen.body is not None
+    share = 0.4 + 3 * seen.body.visibilities.amin(dim=1, keepdim=True) ** 4
+    both = F.normalize(seen.body.vectors, dim=1) + share * model.fused(pixels)
+    torch.testing.assert_close(seen.vectors, F.normalize(both, dim=1))
 
 
 @torch.no_grad()
