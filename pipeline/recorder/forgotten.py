@@ -53,6 +53,8 @@ class ForgottenParts:
 
     def filter_observations(self, camera_id: str, rows: pa.Table) -> pa.Table:
         """``rows`` of a camera without forgotten observations; ``rows`` itself if none are."""
+        if not self._parts:
+            return rows
         forgotten = self.mask(camera_id, rows)
         return rows.filter(pa.array(~forgotten)) if forgotten.any() else rows
 

@@ -12,6 +12,7 @@ with the people of the site as the cohort.
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import combinations
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
@@ -226,13 +227,15 @@ class Population:
             return 0.0
         vectors = _rows(appearances)
         precisions = np.array([appearance.precision for appearance in appearances])
-        before = np.tri(len(appearances), k=-1)[1:]
+        before = _before(len(appearances))
         names = np.array(cameras)
         same_camera = before * (names[1:, None] == names)
         # Walks on the ground are made of what several cameras saw.
         one_view = names[1:] != GROUND
         only_here = one_view & (same_camera.sum(axis=1) == before.sum(axis=1))
         overall = self._evidence_before(vectors, precisions, before, only_here)
+        if not same_camera.any():
+            return float(overall.sum())
         here = self._evidence_before(vectors, precisions, same_camera, one_view)
         return float(np.maximum(overall, here).sum())
 
@@ -341,6 +344,12 @@ class Population:
         here = float(middle - tenth) / _TENTH
         weight = len(known) / (len(known) + self._trust_people)
         return weight * here + (1 - weight) * expected
+
+
+@cache
+def _before(count: int) -> NDArray[np.float64]:
+    """``(count - 1, count)``, 1 for those before each but the first, else 0; do not change it."""
+    return np.tri(count, k=-1)[1:]
 
 
 def _mutual_nearest(

@@ -336,7 +336,8 @@ class Association:
 
     def _decide_together(self, tracklets: list[Tracklet]) -> list[Decision]:
         """Decide on tracklets of one camera at one time, each a different person."""
-        identities = [self.identities[i] for i in self.people.candidates.of(tracklets)]
+        known = self.people.identities
+        identities = [known[global_id] for global_id in self.people.candidates.of(tracklets)]
         scores = np.array([self._scores.of(tracklet, identities) for tracklet in tracklets])
         scores = scores.reshape(len(tracklets), len(identities))
         assigned = assign(scores, log_odds(self.rules.min_confidence))
@@ -354,20 +355,22 @@ class Association:
                 if i != column
             )[:_RIVALS]
             if column is None:
-                decision, margin = self._new_person(tracklet, other), -other
+                global_id, reason = self.next_global_id, "new person"
+                confidence, margin = 1 - probability(other), -other
             else:
-                known, score = identities[column].global_id, float(scores[row, column])
-                decision = Decision(
-                    tracklet.key, known, probability(score), "assigned", "known person"
-                )
-                margin = score - max(other, 0.0)
-            self.people.join(tracklet, decision.global_id)
-            members = self.identities[decision.global_id].members.values()
-            self.shared_views.add(tracklet, members)
+                global_id, reason = identities[column].global_id, "known person"
+                score = float(scores[row, column])
+                confidence, margin = probability(score), score - max(other, 0.0)
+            self.people.join(tracklet, global_id)
+            self.shared_views.add(tracklet, self.identities[global_id].members.values())
             rivals = [identities[i].global_id for i in best]
             self._reassessment.decided(tracklet.key, Clarity(margin, tuple(rivals)))
             self._reassessment.update(tracklet)
-            decisions.append(replace(decision, runners_up=runners_up))
+            decisions.append(
+                Decision(
+                    tracklet.key, global_id, confidence, "assigned", reason, runners_up=runners_up
+                )
+            )
         return decisions
 
     def _may_be_new(self, tracklet: Tracklet) -> bool:
@@ -378,10 +381,6 @@ class Association:
         """
         on_ground = tracklet.camera_id == GROUND
         return on_ground or not self.has_embeddings or len(tracklet.exemplars) > 0
-
-    def _new_person(self, tracklet: Tracklet, best_other: float) -> Decision:
-        confidence = 1 - probability(best_other)
-        return Decision(tracklet.key, self.next_global_id, confidence, "assigned", "new person")
 
     def _fade(self) -> None:
         """Drop old exemplars and paths, by the time of the tracklets, so that it is repeatable."""

@@ -89,8 +89,10 @@ class Candidates:
             spans = [(tracklet.camera_id, (tracklet.start - _RECENT_S, tracklet.end))]
         beside = sorted(self._topology.beside.get(tracklet.camera_id, ()))
         spans += [(place, (tracklet.start, math.inf)) for place in beside]
-        found = {i for place, span in spans for i in self._left(tracklet, place, *span)}
-        return found | self._anywhere(tracklet)
+        found = self._anywhere(tracklet)
+        for place, (earliest, latest) in spans:
+            found.update(self._left(tracklet, place, earliest, latest))
+        return found
 
     def _left(
         self, tracklet: Tracklet, place: str, earliest: float, latest: float

@@ -43,7 +43,6 @@ class Evidence:
         self._transitions: dict[tuple[Key, Key], float] = {}
         self._places: dict[tuple[Key, Key], float] = {}
         self._together: dict[tuple[Key, Key], float] = {}
-        self._alike: dict[tuple[Tracklet, ...], float] = {}
         self._least = log_odds(rules.min_confidence)
 
     def begin(self) -> None:
@@ -51,7 +50,6 @@ class Evidence:
         self._transitions.clear()
         self._places.clear()
         self._together.clear()
-        self._alike.clear()
 
     def transition(self, earlier: Tracklet, later: Tracklet) -> float:
         """Log-odds that the person of ``earlier`` was next seen as ``later``; -inf when impossible.
@@ -144,12 +142,6 @@ class Evidence:
 
     def appearance(self, members: Sequence[Tracklet]) -> float:
         """Log-odds that ``members``, in order, are one person by appearance; 0 for a single one."""
-        key = tuple(members)
-        if key not in self._alike:
-            self._alike[key] = self._appearance_of(members)
-        return self._alike[key]
-
-    def _appearance_of(self, members: Sequence[Tracklet]) -> float:
         found = [(self._population.of(member), member.camera_id) for member in members]
         seen = [
             (appearance, camera_id) for appearance, camera_id in found if appearance is not None

@@ -8,7 +8,7 @@ a tracklet without evidence for any person is one of its own.
 import math
 from bisect import bisect_left
 from collections.abc import Callable, Container, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 from trackers.association.decision import CONFIRMED, Decision, log_odds, probability
@@ -23,12 +23,17 @@ _IMPOSSIBLE = -6.0
 Members = list[Tracklet]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Group:
-    """``members`` in order of their start, and the sum of the log-odds between them."""
+    """``members`` in order of their start, and the sum of the log-odds between them.
+
+    ``joined`` and ``rest`` keep what was found with, and without, other tracklets.
+    """
 
     members: Members
     value: float
+    joined: dict[tuple[TrackletKey, ...], "Group | None"] = field(default_factory=dict)
+    rest: dict[tuple[TrackletKey, ...], "Group"] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +111,7 @@ class Partition:
         """Make two people one."""
         joined = self._with(self.group(kept), self.group(gone).members)
         assert joined is not None
-        self._groups[kept], self._groups[gone] = joined, _EMPTY
+        self._groups[kept], self._groups[gone] = joined, Group([], 0.0)
 
     def apply(self, change: Change, target: int) -> None:
         """Make the change; a new person becomes ``target``."""
@@ -146,6 +151,12 @@ class Partition:
 
     def _with(self, group: Group, block: Members) -> Group | None:
         """The group with ``block``; None when that is impossible."""
+        keys = tuple(tracklet.key for tracklet in block)
+        if keys not in group.joined:
+            group.joined[keys] = self._joined(group, block)
+        return group.joined[keys]
+
+    def _joined(self, group: Group, block: Members) -> Group | None:
         members = _merged(group.members, block)
         chain, possible = self._chain(members)
         if not possible or not self._may_be_one(group.members, block):
@@ -153,9 +164,11 @@ class Partition:
         return Group(members, chain + self._evidence.appearance(members))
 
     def _without(self, group: Group, block: Members) -> Group:
-        keys = {tracklet.key for tracklet in block}
-        rest = [tracklet for tracklet in group.members if tracklet.key not in keys]
-        return self._value(rest) if rest else _EMPTY
+        keys = tuple(tracklet.key for tracklet in block)
+        if keys not in group.rest:
+            rest = [tracklet for tracklet in group.members if tracklet.key not in keys]
+            group.rest[keys] = self._value(rest)
+        return group.rest[keys]
 
     def _may_be_one(self, members: Members, block: Members) -> bool:
         return all(self._evidence.possible(a, b) for b in block for a in members)
@@ -177,9 +190,6 @@ class Partition:
             still_there.append(later)
         # A pair that was decided and is impossible by now is not separated at any cost.
         return sum([max(log_odds, _IMPOSSIBLE) for log_odds in scores]), -math.inf not in scores
-
-
-_EMPTY = Group([], 0.0)
 
 
 def _order(tracklet: Tracklet) -> tuple[float, TrackletKey]:

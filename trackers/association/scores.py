@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from heapq import nlargest
 
 import numpy as np
 from numpy.typing import NDArray
@@ -97,8 +98,9 @@ def best_other(scores: NDArray[np.float64], row: int, assigned: list[int | None]
 
 def likeliest(scores: NDArray[np.float64], columns: int) -> list[int]:
     """The columns ``(M,)`` of the best ``scores`` that are possible at all, in their order."""
-    best = np.argsort(-scores, kind="stable")[:columns]
-    return sorted(int(column) for column in best if scores[column] > -math.inf)
+    known = scores.tolist()
+    best = nlargest(columns, range(len(known)), key=known.__getitem__)
+    return sorted(column for column in best if known[column] > -math.inf)
 
 
 def moments(tracklets: list[Tracklet]) -> list[list[Tracklet]]:

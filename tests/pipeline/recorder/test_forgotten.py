@@ -1,5 +1,8 @@
 """Filtering the forgotten parts of tracks out of later messages."""
 
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -8,7 +11,6 @@ from builders import tracklet
 from pipeline.bus.messages import TrackletMessage, tracklet_message, tracklet_of, unpack
 from pipeline.recorder.forgotten import ForgottenParts
 from pipeline.run_directory.schema import OBSERVATIONS, TrackPart
-from trackers.tracklet import Tracklet
 
 
 def rows(*found: tuple[int, float]) -> pa.Table:
@@ -21,8 +23,7 @@ def tracklet_with(**changes: object) -> TrackletMessage:
     """A track from 0 s to 4 s with one exemplar per second."""
     base = tracklet("gate", 1, 0.0, 4.0, closed=True)
     times = np.arange(5.0)
-    values = {name: getattr(base, name) for name in Tracklet.__slots__}
-    values |= {
+    values: dict[str, Any] = {
         "count": 50,
         "exemplars": np.eye(5, dtype=np.float32),
         "qualities": np.full(5, 0.5, np.float32),
@@ -33,7 +34,7 @@ def tracklet_with(**changes: object) -> TrackletMessage:
         "visibilities": np.eye(5, dtype=np.float32),
         **changes,
     }
-    return tracklet_message(Tracklet(**values), 4.0, "thumbnails/gate/1.jpg")
+    return tracklet_message(replace(base, **values), 4.0, "thumbnails/gate/1.jpg")
 
 
 @pytest.mark.parametrize(

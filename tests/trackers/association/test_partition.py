@@ -103,3 +103,10 @@ def test_a_change_gains_what_it_says(seed, topology):
         assert after - before == pytest.approx(change.gain)
         assert change.gain > 0
     assert changes
+    # Nothing that was found for the people before counts for those of now.
+    anew = partition_of({g: partition.group(g).members for g in range(1, 30)}, topology)
+    for tracklet in tracklets:
+        source = next(g for g in range(1, 30) if tracklet in partition.group(g).members)
+        others = [g for g in range(1, 30) if g != source]
+        assert partition.judge(tracklet, source, others) == anew.judge(tracklet, source, others)
+        assert partition.margin(tracklet, source, others) == anew.margin(tracklet, source, others)
