@@ -12,7 +12,7 @@ interface Box {
 
 // Of the height of the text: its lines, and its characters, which are narrower.
 const HIGH = 1.25;
-const WIDE = 0.58;
+const WIDE = 0.64;
 // How far around its place a label is looked for, in heights of the text.
 const RINGS = [1.2, 2.5, 3.8];
 

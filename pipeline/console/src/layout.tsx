@@ -9,7 +9,7 @@ import { Dialog } from './parts';
 import { go, linkTo } from './router';
 import { SCREENS, type Screen } from './screens';
 import { shortcuts, theme, timeZone, timeZones, wallFps, zoneName, type Theme } from './settings';
-import { me, problem, siteNow } from './site';
+import { isKnown, me, problem, siteNow } from './site';
 import { useSignal } from './store';
 import { useClock } from './time';
 
@@ -70,7 +70,8 @@ function Connection() {
   const why = useSignal(problem);
   const now = useSignal(siteNow);
   const clock = useClock();
-  const text = why ?? (now === null ? 'waiting for the first message' : clock.time(now));
+  const waits = useSignal(isKnown) ? 'waiting for the first message' : 'connecting…';
+  const text = why ?? (now === null ? waits : clock.time(now));
   return (
     <p class={why ? 'connection lost' : 'connection'} role={why ? 'alert' : undefined} title={why ?? clock.zone}>
       <i class="dot" /> <span>{text}</span>

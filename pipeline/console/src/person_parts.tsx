@@ -119,7 +119,7 @@ export function Why({ links, problem }: { links: Link[]; problem: string | null 
       {problem && <Problem>{problem}</Problem>}
       {!problem && shown.length === 0 && <p class="soft small">No decision yet.</p>}
       {shown.length > 0 && (
-        <div class="scroll" tabIndex={0} role="region" aria-label="Decisions">
+        <div class="scroll decisions" tabIndex={0} role="region" aria-label="Decisions">
           <table>
             <thead>
               <tr>

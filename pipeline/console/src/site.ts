@@ -15,6 +15,8 @@ export const cameras = signal<Camera[]>([]);
 export const people = signal<Person[]>([]);
 /** The time of the site, seconds UTC; null before the first message. */
 export const siteNow = signal<number | null>(null);
+/** Whether the site has answered once: before, nobody knows that there is nothing. */
+export const isKnown = signal(false);
 export const names = signal<ReadonlyMap<number, string>>(new Map());
 /** Why the last request for the site failed; null while it answers. */
 export const problem = signal<string | null>(null);
@@ -82,6 +84,7 @@ async function poll(): Promise<void> {
     people.set(now.identities);
     readAt = performance.now();
     siteNow.set(now.now);
+    isKnown.set(true);
     problem.set(null);
   } catch (error) {
     problem.set(problemOf(error));

@@ -87,7 +87,7 @@ def test_people_are_found_by_words_and_by_a_picture(recorded: Browser, run: Path
 
 def test_a_run_that_is_over_has_no_wall(recorded: Browser) -> None:
     recorded.open("wall")
-    recorded.one("h1", "People at the end")
+    recorded.one(".page-head", "in the last hour of the run")
     assert "Wall" not in recorded.one(".menu").text
 
 

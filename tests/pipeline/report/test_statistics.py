@@ -33,7 +33,7 @@ def test_the_page_says_who_was_where(tmp_path: Path) -> None:
     page = page_of(make_run(tmp_path / "run", ROWS, IDS), tmp_path / "page.html", lines=LINES)
     text = " ".join(page.text.split())
     assert "10 observations have no identity and are not counted" in text
-    assert "1 person, 1 visit of 0.9 s on average, 0.9 s at the longest; at most 1 at once" in text
+    assert "1 person, 1 visit of 0.9 s on average, at most 0.9 s; 1 at once at most" in text
     assert "line direction crossings people door in 0 0 door left 0 0" in text
     assert "from to times people median on the way a b 1 1 2.1 s" in text
     labels = [tag["aria-label"] for tag in page.all("svg")]

@@ -1,10 +1,11 @@
-/** Who is there now. */
+/** Who is there now, or was in the last hour or day of a run that is over. */
 
 import { useEffect, useMemo, useState } from 'preact/hooks';
-import { Empty, Page, PersonMark } from '../parts';
+import { Empty, Page, PersonMark, Problem } from '../parts';
+import { usePolled } from '../polling';
 import { PersonPicture } from '../person_picture';
 import { linkTo } from '../router';
-import { PRESENT_S, cameras, me, nameOf, names, people, siteNow } from '../site';
+import { PRESENT_S, cameras, isKnown, me, nameOf, names, people, siteNow } from '../site';
 import { useSignal } from '../store';
 import { ago, duration, useClock } from '../time';
 import type { Person } from '../types';
@@ -19,22 +20,48 @@ const ORDERS: Record<Order, (a: Person, b: Person) => number> = {
   longest: (a, b) => a.since - b.since,
 };
 
+const HOUR_S = 3600;
+const DAY_S = 86_400;
+const MOST = 1000;
+
 export function People() {
-  const found = useSignal(people);
-  const isLive = useSignal(me)?.live ?? false;
+  const user = useSignal(me);
+  const isLive = user?.live ?? false;
+  const isOver = user?.live === false;
+  // At the end of a run there is often nobody.
+  const [endS, setEndS] = useState(HOUR_S);
+  const lastS = isOver ? endS : PRESENT_S;
+  const present = useSignal(people);
+  const earlier = usePolled<{ identities: Person[]; next: number | null }>(
+    lastS > PRESENT_S ? `identities?last_s=${lastS}&limit=${MOST}` : null,
+  );
+  const found = lastS > PRESENT_S ? (earlier.data?.identities ?? []) : present;
   const all = useSignal(cameras);
   const [camera, setCamera] = useState('');
   const [order, setOrder] = useState<Order>('id');
   useSignal(names);
   const view = useLiveView(isLive);
   const shown = found.filter((one) => !camera || one.camera_id === camera).sort(ORDERS[order]);
-  const when = isLive ? `in the last ${PRESENT_S} seconds` : 'at the end of the run';
+  const known = useSignal(isKnown);
+  const isAsked = lastS > PRESENT_S ? earlier.data !== null : known;
+  const span = lastS === PRESENT_S ? 'at the end' : `in the last ${lastS === HOUR_S ? 'hour' : 'day'}`;
+  const when = isLive ? `in the last ${PRESENT_S} seconds` : `${span} of the run`;
   return (
     <Page
-      title={isLive ? 'People now' : 'People at the end'}
-      note={`${shown.length} in view ${when}`}
+      title={isLive ? 'People now' : 'People'}
+      note={isAsked && `${shown.length} in view ${when}`}
       actions={
         <>
+          {isOver && (
+            <label class="inline">
+              Seen
+              <select value={endS} onChange={(event) => setEndS(Number(event.currentTarget.value))}>
+                <option value={PRESENT_S}>At the end</option>
+                <option value={HOUR_S}>Last hour</option>
+                <option value={DAY_S}>Last day</option>
+              </select>
+            </label>
+          )}
           <label class="inline">
             Camera
             <select value={camera} onChange={(event) => setCamera(event.currentTarget.value)}>
@@ -55,8 +82,14 @@ export function People() {
         </>
       }
     >
-      {shown.length === 0 && (
-        <Empty>Nobody is in view{camera && ` of ${camera}`}. People appear here as they come.</Empty>
+      {earlier.data?.next && <p class="soft">Only the first {MOST} by number are here.</p>}
+      {earlier.problem && <Problem>{earlier.problem}</Problem>}
+      {isAsked && shown.length === 0 && (
+        <Empty>
+          {isLive
+            ? `Nobody is in view${camera && ` of ${camera}`}. People appear here as they come.`
+            : `Nobody was in view${camera && ` of ${camera}`} ${when}. The map shows any moment, and the review what happened.`}
+        </Empty>
       )}
       <ul class="people">
         {shown.map((person) => (

@@ -7,7 +7,7 @@ import { Empty, IconButton, PersonMark, useTitle } from '../parts';
 import { personAt } from '../picture_canvas';
 import { go, linkTo, type Route } from '../router';
 import { wallFps } from '../settings';
-import { cameras, nameOf, names, people, siteClock } from '../site';
+import { cameras, isKnown, nameOf, names, people, siteClock } from '../site';
 import { useSignal } from '../store';
 import { tilingOf, type Tiling } from '../tiling';
 import { duration, useClock } from '../time';
@@ -19,6 +19,7 @@ export function Wall({ route }: { route: Route }) {
   const all = useSignal(cameras).filter(({ state }) => state !== 'removed');
   const fps = useSignal(wallFps);
   const present = useSignal(people);
+  const known = useSignal(isKnown);
   useSignal(names);
   const ids = all.map(({ id }) => id).join('\n');
   const view = useMemo(() => new WallView(ids ? ids.split('\n') : [], fps), [ids, fps]);
@@ -31,9 +32,11 @@ export function Wall({ route }: { route: Route }) {
     return (
       <div class="page">
         <h1>Wall</h1>
-        <Empty>
-          No camera yet. Cameras of the site file appear here, and start as soon as a node runs them.
-        </Empty>
+        {known && (
+          <Empty>
+            No camera yet. Cameras of the site file appear here, and start as soon as a node runs them.
+          </Empty>
+        )}
       </div>
     );
   }
