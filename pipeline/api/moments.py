@@ -46,7 +46,7 @@ def add_moments(data: APIRouter, site: ShownSite) -> None:
     @data.get("/cameras/{camera_id}/moment.jpg", responses=_FRAME, response_class=Response)
     def of_camera(camera_id: str, at: _At) -> Response:
         """The frame of a camera at a moment, with the boxes and ids in it, at most 1280 pixels
-        wide: from the video of a run with `--save-video` that is over.
+        wide: from the video of a run with `--save-video` that has finished.
         """
         archive = site.archive
         if archive is None or not is_kept(kept_spans(archive), camera_id, at):
@@ -70,7 +70,7 @@ def add_moments(data: APIRouter, site: ShownSite) -> None:
 def _not_kept(what: str) -> HTTPException:
     return HTTPException(
         404,
-        f"no video shows {what} at this moment: expected a moment of a run that is over and was "
+        f"no video shows {what} at this moment: expected a moment of a finished run that was "
         "made with --save-video",
     )
 

@@ -1,4 +1,4 @@
-/** Who is there now, or was in the last hour or day of a run that is over. */
+/** Who is there now, or was in the last hour or day of a finished run. */
 
 import { useEffect, useMemo, useState } from 'preact/hooks';
 import { Empty, Page, PersonMark, Problem } from '../parts';
