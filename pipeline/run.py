@@ -98,13 +98,13 @@ class Run(RunDirectory):
             >>> for person in Run("runs/monday").search("red jacket, backpack").found:
             ...     print(person.global_id, person.probability, person.cameras)
         """
-        from pipeline.search import audit
-        from pipeline.search.picture import read_file
+        from pipeline.search import search_log
+        from pipeline.search.query_picture import read_file
         from pipeline.search.search import Request, models_of, search
 
         picture = None if image is None else read_file(Path(image))
         request = Request(text, picture, str(image), person, top, threshold)
-        asker = audit.user("python")
+        asker = search_log.user("python")
         return search(self, request, models_of(self, model), asker, assume_model=model is not None)
 
     @property

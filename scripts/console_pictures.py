@@ -93,7 +93,7 @@ def _keep_videos(run: Path) -> None:
         write_video(run / "video" / f"{name}.mp4", frames)
 
 
-class Camera:
+class PageCamera:
     """Takes pictures of pages into ``folder``."""
 
     def __init__(self, chrome: webdriver.Chrome, folder: Path) -> None:
@@ -116,7 +116,7 @@ class Camera:
         return browser
 
 
-def of_now(camera: Camera, base: str) -> None:
+def of_now(camera: PageCamera, base: str) -> None:
     """Wall, people and system of a live site, the wall on a phone, and the live person."""
     page = camera.page(base, "wall", _DESK, "dark")
     page.one(".tile .marks a")
@@ -134,7 +134,7 @@ def of_now(camera: Camera, base: str) -> None:
     camera.take("system")
 
 
-def of_the_past(camera: Camera, base: str) -> None:
+def of_the_past(camera: PageCamera, base: str) -> None:
     """Person, merge, map, heat, search, review and calibration of a finished run."""
     name = {"kind": "name", "global_id": 1, "name": "Ada", "seen": None}
     httpx.post(f"{base}/corrections", json=name).raise_for_status()
@@ -171,7 +171,7 @@ def of_the_past(camera: Camera, base: str) -> None:
     _calibrate(camera, base)
 
 
-def _search(camera: Camera, base: str) -> None:
+def _search(camera: PageCamera, base: str) -> None:
     page = camera.page(base, "search", _DESK)
     with tempfile.NamedTemporaryFile(suffix=".jpg") as file:
         person = httpx.get(f"{base}/thumbnails/hall/102.jpg").raise_for_status()
@@ -187,7 +187,7 @@ def _search(camera: Camera, base: str) -> None:
     camera.take("search")
 
 
-def _calibrate(camera: Camera, base: str) -> None:
+def _calibrate(camera: PageCamera, base: str) -> None:
     page = camera.page(base, "calibrate/entrance", _DESK)
     page.one("svg.snapshot")
     page.wait(lambda: page.run("return document.querySelectorAll('.grid polyline').length"), "grid")
@@ -229,7 +229,7 @@ def main(folder: Path) -> None:
         work = Path(name)
         chrome = open_chromium(work / "profile")
         try:
-            camera = Camera(chrome, folder)
+            camera = PageCamera(chrome, folder)
             with drawn_networks(), past_run(work) as base:
                 of_the_past(camera, base)
             with live_site(work) as base:

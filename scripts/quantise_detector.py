@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 
 from pipeline.config.schema import CameraConfig, DetectorConfig
 from pipeline.detector import Detector
+from pipeline.detector.inference import fit
 from pipeline.detector.int8 import INT8_FOLDER, int8_name
-from pipeline.detector.people import fit
 from pipeline.paths import cache_folder
 from pipeline.sources import open_source
 from pipeline.sources.source import Frame

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fakes import Image, found
-from pipeline.search.models import SearchModels
+from pipeline.search.networks import SearchModels
 from reid_model.training.fusion_files import WordsFit
 from trackers.detections import Detections
 

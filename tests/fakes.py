@@ -15,7 +15,7 @@ from pipeline.config.schema import LiveConfig
 from pipeline.sources import RecordedFrame
 from pipeline.sources.camera_status import CameraStatus
 from pipeline.sources.picture import BgrPicture
-from pipeline.sources.source import Frame, Picture
+from pipeline.sources.source import Frame, FramePicture
 from reid_model.embedder import Descriptions
 from trackers.detections import Detections
 
@@ -132,7 +132,7 @@ class ColourDetector:
         self.calls: list[int] = []
         self._on_call = on_call
 
-    def detect(self, pictures: Sequence[Picture | Image]) -> list[Detections]:
+    def detect(self, pictures: Sequence[FramePicture | Image]) -> list[Detections]:
         self.calls.append(len(pictures))
         self._on_call(len(self.calls))
         images = [one if isinstance(one, np.ndarray) else one.image for one in pictures]

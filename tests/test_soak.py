@@ -12,7 +12,7 @@ import pytest
 from scripts.benches.soaking import figures, verdict
 from scripts.benches.soaking.drive import Soak
 from scripts.benches.soaking.faults import LASTS, SETTLE_S, SLOT_S, plan
-from scripts.benches.soaking.figures import BACK_S, GAP_S, Outcome, gaps, outcome, slope
+from scripts.benches.soaking.figures import BACK_S, GAP_S, FaultOutcome, gaps, outcome, slope
 from scripts.benches.soaking.record import CameraReport, Fault, IdentityEvent, Sample, StreamLog
 
 CAMERAS = ("gate", "hall", "till", "yard")
@@ -52,7 +52,7 @@ def whole(**changes: object) -> Soak:
     return replace(soak, **changes)  # type: ignore[arg-type]
 
 
-def broken(soak: Soak, outcomes: list[Outcome] | None = None) -> list[str]:
+def broken(soak: Soak, outcomes: list[FaultOutcome] | None = None) -> list[str]:
     return verdict.broken(soak, outcomes or [])
 
 
@@ -147,9 +147,9 @@ def test_a_camera_that_never_comes_back_is_not_survived() -> None:
 
 
 def test_the_exact_bounds_are_survived() -> None:
-    assert Outcome(GONE, BACK_S, GAP_S).survived
-    assert not Outcome(GONE, BACK_S + 0.1, GAP_S).survived
-    assert not Outcome(GONE, BACK_S, GAP_S + 0.1).survived
+    assert FaultOutcome(GONE, BACK_S, GAP_S).survived
+    assert not FaultOutcome(GONE, BACK_S + 0.1, GAP_S).survived
+    assert not FaultOutcome(GONE, BACK_S, GAP_S + 0.1).survived
 
 
 def test_a_gap_of_another_camera_counts_until_the_first_is_back() -> None:
@@ -179,7 +179,7 @@ def test_quiet_delays_exclude_the_time_around_a_fault() -> None:
     identities = [
         IdentityEvent(moment + 1.0, moment, moment) for moment in (7.9, 8.0, 23.0, 25.0, 25.1)
     ]
-    found = [Outcome(GONE, 3.0, 1.0)]
+    found = [FaultOutcome(GONE, 3.0, 1.0)]
     assert len(figures.delays(identities, found, quiet=True)) == 2
     assert len(figures.delays(identities, found, quiet=False)) == 5
     assert figures.delays([], found, quiet=True) == []
@@ -236,7 +236,7 @@ def test_an_empty_soak_is_reported() -> None:
 
 
 def test_a_fault_that_is_not_survived_is_reported() -> None:
-    (line,) = broken(whole(), [Outcome(GONE, 17.0, 1.0)])
+    (line,) = broken(whole(), [FaultOutcome(GONE, 17.0, 1.0)])
     assert line.startswith("gone gate at 10 s: live again after 17.0 s (at most 15.0)")
 
 

@@ -13,10 +13,10 @@ from pipeline.errors import UserError
 from pipeline.run_directory.reader import RunDirectory
 from pipeline.run_directory.selection import Selection
 from pipeline.search import search as of_run
-from pipeline.search.audit import Asker
 from pipeline.search.found import FoundPerson, SearchResult
-from pipeline.search.models import SearchModels
-from pipeline.search.picture import MOST_BYTES
+from pipeline.search.networks import SearchModels
+from pipeline.search.query_picture import MOST_BYTES
+from pipeline.search.search_log import Asker
 
 _Text = Annotated[
     str | None, Query(max_length=2000, description="What the person wears, in English.")

@@ -9,7 +9,7 @@ from functools import partial
 import msgspec
 import pyarrow as pa
 
-from pipeline.analytics.live import LivePlaces
+from pipeline.analytics.live_events import LivePlaces
 from pipeline.analytics.places import Places, check_places_of
 from pipeline.api.archive import Archive
 from pipeline.api.camera_states import Cameras
@@ -203,7 +203,7 @@ class LiveSite:
         with self._lock:
             places = self._places
             zones = [ZoneCount(name, len(ids), ids) for name, ids in places.people_in().items()]
-            lines = [LineCount(*way, places.crossings[way]) for way in places.ways()]
+            lines = [LineCount(*one, places.crossings[one]) for one in places.line_directions()]
         return CountsAnswer(self.now(), zones, lines)
 
     def recent_rows(self) -> RecentRows:

@@ -43,7 +43,7 @@ class Meta(msgspec.Struct):
     finished: bool = False
 
 
-class _Learnt(msgspec.Struct):
+class _Learned(msgspec.Struct):
     """What the association stores beside tracklets and transitions."""
 
     next_global_id: int
@@ -53,7 +53,7 @@ class _Learnt(msgspec.Struct):
 
 class _Whole(msgspec.Struct):
     meta: Meta
-    learnt: _Learnt
+    learned: _Learned = msgspec.field(name="learnt")
 
 
 class _Stored(msgspec.Struct):
@@ -67,7 +67,7 @@ def encoded(
     meta: Meta, association: GroundAssociation, changed: Iterable[TrackletKey], at: float
 ) -> Fields:
     """The fields to write at the moment ``at``, when ``changed`` tracklets are new or decided."""
-    learnt = _Learnt(
+    learned = _Learned(
         association.next_global_id,
         association.has_embeddings,
         msgspec.msgpack.encode(association.memory()),
@@ -78,7 +78,7 @@ def encoded(
             f"{_TRANSITIONS}{camera_id}": msgspec.msgpack.encode(transitions)
             for camera_id, transitions in association.learned_topology.pop_changed().items()
         },
-        _META: msgspec.msgpack.encode(_Whole(meta, learnt)),
+        _META: msgspec.msgpack.encode(_Whole(meta, learned)),
     }
 
 
@@ -89,8 +89,8 @@ def decoded(fields: Fields) -> Meta | None:
 
 def restore(association: GroundAssociation, fields: Fields) -> None:
     """Restore a new association, which has the views of the cameras, from ``fields``."""
-    learnt = msgspec.msgpack.decode(fields[_META], type=_Whole).learnt
-    association.remember(msgspec.msgpack.decode(learnt.memory))
+    learned = msgspec.msgpack.decode(fields[_META], type=_Whole).learned
+    association.remember(msgspec.msgpack.decode(learned.memory))
     for name, data in sorted(fields.items()):
         if name.startswith(_TRANSITIONS):
             association.learned_topology.remember(
@@ -101,8 +101,8 @@ def restore(association: GroundAssociation, fields: Fields) -> None:
             kept = msgspec.msgpack.decode(data, type=_Stored)
             tracklet = tracklet_of(kept.tracklet)
             association.restore(tracklet, kept.global_id, kept.state, kept.clarity)
-    association.next_global_id = learnt.next_global_id
-    association.has_embeddings = learnt.has_embeddings
+    association.next_global_id = learned.next_global_id
+    association.has_embeddings = learned.has_embeddings
 
 
 def field_of(key: TrackletKey) -> str:

@@ -20,14 +20,15 @@ if TYPE_CHECKING:
 def correct(
     run: RunArgument,
     merge: Annotated[
-        int | None, typer.Option(metavar="ID", help="This person is the one of --into.")
+        int | None, typer.Option(metavar="ID", help="This person is the same as --into.")
     ] = None,
     into: Annotated[int | None, typer.Option(metavar="ID", help="Who keeps the id.")] = None,
     anyway: Annotated[
-        bool, typer.Option("--anyway", help="Merge people who were seen in a camera at one time.")
+        bool,
+        typer.Option("--anyway", help="Merge also people whom one camera saw at the same time."),
     ] = False,
     split: Annotated[
-        int | None, typer.Option(metavar="ID", help="This person is another one from --at on.")
+        int | None, typer.Option(metavar="ID", help="From --at on this person is another one.")
     ] = None,
     at: Annotated[
         str | None, typer.Option(metavar="TIME", help="Date (UTC) or seconds since 1970.")
@@ -41,7 +42,9 @@ def correct(
     ] = None,
     since: Annotated[
         str | None,
-        typer.Option(metavar="TIME", help="Of a track of several people the part from then on."),
+        typer.Option(
+            metavar="TIME", help="Of a track of several people: the part that begins then."
+        ),
     ] = None,
     to: Annotated[int | None, typer.Option(metavar="ID", help="Whose the track is.")] = None,
     name: Annotated[

@@ -123,7 +123,7 @@ def _camera_table(cameras: list[CameraRecord]) -> Table:
 
 def _people_table(run: RunDirectory) -> Table:
     from pipeline.pictures.clock import Clock
-    from pipeline.run_directory.people import people
+    from pipeline.run_directory.people_table import people
 
     start = min((camera.start for camera in run.cameras() if camera.frames), default=0.0)
     clock = Clock(start, start)

@@ -31,7 +31,7 @@ def search(
         ),
     ] = None,
     top: Annotated[int, typer.Option(help="Maximum number of people.")] = 20,
-    threshold: Annotated[float, typer.Option(help="Leave out who is less likely than this.")] = 0.5,
+    threshold: Annotated[float, typer.Option(help="Minimum probability of a person.")] = 0.5,
     closest: Annotated[
         bool, typer.Option("--closest", help="Also show the closest below the threshold.")
     ] = False,
@@ -54,8 +54,8 @@ def search(
     """
     from pipeline.run_directory.reader import RunDirectory
     from pipeline.run_directory.selection import selection_of
-    from pipeline.search import audit
-    from pipeline.search.picture import read_file
+    from pipeline.search import search_log
+    from pipeline.search.query_picture import read_file
     from pipeline.search.search import Request, models_of
     from pipeline.search.search import search as search_run
 
@@ -77,7 +77,7 @@ def search(
         directory,
         request,
         models,
-        audit.user("command line"),
+        search_log.user("command line"),
         assume_model=model is not None,
     )
     if as_json:

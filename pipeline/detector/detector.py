@@ -7,14 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.config.schema import DetectorConfig
+from pipeline.detector.inference import CLOSE, DetectorNetwork, disagreement, find_people
 from pipeline.detector.int8 import gains, int8_form, is_chosen
 from pipeline.detector.openvino_network import OpenVinoNetwork, exported
-from pipeline.detector.people import CLOSE, DetectorNetwork, disagreement, find_people
 from pipeline.detector.torch_network import TorchNetwork
 from pipeline.detector.yolo import export_openvino, load_checkpoint, sample_image
 from pipeline.errors import UserError
 from pipeline.sources.picture import BgrPicture
-from pipeline.sources.source import Picture
+from pipeline.sources.source import FramePicture
 from pipeline.weights import weights_path
 from trackers.detections import Detections
 
@@ -50,7 +50,7 @@ class Detector:
         self.device = self._network.device
         self.precision = getattr(self._network, "precision", "float")
 
-    def detect(self, pictures: Sequence[Picture | NDArray[np.uint8]]) -> list[Detections]:
+    def detect(self, pictures: Sequence[FramePicture | NDArray[np.uint8]]) -> list[Detections]:
         """The people in pictures or BGR images ``(H, W, 3)`` uint8 of any sizes, best first.
 
         Boxes are xyxy in pixels, clipped to the image.
@@ -63,7 +63,7 @@ class Detector:
         return found
 
 
-def _picture(image: Picture | NDArray[np.uint8]) -> Picture:
+def _picture(image: FramePicture | NDArray[np.uint8]) -> FramePicture:
     return BgrPicture(image) if isinstance(image, np.ndarray) else image
 
 

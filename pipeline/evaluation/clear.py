@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from pipeline.evaluation.counts import grown
+from pipeline.evaluation.codes import grown
 from pipeline.evaluation.overlaps import Ints, Mask, Overlaps
 
 _EPS = np.finfo(float).eps

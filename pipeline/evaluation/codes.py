@@ -1,9 +1,12 @@
-"""Numbers from 0, without gaps, for ids that come in parts."""
+"""Numbers from 0, without gaps, for ids that come in parts, and arrays with an entry for each."""
+
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 Ids = NDArray[np.int64]
+T = TypeVar("T", bound=np.generic)
 
 
 class Codes:
@@ -25,3 +28,11 @@ class Codes:
             order = np.argsort(known)
             self._ids, self._codes = known[order], codes[order]
         return self._codes[np.searchsorted(self._ids, ids)]
+
+
+def grown(values: NDArray[T], length: int, fill: float = 0) -> NDArray[T]:
+    """``values``, at least ``length`` long: ``fill`` is added."""
+    missing = length - len(values)
+    if missing <= 0:
+        return values
+    return np.concatenate([values, np.full((missing, *values.shape[1:]), fill, values.dtype)])

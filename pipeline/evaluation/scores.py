@@ -8,7 +8,7 @@ import polars as pl
 
 from pipeline.evaluation.boxes import check_unique_ids
 from pipeline.evaluation.overlaps import Side
-from pipeline.evaluation.tally import Tally
+from pipeline.evaluation.tally import SequenceTally
 
 #: Minimum intersection over union of a match for CLEAR and Identity.
 MATCH_IOU = 0.5
@@ -44,7 +44,7 @@ class Scores:
     predicted_ids: int
 
 
-class Scorer:
+class SequenceScorer:
     """Scores a sequence whose parts are added in order; only what overlaps is held.
 
     Several cameras are concatenated into one sequence, in which a ``person_id`` is the same person
@@ -53,7 +53,7 @@ class Scorer:
     """
 
     def __init__(self) -> None:
-        self._tally = Tally(MATCH_IOU)
+        self._tally = SequenceTally(MATCH_IOU)
 
     def __enter__(self) -> Self:
         return self
@@ -93,19 +93,19 @@ class Scorer:
 
 
 def score(predicted: pl.DataFrame, truth: pl.DataFrame) -> Scores:
-    """The scores of ``predicted`` against ``truth``, both of ``boxes.SCHEMA``, as of a `Scorer`.
+    """The scores of ``predicted`` against ``truth``, both of ``boxes.SCHEMA``.
 
     A frame that only one side has counts as misses or false positives. Raises UserError when an id
     occurs twice in one frame.
     """
-    with Scorer() as scorer:
+    with SequenceScorer() as scorer:
         for name in sorted({*predicted["camera_id"], *truth["camera_id"]}):
             here = pl.col("camera_id") == name
             scorer.add(predicted.filter(here), truth.filter(here), name)
         return scorer.scores()
 
 
-def _hota(tally: Tally) -> dict[str, float]:
+def _hota(tally: SequenceTally) -> dict[str, float]:
     matches, overlap, accuracy = tally.hota()
     boxes = tally.truth.total + tally.predicted.total
     detection = matches / np.maximum(1, boxes - matches)
@@ -127,7 +127,7 @@ def _identity(matches: int, n_truth: int, n_predicted: int) -> dict[str, float]:
     }
 
 
-def _mota(tally: Tally) -> float:
+def _mota(tally: SequenceTally) -> float:
     clear, n_truth = tally.clear, tally.truth.total
     false_positives = tally.predicted.total - clear.matches
     return (clear.matches - false_positives - clear.switches) / max(1, n_truth)

@@ -11,12 +11,12 @@ from collections.abc import Iterator
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
+from scipy.sparse import coo_array, hstack
+from scipy.sparse.csgraph import min_weight_full_bipartite_matching
 
 from pipeline.errors import writing
 from pipeline.evaluation.clear import Clear
-from pipeline.evaluation.codes import Codes
-from pipeline.evaluation.counts import grown
-from pipeline.evaluation.identity import identity_matches
+from pipeline.evaluation.codes import Codes, grown
 from pipeline.evaluation.overlaps import Floats, Ints, Overlaps, Side, overlaps
 
 _EPS = np.finfo(float).eps
@@ -26,7 +26,7 @@ ALPHAS = np.arange(0.05, 0.99, 0.05)
 ROOM = "Expected room in the temporary folder: set TMPDIR to one with more"
 
 
-class Tally:
+class SequenceTally:
     """The counts of one sequence, to which parts of whole frames are added in order.
 
     ``threshold`` is the least overlap of a match for CLEAR and Identity.
@@ -77,6 +77,26 @@ class Tally:
         for index, count in enumerate(together):
             accuracy[index] = (count * (count / np.maximum(1, sizes - count))).sum()
         return matches, overlap, accuracy
+
+
+def identity_matches(truth: Ints, predicted: Ints, boxes: Ints) -> int:
+    """How many boxes agree when each true id is given at most one predicted id, at best
+    (Ristani et al. 2016).
+
+    ``boxes`` ``(P,)`` are the numbers of frames in which two ids overlap enough.
+    """
+    some = boxes > 0
+    if not some.any():
+        return 0
+    rows = np.unique(truth[some], return_inverse=True)[1]
+    columns = np.unique(predicted[some], return_inverse=True)[1]
+    people = int(rows.max()) + 1
+    # Every true id may also stay alone. Entries of a sparse matrix are one more than the counts.
+    alone = coo_array((np.ones(people), (np.arange(people), np.arange(people))))
+    pairs = coo_array((boxes[some] + 1.0, (rows, columns)))
+    full = hstack([pairs, alone]).tocsr()
+    matched = min_weight_full_bipartite_matching(full, maximize=True)
+    return int(full[matched].sum()) - people
 
 
 def _assigned(part: Overlaps, worth: Floats) -> Ints:

@@ -22,7 +22,7 @@ from pipeline.node.met_tracks import ComparedCrop, MetTracks
 from pipeline.node.prediction import Prediction
 from pipeline.node.tracker import FollowedRate, PeopleTracker, open_tracker
 from pipeline.sources import Source
-from pipeline.sources.source import Frame, Picture
+from pipeline.sources.source import Frame, FramePicture
 from trackers.detections import Detections, no_detections, without_doubles
 from trackers.ground.view import ground_to_image
 from trackers.single_camera.continuity import SamePerson
@@ -344,7 +344,9 @@ class Camera:
         """Rename the tracks of what was not sent yet, from a moment on."""
         self._rows = [row.renamed(names) if row.timestamp >= since else row for row in self._rows]
 
-    def _choose_crops(self, tracked: Detections, picture: Picture | None, timestamp: float) -> None:
+    def _choose_crops(
+        self, tracked: Detections, picture: FramePicture | None, timestamp: float
+    ) -> None:
         if not len(tracked) or (picture is None and tracked.embeddings is None):
             return
         assert tracked.track_ids is not None
@@ -359,7 +361,7 @@ class Camera:
             self._due += self._met.update(tracked, fit, picture, timestamp)
 
 
-def _size_of(picture: Picture | None) -> tuple[int, int] | None:
+def _size_of(picture: FramePicture | None) -> tuple[int, int] | None:
     """Width and height."""
     return None if picture is None else (picture.shape[1], picture.shape[0])
 

@@ -11,7 +11,7 @@ from pipeline.config.schema import Blur
 from pipeline.errors import writing
 from pipeline.pictures.blur import blurred, boxes_in_crop
 from pipeline.run_directory.layout import contained
-from pipeline.sources.source import Picture
+from pipeline.sources.source import FramePicture
 from trackers.detections import Detections
 from trackers.single_camera.crops import crop_quality, geometry_quality
 
@@ -30,7 +30,7 @@ class Crop:
     people: NDArray[np.float32]
 
 
-def cut(picture: Picture, box: NDArray[np.float32]) -> NDArray[np.uint8]:
+def cut(picture: FramePicture, box: NDArray[np.float32]) -> NDArray[np.uint8]:
     """What is inside ``box`` ``(4,)`` xyxy: ``(h, w, 3)`` uint8 BGR, at least 1x1, maybe a view."""
     height, width = picture.shape
     left = int(np.clip(box[0], 0, width - 1))
@@ -40,7 +40,7 @@ def cut(picture: Picture, box: NDArray[np.float32]) -> NDArray[np.uint8]:
     return picture.cut(left, top, right, bottom)
 
 
-def crop_of(detections: Detections, row: int, picture: Picture | None) -> Crop:
+def crop_of(detections: Detections, row: int, picture: FramePicture | None) -> Crop:
     """The crop of one detection; its pixels are copied."""
     embedding = None if detections.embeddings is None else detections.embeddings[row]
     pixels = None if picture is None else cut(picture, detections.boxes[row]).copy()
@@ -48,7 +48,7 @@ def crop_of(detections: Detections, row: int, picture: Picture | None) -> Crop:
 
 
 def qualities(
-    detections: Detections, picture: Picture | None, size: tuple[int, int]
+    detections: Detections, picture: FramePicture | None, size: tuple[int, int]
 ) -> NDArray[np.float32]:
     """Crop quality of each detection, ``(N,)`` float32 in 0..1.
 

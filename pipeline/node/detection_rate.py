@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.sources.source import Frame, Picture
+from pipeline.sources.source import Frame, FramePicture
 
 # The longer side of the small pictures that are compared.
 _SMALL_PX = 320
@@ -74,7 +74,7 @@ def _is_other(last: _Camera, timestamp: float, picture: NDArray[np.uint8]) -> bo
     return timestamp - last.detected_at >= _AGAIN_S or differ(last.picture, picture)
 
 
-def small(picture: Picture) -> NDArray[np.uint8]:
+def small(picture: FramePicture) -> NDArray[np.uint8]:
     """A small, smooth grey copy of a picture: ``(h, w)`` uint8."""
     grey = picture.grey(max(1, round(max(picture.shape) / _SMALL_PX)))
     return np.asarray(cv2.blur(grey, (3, 3)), np.uint8)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.node.crops import Crop, crop_of
-from pipeline.sources.source import Picture
+from pipeline.sources.source import FramePicture
 from trackers.detections import Detections
 from trackers.single_camera.continuity import Meetings, Parting, SamePerson, are_exchanged, is_taken
 from trackers.single_camera.crops import CropSelector, SelectedCrop
@@ -54,7 +54,7 @@ class MetTracks:
         self,
         tracked: Detections,
         fit: NDArray[np.bool_],
-        picture: Picture | None,
+        picture: FramePicture | None,
         timestamp: float,
     ) -> list[SelectedCrop[Crop]]:
         """The crops to embed because tracks have come apart in this frame; those that are together
@@ -72,7 +72,7 @@ class MetTracks:
         self,
         parting: Parting,
         tracked: Detections,
-        picture: Picture | None,
+        picture: FramePicture | None,
         timestamp: float,
     ) -> list[SelectedCrop[Crop]]:
         assert tracked.track_ids is not None

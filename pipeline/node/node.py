@@ -21,7 +21,7 @@ from pipeline.node.camera_stream import CameraStream
 from pipeline.node.changes import SiteChange, SiteChanges
 from pipeline.node.crops import Thumbnails
 from pipeline.node.event_time import advance_recorded, advance_silent_live, is_on_time, split_batch
-from pipeline.node.load import LoadMeter, StallReport
+from pipeline.node.load_shedding import LoadMeter, StallReport
 from pipeline.node.node_presence import NodePresence
 from pipeline.node.perception import CropEmbedder as CropEmbedder
 from pipeline.node.perception import Perception

@@ -14,7 +14,7 @@ from pipeline.config.schema import OWN
 from pipeline.errors import UserError
 from pipeline.node.perception import PeopleDetector
 from pipeline.node.tracker import PeopleTracker
-from pipeline.sources.source import Picture
+from pipeline.sources.source import FramePicture
 from reid_model.embedder import Descriptions, unit_rows
 from trackers.detections import Detections
 
@@ -95,7 +95,7 @@ class CheckedDetector:
         self._detector = detector
         self._says = f"the detector {_name(detector)}"
 
-    def detect(self, pictures: Sequence[Picture]) -> list[Detections]:
+    def detect(self, pictures: Sequence[FramePicture]) -> list[Detections]:
         """The people in each picture, of which the detector gets all in BGR."""
         images = [picture.image for picture in pictures]
         found = self._detector.detect(images)

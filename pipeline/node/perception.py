@@ -11,7 +11,7 @@ from pipeline.node.batching import AnyFrame
 from pipeline.node.camera import Camera
 from pipeline.node.crops import Crop, cut
 from pipeline.node.detection_rate import DetectionRate, Need
-from pipeline.sources.source import Frame, Picture
+from pipeline.sources.source import Frame, FramePicture
 from reid_model.embedder import Descriptions
 from trackers.detections import Detections
 from trackers.single_camera.crops import SelectedCrop
@@ -30,7 +30,7 @@ class PeopleDetector(Protocol):
 class PictureDetector(Protocol):
     """A person detector that may take less than the whole picture in BGR."""
 
-    def detect(self, pictures: Sequence[Picture]) -> list[Detections]:
+    def detect(self, pictures: Sequence[FramePicture]) -> list[Detections]:
         """The people in each picture."""
 
 
@@ -196,7 +196,7 @@ class CountedDetector:
         self._detector = detector
         self._watch = watch
 
-    def detect(self, pictures: Sequence[Picture]) -> list[Detections]:
+    def detect(self, pictures: Sequence[FramePicture]) -> list[Detections]:
         """The people in each picture."""
         self._watch.detector_batches.add(len(pictures))
         return self._detector.detect(pictures)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from pipeline.run_directory.people import mean_confidence
+from pipeline.run_directory.people_table import mean_confidence
 from pipeline.run_directory.reader import RunDirectory
 
 _PICTURES_PER_VISIT = 4

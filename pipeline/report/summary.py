@@ -13,7 +13,7 @@ from pipeline.pictures.clock import Clock
 from pipeline.report.ground import Paths, Steps, lines_of
 from pipeline.report.people import PersonSummary, people_of, pictures_of
 from pipeline.run_directory.corrections import names_in
-from pipeline.run_directory.people import joined_tracks, tracks_in
+from pipeline.run_directory.people_table import joined_tracks, tracks_in
 from pipeline.run_directory.reader import RunDirectory, no_trajectories
 from pipeline.run_directory.schema import CameraRecord
 from pipeline.sources.source_kinds import is_url

@@ -14,8 +14,8 @@ from pipeline.run_directory.reader import RunDirectory
 from pipeline.run_directory.rewriting import rewrite_all
 from pipeline.run_directory.schema import TRACKLETS
 from pipeline.run_directory.vectors import remove_stale
-from pipeline.search.models import SearchModels
-from pipeline.search.picture import Image
+from pipeline.search.networks import SearchModels
+from pipeline.search.query_picture import Image
 
 _AT_ONCE = 256
 _VECTORS = ("embedding", "text_vector", "visibilities", "model")

@@ -8,7 +8,7 @@ from pipeline.run_directory.reader import RunDirectory
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class Sighting:
     """A person in one camera from ``start`` to ``end``, seconds UTC."""
 
     camera_id: str
@@ -26,7 +26,7 @@ class FoundPerson:
 
     global_id: int
     probability: float
-    seen: list[Seen]
+    seen: list[Sighting]
     picture: str | None = None
 
     @property

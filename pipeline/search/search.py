@@ -16,12 +16,12 @@ from pipeline.errors import UserError
 from pipeline.run_directory.reader import RunDirectory
 from pipeline.run_directory.row_groups import steadily
 from pipeline.run_directory.vectors import Matrix
-from pipeline.search.audit import Asker, write_entry
-from pipeline.search.found import FoundPerson, SearchResult, Seen
+from pipeline.search.found import FoundPerson, SearchResult, Sighting
 from pipeline.search.gallery import Gallery, open_gallery
 from pipeline.search.likeness import Likeness, joint, unit_rows
-from pipeline.search.models import SearchModels
 from pipeline.search.nearest import products, rows_at
+from pipeline.search.networks import SearchModels
+from pipeline.search.search_log import Asker, write_entry
 
 #: A person who is less likely than this is not called found.
 THRESHOLD = 0.5
@@ -288,9 +288,9 @@ def _probabilities(
 def _people(gallery: Gallery, likely: pl.DataFrame) -> list[FoundPerson]:
     parts = gallery.seen(likely["global_id"].to_list())
     pictures = gallery.pictures(parts)
-    seen: dict[int, list[Seen]] = {}
+    seen: dict[int, list[Sighting]] = {}
     for global_id, *span in parts.select("global_id", "camera_id", "start", "end").iter_rows():
-        seen.setdefault(global_id, []).append(Seen(*span))
+        seen.setdefault(global_id, []).append(Sighting(*span))
     return [
         FoundPerson(global_id, probability, seen[global_id], pictures.get(global_id))
         for global_id, probability in likely.select("global_id", "probability").iter_rows()

@@ -12,7 +12,7 @@ from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
 from pipeline.sources.decoding import as_coded, is_upright, to_image
-from pipeline.sources.source import Image, Picture
+from pipeline.sources.source import FramePicture, Image
 
 #: The formats with the three planes.
 _PLANAR = ("yuv420p", "yuvj420p")
@@ -26,23 +26,23 @@ class BgrPicture:
         self.shape = image.shape[0], image.shape[1]
 
     def resized(self, height: int, width: int) -> Image:
-        """As of `Picture`."""
+        """As of `FramePicture`."""
         if self.shape == (height, width):
             return self.image
         resized = cv2.resize(self.image, (width, height), interpolation=cv2.INTER_LINEAR)
         return np.asarray(resized, np.uint8)
 
     def cut(self, left: int, top: int, right: int, bottom: int) -> Image:
-        """As of `Picture`."""
+        """As of `FramePicture`."""
         return self.image[top:bottom, left:right]
 
     def brightness(self, left: int, top: int, right: int, bottom: int) -> Image:
-        """As of `Picture`."""
+        """As of `FramePicture`."""
         part = self.image[top:bottom, left:right]
         return np.asarray(cv2.cvtColor(part, cv2.COLOR_BGR2GRAY), np.uint8)
 
     def grey(self, step: int) -> Image:
-        """As of `Picture`."""
+        """As of `FramePicture`."""
         part = np.ascontiguousarray(self.image[step // 2 :: step, step // 2 :: step])
         return np.asarray(cv2.cvtColor(part, cv2.COLOR_BGR2GRAY), np.uint8)
 
@@ -60,14 +60,14 @@ class PlanarPicture:
 
     @property
     def image(self) -> Image:
-        """As of `Picture`; converted at the first use and kept."""
+        """As of `FramePicture`; converted at the first use and kept."""
         image = self._image
         if image is None:
             image = self._image = as_coded(self._frame)
         return image
 
     def resized(self, height: int, width: int) -> Image:
-        """As of `Picture`, made of the resized planes."""
+        """As of `FramePicture`, made of the resized planes."""
         if self.shape == (height, width):
             return self.image
         bright, *colours = (_plane(plane) for plane in self._frame.planes)
@@ -83,7 +83,7 @@ class PlanarPicture:
         return self._bgr(planes.reshape(-1, even[1]))[:height, :width]
 
     def cut(self, left: int, top: int, right: int, bottom: int) -> Image:
-        """As of `Picture`; only this part is converted."""
+        """As of `FramePicture`; only this part is converted."""
         if self._image is not None:
             return self._image[top:bottom, left:right]
         x1, y1, x2, y2 = left & ~1, top & ~1, (right + 1) & ~1, (bottom + 1) & ~1
@@ -94,11 +94,11 @@ class PlanarPicture:
         return image[top - y1 : bottom - y1, left - x1 : right - x1]
 
     def brightness(self, left: int, top: int, right: int, bottom: int) -> Image:
-        """As of `Picture`; a view."""
+        """As of `FramePicture`; a view."""
         return _plane(self._frame.planes[0])[top:bottom, left:right]
 
     def grey(self, step: int) -> Image:
-        """As of `Picture`."""
+        """As of `FramePicture`."""
         bright = _plane(self._frame.planes[0])
         return np.ascontiguousarray(bright[step // 2 :: step, step // 2 :: step])
 
@@ -109,7 +109,7 @@ class PlanarPicture:
         return as_coded(frame)
 
 
-def picture_of(frame: VideoFrame) -> Picture:
+def picture_of(frame: VideoFrame) -> FramePicture:
     """The picture of a decoded frame."""
     even = frame.width % 2 == 0 and frame.height % 2 == 0
     if even and frame.format.name in _PLANAR and is_upright(frame):

@@ -12,7 +12,7 @@ from trackers.detections import Detections
 Image = NDArray[np.uint8]
 
 
-class Picture(Protocol):
+class FramePicture(Protocol):
     """A picture as a player shows it, upright; ``shape`` is (height, width)."""
 
     shape: tuple[int, int]
@@ -49,7 +49,7 @@ class Frame:
     camera_id: str
     index: int
     timestamp: float
-    picture: Picture
+    picture: FramePicture
 
     @property
     def image(self) -> Image:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 _TINY = 1e-6
-#: A part of the person is amplified by at most this factor.
+#: The part of the person that is seen is scaled up by at most this factor.
 _MOST = 4.0
 
 

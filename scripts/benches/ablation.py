@@ -26,7 +26,7 @@ from torch.nn import functional as F
 from ablating.ablation import (
     VARIANTS,
     Ablation,
-    Outcome,
+    TrainingOutcome,
     budget,
     late_features,
     run_ablation,
@@ -181,7 +181,7 @@ def _say(line: str) -> None:
 
 
 def _print(
-    words: dict[str, float], start: Outcome, rows: dict[str, Row], claims: Sequence[Claim]
+    words: dict[str, float], start: TrainingOutcome, rows: dict[str, Row], claims: Sequence[Claim]
 ) -> None:
     console = Console(soft_wrap=True, highlight=False)
     table = Table("variant", *(f"{name} R1 / mAP" for name in start.rank1), "parameters", "minutes")

@@ -27,7 +27,7 @@ from pipeline.runtime.run import run_site
 from recordings.multi_camera import Recording
 from trackers.association.decision import CONFIRMED
 from walking.crops import read_crops
-from walking.reliability import Judged, curve, reliability
+from walking.reliability import JudgedTrack, curve, reliability
 from walking.scene import make_scene
 from walking.tracks import fusetrack, judged, walked
 
@@ -40,7 +40,7 @@ FIRST_SEED, SEEDS = 600, 3
 Found = dict[str, object]
 
 
-def figures(decisions: list[Judged]) -> Found:
+def figures(decisions: list[JudgedTrack]) -> Found:
     """The reliability of decisions, and its curve."""
     rows = [{k: round(v, 3) for k, v in asdict(tenth).items()} for tenth in curve(decisions)]
     return {**{k: round(v, 3) for k, v in reliability(decisions).items()}, "curve": rows}
@@ -53,7 +53,7 @@ def of_walks(data: Path, kept: Path, seeds: range) -> dict[str, Found]:
     for name, cameras, people in SCENES:
         path = kept / f"{Path(reid.model).stem}-{name}.npy"
         crops = read_crops(data, name, path, lambda: open_embedder(reid, "cpu"))
-        decisions: list[Judged] = []
+        decisions: list[JudgedTrack] = []
         for number, seed in enumerate(seeds):
             scene = make_scene(crops, people, cameras, seed)
             found_here = judged(scene, walked(scene, crops, fusetrack(reid)))
@@ -62,15 +62,15 @@ def of_walks(data: Path, kept: Path, seeds: range) -> dict[str, Found]:
     return found
 
 
-def _of_walk(one: Judged, number: int) -> Judged:
+def _of_walk(one: JudgedTrack, number: int) -> JudgedTrack:
     """The same with names that no other walk has."""
     apart = number * 1_000_000
-    return Judged(
+    return JudgedTrack(
         one.person + apart, one.identity + apart, one.seconds, one.confidence, one.confirmed
     )
 
 
-def of_recording(recording: Recording, *, calibrated: bool) -> list[Judged]:
+def of_recording(recording: Recording, *, calibrated: bool) -> list[JudgedTrack]:
     """The boxes of a run that show a person of the ground truth."""
     with tempfile.TemporaryDirectory() as folder:
         config = site(recording, Path(folder), calibrated, {})
@@ -84,7 +84,7 @@ def of_recording(recording: Recording, *, calibrated: bool) -> list[Judged]:
     )
     columns = shown.select("person_id", "global_id", "confidence", "state")
     return [
-        Judged(person, identity, 1.0, confidence, state == CONFIRMED)
+        JudgedTrack(person, identity, 1.0, confidence, state == CONFIRMED)
         for person, identity, confidence, state in columns.iter_rows()
     ]
 

@@ -25,7 +25,7 @@ from pipeline.run_directory.reader import RunDirectory
 from pipeline.runtime.run import run_site
 from pipeline.runtime.site_options import with_options
 from printing import show
-from storage import Site, command, simulate
+from storage import SimulatedSite, command, simulate
 
 FPS, GAP_S = 10.0, 2.0  # those of the video file
 LINE_X = 400.0
@@ -129,7 +129,7 @@ def pets(folder: Path, scratch: Path) -> dict[str, dict[str, float]]:
 
 def million(scratch: Path, rows: int) -> dict[str, float]:
     """Seconds and memory of `fusetrack stats`, its start included."""
-    root = simulate(scratch / "million", Site(1, 1, rows))
+    root = simulate(scratch / "million", SimulatedSite(1, 1, rows))
     site = scratch / "site.yaml"
     site.write_text(str(MILLION))
     counts = RunDirectory(root).observations().height

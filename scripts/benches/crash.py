@@ -66,7 +66,7 @@ def recording(path: Path, seconds: int, people: int, seed: int) -> Path:
 
 
 @dataclass
-class Site:
+class SiteProcesses:
     """The processes of one run."""
 
     folder: Path
@@ -114,7 +114,7 @@ class Site:
             process.wait()
 
 
-def progress(site: Site) -> dict[str, float]:
+def progress(site: SiteProcesses) -> dict[str, float]:
     """The number of messages that each part has processed."""
     try:
         with Bus(site.url, site.site) as bus:
@@ -136,7 +136,7 @@ def progress(site: Site) -> dict[str, float]:
 class Killer:
     """Kills each part at points of its progress drawn with ``seed``."""
 
-    site: Site
+    site: SiteProcesses
     seed: int
     points: dict[str, list[float]]
 
@@ -161,7 +161,9 @@ class Killer:
         self.site.kills[part] += 1
 
 
-def run(folder: Path, url: str, name: str, source: Path, step: Callable[[Site], None]) -> Site:
+def run(
+    folder: Path, url: str, name: str, source: Path, step: Callable[[SiteProcesses], None]
+) -> SiteProcesses:
     """Run the parts to the end; ``step`` is called repeatedly meanwhile."""
     config = {
         "site": name,
@@ -170,7 +172,7 @@ def run(folder: Path, url: str, name: str, source: Path, step: Callable[[Site], 
         "recording": {"segment_s": 0.1},
     }
     (folder / f"{name}.yaml").write_bytes(msgspec.json.encode(config))
-    site = Site(folder, url, name)
+    site = SiteProcesses(folder, url, name)
     try:
         for part in ("recorder", "associator-1", "associator-2", "node"):
             site.start(part)
@@ -206,7 +208,7 @@ def measure(folder: Path, kills: dict[str, int], seconds: int, seed: int) -> dic
         }
         killers: list[Killer] = []
 
-        def step(site: Site) -> None:
+        def step(site: SiteProcesses) -> None:
             if not killers:
                 killers.append(Killer(site, seed, points))
             killers[0].step()

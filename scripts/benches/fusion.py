@@ -70,7 +70,7 @@ _WORD = re.compile("[a-z]+")
 
 
 @dataclass(frozen=True, slots=True)
-class Crops:
+class CropSet:
     """BGR pictures, who is on them and by which camera."""
 
     images: list[NDArray[np.uint8]]
@@ -82,7 +82,7 @@ class Crops:
 class Hidden:
     """Queries behind people and things, and the mask ``(N, 128, 64)`` of what is seen of each."""
 
-    crops: Crops
+    crops: CropSet
     masks: NDArray[np.int8]
 
 
@@ -103,9 +103,9 @@ def fused_model(path: Path) -> Embedder:
         return open_embedder(ReidConfig(model=str(alone)), "cpu")
 
 
-def read(images: Sequence[ReidImage]) -> Crops:
+def read(images: Sequence[ReidImage]) -> CropSet:
     """The pictures of files."""
-    return Crops(
+    return CropSet(
         [np.asarray(cv2.imread(str(image.path)), np.uint8) for image in images],
         np.array([image.identity for image in images]),
         np.array([image.camera for image in images]),
@@ -121,7 +121,7 @@ def hidden(data: Path, masks: Path, queries: Sequence[ReidImage], seed: int) -> 
         composed(pictures[row], pictures, [], HIDDEN, np.random.default_rng([seed, number]))
         for number, row in enumerate(rows)
     ]
-    crops = Crops(
+    crops = CropSet(
         [one.image for one in found],
         np.array([one.identity for one in own]),
         np.array([one.camera for one in own]),
@@ -137,14 +137,14 @@ def described(file: Path, key: str) -> Described:
     return Described([text for text, _ in texts], np.array([who for _, who in texts]))
 
 
-def scores(query: Vectors, crops: Crops, gallery: Vectors, known: Crops) -> tuple[float, float]:
+def scores(query: Vectors, crops: CropSet, gallery: Vectors, known: CropSet) -> tuple[float, float]:
     """Rank 1 and mAP."""
     found = evaluate(query, crops.people, crops.cameras, gallery, known.people, known.cameras)
     return round(float(found.cmc[0]), 4), round(found.mean_average_precision, 4)
 
 
 def of_words(
-    query: Vectors, words: Described, gallery: Vectors, known: Crops
+    query: Vectors, words: Described, gallery: Vectors, known: CropSet
 ) -> tuple[float, float]:
     """Rank 1 and mAP of sentences among all pictures."""
     nowhere = np.full(len(words.people), NOWHERE)
@@ -152,7 +152,7 @@ def of_words(
     return round(float(found.cmc[0]), 4), round(found.mean_average_precision, 4)
 
 
-def chance(words: Described, known: Crops, seed: int = 0) -> tuple[float, float]:
+def chance(words: Described, known: CropSet, seed: int = 0) -> tuple[float, float]:
     """The same of vectors drawn by chance."""
     random = np.random.default_rng(seed)
     query, gallery = (
@@ -292,7 +292,7 @@ def of_heads(
     }
 
 
-def in_pairs(crops: Crops, words: Described) -> tuple[list[int], list[str]]:
+def in_pairs(crops: CropSet, words: Described) -> tuple[list[int], list[str]]:
     """The queries whose people are described, and a sentence about each in turn."""
     own = {int(who): np.flatnonzero(words.people == who) for who in np.unique(words.people)}
     rows = [row for row, who in enumerate(crops.people) if int(who) in own]
@@ -332,14 +332,14 @@ def of_hidden(
     found: Hidden,
     words: Described,
     gallery: Mapping[str, Vectors],
-    known: Crops,
+    known: CropSet,
 ) -> dict[str, tuple[float, float]]:
     """Hidden queries by their picture; and those whose people are described by picture, by words,
     and by both."""
     by_fused, by_picture = fused.embed(found.crops.images), fusion.embed(found.crops.images)
     rows, sentences = in_pairs(found.crops, words)
     images = [found.crops.images[row] for row in rows]
-    own = Crops(images, found.crops.people[rows], found.crops.cameras[rows])
+    own = CropSet(images, found.crops.people[rows], found.crops.cameras[rows])
     both = np.concatenate(
         [
             encoder.encode_both(images[start : start + 16], sentences[start : start + 16])
@@ -393,7 +393,7 @@ def measure(
         "fusion": everything.vectors[count:],
         "words": texts[count:],
     }
-    known = Crops(
+    known = CropSet(
         [],
         np.concatenate([query.people, gallery.people]),
         np.concatenate([query.cameras, gallery.cameras]),
@@ -427,7 +427,7 @@ def measure(
         )
         own = load_fusion(path).model
         masked = Hidden(
-            Crops(found.crops.images[:MASKED], found.crops.people, found.crops.cameras),
+            CropSet(found.crops.images[:MASKED], found.crops.people, found.crops.cameras),
             found.masks[:MASKED],
         )
         of_seed["mask, gIoU and cIoU"] = overlap(

@@ -18,7 +18,7 @@ import polars as pl
 from pipeline.config.schema import SiteConfig
 from pipeline.evaluation import evaluate_run
 from pipeline.evaluation.ground_truth import read_ground_truth
-from pipeline.evaluation.run import by_global_id
+from pipeline.evaluation.run_scores import by_global_id
 from pipeline.evaluation.scores import Scores, score
 from pipeline.run_directory.reader import RunDirectory
 from pipeline.runtime.run import run_site

@@ -33,7 +33,7 @@ from pipeline.config.schema import ReidConfig, SiteConfig
 from pipeline.reid.embedding import similarity_calibration
 from simulation.clustering import Clustering
 from simulation.people import people_of_a_day
-from simulation.replay import Links, idf1_of, replay
+from simulation.replay import AssociationUnderTest, idf1_of, replay
 from simulation.site_graph import SiteGraph, make_site
 from trackers.association.association import Association
 from trackers.association.topology import Topology, topology_of
@@ -79,7 +79,7 @@ def clustering(site: SiteGraph) -> Clustering:
     return Clustering()
 
 
-SYSTEMS: dict[str, Callable[[SiteGraph], Links]] = {
+SYSTEMS: dict[str, Callable[[SiteGraph], AssociationUnderTest]] = {
     "fusetrack": fusetrack,
     "learned links": learned_links,
     "without refinement": without_refinement,

@@ -24,7 +24,7 @@ from pipeline.run_directory.reader import RunDirectory
 from pipeline.run_directory.schema import IDENTITIES, TRACKLETS, conform
 from pipeline.run_directory.segments import GROUP_ROWS, name_of, write_tables
 from pipeline.search.likeness import PictureLikeness
-from pipeline.search.models import SearchModels
+from pipeline.search.networks import SearchModels
 from pipeline.search.search import Request, search_likeness
 
 _SEGMENTS = 8

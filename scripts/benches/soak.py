@@ -20,7 +20,7 @@ from soaking.picture import draw
 from soaking.verdict import broken, table
 
 
-def details(found: Soak, outcomes: list[figures.Outcome]) -> dict[str, object]:
+def details(found: Soak, outcomes: list[figures.FaultOutcome]) -> dict[str, object]:
     """Each fault, and the curve of the memory."""
     faults = [
         {

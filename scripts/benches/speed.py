@@ -30,7 +30,7 @@ from pipeline.weights import weights_path
 from speeding import systems
 from speeding.peers import Boxmot, Ultralytics
 from speeding.starting import first_frame_s, help_s
-from speeding.timing import Parts, Speed
+from speeding.timing import PartTimes, Speed
 
 OURS = "fusetrack, all of it"
 NAMES = {
@@ -121,7 +121,7 @@ def rows_of(found: dict[str, list[Speed]]) -> dict[str, dict[str, float]]:
 
 def parts_of(clips: list[Path], config: SiteConfig) -> dict[str, dict[str, float]]:
     """The processor time of the parts of a run, and what is in none of them."""
-    parts = Parts()
+    parts = PartTimes()
     speed = systems.ours(clips, config, parts)
     seconds = dict(sorted(parts.seconds.items(), key=lambda part: -part[1]))
     seconds["all else"] = speed.cpu_s - sum(seconds.values())

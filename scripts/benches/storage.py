@@ -52,7 +52,7 @@ COLUMNS = ("s", "cpu_s", "mb")
 
 
 @dataclass(frozen=True)
-class Site:
+class SimulatedSite:
     """What is simulated: ``cameras`` for ``days`` with ``rows`` in each camera and day."""
 
     cameras: int
@@ -70,7 +70,9 @@ def camera_name(number: int) -> str:
     return f"cam{number:02}"
 
 
-def visits_of(site: Site, day: int, camera: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def visits_of(
+    site: SimulatedSite, day: int, camera: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Track ids, starts (seconds UTC, sorted) and global ids of a camera and day.
 
     A person walks past three cameras in a day.
@@ -82,7 +84,7 @@ def visits_of(site: Site, day: int, camera: int) -> tuple[np.ndarray, np.ndarray
     return np.arange(count) + day * count + 1, starts.astype(np.float64), people
 
 
-def observations(site: Site, day: int, camera: int) -> pa.Table:
+def observations(site: SimulatedSite, day: int, camera: int) -> pa.Table:
     """The rows of a camera and day, by frame and track."""
     tracks, starts, _ = visits_of(site, day, camera)
     chance = np.random.default_rng((day, camera, 1))
@@ -112,7 +114,7 @@ def observations(site: Site, day: int, camera: int) -> pa.Table:
     return conform(table, OBSERVATIONS).sort_by(order)
 
 
-def tables_of_day(site: Site, day: int) -> tuple[pa.Table, pa.Table]:
+def tables_of_day(site: SimulatedSite, day: int) -> tuple[pa.Table, pa.Table]:
     """Tracklets and identities of all cameras on a day."""
     chance = np.random.default_rng((day, 2))
     tracklets, identities = [], []
@@ -155,7 +157,7 @@ def tables_of_day(site: Site, day: int) -> tuple[pa.Table, pa.Table]:
     return conform(pa.concat_tables(tracklets), TRACKLETS), conform(log, IDENTITIES)
 
 
-def simulate(root: Path, site: Site) -> Path:
+def simulate(root: Path, site: SimulatedSite) -> Path:
     """Write the run directory as the recorder leaves it: a file a day for each table."""
     root.mkdir()
     (root / "config.yaml").write_text("site: bench\n")
@@ -211,7 +213,7 @@ def in_segments(folder: Path) -> int:
     return hour
 
 
-def truth_of(root: Path, site: Site, cameras: int) -> Path:
+def truth_of(root: Path, site: SimulatedSite, cameras: int) -> Path:
     """MOT files of the first ``cameras``: the same boxes, two pixels aside, by global id."""
     root.mkdir()
     for camera in range(cameras):
@@ -257,7 +259,7 @@ def compacted(folder: Path) -> None:
             compact(paths, OBSERVATIONS)
 
 
-def path_queries(root: Path, site: Site, count: int) -> list[dict[str, float]]:
+def path_queries(root: Path, site: SimulatedSite, count: int) -> list[dict[str, float]]:
     """What queries for the paths of ``count`` people of the month take, as the API makes them."""
     archive, recent = Archive(root), RecentPeople(0.0).tables()
     chance, took = random.Random(1), []
@@ -274,7 +276,7 @@ def path_queries(root: Path, site: Site, count: int) -> list[dict[str, float]]:
     return took
 
 
-def console_queries(root: Path, month: Site) -> Iterator[tuple[str, dict[str, float]]]:
+def console_queries(root: Path, month: SimulatedSite) -> Iterator[tuple[str, dict[str, float]]]:
     """What the map and the review of the console take, for the second time."""
     gate = {"camera": camera_name(0), "points": [[300, 100], [900, 100], [900, 900], [300, 900]]}
     shop = {"points": [[2, 2], [9, 2], [9, 8], [2, 8]]}
@@ -303,28 +305,28 @@ def measure(
     scratch: Path, cameras: int, days: int, busy: int, calm: int
 ) -> Iterator[tuple[str, dict[str, float]]]:
     """All figures, by what was done, as they are found."""
-    one = simulate(scratch / "one", Site(1, 1, busy))
+    one = simulate(scratch / "one", SimulatedSite(1, 1, busy))
     yield "a camera-day summarised", command("summary", one)
     folder = observations_of(one, camera_name(0))
     segments = in_segments(folder)
     yield "an hour of a camera summarised, in segments", command("summary", one)
     yield f"its {segments} segments compacted", timed(lambda: compacted(folder))
     yield "an hour of a camera summarised", command("summary", one)
-    day = simulate(scratch / "day", Site(cameras, 1, busy))
+    day = simulate(scratch / "day", SimulatedSite(cameras, 1, busy))
     for format in ("csv", "parquet"):
         out = scratch / f"day.{format}"
         options = ("--format", format, "--out", out)
         yield f"{cameras} camera-days exported to {format}", command("export", day, *options)
         out.unlink()
-    day_truth = truth_of(scratch / "truth", Site(cameras, 1, busy), 1)
+    day_truth = truth_of(scratch / "truth", SimulatedSite(cameras, 1, busy), 1)
     yield (
         "a camera-day evaluated",
         command("evaluate", day, "--ground-truth", day_truth, "--camera", camera_name(0), "--json"),
     )
-    yield from of_month(scratch, Site(cameras, days, calm))
+    yield from of_month(scratch, SimulatedSite(cameras, days, calm))
 
 
-def of_month(scratch: Path, month: Site) -> Iterator[tuple[str, dict[str, float]]]:
+def of_month(scratch: Path, month: SimulatedSite) -> Iterator[tuple[str, dict[str, float]]]:
     """The figures of a month; what takes longest comes last."""
     root = simulate(scratch / "month", month)
     name = f"{month.cameras} cameras, {month.days} days"

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from demo_scene.cutting import Image, Step
+from demo_scene.cutting import Image, WalkFrame
 
 #: A factor of OpenCV's L of Lab, and its a and b, around 128.
 Cloth = tuple[float, int, int]
@@ -22,7 +22,7 @@ _SOFT_PX = 1.5
 
 
 @dataclass(frozen=True, slots=True)
-class Clothes:
+class DyedClothes:
     """The colours of a person; None leaves a garment as it is."""
 
     shirt: Cloth | None = None
@@ -31,23 +31,23 @@ class Clothes:
 
 #: Six people.
 PEOPLE = (
-    Clothes(),
-    Clothes((1.2, 186, 160), (0.45, 128, 124)),
-    Clothes((2.0, 128, 128), (0.8, 130, 98)),
-    Clothes((1.5, 126, 182), (0.55, 128, 128)),
-    Clothes((0.45, 128, 128), (1.6, 130, 146)),
-    Clothes((1.1, 140, 84), (1.5, 128, 128)),
+    DyedClothes(),
+    DyedClothes((1.2, 186, 160), (0.45, 128, 124)),
+    DyedClothes((2.0, 128, 128), (0.8, 130, 98)),
+    DyedClothes((1.5, 126, 182), (0.55, 128, 128)),
+    DyedClothes((0.45, 128, 128), (1.6, 130, 146)),
+    DyedClothes((1.1, 140, 84), (1.5, 128, 128)),
 )
 
 
-def dressed(step: Step, clothes: Clothes) -> Step:
+def dressed(step: WalkFrame, clothes: DyedClothes) -> WalkFrame:
     """``step``, which is not mirrored, in ``clothes``."""
     shirt = _shirt(step)
     image = _dyed(step.image, _trousers(step) & ~shirt, clothes.trousers)
-    return Step(_dyed(image, shirt, clothes.shirt), step.mask, step.head)
+    return WalkFrame(_dyed(image, shirt, clothes.shirt), step.mask, step.head)
 
 
-def _shirt(step: Step) -> Where:
+def _shirt(step: WalkFrame) -> Where:
     """The pixels around the body that are no skin, which is redder."""
     red = cv2.cvtColor(step.image, cv2.COLOR_BGR2LAB)[..., 1]
     body = _rows(step, _SHIRT) & (step.mask > 127)
@@ -55,7 +55,7 @@ def _shirt(step: Step) -> Where:
     return _solid(body & _near(step) & (red <= between))
 
 
-def _trousers(step: Step) -> Where:
+def _trousers(step: WalkFrame) -> Where:
     """All of the legs, and above them what has the hue of the trousers."""
     hue = cv2.cvtColor(step.image, cv2.COLOR_BGR2HSV)[..., 0]
     fits = (hue >= _TROUSER_HUES[0]) & (hue <= _TROUSER_HUES[1])
@@ -63,14 +63,14 @@ def _trousers(step: Step) -> Where:
     return _solid(_rows(step, _TROUSERS) & (fits & _near(step) | legs) & (step.mask > 127))
 
 
-def _near(step: Step) -> Where:
+def _near(step: WalkFrame) -> Where:
     """The columns of the body, without hands that are far from it."""
     height, width = step.mask.shape
     distance = np.abs(np.arange(width) - (step.head + _MIDDLE * height))
     return np.broadcast_to(distance < _REACH * height, step.mask.shape)
 
 
-def _rows(step: Step, share: tuple[float, float]) -> Where:
+def _rows(step: WalkFrame, share: tuple[float, float]) -> Where:
     rows = np.arange(step.mask.shape[0])[:, None] / step.mask.shape[0]
     return np.broadcast_to((rows >= share[0]) & (rows < share[1]), step.mask.shape)
 

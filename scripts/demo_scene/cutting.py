@@ -28,7 +28,7 @@ _HEAD = 0.12
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Step:
+class WalkFrame:
     """A moment of the walk, to the left: ``image`` ``(H, W, 3)`` uint8 BGR, ``mask`` ``(H, W)``
     uint8, 255 on the person, and the column of the ``head``.
     """
@@ -37,16 +37,16 @@ class Step:
     mask: Mask
     head: float
 
-    def mirrored(self) -> "Step":
+    def mirrored(self) -> "WalkFrame":
         """The same, to the right."""
         image, mask = (
             np.ascontiguousarray(self.image[:, ::-1]),
             np.ascontiguousarray(self.mask[:, ::-1]),
         )
-        return Step(image, mask, self.mask.shape[1] - 1 - self.head)
+        return WalkFrame(image, mask, self.mask.shape[1] - 1 - self.head)
 
 
-def cut_out(clip: Path) -> tuple[Image, list[Step]]:
+def cut_out(clip: Path) -> tuple[Image, list[WalkFrame]]:
     """The empty place, and the steps of the walk. Raises ValueError when they are not found."""
     frames = _frames(clip)
     if len(frames) < LAST:
@@ -65,7 +65,7 @@ def _frames(clip: Path) -> list[Image]:
     return frames
 
 
-def _step(frame: Image, place: Image, network: object) -> Step:
+def _step(frame: Image, place: Image, network: object) -> WalkFrame:
     x1, y1, x2, y2 = _walker(frame, network)
     middle, half = ((x1 + x2) / 2, (y1 + y2) / 2), int((y2 - y1) * 0.62)
     near, behind = _around(frame, middle, half), _around(place, middle, half)
@@ -77,7 +77,7 @@ def _step(frame: Image, place: Image, network: object) -> Step:
     inside = slice(y, y + height), slice(x, x + width)
     soft = cv2.GaussianBlur(mask * 255, (0, 0), _SOFT_PX)[inside]
     head = np.nonzero(mask[y : y + int(height * _HEAD)])[1].mean() - x
-    return Step(near[inside].copy(), np.asarray(soft, np.uint8), float(head))
+    return WalkFrame(near[inside].copy(), np.asarray(soft, np.uint8), float(head))
 
 
 def _walker(frame: Image, network: object) -> NDArray[np.float32]:

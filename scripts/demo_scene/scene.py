@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import polars as pl
 
-from demo_scene.cutting import FPS, Image, Step
+from demo_scene.cutting import FPS, Image, WalkFrame
 from pipeline.pictures.video import write_video
 from walking.composed import Placed, painted
 from walking.cutouts import Cutout
@@ -23,7 +23,7 @@ _OUTSIDE = 0.35
 
 
 @dataclass(frozen=True, slots=True)
-class Camera:
+class SceneCamera:
     """A part of the place, as shares of its width (left, top, width); ``mirrored`` left to right.
 
     People are ``height`` pixels tall, with their feet at ``feet`` or a lane below or above it.
@@ -36,14 +36,14 @@ class Camera:
 
 
 CAMERAS = {
-    "gate": Camera((0.43, 0.241, 0.57), False, 352.0, 486.0),
-    "path": Camera((0.0, 0.21, 0.62), True, 330.0, 482.0),
-    "yard": Camera((0.0, 0.0, 1.0), False, 232.0, 497.0),
+    "gate": SceneCamera((0.43, 0.241, 0.57), False, 352.0, 486.0),
+    "path": SceneCamera((0.0, 0.21, 0.62), True, 330.0, 482.0),
+    "yard": SceneCamera((0.0, 0.0, 1.0), False, 232.0, 497.0),
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Walk:
+class WalkPast:
     """A person goes past a camera from second ``start`` on, to the left or ``to_right``; ``lane``
     is nearer (positive) or farther, in shares of the person's height."""
 
@@ -56,32 +56,32 @@ class Walk:
 
 #: Six people, each past two or three cameras, some at the same time.
 WALKS = (
-    Walk(0, "gate", 0.5, to_right=False),
-    Walk(1, "gate", 4.5, to_right=False, lane=0.06),
-    Walk(0, "path", 8.0, to_right=True),
-    Walk(2, "yard", 2.0, to_right=True),
-    Walk(1, "path", 13.0, to_right=True),
-    Walk(0, "yard", 15.5, to_right=False, lane=0.05),
-    Walk(2, "path", 13.8, to_right=False, lane=-0.06),
-    Walk(3, "gate", 17.0, to_right=True, lane=-0.04),
-    Walk(2, "gate", 21.0, to_right=True),
-    Walk(1, "yard", 22.0, to_right=False),
-    Walk(4, "gate", 27.0, to_right=False),
-    Walk(3, "yard", 26.5, to_right=True, lane=0.05),
-    Walk(5, "path", 29.0, to_right=False, lane=-0.05),
-    Walk(4, "path", 34.5, to_right=True),
-    Walk(5, "gate", 36.5, to_right=True),
-    Walk(3, "path", 37.5, to_right=False, lane=0.06),
-    Walk(4, "yard", 42.5, to_right=False, lane=-0.05),
-    Walk(0, "gate", 43.0, to_right=True),
-    Walk(5, "yard", 45.5, to_right=True, lane=0.05),
-    Walk(2, "path", 46.0, to_right=True),
-    Walk(1, "gate", 49.5, to_right=False, lane=0.05),
-    Walk(2, "yard", 53.5, to_right=False),
+    WalkPast(0, "gate", 0.5, to_right=False),
+    WalkPast(1, "gate", 4.5, to_right=False, lane=0.06),
+    WalkPast(0, "path", 8.0, to_right=True),
+    WalkPast(2, "yard", 2.0, to_right=True),
+    WalkPast(1, "path", 13.0, to_right=True),
+    WalkPast(0, "yard", 15.5, to_right=False, lane=0.05),
+    WalkPast(2, "path", 13.8, to_right=False, lane=-0.06),
+    WalkPast(3, "gate", 17.0, to_right=True, lane=-0.04),
+    WalkPast(2, "gate", 21.0, to_right=True),
+    WalkPast(1, "yard", 22.0, to_right=False),
+    WalkPast(4, "gate", 27.0, to_right=False),
+    WalkPast(3, "yard", 26.5, to_right=True, lane=0.05),
+    WalkPast(5, "path", 29.0, to_right=False, lane=-0.05),
+    WalkPast(4, "path", 34.5, to_right=True),
+    WalkPast(5, "gate", 36.5, to_right=True),
+    WalkPast(3, "path", 37.5, to_right=False, lane=0.06),
+    WalkPast(4, "yard", 42.5, to_right=False, lane=-0.05),
+    WalkPast(0, "gate", 43.0, to_right=True),
+    WalkPast(5, "yard", 45.5, to_right=True, lane=0.05),
+    WalkPast(2, "path", 46.0, to_right=True),
+    WalkPast(1, "gate", 49.5, to_right=False, lane=0.05),
+    WalkPast(2, "yard", 53.5, to_right=False),
 )
 
 
-def compose(place: Image, people: Sequence[Sequence[Step]], folder: Path) -> pl.DataFrame:
+def compose(place: Image, people: Sequence[Sequence[WalkFrame]], folder: Path) -> pl.DataFrame:
     """Write CAMERA.mp4 below ``folder``, the cameras at the same moments; returns the truth.
 
     ``people`` are the steps of each. The truth has camera_id, frame (from 1), person, and the box
@@ -105,9 +105,9 @@ def write_truth(truth: pl.DataFrame, folder: Path) -> None:
 
 def _pictures(
     name: str,
-    camera: Camera,
+    camera: SceneCamera,
     place: Image,
-    people: Sequence[Sequence[Step]],
+    people: Sequence[Sequence[WalkFrame]],
     truth: list[tuple[object, ...]],
 ) -> Iterator[tuple[float, Image]]:
     background = part_of(place, camera)
@@ -125,7 +125,7 @@ def _pictures(
         yield time, image
 
 
-def part_of(place: Image, camera: Camera) -> Image:
+def part_of(place: Image, camera: SceneCamera) -> Image:
     """What ``camera`` sees of the empty place."""
     wide = place.shape[1]
     left, top, width = (round(share * wide) for share in camera.part)
@@ -134,13 +134,13 @@ def part_of(place: Image, camera: Camera) -> Image:
     return np.asarray(cv2.resize(part, SIZE, interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def end_of(walk: Walk, camera: Camera) -> float:
+def end_of(walk: WalkPast, camera: SceneCamera) -> float:
     """When a walk is out of the picture, seconds."""
     height = _height(walk, camera)
     return walk.start + (SIZE[0] + 2 * _OUTSIDE * height) / (_PACE * height)
 
 
-def place_of(walk: Walk, camera: Camera, time: float) -> tuple[float, float, float]:
+def place_of(walk: WalkPast, camera: SceneCamera, time: float) -> tuple[float, float, float]:
     """Column of the head, row of the feet, and height of a walker in the picture, pixels."""
     height = _height(walk, camera)
     gone = (time - walk.start) * _PACE * height - _OUTSIDE * height
@@ -148,11 +148,13 @@ def place_of(walk: Walk, camera: Camera, time: float) -> tuple[float, float, flo
     return head, camera.feet + walk.lane * camera.height, height
 
 
-def _height(walk: Walk, camera: Camera) -> float:
+def _height(walk: WalkPast, camera: SceneCamera) -> float:
     return camera.height * (1 + walk.lane)
 
 
-def _placed(walk: Walk, camera: Camera, time: float, people: Sequence[Sequence[Step]]) -> Placed:
+def _placed(
+    walk: WalkPast, camera: SceneCamera, time: float, people: Sequence[Sequence[WalkFrame]]
+) -> Placed:
     steps = people[walk.person]
     head, feet, height = place_of(walk, camera, time)
     step = steps[round(time * FPS) % len(steps)]

@@ -8,7 +8,7 @@ import pytest
 
 from builders import Observation, camera, make_run
 from demo_scene.cutting import FPS
-from demo_scene.scene import CAMERAS, SIZE, WALKS, Walk, end_of, place_of
+from demo_scene.scene import CAMERAS, SIZE, WALKS, WalkPast, end_of, place_of
 from pipeline.analytics.statistics import Statistics, statistics_of
 from pipeline.config.load import check_config
 from pipeline.run_directory.reader import RunDirectory
@@ -32,7 +32,7 @@ PLACES = {
 }
 
 
-def boxes(walk: Walk, track: int) -> list[Observation]:
+def boxes(walk: WalkPast, track: int) -> list[Observation]:
     """The boxes of a walker, as far as they are in the picture."""
     found: list[Observation] = []
     for frame in range(int(60 * FPS)):

@@ -8,26 +8,26 @@ import numpy as np
 import pytest
 
 from demo_scene import scene
-from demo_scene.colours import PEOPLE, Clothes, dressed
-from demo_scene.cutting import Step, cut_out
-from demo_scene.scene import CAMERAS, SIZE, WALKS, Walk, compose, end_of, part_of, write_truth
+from demo_scene.colours import PEOPLE, DyedClothes, dressed
+from demo_scene.cutting import WalkFrame, cut_out
+from demo_scene.scene import CAMERAS, SIZE, WALKS, WalkPast, compose, end_of, part_of, write_truth
 from pipeline.evaluation.ground_truth import read_ground_truth
 
 SKIN, SHIRT, TROUSERS = (120, 140, 200), (90, 100, 80), (130, 95, 105)
 
 
-def person() -> Step:
+def person() -> WalkFrame:
     """A person of rectangles: skin, with a shirt and trousers, 200 pixels tall."""
     image = np.full((200, 60, 3), SKIN, np.uint8)
     image[30:100] = SHIRT
     image[30:100, :8] = SKIN
     image[100:165] = TROUSERS
-    return Step(image, np.full((200, 60), 255, np.uint8), 26.0)
+    return WalkFrame(image, np.full((200, 60), 255, np.uint8), 26.0)
 
 
 def test_only_the_garments_change() -> None:
     red, blue = (1.0, 190, 160), (1.0, 128, 90)
-    image = dressed(person(), Clothes(red, blue)).image.astype(int)
+    image = dressed(person(), DyedClothes(red, blue)).image.astype(int)
     assert np.abs(image[:20] - SKIN).max() <= 3
     assert np.abs(image[180:] - SKIN).max() <= 3
     assert np.abs(image[40:80, :4] - SKIN).max() <= 8
@@ -36,7 +36,7 @@ def test_only_the_garments_change() -> None:
     assert red_ > blue_
     blue_, green, red_ = image[130, 30]
     assert blue_ > red_ + 30
-    assert np.array_equal(dressed(person(), Clothes()).image, person().image)
+    assert np.array_equal(dressed(person(), DyedClothes()).image, person().image)
 
 
 def test_a_mirrored_step_keeps_its_head() -> None:
@@ -59,7 +59,7 @@ def test_a_camera_shows_its_part_of_the_place() -> None:
 
 
 def test_nobody_is_in_two_cameras_at_once_and_all_are_seen_by_several() -> None:
-    def span(walk: Walk) -> tuple[float, float]:
+    def span(walk: WalkPast) -> tuple[float, float]:
         return walk.start, end_of(walk, CAMERAS[walk.camera])
 
     assert {walk.person for walk in WALKS} == set(range(len(PEOPLE)))
@@ -73,7 +73,7 @@ def test_nobody_is_in_two_cameras_at_once_and_all_are_seen_by_several() -> None:
 
 def test_the_videos_and_their_truth(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scene, "LENGTH_S", 3.0)
-    monkeypatch.setattr(scene, "WALKS", (Walk(1, "gate", 0.0, to_right=False),))
+    monkeypatch.setattr(scene, "WALKS", (WalkPast(1, "gate", 0.0, to_right=False),))
     place = np.zeros((994, 1768, 3), np.uint8)
     truth = compose(place, [[person()], [person()]], tmp_path)
     write_truth(truth, tmp_path / "truth")

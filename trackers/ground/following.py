@@ -81,7 +81,7 @@ class _Fit(NamedTuple):
 
 
 @dataclass(slots=True)
-class Walk:
+class WalkerHistory:
     """The history of a walker: time of the last box, number of boxes, last track in each camera."""
 
     number: int
@@ -96,13 +96,13 @@ class Walk:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class StepResult:
     """The result of a moment: the walker of each track, the places of those seen, and who ended."""
 
     time: float
     seen: dict[TrackletKey, int]
     places: dict[int, tuple[float, float]]
-    gone: list[Walk]
+    gone: list[WalkerHistory]
 
 
 @dataclass(slots=True)
@@ -112,7 +112,7 @@ class Following:
     views: Mapping[str, View]
     time: float = -math.inf
     next_number: int = 1
-    walks: list[Walk] = field(default_factory=list)
+    walks: list[WalkerHistory] = field(default_factory=list)
     walkers: Walkers = field(default_factory=no_walkers)
     boxes: float = _TRUST_BOXES
     disagreement: float = 2 * _LEFT_OVER**2 * _TRUST_BOXES
@@ -123,7 +123,7 @@ class Following:
         left_over = math.sqrt(self.disagreement / (2 * self.boxes))
         return min(1.0, max(_LEAST_SCALE, left_over / _LEFT_OVER))
 
-    def step(self, time: float, points: Mapping[str, Iterable[Point]]) -> Step:
+    def step(self, time: float, points: Mapping[str, Iterable[Point]]) -> StepResult:
         """Update with the points of one moment, later than the last, by camera."""
         self._walk(time)
         cameras = sorted(points)
@@ -149,7 +149,7 @@ class Following:
             for walk, state in zip(self.walks, self.walkers.states, strict=True)
             if walk.last == time
         }
-        return Step(time, whose, places, self.end_lost(time))
+        return StepResult(time, whose, places, self.end_lost(time))
 
     def _learn(self, seen: Observations, pairs: Pairs) -> None:
         rows, columns = pairs
@@ -264,11 +264,11 @@ class Following:
         self.walkers = self.walkers.with_more(started(seen.select(np.array(strong, np.intp))))
         for row in strong:
             begun[int(row)] = len(self.walks)
-            self.walks.append(Walk(self.next_number, self.time))
+            self.walks.append(WalkerHistory(self.next_number, self.time))
             self.next_number += 1
         return begun
 
-    def _update_walk(self, walk: Walk, camera_id: str, track_id: int) -> None:
+    def _update_walk(self, walk: WalkerHistory, camera_id: str, track_id: int) -> None:
         walk.last = self.time
         walk.hits += 1
         walk.tracks[camera_id] = track_id, self.time
@@ -280,7 +280,7 @@ class Following:
             self.walks = [walk for walk in self.walks if walk.number not in numbers]
             self.walkers = self.walkers.select(kept)
 
-    def end_lost(self, time: float) -> list[Walk]:
+    def end_lost(self, time: float) -> list[WalkerHistory]:
         """Remove the walkers not seen for too long at ``time``; returns them."""
         lost = [
             time - walk.last > (_TENTATIVE_LOST_S if walk.tentative else _LOST_S)

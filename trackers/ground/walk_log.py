@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trackers.ground.following import Following, Step, Walk
+from trackers.ground.following import Following, StepResult, WalkerHistory
 from trackers.ground.kalman import Walkers, no_walkers
 from trackers.tracklet import GROUND, Tracklet, TrackletKey
 
@@ -53,7 +53,7 @@ class WalkLog:
     walks: dict[int, WalkRecord] = field(default_factory=dict)
     shown: dict[TrackletKey, list[tuple[float, int]]] = field(default_factory=dict)
 
-    def add(self, step: Step, times: Mapping[TrackletKey, float]) -> None:
+    def add(self, step: StepResult, times: Mapping[TrackletKey, float]) -> None:
         """Add the result of one moment; ``times`` is the exact time of each track."""
         for key, number in step.seen.items():
             walk = self.walks.setdefault(number, WalkRecord())
@@ -147,7 +147,9 @@ def remember_following(following: Following, memory: Memory) -> None:
     following.next_number = memory["next"]
     following.boxes, following.disagreement = memory["boxes"]
     following.walks = [
-        Walk(number, last, hits, {camera_id: (track, when) for camera_id, (track, when) in tracks})
+        WalkerHistory(
+            number, last, hits, {camera_id: (track, when) for camera_id, (track, when) in tracks}
+        )
         for number, last, hits, tracks in memory["walks"]
     ]
     following.walkers = (

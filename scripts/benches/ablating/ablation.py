@@ -76,7 +76,7 @@ class Ablation:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class TrainingOutcome:
     """The result of one training: rank 1 and mAP in 0..1 of each test set by name, the number of
     parameters needed to embed a crop, and minutes of training and evaluation.
     """
@@ -89,7 +89,7 @@ class Outcome:
 
 def run_ablation(
     ablation: Ablation, variants: Sequence[str], seeds: Sequence[int]
-) -> dict[str, list[Outcome]]:
+) -> dict[str, list[TrainingOutcome]]:
     """The outcomes of each variant, one per seed; finished trainings are reused.
 
     Raises ValueError for unknown variants, and when ``out`` holds trainings by another recipe, of
@@ -98,7 +98,7 @@ def run_ablation(
     unknown = [name for name in variants if name not in VARIANTS]
     if unknown:
         raise ValueError(f"unknown variant {unknown[0]!r}: known are {', '.join(VARIANTS)}")
-    outcomes: dict[str, list[Outcome]] = {name: [] for name in variants}
+    outcomes: dict[str, list[TrainingOutcome]] = {name: [] for name in variants}
     for seed in seeds:
         seeded = replace(ablation, recipe=replace(ablation.recipe, seed=seed))
         for name in variants:
@@ -106,7 +106,7 @@ def run_ablation(
     return outcomes
 
 
-def start_metrics(ablation: Ablation) -> Outcome:
+def start_metrics(ablation: Ablation) -> TrainingOutcome:
     """What every variant starts from, measured."""
     began = time.perf_counter()
     return _measured(ablation, ablation.start(0), began)
@@ -122,7 +122,7 @@ def late_features(model: FusedModel, kept: KeptMaps, count: int) -> Tensor:
     return torch.cat(found)
 
 
-def _outcome(ablation: Ablation, name: str) -> Outcome:
+def _outcome(ablation: Ablation, name: str) -> TrainingOutcome:
     """The outcome of a training, done before or now."""
     path = ablation.out / f"seed-{ablation.recipe.seed}" / f"{name}.json"
     if not path.is_file():
@@ -133,7 +133,7 @@ def _outcome(ablation: Ablation, name: str) -> Outcome:
     content = json.loads(path.read_text(encoding="utf-8"))
     if content.pop("budget") != json.loads(json.dumps(budget(ablation))):
         raise ValueError(f"{path} was made with other settings: choose another folder with --out")
-    return Outcome(**content)
+    return TrainingOutcome(**content)
 
 
 def budget(ablation: Ablation) -> dict[str, object]:
@@ -147,7 +147,7 @@ def budget(ablation: Ablation) -> dict[str, object]:
     }
 
 
-def _train(ablation: Ablation, variant: Variant) -> Outcome:
+def _train(ablation: Ablation, variant: Variant) -> TrainingOutcome:
     began = time.perf_counter()
     with torch.random.fork_rng():
         torch.manual_seed(ablation.recipe.seed)
@@ -172,12 +172,12 @@ def _texts(ablation: Ablation, model: FusedModel, variant: Variant) -> ClassText
     return ClassTexts(ablation.texts, ablation.classes, guidance)
 
 
-def _measured(ablation: Ablation, model: FusedModel, began: float) -> Outcome:
+def _measured(ablation: Ablation, model: FusedModel, began: float) -> TrainingOutcome:
     figures = {
         people.name: metrics_of(ranking_of(people, _vectors(model, people, kept)))
         for people, kept in ablation.tests
     }
-    return Outcome(
+    return TrainingOutcome(
         rank1={name: one["rank1"] for name, one in figures.items()},
         mean_average_precision={
             name: one["mean_average_precision"] for name, one in figures.items()

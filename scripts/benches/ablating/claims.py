@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from statistics import fmean, stdev
 from typing import Literal
 
-from ablating.ablation import Outcome
+from ablating.ablation import TrainingOutcome
 
 Verdict = Literal["holds", "does not hold", "too close to tell", "not measured"]
 
@@ -58,7 +58,7 @@ _CLAIMS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
 )
 
 
-def rows_of(outcomes: Mapping[str, Sequence[Outcome]]) -> dict[str, Row]:
+def rows_of(outcomes: Mapping[str, Sequence[TrainingOutcome]]) -> dict[str, Row]:
     """A row for each variant, each of which has at least one outcome."""
     return {
         name: Row(

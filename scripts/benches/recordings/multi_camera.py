@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from pipeline.evaluation.boxes import BOX, KEY, SCHEMA
-from pipeline.evaluation.run import by_global_id
+from pipeline.evaluation.run_scores import by_global_id
 from pipeline.evaluation.scores import Scores, score
 
 _MOMENT = ["camera_id", "frame_index"]

@@ -15,7 +15,7 @@ from trackers.association.association import Decision
 from trackers.tracklet import Tracklet, TrackletKey
 
 
-class Links(Protocol):
+class AssociationUnderTest(Protocol):
     """The interface of an association under test."""
 
     def observe(self, tracklet: Tracklet) -> None:
@@ -48,7 +48,11 @@ class Replayed:
 
 
 def replay(
-    site: SiteGraph, tracks: Tracks, seed: int, links: Links, clock: Callable[[], float]
+    site: SiteGraph,
+    tracks: Tracks,
+    seed: int,
+    links: AssociationUnderTest,
+    clock: Callable[[], float],
 ) -> Replayed:
     """Replay every second of the day in order; the time of the simulation is not counted."""
     identity = np.full(len(tracks), -1, np.int64)

@@ -15,7 +15,7 @@ from . import site
 from .faults import plan
 from .record import Fault, Sample, StreamLog, Track
 from .site import Cameras
-from .watch import Watch
+from .watch import StreamReader
 
 _START_S, _END_S = 180.0, 90.0
 _SAMPLE_S, _TICK_S = 1.0, 0.1
@@ -51,7 +51,7 @@ def soak(folder: Path, seconds: float, seed: int) -> Soak:
         began = time.time()
         process = _started(config, out, log)
         stack.callback(process.kill)
-        watch = Watch(out, process.pid, began)
+        watch = StreamReader(out, process.pid, began)
         watch.start()
         ready = _wait_until_live(watch, process, log)
         faults = plan(seconds, list(cameras), site.LOCKED, seed, site.BUFFER_S)
@@ -86,7 +86,7 @@ def soak(folder: Path, seconds: float, seed: int) -> Soak:
 class Disturbance:
     """Begins and ends faults. ``config`` is the site file."""
 
-    def __init__(self, cameras: dict[str, Cameras], watch: Watch, config: Path) -> None:
+    def __init__(self, cameras: dict[str, Cameras], watch: StreamReader, config: Path) -> None:
         self._cameras = cameras
         self._watch = watch
         self._config = config
@@ -130,7 +130,7 @@ def _started(config: Path, out: Path, log: Path) -> subprocess.Popen[bytes]:
         )
 
 
-def _wait_until_live(watch: Watch, process: subprocess.Popen[bytes], log: Path) -> float:
+def _wait_until_live(watch: StreamReader, process: subprocess.Popen[bytes], log: Path) -> float:
     """Wait for frames of every camera; returns the seconds since the run was started."""
     deadline = time.monotonic() + _START_S
     while {seen.camera for seen in watch.observed.cameras} != set(site.CLIPS):
@@ -141,7 +141,7 @@ def _wait_until_live(watch: Watch, process: subprocess.Popen[bytes], log: Path) 
 
 
 def _follow(
-    watch: Watch,
+    watch: StreamReader,
     process: subprocess.Popen[bytes],
     disturbance: Disturbance,
     coming: deque[Fault],

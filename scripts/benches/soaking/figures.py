@@ -39,7 +39,7 @@ class Slope:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class FaultOutcome:
     """The effect of a fault: seconds from its end until its camera was ``back`` (inf: never), and
     the longest gap of the other cameras until then, seconds.
     """
@@ -94,13 +94,13 @@ def by_camera(seen: Iterable[CameraReport]) -> dict[str, list[CameraReport]]:
     return found
 
 
-def outcomes(faults: Iterable[Fault], seen: Iterable[CameraReport]) -> list[Outcome]:
+def outcomes(faults: Iterable[Fault], seen: Iterable[CameraReport]) -> list[FaultOutcome]:
     """The effect of each fault."""
     cameras = by_camera(seen)
     return [outcome(fault, cameras) for fault in faults]
 
 
-def outcome(fault: Fault, cameras: dict[str, list[CameraReport]]) -> Outcome:
+def outcome(fault: Fault, cameras: dict[str, list[CameraReport]]) -> FaultOutcome:
     """The effect of a fault on its camera (on all cameras for Redis) and on the others."""
     hit = [fault.camera] if fault.camera else list(cameras)
     back = max(_back(fault.until, cameras.get(name, [])) for name in hit)
@@ -112,14 +112,14 @@ def outcome(fault: Fault, cameras: dict[str, list[CameraReport]]) -> Outcome:
         for start, end in spans(seen)
         if start < last and end > fault.at
     ]
-    return Outcome(fault, back, max(others, default=0.0))
+    return FaultOutcome(fault, back, max(others, default=0.0))
 
 
 def _back(moment: float, seen: list[CameraReport]) -> float:
     return min((one.end - moment for one in seen if one.end > moment), default=math.inf)
 
 
-def unexplained(cameras: dict[str, list[CameraReport]], outcomes: list[Outcome]) -> int:
+def unexplained(cameras: dict[str, list[CameraReport]], outcomes: list[FaultOutcome]) -> int:
     """The number of gaps of cameras that no fault of theirs or of Redis explains."""
     count = 0
     for name, seen in cameras.items():
@@ -130,7 +130,7 @@ def unexplained(cameras: dict[str, list[CameraReport]], outcomes: list[Outcome])
 
 
 def delays(
-    identities: Iterable[IdentityEvent], outcomes: list[Outcome], *, quiet: bool
+    identities: Iterable[IdentityEvent], outcomes: list[FaultOutcome], *, quiet: bool
 ) -> list[float]:
     """Delays from capture to identity, seconds; ``quiet`` excludes times during or near a fault."""
     return [
@@ -140,7 +140,7 @@ def delays(
     ]
 
 
-def _disturbed(moment: float, outcomes: list[Outcome]) -> bool:
+def _disturbed(moment: float, outcomes: list[FaultOutcome]) -> bool:
     return any(o.fault.at - 2 <= moment <= o.fault.until + o.back + 2 for o in outcomes)
 
 

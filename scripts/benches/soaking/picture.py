@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from .drive import Soak
-from .figures import Outcome
+from .figures import FaultOutcome
 
 _COLOURS = {
     **{"killed": "tab:orange", "stopped": "tab:purple", "gone": "tab:red"},
@@ -12,7 +12,7 @@ _COLOURS = {
 }
 
 
-def draw(found: Soak, outcomes: list[Outcome], path: Path) -> None:
+def draw(found: Soak, outcomes: list[FaultOutcome], path: Path) -> None:
     """Draw memory, delay and stream lengths over time, with the faults as bands."""
     import matplotlib as mpl
 
@@ -57,7 +57,7 @@ def _draw_entries(axis: Any, found: Soak) -> None:
     axis.set_xlabel("minutes")
 
 
-def _bands(axis: object, outcomes: list[Outcome], *, name: bool) -> None:
+def _bands(axis: object, outcomes: list[FaultOutcome], *, name: bool) -> None:
     labelled = set[str]()
     for o in outcomes:
         kind = o.fault.kind

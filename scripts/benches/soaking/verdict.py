@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from . import figures
 from .drive import Soak
-from .figures import BACK_S, GAP_S, Outcome, percentile
+from .figures import BACK_S, GAP_S, FaultOutcome, percentile
 from .site import RESIZED
 
 #: Maximum delay from capture to identity, 95th percentile, without faults.
@@ -21,7 +21,7 @@ ENTRIES = 1000
 _STOPPED = 128 + signal.SIGTERM
 
 
-def table(found: Soak, outcomes: list[Outcome]) -> dict[str, object]:
+def table(found: Soak, outcomes: list[FaultOutcome]) -> dict[str, object]:
     """The measured figures by name."""
     observed = found.observed
     cameras = figures.by_camera(observed.cameras)
@@ -63,7 +63,7 @@ def table(found: Soak, outcomes: list[Outcome]) -> dict[str, object]:
     }
 
 
-def broken(found: Soak, outcomes: list[Outcome]) -> list[str]:
+def broken(found: Soak, outcomes: list[FaultOutcome]) -> list[str]:
     """One line for each bound that is exceeded."""
     return [*_lost(found), *_late(found, outcomes), *_held(found), *_ended(found)]
 
@@ -84,7 +84,7 @@ def _lost(found: Soak) -> Iterator[str]:
         yield "no tracks were recorded"
 
 
-def _late(found: Soak, outcomes: list[Outcome]) -> Iterator[str]:
+def _late(found: Soak, outcomes: list[FaultOutcome]) -> Iterator[str]:
     for o in outcomes:
         if not o.survived:
             yield (

@@ -21,7 +21,7 @@ _AWAY_S = 0.05
 MB = 1e6
 
 
-class Watch(threading.Thread):
+class StreamReader(threading.Thread):
     """Reads every message of the run in ``folder`` until ``done``.
 
     ``pid`` is the process of the run; ``began`` is when it was started, seconds UTC.

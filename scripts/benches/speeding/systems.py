@@ -14,7 +14,7 @@ from pipeline.runtime.site_options import with_options
 from pipeline.sources import open_source
 from pipeline.sources.decode_ahead import DecodeAhead
 from pipeline.sources.source import Frame
-from speeding.timing import Parts, Speed, Stopwatch, replaced
+from speeding.timing import PartTimes, Speed, Stopwatch, replaced
 
 _AHEAD = 8
 
@@ -34,7 +34,7 @@ class _FirstBatch(Tally):
             self._began = None
 
 
-def ours(clips: list[Path], config: SiteConfig, parts: Parts | None = None) -> Speed:
+def ours(clips: list[Path], config: SiteConfig, parts: PartTimes | None = None) -> Speed:
     """All of fusetrack, from the first batch on; its ``parts`` are measured too."""
     site = with_options(config, [str(clip) for clip in clips], {})
     watch = Stopwatch()
@@ -63,10 +63,10 @@ def without_reid(clips: list[Path], config: SiteConfig) -> Speed:
         return ours(clips, config)
 
 
-def _measured(parts: Parts | None) -> AbstractContextManager[None]:
+def _measured(parts: PartTimes | None) -> AbstractContextManager[None]:
     if parts is None:
         return nullcontext()
-    from pipeline.detector import people
+    from pipeline.detector import inference
     from pipeline.node import camera
     from pipeline.node.camera_stream import CameraStream
     from pipeline.runtime import workers
@@ -85,7 +85,7 @@ def _measured(parts: Parts | None) -> AbstractContextManager[None]:
             (decoder, "frames", parts.generator("decode", decoder.frames)),
             part(PlanarPicture, "cut", "crop"),
             part(picture, "to_image", "picture"),
-            part(people.Letterbox, "apply", "preprocess"),
+            part(inference.Letterbox, "apply", "preprocess"),
             part(Detector, "detect", "detect", network=True),
             part(SingleCameraTracker, "update", "track"),
             part(LinkTracker, "update", "track"),

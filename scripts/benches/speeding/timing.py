@@ -51,7 +51,7 @@ def _cpu_s() -> float:
     return sum(usage.ru_utime + usage.ru_stime for usage in usages)
 
 
-class Parts:
+class PartTimes:
     """Processor seconds of parts; one inside another counts for itself alone.
 
     Threads that Python does not know are those of the networks: what they take counts for the part

@@ -16,7 +16,7 @@ from trackers.tracklet import Tracklet, TrackletKey
 from walking.composed import FPS
 from walking.crops import Crops
 from walking.recorded import START, Recorded
-from walking.scene import Piece, Scene, Track, Visit
+from walking.scene import Scene, ShownVisit, Track, Visit
 
 _FRAME = ["camera_id", "frame_index"]
 
@@ -98,11 +98,11 @@ def with_tracks(recorded: Recorded, matches: Matches) -> tuple[Scene, dict[Track
     return scene, {key: number for number, (key, _) in enumerate(made, start=1)}
 
 
-def _pieces(steps: list[tuple[float, Visit]]) -> Iterable[Piece]:
+def _pieces(steps: list[tuple[float, Visit]]) -> Iterable[ShownVisit]:
     steps.sort(key=lambda step: step[0])
     for _, run in groupby(steps, key=lambda step: step[1].number):
         some = list(run)
-        yield Piece(some[0][1], some[0][0], some[-1][0] + 1 / FPS)
+        yield ShownVisit(some[0][1], some[0][0], some[-1][0] + 1 / FPS)
 
 
 def appearances(

@@ -28,7 +28,7 @@ class Crops:
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class CropFile:
     """One crop in a file."""
 
     path: Path
@@ -36,29 +36,29 @@ class Picture:
     camera: int
 
 
-def _market(*folders: str) -> Callable[[Path], Iterator[Picture]]:
-    def pictures(data: Path) -> Iterator[Picture]:
+def _market(*folders: str) -> Callable[[Path], Iterator[CropFile]]:
+    def pictures(data: Path) -> Iterator[CropFile]:
         for folder in folders:
             for path in sorted((data / "reid" / "market1501" / folder).glob("*.jpg")):
                 person, _, rest = path.stem.partition("_c")
                 if int(person) > 0 and int(person) not in _MISNAMED_MARKET:
-                    yield Picture(path, int(person), int(rest[0]) - 1)
+                    yield CropFile(path, int(person), int(rest[0]) - 1)
 
     return pictures
 
 
-def _cuhk03(folder: str) -> Callable[[Path], Iterator[Picture]]:
-    def pictures(data: Path) -> Iterator[Picture]:
+def _cuhk03(folder: str) -> Callable[[Path], Iterator[CropFile]]:
+    def pictures(data: Path) -> Iterator[CropFile]:
         for path in sorted((data / "reid" / "cuhk03" / folder).glob("*.webp")):
             person, _, view = path.stem.partition("_")
             if folder != "val" or int(person) not in _MISNAMED_CUHK03:
-                yield Picture(path, int(person), int(view) // 5)
+                yield CropFile(path, int(person), int(view) // 5)
 
     return pictures
 
 
 #: Rules are chosen on the people of ``market-train`` and ``cuhk03-train`` and judged on the others.
-SETS: dict[str, Callable[[Path], Iterator[Picture]]] = {
+SETS: dict[str, Callable[[Path], Iterator[CropFile]]] = {
     "market": _market("query", "bounding_box_test"),
     "cuhk03": _cuhk03("val"),
     "market-train": _market("bounding_box_train"),

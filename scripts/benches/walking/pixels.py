@@ -10,7 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from pipeline.evaluation.boxes import BOX, KEY
-from pipeline.evaluation.run import by_global_id
+from pipeline.evaluation.run_scores import by_global_id
 from pipeline.evaluation.scores import score as score_boxes
 from simulation.clustering import average_linkage
 from trackers.association.association import Decision
@@ -18,7 +18,7 @@ from trackers.association.decision import CONFIRMED
 from trackers.tracklet import TrackletKey
 from walking.box_score import Matches, appearances, idf1, match, purity, with_tracks
 from walking.composed import compose, composed_scene
-from walking.crops import SETS, Crops, Picture
+from walking.crops import SETS, CropFile, Crops
 from walking.cutouts import Cutout, Segment, open_segmentation, read_cutouts
 from walking.plates import plates
 from walking.recorded import (
@@ -33,7 +33,7 @@ from walking.recorded import (
     run_recorded,
     save,
 )
-from walking.reliability import Judged, reliability
+from walking.reliability import JudgedTrack, reliability
 from walking.scene import Scene
 from walking.score import Ids, score, shown_person
 from walking.stream import camera_name
@@ -105,12 +105,12 @@ def _segmentation() -> Segment:
     return open_segmentation()
 
 
-def candidates(pictures: list[Picture], people: int, cameras: int, seed: int) -> list[Picture]:
+def candidates(pictures: list[CropFile], people: int, cameras: int, seed: int) -> list[CropFile]:
     """Some pictures of a few more people than walk, of ``cameras`` cameras that took them."""
     rng = np.random.default_rng([seed, people, cameras, 1])
     there = np.unique([picture.camera for picture in pictures])
     chosen = {*rng.choice(there, cameras, replace=False).tolist()}
-    views: dict[int, dict[int, list[Picture]]] = {}
+    views: dict[int, dict[int, list[CropFile]]] = {}
     for picture in pictures:
         if picture.camera in chosen:
             views.setdefault(picture.person, {}).setdefault(picture.camera, []).append(picture)
@@ -124,7 +124,7 @@ def candidates(pictures: list[Picture], people: int, cameras: int, seed: int) ->
     ]
 
 
-def _without_vectors(pictures: list[Picture]) -> Crops:
+def _without_vectors(pictures: list[CropFile]) -> Crops:
     return Crops(
         np.array([picture.person for picture in pictures], np.int64),
         np.array([picture.camera for picture in pictures], np.int64),
@@ -240,13 +240,13 @@ def _judged(
     recorded: Recorded,
     numbers: Mapping[TrackletKey, int],
     scene: Scene,
-) -> list[Judged]:
+) -> list[JudgedTrack]:
     last = {decision.key: decision for decision in decisions if decision.key in numbers}
     found = []
     for key, decision in sorted(last.items()):
         track = scene.tracks[numbers[key] - 1]
         found.append(
-            Judged(
+            JudgedTrack(
                 shown_person(track, track.start, track.end),
                 decision.global_id,
                 track.end - track.start,

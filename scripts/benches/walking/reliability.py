@@ -10,7 +10,7 @@ _BINS = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class JudgedTrack:
     """The last decision on a track that showed ``person`` for ``seconds``."""
 
     person: int
@@ -30,7 +30,7 @@ class Tenth:
     right: float
 
 
-def reliability(judged: Sequence[Judged]) -> dict[str, float]:
+def reliability(judged: Sequence[JudgedTrack]) -> dict[str, float]:
     """``ece``: by how much confidence and share of right ones differ, on average over tenths.
 
     (Naeini et al., Obtaining well calibrated probabilities using Bayesian binning, 2015.) A track
@@ -47,7 +47,7 @@ def reliability(judged: Sequence[Judged]) -> dict[str, float]:
     }
 
 
-def curve(judged: Sequence[Judged]) -> list[Tenth]:
+def curve(judged: Sequence[JudgedTrack]) -> list[Tenth]:
     """The reliability curve: the tenths of confidence in which there are decisions."""
     right = np.array(_right(judged), float)
     confidence = np.array([one.confidence for one in judged])
@@ -62,7 +62,7 @@ def curve(judged: Sequence[Judged]) -> list[Tenth]:
     ]
 
 
-def _right(judged: Sequence[Judged]) -> list[bool]:
+def _right(judged: Sequence[JudgedTrack]) -> list[bool]:
     people = {person: n for n, person in enumerate(sorted({one.person for one in judged}))}
     ids = {identity: n for n, identity in enumerate(sorted({one.identity for one in judged}))}
     together = np.zeros((len(people), len(ids)))

@@ -63,7 +63,7 @@ class Visit:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Piece:
+class ShownVisit:
     """A track shows a visit from ``start`` to ``end``."""
 
     visit: Visit
@@ -75,7 +75,7 @@ class Piece:
 class Track:
     """A track: the pieces of visits that it shows, in order of time."""
 
-    pieces: tuple[Piece, ...]
+    pieces: tuple[ShownVisit, ...]
 
     @property
     def camera(self) -> int:
@@ -204,10 +204,10 @@ def _tracks(visits: list[Visit], rng: np.random.Generator) -> list[Track]:
         if chance < _MISSED:
             continue
         if chance < _MISSED + _BROKEN and middle + lost + 1.0 < visit.end:
-            tracks.append(Track((Piece(visit, visit.start, middle),)))
-            tracks.append(Track((Piece(visit, middle + lost, visit.end),)))
+            tracks.append(Track((ShownVisit(visit, visit.start, middle),)))
+            tracks.append(Track((ShownVisit(visit, middle + lost, visit.end),)))
         else:
-            tracks.append(Track((Piece(visit, visit.start, visit.end),)))
+            tracks.append(Track((ShownVisit(visit, visit.start, visit.end),)))
     tracks.sort(key=lambda track: track.start)
     return _with_swaps(tracks, rng)
 
@@ -225,13 +225,13 @@ def _with_swaps(tracks: list[Track], rng: np.random.Generator) -> list[Track]:
     return tracks
 
 
-def _until(track: Track, at: float) -> Iterator[Piece]:
+def _until(track: Track, at: float) -> Iterator[ShownVisit]:
     for piece in track.pieces:
         if piece.start < at:
             yield replace(piece, end=min(piece.end, at))
 
 
-def _from(track: Track, at: float) -> Iterator[Piece]:
+def _from(track: Track, at: float) -> Iterator[ShownVisit]:
     for piece in track.pieces:
         if piece.end > at:
             yield replace(piece, start=max(piece.start, at))

@@ -10,7 +10,7 @@ from trackers.association.decision import CONFIRMED
 from trackers.single_camera.continuity import SamePerson
 from trackers.tracklet import Tracklet, TrackletKey
 from walking.crops import Crops
-from walking.reliability import Judged
+from walking.reliability import JudgedTrack
 from walking.scene import Scene
 from walking.score import shown_person
 from walking.stream import PARTS, stream
@@ -50,11 +50,11 @@ def walked(scene: Scene, crops: Crops, association: Association) -> Walked:
     return Walked(online, ids, last)
 
 
-def judged(scene: Scene, found: Walked) -> list[Judged]:
+def judged(scene: Scene, found: Walked) -> list[JudgedTrack]:
     """The last decisions beside whom the tracks show."""
     last = found.last
     return [
-        Judged(
+        JudgedTrack(
             shown_person(scene.tracks[key[1] // PARTS - 1], last[key].start, last[key].end),
             decision.global_id,
             last[key].end - last[key].start,

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from ablating.ablation import (
     VARIANTS,
     Ablation,
-    Outcome,
+    TrainingOutcome,
     late_features,
     run_ablation,
     start_metrics,
@@ -68,7 +68,7 @@ def ablation(folder: Path, said: list[str] | None = None) -> Ablation:
     )
 
 
-def figures(outcome: Outcome) -> Outcome:
+def figures(outcome: TrainingOutcome) -> TrainingOutcome:
     """The outcome without its time."""
     return replace(outcome, minutes=0.0)
 

@@ -2,12 +2,12 @@
 
 import pytest
 
-from ablating.ablation import VARIANTS, Outcome
+from ablating.ablation import VARIANTS, TrainingOutcome
 from ablating.claims import Claim, claims_of, rows_of
 
 
-def outcome(mean_average_precision: float, minutes: float = 1.0) -> Outcome:
-    return Outcome({"market": 0.9}, {"market": mean_average_precision}, 1000, minutes)
+def outcome(mean_average_precision: float, minutes: float = 1.0) -> TrainingOutcome:
+    return TrainingOutcome({"market": 0.9}, {"market": mean_average_precision}, 1000, minutes)
 
 
 def claim(found: list[Claim], start: str) -> Claim:
@@ -44,8 +44,8 @@ def test_the_papers_figures_support_its_claims() -> None:
 def test_claims_are_judged_on_each_test_set() -> None:
     rows = rows_of(
         {
-            "baseline": [Outcome({"a": 1.0, "b": 1.0}, {"a": 0.6, "b": 0.7}, 1, 1.0)],
-            "texts": [Outcome({"a": 1.0, "b": 1.0}, {"a": 0.7, "b": 0.6}, 1, 1.0)],
+            "baseline": [TrainingOutcome({"a": 1.0, "b": 1.0}, {"a": 0.6, "b": 0.7}, 1, 1.0)],
+            "texts": [TrainingOutcome({"a": 1.0, "b": 1.0}, {"a": 0.7, "b": 0.6}, 1, 1.0)],
         }
     )
     found = {one.set: one.verdict for one in claims_of(rows) if one.text.startswith("texts")}

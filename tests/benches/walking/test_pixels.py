@@ -10,7 +10,7 @@ from pipeline.config.schema import ReidConfig
 from pipeline.evaluation.boxes import BOX
 from trackers.tracklet import Tracklet
 from walking.composed import FPS, TRUTH
-from walking.crops import Picture
+from walking.crops import CropFile
 from walking.pixels import COLUMNS, candidates, measure
 from walking.recorded import START, Recorded
 from walking.scene import Scene, Visit
@@ -112,7 +112,7 @@ def test_the_figures_of_a_walk() -> None:
 def test_pictures_are_of_people_whom_two_cameras_saw() -> None:
     """Of twelve people the last two were seen by one camera; a camera took 15 pictures of each."""
     pictures = [
-        Picture(Path(f"{who}-{camera}-{n}"), who, camera)
+        CropFile(Path(f"{who}-{camera}-{n}"), who, camera)
         for who in range(12)
         for camera in range(2 if who < 10 else 1)
         for n in range(15)

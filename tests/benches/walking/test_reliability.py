@@ -2,7 +2,7 @@
 
 import pytest
 
-from walking.reliability import Judged, curve, reliability
+from walking.reliability import JudgedTrack, curve, reliability
 
 
 def test_nothing_was_decided() -> None:
@@ -12,25 +12,25 @@ def test_nothing_was_decided() -> None:
 
 def test_a_confidence_that_comes_true() -> None:
     """Of ten tracks of one person nine have one id; all were given a confidence of 0.9."""
-    nine = [Judged(1, 7, 1.0, 0.9, confirmed=True) for _ in range(9)]
-    found = reliability([*nine, Judged(1, 8, 1.0, 0.9, confirmed=False)])
+    nine = [JudgedTrack(1, 7, 1.0, 0.9, confirmed=True) for _ in range(9)]
+    found = reliability([*nine, JudgedTrack(1, 8, 1.0, 0.9, confirmed=False)])
     assert found["ece"] == pytest.approx(0.0, abs=1e-9)
     assert (found["confirmed"], found["confirmed_right"], found["probable_right"]) == (0.9, 1, 0)
 
 
 def test_an_id_is_right_for_one_person_only() -> None:
     """Two people have one id: it is right for whom it shows longer."""
-    found = reliability([Judged(1, 7, 3.0, 1.0, True), Judged(2, 7, 1.0, 1.0, True)])
+    found = reliability([JudgedTrack(1, 7, 3.0, 1.0, True), JudgedTrack(2, 7, 1.0, 1.0, True)])
     assert found["ece"] == pytest.approx(0.5)
     assert found["confirmed_right"] == 0.5
 
 
 def test_the_curve_has_a_row_for_each_tenth_with_decisions() -> None:
     decisions = [
-        Judged(1, 7, 5.0, 0.95, confirmed=True),
-        Judged(1, 8, 1.0, 0.97, confirmed=True),
-        Judged(2, 9, 2.0, 0.5, confirmed=False),
-        Judged(3, 9, 1.0, 0.5, confirmed=False),
+        JudgedTrack(1, 7, 5.0, 0.95, confirmed=True),
+        JudgedTrack(1, 8, 1.0, 0.97, confirmed=True),
+        JudgedTrack(2, 9, 2.0, 0.5, confirmed=False),
+        JudgedTrack(3, 9, 1.0, 0.5, confirmed=False),
     ]
     low, high = curve(decisions)
     assert (low.share, low.confidence, low.right) == pytest.approx((0.5, 0.5, 0.5))

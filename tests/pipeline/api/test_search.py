@@ -12,8 +12,8 @@ from fakes import BOX, RED, ColourDetector, ColourEmbedder, scene
 from live_api import TOKEN, LiveApi
 from pipeline.config.schema import ReidConfig
 from pipeline.reid.embedding import model_hash
-from pipeline.search import picture as of_search
-from pipeline.search.models import SearchModels
+from pipeline.search import query_picture as of_search
+from pipeline.search.networks import SearchModels
 
 LOOKS = {("gate", 1): [0, 0, 1], ("hall", 1): [0, 0, 1], ("hall", 2): [1, 0, 0]}
 IDS = {("gate", 1): 1, ("hall", 1): 1, ("hall", 2): 2}

@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from pipeline.exports import FORMATS, export_run
-from pipeline.run_directory.people import people
+from pipeline.run_directory.people_table import people
 from pipeline.run_directory.reader import RunDirectory
 from videos import shorten
 

@@ -12,7 +12,7 @@ from command_line import Command
 from fakes import BOX, RED, ColourDetector, ColourEmbedder, scene
 from pipeline.config.schema import ReidConfig
 from pipeline.reid.embedding import model_hash
-from pipeline.search.models import SearchModels
+from pipeline.search.networks import SearchModels
 
 
 @pytest.fixture

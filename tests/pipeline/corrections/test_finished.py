@@ -16,7 +16,7 @@ from pipeline.recorder.forget import find_person, remove_person
 from pipeline.run_directory.compaction import compact_all
 from pipeline.run_directory.corrections import read_corrections, write_corrections
 from pipeline.run_directory.durable import exclusive_writer
-from pipeline.run_directory.people import people
+from pipeline.run_directory.people_table import people
 from pipeline.run_directory.reader import RunDirectory
 from pipeline.run_directory.schema import IDENTITIES
 from pipeline.run_directory.segments import read_segments

@@ -15,8 +15,8 @@ import torch
 from pipeline.config.schema import DetectorConfig
 from pipeline.detector import Detector
 from pipeline.detector import detector as detector_module
+from pipeline.detector.inference import CLOSE, disagreement, fit, fit_fixed
 from pipeline.detector.int8 import INT8_FOLDER, gains, int8_form, int8_name, is_chosen
-from pipeline.detector.people import CLOSE, disagreement, fit, fit_fixed
 from pipeline.detector.yolo import (
     export_openvino,
     load_checkpoint,

@@ -9,8 +9,7 @@ import pytest
 
 from builders import Observation, camera, make_run
 from pipeline.errors import UserError
-from pipeline.evaluation import COLUMNS, evaluate_run, mot, table_rows, tally
-from pipeline.evaluation import run as run_scores
+from pipeline.evaluation import COLUMNS, evaluate_run, mot, run_scores, table_rows, tally
 from pipeline.run_directory import reader, segments
 from pipeline.run_directory.reader import RunDirectory
 from pipeline.run_directory.selection import Selection

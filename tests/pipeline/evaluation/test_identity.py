@@ -5,7 +5,7 @@ from itertools import permutations
 import numpy as np
 import pytest
 
-from pipeline.evaluation.identity import identity_matches
+from pipeline.evaluation.tally import identity_matches
 
 
 def _by_trying(boxes: np.ndarray) -> int:

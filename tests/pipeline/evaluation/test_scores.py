@@ -10,7 +10,7 @@ import pytest
 from pipeline.errors import UserError
 from pipeline.evaluation import overlaps
 from pipeline.evaluation.boxes import SCHEMA
-from pipeline.evaluation.scores import Scorer, Scores, score
+from pipeline.evaluation.scores import Scores, SequenceScorer, score
 
 #: frame_index, person_id, x1; every box is 10 x 20 on one line unless stated otherwise.
 Row = tuple[int, int, float]
@@ -226,7 +226,7 @@ def test_parts_score_as_the_whole(seed: int, length: int, monkeypatch: pytest.Mo
     whole = score(predicted, truth)
     # A few pairs of boxes at a time: parts are divided again.
     monkeypatch.setattr(overlaps, "_MOST_PAIRS", 9)
-    with Scorer() as scorer:
+    with SequenceScorer() as scorer:
         for first in range(0, 40, length):
             here = pl.col("frame_index").is_between(first, first + length - 1)
             scorer.add(predicted.filter(here), truth.filter(here))
@@ -237,7 +237,7 @@ def test_parts_score_as_the_whole(seed: int, length: int, monkeypatch: pytest.Mo
 
 
 def test_a_negative_id_is_another_person_in_each_camera() -> None:
-    with Scorer() as scorer:
+    with SequenceScorer() as scorer:
         for name in ("a", "b"):
             own = [(frame, -person, x) for frame, person, x in TWO]
             scorer.add(_boxes(own, name), _boxes(TWO, name), name)

@@ -9,7 +9,7 @@ from pipeline.monitoring.watch import Watch
 from pipeline.monitoring.web import not_ready_reason
 from pipeline.node import batching
 from pipeline.node.batching import FrameBatcher
-from pipeline.node.load import StallReport
+from pipeline.node.load_shedding import StallReport
 from pipeline.sources.decode_ahead import DecodeAhead
 from pipeline.sources.picture import BgrPicture
 from pipeline.sources.source import Frame

@@ -40,7 +40,7 @@ from pipeline.config.schema import SiteConfig
 from pipeline.node.node import Node
 from pipeline.run_directory.schema import CameraRecord
 from pipeline.sources import Source
-from pipeline.sources.source import Frame, Picture
+from pipeline.sources.source import Frame, FramePicture
 from trackers.detections import Detections
 
 LEFT, RIGHT = (20, 20, 60, 140), (130, 20, 170, 140)
@@ -523,7 +523,7 @@ class Paced(ColourDetector):
         self._free = threading.Semaphore(4)
         self._last = last
 
-    def detect(self, pictures: Sequence[Picture | Image]) -> list[Detections]:
+    def detect(self, pictures: Sequence[FramePicture | Image]) -> list[Detections]:
         found = super().detect(pictures)
         if sum(self.calls) > self._last:
             self._free.release(1000)

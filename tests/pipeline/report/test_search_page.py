@@ -10,17 +10,17 @@ from builders import make_run
 from pipeline.errors import UserError
 from pipeline.report.search_page import search_page, write_search_page
 from pipeline.run_directory.reader import RunDirectory
-from pipeline.search.found import FoundPerson, SearchResult, Seen
+from pipeline.search.found import FoundPerson, SearchResult, Sighting
 
 PICTURE = "thumbnails/a/1.jpg"
 
 
 def result(run: RunDirectory, **changes: object) -> SearchResult:
     people = [
-        FoundPerson(7, 0.91, [Seen("a", 0.0, 0.5), Seen("b", 2.0, 3.0)], PICTURE),
-        FoundPerson(8, 0.62, [Seen("b", 1.0, 1.5)]),
+        FoundPerson(7, 0.91, [Sighting("a", 0.0, 0.5), Sighting("b", 2.0, 3.0)], PICTURE),
+        FoundPerson(8, 0.62, [Sighting("b", 1.0, 1.5)]),
     ]
-    far = [FoundPerson(9, 0.2, [Seen("a", 4.0, 4.5)])]
+    far = [FoundPerson(9, 0.2, [Sighting("a", 4.0, 4.5)])]
     values = {
         **{"run": run, "text": "<b>red</b>", "picture": "who&.png", "found": people},
         **{"closest": far, "threshold": 0.5, "tracks": 4, "people": 3, "unknown_words": ["<i>"]},

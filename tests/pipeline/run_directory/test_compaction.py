@@ -12,7 +12,7 @@ from pipeline.exports import FORMATS, export_run
 from pipeline.report import write_report
 from pipeline.run_directory import compaction, row_groups
 from pipeline.run_directory.compaction import clean, compact, due, tables_of
-from pipeline.run_directory.people import people
+from pipeline.run_directory.people_table import people
 from pipeline.run_directory.reader import RunDirectory, frame_spans
 from pipeline.run_directory.schema import IDENTITIES, OBSERVATIONS
 from pipeline.run_directory.segments import (

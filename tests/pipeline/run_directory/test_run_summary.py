@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from builders import camera, make_run
-from pipeline.run_directory.people import people
+from pipeline.run_directory.people_table import people
 from pipeline.run_directory.reader import RunDirectory
 
 BOX = (1.0, 2.0, 3.0, 4.0)

@@ -9,7 +9,7 @@ from builders import make_run
 from pipeline.errors import UserError
 from pipeline.exports import export_run
 from pipeline.report.summary import summarise
-from pipeline.run_directory.people import people
+from pipeline.run_directory.people_table import people
 from pipeline.run_directory.reader import RunDirectory
 from pipeline.run_directory.selection import Selection, moment, selection_of
 

@@ -5,7 +5,7 @@ import pytest
 from fakes import ColourDetector, ColourEmbedder
 from pipeline.config.schema import ReidConfig
 from pipeline.reid.embedding import model_hash
-from pipeline.search.models import SearchModels
+from pipeline.search.networks import SearchModels
 
 
 @pytest.fixture

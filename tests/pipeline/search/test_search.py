@@ -17,12 +17,12 @@ from pipeline.run_directory.schema import IDENTITIES
 from pipeline.run_directory.segments import write_segment
 from pipeline.run_directory.selection import Selection
 from pipeline.search import search as of_search
-from pipeline.search.audit import NAME, Asker
 from pipeline.search.embedding_again import embed_again
-from pipeline.search.found import SearchResult, Seen
+from pipeline.search.found import SearchResult, Sighting
 from pipeline.search.likeness import joint
-from pipeline.search.models import SearchModels
+from pipeline.search.networks import SearchModels
 from pipeline.search.search import Request, models_of, search
+from pipeline.search.search_log import NAME, Asker
 
 ME = Asker("me", "test")
 COLOURS = {"red": RED, "green": GREEN, "blue": BLUE}
@@ -114,8 +114,8 @@ def test_merges_and_splits_count_from_the_newest_event(run: RunDirectory) -> Non
     result = found(run)
     assert set(ids(result)) == {1, 2, 3}
     by_id = {person.global_id: person for person in result.found}
-    assert by_id[1].seen == [Seen("yard", 1.0, 1.2)]
-    assert by_id[2].seen == [Seen("yard", 1.2, 1.4), Seen("gate", 2.0, 2.4)]
+    assert by_id[1].seen == [Sighting("yard", 1.0, 1.2)]
+    assert by_id[2].seen == [Sighting("yard", 1.2, 1.4), Sighting("gate", 2.0, 2.4)]
     assert by_id[3].picture == "thumbnails/gate/1.jpg"
     # A track of two people shows either: its picture is nobody's.
     assert by_id[1].picture is None

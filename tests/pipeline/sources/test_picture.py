@@ -10,7 +10,7 @@ from av.video.frame import VideoFrame
 
 from pipeline.sources.decoding import to_image
 from pipeline.sources.picture import BgrPicture, PlanarPicture, picture_of
-from pipeline.sources.source import Picture
+from pipeline.sources.source import FramePicture
 
 HEIGHT, WIDTH = 96, 128
 
@@ -71,7 +71,7 @@ def test_odd_sides_are_converted_whole() -> None:
 
 def test_a_picture_in_bgr() -> None:
     image = smooth()
-    picture: Picture = BgrPicture(image)
+    picture: FramePicture = BgrPicture(image)
     assert picture.resized(HEIGHT, WIDTH) is image
     assert picture.resized(10, 20).shape == (10, 20, 3)
     np.testing.assert_array_equal(picture.cut(1, 2, 5, 4), image[2:4, 1:5])

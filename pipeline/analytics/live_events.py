@@ -105,10 +105,10 @@ class LivePlaces:
             found[zone].append(who)
         return found
 
-    def ways(self) -> list[tuple[str, str]]:
+    def line_directions(self) -> list[tuple[str, str]]:
         """Every line with each of its directions."""
         lines = self._places.lines.items()
-        return [(name, way) for name, line in lines for way in (line.to_right, line.to_left)]
+        return [(name, to) for name, line in lines for to in (line.to_right, line.to_left)]
 
     def forget(self, global_id: int) -> None:
         """Forget a person; crossings stay counted."""

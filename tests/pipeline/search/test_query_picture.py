@@ -8,7 +8,7 @@ import pytest
 
 from fakes import Box, found
 from pipeline.errors import UserError
-from pipeline.search.picture import decoded, person_in, read_file
+from pipeline.search.query_picture import decoded, person_in, read_file
 
 LEFT, MIDDLE, RIGHT = (2, 4, 20, 60), (30, 4, 50, 60), (60, 4, 78, 60)
 

@@ -11,7 +11,7 @@ import polars as pl
 from pipeline.errors import UserError, writing
 from pipeline.evaluation.boxes import BOX, KEY
 from pipeline.evaluation.ground_truth import annotated_cameras
-from pipeline.evaluation.scores import Scorer, Scores
+from pipeline.evaluation.scores import Scores, SequenceScorer
 from pipeline.evaluation.tally import ROOM
 from pipeline.evaluation.truth_files import TruthFiles
 from pipeline.run_directory.reader import RunDirectory, no_trajectories
@@ -63,11 +63,11 @@ def evaluate_run(run: RunDirectory, ground_truth: Path) -> Evaluation:
         raise UserError(f"{run.path} has no camera to evaluate yet: expected a closed segment")
     annotated = annotated_cameras(ground_truth, cameras)
     by_track_id, by_global_id, doubled = {}, {}, 0
-    with tempfile.TemporaryDirectory() as folder, Scorer() as everything:
+    with tempfile.TemporaryDirectory() as folder, SequenceScorer() as everything:
         with writing("the ground truth to a temporary file", ROOM):
             truth = TruthFiles(ground_truth, cameras, Path(folder))
         for name in annotated:
-            with Scorer() as tracks, Scorer() as people:
+            with SequenceScorer() as tracks, SequenceScorer() as people:
                 for rows, boxes in _parts(run, truth, name):
                     tracks.add(_by(rows, pl.col("track_id")), boxes)
                     named = _by(rows, _global_or_own_id(pl.col("track_id")))

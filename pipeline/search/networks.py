@@ -13,7 +13,7 @@ from pipeline.reid.embedding import model_hash, open_embedder, site_calibration
 from pipeline.reid.words import open_text_encoder
 from pipeline.search.declined import check_allowed
 from pipeline.search.likeness import PictureLikeness, WordsLikeness
-from pipeline.search.picture import Image, decoded, person_in
+from pipeline.search.query_picture import Image, decoded, person_in
 
 if TYPE_CHECKING:
     from pipeline.detector import Detector

@@ -5,8 +5,8 @@ import cv2
 import numpy as np
 import pytest
 
+from person_masks import PersonMasker
 from pipeline.errors import UserError
-from pipeline.reid.person_masks import PersonMasker
 from pipeline.weights import weights_path
 from reid_model.data.person_masks import PERSON, SIZE
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from pipeline.detector.suppression import suppress
 from pipeline.detector.yolo import Traits
-from pipeline.sources.source import Picture
+from pipeline.sources.source import FramePicture
 from trackers.detections import Detections, iou, valid_boxes
 
 #: The padding value that YOLO networks were trained with.
@@ -48,7 +48,7 @@ class Letterbox:
     left: int
     top: int
 
-    def apply(self, picture: Picture) -> NDArray[np.uint8]:
+    def apply(self, picture: FramePicture) -> NDArray[np.uint8]:
         """The scaled and padded copy of a picture: ``(*outer, 3)`` uint8 BGR."""
         height, width = self.inner
         canvas = np.full((*self.outer, 3), _GREY, np.uint8)
@@ -109,7 +109,7 @@ class DetectorNetwork(Protocol):
 
 
 def find_people(
-    network: DetectorNetwork, pictures: Sequence[Picture], image_size: int, min_score: float
+    network: DetectorNetwork, pictures: Sequence[FramePicture], image_size: int, min_score: float
 ) -> list[Detections]:
     """The people in pictures of any sizes, best score first."""
     boxes = [_letterbox(picture.shape, network, image_size) for picture in pictures]

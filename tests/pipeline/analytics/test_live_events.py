@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 
 from builders_walkers import Point, walk
-from pipeline.analytics.live import Event, LivePlaces
+from pipeline.analytics.live_events import Event, LivePlaces
 from pipeline.analytics.places import Places
 from pipeline.config.schema import LineConfig, ZoneConfig
 from trackers.tracklet import TrackletKey
@@ -41,7 +41,7 @@ def test_without_zones_and_lines_nothing_happens() -> None:
     site = Site(Places({}, {}))
     site.add(walk(7, [(0, 150), (400, 150)]))
     assert site.events() == []
-    assert (site.live.people_in(), site.live.ways()) == ({}, [])
+    assert (site.live.people_in(), site.live.line_directions()) == ({}, [])
 
 
 def test_a_person_enters_crosses_and_leaves_once_it_is_known_who_it_is() -> None:

@@ -10,7 +10,7 @@ from pipeline.config.schema import LiveConfig, SiteConfig, TrackerConfig
 from pipeline.monitoring.watch import CameraLoad, Watch
 from pipeline.monitoring.web import not_ready_reason
 from pipeline.node.camera import Camera
-from pipeline.node.load import LoadMeter
+from pipeline.node.load_shedding import LoadMeter
 from pipeline.node.perception import Perception
 from pipeline.node.tracker import FollowedRate, open_tracker
 from pipeline.sources.camera_status import CameraStatus
