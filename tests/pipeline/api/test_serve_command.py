@@ -165,7 +165,7 @@ def frames(address: str) -> int:
 
 @pytest.mark.slow
 def test_a_run_on_one_machine_is_followed_by_its_directory(site_file: Path, tmp_path: Path) -> None:
-    recorded_walk(tmp_path / "walk.parquet", frames=100_000)
+    recorded_walk(tmp_path / "walk.parquet", frames=30_000)
     out = tmp_path / "run"
     given = ("--config", site_file, "--out", out)
     with start("run", *given, "--json", stdout=subprocess.PIPE) as run:

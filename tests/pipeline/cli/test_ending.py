@@ -26,7 +26,7 @@ def server(tmp_path: Path) -> Iterator[Server]:
 
 @pytest.fixture
 def config(tmp_path: Path, server: Server) -> Path:
-    source = recorded_walk(tmp_path / "walk.parquet", frames=100_000)
+    source = recorded_walk(tmp_path / "walk.parquet", frames=30_000)
     values = {"site": "test", "redis": server.url, "cameras": {"cam0": {"source": str(source)}}}
     (tmp_path / "site.yaml").write_text(json.dumps(values))
     return tmp_path / "site.yaml"

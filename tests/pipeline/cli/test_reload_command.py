@@ -63,7 +63,7 @@ def until(true: Callable[[], bool], *processes: subprocess.Popen[str]) -> None:
     while not true():
         assert all(process.poll() is None for process in processes)
         assert time.monotonic() < deadline
-        time.sleep(0.02)
+        time.sleep(0.1)
 
 
 def write(path: Path, redis: str | None = None, **cameras: str) -> None:

