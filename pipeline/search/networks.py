@@ -10,7 +10,6 @@ from pipeline.config.schema import SiteConfig
 from pipeline.devices import resolve_device
 from pipeline.errors import UserError
 from pipeline.reid.embedding import model_hash, open_embedder, site_calibration
-from pipeline.reid.words import open_text_encoder
 from pipeline.search.declined import check_allowed
 from pipeline.search.likeness import PictureLikeness, WordsLikeness
 from pipeline.search.query_picture import Image, decoded, person_in
@@ -95,6 +94,9 @@ class SearchModels:
 
     @cached_property
     def _words(self) -> "QueryEncoder":
+        # Imported here because its PyTorch takes seconds, and few searches have words.
+        from pipeline.reid.words import open_text_encoder
+
         return open_text_encoder(self.name)
 
 

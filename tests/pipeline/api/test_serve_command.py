@@ -195,9 +195,12 @@ def test_the_address_is_in_the_run_directory_during_the_run(tmp_path: Path) -> N
 def test_a_past_run_needs_neither_redis_nor_site_file(tmp_path: Path) -> None:
     boxes = [("gate", frame, 1, (0.0, 0.0, 9.0, 9.0)) for frame in range(10)]
     out = make_run(tmp_path / "run", boxes, {("gate", 1): 5})
-    with serving("--out", out) as (_, address):
+    with serving("--out", out) as (process, address):
         people = httpx.get(f"{address}/identities", timeout=600).json()
         assert [person["global_id"] for person in people["identities"]] == [5]
+        maps = Path(f"/proc/{process.pid}/maps")
+        # Of its 870 MB nothing is needed before a search.
+        assert not maps.exists() or "libtorch" not in maps.read_text()
 
 
 @pytest.mark.parametrize(
