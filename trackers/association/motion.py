@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from trackers.ground.sides import FOOT, MIDDLE, TOP
 from trackers.tracklet import GROUND, Tracklet
 
 #: How tall people are.
@@ -27,6 +28,8 @@ _MEMORY_S = 8.0
 _FORGOTTEN_S = 60.0
 # The area over which another person may appear.
 _AREA_M2 = 150.0
+# At the border of a picture, where most people come in, others appear so many times as often.
+_COME_IN = 8.0
 # Two views of one person disagree badly in this share of the moments.
 _OUTLIERS = 0.02
 # Beyond top speed by this much is beyond doubt: boxes jump by less.
@@ -101,6 +104,13 @@ def motion_evidence(a: Tracklet, b: Tracklet, limits: Limits) -> float:
     return _together(a, b, limits)
 
 
+def begins_at_border(tracklet: Tracklet) -> bool:
+    """Whether the first box is cut by the border of the picture, as far as that is known."""
+    if tracklet.path.shape[1] < 6 or not len(tracklet.path):
+        return False
+    return bool(int(tracklet.path[0, 5]) & (FOOT | TOP | MIDDLE))
+
+
 def distance_evidence(distance: float) -> float:
     """Log-odds of one person over two, seen at once by two cameras that many metres apart."""
     return math.log((1 - _OUTLIERS) * _density_ratio(distance, _SPREAD_TOGETHER_M) + _OUTLIERS)
@@ -160,12 +170,14 @@ def _apart_in_picture(first: Tracklet, second: Tracklet, limits: Limits) -> floa
         slower = min(1.0, limits.max_speed / max(speed, 1e-9))
         coast_s = slower * min(gap_s, _COAST_S) / (time - recent_time)
     ahead_x, ahead_y = x + (x - recent_x) * coast_s, y + (y - recent_y) * coast_s
-    return _met_again(math.hypot(later_x - ahead_x, later_y - ahead_y) * scale, gap_s)
+    distance = math.hypot(later_x - ahead_x, later_y - ahead_y) * scale
+    return _met_again(distance, gap_s, _COME_IN if begins_at_border(second) else 1.0)
 
 
-def _met_again(distance: float, gap_s: float) -> float:
-    """Log-odds of a person ``distance`` metres from the expected place, ``gap_s`` later."""
-    near = _density_ratio(distance, _SPREAD_AT_ONCE_M + _SPREAD_PER_S * gap_s)
+def _met_again(distance: float, gap_s: float, others: float = 1.0) -> float:
+    """Log-odds of a person ``distance`` metres from the expected place, ``gap_s`` later, where
+    other people appear ``others`` times as often as elsewhere."""
+    near = _density_ratio(distance, _SPREAD_AT_ONCE_M + _SPREAD_PER_S * gap_s) / others
     remembered = math.exp(-gap_s / _MEMORY_S)
     return math.log(remembered * near + (1 - remembered) + 1e-3)
 

@@ -1,10 +1,12 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from builders_trackers import make_tracklet
 from trackers.association.motion import Limits, exclusive, motion_evidence, overlap_in_time
+from trackers.ground.sides import FOOT, LYING, MIDDLE, TOP
 from trackers.tracklet import GROUND
 
 LIMITS = Limits(max_speed=2.0, max_ground_distance=1.5)
@@ -46,6 +48,28 @@ class TestTime:
     def test_an_open_track_excludes_nothing_in_another_camera(self):
         first = make_tracklet(0, 5, closed=False)
         assert not exclusive(first, make_tracklet(3, 9, camera_id="b"))
+
+
+class TestBorder:
+    """Most people come in at the border of the picture, so one who does may well be new."""
+
+    def _evidence_at(self, sides, start=5.5):
+        first, second = make_tracklet(0, 5), make_tracklet(start, 9)
+        widened = np.column_stack([second.path[:, :4], np.full(len(second.path), 0.9), sides])
+        return _evidence(first, replace(second, path=widened))
+
+    @pytest.mark.parametrize("side", [FOOT, TOP, MIDDLE, FOOT | LYING])
+    def test_one_that_begins_there_is_less_evidence(self, side):
+        sides = np.zeros(len(make_tracklet(5.5, 9).path))
+        inside = self._evidence_at(sides)
+        assert inside == _evidence(make_tracklet(0, 5), make_tracklet(5.5, 9))
+        sides[0] = side
+        assert inside - math.log(8) - 0.1 < self._evidence_at(sides) < inside - 1
+
+    def test_only_where_it_begins_counts(self):
+        sides = np.full(len(make_tracklet(5.5, 9).path), float(MIDDLE))
+        sides[0] = LYING
+        assert self._evidence_at(sides) == self._evidence_at(np.zeros(len(sides)))
 
 
 class TestHandover:
