@@ -88,8 +88,8 @@ def _moments(spans: Sequence[tuple[float, float]], fps: float) -> Iterator[float
 def layout(sizes: Sequence[tuple[int, int]]) -> tuple[int, int, int]:
     """How many columns, and the width and height of a tile, of cameras with pictures of ``sizes``.
 
-    The whole is at most 1920 x 1080 and as near to that shape as can be; a tile has the shape of
-    the first picture.
+    The mosaic is at most 1920 x 1080, and as close to that shape as possible; a tile has the shape
+    of the first picture.
     """
     width, height = next(((w, h) for w, h in sizes if w and h), (16, 9))
     count = len(sizes)

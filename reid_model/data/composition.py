@@ -30,8 +30,8 @@ _INPAINT_PX = 32, 64
 def opacity(mask: NDArray[np.int8]) -> NDArray[np.float32]:
     """How much of each pixel is the person when cut out: ``(H, W)`` 0..1.
 
-    What one of two networks took for the person mostly is: bags and edges. Edges hold some of the
-    background, so that they are cut back.
+    A pixel that only one of the two networks took for the person mostly is the person: bags and
+    edges. Edges hold some of the background, so they are trimmed.
     """
     either = cv2.erode((mask != BACKGROUND).astype(np.uint8), np.ones((5, 5), np.uint8))
     solid = (either > 0) | (mask == PERSON)
