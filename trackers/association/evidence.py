@@ -51,6 +51,11 @@ class Evidence:
         self._places.clear()
         self._together.clear()
 
+    @property
+    def has_shared_views(self) -> bool:
+        """Whether any two cameras are known to see the same place."""
+        return bool(self._topology.beside)
+
     def transition(self, earlier: Tracklet, later: Tracklet) -> float:
         """Log-odds that the person of ``earlier`` was next seen as ``later``; -inf when impossible.
 
@@ -67,8 +72,11 @@ class Evidence:
 
     def _is_fixed(self, a: Tracklet, b: Tracklet) -> bool | None:
         """Whether two tracklets were corrected to be one person, or two; None: neither."""
-        one, other = self._fixed_owner(a.key), self._fixed_owner(b.key)
-        return None if one is None or other is None else one == other
+        one = self._fixed_owner(a.key)
+        if one is None:
+            return None
+        other = self._fixed_owner(b.key)
+        return None if other is None else one == other
 
     def _transition_of(self, earlier: Tracklet, later: Tracklet) -> float:
         if not len(earlier.path) or not len(later.path):

@@ -178,18 +178,21 @@ class Partition:
 
     def _chain(self, members: Members) -> tuple[float, bool]:
         """The log-odds of each with its predecessors, summed, and whether all are possible."""
-        scores = [self._evidence.transition(earlier, later) for earlier, later in pairwise(members)]
+        evidence = self._evidence
+        scores = [evidence.transition(earlier, later) for earlier, later in pairwise(members)]
         still_there: Members = []
         for number, later in enumerate(members):
-            before = reversed(members[:number])
-            there = next((earlier for earlier in before if comparable(earlier, later)), None)
-            if there is not None:
-                scores.append(self._evidence.place(there, later))
-            still_there = [one for one in still_there if one.end > later.start]
-            scores.append(self._evidence.together(still_there, later))
-            still_there.append(later)
+            for earlier in reversed(members[:number]):
+                if comparable(earlier, later):
+                    scores.append(evidence.place(earlier, later))
+                    break
+            if evidence.has_shared_views:
+                still_there = [one for one in still_there if one.end > later.start]
+                scores.append(evidence.together(still_there, later))
+                still_there.append(later)
         # A pair that was decided and is impossible by now is not separated at any cost.
-        return sum([max(log_odds, _IMPOSSIBLE) for log_odds in scores]), -math.inf not in scores
+        worth = [score if score > _IMPOSSIBLE else _IMPOSSIBLE for score in scores]
+        return sum(worth), -math.inf not in scores
 
 
 def _order(tracklet: Tracklet) -> tuple[float, TrackletKey]:
