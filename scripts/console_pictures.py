@@ -81,7 +81,8 @@ def past_run(folder: Path) -> Iterator[str]:
     run = make_drawn_run(folder / "past")
     _keep_videos(run)
     cameras = {name: {"source": "a.mp4", **more} for name, more in CALIBRATIONS.items()}
-    api = RecordedApi(run, plan=plan, file=file, cameras=cameras, zones=ZONES, lines=LINES)
+    site = {"cameras": cameras, "zones": ZONES, "lines": LINES, "recording": {"thumbnails": True}}
+    api = RecordedApi(run, plan=plan, file=file, **site)
     yield f"http://{api.place}"
     api.close()
 
@@ -152,6 +153,7 @@ def of_the_past(camera: PageCamera, base: str) -> None:
     camera.take("merge")
     page = camera.page(base, "map", _DESK)
     page.one(".trail circle")
+    page.one(".slider input")
     _wait_for_pictures(page)
     camera.take("map")
     page.click("label.tick", "Heat")
@@ -219,7 +221,11 @@ def _wait_for_tiles(page: Browser) -> None:
 
 
 def _wait_for_pictures(page: Browser) -> None:
-    loaded = "return [...document.images].every(one => one.complete && one.naturalWidth)"
+    # Those further down are not asked for yet.
+    loaded = (
+        "return [...document.images].filter(one => one.getBoundingClientRect().top < innerHeight)"
+        ".every(one => one.complete && one.naturalWidth)"
+    )
     page.wait(lambda: page.run(loaded), "a picture is not loaded")
 
 
