@@ -45,6 +45,9 @@ from trackers.association.ground_association import GroundAssociation
 from trackers.tracklet import GROUND, TrackletKey
 
 _POLL_S = 0.05
+# All is decided once more at the end. Without so long for it, one that stands by would take over
+# again and again, and none would come to an end.
+_FINISH_S = 600.0
 
 
 class _Held(NamedTuple):
@@ -61,7 +64,7 @@ class AssociatorService:
     that was decided.
 
     ``on_decision`` is called with every decision. ``term`` is that of the lease, which ``renew``
-    renews at each step; without one no other associator may run.
+    renews at each step, for at least so many seconds; without one no other associator may run.
     Raises FencedError when another associator has taken over.
     """
 
@@ -75,7 +78,7 @@ class AssociatorService:
         term: int | None = None,
         watch: Watch | None = None,
         silence: Silence | None = None,
-        renew: Callable[[], None] = lambda: None,
+        renew: Callable[[float], None] = lambda least_s: None,
     ) -> None:
         self._bus = bus
         self._renew = renew
@@ -98,7 +101,7 @@ class AssociatorService:
         self._take(self._bus.claim(ASSOCIATOR, consumer, TRACKLETS))
         while not (self._meta.finished or stop.is_set()):
             self._watch.step("associator")
-            self._renew()
+            self._renew(0.0)
             self._decide_complete_moments()
             self._forget_requested()
             if self._watermarks.all_ended():
@@ -174,6 +177,7 @@ class AssociatorService:
     def _finish(self) -> None:
         at = self._watermarks.last_watermark(default=0.0)
         self._meta.finished = True
+        self._renew(_FINISH_S)
         self._commit(at, [], self._association.finish(), output=[EndMessage(at)])
 
     def _observe(self, at: float, done: list[Delivery]) -> None:
@@ -223,7 +227,7 @@ class AssociatorService:
         forgotten_ids: Sequence[int] = (),
         corrected: tuple[str, bytes] | None = None,
     ) -> None:
-        self._renew()
+        self._renew(0.0)
         messages = [*(_identity(decision, at) for decision in decisions), *output]
         done = [*done, *(held.delivery for held in self._aside if held.at <= at)]
         advance(self._meta.taken, done)

@@ -157,18 +157,19 @@ class AssociatorLease(KeyLease):
         term: Any = self._redis.incr(term_key(self._site))
         return int(term)
 
-    def renew(self) -> None:
+    def renew(self, least_s: float = 0.0) -> None:
         """Renew it if that is due; the loop calls this at each step.
 
         Where steps are slow the lease lasts longer, so that two associators of a busy site do not
-        take it from each other indefinitely. Raises UserError.
+        take it from each other indefinitely. Before a step that is known to be slow it is renewed
+        for ``least_s`` seconds at least. Raises UserError.
         """
         now = self._clock()
         step_s = min(now - self._called_at, _SLOWEST_S)
         self._slowest_s = max(step_s, _FORGET * self._slowest_s)
         self._called_at = now
-        if now - self._renewed_at >= _RENEW_S:
-            self._renew(max(LEASE_S, _SLOW_STEPS * self._slowest_s))
+        if least_s > 0 or now - self._renewed_at >= _RENEW_S:
+            self._renew(max(LEASE_S, least_s, _SLOW_STEPS * self._slowest_s))
             self._renewed_at = now
 
     @contextmanager

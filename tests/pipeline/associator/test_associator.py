@@ -223,6 +223,17 @@ def test_nothing_is_decided_before_every_camera_has_told(
     assert identities(redis_url, site) == []
 
 
+def test_the_end_has_time_before_another_associator_takes_over(redis_url: str, site: str) -> None:
+    leases: list[float] = []
+    with Bus(redis_url, site) as bus:
+        bus.declare()
+        send(bus, TRACKLETS, [*GATE, *YARD])
+        AssociatorService(bus, association(), CAMERAS, renew=leases.append).run(threading.Event())
+    # The loop, the end, and its commit.
+    assert leases[0] == leases[-1] == 0
+    assert leases[-2] == max(leases) > 60
+
+
 def test_a_forgotten_person_leaves_the_state_and_the_id_is_not_given_again(
     redis_url: str, site: str
 ) -> None:

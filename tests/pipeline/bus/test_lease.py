@@ -153,3 +153,6 @@ def test_where_steps_are_slow_it_lasts_longer_for_a_while(
             clock.now += 0.01
             lease.renew()
         assert client.pttl(lease_key(site)) / 1000 <= LEASE_S
+        # Also where it is not due yet.
+        lease.renew(60.0)
+        assert 50 < client.pttl(lease_key(site)) / 1000 <= 60
