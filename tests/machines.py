@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-import pytest
-
 from cut_line import Line
 from redis_servers import Server, redis_server
 
@@ -49,6 +47,14 @@ class Machines:
 
 
 @contextmanager
+def by_what_is_here(folder: Path, rights: str, count: int) -> Iterator[Machines]:
+    """By namespaces where these may be made, otherwise by lines."""
+    opens = by_namespaces if _can_make_networks() else by_lines
+    with opens(folder, rights, count) as found:
+        yield found
+
+
+@contextmanager
 def by_lines(folder: Path, rights: str, count: int) -> Iterator[Machines]:
     """Each machine has an address of its own on loopback, with a line to Redis behind it."""
     with ExitStack() as stack:
@@ -68,15 +74,13 @@ def by_namespaces(folder: Path, rights: str, count: int) -> Iterator[Machines]:
     name = f"ft{os.getpid() % 10_000}"
     net = f"10.213.{os.getpid() % 250}"
     with ExitStack() as stack:
-        if shutil.which("ip") is None or not _ip(f"link add {name} type bridge"):
-            pytest.skip("cannot make a network here: that takes root and iproute2")
+        _must(f"link add {name} type bridge")
         stack.callback(_ip, f"link del {name}")
         _must(f"addr add {net}.1/24 dev {name}", f"link set {name} up")
         machines = []
         for number in range(count):
             space, cable = f"{name}-{number}", f"{name}v{number}"
-            if not _ip(f"netns add {space}"):
-                pytest.skip("cannot make network namespaces here")
+            _must(f"netns add {space}")
             stack.callback(_ip, f"netns del {space}")
             _must(
                 f"link add {cable} type veth peer name eth0 netns {space}",
@@ -100,6 +104,13 @@ class _Cable:
 
     def mend(self, *, drop: bool) -> None:
         _must(f"link set {self.name} up")
+
+
+def _can_make_networks() -> bool:
+    """Whether this is root, with iproute2."""
+    name = f"ft{os.getpid() % 10_000}t"
+    made = shutil.which("ip") is not None and _ip(f"netns add {name}") and _ip(f"netns del {name}")
+    return made and _ip(f"link add {name} type bridge") and _ip(f"link del {name}")
 
 
 def _users(rights: str) -> list[str]:
