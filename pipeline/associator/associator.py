@@ -10,6 +10,7 @@ import math
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from itertools import groupby
 from typing import NamedTuple
 
@@ -45,9 +46,6 @@ from trackers.association.ground_association import GroundAssociation
 from trackers.tracklet import GROUND, TrackletKey
 
 _POLL_S = 0.05
-# All is decided once more at the end. Without so long for it, one that stands by would take over
-# again and again, and none would come to an end.
-_FINISH_S = 600.0
 
 
 class _Held(NamedTuple):
@@ -64,8 +62,8 @@ class AssociatorService:
     that was decided.
 
     ``on_decision`` is called with every decision. ``term`` is that of the lease, which ``renew``
-    renews at each step, for at least so many seconds; without one no other associator may run.
-    Raises FencedError when another associator has taken over.
+    renews at each step, and ``keep`` during the last one; without a term no other associator may
+    run. Raises FencedError when another associator has taken over.
     """
 
     def __init__(
@@ -78,10 +76,12 @@ class AssociatorService:
         term: int | None = None,
         watch: Watch | None = None,
         silence: Silence | None = None,
-        renew: Callable[[float], None] = lambda least_s: None,
+        renew: Callable[[], None] = lambda: None,
+        keep: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
         self._bus = bus
         self._renew = renew
+        self._keep = keep
         self._association = association
         self._watermarks = Watermarks(camera_ids, silence or Silence([], math.inf, lambda: 0.0))
         self._meta = checkpoint.Meta(self._watermarks.state())
@@ -101,7 +101,7 @@ class AssociatorService:
         self._take(self._bus.claim(ASSOCIATOR, consumer, TRACKLETS))
         while not (self._meta.finished or stop.is_set()):
             self._watch.step("associator")
-            self._renew(0.0)
+            self._renew()
             self._decide_complete_moments()
             self._forget_requested()
             if self._watermarks.all_ended():
@@ -177,8 +177,11 @@ class AssociatorService:
     def _finish(self) -> None:
         at = self._watermarks.last_watermark(default=0.0)
         self._meta.finished = True
-        self._renew(_FINISH_S)
-        self._commit(at, [], self._association.finish(), output=[EndMessage(at)])
+        # All is decided once more, which takes longer than the lease lasts: one that stands by
+        # would take over again and again, and none would come to an end.
+        with self._keep():
+            decisions = self._association.finish()
+        self._commit(at, [], decisions, output=[EndMessage(at)])
 
     def _observe(self, at: float, done: list[Delivery]) -> None:
         """Pass the tracklets of a moment to the association, ordered by camera and track."""
@@ -227,7 +230,7 @@ class AssociatorService:
         forgotten_ids: Sequence[int] = (),
         corrected: tuple[str, bytes] | None = None,
     ) -> None:
-        self._renew(0.0)
+        self._renew()
         messages = [*(_identity(decision, at) for decision in decisions), *output]
         done = [*done, *(held.delivery for held in self._aside if held.at <= at)]
         advance(self._meta.taken, done)

@@ -1,11 +1,12 @@
 """Leases on keys of a site: one holder at a time, expiring when the holder is silent."""
 
+import math
 import socket
 import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import redis
@@ -25,13 +26,23 @@ _SLOW_STEPS = 3.0
 _FORGET = 0.998
 # ... and are never taken to be longer than this.
 _SLOWEST_S = 60.0
+# One step may take this long, if it is known to be slow.
+_SLOW_STEP_S = 600.0
 
 
 class KeyLease:
     """A lease of the holder ``name`` on all of ``keys`` or none of them."""
 
-    def __init__(self, url: str, site: str, keys: Sequence[str], name: str) -> None:
+    def __init__(
+        self,
+        url: str,
+        site: str,
+        keys: Sequence[str],
+        name: str,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.address = redact(url)
+        self._clock = clock
         self._site = site
         self._keys = list(keys)
         self._name = name
@@ -78,19 +89,17 @@ class KeyLease:
     def renewed(self) -> Iterator[None]:
         """Renew the lease while the block runs, then release it."""
 
-        def renew_until(done: threading.Event) -> None:
-            while not done.wait(_RENEW_S):
-                # Each commit checks that the lease is still held, and reports a failing Redis.
-                try:
-                    self._renew()
-                except UserError:
-                    continue
-
         try:
-            with in_background("lease", renew_until):
+            with in_background("lease", self._renew_until):
                 yield
         finally:
             self._release_or_expire()
+
+    def _renew_until(self, done: threading.Event, end: float = math.inf) -> None:
+        while not done.wait(_RENEW_S) and self._clock() < end:
+            # Each commit checks that the lease is still held, and reports a failing Redis.
+            with suppress(UserError):
+                self._renew()
 
     def _release_or_expire(self) -> None:
         try:
@@ -143,8 +152,7 @@ class AssociatorLease(KeyLease):
     """
 
     def __init__(self, url: str, site: str, clock: Callable[[], float] = time.monotonic) -> None:
-        super().__init__(url, site, [lease_key(site)], uuid.uuid4().hex)
-        self._clock = clock
+        super().__init__(url, site, [lease_key(site)], uuid.uuid4().hex, clock)
         self._called_at = self._renewed_at = clock()
         self._slowest_s = 0.0
 
@@ -157,20 +165,26 @@ class AssociatorLease(KeyLease):
         term: Any = self._redis.incr(term_key(self._site))
         return int(term)
 
-    def renew(self, least_s: float = 0.0) -> None:
+    def renew(self) -> None:
         """Renew it if that is due; the loop calls this at each step.
 
         Where steps are slow the lease lasts longer, so that two associators of a busy site do not
-        take it from each other indefinitely. Before a step that is known to be slow it is renewed
-        for ``least_s`` seconds at least. Raises UserError.
+        take it from each other indefinitely. Raises UserError.
         """
         now = self._clock()
         step_s = min(now - self._called_at, _SLOWEST_S)
         self._slowest_s = max(step_s, _FORGET * self._slowest_s)
         self._called_at = now
-        if least_s > 0 or now - self._renewed_at >= _RENEW_S:
-            self._renew(max(LEASE_S, least_s, _SLOW_STEPS * self._slowest_s))
+        if now - self._renewed_at >= _RENEW_S:
+            self._renew(max(LEASE_S, _SLOW_STEPS * self._slowest_s))
             self._renewed_at = now
+
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """Renew it while the block runs, a step known to be slow, for ten minutes at most."""
+        end = self._clock() + _SLOW_STEP_S
+        with in_background("lease", lambda done: self._renew_until(done, end)):
+            yield
 
     @contextmanager
     def held(self) -> Iterator[None]:

@@ -95,6 +95,7 @@ def _associate_in_turn(
             watch=watch,
             silence=silence_of(config),
             renew=lease.renew,
+            keep=lease.kept,
         )
         try:
             with lease.held(), watch.deciding():

@@ -1,7 +1,7 @@
 import random
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from itertools import count
 
 import msgspec
@@ -223,15 +223,29 @@ def test_nothing_is_decided_before_every_camera_has_told(
     assert identities(redis_url, site) == []
 
 
-def test_the_end_has_time_before_another_associator_takes_over(redis_url: str, site: str) -> None:
-    leases: list[float] = []
+def test_its_lease_is_kept_while_the_end_is_decided(
+    redis_url: str, site: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps: list[str] = []
+    deciding = association()
+    finish = deciding.finish
+
+    def finished() -> list[Decision]:
+        steps.append("finish")
+        return finish()
+
+    @contextmanager
+    def keep() -> Iterator[None]:
+        steps.append("kept")
+        yield
+        steps.append("no longer kept")
+
+    monkeypatch.setattr(deciding, "finish", finished)
     with Bus(redis_url, site) as bus:
         bus.declare()
         send(bus, TRACKLETS, [*GATE, *YARD])
-        AssociatorService(bus, association(), CAMERAS, renew=leases.append).run(threading.Event())
-    # The loop, the end, and its commit.
-    assert leases[0] == leases[-1] == 0
-    assert leases[-2] == max(leases) > 60
+        AssociatorService(bus, deciding, CAMERAS, keep=keep).run(threading.Event())
+    assert steps == ["kept", "finish", "no longer kept"]
 
 
 def test_a_forgotten_person_leaves_the_state_and_the_id_is_not_given_again(
