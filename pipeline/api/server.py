@@ -37,6 +37,9 @@ _log = logging.getLogger(__name__)
 
 # Time for open connections to close on shutdown.
 _SHUTDOWN_S = 3
+# Longer than browsers keep a connection that rests: one that is closed while they send a change is
+# not tried again.
+_KEEP_ALIVE_S = 330
 
 
 class Server(uvicorn.Server):
@@ -236,6 +239,7 @@ def server_config(app: object) -> uvicorn.Config:
         # Clients only send control frames.
         ws_max_size=4096,
         timeout_graceful_shutdown=_SHUTDOWN_S,
+        timeout_keep_alive=_KEEP_ALIVE_S,
     )
 
 
