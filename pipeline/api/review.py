@@ -39,7 +39,10 @@ _NO_RUN: dict[int | str, dict[str, Any]] = {
 }
 
 _NO_CAMERA: dict[int | str, dict[str, Any]] = {
-    400: {"model": Problem, "description": "An unknown camera."}
+    404: {
+        "model": Problem,
+        "description": "No run directory of the current run, or no such camera.",
+    }
 }
 
 
@@ -90,7 +93,7 @@ def _is_reviewed(event: ReviewEvent, marks: dict[str, ReviewMark]) -> bool:
 def add_review(data: APIRouter, site: ShownSite) -> None:
     """Add the endpoints of the run directory of ``site``."""
 
-    @data.get("/review", responses={**_NO_RUN, **_NO_CAMERA})
+    @data.get("/review", responses=_NO_CAMERA)
     def review(
         since: _Moment = None,
         until: _Moment = None,
@@ -128,7 +131,7 @@ def _check_cameras(site: ShownSite, names: Collection[str]) -> None:
     known = {camera.id for camera in site.cameras()}
     for name in names:
         if name not in known:
-            raise HTTPException(400, str(unknown_name("camera", name, known)))
+            raise HTTPException(404, str(unknown_name("camera", name, known)))
 
 
 def _archive(site: ShownSite) -> Archive:

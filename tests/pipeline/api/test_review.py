@@ -123,7 +123,7 @@ def test_filters(out: Path) -> None:
         assert len(pages(api, kind="enter", since=601.0, until=1201.001)) == 2
         assert len(pages(api, kind="enter", since=601.0, until=1201.0)) == 1
         unknown = api.http.get("/review", params={"camera": "hall"})
-        assert unknown.status_code == 400
+        assert unknown.status_code == 404
         assert "unknown camera 'hall'" in unknown.json()["detail"]
         assert api.http.get("/review", params={"kind": "fight"}).status_code == 422
     finally:

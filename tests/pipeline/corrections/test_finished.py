@@ -104,7 +104,7 @@ def refused(run: Path, kind: str, **values: object) -> CorrectionError:
 def test_what_cannot_be_is_refused(run: Path) -> None:
     assert "with itself" in str(refused(run, "merge", global_id=1, into=1))
     unknown = refused(run, "merge", global_id=9, into=1)
-    assert (unknown.status, str(unknown)) == (404, "unknown identity 9: nobody has had this id")
+    assert (unknown.status, str(unknown)) == (404, "unknown identity 9: no person had this id")
     assert refused(run, "merge", global_id=1, into=9).status == 404
     assert refused(run, "name", global_id=9, name="Anna").status == 404
     assert refused(run, "split", global_id=9, moment=1.0).status == 404
