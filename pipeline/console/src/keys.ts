@@ -1,11 +1,12 @@
 /** Single keys as shortcuts; users can turn them off. */
 
-import { useEffect } from 'preact/hooks';
+import { useLayoutEffect } from 'preact/hooks';
 import { shortcuts } from './settings';
 
 /** Call what stands at the pressed key, unless the user writes or a dialog is open. */
 export function useKeys(keys: Record<string, () => void>): void {
-  useEffect(() => {
+  // As soon as what a key refers to is drawn, and not after the next picture.
+  useLayoutEffect(() => {
     const pressed = (event: KeyboardEvent) => {
       const act = Object.hasOwn(keys, event.key) ? keys[event.key] : undefined;
       if (!act || event.ctrlKey || event.metaKey || event.altKey || isTaken(event)) return;
