@@ -179,6 +179,7 @@ def _search(camera: PageCamera, base: str) -> None:
         person = httpx.get(f"{base}/thumbnails/hall/102.jpg").raise_for_status()
         file.write(person.content)
         file.flush()
+        page.one(".picture-field")
         page.run("document.querySelector('input[type=file]').classList.remove('visually-hidden')")
         page.one("input[type=file]").send_keys(file.name)
         page.one(".picture-field img")
