@@ -24,6 +24,21 @@ class Outcome:
 #: Runs `fusetrack ARGUMENTS`.
 Command = Callable[..., Outcome]
 
+#: Zones and lines that cannot be where only gate is a camera, as YAML, and what is said of them.
+IMPOSSIBLE_PLACES = [
+    ("zones: {z: {camera: gate, points: [[0, 0], [9, 9]]}}", "three different corners, got 2"),
+    (
+        "zones: {z: {camera: gate, points: [[0, 0], [9, 9], [9, 0], [0, 9]]}}",
+        "does not cross itself",
+    ),
+    (
+        "zones: {z: {camera: gate, points: [[900, 0], [990, 0], [990, 9]]}}",
+        "zones.z is outside the picture of camera gate",
+    ),
+    ("lines: {d: {camera: gate, points: [[5, 5], [5, 5]]}}", "a line with a length"),
+    ("lines: {d: {camera: cellar, points: [[0, 0], [5, 5]]}}", "lines.d names camera cellar"),
+]
+
 
 @contextmanager
 def killed_at_the_end() -> Iterator[list[subprocess.Popen[str]]]:

@@ -49,9 +49,10 @@ def add_moments(data: APIRouter, site: ShownSite) -> None:
         wide: from the video of a run with `--save-video` that has finished.
         """
         archive = site.archive
-        if archive is None or not is_kept(kept_spans(archive), camera_id, at):
+        spans = {} if archive is None else kept_spans(archive)
+        if archive is None or not is_kept(spans, camera_id, at):
             raise _not_kept(f"camera {camera_id}")
-        return _jpeg(_frame(archive, camera_id, at))
+        return _jpeg(_frame(archive, spans, camera_id, at))
 
     @data.get("/identities/{global_id}/moment.jpg", responses=_FRAME, response_class=Response)
     def of_person(global_id: _Id, at: _At, camera: str | None = None) -> Response:
@@ -59,10 +60,11 @@ def add_moments(data: APIRouter, site: ShownSite) -> None:
         which shows them largest. See `/cameras/{camera_id}/moment.jpg`.
         """
         archive = site.archive
-        seen = None if archive is None else _seen(archive, global_id, at, camera)
+        spans = {} if archive is None else kept_spans(archive)
+        seen = None if archive is None else _seen(archive, spans, global_id, at, camera)
         if archive is None or seen is None:
             raise _not_kept(f"person {global_id}")
-        image = _frame(archive, seen.camera_id, at)
+        image = _frame(archive, spans, seen.camera_id, at)
         draw_people(image, [(global_id, seen.box)])
         return _jpeg(image)
 
@@ -90,8 +92,8 @@ def is_kept(spans: Spans, camera_id: str | None, at: float) -> bool:
     return any(start <= at <= end for start, end in these)
 
 
-def _frame(archive: Archive, camera_id: str, at: float) -> Image:
-    start = kept_spans(archive)[camera_id][0]
+def _frame(archive: Archive, spans: Spans, camera_id: str, at: float) -> Image:
+    start, _ = spans[camera_id]
     return frame_at(archive.folder / "video" / f"{camera_id}.mp4", at - start)[1]
 
 
@@ -101,9 +103,11 @@ def _jpeg(image: Image) -> Response:
     return Response(cv2.imencode(".jpg", small)[1].tobytes(), media_type="image/jpeg")
 
 
-def _seen(archive: Archive, global_id: int, at: float, camera_id: str | None) -> _Seen | None:
+def _seen(
+    archive: Archive, spans: Spans, global_id: int, at: float, camera_id: str | None
+) -> _Seen | None:
     """Where a video shows a person at a moment; None for nowhere."""
-    spans, shown = kept_spans(archive), archive.selection
+    shown = archive.selection
     cameras = frozenset(
         name for name in spans if camera_id in (None, name) and is_kept(spans, name, at)
     )

@@ -112,9 +112,7 @@ def add_review(data: APIRouter, site: ShownSite) -> None:
         wanted = Wanted(-math.inf if since is None else since, end, kind, camera, reviewed)
         archive = _archive(site)
         _check_cameras(site, camera or ())
-        return events_of(
-            site.config, RunDirectory(archive.folder, archive.selection), wanted, limit
-        )
+        return events_of(site.config, archive, wanted, limit)
 
     @data.post("/review/{event_id}", responses=_NO_RUN)
     def mark(request: Request, event_id: _EventId, body: MarkRequest) -> MarkAnswer:
@@ -141,8 +139,9 @@ def _archive(site: ShownSite) -> Archive:
     return archive
 
 
-def events_of(config: SiteConfig, run: RunDirectory, wanted: Wanted, limit: int) -> EventsAnswer:
+def events_of(config: SiteConfig, archive: Archive, wanted: Wanted, limit: int) -> EventsAnswer:
     """The ``wanted`` events of a run, about ``limit``, the newest first."""
+    run = RunDirectory(archive.folder, archive.selection)
     marks = read_marks(run.path)
     found, reached = _found(config, run, wanted, marks, limit)
     shown = sorted(found, key=lambda event: (-event.at, event.id))
@@ -152,7 +151,7 @@ def events_of(config: SiteConfig, run: RunDirectory, wanted: Wanted, limit: int)
         later = [event for event in shown if event.at >= last]
         reached = last if len(later) < len(shown) else reached
         shown = later
-    spans = kept_spans(Archive(run.path, run.selection))
+    spans = kept_spans(archive)
     pictures = config.recording.thumbnails
     answers = [_answer(event, marks, spans, pictures=pictures) for event in shown]
     return EventsAnswer(answers, reached if math.isfinite(reached) else None)

@@ -33,7 +33,6 @@ from pipeline.config.schema import SiteConfig
 from pipeline.run_directory.compaction import SIZES, compact, due
 from pipeline.run_directory.layout import observations_of, write_version
 from pipeline.run_directory.progress import write_cameras
-from pipeline.run_directory.reader import RunDirectory
 from pipeline.run_directory.schema import (
     IDENTITIES,
     OBSERVATIONS,
@@ -289,7 +288,7 @@ def console_queries(root: Path, month: SimulatedSite) -> Iterator[tuple[str, dic
         assert heat_between(site, end - DAY_S, end, 0.5).seconds
 
     def review() -> None:
-        assert len(events_of(site.config, RunDirectory(root), Wanted(), 100).events) >= 100
+        assert len(events_of(site.config, Archive(root), Wanted(), 100).events) >= 100
 
     for name, query in (("the heat map of its last day", heat), ("the latest to review", review)):
         query()

@@ -104,7 +104,7 @@ def motion_evidence(a: Tracklet, b: Tracklet, limits: Limits) -> float:
     return _together(a, b, limits)
 
 
-def begins_at_border(tracklet: Tracklet) -> bool:
+def _begins_at_border(tracklet: Tracklet) -> bool:
     """Whether the first box is cut by the border of the picture, as far as that is known."""
     if tracklet.path.shape[1] < 6 or not len(tracklet.path):
         return False
@@ -171,7 +171,7 @@ def _apart_in_picture(first: Tracklet, second: Tracklet, limits: Limits) -> floa
         coast_s = slower * min(gap_s, _COAST_S) / (time - recent_time)
     ahead_x, ahead_y = x + (x - recent_x) * coast_s, y + (y - recent_y) * coast_s
     distance = math.hypot(later_x - ahead_x, later_y - ahead_y) * scale
-    return _met_again(distance, gap_s, _COME_IN if begins_at_border(second) else 1.0)
+    return _met_again(distance, gap_s, _COME_IN if _begins_at_border(second) else 1.0)
 
 
 def _met_again(distance: float, gap_s: float, others: float = 1.0) -> float:

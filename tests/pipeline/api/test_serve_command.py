@@ -15,7 +15,7 @@ import pytest
 from websockets.sync.client import connect
 
 from builders import make_run
-from command_line import recorded_walk
+from command_line import IMPOSSIBLE_PLACES, recorded_walk
 from live_api import TOKEN
 from pipeline.api.server import site_address
 from pipeline.cli import main as cli
@@ -222,18 +222,8 @@ def test_what_cannot_be_served_is_one_line(
 @pytest.mark.parametrize(
     ("places", "said"),
     [
-        ("zones: {z: {camera: gate, points: [[0, 0], [9, 9]]}}", "three different corners, got 2"),
-        (
-            "zones: {z: {camera: gate, points: [[0, 0], [9, 9], [9, 0], [0, 9]]}}",
-            "does not cross itself",
-        ),
-        (
-            "zones: {z: {camera: gate, points: [[900, 0], [990, 0], [990, 9]]}}",
-            "zones.z is outside the picture of camera gate",
-        ),
+        *IMPOSSIBLE_PLACES,
         ("zones: {z: {points: [[0, 0], [9, 0], [9, 9]]}}", "no camera is calibrated"),
-        ("lines: {d: {camera: gate, points: [[5, 5], [5, 5]]}}", "a line with a length"),
-        ("lines: {d: {camera: cellar, points: [[0, 0], [5, 5]]}}", "lines.d names camera cellar"),
     ],
 )
 def test_places_that_cannot_be_are_not_served(

@@ -14,7 +14,7 @@ import msgspec
 import pytest
 
 from builders import camera, make_run
-from command_line import Command, recorded_walk
+from command_line import IMPOSSIBLE_PLACES, Command, recorded_walk
 from pipeline.errors import UserError
 from pipeline.run import Run
 from pipeline.run_directory.reader import RunDirectory
@@ -228,22 +228,7 @@ def test_stats_prints_counts_and_writes_tables(
     assert counts["unidentified"] == 1
 
 
-@pytest.mark.parametrize(
-    ("places", "said"),
-    [
-        ("zones: {z: {camera: gate, points: [[0, 0], [9, 9]]}}", "three different corners, got 2"),
-        (
-            "zones: {z: {camera: gate, points: [[0, 0], [9, 9], [9, 0], [0, 9]]}}",
-            "does not cross itself",
-        ),
-        (
-            "zones: {z: {camera: gate, points: [[900, 0], [990, 0], [990, 9]]}}",
-            "zones.z is outside the picture of camera gate",
-        ),
-        ("lines: {d: {camera: gate, points: [[5, 5], [5, 5]]}}", "a line with a length"),
-        ("lines: {d: {camera: cellar, points: [[0, 0], [5, 5]]}}", "lines.d names camera cellar"),
-    ],
-)
+@pytest.mark.parametrize(("places", "said"), IMPOSSIBLE_PLACES)
 def test_places_that_cannot_be_are_one_line_and_the_same_in_python(
     fusetrack: Command, run: Path, tmp_path: Path, places: str, said: str
 ) -> None:
