@@ -7,6 +7,7 @@ draws the curves.
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -40,7 +41,6 @@ from pipeline.run_directory.reader import RunDirectory
 from pipeline.run_directory.schema import CameraRecord
 from trackers.tracklet import Tracklet
 
-FPS = 5
 DIMENSION = 128
 STAY_S, WALK_S, VISITS = 8, 12, 4
 SAMPLES = 120
@@ -78,24 +78,25 @@ def visits(cameras: int, seconds: int, people_per_minute: float) -> list[Visit]:
 
 
 def camera_messages(
-    camera_id: str, here: list[Visit], at: int, *, ended: bool
+    camera_id: str, here: list[Visit], at: int, fps: int, *, ended: bool
 ) -> list[tuple[str, Message]]:
-    """The messages of a camera for the second before ``at``."""
-    tracklets = [(TRACKLETS, tracklet_message(tracklet(camera_id, v, at), at)) for v in here]
-    rows = [row for visit in here if visit.start < at for row in observations(visit, at)]
+    """The messages of a camera of ``fps`` frames a second for the second before ``at``."""
+    found = [tracklet(camera_id, visit, at, fps) for visit in here]
+    tracklets = [(TRACKLETS, tracklet_message(one, at)) for one in found]
+    rows = [row for visit in here if visit.start < at for row in observations(visit, at, fps)]
     state = CameraRecord(
-        *(camera_id, "simulated", 640, 480, FPS, at * FPS, 0.0, float(at), "recorded"),
+        *(camera_id, "simulated", 640, 480, fps, at * fps, 0.0, float(at), "recorded"),
         "complete" if ended else "running",
     )
     return [
-        *([(OBSERVATIONS, as_message(camera_id, rows))] if rows else []),
+        *([(OBSERVATIONS, as_message(camera_id, rows, fps))] if rows else []),
         (OBSERVATIONS, CameraMessage(state)),
         *tracklets,
         (TRACKLETS, WatermarkMessage(camera_id, at, ended)),
     ]
 
 
-def tracklet(camera_id: str, visit: Visit, at: int) -> Tracklet:
+def tracklet(camera_id: str, visit: Visit, at: int, fps: int) -> Tracklet:
     """The tracklet of a visit as of the time ``at``."""
     seconds = np.arange(visit.start, min(at, visit.end), dtype=np.float64)
     chance = np.random.default_rng((visit.camera, visit.track_id))
@@ -108,7 +109,7 @@ def tracklet(camera_id: str, visit: Visit, at: int) -> Tracklet:
         revision=at - visit.start,
         start=float(visit.start),
         end=float(seconds[-1]),
-        count=len(seconds) * FPS,
+        count=len(seconds) * fps,
         closed=at >= visit.end,
         exemplars=embeddings.astype(np.float32),
         qualities=np.full(len(seconds), 0.7, np.float32),
@@ -117,12 +118,12 @@ def tracklet(camera_id: str, visit: Visit, at: int) -> Tracklet:
     )
 
 
-def observations(visit: Visit, at: int) -> list[tuple[int, int]]:
+def observations(visit: Visit, at: int, fps: int) -> list[tuple[int, int]]:
     """Frame and track of a visit in the second before ``at``."""
-    return [((at - 1) * FPS + frame, visit.track_id) for frame in range(FPS)]
+    return [((at - 1) * fps + frame, visit.track_id) for frame in range(fps)]
 
 
-def as_message(camera_id: str, rows: list[tuple[int, int]]) -> ObservationsMessage:
+def as_message(camera_id: str, rows: list[tuple[int, int]], fps: int) -> ObservationsMessage:
     """Observations of these frames and tracks."""
     index, track = np.array(sorted(rows), np.int64).T
     left = (index * 8 + track * 31) % 600
@@ -130,14 +131,14 @@ def as_message(camera_id: str, rows: list[tuple[int, int]]) -> ObservationsMessa
     return ObservationsMessage(
         camera_id=camera_id,
         frame_index=pack(index),
-        timestamp=pack(index / FPS),
+        timestamp=pack(index / fps),
         track_id=pack(track),
         boxes=pack(boxes.astype(np.float32)),
         scores=pack(np.full(len(index), 0.9, np.float32)),
     )
 
 
-def send(bus: Bus, cameras: int, all_visits: list[Visit], seconds: int) -> Iterator[int]:
+def send(bus: Bus, cameras: int, all_visits: list[Visit], seconds: int, fps: int) -> Iterator[int]:
     """Send all messages; yields each second of event time once it was sent."""
     outboxes = [Outbox(bus, f"cam{camera:02}", live=False) for camera in range(cameras)]
     coming, here = iter(all_visits), list[Visit]()
@@ -150,7 +151,7 @@ def send(bus: Bus, cameras: int, all_visits: list[Visit], seconds: int) -> Itera
         for camera, outbox in enumerate(outboxes):
             mine = [visit for visit in here if visit.camera == camera]
             outbox.send(
-                camera_messages(f"cam{camera:02}", mine, at, ended=at == seconds),
+                camera_messages(f"cam{camera:02}", mine, at, fps, ended=at == seconds),
                 ended=at == seconds,
             )
         here = [visit for visit in here if visit.end > at]
@@ -179,7 +180,7 @@ def start_parts(folder: Path) -> dict[str, subprocess.Popen[bytes]]:
     }
 
 
-def measure(folder: Path, cameras: int, hours: float, people: float) -> dict[str, object]:
+def measure(folder: Path, cameras: int, hours: float, people: float, fps: int) -> dict[str, object]:
     """Measure one long run."""
     seconds = int(hours * 3600)
     all_visits = visits(cameras, seconds, people)
@@ -195,26 +196,35 @@ def measure(folder: Path, cameras: int, hours: float, people: float) -> dict[str
         parts = {name: psutil.Process(process.pid) for name, process in running.items()}
         begin, curve = time.monotonic(), list[dict[str, float]]()
         with redis.Redis.from_url(server.url) as client:
-            for at in send(bus, cameras, all_visits, seconds):
+            for at in send(bus, cameras, all_visits, seconds, fps):
                 if at % max(seconds // SAMPLES, 1) == 0 and at < seconds:
                     held = sample(client, bus, parts)
                     curve.append({"hours": at / 3600, "s": time.monotonic() - begin, **held})
-            for process in running.values():
-                if process.wait() != 0:
-                    raise SystemExit("bench endurance: a part failed, see above")
+            took = {name: processor_s(process.pid) for name, process in running.items()}
     found = RunDirectory(folder / "run")
+    rows = found.observations().height
     return {
         "cameras": cameras,
         "hours": hours,
         "tracklets": len(all_visits),
         "recorded": found.tracklets().height,
-        "observations": found.observations().height,
+        "observations": rows,
+        "processor_s": {name: round(spent, 1) for name, spent in took.items()},
+        "observations_a_processor_second": round(rows / sum(took.values())),
         "people": found.identities()["global_id"].n_unique(),
         "seconds": round(time.monotonic() - begin, 1),
         "most": {name: round(max(row[name] for row in curve), 1) for name in curve[0]},
         "growth": growth(curve),
         "curve": [{name: round(value, 3) for name, value in row.items()} for row in curve],
     }
+
+
+def processor_s(pid: int) -> float:
+    """Wait for a part, which must not fail; the processor seconds that it took."""
+    _, status, used = os.wait4(pid, 0)
+    if status != 0:
+        raise SystemExit("bench endurance: a part failed, see above")
+    return used.ru_utime + used.ru_stime
 
 
 def growth(curve: list[dict[str, float]]) -> dict[str, float]:
@@ -267,10 +277,13 @@ def main() -> None:
     parser.add_argument("--hours", type=float, default=6.0, help="hours of event time")
     parser.add_argument("--cameras", type=int, default=4)
     parser.add_argument("--people", type=float, default=6.0, help="new people per minute")
+    parser.add_argument("--fps", type=int, default=5, help="frames a second of each camera")
     parser.add_argument("--picture", type=Path, help="draw the curves into this file")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        found = measure(Path(folder), arguments.cameras, arguments.hours, arguments.people)
+        found = measure(
+            Path(folder), arguments.cameras, arguments.hours, arguments.people, arguments.fps
+        )
     if arguments.picture:
         draw(found, arguments.picture)
     if arguments.json:

@@ -208,12 +208,23 @@ class Population:
         """
         if not others:
             return np.zeros(0)
-        cosines = _rows(others) @ appearance.vector
         precisions = np.array([other.precision for other in others])
-        attenuation = 1 / np.sqrt(1 - self.calibration.visit + 1 / precisions)
         within = np.array(same_camera or [False] * len(others), np.bool_)
+        return self.evidence_of_rows(appearance, _rows(others), precisions, within)
+
+    def evidence_of_rows(
+        self,
+        appearance: Appearance,
+        vectors: Vector,
+        precisions: NDArray[np.float64],
+        same_camera: NDArray[np.bool_],
+    ) -> NDArray[np.float64]:
+        """As `evidence`, with the others as arrays: vectors ``(N, D)`` and ``(N,)``."""
+        attenuation = 1 / np.sqrt(1 - self.calibration.visit + 1 / precisions)
         return self._log_odds(
-            cosines, attenuation * self._attenuation(appearance.precision), within
+            vectors @ appearance.vector,
+            attenuation * self._attenuation(appearance.precision),
+            same_camera,
         )
 
     def evidence_in_order(self, appearances: Sequence[Appearance], cameras: Sequence[str]) -> float:

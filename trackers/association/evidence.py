@@ -6,8 +6,12 @@ between tracklets: which follows which, which exclude each other, and how simila
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
-from trackers.association.appearance import Population
+import numpy as np
+from numpy.typing import NDArray
+
+from trackers.association.appearance import Population, Vector
 from trackers.association.decision import Rules, log_odds
 from trackers.association.motion import comparable, exclusive, motion_evidence
 from trackers.association.shared_views import SharedViews, mean_of_known
@@ -18,6 +22,25 @@ from trackers.tracklet import TrackletKey as Key
 # Without a successor, a person would never have been seen again, as only one in two is not:
 # when decisions are reassessed that counts for the successor.
 _SEEN_AGAIN = -math.log(0.5)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrackletArrays:
+    """Many ``tracklets`` as arrays: ``camera`` ``(N,)`` are indices of ``cameras``, ``end``
+    ``(N,)`` seconds UTC, ``vivid`` ``(N,)`` False for those that have faded.
+
+    ``rows`` ``(N,)`` are those of ``vectors`` ``(M, D)`` and ``precisions`` ``(M,)``, as of an
+    `Appearance`; -1 without one.
+    """
+
+    tracklets: Sequence[Tracklet]
+    cameras: Sequence[str]
+    camera: NDArray[np.intp]
+    end: NDArray[np.float64]
+    vivid: NDArray[np.bool_]
+    rows: NDArray[np.intp]
+    vectors: Vector
+    precisions: NDArray[np.float64]
 
 
 class Evidence:
@@ -85,23 +108,63 @@ class Evidence:
         evidence = self._topology.evidence(earlier.camera_id, later.camera_id, gap_s)
         return evidence - self._least + _SEEN_AGAIN
 
-    def likeliest(self, later: Tracklet, earlier: Sequence[Tracklet], most: int) -> list[Key]:
-        """The ``most`` of ``earlier`` that are likeliest followed by ``later``."""
-        # There are many: none of this is cached.
-        scored = [(other, self._transition_of(other, later)) for other in earlier]
-        possible = [other for other, score in scored if score > -math.inf]
-        if len(possible) <= most:
-            return [other.key for other in possible]
-        found = {other.key: score for other, score in scored if score > -math.inf}
+    def arrays_of(self, tracklets: Sequence[Tracklet]) -> TrackletArrays:
+        """What `likeliest` needs of many tracklets."""
+        cameras = sorted({tracklet.camera_id for tracklet in tracklets})
+        appearances = [self._population.of(tracklet) for tracklet in tracklets]
+        known = [number for number, one in enumerate(appearances) if one is not None]
+        seen = [one for one in appearances if one is not None]
+        rows = np.full(len(tracklets), -1)
+        rows[known] = np.arange(len(known))
+        return TrackletArrays(
+            tracklets,
+            cameras,
+            np.array([cameras.index(t.camera_id) for t in tracklets], np.intp),
+            np.array([t.end for t in tracklets], np.float64),
+            np.array([len(t.path) > 0 for t in tracklets], np.bool_),
+            rows,
+            np.stack([one.vector for one in seen]) if seen else np.zeros((0, 0), np.float32),
+            np.array([one.precision for one in seen], np.float64),
+        )
+
+    def likeliest(
+        self, later: Tracklet, known: TrackletArrays, numbers: NDArray[np.intp], most: int
+    ) -> list[Key]:
+        """The ``most`` that are likeliest followed by ``later``, of the ``numbers`` ``(N,)`` of
+        the ``known``."""
+        scores = self._transitions_to(later, known, numbers)
+        numbers, scores = numbers[scores > -np.inf], scores[scores > -np.inf]
+        keys = [known.tracklets[number].key for number in numbers]
+        if len(numbers) <= most:
+            return keys
         appearance = self._population.of(later)
         if appearance is not None:
-            known = [
-                (o.key, other) for o in possible if (other := self._population.of(o)) is not None
-            ]
-            evidence = self._population.evidence(appearance, [other for _, other in known])
-            for (key, _), score in zip(known, evidence.tolist(), strict=True):
-                found[key] += score
-        return sorted(found, key=lambda key: (-found[key], key))[:most]
+            rows = known.rows[numbers]
+            seen, rows = rows >= 0, rows[rows >= 0]
+            scores[seen] += self._population.evidence_of_rows(
+                appearance,
+                known.vectors[rows],
+                known.precisions[rows],
+                np.zeros(len(rows), np.bool_),
+            )
+        least = np.partition(scores, -most)[-most]
+        best = [(-scores[row], keys[row]) for row in np.flatnonzero(scores >= least)]
+        return [key for _, key in sorted(best)[:most]]
+
+    def _transitions_to(
+        self, later: Tracklet, known: TrackletArrays, numbers: NDArray[np.intp]
+    ) -> NDArray[np.float64]:
+        """As `transition`, from each of ``numbers`` ``(N,)``; not cached, as there are many."""
+        scores = np.zeros(len(numbers))
+        if not len(later.path):
+            return scores
+        cameras, vivid = known.camera[numbers], known.vivid[numbers]
+        for camera in np.unique(cameras[vivid]):
+            here = vivid & (cameras == camera)
+            gaps_s = later.start - known.end[numbers[here]]
+            evidence = self._topology.evidences(known.cameras[camera], later.camera_id, gaps_s)
+            scores[here] = evidence - self._least + _SEEN_AGAIN
+        return scores
 
     def place(self, earlier: Tracklet, later: Tracklet) -> float:
         """Log-odds that ``earlier`` and ``later`` are one person by place; -inf when impossible.

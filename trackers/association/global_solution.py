@@ -13,6 +13,8 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence, Set
 from heapq import heappop, heappush
 
+import numpy as np
+
 from trackers.association.candidates import NearestEmbeddings
 from trackers.association.evidence import Evidence
 from trackers.association.partition import Judged, Partition
@@ -146,10 +148,11 @@ def earlier_ones(ordered: Sequence[Tracklet], evidence: Evidence, topology: Topo
     one that has faded."""
     at: dict[str, list[tuple[float, int]]] = defaultdict(list)
     alike = NearestEmbeddings()
+    known = evidence.arrays_of(ordered)
     found: Earlier = {}
     for number, tracklet in enumerate(ordered):
-        near = [ordered[name] for name in _near(tracklet, at, topology)]
-        possible = evidence.likeliest(tracklet, near, _LIKELIEST)
+        near = np.array(_near(tracklet, at, topology), np.intp)
+        possible = evidence.likeliest(tracklet, known, near, _LIKELIEST)
         few = len(ordered) <= _FEW and not topology.is_given(tracklet.camera_id)
         if few or not topology.knows(tracklet.camera_id):
             names = alike.most(tracklet.exemplars, _ALIKE)

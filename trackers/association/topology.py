@@ -11,6 +11,9 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+import numpy as np
+from numpy.typing import NDArray
+
 from trackers.association.motion import overlap_in_time
 from trackers.tracklet import Tracklet
 
@@ -46,6 +49,8 @@ _PRIOR_BROKEN, _PRIOR_BREAK_S = 0.1, 2.0
 # Before anything is learned: one newcomer a minute; this many of this many tracks show one.
 _BEGINNING_S, _NEWCOMERS, _TRACKS = 60.0, 5.0, 10.0
 
+Gaps = NDArray[np.float64]
+
 
 @dataclass(frozen=True, slots=True)
 class Transition:
@@ -78,6 +83,12 @@ class Transition:
         likelihood = self.share * _density(self, gap_s) * _OTHER_EVERY_S
         evidence = math.log(likelihood) if likelihood > 0 else -math.inf
         return evidence if evidence > _LEAST else -math.inf
+
+    def evidences(self, gaps_s: Gaps) -> Gaps:
+        """As `evidence`, of many gaps ``(N,)`` at once."""
+        likelihood = self.share * _densities(self, gaps_s) * _OTHER_EVERY_S
+        evidence = _logs(likelihood)
+        return np.where(evidence > _LEAST, evidence, -np.inf)
 
 
 class Topology:
@@ -168,6 +179,22 @@ class Topology:
         other = math.exp(self._usual(earlier, later, gap_s)) * _TRUST_PEOPLE
         return math.log((learned + other) / (people + _TRUST_PEOPLE))
 
+    def evidences(self, earlier: str, later: str, gaps_s: Gaps) -> Gaps:
+        """As `evidence`, of many gaps ``(N,)`` at once; equal but for rounding."""
+        overlap = later in self.beside.get(earlier, ())
+        usual = self.prior.evidences(earlier, later, gaps_s, overlap=overlap)
+        if earlier not in self._known or later not in self._known:
+            return usual
+        transition = self.transitions[later].get(earlier)
+        evidence = np.full(len(gaps_s), -np.inf)
+        if transition is not None:
+            evidence = transition.evidences(gaps_s) + self.prior.usual
+        if earlier in self._given and later in self._given:
+            return evidence
+        people = self._learned_from.get(earlier, 0)
+        both = np.exp(evidence) * people + np.exp(usual) * _TRUST_PEOPLE
+        return np.asarray(np.log(both / (people + _TRUST_PEOPLE)))
+
     def _usual(self, earlier: str, later: str, gap_s: float) -> float:
         overlap = later in self.beside.get(earlier, ())
         return self.prior.evidence(earlier, later, gap_s, overlap=overlap)
@@ -222,6 +249,20 @@ def _density(transition: Transition, gap_s: float) -> float:
     return (1 - _PAUSES) * walked + _PAUSES * paused
 
 
+def _densities(transition: Transition, gaps_s: Gaps) -> Gaps:
+    """As `_density`, of many gaps ``(N,)`` at once."""
+    pauses_s = gaps_s - transition.typical_s
+    paused = np.where(pauses_s > 0, np.exp(-np.maximum(pauses_s, 0) / _PAUSE_S) / _PAUSE_S, 0)
+    if transition.overlaps:
+        walked = np.where(gaps_s <= _BREAK_S, 1 / _STAY_S, 0.0)
+    else:
+        walks = gaps_s > -TOUCH_S
+        values = np.where(walks, gaps_s + TOUCH_S, 1.0)
+        median = transition.typical_s + TOUCH_S
+        walked = np.where(walks, _log_normals(values, median, transition.spread), 0.0)
+    return (1 - _PAUSES) * walked + _PAUSES * paused
+
+
 def _edge(transition: Transition, possible: float, impossible: float) -> float:
     """The first impossible gap between ``possible`` and ``impossible``, to ``_EDGE_S``."""
     while abs(impossible - possible) > _EDGE_S:
@@ -236,6 +277,16 @@ def _edge(transition: Transition, possible: float, impossible: float) -> float:
 def _log_normal(value: float, median: float, spread: float) -> float:
     deviation = math.log(value / median) / spread
     return math.exp(-deviation * deviation / 2) / (value * spread * _ROOT_2_PI)
+
+
+def _log_normals(values: Gaps, median: float, spread: float) -> Gaps:
+    deviations = np.log(values / median) / spread
+    return np.exp(-deviations * deviations / 2) / (values * spread * _ROOT_2_PI)
+
+
+def _logs(values: Gaps) -> Gaps:
+    """The logarithms ``(N,)``, -inf of 0."""
+    return np.log(values, where=values > 0, out=np.full(len(values), -np.inf))
 
 
 def _transitions_to(
@@ -290,6 +341,12 @@ class TransitionPrior:
         density = _prior_density(gap_s, overlapping, here=earlier == later)
         return math.log(density * self.newcomer_every_s)
 
+    def evidences(self, earlier: str, later: str, gaps_s: Gaps, *, overlap: bool = False) -> Gaps:
+        """As `evidence`, of many gaps ``(N,)`` at once."""
+        overlapping = 1.0 if overlap else _OVERLAPPING
+        densities = _prior_densities(gaps_s, overlapping, here=earlier == later)
+        return np.asarray(np.log(densities * self.newcomer_every_s))
+
 
 def _prior_density(gap_s: float, overlapping: float, *, here: bool) -> float:
     """Probability density of appearing ``gap_s`` after leaving, per second."""
@@ -303,3 +360,15 @@ def _prior_density(gap_s: float, overlapping: float, *, here: bool) -> float:
     deviation = math.log(value / (_WALK_S + _OFFSET_S)) / _WALK_SPREAD
     walk = math.exp(-deviation * deviation / 2) / (value * _WALK_SPREAD * _ROOT_2_PI)
     return _ELSEWHERE * (1 - _OVERLAPPING) * ((1 - _SLOW) * walk + _SLOW * late)
+
+
+def _prior_densities(gaps_s: Gaps, overlapping: float, *, here: bool) -> Gaps:
+    """As `_prior_density`, of many gaps ``(N,)`` at once."""
+    after_s = np.maximum(gaps_s, 0.0)
+    late = np.exp(-after_s / _SLOW_S) / _SLOW_S
+    if here:
+        broken = np.exp(-after_s / _PRIOR_BREAK_S) / _PRIOR_BREAK_S
+        return _HERE * late + _PRIOR_BROKEN * broken
+    walk = _log_normals(after_s + _OFFSET_S, _WALK_S + _OFFSET_S, _WALK_SPREAD)
+    apart = _ELSEWHERE * (1 - _OVERLAPPING) * ((1 - _SLOW) * walk + _SLOW * late)
+    return np.where(gaps_s < -_OFFSET_S, _ELSEWHERE * overlapping / _TOGETHER_S, apart)

@@ -89,6 +89,7 @@ def test_the_likeliest_are_those_of_a_plain_loop(most):
     }
     expected = sorted(worth, key=lambda key: (-worth[key], key))[:most]
     # The last is there at the same time.
-    found = evidence_of(TRANSITIONS).likeliest(later, [*earlier, seen("b", 77, 14, 40)], most)
+    known = evidence.arrays_of([*earlier, seen("b", 77, 14, 40)])
+    found = evidence.likeliest(later, known, np.arange(16), most)
     assert set(found) == set(expected)
-    assert evidence.likeliest(later, [], most) == []
+    assert evidence.likeliest(later, known, np.zeros(0, np.intp), most) == []

@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 
 from builders_trackers import make_tracklet
@@ -105,3 +106,18 @@ def test_who_was_seen_last() -> None:
     assert later_of(late, early) is late
     newer = make_tracklet(0, 5, revision=2)
     assert later_of(early, newer) is newer
+
+
+@pytest.mark.parametrize("learned", [False, True])
+@pytest.mark.parametrize("earlier", ["a", "b", "c", "d", "elsewhere"])
+def test_many_gaps_at_once_as_one_by_one(earlier: str, learned: bool) -> None:
+    site = topology_of({("a", "b"): 10.0, ("b", "c"): 0.0, ("c", "d"): 10.0})
+    if learned:
+        site.learn("elsewhere", {"c": Transition(0.5, 8.0), "d": Transition(0.5, 0.0, True)}, 20)
+        site.learn_overlaps([("a", "d"), ("elsewhere", "b")])
+    gaps_s = np.array([-20.0, -1.0, -0.5, 0.0, 2.0, 9.0, 10.0, 40.0, 300.0, 3000.0])
+    for later in ("a", "c", "d", "elsewhere"):
+        one_by_one = [site.evidence(earlier, later, gap_s) for gap_s in gaps_s.tolist()]
+        found = site.evidences(earlier, later, gaps_s)
+        np.testing.assert_allclose(found, one_by_one, rtol=1e-12)
+    assert site.evidences(earlier, "c", gaps_s[:0]).shape == (0,)
