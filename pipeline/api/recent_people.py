@@ -10,7 +10,7 @@ import polars as pl
 
 from pipeline.api.schemas import PersonAnswer
 from pipeline.bus.messages import IdentityMessage, ObservationsMessage, unpack
-from pipeline.recorder.rows import observations_table
+from pipeline.recorder.rows import table_of
 from trackers.tracklet import TrackletKey
 
 # About 100 bytes each.
@@ -77,7 +77,7 @@ class RecentPeople:
         """Add observations of a camera and return them; a message may have none."""
         if not message.frame_index.shape[0]:
             return None
-        rows = pl.from_arrow(observations_table(message))
+        rows = pl.from_arrow(table_of([message]))
         assert isinstance(rows, pl.DataFrame)
         self._keep_rows(rows.with_columns(camera_id=pl.lit(message.camera_id)))
         ids, timestamps = unpack(message.track_id), unpack(message.timestamp)

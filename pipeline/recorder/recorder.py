@@ -11,7 +11,8 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 
 import msgspec
@@ -40,7 +41,7 @@ from pipeline.recorder.compaction import Compaction
 from pipeline.recorder.forget import ForgetResult, forget_recorded
 from pipeline.recorder.forgotten import ForgottenParts
 from pipeline.recorder.retention import Retention
-from pipeline.recorder.rows import observations_table, rows_of
+from pipeline.recorder.rows import table_of
 from pipeline.run_directory.camera_log import append_change, change_of
 from pipeline.run_directory.corrections import read_corrections, write_corrections
 from pipeline.run_directory.durable import make_folder
@@ -65,6 +66,9 @@ _STREAMS = (OBSERVATIONS, TRACKLETS, IDENTITIES)
 _MOST_MESSAGES = 5_000
 # Writing to a path fails like this however often it is tried; a full disk may be mended.
 _NEVER_WRITABLE = (errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ)
+
+# Rows of a message that do not fit their table.
+_UNFIT = (pa.ArrowException, ValueError, OverflowError)
 
 _log = logging.getLogger(__name__)
 
@@ -104,7 +108,7 @@ class Recorder:
         self._clock = clock
         self._cameras = {camera.camera_id: camera for camera in read_cameras(folder)}
         self._identities_ended = False
-        self._open: list[tuple[Delivery, pa.Table | None]] = []
+        self._open: list[Delivery] = []
         # Written, or without rows to write, and still to be acknowledged.
         self._unacknowledged: list[Delivery] = []
         self._progress = read_progress(folder)
@@ -161,7 +165,7 @@ class Recorder:
             unwritable = self._write_open()
             if self._corrections:
                 self._write_corrections()
-            done = [unwritable.get(_entry(delivery), delivery) for delivery, _ in self._open]
+            done = [unwritable.get(_entry(delivery), delivery) for delivery in self._open]
             if done:
                 write_cameras(self._folder, self._cameras.values())
                 advance(self._progress.taken, done)
@@ -205,7 +209,7 @@ class Recorder:
         self._forgotten.expire(request.at)
         self._forgotten.add(parts)
         self._progress.forgotten = self._forgotten.parts
-        self._open.append((delivery, None))
+        self._open.append(delivery)
         self.close_segments()
         tracks = {part.key for part in parts}
         forgetting.confirm(self._bus, request.global_id, msgspec.json.encode(result), tracks)
@@ -231,8 +235,8 @@ class Recorder:
             if isinstance(delivery.message, ForgetMessage):
                 self._forget(delivery, delivery.message)
                 continue
-            kept = self._with_table(delivery)
-            self._write_thumbnail(kept[0].message)
+            kept = self._without_forgotten(delivery)
+            self._write_thumbnail(kept.message)
             self._open.append(kept)
             if isinstance(delivery.message, CorrectionMessage):
                 self._corrections.append(delivery.message.correction)
@@ -274,49 +278,43 @@ class Recorder:
             with replacing(path) as partial:
                 partial.write_bytes(message.picture)
 
-    def _with_table(self, delivery: Delivery) -> tuple[Delivery, pa.Table | None]:
-        """A delivery with its rows; it is marked as faulty when these do not fit their table."""
+    def _without_forgotten(self, delivery: Delivery) -> Delivery:
+        """A delivery without forgotten parts of its tracklet; faulty if its picture is nowhere."""
+        message = delivery.message
+        if not isinstance(message, TrackletMessage) or not message.closed:
+            return delivery
+        kept = self._forgotten.filter_tracklet(message)
+        if kept is message:
+            return delivery
         try:
-            return delivery, self._kept_rows(delivery.message)
-        except (pa.ArrowException, ValueError, OverflowError, UserError) as error:
-            return delivery.faulty(str(error)), None
-
-    def _kept_rows(self, message: Message | None) -> pa.Table | None:
-        """The rows of a message without forgotten parts."""
-        match message:
-            case ObservationsMessage():
-                rows = observations_table(message)
-                return self._forgotten.filter_observations(message.camera_id, rows)
-            case TrackletMessage(closed=True):
-                kept = self._forgotten.filter_tracklet(message)
-                picture = message.thumbnail and contained(self._folder, message.thumbnail)
-                if kept is not message and picture:
-                    # It may show the forgotten person.
-                    picture.unlink(missing_ok=True)
-                return rows_of(kept)
-            case _:
-                return rows_of(message)
+            picture = message.thumbnail and contained(self._folder, message.thumbnail)
+        except UserError as error:
+            return delivery.faulty(str(error))
+        if picture:
+            # It may show the forgotten person.
+            picture.unlink(missing_ok=True)
+        return replace(delivery, message=kept)
 
     def _write_open(self) -> dict[tuple[str, str], Delivery]:
         """Write the open messages; returns those that can never be written, by their entries."""
-        unwritable: dict[tuple[str, str], Delivery] = {}
-        for folder, rows in self._by_folder().items():
+        unwritable: list[Delivery] = []
+        for folder, deliveries in self._by_folder().items():
             try:
-                self._write(folder, rows)
+                unwritable += self._write(folder, deliveries)
             except OSError as error:
                 if error.errno not in _NEVER_WRITABLE:
                     raise
                 _log.error("cannot write to %s: %s. Going on without it", folder, error.strerror)
                 reason = f"cannot write to {folder.name}: {error.strerror}"
-                unwritable |= {_entry(delivery): delivery.faulty(reason) for delivery, _ in rows}
-        return unwritable
+                unwritable += [delivery.faulty(reason) for delivery in deliveries]
+        return {_entry(delivery): delivery for delivery in unwritable}
 
-    def _by_folder(self) -> dict[Path, list[tuple[Delivery, pa.Table]]]:
-        folders: dict[Path, list[tuple[Delivery, pa.Table]]] = {}
-        for delivery, table in self._open:
+    def _by_folder(self) -> dict[Path, list[Delivery]]:
+        folders: dict[Path, list[Delivery]] = {}
+        for delivery in self._open:
             folder = self._folder_of(delivery)
-            if folder is not None and table is not None:
-                folders.setdefault(folder, []).append((delivery, table))
+            if folder is not None:
+                folders.setdefault(folder, []).append(delivery)
         return folders
 
     def _folder_of(self, delivery: Delivery) -> Path | None:
@@ -336,18 +334,39 @@ class Recorder:
             self._tables[folder] = _TableState(written, next_number(folder))
         return self._tables[folder]
 
-    def _write(self, folder: Path, rows: list[tuple[Delivery, pa.Table]]) -> None:
+    def _write(self, folder: Path, deliveries: list[Delivery]) -> list[Delivery]:
+        """Write messages of one table; returns those that do not fit it, as faulty ones."""
         state = self._state_of(folder)
         written = dict(state.written)
-        rows = [(d, table) for d, table in rows if d.number > written.get(sender_of(d), 0)]
-        if not rows:
-            return
-        advance(written, (delivery for delivery, _ in rows))
-        position = msgspec.json.encode(written).decode()
-        write_segment(
-            folder, pa.concat_tables([table for _, table in rows]), position, state.number
-        )
-        self._tables[folder] = _TableState(written, state.number + 1)
+        new = [d for d in deliveries if d.number > written.get(sender_of(d), 0)]
+        tables, fitting, faulty = self._fitting(new)
+        if fitting:
+            advance(written, fitting)
+            position = msgspec.json.encode(written).decode()
+            write_segment(folder, pa.concat_tables(tables), position, state.number)
+            self._tables[folder] = _TableState(written, state.number + 1)
+        return faulty
+
+    def _fitting(
+        self, deliveries: list[Delivery]
+    ) -> tuple[list[pa.Table], list[Delivery], list[Delivery]]:
+        """The rows of messages of one table, the messages that fit it, and those that do not."""
+        try:
+            return [self._rows(deliveries)] if deliveries else [], deliveries, []
+        except _UNFIT as error:
+            if len(deliveries) == 1:
+                return [], [], [deliveries[0].faulty(str(error))]
+        # Together it is faster; where one does not fit, it has to be found.
+        one_by_one = [self._fitting([delivery]) for delivery in deliveries]
+        tables, fitting, faulty = (list(chain(*found)) for found in zip(*one_by_one, strict=True))
+        return tables, fitting, faulty
+
+    def _rows(self, deliveries: list[Delivery]) -> pa.Table:
+        messages = [d.message for d in deliveries if d.message is not None]
+        rows = table_of(messages)
+        if isinstance(messages[0], ObservationsMessage):
+            return self._forgotten.filter_observations(messages[0].camera_id, rows)
+        return rows
 
 
 def _entry(delivery: Delivery) -> tuple[str, str]:

@@ -1,8 +1,11 @@
 """Converts messages to rows of the run directory's tables."""
 
+from collections.abc import Iterable, Sequence
+
 import msgspec
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from pipeline.bus.messages import (
     Array,
@@ -16,20 +19,19 @@ from pipeline.bus.messages import (
 from pipeline.run_directory import schema
 
 
-def rows_of(message: Message | None) -> pa.Table | None:
-    """The rows of a message, None when it has none.
+def table_of(messages: Sequence[Message]) -> pa.Table:
+    """The rows of closed tracklets, of identities, or of observations of one camera, in order.
 
-    Raises ArrowException, ValueError or OverflowError when they do not fit their table.
+    At least one message, all of one kind. Raises ArrowException, ValueError or OverflowError when
+    they do not fit their table.
     """
-    match message:
-        case ObservationsMessage():
-            return observations_table(message)
-        case TrackletMessage(closed=True):
-            return _table(_tracklet(message), schema.TRACKLETS)
-        case IdentityMessage():
-            return _table(_identity(message), schema.IDENTITIES)
-        case _:
-            return None
+    tracklets = [_tracklet(one) for one in messages if isinstance(one, TrackletMessage)]
+    if tracklets:
+        return _table(tracklets, schema.TRACKLETS)
+    identities = [_identity(one) for one in messages if isinstance(one, IdentityMessage)]
+    if identities:
+        return _table(identities, schema.IDENTITIES)
+    return _observations([one for one in messages if isinstance(one, ObservationsMessage)])
 
 
 def _identity(message: IdentityMessage) -> dict[str, object]:
@@ -37,29 +39,45 @@ def _identity(message: IdentityMessage) -> dict[str, object]:
     return {**msgspec.to_builtins(message), "runners_up": others or None}
 
 
-def observations_table(message: ObservationsMessage) -> pa.Table:
-    """The rows of a message, as in `schema.OBSERVATIONS`."""
-    boxes = unpack(message.boxes)
+def _observations(messages: Sequence[ObservationsMessage]) -> pa.Table:
+    def joined(arrays: Iterable[Array]) -> np.ndarray:
+        return np.concatenate([unpack(array) for array in arrays])
+
+    boxes = joined(one.boxes for one in messages)
     columns = {
-        "frame_index": unpack(message.frame_index),
-        "timestamp": unpack(message.timestamp),
-        "track_id": unpack(message.track_id),
+        "frame_index": joined(one.frame_index for one in messages),
+        "timestamp": joined(one.timestamp for one in messages),
+        "track_id": joined(one.track_id for one in messages),
         **{name: boxes[:, i] for i, name in enumerate(("x1", "y1", "x2", "y2"))},
-        "score": unpack(message.scores),
+        "score": joined(one.scores for one in messages),
     }
-    ground = None if message.ground is None else unpack(message.ground)
-    for i, name in enumerate(("ground_x", "ground_y")):
-        values = np.full(len(boxes), np.nan) if ground is None else ground[:, i]
-        columns[name] = pa.array(values, mask=~np.isfinite(values))
-    if message.sizes is not None:
-        sizes = unpack(message.sizes)
-        columns |= {"frame_width": sizes[:, 0], "frame_height": sizes[:, 1]}
+    grounds = _pairs([one.ground for one in messages], messages)
+    sizes = _pairs([one.sizes for one in messages], messages)
+    for i in range(2):
+        columns[("ground_x", "ground_y")[i]] = _known(grounds[:, i])
+        columns[("frame_width", "frame_height")[i]] = _known(sizes[:, i])
     return schema.conform(pa.table(columns), schema.OBSERVATIONS)
 
 
-def _table(row: dict[str, object], columns: pa.Schema) -> pa.Table:
-    known = pa.schema([field for field in columns if field.name in row])
-    return schema.conform(pa.Table.from_pylist([row], known), columns)
+def _pairs(
+    packed: Sequence[Array | None], messages: Sequence[ObservationsMessage]
+) -> NDArray[np.float64]:
+    """``(N, 2)`` for the N rows of ``messages``, NaN for those that have none."""
+    return np.concatenate(
+        [
+            np.full((len(unpack(message.boxes)), 2), np.nan) if one is None else unpack(one)
+            for one, message in zip(packed, messages, strict=True)
+        ]
+    ).astype(np.float64)
+
+
+def _known(values: NDArray[np.float64]) -> pa.Array:
+    return pa.array(values, mask=~np.isfinite(values))
+
+
+def _table(rows: list[dict[str, object]], columns: pa.Schema) -> pa.Table:
+    known = pa.schema([field for field in columns if field.name in rows[0]])
+    return schema.conform(pa.Table.from_pylist(rows, known), columns)
 
 
 def _tracklet(message: TrackletMessage) -> dict[str, object]:

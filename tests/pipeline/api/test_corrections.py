@@ -11,7 +11,7 @@ import pytest
 
 from builders import identity_sent, make_run
 from live_api import TOKEN, RecordedApi
-from pipeline.recorder.rows import rows_of
+from pipeline.recorder.rows import table_of
 from pipeline.run_directory.compaction import compact_all
 from pipeline.run_directory.segments import write_segment
 
@@ -129,7 +129,7 @@ def test_a_link_names_the_runners_up_also_after_compaction(tmp_path: Path) -> No
     path = run / "identities" / "part-00000.parquet"
     write_segment(path.parent, pq.read_table(path).drop_columns(["runners_up"]), "1-0", 0)
     decided = msgspec.structs.replace(identity_sent("gate", 1, 1, 2.0), runners_up=[(3, 0.25)])
-    write_segment(run / "identities", rows_of(decided), "2-0")
+    write_segment(run / "identities", table_of([decided]), "2-0")
     api = RecordedApi(run, token=TOKEN)
     try:
         before = get(api, "/identities/1/links")["links"]

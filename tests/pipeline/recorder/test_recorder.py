@@ -534,7 +534,10 @@ def test_invalid_messages_become_dead_letters_and_the_rest_is_recorded(
     redis_url: str, site: str, run: Path, undisturbed: Path
 ) -> None:
     observed = observations_sent("gate", [0, 1], 1)
-    floats = msgspec.msgpack.decode(msgspec.msgpack.encode(pack(np.array([0.5, 1.5]))))
+    floats, wide = (
+        msgspec.msgpack.decode(msgspec.msgpack.encode(pack(array)))
+        for array in (np.array([0.5, 1.5]), np.full((2, 2), 2**40))
+    )
     with Bus(redis_url, site) as bus:
         bus.declare()
         for name, value in (
@@ -547,6 +550,8 @@ def test_invalid_messages_become_dead_letters_and_the_rest_is_recorded(
         send_raw(bus, OBSERVATIONS, b"", "empty", 1)
         send_raw(bus, OBSERVATIONS, encode(observed), "gate", "9" * 5000)
         send_raw(bus, OBSERVATIONS, encode(observed), "gate", 10**17)
+        # Valid, and more than its column holds.
+        send_raw(bus, OBSERVATIONS, broken(observed, sizes=wide), "wide", 1)
     sent(redis_url, site, STORY)
     with Bus(redis_url, site) as bus:
         record(bus, run)
@@ -559,7 +564,7 @@ def test_invalid_messages_become_dead_letters_and_the_rest_is_recorded(
     ]
     assert ["245" in reasons[2], "regex" in reasons[3]] == [True, True]
     assert ["truncated" in reasons[4], "number of at least 1" in reasons[5]] == [True, True]
-    assert "soon after" in reasons[6]
+    assert ["soon after" in reasons[6], "1099511627776" in reasons[7]] == [True, True]
     assert {letter[b"group"] for letter in dead} == {b"recorder"}
     assert_same(run, undisturbed)
 
