@@ -138,6 +138,10 @@ class ColourDetector:
         images = [one if isinstance(one, np.ndarray) else one.image for one in pictures]
         return [found(_boxes(image)) for image in images]
 
+    def start(self, pictures: Sequence[FramePicture | Image]) -> Callable[[], list[Detections]]:
+        result = self.detect(pictures)
+        return lambda: result
+
 
 class ColourEmbedder:
     """The mean colour as a unit vector. ``calls`` has the number of crops of every call."""

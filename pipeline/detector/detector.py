@@ -1,13 +1,19 @@
 """The person detector: pictures in, boxes of people out."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.config.schema import DetectorConfig
-from pipeline.detector.inference import CLOSE, DetectorNetwork, disagreement, find_people
+from pipeline.detector.inference import (
+    CLOSE,
+    DetectorNetwork,
+    disagreement,
+    find_people,
+    start_search,
+)
 from pipeline.detector.int8 import gains, int8_form, is_chosen
 from pipeline.detector.openvino_network import OpenVinoNetwork, exported
 from pipeline.detector.torch_network import TorchNetwork
@@ -56,11 +62,19 @@ class Detector:
         Boxes are xyxy in pixels, clipped to the image.
         """
         found: list[Detections] = []
-        for start in range(0, len(pictures), self._config.batch):
-            part = [_picture(one) for one in pictures[start : start + self._config.batch]]
-            size, score = self._config.image_size, self._config.min_score
-            found += find_people(self._network, part, size, score)
+        for begin in range(0, len(pictures), self._config.batch):
+            found += self.start(pictures[begin : begin + self._config.batch])()
         return found
+
+    def start(
+        self, pictures: Sequence[FramePicture | NDArray[np.uint8]]
+    ) -> Callable[[], list[Detections]]:
+        """Begin to detect; what is returned waits for the result of `detect`, and can be called
+        once. Several may be under way at a time.
+        """
+        several = [_picture(one) for one in pictures]
+        size, score = self._config.image_size, self._config.min_score
+        return start_search(self._network, several, size, score)
 
 
 def _picture(image: FramePicture | NDArray[np.uint8]) -> FramePicture:

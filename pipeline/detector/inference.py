@@ -3,7 +3,7 @@
 Images are letterboxed, and boxes mapped back; detections of two networks are compared.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -103,8 +103,8 @@ class DetectorNetwork(Protocol):
     traits: Traits
     fixed: tuple[int, int] | None
 
-    def run(self, images: Iterable[NDArray[np.uint8]]) -> Iterator[Any]:
-        """One raw output for each padded BGR image, in order."""
+    def start(self, images: Iterable[NDArray[np.uint8]]) -> Iterator[Any]:
+        """Start to compute; gives one raw output for each padded BGR image, in order."""
         ...
 
 
@@ -112,11 +112,22 @@ def find_people(
     network: DetectorNetwork, pictures: Sequence[FramePicture], image_size: int, min_score: float
 ) -> list[Detections]:
     """The people in pictures of any sizes, best score first."""
+    return start_search(network, pictures, image_size, min_score)()
+
+
+def start_search(
+    network: DetectorNetwork, pictures: Sequence[FramePicture], image_size: int, min_score: float
+) -> Callable[[], list[Detections]]:
+    """Let the network begin; what is returned waits for it and gives the result of `find_people`.
+
+    It can be called once.
+    """
     boxes = [_letterbox(picture.shape, network, image_size) for picture in pictures]
     padded = (box.apply(picture) for box, picture in zip(boxes, pictures, strict=True))
-    return [
+    outputs = network.start(padded)
+    return lambda: [
         _to_detections(suppress(output, network.traits, min_score), box)
-        for box, output in zip(boxes, network.run(padded), strict=True)
+        for box, output in zip(boxes, outputs, strict=True)
     ]
 
 

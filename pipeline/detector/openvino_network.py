@@ -1,7 +1,7 @@
 """Detectors on the CPU with OpenVINO: exported once and verified against PyTorch."""
 
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
@@ -21,8 +21,26 @@ from reid_model.openvino_runtime import core, import_openvino, read_network
 _SHAPES = 16
 
 
+class _Requests:
+    """The inference requests of a compiled network that are not in use; more are made as needed."""
+
+    def __init__(self, compiled: Any) -> None:
+        self._compiled = compiled
+        self._free: list[Any] = []
+
+    def start(self, image: NDArray[np.uint8]) -> Any:
+        """A request in which the network now runs for ``image``."""
+        request = self._free.pop() if self._free else self._compiled.create_infer_request()
+        request.start_async([image[np.newaxis]])
+        return request
+
+    def give_back(self, request: Any) -> None:
+        """Take a request back whose output was used."""
+        self._free.append(request)
+
+
 class OpenVinoNetwork:
-    """An OpenVINO or ONNX model: one image per request, ``parallel`` requests at a time.
+    """An OpenVINO or ONNX model: one image per request, about ``parallel`` requests at a time.
 
     Images are never batched, so the detections in one do not depend on the others. A network is
     compiled for each input shape, which is faster than a dynamic one. ``fixed`` is the (height,
@@ -44,29 +62,23 @@ class OpenVinoNetwork:
         self.fixed = _fixed_size(self._network)
         self._path = path
         self._parallel = parallel
-        self._requests: Callable[[tuple[int, int]], list[Any]] = lru_cache(_SHAPES)(self._compile)
+        self._requests: Callable[[tuple[int, int]], _Requests] = lru_cache(_SHAPES)(self._compile)
 
-    def run(self, images: Iterable[NDArray[np.uint8]]) -> Iterator[Any]:
-        """The raw output for each padded BGR image ``(h, w, 3)`` uint8, in order.
+    def start(self, images: Iterable[NDArray[np.uint8]]) -> Iterator[Any]:
+        """Start inference; gives the raw output for each padded BGR image ``(h, w, 3)`` uint8, in
+        order.
 
         Inference of an image starts before the next one is read from ``images``, so that their
         preparation overlaps. An output is valid until the next one is requested.
         """
-        running: list[Any] = []
-        busy: dict[tuple[int, int], int] = {}
+        running = []
         for image in images:
-            shape = image.shape[0], image.shape[1]
-            slot = busy.get(shape, 0)
-            busy[shape] = slot + 1
-            request = self._requests(shape)[slot]
-            request.start_async([image[np.newaxis]])
-            running.append(request)
-        for request in running:
-            request.wait()
-            yield request.get_output_tensor(0).data
+            requests = self._requests((image.shape[0], image.shape[1]))
+            running.append((requests, requests.start(image)))
+        return _outputs(running)
 
-    def _compile(self, shape: tuple[int, int]) -> list[Any]:
-        """``parallel`` inference requests for padded images of ``shape`` (height, width)."""
+    def _compile(self, shape: tuple[int, int]) -> _Requests:
+        """The requests for padded images of ``shape`` (height, width)."""
         openvino = import_openvino()
         steps = openvino.preprocess.PrePostProcessor(self._network.clone())
         colour = openvino.preprocess.ColorFormat
@@ -88,7 +100,15 @@ class OpenVinoNetwork:
                 f"{self._path} does not accept a single image of {shape[0]}x{shape[1]} pixels: "
                 "export it again with batch=1 or dynamic=True"
             ) from error
-        return [compiled.create_infer_request() for _ in range(self._parallel)]
+        return _Requests(compiled)
+
+
+def _outputs(running: Sequence[tuple[_Requests, Any]]) -> Iterator[Any]:
+    """The outputs of started requests, each of which is given back after its output was used."""
+    for pool, request in running:
+        request.wait()
+        yield request.get_output_tensor(0).data
+        pool.give_back(request)
 
 
 def _fixed_size(network: Any) -> tuple[int, int] | None:

@@ -32,15 +32,18 @@ class TorchNetwork:
         dynamic = model is not None or getattr(self._model, "dynamic", False)
         self.fixed = None if dynamic else tuple(self._model.imgsz)
 
-    def run(self, images: Iterable[NDArray[np.uint8]]) -> Iterator[Any]:
-        """The raw output for each padded BGR image ``(h, w, 3)``; equal sizes form a batch."""
+    def start(self, images: Iterable[NDArray[np.uint8]]) -> Iterator[Any]:
+        """The raw output for each padded BGR image ``(h, w, 3)``; equal sizes form a batch.
+
+        A GPU computes after this has returned.
+        """
         pictures = list(images)
         outputs: dict[int, Any] = {}
         for shape in {picture.shape for picture in pictures}:
             rows = [i for i, picture in enumerate(pictures) if picture.shape == shape]
             batch = self._forward(np.stack([pictures[i] for i in rows]))
             outputs.update({row: batch[i : i + 1] for i, row in enumerate(rows)})
-        yield from (outputs[row] for row in range(len(pictures)))
+        return iter([outputs[row] for row in range(len(pictures))])
 
     def _forward(self, batch: NDArray[np.uint8]) -> Any:
         torch = self._torch

@@ -1,7 +1,7 @@
 """Event time of the cameras of a node, also while a camera delivers no frames."""
 
 import math
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from typing import NamedTuple
 
 from pipeline.node.batching import AnyFrame
@@ -37,7 +37,7 @@ def split_batch(
     batch: Sequence[FrameDetections],
     interval_s: float,
     live: Container[str],
-    ended: Callable[[str], bool],
+    ended: Container[str],
 ) -> list[FramePart]:
     """Split ``batch`` where a period of recorded time begins and after a camera's last frame.
 
@@ -45,7 +45,7 @@ def split_batch(
     first recorded frame.
     """
     last = {frame.camera_id: number for number, (frame, _) in enumerate(batch)}
-    last = {camera_id: number for camera_id, number in last.items() if ended(camera_id)}
+    last = {camera_id: number for camera_id, number in last.items() if camera_id in ended}
     parts: list[FramePart] = []
     period_start = -math.inf
     for number, (frame, detections) in enumerate(batch):

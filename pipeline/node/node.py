@@ -6,7 +6,9 @@ One detector call and one embedder call serve the frames and crops of all camera
 import logging
 import threading
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections import deque
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
 
@@ -44,6 +46,20 @@ _log = logging.getLogger(__name__)
 _MORE_FRAMES = 4
 # Poll interval of a node without cameras.
 _IDLE_S = 0.05
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Batch:
+    """Frames of all cameras whose detection has begun at ``began``, monotonic seconds.
+
+    ``ended`` are the cameras without further frames; ``detections`` waits for what the detector
+    finds in each frame, and is called once.
+    """
+
+    frames: list[AnyFrame]
+    began: float
+    ended: frozenset[str]
+    detections: Callable[[], list[Detections | None]]
 
 
 class Node:
@@ -121,13 +137,10 @@ class Node:
             self._announce_cameras()
             self._previews.start()
             self._start(streams, stop)
-            while (batch := self._next_batch(stop)) is not None:
-                self._watch.step("node")
-                self._stalls.update(self._batcher.waiting_for)
-                began = time.monotonic()
+            for batch in self._batches(stop):
                 self._process(batch, stop)
-                self._measure(batch, time.monotonic() - began)
-                for camera_id in sorted(filter(self._batcher.ended, self._running)):
+                self._measure(batch.frames, time.monotonic() - batch.began)
+                for camera_id in sorted(batch.ended & self._running.keys()):
                     self._has_ended(camera_id, stop)
                 for change in self._changes.drain() if self._changes else []:
                     self._apply(change, stop)
@@ -140,6 +153,29 @@ class Node:
                 self._changes.close()
             self._previews.close()
             close_all(self._readers.values())
+
+    def _batches(self, stop: threading.Event) -> Iterator[_Batch]:
+        """The batches of all cameras, each once its detection has begun.
+
+        While one of recordings is processed the next one is detected. That would delay live frames.
+        """
+        started: deque[_Batch] = deque()
+        while (frames := self._next_batch(stop)) is not None:
+            self._watch.step("node")
+            self._stalls.update(self._batcher.waiting_for)
+            started.append(self._begin(frames))
+            while len(started) > (0 if self._has_live() else 1):
+                yield started.popleft()
+        yield from started
+
+    def _has_live(self) -> bool:
+        return any(stream.source.live for stream in self._running.values())
+
+    def _begin(self, frames: list[AnyFrame]) -> _Batch:
+        began, running = time.monotonic(), self._running
+        frames = [frame for frame in frames if is_on_time(frame, running[frame.camera_id])]
+        ended = frozenset(filter(self._batcher.ended, running))
+        return _Batch(frames, began, ended, self._perception.start(frames))
 
     def _measure(self, batch: list[AnyFrame], seconds: float) -> None:
         """Measure the load, and fit the next batch to it."""
@@ -228,14 +264,13 @@ class Node:
             watch=self._watch,
         )
 
-    def _process(self, batch: list[AnyFrame], stop: threading.Event) -> None:
+    def _process(self, batch: _Batch, stop: threading.Event) -> None:
         running = self._running
-        batch = [frame for frame in batch if is_on_time(frame, running[frame.camera_id])]
-        updated = {frame.camera_id: running[frame.camera_id] for frame in batch}
-        found = list(zip(batch, self._perception.detect(batch), strict=True))
+        updated = {frame.camera_id: running[frame.camera_id] for frame in batch.frames}
+        found = list(zip(batch.frames, batch.detections(), strict=True))
         live = {camera_id for camera_id, stream in updated.items() if stream.source.live}
         interval_s = self._config.association.interval_s
-        for part in split_batch(found, interval_s, live, self._batcher.ended):
+        for part in split_batch(found, interval_s, live, batch.ended):
             self._send(advance_recorded(part.period_start, running.values()), stop)
             for frame, detections in part.frames:
                 self._track(frame, detections)

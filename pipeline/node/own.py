@@ -5,6 +5,7 @@ A wrong answer would only show as odd trajectories, so each is checked where it 
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -94,6 +95,12 @@ class CheckedDetector:
     def __init__(self, detector: PeopleDetector) -> None:
         self._detector = detector
         self._says = f"the detector {_name(detector)}"
+
+    def start(self, pictures: Sequence[FramePicture]) -> Callable[[], list[Detections]]:
+        """What looks for the people in each picture when it is called: a program need not expect
+        that its detector is asked before the frames that came earlier were followed.
+        """
+        return partial(self.detect, pictures)
 
     def detect(self, pictures: Sequence[FramePicture]) -> list[Detections]:
         """The people in each picture, of which the detector gets all in BGR."""

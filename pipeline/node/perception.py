@@ -1,6 +1,6 @@
 """Detector and embedder of a node, each called once for the frames or crops of all cameras."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -30,8 +30,11 @@ class PeopleDetector(Protocol):
 class PictureDetector(Protocol):
     """A person detector that may take less than the whole picture in BGR."""
 
-    def detect(self, pictures: Sequence[FramePicture]) -> list[Detections]:
-        """The people in each picture."""
+    def start(self, pictures: Sequence[FramePicture]) -> Callable[[], list[Detections]]:
+        """Begin to look for the people in each picture.
+
+        What is returned waits for them, and is called once. Several may be under way at a time.
+        """
 
 
 class CropEmbedder(Protocol):
@@ -71,17 +74,22 @@ class Perception:
         # The detections of each camera's last frame that the detector saw.
         self._last: dict[str, Detections] = {}
 
-    def detect(self, batch: list[AnyFrame]) -> list[Detections | None]:
-        """The people in each frame; None where the detector need not see it and something moves.
+    def start(self, batch: list[AnyFrame]) -> Callable[[], list[Detections | None]]:
+        """Begin to detect; what is returned waits for the people in each frame.
 
-        Recorded frames already have their detections.
+        Batches are waited for in the order in which they began. A frame has None where the detector
+        need not see it and something moves. Recorded frames already have their detections.
         """
         needs = [self._need(frame) for frame in batch]
-        pairs = zip(batch, needs, strict=True)
-        fresh = iter(self._detected([frame for frame, need in pairs if need is Need.DETECT]))
-        return [
-            self._detections(frame, need, fresh) for frame, need in zip(batch, needs, strict=True)
-        ]
+        pairs = list(zip(batch, needs, strict=True))
+        seen = [frame for frame, need in pairs if need is Need.DETECT]
+        started = self._start([frame.picture for frame in seen if isinstance(frame, Frame)])
+
+        def finish() -> list[Detections | None]:
+            fresh = iter(self._detected(seen, started()))
+            return [self._detections(frame, need, fresh) for frame, need in pairs]
+
+        return finish
 
     def remove(self, camera_id: str) -> None:
         """Forget a camera that has ended or was removed."""
@@ -94,11 +102,14 @@ class Perception:
             return Need.DETECT
         return self._rate.need(frame)
 
-    def _detected(self, frames: list[AnyFrame]) -> list[Detections]:
-        images = [frame.picture for frame in frames if isinstance(frame, Frame)]
-        found = iter(self._detector.detect(images) if self._detector and images else [])
+    def _start(self, pictures: list[FramePicture]) -> Callable[[], list[Detections]]:
+        return self._detector.start(pictures) if self._detector and pictures else list
+
+    def _detected(self, frames: list[AnyFrame], found: list[Detections]) -> list[Detections]:
+        """The detections of frames, those in the pictures among them as ``found``."""
+        fresh = iter(found)
         detections = [
-            next(found) if isinstance(frame, Frame) else frame.detections for frame in frames
+            next(fresh) if isinstance(frame, Frame) else frame.detections for frame in frames
         ]
         if not self._tracker_embeddings or self._embedder is None:
             return detections
@@ -196,10 +207,10 @@ class CountedDetector:
         self._detector = detector
         self._watch = watch
 
-    def detect(self, pictures: Sequence[FramePicture]) -> list[Detections]:
-        """The people in each picture."""
+    def start(self, pictures: Sequence[FramePicture]) -> Callable[[], list[Detections]]:
+        """As of `PictureDetector`."""
         self._watch.detector_batches.add(len(pictures))
-        return self._detector.detect(pictures)
+        return self._detector.start(pictures)
 
 
 class CountedEmbedder:

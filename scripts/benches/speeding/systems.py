@@ -69,6 +69,7 @@ def _measured(parts: PartTimes | None) -> AbstractContextManager[None]:
     from pipeline.detector import inference
     from pipeline.node import camera
     from pipeline.node.camera_stream import CameraStream
+    from pipeline.node.node import Node
     from pipeline.runtime import workers
     from pipeline.sources import picture, video_file
     from pipeline.sources.picture import PlanarPicture
@@ -79,6 +80,13 @@ def _measured(parts: PartTimes | None) -> AbstractContextManager[None]:
     def part(owner: Any, name: str, part: str, **kind: bool) -> tuple[Any, str, Any]:
         return owner, name, parts.function(part, getattr(owner, name), **kind)
 
+    start = Detector.start
+
+    def started(*given: Any) -> Callable[[], Any]:
+        with parts.measured("detect", network=True):
+            finish = start(*given)
+        return parts.function("detect", finish, network=True)
+
     decoder = video_file.Decoder
     return replaced(
         [
@@ -86,7 +94,9 @@ def _measured(parts: PartTimes | None) -> AbstractContextManager[None]:
             part(PlanarPicture, "cut", "crop"),
             part(picture, "to_image", "picture"),
             part(inference.Letterbox, "apply", "preprocess"),
-            part(Detector, "detect", "detect", network=True),
+            (Detector, "start", started),
+            # While the next batch is detected, the threads of the networks do two things at once.
+            (Node, "_has_live", lambda node: True),
             part(SingleCameraTracker, "update", "track"),
             part(LinkTracker, "update", "track"),
             part(camera, "qualities", "crop"),

@@ -171,6 +171,17 @@ def test_what_is_found_does_not_depend_on_the_batch(
         assert disagreement(found, pytorch.detect([image])[0]) is None
 
 
+def test_pictures_of_two_sizes_may_be_under_way_together(
+    openvino: Detector, street: np.ndarray
+) -> None:
+    pictures = [[street, street[:, ::-1]], [street[:540], street], [street[::2, ::2]]]
+    alone = [openvino.detect(several) for several in pictures]
+    started = [openvino.start(several) for several in pictures]
+    together = [finish() for finish in started]
+    for one, other in zip(alone, together, strict=True):
+        assert all(same(*pair) for pair in zip(one, other, strict=True))
+
+
 def test_an_exported_folder_is_a_model_too(openvino: Detector, street: np.ndarray) -> None:
     folder = next((cache_folder() / "exports").glob("yolo26n-[0-9a-f]*-640-*"))
     detector = Detector(DetectorConfig(model=str(folder), min_score=0.25), "cuda:0")

@@ -15,7 +15,7 @@ def split(
     *batch: FrameDetections, live: tuple[str, ...] = (), ended: tuple[str, ...] = ()
 ) -> list[tuple[float, list[float], list[str]]]:
     """The parts, with the times of their frames."""
-    parts = split_batch(batch, 0.5, live, ended.__contains__)
+    parts = split_batch(batch, 0.5, live, ended)
     return [
         (part.period_start, [f.timestamp for f, _ in part.frames], part.ended) for part in parts
     ]

@@ -186,6 +186,38 @@ def test_the_batch_size_changes_nothing(
     assert encoded(one) == encoded(other)
 
 
+class Noted(ColourDetector):
+    """A detector that notes when detection begins and when its result is asked for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.noted: list[str] = []
+
+    def start(self, pictures: Sequence[FramePicture | Image]) -> Callable[[], list[Detections]]:
+        self.noted.append("begin")
+        found = super().start(pictures)
+
+        def finish() -> list[Detections]:
+            self.noted.append("take")
+            return found()
+
+        return finish
+
+
+def test_the_next_batch_of_a_recording_is_detected_while_one_is_processed(node: Site) -> None:
+    node.detector = detector = Noted()
+    node.run(Clip("a", times(12)), detector={"batch": 4})
+    assert detector.noted == ["begin", "begin", "take", "begin", "take", "take"]
+
+
+def test_a_live_frame_does_not_wait_for_the_next_batch(node: Site) -> None:
+    node.detector = detector = Noted()
+    clip = Clip("a", times(12))
+    clip.live = True
+    node.run(clip, detector={"batch": 4})
+    assert detector.noted == ["begin", "take"] * len(detector.calls)
+
+
 def test_a_still_scene_is_detected_once_and_observed_in_every_frame(node: Site) -> None:
     sent = node.run(Clip("a", times(30, fps=20), fps=20.0), detector={"rate": "auto"})
     assert sum(node.detector.calls) == 1
