@@ -9,7 +9,7 @@ from collections.abc import Iterable
 import msgspec
 
 from pipeline.associator.watermarks import WatermarkState
-from pipeline.bus.messages import TrackletMessage, ViewOfGround, tracklet_message, tracklet_of
+from pipeline.bus.messages import TrackletMessage, ViewOfGround, stored_tracklet, tracklet_of
 from pipeline.bus.order import Numbers
 from pipeline.bus.streams import Bus
 from pipeline.run_directory.schema import TrackPart
@@ -125,12 +125,12 @@ def _tracklets(association: GroundAssociation, keys: Iterable[TrackletKey], at: 
     found = ((key, association.tracklet(key)) for key in keys)
     return {
         field_of(key): msgspec.msgpack.encode(
-            _Stored(
-                tracklet_message(tracklet, at),
-                association.owner(key),
-                association.state(key),
-                association.clarity(key),
-            )
+            {
+                "tracklet": stored_tracklet(tracklet, at),
+                "global_id": association.owner(key),
+                "state": association.state(key),
+                "clarity": association.clarity(key),
+            }
         )
         for key, tracklet in found
         if tracklet is not None

@@ -59,14 +59,15 @@ class Visit:
 
 
 def visits(cameras: int, seconds: int, people_per_minute: float) -> list[Visit]:
-    """The visits of all people in order of time; each person passes some cameras in turn."""
+    """The visits of all people in order of time; each walks past some cameras along a ring."""
     chance = np.random.default_rng(0)
     planned: list[tuple[int, int, NDArray[np.float32]]] = []
     for _ in range(int(seconds / 60 * people_per_minute)):
         appearance = chance.normal(size=DIMENSION).astype(np.float32)
         at = int(chance.uniform(0, seconds - VISITS * (STAY_S + WALK_S)))
-        for camera in chance.permutation(cameras)[:VISITS]:
-            planned.append((at, int(camera), appearance))
+        camera, step = int(chance.integers(cameras)), int(chance.choice([-1, 1]))
+        for number in range(VISITS):
+            planned.append((at, (camera + number * step) % cameras, appearance))
             at += STAY_S + int(chance.integers(1, WALK_S))
     planned.sort(key=lambda visit: visit[:2])
     tracks = [0] * cameras

@@ -165,7 +165,7 @@ def _fitted(share: float, gaps: list[float]) -> Transition:
 def _memory(camera: _Camera) -> Memory:
     transitions = camera.transitions
     return {
-        "departures": [list(departure) for departure in camera.departures],
+        "departures": list(camera.departures),
         "fresh": camera.fresh,
         "learnt_from": camera.learned_from,
         "ways": transitions

@@ -26,6 +26,7 @@ from pipeline.bus.messages import (
     decode,
     encode,
     pack,
+    stored_tracklet,
     tracklet_message,
     tracklet_of,
     unpack,
@@ -275,3 +276,9 @@ def test_the_longest_camera_name_is_that_of_a_folder() -> None:
 def test_a_camera_without_frames_ends_at_the_earliest_moment() -> None:
     first = math.nextafter(-math.inf, math.inf)
     assert decode(encode(watermark("gate", first, ended=True))).timestamp == first  # type: ignore[union-attr]
+
+
+def test_a_stored_tracklet_decodes_to_its_message() -> None:
+    one = tracklet("gate", 7, 2.0, 5.0)
+    stored = msgspec.msgpack.encode(stored_tracklet(one, 6.0))
+    assert decode(stored) == tracklet_message(one, 6.0)

@@ -120,7 +120,7 @@ def test_it_is_learnt_from_tracklets_that_are_closed():
     assert learned.pop_changed() == {}
     learned.add(seen("b", 9, 13, revision=2))
     learned.learn(13.0, POPULATION)
-    assert learned.pop_changed()["a"]["departures"] == [["b", 4.0]]
+    assert learned.pop_changed()["a"]["departures"] == [("b", 4.0)]
 
 
 def test_what_was_learnt_from_before_a_restart_is_not_learnt_again():
@@ -132,7 +132,7 @@ def test_what_was_learnt_from_before_a_restart_is_not_learnt_again():
     assert learned.pop_changed() == {}
     learned.add(seen("c", 20, 22))
     learned.learn(22.0, POPULATION)
-    assert learned.pop_changed()["b"]["departures"] == [["c", 8.0]]
+    assert learned.pop_changed()["b"]["departures"] == [("c", 8.0)]
 
 
 def test_from_who_was_forgotten_nothing_is_learnt():
