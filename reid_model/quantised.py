@@ -17,7 +17,7 @@ from reid_model.openvino_runtime import convert_network, core, import_openvino
 from reid_model.preprocess import EmbedderSpec, normalise
 
 if TYPE_CHECKING:
-    from reid_model.networks.fused import FusedEmbedder
+    from torch import nn
 
 #: The smallest accepted cosine between the int8 and the float32 vectors of sample pictures. These
 #: are drawn, and there it is 0.68 to 0.96 for the network that comes with fusetrack; on crops of
@@ -40,7 +40,7 @@ def int8_is_preferred() -> bool:
 
 
 def quantise_file(
-    network: "FusedEmbedder",
+    network: "nn.Module",
     spec: EmbedderSpec,
     pictures: Sequence[NDArray[np.uint8]],
     path: Path,

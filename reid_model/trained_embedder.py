@@ -80,19 +80,23 @@ def open_trained(path: Path, device: str, batch: int = 8, forms: Path | None = N
     def agreement(embedder: Embedder) -> float:
         return min_cosine(embedder.embed(list(pictures)), expected)
 
-    found = _in_int8(path, spec, batch, agreement, forms)
-    return found or as_exact(network, path, Form(spec, None), batch, agreement, forms)
+    form = Form(spec, None)
+    found = in_int8(path, form, batch, agreement, forms)
+    return found or as_exact(network, path, form, batch, agreement, forms)
 
 
-def _in_int8(
+def in_int8(
     path: Path,
-    spec: EmbedderSpec,
+    fastest: Form,
     batch: int,
     agreement: Callable[[Embedder], float],
     forms: Path | None,
 ) -> Embedder | None:
-    """The int8 form beside ``path``; None where it is missing, not preferred, or of another."""
-    int8, form = quantised_file(path), Form(spec, "f32")
+    """The int8 form beside ``path``; None where it is missing, not preferred, or of another.
+
+    The parameters are those of `as_exact`.
+    """
+    int8, form = quantised_file(path), replace(fastest, precision="f32")
     if not int8.is_file() or not int8_is_preferred():
         return None
     network = read_network(int8)

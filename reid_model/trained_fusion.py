@@ -12,7 +12,7 @@ from reid_model.fusion_embedder import FusionEmbedder
 from reid_model.kept_form import Form
 from reid_model.networks.fusion import FusionModel
 from reid_model.preprocess import EmbedderSpec, normalise
-from reid_model.trained_embedder import as_exact, min_cosine, sample_pictures, trained_spec
+from reid_model.trained_embedder import as_exact, in_int8, min_cosine, sample_pictures, trained_spec
 from reid_model.training.fusion_files import load_fusion
 
 _SAMPLES = 8
@@ -48,7 +48,9 @@ def open_fusion(
     def agreement(embedder: Embedder) -> float:
         return _agreement(embedder.describe(list(pictures)), expected)
 
-    found = as_exact(network, path, Form(spec, None, widths), batch, agreement, forms)
+    form = Form(spec, None, widths)
+    found = in_int8(path, form, batch, agreement, forms)
+    found = found or as_exact(network, path, form, batch, agreement, forms)
     assert isinstance(found, FusionEmbedder)
     return found
 

@@ -19,16 +19,30 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from torch import nn
 
 from reid_model.data import READERS, ReidImage
+from reid_model.embedder import unit_rows
 from reid_model.openvino_runtime import convert_network, core, read_network
 from reid_model.preprocess import EmbedderSpec, normalise, resize_crops
 from reid_model.quantised import quantise_file
 from reid_model.trained_embedder import trained_spec
+from reid_model.trained_fusion import InOneRow
+from reid_model.training.fusion_files import load_fusion
 from reid_model.training.measure import ranking_of
 from reid_model.training.model_files import load_model
+from reid_model.training.recipe import ModelRecipe
+from reid_model.weights_header import is_fusion
 
 PICTURES, BATCH, ROUNDS = 300, 8, 12
+
+
+def read_model(path: Path) -> tuple[nn.Module, ModelRecipe]:
+    """The network of a file, of which FusionSegReID's gives all that it says in one row."""
+    if not is_fusion(path):
+        return load_model(path)
+    file = load_fusion(path)
+    return InOneRow(file.model), file.recipe
 
 
 def pictures_of(images: list[ReidImage], spec: EmbedderSpec) -> NDArray[np.uint8]:
@@ -71,7 +85,7 @@ def main() -> None:
     if data is None:
         sys.exit("quantise_reid: set FUSETRACK_DATA to a folder that holds reid/")
     folder = Path(data) / "reid"
-    network, recipe = load_model(model)
+    network, recipe = read_model(model)
     spec = trained_spec(recipe)
     train = READERS["mixed"](folder).train
     drawn = np.random.default_rng(0).choice(len(train), PICTURES, replace=False)
@@ -84,10 +98,10 @@ def main() -> None:
     seen = pictures_of([*val.query, *val.gallery], spec)
     for name, run in compiled.items():
         parts = [
-            run(normalise(seen[start : start + BATCH], spec))[0]
+            run(normalise(seen[start : start + BATCH], spec))[0][:, : recipe.output_dim]
             for start in range(0, len(seen), BATCH)
         ]
-        found = ranking_of(val, np.concatenate(parts))
+        found = ranking_of(val, unit_rows(np.concatenate(parts)))
         print(
             f"{name}: rank 1 {found.cmc[0]:.4f}, mAP {found.mean_average_precision:.4f}, "
             f"{1000 * median(took[name]) / BATCH:.1f} ms a crop"

@@ -45,6 +45,10 @@ def camera(camera_id: str, frames: int = 10, fps: float = 10.0, source: str = ""
     )
 
 
+#: The ReID network of the runs of `make_run`; it knows no words.
+WORDLESS = "omni-scale-people"
+
+
 def make_run(
     folder: Path,
     observations: list[Observation],
@@ -64,8 +68,9 @@ def make_run(
     folder.mkdir(parents=True, exist_ok=True)
     names = sorted({row[0] for row in observations})
     cameras = cameras if cameras is not None else [camera(name) for name in names]
+    reid = f"reid: {{model: {WORDLESS}}}\n"
     origin = "origin: {longitude: 13.4, latitude: 52.5}\n" if ground else ""
-    (folder / "config.yaml").write_text(f"site: test\ncameras: {{}}\n{origin}")
+    (folder / "config.yaml").write_text(f"site: test\ncameras: {{}}\n{reid}{origin}")
     write_version(folder)
     (folder / "cameras.json").write_bytes(msgspec.json.encode(cameras))
     for name in names:

@@ -10,14 +10,13 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from builders import Box, camera, make_run
+from builders import WORDLESS, Box, camera, make_run
 from drawn_networks import CLOTHES, look_of
 from live_api import LiveApi
 from pipeline.bus import pictures
 from pipeline.bus.keys import IDENTITIES, OBSERVATIONS
 from pipeline.bus.messages import CameraMessage, IdentityMessage, ObservationsMessage, pack
 from pipeline.bus.pictures import Picture
-from pipeline.config.schema import ReidConfig
 from pipeline.reid.embedding import model_hash
 from pipeline.run_directory.schema import CameraRecord
 
@@ -127,7 +126,7 @@ def jpeg_of(image: Image) -> bytes:
 def make_drawn_run(folder: Path) -> Path:
     """A run of a minute of this site, with a thumbnail of each track."""
     rows, people, thumbnails, looks, decisions = [], {}, {}, {}, {}
-    model = model_hash(ReidConfig().model)
+    model = model_hash(WORDLESS)
     for camera_id in CAMERAS:
         for frame in range(0, 600, 5):
             second = frame / 10

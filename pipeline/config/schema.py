@@ -342,7 +342,7 @@ class ReidConfig(Section):
     show another person; the best ``exemplars`` embeddings are kept for each track.
     """
 
-    model: str = "omni-scale-people"
+    model: str = "fusion-people"
     batch: Annotated[int, Field(ge=1, le=1024)] = 8
     min_quality: Score = 0.2
     spacing_s: Seconds = 0.5

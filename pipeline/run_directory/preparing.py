@@ -59,7 +59,7 @@ def prepare(out: Path, config: SiteConfig, *, resume: bool = False) -> None:
     With ``resume`` it may hold an earlier part of a run with the same configuration. The cameras
     of a live site may differ: they can be changed, see `update_config`. One of an earlier version
     of fusetrack is upgraded. Raises UserError when the
-    folder is not empty or cannot be written.
+    folder is not empty, is of other settings, or cannot be written.
     """
     _check_name(out)
     if os.path.lexists(out) and not out.is_dir():
@@ -70,8 +70,7 @@ def prepare(out: Path, config: SiteConfig, *, resume: bool = False) -> None:
         # It holds who was where, and pictures of people.
         out.mkdir(mode=0o700, exist_ok=True)
         if any(out.iterdir()):
-            if not (resume and _is_same(out / "config.yaml", config)):
-                raise UserError(f"{out} is not empty: give --out a new folder")
+            _check_resumed(out, config, resume)
             if version_of(out) < VERSION:
                 with exclusive_writer(out):
                     upgrade(out)
@@ -126,12 +125,24 @@ def _write(out: Path, config: SiteConfig) -> None:
         partial.write_bytes(text.encode())
 
 
-def _is_same(path: Path, config: SiteConfig) -> bool:
-    if not path.is_file():
-        return False
-    before, now = read_yaml(path), _public(config)
+def _check_resumed(out: Path, config: SiteConfig, resume: bool) -> None:
+    """Raise UserError where ``out`` is not an earlier part of a run of ``config``."""
+    path = out / "config.yaml"
+    before = read_yaml(path) if resume and path.is_file() else None
     if not isinstance(before, dict):
-        return False
+        raise UserError(f"{out} is not empty: give --out a new folder")
+    differences = _differences(before, config)
+    if differences:
+        more = f" and {len(differences) - 1} more" if differences[1:] else ""
+        raise UserError(
+            f"{out} is not empty and was recorded with other settings: {differences[0]}{more}. "
+            "Give --out a new folder, or go on with the settings of its config.yaml"
+        )
+
+
+def _differences(before: dict[str, object], config: SiteConfig) -> list[str]:
+    """Which settings of a run differ from ``config``, as sentences."""
+    now = _public(config)
     if is_live(config):
         for values in (before, now):
             values.pop("cameras", None)
@@ -140,7 +151,15 @@ def _is_same(path: Path, config: SiteConfig) -> bool:
     # The plan is for viewers alone.
     for values in (before, now):
         values.pop("plan", None)
-    return bool(before == now)
+    return list(_changes(before, now))
+
+
+def _changes(before: object, now: object, name: str = "") -> Iterator[str]:
+    if isinstance(before, dict) and isinstance(now, dict):
+        for key in {**before, **now}:
+            yield from _changes(before.get(key), now.get(key), f"{name}.{key}" if name else key)
+    elif before != now:
+        yield f"{name} was {before!s:.60}, is {now!s:.60}"
 
 
 def _public(config: SiteConfig) -> dict[str, object]:

@@ -9,7 +9,7 @@ from pipeline.paths import cache_folder
 from pipeline.weights import verify
 
 #: The weights that `fusetrack run` uses by default.
-DEFAULT_WEIGHTS = ["yolo26n", "omni-scale-people"]
+DEFAULT_WEIGHTS = ["yolo26n", "fusion-people"]
 
 
 @dataclass(frozen=True, slots=True)

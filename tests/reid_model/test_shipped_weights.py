@@ -8,12 +8,15 @@ import torch
 
 import reid_model
 from reid_model import trained_embedder
-from reid_model.trained_embedder import open_trained, sample_pictures
+from reid_model.preprocess import normalise
+from reid_model.trained_embedder import open_trained, sample_pictures, trained_spec
+from reid_model.trained_fusion import open_fusion
 from reid_model.training.fusion_files import load_fusion
 from reid_model.training.model_files import load_model
 from reid_model.weights_header import load_similarity
 
 WEIGHTS = Path(reid_model.__file__).parent / "weights"
+FUSION = WEIGHTS / "fusion-people.safetensors"
 EARLY = ("trunk.encoder.first.", "trunk.encoder.layer1.", "trunk.encoder.layer2.")
 
 
@@ -62,8 +65,27 @@ def test_the_eight_bit_form_is_that_of_the_model(
     assert not np.array_equal(whole, int8)
 
 
-def test_the_fusion_is_built_around_the_default() -> None:
-    path = WEIGHTS / "fusion-people.safetensors"
+def test_the_eight_bit_form_of_the_fusion_says_all_three(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(trained_embedder, "int8_is_preferred", lambda: True)
+    pictures = sample_pictures(4, 256, 128)
+    found = open_fusion(FUSION, "cpu", batch=4).describe(list(pictures))
+    assert caplog.text == ""
+    file = load_fusion(FUSION)
+    with torch.inference_mode():
+        expected = file.model(torch.from_numpy(normalise(pictures, trained_spec(file.recipe))))
+    vectors, texts, visible = (one.numpy() for one in expected)
+    assert found.text_vectors is not None
+    assert found.visibilities is not None
+    assert (found.vectors * vectors).sum(axis=1).mean() > 0.8
+    assert (found.text_vectors * texts).sum(axis=1).mean() > 0.9
+    assert np.abs(found.visibilities - visible).mean() < 0.25
+    assert not np.array_equal(found.vectors, vectors)
+
+
+def test_the_fusion_is_built_around_the_fused_model() -> None:
+    path = FUSION
     assert path.stat().st_size < 25e6
     file = load_fusion(path)
     fused = load_model(WEIGHTS / "omni-scale-people.safetensors")[0].state_dict()

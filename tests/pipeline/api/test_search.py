@@ -7,10 +7,9 @@ from pathlib import Path
 import cv2
 import pytest
 
-from builders import make_run
+from builders import WORDLESS, make_run
 from fakes import BOX, RED, ColourDetector, ColourEmbedder, scene
 from live_api import TOKEN, LiveApi
-from pipeline.config.schema import ReidConfig
 from pipeline.reid.embedding import model_hash
 from pipeline.search import query_picture as of_search
 from pipeline.search.networks import SearchModels
@@ -24,7 +23,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A red person in two cameras and a blue one, and networks that see colours."""
     monkeypatch.setattr(SearchModels, "_detector", ColourDetector())
     monkeypatch.setattr(SearchModels, "_embedder", ColourEmbedder())
-    model = model_hash(ReidConfig().model)
+    model = model_hash(WORDLESS)
     looks = {key: {"embedding": look, "model": model} for key, look in LOOKS.items()}
     rows = [(camera, 0, track, (1.0, 1.0, 9.0, 9.0)) for camera, track in looks]
     return make_run(tmp_path / "run", rows, IDS, looks=looks)

@@ -7,10 +7,9 @@ import cv2
 import numpy as np
 import pytest
 
-from builders import make_run
+from builders import WORDLESS, make_run
 from command_line import Command
 from fakes import BOX, RED, ColourDetector, ColourEmbedder, scene
-from pipeline.config.schema import ReidConfig
 from pipeline.reid.embedding import model_hash
 from pipeline.search.networks import SearchModels
 
@@ -20,7 +19,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A red person in two cameras, and networks that see colours."""
     monkeypatch.setattr(SearchModels, "_detector", ColourDetector())
     monkeypatch.setattr(SearchModels, "_embedder", ColourEmbedder())
-    model = model_hash(ReidConfig().model)
+    model = model_hash(WORDLESS)
     looks = {
         (camera, track): {"embedding": look, "model": model}
         for camera, track, look in (("a", 1, [0, 0, 1]), ("b", 1, [0, 0, 1]), ("b", 2, [1, 0, 0]))

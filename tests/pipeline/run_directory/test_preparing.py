@@ -93,8 +93,11 @@ def test_an_earlier_run_is_refused_unless_resumed_with_the_same_configuration(
     prepare(tmp_path, config())
     with pytest.raises(UserError, match="not empty"):
         prepare(tmp_path, config())
-    with pytest.raises(UserError, match="not empty"):
+    with pytest.raises(UserError, match=r"not empty .* device was auto, is cpu\. Give --out a new"):
         prepare(tmp_path, config(device="cpu"), resume=True)
+    other = config(device="cpu", reid={"model": "omni-scale-people"})
+    with pytest.raises(UserError, match="settings: device was auto, is cpu and 1 more"):
+        prepare(tmp_path, other, resume=True)
     prepare(tmp_path, config(), resume=True)
     assert load_config(tmp_path / "config.yaml") == config()
 

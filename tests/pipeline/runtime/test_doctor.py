@@ -19,7 +19,7 @@ def test_weights_that_are_missing_or_damaged_say_how_to_get_them(empty_cache: Pa
     assert found["weights yolo26n"] == Check(
         "weights yolo26n", False, True, "wrong hash: run `fusetrack weights pull yolo26n`"
     )
-    assert found["weights omni-scale-people"].detail.endswith("omni-scale-people.safetensors")
+    assert found["weights fusion-people"].detail.endswith("fusion-people.safetensors")
 
 
 def test_existing_weights_are_listed_with_their_path(monkeypatch: pytest.MonkeyPatch) -> None:

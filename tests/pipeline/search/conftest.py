@@ -2,8 +2,8 @@
 
 import pytest
 
+from builders import WORDLESS
 from fakes import ColourDetector, ColourEmbedder
-from pipeline.config.schema import ReidConfig
 from pipeline.reid.embedding import model_hash
 from pipeline.search.networks import SearchModels
 
@@ -17,5 +17,5 @@ def colours(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def model() -> str:
-    """The hash of the network that a run has by default."""
-    return model_hash(ReidConfig().model)
+    """The hash of the network of the runs of `make_run`."""
+    return model_hash(WORDLESS)
