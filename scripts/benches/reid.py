@@ -29,10 +29,14 @@ from reid_model.atomic_file import replacing
 from reid_model.data import READERS, ReidImage, ReidSet
 from reid_model.embedder import Embedder, openvino_embedder
 from reid_model.evaluation import evaluate
+from reid_model.fusion_embedder import FusionEmbedder
+from reid_model.networks.body_parts import PARTS
 from reid_model.openvino_runtime import read_network
 from reid_model.quantised import quantised_file
 from reid_model.trained_embedder import trained_spec
+from reid_model.training.fusion_files import load_fusion
 from reid_model.training.model_files import load_model
+from reid_model.weights_header import is_fusion
 
 BATCH = 8
 REFERENCES = (
@@ -40,7 +44,13 @@ REFERENCES = (
     "person-reidentification-retail-0286.FP16.xml",
     "osnet_x0_25_msmt17.onnx",
 )
-OURS = ("omni-scale-people", "omni-scale-people.int8", "omni-scale-open", "fusion-people")
+OURS = (
+    "omni-scale-people",
+    "omni-scale-people.int8",
+    "omni-scale-open",
+    "fusion-people",
+    "fusion-people.int8",
+)
 INT8 = ".int8"
 SETS = ("market1501", "cuhk03", "cuhk01")
 
@@ -50,8 +60,12 @@ def opened(model: str) -> Embedder:
     if not model.endswith(INT8):
         return open_embedder(ReidConfig(model=model, batch=BATCH), "cpu")
     path = weights_path(model.removesuffix(INT8), kind="reid")
-    spec, int8 = trained_spec(load_model(path)[1]), quantised_file(path)
-    return openvino_embedder(read_network(int8), str(int8), spec, BATCH, "f32")
+    int8, file = quantised_file(path), load_fusion(path) if is_fusion(path) else None
+    spec = trained_spec(load_model(path)[1] if file is None else file.recipe)
+    embedder = openvino_embedder(read_network(int8), str(int8), spec, BATCH, "f32")
+    if file is None:
+        return embedder
+    return FusionEmbedder(embedder, (file.recipe.output_dim, file.model.options.shared, len(PARTS)))
 
 
 def vectors(
