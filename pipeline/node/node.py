@@ -43,7 +43,9 @@ OnTracked = Callable[[AnyFrame, Detections], None]
 
 _log = logging.getLogger(__name__)
 
-_MORE_FRAMES = 4
+_MORE_FRAMES = 2
+# Batches of recordings that are being detected while one is processed.
+_AHEAD = 2
 # Poll interval of a node without cameras.
 _IDLE_S = 0.05
 
@@ -157,14 +159,15 @@ class Node:
     def _batches(self, stop: threading.Event) -> Iterator[_Batch]:
         """The batches of all cameras, each once its detection has begun.
 
-        While one of recordings is processed the next one is detected. That would delay live frames.
+        While one of recordings is processed the next ones are detected, so that neither waits for
+        the other. That would delay live frames.
         """
         started: deque[_Batch] = deque()
         while (frames := self._next_batch(stop)) is not None:
             self._watch.step("node")
             self._stalls.update(self._batcher.waiting_for)
             started.append(self._begin(frames))
-            while len(started) > (0 if self._has_live() else 1):
+            while len(started) > (0 if self._has_live() else _AHEAD):
                 yield started.popleft()
         yield from started
 

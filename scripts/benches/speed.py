@@ -7,6 +7,10 @@ disturbed less by other work on the machine than wall time. The peers: ultralyti
 without ReID, in PyTorch and in OpenVINO; boxmot's command line with BoT-SORT and OSNet x0.25, on
 the first clip, in a virtual environment made for it (needs FUSETRACK_DATA). The clips are the four
 of the demo (1088x1920), or with `--clips pets` the one of PETS (768x576, needs FUSETRACK_DATA).
+
+`--everything` adds a mostly still view, memory by the number of cameras, the delay of live cameras,
+the start-up, and the instructions of older processors; on two idle cores it takes about a quarter
+of an hour. Each has an option of its own too.
 """
 
 import argparse
@@ -22,14 +26,17 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+import overload
+import printing
 from pipeline.config.load import load_config
 from pipeline.config.schema import SiteConfig
 from pipeline.detector import Detector
 from pipeline.paths import config_folder
 from pipeline.weights import weights_path
-from speeding import systems
+from speeding import avx2, growing, systems
 from speeding.peers import Boxmot, Ultralytics
 from speeding.starting import first_frame_s, help_s
+from speeding.still import mostly_still, slowed_pets
 from speeding.timing import PartTimes, Speed
 
 OURS = "fusetrack, all of it"
@@ -43,6 +50,14 @@ NAMES = {
     "detection": "detection alone",
     "decoding": "decoding alone",
 }
+
+# Of the cameras of whose hours the processor's are told.
+_FPS = 25
+_STILL_MINUTES = 4
+_SLOWED_FRAMES = 300
+# Cameras, frames a second of each, seconds.
+_LIVE = (2, 10.0, 30.0)
+_DELAYS = ("capture to sent, s: 50 %, 95 %", "capture to identity, s: 50 %, 95 %", "load average")
 
 
 def clips_of(name: str) -> tuple[list[Path], SiteConfig]:
@@ -113,6 +128,7 @@ def rows_of(found: dict[str, list[Speed]]) -> dict[str, dict[str, float]]:
             "cpu_ms_least": round(min(cpu), 1),
             "cpu_ms_most": round(max(cpu), 1),
         }
+        row["cpu_hours_a_camera_hour"] = round(median(cpu) * _FPS / 1000, 2)
         if ours:
             mine = median(speed.cpu_ms for speed in ours)
             row["cpu_of_fusetrack"] = round(median(cpu) / mine, 2)
@@ -168,6 +184,32 @@ def plot(rows: dict[str, dict[str, float]], parts: dict[str, dict[str, float]], 
     figure.savefig(path, dpi=110)
 
 
+def further(wanted: argparse.Namespace, clips: list[Path], scratch: Path) -> dict[str, Any]:
+    """The tables besides the systems and the parts, each by its heading."""
+    found: dict[str, Any] = {}
+    if wanted.still:
+        still = mostly_still(
+            data_folder() / "clips" / "one-by-one.mp4",
+            wanted.still,
+            Ultralytics("openvino", scratch),
+            scratch,
+        )
+        found["mostly still"] = still
+        found["PETS slowed"] = slowed_pets(data_folder(), _SLOWED_FRAMES, scratch)
+    if wanted.memory:
+        found["memory"] = growing.memory(clips[0], scratch)
+    if wanted.delay:
+        (scratch / "live").mkdir()
+        live = overload.measure(scratch / "live", *_LIVE)
+        found["delay"] = {f"{_LIVE[0]} live cameras": {name: live[name] for name in _DELAYS}}
+    if wanted.start:
+        help_took, first = help_s(), first_frame_s(clips[0], scratch)
+        found["start"] = {"s": {"help": round(help_took, 2), "first frame": round(first, 2)}}
+    if wanted.avx2:
+        found["AVX2"] = avx2.rows(Path(__file__), wanted.clips, wanted.rounds)
+    return found
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -176,27 +218,34 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", choices=NAMES, action="append", help="may be repeated")
     parser.add_argument("--start", action="store_true", help="measure the start-up as well")
+    parser.add_argument("--still", type=int, metavar="MINUTES", help="a mostly still view as well")
+    parser.add_argument("--memory", action="store_true", help="of 1 to 32 cameras")
+    parser.add_argument("--delay", action="store_true", help="of live cameras, to their identities")
+    parser.add_argument("--avx2", action="store_true", help="the instructions of older processors")
+    parser.add_argument("--everything", action="store_true", help="all of this")
     parser.add_argument("--plot", type=Path, metavar="PATH", help="draw the bars")
     arguments = parser.parse_args()
+    if arguments.everything:
+        arguments.start = arguments.memory = arguments.delay = arguments.avx2 = True
+        arguments.still = arguments.still or _STILL_MINUTES
+    avx2.compute_in_float32()
     clips, config = clips_of(arguments.clips)
     result: dict[str, Any] = {"clips": arguments.clips, "rounds": arguments.rounds}
-    with tempfile.TemporaryDirectory() as scratch:
-        chosen = opened(arguments.only or list(NAMES), clips, config, Path(scratch))
+    with tempfile.TemporaryDirectory() as folder:
+        scratch = Path(folder)
+        chosen = opened(arguments.only or list(NAMES), clips, config, scratch)
         rows = rows_of(measure(chosen, arguments.rounds))
         parts = parts_of(clips, config) if "ours" in chosen else {}
-        if arguments.start:
-            result["start"] = {
-                "help_s": round(help_s(), 2),
-                "first_frame_s": round(first_frame_s(clips[0], Path(scratch)), 2),
-            }
+        tables = further(arguments, clips, scratch)
     if arguments.plot:
         plot(rows, parts, arguments.plot)
     if arguments.json:
-        print(json.dumps({**result, "systems": rows, "parts": parts}))
+        print(json.dumps({**result, "systems": rows, "parts": parts, **tables}))
         return
     show(rows, parts)
-    if arguments.start:
-        print(result["start"])
+    for title, table in tables.items():
+        columns = dict.fromkeys(column for row in table.values() for column in row)
+        printing.show(table, title, [*columns], as_json=False)
 
 
 if __name__ == "__main__":

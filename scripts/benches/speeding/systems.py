@@ -9,6 +9,9 @@ from typing import Any
 from pipeline.config.schema import CameraConfig, SiteConfig
 from pipeline.detector import Detector
 from pipeline.monitoring.progress import Tally
+from pipeline.node.batching import AnyFrame
+from pipeline.node.node import Node
+from pipeline.run import Run
 from pipeline.runtime.run import run_site
 from pipeline.runtime.site_options import with_options
 from pipeline.sources import open_source
@@ -34,20 +37,39 @@ class _FirstBatch(Tally):
             self._began = None
 
 
-def ours(clips: list[Path], config: SiteConfig, parts: PartTimes | None = None) -> Speed:
-    """All of fusetrack, from the first batch on; its ``parts`` are measured too."""
+def ours(
+    clips: list[Path],
+    config: SiteConfig,
+    parts: PartTimes | None = None,
+    look: Callable[[Run], None] = lambda run: None,
+) -> Speed:
+    """All of fusetrack, from the first batch on; its ``parts`` are measured too.
+
+    Frames whose detection has begun by then do not count. ``look`` is called with the finished run.
+    """
     site = with_options(config, [str(clip) for clip in clips], {})
-    watch = Stopwatch()
+    watch, begin = Stopwatch(), Node._begin
+    begun = first = 0
+
+    def counted(node: Node, frames: list[AnyFrame]) -> Any:
+        nonlocal begun
+        begun += len(frames)
+        return begin(node, frames)
 
     def began() -> None:
+        nonlocal first
+        first = begun
         watch.restart()
         if parts is not None:
             parts.restart()
 
     tally = _FirstBatch([clip.stem for clip in clips], began)
-    with tempfile.TemporaryDirectory() as folder, _measured(parts):
+    beginning = replaced([(Node, "_begin", counted)])
+    with tempfile.TemporaryDirectory() as folder, _measured(parts), beginning:
         run = run_site(site, Path(folder) / "run", tally=tally)
-        return watch.speed(sum(camera.frames for camera in run.cameras()) - site.detector.batch)
+        speed = watch.speed(sum(camera.frames for camera in run.cameras()) - first)
+        look(run)
+        return speed
 
 
 def without_reid(clips: list[Path], config: SiteConfig) -> Speed:
@@ -69,7 +91,6 @@ def _measured(parts: PartTimes | None) -> AbstractContextManager[None]:
     from pipeline.detector import inference
     from pipeline.node import camera
     from pipeline.node.camera_stream import CameraStream
-    from pipeline.node.node import Node
     from pipeline.runtime import workers
     from pipeline.sources import picture, video_file
     from pipeline.sources.picture import PlanarPicture

@@ -204,10 +204,10 @@ class Noted(ColourDetector):
         return finish
 
 
-def test_the_next_batch_of_a_recording_is_detected_while_one_is_processed(node: Site) -> None:
+def test_the_next_batches_of_a_recording_are_detected_while_one_is_processed(node: Site) -> None:
     node.detector = detector = Noted()
-    node.run(Clip("a", times(12)), detector={"batch": 4})
-    assert detector.noted == ["begin", "begin", "take", "begin", "take", "take"]
+    node.run(Clip("a", times(16)), detector={"batch": 4})
+    assert detector.noted == [*3 * ["begin"], "take", "begin", *3 * ["take"]]
 
 
 def test_a_live_frame_does_not_wait_for_the_next_batch(node: Site) -> None:

@@ -1,0 +1,44 @@
+"""Memory of a run by the number of its cameras."""
+
+import subprocess
+import sys
+from itertools import islice
+from pathlib import Path
+
+from pipeline.config.schema import CameraConfig
+from pipeline.pictures.video import write_video
+from pipeline.sources import open_source
+from pipeline.sources.source import Frame
+
+CAMERAS = (1, 2, 4, 8, 16, 32)
+_FRAMES = 25
+
+# Prints the most memory of the run and of its Redis, in kB.
+_RUN = """
+import resource, sys
+from pathlib import Path
+from pipeline.config.schema import SiteConfig
+from pipeline.runtime.run import run_site
+from pipeline.runtime.site_options import with_options
+
+run_site(with_options(SiteConfig(), sys.argv[2:], {}), Path(sys.argv[1]))
+for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN):
+    print(resource.getrusage(who).ru_maxrss)
+"""
+
+
+def memory(clip: Path, scratch: Path) -> dict[str, dict[str, int]]:
+    """The most memory (MB) of a run and of its Redis, for numbers of cameras that show ``clip``."""
+    beginning = scratch / "shown.mp4"
+    frames = open_source(clip.stem, CameraConfig(source=str(clip))).frames()
+    images = (frame for frame in islice(frames, _FRAMES) if isinstance(frame, Frame))
+    write_video(beginning, ((frame.timestamp, frame.image) for frame in images))
+    return {f"{count} cameras": _most(beginning, count, scratch) for count in CAMERAS}
+
+
+def _most(video: Path, count: int, scratch: Path) -> dict[str, int]:
+    sources = [f"c{number}={video}" for number in range(count)]
+    command = [sys.executable, "-c", _RUN, str(scratch / f"memory{count}"), *sources]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    run, server = (int(line) // 1024 for line in done.stdout.split())
+    return {"run_mb": run, "redis_mb": server}
