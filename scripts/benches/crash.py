@@ -18,6 +18,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -39,6 +40,14 @@ PARTS = ("node", "associator", "recorder", "redis")
 # 50 pixels per metre of ground, because learned ground positions are part of the state too.
 CALIBRATED = {"calibration": {"homography": [[50, 0, 0], [0, 50, 0], [0, 0, 1]]}}
 _POLL_S = 0.01
+
+#: Starts `fusetrack ARGUMENTS`, with options of `subprocess.Popen`.
+Starter = Callable[..., subprocess.Popen[bytes]]
+
+
+def start_command(*arguments: str, **options: Any) -> subprocess.Popen[bytes]:
+    """Start `fusetrack ARGUMENTS`."""
+    return subprocess.Popen([sys.executable, "-m", "pipeline", *arguments], **options)
 
 
 def recording(path: Path, seconds: int, people: int, seed: int) -> Path:
@@ -72,6 +81,7 @@ class SiteProcesses:
     folder: Path
     url: str
     site: str
+    starter: Starter
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     kills: Counter[str] = field(default_factory=Counter)
 
@@ -87,11 +97,8 @@ class SiteProcesses:
         config = self.folder / f"{self.site}.yaml"
         log = (self.folder / f"{self.site}.{name}.log").open("ab")
         with log:
-            self.processes[name] = subprocess.Popen(
-                [sys.executable, "-m", "pipeline", command, "--config", str(config), *more],
-                stdout=log,
-                stderr=log,
-            )
+            given = (command, "--config", str(config), *more)
+            self.processes[name] = self.starter(*given, stdout=log, stderr=log)
 
     def kill(self, name: str) -> None:
         """Kill one process and start it again."""
@@ -162,7 +169,12 @@ class Killer:
 
 
 def run(
-    folder: Path, url: str, name: str, source: Path, step: Callable[[SiteProcesses], None]
+    folder: Path,
+    url: str,
+    name: str,
+    source: Path,
+    step: Callable[[SiteProcesses], None],
+    start: Starter,
 ) -> SiteProcesses:
     """Run the parts to the end; ``step`` is called repeatedly meanwhile."""
     config = {
@@ -172,7 +184,7 @@ def run(
         "recording": {"segment_s": 0.1},
     }
     (folder / f"{name}.yaml").write_bytes(msgspec.json.encode(config))
-    site = SiteProcesses(folder, url, name)
+    site = SiteProcesses(folder, url, name, start)
     try:
         for part in ("recorder", "associator-1", "associator-2", "node"):
             site.start(part)
@@ -184,7 +196,7 @@ def run(
     return site
 
 
-def rows(out: Path) -> dict[str, object]:
+def rows(out: Path) -> dict[str, Any]:
     """The results of a run in comparable form."""
     directory = RunDirectory(out)
     return {
@@ -195,12 +207,16 @@ def rows(out: Path) -> dict[str, object]:
     }
 
 
-def measure(folder: Path, kills: dict[str, int], seconds: int, seed: int) -> dict[str, object]:
+def measure(
+    folder: Path, kills: dict[str, int], seconds: int, seed: int, start: Starter
+) -> dict[str, Any]:
     """Compare an undisturbed and a disturbed run of the same recording."""
     source = recording(folder / "people.parquet", seconds, people=seconds // 5, seed=seed)
     with EmbeddedServer(folder / "redis", restarts=10_000) as server:
         whole: dict[str, float] = {}
-        calm = run(folder, server.url, "calm", source, lambda site: whole.update(progress(site)))
+        calm = run(
+            folder, server.url, "calm", source, lambda site: whole.update(progress(site)), start
+        )
         chance = random.Random(seed)
         points = {
             part: sorted(chance.uniform(0, 0.95 * whole[part]) for _ in range(kills[part]))
@@ -214,12 +230,12 @@ def measure(folder: Path, kills: dict[str, int], seconds: int, seed: int) -> dic
             killers[0].step()
 
         begin = time.monotonic()
-        disturbed = run(folder, server.url, "disturbed", source, step)
+        disturbed = run(folder, server.url, "disturbed", source, step, start)
         taken = time.monotonic() - begin
     expected, found = rows(calm.out), rows(disturbed.out)
     return {
         "kills": dict(disturbed.kills),
-        "rows": len(expected["export"].splitlines()) - 1,  # type: ignore[attr-defined]
+        "rows": len(expected["export"].splitlines()) - 1,
         "people": RunDirectory(calm.out).identities()["global_id"].n_unique(),
         "equal": {name: expected[name] == found[name] for name in expected},
         "seconds": round(taken, 1),
@@ -236,7 +252,7 @@ def main() -> None:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         kills = dict.fromkeys(PARTS, arguments.kills)
-        found = measure(Path(folder), kills, arguments.seconds, arguments.seed)
+        found = measure(Path(folder), kills, arguments.seconds, arguments.seed, start_command)
     if arguments.json:
         print(json.dumps(found))
         return

@@ -3,12 +3,12 @@
 import signal
 import socket
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+import fork_server
 from doc_blocks import ROOT, Block, blocks_of, commands_in
 from doc_shell import Shell
 from pipeline.config.load import load_config
@@ -55,8 +55,9 @@ class Terminals:
 
     def _start(self, arguments: list[str]) -> subprocess.Popen[str]:
         place = ["--listen", self._places["127.0.0.1:8710"]] if arguments[0] == "serve" else []
-        return subprocess.Popen(
-            [sys.executable, "-m", "pipeline", *arguments, *place],
+        return fork_server.start(
+            *arguments,
+            *place,
             cwd=self.shell.folder,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

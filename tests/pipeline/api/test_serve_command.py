@@ -3,8 +3,9 @@
 import json
 import os
 import signal
+import socket
 import subprocess
-import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,12 +13,14 @@ from typing import Any
 
 import httpx
 import pytest
+from fastapi import FastAPI
 from websockets.sync.client import connect
 
+import fork_server
 from builders import make_run
 from command_line import IMPOSSIBLE_PLACES, recorded_walk
 from live_api import TOKEN
-from pipeline.api.server import site_address
+from pipeline.api.server import Server, server_config, site_address
 from pipeline.cli import main as cli
 from pipeline.config.load import check_config
 from pipeline.run_directory.preparing import prepare
@@ -42,8 +45,8 @@ def start(
     *arguments: object, stdout: int | None = None, **environment: str
 ) -> subprocess.Popen[str]:
     """`fusetrack ARGUMENTS` in the background."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "pipeline", *map(str, arguments)],
+    return fork_server.start(
+        *arguments,
         stdout=stdout,
         stderr=subprocess.PIPE,
         text=True,
@@ -89,6 +92,14 @@ def events_of_run(address: str, given: tuple[object, ...], out: Path) -> list[di
         while not events or events[-1]["type"] != "end":
             events.append(json.loads(listener.recv(timeout=600)))
     return events
+
+
+def test_a_server_that_was_stopped_before_it_began_ends() -> None:
+    """As by a signal right after its address was said."""
+    stop = threading.Event()
+    stop.set()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        Server(server_config(FastAPI()), stop).run([listener])
 
 
 @pytest.mark.slow

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+import fork_server
 from command_line import recorded_walk
 from pipeline.bus.keys import OBSERVATIONS, stream_key
 from pipeline.bus.streams import Bus
@@ -33,8 +34,7 @@ def config(tmp_path: Path, server: Server) -> Path:
 
 
 def start(*arguments: object) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "pipeline", *map(str, arguments)]
-    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    return fork_server.start(*arguments, stderr=subprocess.PIPE, text=True)
 
 
 def parts(server: Server) -> set[str]:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+import fork_server
 from command_line import recorded_walk
 from pipeline.bus.embedded_redis import EmbeddedServer
 from pipeline.config.load import load_config
@@ -46,9 +47,8 @@ def command(*arguments: object) -> list[str]:
 
 def start(*arguments: object) -> subprocess.Popen[str]:
     """`fusetrack ARGUMENTS` in the background."""
-    return subprocess.Popen(
-        command(*arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return fork_server.start(*arguments, **pipes, text=True)
 
 
 @pytest.fixture

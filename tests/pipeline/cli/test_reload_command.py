@@ -3,7 +3,6 @@
 import json
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+import fork_server
 from command_line import killed_at_the_end
 from pipeline.errors import UserError
 from pipeline.run_directory.reader import RunDirectory
@@ -44,12 +44,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
     def call(name: str, *arguments: object) -> subprocess.Popen[str]:
         options = ["--config", tmp_path / "site.yaml", *arguments]
         with (tmp_path / f"{name}.log").open("w") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "pipeline", name, *map(str, options)],
-                stdout=log,
-                stderr=log,
-                text=True,
-            )
+            process = fork_server.start(name, *options, stdout=log, stderr=log)
         started.append(process)
         return process
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+import fork_server
 from builders import camera, make_run
 from command_line import IMPOSSIBLE_PLACES, Command, recorded_walk
 from pipeline.errors import UserError
@@ -31,14 +32,7 @@ def run(tmp_path: Path) -> Path:
 
 
 def fusetrack_process(*arguments: object, stdout: int) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "pipeline", *map(str, arguments)],
-        stdout=stdout,
-        stderr=subprocess.PIPE,
-        text=True,
-        timeout=600,
-        check=False,
-    )
+    return fork_server.run(*arguments, stdout=stdout, text=True, timeout=600)
 
 
 def in_a_terminal(columns: int, *arguments: object) -> str:

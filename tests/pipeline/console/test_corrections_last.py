@@ -1,19 +1,19 @@
 """A correction in the page is kept whatever happens to the server right after it."""
 
 import subprocess
-import sys
 from pathlib import Path
 
 import polars as pl
 import pytest
 from selenium import webdriver
 
+import fork_server
 from browsers import Browser
 from command_line import killed_at_the_end
 from pipeline.exports import export_run
 from pipeline.run_directory.reader import RunDirectory
 
-SERVE = (sys.executable, "-m", "pipeline", "serve", "--listen", "127.0.0.1:0", "--out")
+SERVE = ("serve", "--listen", "127.0.0.1:0", "--out")
 
 
 def people(run: Path) -> set[int]:
@@ -27,7 +27,7 @@ def test_a_merge_is_in_the_export_after_the_server_was_killed(
 ) -> None:
     assert people(run) == {1, 2, 3, 4, 5}
     with killed_at_the_end() as started:
-        server = subprocess.Popen([*SERVE, str(run)], stderr=subprocess.PIPE, text=True)
+        server = fork_server.start(*SERVE, run, stderr=subprocess.PIPE, text=True)
         started.append(server)
         assert server.stderr is not None
         page = Browser(chromium, server.stderr.readline().split()[-1])

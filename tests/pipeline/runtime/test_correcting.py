@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import pytest
 from selenium import webdriver
 
+import fork_server
 from browsers import Browser
 from builders import camera_sent, observations_sent, tracklet_sent, watermark
 from buses import send
@@ -57,8 +57,7 @@ def start(tmp_path: Path, redis_url: str, site: str) -> Iterator[Callable[..., o
     )
 
     def call(*command: str) -> subprocess.Popen[bytes]:
-        arguments = [sys.executable, "-m", "pipeline", *command, "--config", str(config)]
-        started.append(subprocess.Popen(arguments))
+        started.append(fork_server.start(*command, "--config", config))
         return started[-1]
 
     with killed_at_the_end() as started:

@@ -4,7 +4,6 @@ import json
 import re
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,6 +13,8 @@ import psutil
 import pytest
 import redis
 
+import crash
+import fork_server
 from builders import tracklet_sent, watermark
 from buses import send
 from command_line import killed_at_the_end, recorded_walk
@@ -28,22 +29,17 @@ from pipeline.runtime import workers
 from pipeline.runtime.run import run_site
 from pipeline.runtime.site_options import with_options
 
-ROOT = Path(workers.__file__).parents[2]
 ENDS_WITHIN_S = 600.0
 CAMERAS = {name: {"source": "none.mp4"} for name in ("gate", "yard")}
 
 
 @pytest.mark.slow
-def test_repeated_kills_give_the_rows_of_an_undisturbed_run() -> None:
-    command = [sys.executable, ROOT / "scripts" / "benches" / "crash.py"]
-    done = subprocess.run(
-        [*command, "--json", "--kills", "1", "--seconds", "60", "--seed", "7"],
-        capture_output=True,
-        text=True,
-        check=True,
+def test_repeated_kills_give_the_rows_of_an_undisturbed_run(tmp_path: Path) -> None:
+    found = crash.measure(
+        tmp_path, dict.fromkeys(crash.PARTS, 1), seconds=60, seed=7, start=fork_server.start
     )
-    found = json.loads(done.stdout.splitlines()[-1])
     assert found["kills"] == dict.fromkeys(("node", "associator", "recorder", "redis"), 1)
+    assert found["equal"]
     assert set(found["equal"].values()) == {True}
     assert found["rows"] > 2000
     assert found["people"] > 2
@@ -64,8 +60,8 @@ def associator(tmp_path: Path, redis_url: str, site: str) -> Iterator[Callable[[
     config.write_text(json.dumps({"site": site, "redis": redis_url, "cameras": CAMERAS}))
 
     def start() -> subprocess.Popen[str]:
-        command = [sys.executable, "-m", "pipeline", "associate", "--config", str(config)]
-        process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+        given = ("associate", "--config", config)
+        process = fork_server.start(*given, stderr=subprocess.PIPE, text=True)
         started.append(process)
         return process
 
@@ -174,8 +170,8 @@ def test_a_run_whose_redis_is_killed_continues_and_gives_the_same(tmp_path: Path
     config.write_text("recording: {segment_s: 0.2}\n")
     run_site(with_options(load_config(config), [str(source)], {}), tmp_path / "calm")
     options = ["run", source, "--config", config, "--json", "--out", tmp_path / "disturbed"]
-    with subprocess.Popen(
-        [sys.executable, "-m", "pipeline", *map(str, options)],
+    with fork_server.start(
+        *options,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

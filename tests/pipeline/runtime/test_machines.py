@@ -15,6 +15,7 @@ import polars as pl
 import pytest
 import yaml
 
+import fork_server
 from builders import watermark
 from buses import send
 from machines import Machine, by_lines, by_what_is_here
@@ -86,7 +87,11 @@ class Parts:
         options = ["--config", str(self.config), "--redis", machine.url]
         command = [*machine.prefix, sys.executable, "-m", "pipeline", *arguments, *options]
         with (self.logs / name).open("wb") as log:
-            process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)
+            streams = {"cwd": ROOT, "stdout": log, "stderr": log}
+            if machine.prefix:
+                process = subprocess.Popen(command, **streams)
+            else:
+                process = fork_server.start(*arguments, *options, **streams)
         self.started[name] = process
 
     def said(self, name: str) -> str:

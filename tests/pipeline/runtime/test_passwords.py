@@ -5,7 +5,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -18,6 +17,7 @@ import pytest
 import redis
 from prometheus_client.parser import text_string_to_metric_families
 
+import fork_server
 from pipeline.bus.embedded_redis import EmbeddedServer
 from pipeline.errors import UserError
 from pipeline.weights import weights_path
@@ -41,8 +41,9 @@ class Site:
     found: dict[str, bytes] = field(default_factory=dict)
 
     def command(self, part: str, *arguments: object) -> list[str]:
+        """The arguments of ``fusetrack``."""
         options = ["--config", self.config, "--metrics", self.address, "--log-level", "debug"]
-        return [sys.executable, "-m", "pipeline", part, *map(str, (*options, *arguments))]
+        return [part, *map(str, (*options, *arguments))]
 
     def get(self, path: str) -> str:
         """The text of a page, also of an error page; empty while the server does not answer."""
@@ -135,7 +136,7 @@ def test_a_run_leaks_no_password(site: Site) -> None:
     command = site.command("run", "--out", site.out, "--log-format", "json")
     said_to = {name: site.config.with_name(name) for name in ("stdout", "stderr")}
     with said_to["stdout"].open("wb") as out, said_to["stderr"].open("wb") as err:
-        process = subprocess.Popen(command, stdout=out, stderr=err)
+        process = fork_server.start(*command, stdout=out, stderr=err)
         try:
             text, states = watch(site, process)
             ready = site.get("/readyz")
@@ -187,12 +188,8 @@ def test_errors_contain_no_password(site: Site) -> None:
         ("address", "json", ["record", "--out", site.out, "--redis", wrong.replace("-", "/")]),
         ("option", "text", ["associate", "--redis", wrong, "--metrics", f"bob:{OFF}@127.0.0.1"]),
     ):
-        ended = subprocess.run(
-            [*site.command(*arguments), "--log-format", style],
-            capture_output=True,
-            timeout=ENDS_WITHIN_S,
-            check=False,
-        )
+        command = [*site.command(*arguments), "--log-format", style]
+        ended = fork_server.run(*command, timeout=ENDS_WITHIN_S)
         assert ended.returncode == 2, ended.stderr
         last = ended.stderr.decode().splitlines()[-1]
         assert last.startswith("fusetrack: " if style == "text" else '{"time": ')
