@@ -59,6 +59,10 @@ class Server(uvicorn.Server):
         self._stop_event.set()
         self.should_exit = True
 
+    async def on_tick(self, counter: int) -> bool:
+        """End also for a signal that came before this server handled signals."""
+        return self._stop_event.is_set() or await super().on_tick(counter)
+
 
 class _Following(threading.Thread):
     """Runs ``follower`` until ``stop`` is set. After an error it calls ``on_fault``."""
