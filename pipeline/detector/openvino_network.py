@@ -15,6 +15,7 @@ from pipeline.errors import UserError
 from pipeline.paths import cache_folder
 from pipeline.weights.store import sha256_of
 from reid_model.atomic_file import move_folder
+from reid_model.kept_compilation import compile_kept
 from reid_model.openvino_runtime import core, import_openvino, read_network
 
 #: Number of compiled networks that are cached, one for each input shape.
@@ -79,6 +80,31 @@ class OpenVinoNetwork:
 
     def _compile(self, shape: tuple[int, int]) -> _Requests:
         """The requests for padded images of ``shape`` (height, width)."""
+        hints = {"PERFORMANCE_HINT": "THROUGHPUT", "PERFORMANCE_HINT_NUM_REQUESTS": self._parallel}
+        if self.precision == "int8":
+            # bfloat16 would make what is not in eight bits coarser, and no faster.
+            hints["INFERENCE_PRECISION_HINT"] = "f32"
+        try:
+            compiled = self._compiled(shape, hints)
+        except RuntimeError as error:
+            raise UserError(
+                f"{self._path} does not accept a single image of {shape[0]}x{shape[1]} pixels: "
+                "export it again with batch=1 or dynamic=True"
+            ) from error
+        return _Requests(compiled)
+
+    def _compiled(self, shape: tuple[int, int], hints: dict[str, Any]) -> Any:
+        if self._path.suffix != ".xml":
+            # Other formats may have files that are not known here.
+            return core().compile_model(self._prepared(shape), "CPU", hints)
+        files = (self._path, self._path.with_suffix(".bin"), Path(__file__))
+        digests = [sha256_of(file) for file in files if file.is_file()]
+        depends_on = repr((digests, shape)).encode()
+        folder = cache_folder() / "compiled"
+        return compile_kept(lambda: self._prepared(shape), hints, depends_on, folder)
+
+    def _prepared(self, shape: tuple[int, int]) -> Any:
+        """The network for images of ``shape`` as they are: ``(1, *shape, 3)`` uint8 BGR."""
         openvino = import_openvino()
         steps = openvino.preprocess.PrePostProcessor(self._network.clone())
         colour = openvino.preprocess.ColorFormat
@@ -87,20 +113,9 @@ class OpenVinoNetwork:
         steps.input().model().set_layout(openvino.Layout("NCHW"))
         scaled = steps.input().preprocess().convert_element_type(openvino.Type.f32)
         scaled.convert_color(colour.RGB).scale(255.0)
-        hints = {"PERFORMANCE_HINT": "THROUGHPUT", "PERFORMANCE_HINT_NUM_REQUESTS": self._parallel}
-        if self.precision == "int8":
-            # bfloat16 would make what is not in eight bits coarser, and no faster.
-            hints["INFERENCE_PRECISION_HINT"] = "f32"
-        try:
-            network = steps.build()
-            network.reshape([1, *shape, 3])
-            compiled = core().compile_model(network, "CPU", hints)
-        except RuntimeError as error:
-            raise UserError(
-                f"{self._path} does not accept a single image of {shape[0]}x{shape[1]} pixels: "
-                "export it again with batch=1 or dynamic=True"
-            ) from error
-        return _Requests(compiled)
+        network = steps.build()
+        network.reshape([1, *shape, 3])
+        return network
 
 
 def _outputs(running: Sequence[tuple[_Requests, Any]]) -> Iterator[Any]:
