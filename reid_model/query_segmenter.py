@@ -1,9 +1,10 @@
-"""FusionSegReID as its paper has it: an interface only, which nothing here implements.
+"""FusionSegReID as its paper has it: an interface for those who have the model that it takes.
 
 The paper (arXiv 2503.21595, later PS-ReID) asks a large vision-language model with a segmenter in
 the manner of LISA (Lai et al., CVPR 2024) where in a whole picture the person of a query is. That
-takes a language model of billions of parameters and a graphics processor. Whoever has both can
-write a class of this shape, and use it beside the compact model in `reid_model.networks.fusion`.
+takes a language model of billions of parameters and a graphics processor. Whoever has both writes a
+class with the method of `QuerySegmenter`; `crop_of` makes of what it finds a picture to search with
+by the compact model in `reid_model.networks.fusion`.
 """
 
 from dataclasses import dataclass
@@ -39,3 +40,18 @@ class QuerySegmenter(Protocol):
         Raises ValueError with neither of the two.
         """
         ...
+
+
+def crop_of(picture: NDArray[np.uint8], found: Found) -> NDArray[np.uint8]:
+    """The box around the person in ``picture`` ``(H, W, 3)``, a crop as of `Embedder.embed`.
+
+    Raises ValueError where the person is nowhere, and for a mask of another size.
+    """
+    if found.mask.shape != picture.shape[:2]:
+        raise ValueError(
+            f"expected a mask of the picture's {picture.shape[:2]}, got {found.mask.shape}"
+        )
+    rows, columns = (np.flatnonzero(found.mask.any(axis=axis)) for axis in (1, 0))
+    if not len(rows):
+        raise ValueError("the person of the query is not in the picture")
+    return picture[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]

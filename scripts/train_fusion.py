@@ -40,6 +40,7 @@ from reid_model.training.fusion_training import (
     Words,
     align_means,
     fit_tokens,
+    learn_text_head,
     padded,
     train_fusion,
     train_late_copies,
@@ -164,7 +165,7 @@ def calibrated(
     ``whose (M,)``.
     """
     seen = model.shared(model.transformer(model.picture_tokens(maps), None))
-    said = model.describe(model.text_tokens(*padded(states)))
+    said = model.describe(*padded(states))
     return logistic(said @ seen.T, whose[:, None] == people)
 
 
@@ -227,6 +228,7 @@ def main() -> None:
     fit_tokens(model, pictures, words)
     align_means(model, pictures, words, settings)
     trained = train_fusion(model, pictures, words, scenes, settings, _tell)
+    learn_text_head(trained, pictures, words, settings)
     out = people.query + people.gallery
     held = keep_versions(arguments.maps / "kept-out", fused.trunk, out, 1)
     unheard = read_words(arguments.words, data, out, held_out=True)

@@ -102,8 +102,30 @@ def _dressed(upper: str, lower: str, carried: list[str]) -> str:
     return f"{_article(upper)} over {_article(lower)}" + "".join(f", {one}" for one in carried)
 
 
+def _asked(upper: str, lower: str, carried: list[str]) -> str:
+    """As a question to others."""
+    worn = f"Has anyone seen a pedestrian clothed in {_article(upper)} with {_article(lower)}"
+    return f"{worn} and {_listed(carried)}?" if carried else f"{worn}?"
+
+
+def _find(upper: str, lower: str, carried: list[str]) -> str:
+    return f"find the one in {_listed([_article(upper), _article(lower), *carried])}"
+
+
+def _labelled(upper: str, lower: str, carried: list[str]) -> str:
+    carries = f", carries: {_listed(carried)}" if carried else ""
+    return f"upper: {upper}, lower: {lower}{carries}"
+
+
+def _below_first(upper: str, lower: str, carried: list[str]) -> str:
+    return ", ".join([f"{_article(lower)} and {_article(upper)}", *carried])
+
+
 _Pattern = Callable[[str, str, list[str]], str]
 _PATTERNS: dict[Use, tuple[_Pattern, ...]] = {
-    "train": (_plain, _wearing, _with, _wears, _in, _backwards),
+    "train": (
+        *(_plain, _wearing, _with, _wears, _in, _backwards),
+        *(_asked, _find, _labelled, _below_first),
+    ),
     "test": (_looking_for, _dressed),
 }

@@ -57,10 +57,10 @@ def load_fusion(path: Path) -> FusionFile:
     header, state = read_weights_file(path, FUSION_FORMAT, "model of FusionSegReID")
     recipe = ModelRecipe(**_with_tuples(header["model"]))
     fused = new_model(recipe, 1, build_encoder(recipe)).deploy()
-    model = FusionModel(fused, FusionOptions(**header["fusion"]))
     try:
+        model = FusionModel(fused, FusionOptions(**header["fusion"]))
         model.load_state_dict(state)
-    except RuntimeError as error:
+    except (TypeError, RuntimeError) as error:
         raise ValueError(f"{path} has weights that do not fit the model in its header") from error
     words, similarity = header["words"], header["similarity"]
     return FusionFile(

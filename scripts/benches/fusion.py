@@ -35,6 +35,7 @@ from pipeline.reid.words import open_text_encoder
 from pipeline.search.likeness import PictureLikeness, WordsLikeness, joint
 from pipeline.weights import weights_files, weights_path
 from printing import show
+from reid import accuracy, kept_out
 from reid_model.data import READERS
 from reid_model.data.clothes import COLOURS, colour_shares
 from reid_model.data.composed_pictures import LabelledPictures, Shares, composed
@@ -61,6 +62,8 @@ FUSION = "fusion-people"
 #: A person or a thing is before every person.
 HIDDEN = Shares(other_background=0.0, behind=1.0, filmed=0.0)
 BATCH = 8
+#: Whose pictures are compared with pictures too: all of Market-1501, CUHK01's people kept out.
+OTHER_SETS = ("market1501", "cuhk01")
 NOWHERE = -1  # the camera of words
 # How many hidden queries are masked; new mask heads learn for how many batches of how many composed
 # pictures, at this rate.
@@ -168,7 +171,7 @@ def guided_masks(
     spec, found = trained_spec(load_fusion(path).recipe), []
     for start in range(0, len(images), BATCH):
         pixels = torch.from_numpy(normalise(np.stack(images[start : start + BATCH]), spec))
-        with torch.inference_mode():
+        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
             body = model.see(pixels).body
         assert body is not None
         found.append(_fine(body.mask))
@@ -237,8 +240,10 @@ def _heads_input(
     model: FusionModel, x1: torch.Tensor, x2: torch.Tensor
 ) -> tuple[tuple[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]:
     """What a mask head is given: the maps of three stages, and the token that asks."""
-    x3 = model.fused.trunk.third(x2)
-    return (x1, x2, x3), model.transformer(model.picture_tokens(x2), None).segmentation
+    with torch.autocast("cpu", torch.bfloat16):
+        x3 = model.fused.trunk.third(x2)
+        asked = model.transformer(model.picture_tokens(x2), None).segmentation
+    return (x1.float(), x2.float(), x3.float()), asked.float()
 
 
 def new_heads(
@@ -282,7 +287,8 @@ def of_heads(
     for start in range(0, len(found.crops.images), BATCH):
         images = np.stack(found.crops.images[start : start + BATCH])
         with torch.inference_mode():
-            x1, x2 = model.fused.trunk.early_maps(torch.from_numpy(normalise(images, spec)))
+            with torch.autocast("cpu", torch.bfloat16):
+                x1, x2 = model.fused.trunk.early_maps(torch.from_numpy(normalise(images, spec)))
             maps, asked = _heads_input(model, x1, x2)
             logits[0].append(_fine(guided(maps, asked)))
             logits[1].append(_fine(unguided(maps, token.expand(len(images), -1))))
@@ -340,12 +346,6 @@ def of_hidden(
     rows, sentences = in_pairs(found.crops, words)
     images = [found.crops.images[row] for row in rows]
     own = CropSet(images, found.crops.people[rows], found.crops.cameras[rows])
-    both = np.concatenate(
-        [
-            encoder.encode_both(images[start : start + 16], sentences[start : start + 16])
-            for start in range(0, len(rows), 16)
-        ]
-    )
     said = encoder.encode_text(sentences)
     calibrations = similarity_calibration(ReidConfig(model=model)), encoder.calibration
     people = len(np.unique(known.people))
@@ -361,12 +361,27 @@ def of_hidden(
             by_picture[rows], own, gallery["fusion"], known
         ),
         "hidden and described, words alone": scores(said, own, gallery["words"], known),
-        "hidden and described, both in one vector": scores(both, own, gallery["fusion"], known),
         "hidden and described, both as searched": (
             round(float(ranked.cmc[0]), 4),
             round(ranked.mean_average_precision, 4),
         ),
     }
+
+
+def of_other_sets(
+    folder: Path, sets: Sequence[str], embedders: Mapping[str, Embedder], keep: Path | None
+) -> dict[str, tuple[float, float]]:
+    """Pictures of other sets by each network; vectors are kept in the folder ``keep``."""
+    found = {}
+    for name in sets:
+        whole = name == "market1501"
+        people = READERS[name](folder / name) if whole else kept_out(folder, name)
+        for which, embedder in embedders.items():
+            start = None if keep is None else keep / f"{Path(which).stem}-{name}"
+            of_set = accuracy(embedder, people, start)
+            figures = of_set[f"{people.name}_r1"], of_set[f"{people.name}_map"]
+            found[f"picture to picture, {name}, {which}"] = figures
+    return found
 
 
 def measure(
@@ -377,8 +392,11 @@ def measure(
     made: Path,
     seeds: Sequence[int],
     scenes: Path | None = None,
+    sets: Sequence[str] = OTHER_SETS,
+    keep: Path | None = None,
 ) -> dict[str, dict[str, object]]:
-    """All figures, by what was measured; ``scenes`` are those that new mask heads learn from."""
+    """All figures, by what was measured; ``scenes`` are those that new mask heads learn from. The
+    vectors of the other ``sets`` are kept in ``keep``."""
     people = READERS["cuhk03"](data / "reid" / "cuhk03")
     fused = fused_model(weights_path(model, kind="reid"))
     fusion = open_embedder(ReidConfig(model=model), "cpu")
@@ -420,6 +438,8 @@ def measure(
             colours_of_words(words.sentences), words, seen, known
         )
         rows[f"words to picture, {name}: chance"] = chance(words, known)
+    rows |= of_other_sets(data / "reid", sets, {"fused model": fused, model: fusion}, keep)
+    print(json.dumps(rows), file=sys.stderr, flush=True)
     for seed in seeds:
         found = hidden(data, masks, people.query, seed)
         of_seed = of_hidden(
@@ -456,6 +476,8 @@ def main() -> None:
     parser.add_argument("--made", type=Path, required=True, help="sentences made of pictures")
     parser.add_argument("--scenes", type=Path, help="composed training pictures, for mask heads")
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--sets", nargs="*", choices=OTHER_SETS, default=OTHER_SETS)
+    parser.add_argument("--keep", type=Path, help="vectors of Market-1501, to go on after a stop")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     data = os.environ.get("FUSETRACK_DATA")
@@ -469,6 +491,8 @@ def main() -> None:
         arguments.made,
         range(arguments.seeds),
         arguments.scenes,
+        arguments.sets,
+        arguments.keep,
     )
     show(found, "measured", ["r1", "map"], as_json=arguments.json)
 

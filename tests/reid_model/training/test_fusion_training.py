@@ -16,6 +16,7 @@ from reid_model.training.fusion_training import (
     Words,
     align_means,
     fit_tokens,
+    learn_text_head,
     padded,
     train_fusion,
     train_late_copies,
@@ -72,8 +73,6 @@ def test_it_learns_words_masks_and_parts(tmp_path: Path) -> None:
         "matching",
         "mask",
         "parts",
-        "queries",
-        "triplet",
         "people",
         "similarity",
         "elsewhere",
@@ -88,6 +87,7 @@ def test_it_learns_words_masks_and_parts(tmp_path: Path) -> None:
     assert changed == {
         "adapt",
         "adapt_text",
+        "text_head",
         "transformer",
         "share",
         "mask_head",
@@ -95,7 +95,6 @@ def test_it_learns_words_masks_and_parts(tmp_path: Path) -> None:
         "foreground",
         "body_parts",
         "late",
-        "fuse",
     }
 
 
@@ -123,8 +122,28 @@ def test_means_are_aligned_first(tmp_path: Path) -> None:
         whole = model.shared(model.transformer(model.picture_tokens(maps), None))
         means = model.shared_means(model.raw_tokens(maps).mean(dim=1), None)
         torch.testing.assert_close(whole, means)
-        said = model.describe(model.text_tokens(*padded(words.states)))
+        said = model.describe(*padded(words.states))
     assert (said @ whole.T).argmax(dim=1).tolist() == list(range(PEOPLE))
+
+
+def test_the_text_head_learns_alone(tmp_path: Path) -> None:
+    model = toy_fusion(trained=True)
+    pictures, words, _ = material(tmp_path, model)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+
+    def likeness() -> torch.Tensor:
+        with torch.no_grad():
+            maps = pictures.second.read([0] * PEOPLE, list(range(0, 2 * PEOPLE, 2)))
+            seen = model.shared(model.transformer(model.picture_tokens(maps), None))
+            return (model.describe(*padded(words.states)) * seen).sum(dim=1)
+
+    first = likeness()
+    learn_text_head(model, pictures, words, RECIPE, steps=20, batch=6)
+    assert (likeness() > first).all()
+    assert not model.text_head.training
+    changed = {name for name, value in model.state_dict().items() if (before[name] != value).any()}
+    assert changed
+    assert all(name.startswith("text_head.") for name in changed)
 
 
 def test_words_alone_and_scenes_alone(tmp_path: Path) -> None:
@@ -135,7 +154,7 @@ def test_words_alone_and_scenes_alone(tmp_path: Path) -> None:
         model, pictures, words, None, replace(RECIPE, steps=1), lambda s, x: losses.append(x)
     )
     assert losses[0].keys() == {"words", "matching"}
-    model = toy_fusion(replace(SMALL, text=False, fusion=False))
+    model = toy_fusion(replace(SMALL, text=False))
     train_fusion(
         model, pictures, None, scenes, replace(RECIPE, steps=1), lambda s, x: losses.append(x)
     )
