@@ -228,7 +228,7 @@ def main() -> None:
     if arguments.everything:
         arguments.start = arguments.memory = arguments.delay = arguments.avx2 = True
         arguments.still = arguments.still or _STILL_MINUTES
-    avx2.compute_in_float32()
+    avx2.do_without_bfloat16()
     clips, config = clips_of(arguments.clips)
     result: dict[str, Any] = {"clips": arguments.clips, "rounds": arguments.rounds}
     with tempfile.TemporaryDirectory() as folder:

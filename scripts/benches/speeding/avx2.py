@@ -26,15 +26,15 @@ def rows(bench: Path, clips: str, rounds: int) -> dict[str, dict[str, float]]:
     return found
 
 
-def compute_in_float32() -> None:
-    """Where instructions are limited, compute in float32 as OpenVINO does on such a processor.
+def do_without_bfloat16() -> None:
+    """Where instructions are limited, let OpenVINO know of no bfloat16 and compute in float32.
 
-    It asks the processor itself whether it has bfloat16, and would imitate that.
+    It asks the processor itself, and kernels of oneDNN for what it then chooses would be missing.
     """
     if _LIMIT not in os.environ:
         return
     core: Any = import_openvino().Core
-    compile_model = core.compile_model
+    compile_model, get_property = core.compile_model, core.get_property
 
     def compiled(
         self: Any, model: Any, device_name: Any = None, config: Any = None, **more: Any
@@ -42,4 +42,9 @@ def compute_in_float32() -> None:
         wanted = {"INFERENCE_PRECISION_HINT": "f32", **(config or {})}
         return compile_model(self, model, device_name, wanted, **more)
 
-    core.compile_model = compiled
+    def asked(self: Any, *names: Any) -> Any:
+        found = get_property(self, *names)
+        is_list = names[-1] == "OPTIMIZATION_CAPABILITIES"
+        return [one for one in found if one != "BF16"] if is_list else found
+
+    core.compile_model, core.get_property = compiled, asked

@@ -13,7 +13,7 @@ from pipeline.sources.source import Frame
 CAMERAS = (1, 2, 4, 8, 16, 32)
 _FRAMES = 25
 
-# Prints the most memory of the run and of its Redis, in kB.
+# Prints the most memory of the run, without its Redis, in kB.
 _RUN = """
 import resource, sys
 from pathlib import Path
@@ -22,13 +22,12 @@ from pipeline.runtime.run import run_site
 from pipeline.runtime.site_options import with_options
 
 run_site(with_options(SiteConfig(), sys.argv[2:], {}), Path(sys.argv[1]))
-for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN):
-    print(resource.getrusage(who).ru_maxrss)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
 
 
 def memory(clip: Path, scratch: Path) -> dict[str, dict[str, int]]:
-    """The most memory (MB) of a run and of its Redis, for numbers of cameras that show ``clip``."""
+    """The most memory (MB) of a run, without its Redis, by the number of cameras with ``clip``."""
     beginning = scratch / "shown.mp4"
     frames = open_source(clip.stem, CameraConfig(source=str(clip))).frames()
     images = (frame for frame in islice(frames, _FRAMES) if isinstance(frame, Frame))
@@ -40,5 +39,4 @@ def _most(video: Path, count: int, scratch: Path) -> dict[str, int]:
     sources = [f"c{number}={video}" for number in range(count)]
     command = [sys.executable, "-c", _RUN, str(scratch / f"memory{count}"), *sources]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-    run, server = (int(line) // 1024 for line in done.stdout.split())
-    return {"run_mb": run, "redis_mb": server}
+    return {"mb": int(done.stdout) // 1024}
