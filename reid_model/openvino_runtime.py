@@ -28,9 +28,12 @@ def core() -> Any:
 
     Its CPU plugin sets the main thread's signal stack. Of several runtimes, the last to be freed
     restores the stack of one that was freed before, and the next signal, such as Ctrl-C, ends the
-    process with a segmentation fault.
+    process with a segmentation fault. So the plugin is loaded here, and this is first called in the
+    main thread.
     """
-    return import_openvino().Core()
+    made = import_openvino().Core()
+    made.get_property("CPU", "FULL_DEVICE_NAME")
+    return made
 
 
 def read_network(path: Path) -> Any:

@@ -1,6 +1,6 @@
 """The person detector: pictures in, boxes of people out."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -65,6 +65,13 @@ class Detector:
         for begin in range(0, len(pictures), self._config.batch):
             found += self.start(pictures[begin : begin + self._config.batch])()
         return found
+
+    def prepare(self, shapes: Collection[tuple[int, int]]) -> None:
+        """Compile for pictures of these (height, width), for which the first ones would wait.
+
+        A side of 0 is one that is not known.
+        """
+        self.detect([np.zeros((*shape, 3), np.uint8) for shape in sorted(shapes) if all(shape)])
 
     def start(
         self, pictures: Sequence[FramePicture | NDArray[np.uint8]]

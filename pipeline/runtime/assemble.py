@@ -1,8 +1,9 @@
 """Checks the settings of a run, opens its models and makes its node, before anything runs."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +28,11 @@ from pipeline.sources import Source
 from pipeline.sources.open import open_sources
 from pipeline.sources.recorded import RecordedSource
 from reid_model.embedder import Embedder
+from reid_model.openvino_runtime import core
 from trackers.single_camera.boxmot import needs_image
+
+if TYPE_CHECKING:
+    from pipeline.detector import Detector
 
 
 def check_settings(config: SiteConfig, sources: list[Source], own: Own = NOTHING_OWN) -> None:
@@ -121,12 +126,22 @@ def open_models(
             )
         return None, None
     device = resolve_device(config.device)
-    detector, embedder = _detector(config, device, own), _embedder(config, device, own)
+    detector = _detector(config, device, own)
+    if device == "cpu" and own.embedder is None:
+        # In this thread, see there.
+        core()
+    # Not beside the opening of the detector, which may measure which form of it is faster.
+    with ThreadPoolExecutor(1, "opening") as beside:
+        opening = beside.submit(_embedder, config, device, own)
+        if not isinstance(detector, CheckedDetector):
+            filmed = [one for one in sources if not isinstance(one, RecordedSource)]
+            detector.prepare({(one.height, one.width) for one in filmed})
+    embedder = opening.result()
     _check_lengths({**lengths, f"ReID model {config.reid.model}": embedder.dimension})
     return detector, embedder
 
 
-def _detector(config: SiteConfig, device: str, own: Own) -> PictureDetector:
+def _detector(config: SiteConfig, device: str, own: Own) -> "Detector | CheckedDetector":
     if own.detector is not None:
         return CheckedDetector(own.detector)
     # Imported here because recorded detections do not need ultralytics and its start-up time.

@@ -13,10 +13,11 @@ import pytest
 import torch
 
 from pipeline.config.schema import DetectorConfig
-from pipeline.detector import Detector
+from pipeline.detector import Detector, openvino_network
 from pipeline.detector import detector as detector_module
 from pipeline.detector.inference import CLOSE, disagreement, fit, fit_fixed
 from pipeline.detector.int8 import INT8_FOLDER, gains, int8_form, int8_name, is_chosen
+from pipeline.detector.openvino_network import OpenVinoNetwork, exported
 from pipeline.detector.yolo import (
     export_openvino,
     load_checkpoint,
@@ -180,6 +181,38 @@ def test_pictures_of_two_sizes_may_be_under_way_together(
     together = [finish() for finish in started]
     for one, other in zip(alone, together, strict=True):
         assert all(same(*pair) for pair in zip(one, other, strict=True))
+
+
+def test_what_was_prepared_is_read_and_the_first_picture_waits_for_nothing(
+    weights: Path, street: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    export = exported(weights, 640, detector_module._checked_export)
+    monkeypatch.setattr(openvino_network, "cache_folder", lambda: tmp_path)
+    first = OpenVinoNetwork(export, 1)
+    letterbox = fit(street.shape[:2], 640, first.traits.stride)
+    image = letterbox.apply(BgrPicture(street))
+    (made,) = (output.copy() for output in first.start([image]))
+    assert len(list((tmp_path / "compiled").iterdir())) == 1
+
+    def compiles(*given: object) -> None:
+        pytest.fail("compiled though it was kept")
+
+    monkeypatch.setattr(OpenVinoNetwork, "_prepared", compiles)
+    (read,) = (output.copy() for output in OpenVinoNetwork(export, 1).start([image]))
+    assert np.array_equal(made, read)
+
+
+def test_pictures_of_a_prepared_size_are_not_compiled_for_again(
+    weights: Path, street: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    detector = Detector(DetectorConfig(min_score=0.25, precision="float"), "cpu")
+    detector.prepare({street.shape[:2], (0, 0)})
+
+    def compiles(*given: object) -> None:
+        pytest.fail("compiled though it was prepared")
+
+    monkeypatch.setattr(OpenVinoNetwork, "_compiled", compiles)
+    assert len(detector.detect([street])[0]) == 4
 
 
 def test_an_exported_folder_is_a_model_too(openvino: Detector, street: np.ndarray) -> None:
