@@ -95,6 +95,7 @@ def _measured(parts: PartTimes | None) -> AbstractContextManager[None]:
     from pipeline.sources import picture, video_file
     from pipeline.sources.picture import PlanarPicture
     from reid_model.embedder import Embedder
+    from reid_model.fusion_embedder import FusionEmbedder
     from trackers.single_camera.boxmot import SingleCameraTracker
     from trackers.single_camera.link import LinkTracker
 
@@ -123,6 +124,7 @@ def _measured(parts: PartTimes | None) -> AbstractContextManager[None]:
             part(camera, "qualities", "crop"),
             part(camera, "crop_of", "crop"),
             part(Embedder, "describe", "embed", network=True),
+            part(FusionEmbedder, "describe", "embed", network=True),
             part(CameraStream, "send", "publish"),
             part(workers, "associate", "associate"),
             part(workers, "record", "record"),
