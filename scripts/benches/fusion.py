@@ -34,6 +34,7 @@ from pipeline.reid.embedding import open_embedder, similarity_calibration
 from pipeline.reid.words import open_text_encoder
 from pipeline.search.likeness import PictureLikeness, WordsLikeness, joint
 from pipeline.weights import weights_files, weights_path
+from pipeline.weights.store import sha256_of
 from printing import show
 from reid import accuracy, kept_out
 from reid_model.data import READERS
@@ -401,6 +402,9 @@ def measure(
     fused = fused_model(weights_path(model, kind="reid"))
     fusion = open_embedder(ReidConfig(model=model), "cpu")
     encoder, path = open_text_encoder(model), weights_path(model, kind="reid")
+    of_weights = keep and keep / sha256_of(path)[:12]
+    if of_weights:
+        of_weights.mkdir(parents=True, exist_ok=True)
     query, gallery = read(people.query), read(people.gallery)
     everything = fusion.describe(query.images + gallery.images)
     texts = everything.text_vectors
@@ -438,7 +442,7 @@ def measure(
             colours_of_words(words.sentences), words, seen, known
         )
         rows[f"words to picture, {name}: chance"] = chance(words, known)
-    rows |= of_other_sets(data / "reid", sets, {"fused model": fused, model: fusion}, keep)
+    rows |= of_other_sets(data / "reid", sets, {"fused model": fused, model: fusion}, of_weights)
     print(json.dumps(rows), file=sys.stderr, flush=True)
     for seed in seeds:
         found = hidden(data, masks, people.query, seed)
