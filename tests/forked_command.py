@@ -9,6 +9,8 @@ import socket
 import sys
 from typing import Any
 
+import forked_coverage
+
 #: What commands import while they run. Not PyTorch, which is not loaded where OpenVINO is used.
 _NEEDED = (
     *("pipeline.cli.main", "pipeline.config.load", "pipeline.monitoring.web"),
@@ -79,12 +81,15 @@ if __name__ == "__main__":
     # Ctrl-C goes to the whole group, and the tests end this server.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     sys.path[0] = os.getcwd()
+    lines = forked_coverage.measure()
     for name in _NEEDED:
         importlib.import_module(name)
     gc.collect()
     # The memory of what was imported stays shared with the forks.
     gc.freeze()
     _become(**_serve(socket.socket(fileno=int(sys.argv[1]))))
+    if lines is not None:
+        forked_coverage.keep_at_end(lines)
     from pipeline.cli.main import main
 
     main()
