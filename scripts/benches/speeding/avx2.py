@@ -35,6 +35,7 @@ def do_without_bfloat16() -> None:
         return
     core: Any = import_openvino().Core
     compile_model, get_property = core.compile_model, core.get_property
+    import_model = core.import_model
 
     def compiled(
         self: Any, model: Any, device_name: Any = None, config: Any = None, **more: Any
@@ -42,9 +43,14 @@ def do_without_bfloat16() -> None:
         wanted = {"INFERENCE_PRECISION_HINT": "f32", **(config or {})}
         return compile_model(self, model, device_name, wanted, **more)
 
+    def imported(self: Any, model: Any, device_name: Any, config: Any = None) -> Any:
+        wanted = {"INFERENCE_PRECISION_HINT": "f32", **(config or {})}
+        return import_model(self, model, device_name, wanted)
+
     def asked(self: Any, *names: Any) -> Any:
         found = get_property(self, *names)
         is_list = names[-1] == "OPTIMIZATION_CAPABILITIES"
         return [one for one in found if one != "BF16"] if is_list else found
 
     core.compile_model, core.get_property = compiled, asked
+    core.import_model = imported

@@ -37,6 +37,13 @@ class _FirstBatch(Tally):
             self._began = None
 
 
+def _import_services() -> None:
+    """Import what the associator and the recorder import while frames are followed already."""
+    import pipeline.associator.associator
+    import pipeline.associator.open
+    import pipeline.recorder.recorder  # noqa: F401
+
+
 def ours(
     clips: list[Path],
     config: SiteConfig,
@@ -47,6 +54,7 @@ def ours(
 
     Frames whose detection has begun by then do not count. ``look`` is called with the finished run.
     """
+    _import_services()
     site = with_options(config, [str(clip) for clip in clips], {})
     watch, begin = Stopwatch(), Node._begin
     begun = first = 0
