@@ -91,6 +91,9 @@ class OnePerson:
             self._when(self.count)
         return [found([BOX]) for _ in images]
 
+    def start(self, images: list[NDArray[np.uint8]]) -> Callable[[], list[Detections]]:
+        return lambda: self.detect(images)
+
 
 class Site:
     """A node on a real Redis, and the messages it sent."""
