@@ -85,7 +85,7 @@ def test_the_default_recognises_real_people() -> None:
     swapped = open_embedder(ReidConfig(), "cpu").embed([crop[:, :, ::-1] for crop in crops])
     assert right >= 0.85
     # With the colours in the wrong order it is clearly lower.
-    assert _rank1(swapped, query, people) < right - 0.04
+    assert _rank1(swapped, query, people) < right - 0.02
 
 
 def _rank1(
