@@ -4,6 +4,7 @@ from pipeline.errors import UserError
 from pipeline.weights import weights_files, weights_path
 from reid_model.networks.sentence_text import read_sentence_text
 from reid_model.query_encoder import QueryEncoder
+from reid_model.trained_embedder import trained_spec
 from reid_model.training.fusion_files import load_fusion
 from reid_model.weights_header import is_fusion
 
@@ -33,4 +34,4 @@ def open_text_encoder(model: str) -> QueryEncoder:
         raise UserError(f"ReID model {model}: {error}") from error
     if file.words is None:
         raise UserError(f"ReID model {model} has not learned words")
-    return QueryEncoder(file.model, text, tokenizer, file.words)
+    return QueryEncoder(file.model, trained_spec(file.recipe), text, tokenizer, file.words)

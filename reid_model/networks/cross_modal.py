@@ -2,7 +2,7 @@
 
 FusionSegReID (arXiv 2503.21595) asks for a Transformer that maps pictures and texts onto each
 other; the shape is IRRA's (Jiang and Ye, CVPR 2023), smaller. A side that is missing is one learned
-token, so that pictures and texts are read by the same weights.
+token, so that a picture alone, a text alone and both are read by the same weights.
 """
 
 from dataclasses import dataclass
@@ -98,9 +98,19 @@ class CrossModalTransformer(nn.Module):
         if picture is None and text is None:
             raise ValueError("expected a picture, a text or both")
         given = picture if picture is not None else text.values  # type: ignore[union-attr]
-        count = given.shape[0]
+        return self.read(given.shape[0], self.picture_tokens(picture), text)
+
+    def picture_tokens(self, picture: Tensor | None) -> Tokens | None:
+        """All of a picture's tokens ``(B, N, width)``, with their places."""
+        if picture is None:
+            return None
+        present = torch.ones(picture.shape[:2], dtype=torch.bool, device=picture.device)
+        return Tokens(picture + self.positions, present)
+
+    def read(self, count: int, picture: Tokens | None, text: Tokens | None) -> States:
+        """As `forward`, for ``count`` samples of which some may lack a side (`dropped`)."""
         sides = [
-            self._side(count, self._picture_tokens(picture), self.no_picture, self.is_picture),
+            self._side(count, picture, self.no_picture, self.is_picture),
             self._side(count, text, self.no_text, self.is_text),
         ]
         values = torch.cat([side.values for side in sides], dim=1)
@@ -111,13 +121,6 @@ class CrossModalTransformer(nn.Module):
             x = block(x, hidden, x.shape[1] if number < len(self.blocks) else len(self.asked))
         identity, segmentation = self.norm(x).unbind(dim=1)
         return States(identity, segmentation)
-
-    def _picture_tokens(self, picture: Tensor | None) -> Tokens | None:
-        """All of a picture's tokens ``(B, N, width)``, with their places."""
-        if picture is None:
-            return None
-        present = torch.ones(picture.shape[:2], dtype=torch.bool, device=picture.device)
-        return Tokens(picture + self.positions, present)
 
     def of_means(self, picture: Tensor | None, text: Tensor | None) -> Tensor:
         """The identity ``(B, width)`` that a new transformer, whose blocks change nothing, makes of
@@ -136,7 +139,13 @@ class CrossModalTransformer(nn.Module):
         if side is None:
             there = torch.ones(count, 1, dtype=torch.bool, device=missing.device)
             return Tokens(missing, there)
-        return Tokens(side.values + kind, side.present)
+        if not self.training:
+            return Tokens(side.values + kind, side.present)
+        absent = ~side.present.any(dim=1, keepdim=True)  # (B, 1)
+        return Tokens(
+            torch.cat([missing, side.values + kind], dim=1),
+            torch.cat([absent, side.present], dim=1),
+        )
 
 
 def _mean(side: Tokens) -> Tensor:
@@ -144,6 +153,17 @@ def _mean(side: Tokens) -> Tensor:
     present = side.present.unsqueeze(2).to(side.values.dtype)  # (B, N, 1)
     total: Tensor = (side.values * present).sum(dim=1, keepdim=True)
     return total / present.sum(dim=1, keepdim=True)
+
+
+def dropped(
+    picture: Tokens, text: Tokens, probability: float, generator: torch.Generator
+) -> tuple[Tokens, Tokens]:
+    """Modality dropout: some samples lose their picture, as many their text, none both."""
+    drawn = torch.rand(len(picture.present), generator=generator)[:, None]  # (B, 1)
+    return (
+        Tokens(picture.values, picture.present & (drawn >= probability)),
+        Tokens(text.values, text.present & (drawn < 1 - probability)),
+    )
 
 
 def _hidden(count: int, own: int, sides: list[Tokens]) -> Tensor | None:

@@ -37,12 +37,13 @@ class FusionOptions:
     """The switches, and the size of the transformer.
 
     ``text``: vectors that texts can be compared with. ``mask``: mask head, guided attention,
-    foreground and parts. ``text_width`` is that of the text encoder's states, ``shared`` the length
-    of the vectors shared with texts.
+    foreground and parts. ``fusion``: queries of a picture and words in one vector. ``text_width``
+    is that of the text encoder's states, ``shared`` the length of the vectors shared with texts.
     """
 
     text: bool = True
     mask: bool = True
+    fusion: bool = True
     width: int = 256
     layers: int = 1
     heads: int = 4
@@ -69,10 +70,13 @@ class Seen:
     """What the network sees in pictures; None where it is switched off.
 
     ``vectors (B, 256)``, unit: for ReID. ``text_vectors (B, 256)``, unit: to compare with words.
+    ``tokens (B, 32, 256)`` and ``identity (B, 256)``: the transformer's, for queries of both.
     """
 
     vectors: Tensor
     text_vectors: Tensor | None
+    tokens: Tensor | None
+    identity: Tensor | None
     body: Body | None
 
 
@@ -126,11 +130,12 @@ class FusionModel(nn.Module):
         )
         self.adapt_text = Adapter(self.options.text_width, width)
         self.share = nn.Linear(width, shared)
-        self.text_head = _nothing_yet(2 * self.options.text_width, _HIDDEN_WIDTH, shared)
+        self.text_head = _text_head(2 * self.options.text_width, shared)
         self.mask_head = MaskHead((one, two, three), width)
         self.guidance = MaskGuidance(two, three)
         self.foreground = ForegroundPool(four)
         self.body_parts = BodyParts(four)
+        self.fuse = _fuse(encoder.output_dim + width, encoder.output_dim)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Normalised RGB ``(B, 3, 256, 128)`` to ReID vectors ``(B, 256)``, vectors to compare with
@@ -154,15 +159,17 @@ class FusionModel(nn.Module):
         trunk, options = self.fused.trunk, self.options
         x3 = trunk.third(x2)  # (B, 512, 16, 8)
         x4 = trunk.fourth(x3)  # (B, 512, 16, 8)
-        states = text_vectors = body = None
-        if options.text or options.mask:
-            states = self.transformer(self.adapt(_tokens(x2, x4)), None)
+        tokens = states = text_vectors = body = None
+        if options.text or options.mask or options.fusion:
+            tokens = self.adapt(_tokens(x2, x4))
+            states = self.transformer(tokens, None)
             text_vectors = self.shared(states) if options.text else None
         vectors = self.fused.neck_proj(trunk.encoder.finish(x4)[1])
         if options.mask and states is not None:
             body = self._body(x2, self.mask_head((x1, x2, x3), states.segmentation))
             vectors = _together(vectors, body)
-        return Seen(F.normalize(vectors, dim=1), text_vectors, body)
+        identity = None if states is None else states.identity
+        return Seen(F.normalize(vectors, dim=1), text_vectors, tokens, identity, body)
 
     def picture_tokens(self, x2: Tensor) -> Tensor:
         """The second stage's map ``(B, 384, 16, 8)`` to the transformer's ``(B, 32, 256)``."""
@@ -197,6 +204,20 @@ class FusionModel(nn.Module):
         of_picture = None if picture is None else self.adapt(picture)
         of_text = None if text is None else self.adapt_text(text)
         return F.normalize(self.share(self.transformer.of_means(of_picture, of_text)), dim=1)
+
+    def query(self, seen: Seen, text: Tokens) -> Tensor:
+        """Pictures with words to unit vectors ``(B, 256)``, to compare with others' ``vectors``.
+
+        Raises ValueError where fusion is switched off.
+        """
+        if not self.options.fusion or seen.tokens is None:
+            raise ValueError("this model has its fusion of pictures and words switched off")
+        return self.fused_with(seen.vectors, self.transformer(seen.tokens, text))
+
+    def fused_with(self, vectors: Tensor, states: States) -> Tensor:
+        """Unit vectors ``(B, 256)`` moved by what the transformer says of both sides."""
+        change = self.fuse(torch.cat([vectors, states.identity], dim=1))
+        return F.normalize(vectors + change, dim=1)
 
     def _body(self, x2: Tensor, mask: Tensor) -> Body:
         """What is seen where the ``mask (B, 1, 32, 16)``, logits, guides."""
@@ -240,9 +261,19 @@ def _tokens(x2: Tensor, x4: Tensor) -> Tensor:
     return F.avg_pool2d(torch.cat([x2, x4], dim=1), 2).flatten(2).transpose(1, 2)
 
 
-def _nothing_yet(inputs: int, hidden: int, outputs: int) -> nn.Sequential:
-    """Two layers whose outcome is zero until they have learned."""
-    last = nn.Linear(hidden, outputs)
+def _fuse(inputs: int, outputs: int) -> nn.Sequential:
+    last = _nothing_yet(outputs, outputs)
+    return nn.Sequential(nn.LayerNorm(inputs), nn.Linear(inputs, outputs), nn.GELU(), last)
+
+
+def _text_head(inputs: int, outputs: int) -> nn.Sequential:
+    last = _nothing_yet(_HIDDEN_WIDTH, outputs)
+    return nn.Sequential(nn.Linear(inputs, _HIDDEN_WIDTH), nn.GELU(), nn.Dropout(_DROPOUT), last)
+
+
+def _nothing_yet(inputs: int, outputs: int) -> nn.Linear:
+    """A layer whose outcome is zero until it has learned."""
+    last = nn.Linear(inputs, outputs)
     nn.init.zeros_(last.weight)
     nn.init.zeros_(last.bias)
-    return nn.Sequential(nn.Linear(inputs, hidden), nn.GELU(), nn.Dropout(_DROPOUT), last)
+    return last

@@ -21,10 +21,12 @@ from torch.nn.utils import clip_grad_norm_
 from torch.nn.utils.rnn import pad_sequence
 
 from reid_model.losses import (
+    batch_hard_triplet,
     cosine_distillation,
     similarity_distillation,
     stage1_loss,
 )
+from reid_model.networks.cross_modal import dropped
 from reid_model.networks.fusion import FusionModel, Seen, mean_and_most
 from reid_model.training.camera_proxies import CameraProxies
 from reid_model.training.fusion_losses import (
@@ -53,7 +55,8 @@ class FusionRecipe:
     """``steps`` batches of ``scenes`` composed pictures, and at one step in ``words_every`` one of
     ``pairs`` pictures with words; of a sentence ``longest`` tokens.
 
-    The rate rises over ``warm_up`` steps and falls in a cosine. ``people`` weighs how near vectors
+    The rate rises over ``warm_up`` steps and falls in a cosine. ``missing`` is the share of pairs
+    that lose their picture, and of those that lose their words. ``people`` weighs how near vectors
     stay to the fused model's, ``elsewhere`` that they are nearer to the same person before other
     cameras than to anybody else, ``matching`` SDM beside the contrast; ``average`` is what the
     running average of the weights keeps at a step.
@@ -66,10 +69,12 @@ class FusionRecipe:
     longest: int = 48
     learning_rate: float = 1e-3
     warm_up: int = 50
+    missing: float = 0.3
     people: float = 2.0
     elsewhere: float = 0.5
     matching: float = 0.05
     similarity: float = 10.0
+    margin: float = 0.3
     average: float = 0.99
     seed: int = 1
     precision: TrainingPrecision = "bfloat16"
@@ -321,6 +326,29 @@ def _of_words(model: FusionModel, draw: "_Draw", recipe: FusionRecipe) -> dict[s
     }
 
 
+def _of_queries(
+    model: FusionModel, draw: "_Draw", recipe: FusionRecipe, seen: Seen, shown: NDArray[np.int64]
+) -> dict[str, Tensor]:
+    """Pictures with words, as queries for the same people before other cameras."""
+    described, sentences = draw.described(shown)
+    if len(described) < _FEWEST or seen.tokens is None:
+        return {}
+    picture = model.transformer.picture_tokens(seen.tokens[described])
+    assert picture is not None
+    with autocast("cpu", recipe.precision):
+        text = model.text_tokens(*padded(sentences))
+        sides = dropped(picture, text, recipe.missing, draw.generator)
+        states = model.transformer.read(len(described), *sides)
+        queries = model.fused_with(seen.vectors[described].detach(), states).float()
+    labels = torch.from_numpy(draw.pictures.people[shown[described]])
+    found = draw.pictures.start[draw.elsewhere(shown[described])]
+    together = torch.cat([queries, found])
+    return {
+        "queries": stage1_loss(queries / _TEMPERATURE, found, labels),
+        "triplet": batch_hard_triplet(together, torch.cat([labels, labels]), recipe.margin),
+    }
+
+
 def _of_scenes(model: FusionModel, draw: "_Draw", recipe: FusionRecipe) -> dict[str, Tensor]:
     assert draw.scenes is not None
     scenes, chosen = draw.scenes, draw.composed()
@@ -329,6 +357,8 @@ def _of_scenes(model: FusionModel, draw: "_Draw", recipe: FusionRecipe) -> dict[
         seen = model.see_maps(scenes.first.read(*read), scenes.second.read(*read))
     shown = scenes.pictures[chosen]
     losses = _of_bodies(seen, scenes, chosen) if model.options.mask else {}
+    if draw.words is not None and model.options.fusion:
+        losses |= _of_queries(model, draw, recipe, seen, shown)
     vectors = seen.vectors if seen.body is None else F.normalize(seen.body.vectors, dim=1)
     return losses | _of_people(vectors, shown, draw.pictures, draw.proxies, recipe)
 
@@ -415,10 +445,21 @@ class _Draw:
         shown = [int(self._random.choice(self.words.shown[one])) for one in sentences]
         return np.array(shown), sentences
 
+    def described(self, shown: NDArray[np.int64]) -> tuple[NDArray[np.int64], list[Tensor]]:
+        """Which of the pictures ``(B,)`` show a person whom words describe, and such words."""
+        people = self.pictures.people[shown]
+        which = np.flatnonzero([int(one) in self._described for one in people])
+        sentences = [self._random.choice(self._described[int(one)]) for one in people[which]]
+        return which, self._cut(sentences)
+
     def _cut(self, sentences: Sequence[int]) -> list[Tensor]:
         """The first words of sentences: few are longer, and one makes a batch as long as it is."""
         assert self.words is not None
         return [self.words.states[one][: self._recipe.longest] for one in sentences]
+
+    def elsewhere(self, shown: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Another picture ``(B,)`` of each one's person, of another camera where there is one."""
+        return np.array([self._other(int(one)) for one in shown])
 
     def composed(self) -> NDArray[np.int64]:
         """Composed pictures ``(B,)``."""
@@ -436,6 +477,11 @@ class _Draw:
             self.pictures.second.read([0] * len(plain), plain.tolist()),
         ]
         return torch.cat(maps), np.concatenate([self.scenes.pictures[chosen], plain])
+
+    def _other(self, picture: int) -> int:
+        own = self._of_person[int(self.pictures.people[picture])]
+        far = own[self.pictures.cameras[own] != self.pictures.cameras[picture]]
+        return int(self._random.choice(far if len(far) else own))
 
 
 def _grouped(labels: NDArray[np.int64]) -> dict[int, NDArray[np.int64]]:

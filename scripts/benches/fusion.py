@@ -347,6 +347,12 @@ def of_hidden(
     rows, sentences = in_pairs(found.crops, words)
     images = [found.crops.images[row] for row in rows]
     own = CropSet(images, found.crops.people[rows], found.crops.cameras[rows])
+    both = np.concatenate(
+        [
+            encoder.encode_both(images[start : start + 16], sentences[start : start + 16])
+            for start in range(0, len(rows), 16)
+        ]
+    )
     said = encoder.encode_text(sentences)
     calibrations = similarity_calibration(ReidConfig(model=model)), encoder.calibration
     people = len(np.unique(known.people))
@@ -362,6 +368,7 @@ def of_hidden(
             by_picture[rows], own, gallery["fusion"], known
         ),
         "hidden and described, words alone": scores(said, own, gallery["words"], known),
+        "hidden and described, both in one vector": scores(both, own, gallery["fusion"], known),
         "hidden and described, both as searched": (
             round(float(ranked.cmc[0]), 4),
             round(ranked.mean_average_precision, 4),

@@ -102,7 +102,7 @@ def encoder(monkeypatch: pytest.MonkeyPatch) -> QueryEncoder:
     torch.manual_seed(2)
     text = SentenceText(5, width=12, layers=1, heads=2, context=12, vocabulary=20).eval()
     model = toy_fusion(trained=True)
-    return QueryEncoder(model, text, Path("tokenizer.json"), WORDS)
+    return QueryEncoder(model, trained_spec(RECIPE), text, Path("tokenizer.json"), WORDS)
 
 
 def test_queries_are_unit_vectors_of_their_own_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -112,6 +112,14 @@ def test_queries_are_unit_vectors_of_their_own_sentence(monkeypatch: pytest.Monk
     np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1, atol=1e-5)
     np.testing.assert_allclose(words.encode_text(["blue"])[0], found[1], atol=1e-5)
     assert words.encode_text([]).shape == (0, 8)
+    both = words.encode_both(crops(2), ["a red jacket", "blue"])
+    assert both.shape == (2, 16)
+    other = words.encode_both(crops(2), ["a red jacket", "dark green"])
+    assert np.abs(both[0] - other[0]).max() < 1e-4
+    assert np.abs(both[1] - other[1]).max() > 1e-4
+    assert words.encode_both([], []).shape == (0, 16)
+    with pytest.raises(ValueError, match="a sentence for each crop"):
+        words.encode_both(crops(2), ["blue"])
 
 
 def test_probabilities_and_unknown_words(monkeypatch: pytest.MonkeyPatch) -> None:

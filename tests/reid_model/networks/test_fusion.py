@@ -8,13 +8,13 @@ from torch import nn
 from torch.nn import functional as F
 
 from reid_model.networks.clip_resnet import ClipResNet
-from reid_model.networks.cross_modal import CrossModalTransformer
+from reid_model.networks.cross_modal import CrossModalTransformer, Tokens, dropped
 from reid_model.networks.fused import FusedModel
 from reid_model.networks.fusion import FusionModel
 from reid_model.networks.mask_guidance import ForegroundPool
 from tests.fusion_toys import SMALL, toy_fusion, toy_pixels
 
-OFF = replace(SMALL, text=False, mask=False)
+OFF = replace(SMALL, text=False, mask=False, fusion=False)
 
 
 def words(*lengths: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -39,6 +39,9 @@ def test_a_new_model_gives_the_fused_models_vectors() -> None:
     torch.testing.assert_close(vectors, model.fused(pixels))
     assert text_vectors.shape == (3, 8)
     assert visible.shape == (3, 4)
+    seen = model.see(pixels)
+    text = model.text_tokens(*words(4, 2, 3))
+    torch.testing.assert_close(model.query(seen, text), vectors)
 
 
 @torch.no_grad()
@@ -47,7 +50,7 @@ def test_each_switch_takes_away_its_part_alone() -> None:
     of_all = whole.see(pixels)
     assert (of_all.vectors - whole.fused(pixels)).abs().max() > 1e-3
     state = whole.state_dict()
-    for switch in ("text", "mask"):
+    for switch in ("text", "mask", "fusion"):
         model = toy_fusion(replace(SMALL, **{switch: False}))
         model.load_state_dict(state)
         seen = model.see(pixels)
@@ -55,6 +58,13 @@ def test_each_switch_takes_away_its_part_alone() -> None:
         assert same == (switch != "mask")
         assert (seen.text_vectors is None) == (switch == "text")
         assert (seen.body is None) == (switch == "mask")
+
+
+def test_fusion_switched_off_refuses_a_query_of_both() -> None:
+    model = toy_fusion(replace(SMALL, fusion=False))
+    seen = model.see(toy_pixels())
+    with pytest.raises(ValueError, match="switched off"):
+        model.query(seen, model.text_tokens(*words(2, 2, 2)))
 
 
 def test_another_encoder_is_refused() -> None:
@@ -88,6 +98,35 @@ def test_padding_and_company_change_no_description() -> None:
     alone = model.describe(states[1:, :2], present[1:, :2])
     torch.testing.assert_close(together[1:], alone)
     assert (together[0] - together[1]).abs().max() > 1e-3
+
+
+@torch.no_grad()
+def test_a_dropped_side_is_as_one_that_was_never_given() -> None:
+    torch.manual_seed(0)
+    transformer = CrossModalTransformer(16, 2, 2, (4, 2), dropout=0.0)
+    for parameter in transformer.parameters():
+        nn.init.normal_(parameter, std=0.1)
+    values, states = torch.randn(2, 8, 16), torch.randn(2, 3, 16)
+    text = Tokens(states, torch.ones(2, 3, dtype=torch.bool))
+    picture = transformer.picture_tokens(values)
+    assert picture is not None
+    generator = torch.Generator().manual_seed(1)
+    without, kept = dropped(picture, text, 1.0, generator)
+    assert not without.present.any()
+    assert not kept.present.any()
+    found = transformer.train().read(2, without, text)
+    expected = transformer.eval()(None, text)
+    torch.testing.assert_close(found.identity, expected.identity)
+
+
+def test_never_both_sides_are_dropped() -> None:
+    generator = torch.Generator().manual_seed(1)
+    sides = [Tokens(torch.zeros(999, 2, 4), torch.ones(999, 2, dtype=torch.bool)) for _ in range(2)]
+    picture, text = dropped(sides[0], sides[1], 0.3, generator)
+    has_picture, has_text = picture.present.any(dim=1), text.present.any(dim=1)
+    assert (has_picture | has_text).all()
+    assert 0.2 < 1 - has_picture.float().mean() < 0.4
+    assert 0.2 < 1 - has_text.float().mean() < 0.4
 
 
 def test_neither_side_is_refused() -> None:

@@ -73,6 +73,8 @@ def test_it_learns_words_masks_and_parts(tmp_path: Path) -> None:
         "matching",
         "mask",
         "parts",
+        "queries",
+        "triplet",
         "people",
         "similarity",
         "elsewhere",
@@ -95,6 +97,7 @@ def test_it_learns_words_masks_and_parts(tmp_path: Path) -> None:
         "foreground",
         "body_parts",
         "late",
+        "fuse",
     }
 
 
@@ -154,7 +157,7 @@ def test_words_alone_and_scenes_alone(tmp_path: Path) -> None:
         model, pictures, words, None, replace(RECIPE, steps=1), lambda s, x: losses.append(x)
     )
     assert losses[0].keys() == {"words", "matching"}
-    model = toy_fusion(replace(SMALL, text=False))
+    model = toy_fusion(replace(SMALL, text=False, fusion=False))
     train_fusion(
         model, pictures, None, scenes, replace(RECIPE, steps=1), lambda s, x: losses.append(x)
     )
