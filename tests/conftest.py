@@ -15,6 +15,11 @@ from pipeline.weights import weights_path
 if TYPE_CHECKING:
     from selenium import webdriver
 
+if "SLIPCOVER_ENABLED" in os.environ:
+    import forked_coverage
+
+    forked_coverage.spare_frames()
+
 
 @pytest.fixture(scope="session")
 def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
