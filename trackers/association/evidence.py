@@ -111,6 +111,7 @@ class Evidence:
     def arrays_of(self, tracklets: Sequence[Tracklet]) -> TrackletArrays:
         """What `likeliest` needs of many tracklets."""
         cameras = sorted({tracklet.camera_id for tracklet in tracklets})
+        index = {camera_id: number for number, camera_id in enumerate(cameras)}
         appearances = [self._population.of(tracklet) for tracklet in tracklets]
         known = [number for number, one in enumerate(appearances) if one is not None]
         seen = [one for one in appearances if one is not None]
@@ -119,7 +120,7 @@ class Evidence:
         return TrackletArrays(
             tracklets,
             cameras,
-            np.array([cameras.index(t.camera_id) for t in tracklets], np.intp),
+            np.array([index[t.camera_id] for t in tracklets], np.intp),
             np.array([t.end for t in tracklets], np.float64),
             np.array([len(t.path) > 0 for t in tracklets], np.bool_),
             rows,
