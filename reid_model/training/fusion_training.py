@@ -207,11 +207,7 @@ def align_means(
     learns: that takes a hundredth of the work, and attention then starts from there.
     """
     shown = np.unique(np.concatenate(list(words.shown)))
-    seen = torch.zeros(len(pictures.people), model.adapt.linear.in_features)
-    for start in range(0, len(shown), batch):
-        rows = shown[start : start + batch]
-        maps = pictures.second.read([0] * len(rows), rows.tolist())
-        seen[rows] = model.raw_tokens(maps).mean(dim=1)
+    seen = _of_pictures(pictures, shown, lambda maps: model.raw_tokens(maps).mean(dim=1))
     said = torch.stack([one.float().mean(dim=0) for one in words.states])
     learning = [
         parameter
@@ -247,7 +243,11 @@ def learn_text_head(
     """
     draw = _Draw(pictures, words, None, replace(recipe, pairs=batch))
     shown = np.unique(np.concatenate(list(words.shown)))
-    seen = _text_vectors(model, pictures, shown)
+    seen = _of_pictures(
+        pictures,
+        shown,
+        lambda maps: model.shared(model.transformer(model.picture_tokens(maps), None)),
+    )
     said, common = _sentences(model, words)
     head, average = model.text_head.train(), copy.deepcopy(model.text_head).eval()
     optimiser = torch.optim.AdamW(head.parameters(), recipe.learning_rate, weight_decay=0.1)
@@ -268,15 +268,14 @@ def learn_text_head(
 
 
 @torch.no_grad()
-def _text_vectors(
-    model: FusionModel, pictures: Pictures, shown: NDArray[np.int64], batch: int = 64
+def _of_pictures(
+    pictures: Pictures, shown: NDArray[np.int64], see: Callable[[Tensor], Tensor], batch: int = 64
 ) -> Tensor:
-    """The vectors ``(N, 256)`` that pictures share with words, zero of those not ``shown``."""
-    found = torch.zeros(len(pictures.people), model.options.shared)
-    for start in range(0, len(shown), batch):
-        rows = shown[start : start + batch]
-        tokens = model.picture_tokens(pictures.second.read([0] * len(rows), rows.tolist()))
-        found[rows] = model.shared(model.transformer(tokens, None))
+    """What ``see`` makes of the maps of pictures, ``(N, D)``, zero of those not ``shown``."""
+    parts = [shown[start : start + batch] for start in range(0, len(shown), batch)]
+    seen = torch.cat([see(pictures.second.read([0] * len(one), one.tolist())) for one in parts])
+    found = torch.zeros(len(pictures.people), seen.shape[1])
+    found[shown] = seen
     return found
 
 
