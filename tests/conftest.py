@@ -1,5 +1,7 @@
 """Fixtures that tests of several packages share: a real Redis server, the demo clips."""
 
+import atexit
+import gc
 import os
 import uuid
 from collections.abc import Iterator
@@ -19,6 +21,17 @@ if "SLIPCOVER_ENABLED" in os.environ:
     import forked_coverage
 
     forked_coverage.spare_frames()
+
+# What is imported and collected stays until the end: looking for garbage in it is in vain.
+gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """Look for garbage from now on, except in what is there already."""
+    gc.freeze()
+    # Libraries complain of what is still there at the end of the process.
+    atexit.register(gc.unfreeze)
+    gc.enable()
 
 
 @pytest.fixture(scope="session")

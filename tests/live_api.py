@@ -5,8 +5,10 @@ That of a live site reads the streams only on request, so that tests need not wa
 
 import threading
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 
+import fastapi.routing
 import httpx
 from fastapi import FastAPI
 from websockets.sync.client import ClientConnection, connect
@@ -26,6 +28,11 @@ from pipeline.config.load import check_config
 
 TOKEN = "a-token-of-the-tests"
 VIEWER_TOKEN = "a-token-of-a-viewer"
+
+# Most of the time to make an app goes into the fields of answers, the same in each app.
+fastapi.routing.create_model_field = cache(  # type: ignore[attr-defined]
+    fastapi.routing.create_model_field  # type: ignore[attr-defined]
+)
 
 
 class Clock:
