@@ -193,7 +193,9 @@ class Population:
     def precision(self, qualities: NDArray[np.float32]) -> float:
         """The precision of a visit with crops of these qualities, at least one."""
         weights = np.maximum(qualities, _LEAST_WEIGHT)
-        crops = float(weights.sum()) ** 2 / float((weights**2).sum())
+        # As `sum`, which takes longer for so few.
+        total, squares = np.add.reduce(weights), np.add.reduce(weights * weights)
+        crops = float(total) ** 2 / float(squares)
         return 1 / (self.calibration.visit + self.calibration.crop / crops)
 
     def evidence(
@@ -406,5 +408,6 @@ def joined(appearances: Sequence[Appearance]) -> Appearance | None:
         return appearances[0]
     precisions = np.array([appearance.precision for appearance in appearances], np.float32)
     total = precisions @ _rows(appearances)
-    length = max(float(np.linalg.norm(total)), 1e-6)
-    return Appearance(np.asarray(total / length, np.float32), float(precisions.sum()))
+    # As `numpy.linalg.norm` and `sum`, which take longer.
+    length = max(float(np.sqrt(total.dot(total))), 1e-6)
+    return Appearance(np.asarray(total / length, np.float32), float(np.add.reduce(precisions)))

@@ -11,8 +11,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
 from trackers.association.appearance import Appearance, Population, Vector
 from trackers.association.corrections import Change, Correction, Part, PartKey
 from trackers.association.decision import (
@@ -337,9 +335,10 @@ class Association:
     def _decide_together(self, tracklets: list[Tracklet]) -> list[Decision]:
         """Decide on tracklets of one camera at one time, each a different person."""
         known = self.people.identities
-        identities = [known[global_id] for global_id in self.people.candidates.of(tracklets)]
-        scores = np.array([self._scores.of(tracklet, identities) for tracklet in tracklets])
-        scores = scores.reshape(len(tracklets), len(identities))
+        candidates = [known[global_id] for global_id in self.people.candidates.of(tracklets)]
+        # One more than there are tracklets: one of them is no other tracklet's.
+        most = max(_RIVALS, len(tracklets)) + 1
+        identities, scores = self._scores.of(tracklets, candidates, most)
         assigned = assign(scores, log_odds(self.rules.min_confidence))
         decisions = []
         for row, (tracklet, column) in enumerate(zip(tracklets, assigned, strict=True)):

@@ -4,13 +4,14 @@ The rest of the site is not compared, so a decision costs the same on a large si
 """
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from trackers.association.appearance import mean_embedding
+from trackers.association.appearance import Population, mean_embedding
 from trackers.association.identity import Identity
+from trackers.association.people_arrays import KnownPeople, PeopleArrays
 from trackers.association.topology import (
     Topology,
     Transition,
@@ -37,6 +38,7 @@ class Candidates:
         self._at: dict[str, dict[int, tuple[float, Tracklet]]] = {}
         self._marks: dict[str, float] = {}
         self._nearest = NearestEmbeddings()
+        self._arrays = PeopleArrays(topology)
 
     def update(self, global_id: int, tracklet: Tracklet) -> None:
         """Add a tracklet of this person, or a newer revision of one."""
@@ -49,12 +51,14 @@ class Candidates:
         self._marks[place] = max(self._marks.get(place, -math.inf), last.end)
         self._at.setdefault(place, {})[global_id] = self._marks[place], last
         self._nearest.put(global_id, last.exemplars)
+        self._arrays.change(global_id)
 
     def forget(self, global_id: int) -> None:
         """Remove a person."""
         last = self._last.pop(global_id)
         del self._at[last.camera_id][global_id]
         self._nearest.drop(global_id)
+        self._arrays.drop(global_id)
 
     def of(self, tracklets: Iterable[Tracklet]) -> list[int]:
         """The global ids, in order, of all people that one of ``tracklets`` may show.
@@ -79,6 +83,25 @@ class Candidates:
         members = identity.members.values()
         twice = any(in_two_places(tracklet, member, self._topology) for member in members)
         return -math.inf if twice else evidence
+
+    def arrays(self, people: Sequence[Identity], population: Population) -> KnownPeople:
+        """Some of the people as arrays."""
+        return self._arrays.of(people, self._last, population)
+
+    def change(self, global_id: int) -> None:
+        """Note that the appearance of a person has changed without a tracklet."""
+        self._arrays.change(global_id)
+
+    def transition_bounds(
+        self, tracklet: Tracklet, people: Sequence[Identity], known: KnownPeople
+    ) -> NDArray[np.float64]:
+        """``(N,)``, as `transition_evidence` or more, but for rounding; ``known`` are the arrays
+        of the people."""
+        gaps_s = tracklet.start - known.end
+        found = self._topology.evidences(known.camera, tracklet.camera_id, gaps_s)
+        for number in np.flatnonzero(known.start > tracklet.start).tolist():
+            found[number] = self.transition_evidence(tracklet, people[number])
+        return found
 
     def _of_one(self, tracklet: Tracklet) -> set[int]:
         if self._topology.knows(tracklet.camera_id):

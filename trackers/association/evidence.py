@@ -26,15 +26,14 @@ _SEEN_AGAIN = -math.log(0.5)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TrackletArrays:
-    """Many ``tracklets`` as arrays: ``camera`` ``(N,)`` are indices of ``cameras``, ``end``
-    ``(N,)`` seconds UTC, ``vivid`` ``(N,)`` False for those that have faded.
+    """Many ``tracklets`` as arrays: ``camera`` ``(N,)`` are numbers of a `Topology`,
+    ``end`` ``(N,)`` seconds UTC, ``vivid`` ``(N,)`` False for those that have faded.
 
     ``rows`` ``(N,)`` are those of ``vectors`` ``(M, D)`` and ``precisions`` ``(M,)``, as of an
     `Appearance`; -1 without one.
     """
 
     tracklets: Sequence[Tracklet]
-    cameras: Sequence[str]
     camera: NDArray[np.intp]
     end: NDArray[np.float64]
     vivid: NDArray[np.bool_]
@@ -110,8 +109,6 @@ class Evidence:
 
     def arrays_of(self, tracklets: Sequence[Tracklet]) -> TrackletArrays:
         """What `likeliest` needs of many tracklets."""
-        cameras = sorted({tracklet.camera_id for tracklet in tracklets})
-        index = {camera_id: number for number, camera_id in enumerate(cameras)}
         appearances = [self._population.of(tracklet) for tracklet in tracklets]
         known = [number for number, one in enumerate(appearances) if one is not None]
         seen = [one for one in appearances if one is not None]
@@ -119,8 +116,7 @@ class Evidence:
         rows[known] = np.arange(len(known))
         return TrackletArrays(
             tracklets,
-            cameras,
-            np.array([index[t.camera_id] for t in tracklets], np.intp),
+            np.array([self._topology.number(t.camera_id) for t in tracklets], np.intp),
             np.array([t.end for t in tracklets], np.float64),
             np.array([len(t.path) > 0 for t in tracklets], np.bool_),
             rows,
@@ -159,12 +155,10 @@ class Evidence:
         scores = np.zeros(len(numbers))
         if not len(later.path):
             return scores
-        cameras, vivid = known.camera[numbers], known.vivid[numbers]
-        for camera in np.unique(cameras[vivid]):
-            here = vivid & (cameras == camera)
-            gaps_s = later.start - known.end[numbers[here]]
-            evidence = self._topology.evidences(known.cameras[camera], later.camera_id, gaps_s)
-            scores[here] = evidence - self._least + _SEEN_AGAIN
+        numbers, vivid = numbers[known.vivid[numbers]], known.vivid[numbers]
+        gaps_s = later.start - known.end[numbers]
+        evidence = self._topology.evidences(known.camera[numbers], later.camera_id, gaps_s)
+        scores[vivid] = evidence - self._least + _SEEN_AGAIN
         return scores
 
     def place(self, earlier: Tracklet, later: Tracklet) -> float:

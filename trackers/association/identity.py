@@ -15,6 +15,7 @@ from trackers.association.appearance import (
 from trackers.association.motion import (
     Limits,
     comparable,
+    most_in_picture,
     motion_evidence,
     overlap_in_time,
 )
@@ -110,6 +111,14 @@ class Identity:
                 apart.append((gap, evidence))
         seen_together = sum(together) / len(together) if together else 0.0
         return seen_together + (min(apart)[1] if apart else 0.0)
+
+    def place_bound(self, tracklet: Tracklet) -> float:
+        """At least `place_evidence`, without a look at the places."""
+        if tracklet.ground is not None:
+            return np.inf
+        if tracklet.camera_id not in self._cameras:
+            return 0.0
+        return most_in_picture(tracklet.start - self.last_seen)
 
     def fade(self, before: float) -> list[TrackletKey]:
         """Drop exemplars and paths of the members that ended before this moment, seconds UTC.

@@ -24,10 +24,12 @@ _COAST_S = 1.0
 _VELOCITY_WINDOW_S = 1.0
 # After this long apart, the last place says little about where a person is,
 _MEMORY_S = 8.0
-# and after this long nothing.
-_FORGOTTEN_S = 60.0
+#: and after this long nothing.
+FORGOTTEN_S = 60.0
 # The area over which another person may appear.
 _AREA_M2 = 150.0
+# However far a person is from the expected place, there is a little chance.
+_NEARLY_NONE = 1e-3
 # At the border of a picture, where most people come in, others appear so many times as often.
 _COME_IN = 8.0
 # Two views of one person disagree badly in this share of the moments.
@@ -134,7 +136,7 @@ def _together(a: Tracklet, b: Tracklet, limits: Limits) -> float:
 
 
 def _apart(first: Tracklet, second: Tracklet, limits: Limits) -> float:
-    forgotten = second.start - first.end > _FORGOTTEN_S
+    forgotten = second.start - first.end > FORGOTTEN_S
     if first.ground is None or second.ground is None:
         if forgotten or first.camera_id != second.camera_id:
             return 0.0
@@ -174,12 +176,20 @@ def _apart_in_picture(first: Tracklet, second: Tracklet, limits: Limits) -> floa
     return _met_again(distance, gap_s, _COME_IN if _begins_at_border(second) else 1.0)
 
 
+def most_in_picture(gap_s: float) -> float:
+    """The most that `motion_evidence` can be between two tracklets of one camera without ground
+    that are at least ``gap_s`` apart."""
+    if gap_s > FORGOTTEN_S:
+        return 0.0
+    return max(_met_again(0.0, gap_s), _NEARLY_NONE) if gap_s > 0 else math.inf
+
+
 def _met_again(distance: float, gap_s: float, others: float = 1.0) -> float:
     """Log-odds of a person ``distance`` metres from the expected place, ``gap_s`` later, where
     other people appear ``others`` times as often as elsewhere."""
     near = _density_ratio(distance, _SPREAD_AT_ONCE_M + _SPREAD_PER_S * gap_s) / others
     remembered = math.exp(-gap_s / _MEMORY_S)
-    return math.log(remembered * near + (1 - remembered) + 1e-3)
+    return math.log(remembered * near + (1 - remembered) + _NEARLY_NONE)
 
 
 def _density_ratio(distance: float, spread: float) -> float:

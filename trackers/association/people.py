@@ -152,6 +152,8 @@ class People:
     def fade(self, before: float) -> list[TrackletKey]:
         """Drop exemplars and paths older than this moment, seconds UTC; returns of which tracks."""
         owners = sorted({self._owner[key] for key in self._vivid.pop_before(before)})
+        for owner in owners:
+            self.candidates.change(owner)
         return [key for owner in owners for key in self.identities[owner].fade(before)]
 
     def pop_unseen(self, before: float) -> list[int]:

@@ -150,9 +150,10 @@ class Reassessment:
     def _rivals(self, tracklet: Tracklet, clarity: Clarity) -> list[int]:
         """The best candidates of a tracklet at its end."""
         ids = [i for i in self._people.candidates.of([tracklet]) if i in self._people.identities]
-        scores = self._scores.of(tracklet, [self._people.identities[i] for i in ids])
-        best = sorted(zip(scores, ids, strict=True), key=lambda pair: (-pair[0], pair[1]))
-        return [*clarity.rivals, *(i for score, i in best[:_RIVALS] if score > -math.inf)]
+        known = [self._people.identities[i] for i in ids]
+        people, (scores,) = self._scores.of([tracklet], known, _RIVALS)
+        best = sorted((-score, one.global_id) for score, one in zip(scores, people, strict=True))
+        return [*clarity.rivals, *(i for score, i in best[:_RIVALS] if score < math.inf)]
 
     def solve(self) -> list[Decision]:
         """The best solution over all tracklets, in place of the online one."""

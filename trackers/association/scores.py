@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from heapq import nlargest
+from heapq import heappush, heappushpop, nlargest
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,15 +13,21 @@ from trackers.association.appearance import Population
 from trackers.association.candidates import Candidates
 from trackers.association.decision import Rules
 from trackers.association.identity import Identity
-from trackers.association.motion import overlap_in_time
+from trackers.association.motion import FORGOTTEN_S, overlap_in_time
+from trackers.association.people_arrays import KnownPeople
 from trackers.association.shared_views import SharedViews
 from trackers.association.topology import Topology
 from trackers.tracklet import GROUND, Tracklet
 
+# The scores of so few people are computed sooner than their bounds.
+_FEW = 32
+# Bounds are rounded otherwise than scores.
+_ROUNDING = 1e-6
+
 
 @dataclass(slots=True)
 class Scorer:
-    """Scores people for a tracklet from appearance, transitions and place, by the rules."""
+    """Scores people for tracklets from appearance, transitions and place, by the rules."""
 
     rules: Rules
     topology: Topology
@@ -29,35 +35,95 @@ class Scorer:
     population: Population
     shared_views: SharedViews
 
-    def of(self, tracklet: Tracklet, identities: Sequence[Identity]) -> list[float]:
-        """Log-odds that ``tracklet`` shows each person, over a new one.
+    def of(
+        self, tracklets: Sequence[Tracklet], identities: Sequence[Identity], most: int
+    ) -> tuple[list[Identity], NDArray[np.float64]]:
+        """Log-odds ``(R, K)`` that each tracklet shows each of K people, over a new one.
 
-        -inf when it is impossible.
+        -inf when it is impossible. The people are, in their order, at least the ``most`` likeliest
+        of each tracklet: what cannot be among them is not computed.
         """
-        found = [self._place_and_transition(tracklet, identity) for identity in identities]
-        appearance = self.population.of(tracklet)
-        if appearance is None:
-            return found
-        possible = [number for number, score in enumerate(found) if score > -math.inf]
-        known = [(n, identities[n].appearance(self.population)) for n in possible]
-        compared = [(number, other) for number, other in known if other is not None]
-        # Walks on the ground are made of what several cameras saw.
-        here = {tracklet.camera_id} - {GROUND}
-        evidence = self.population.evidence(
-            appearance,
-            [other for _, other in compared],
-            [identities[number].cameras == here for number, _ in compared],
-        )
-        for (number, _), score in zip(compared, evidence.tolist(), strict=True):
-            found[number] += score
-        return found
+        known = self.candidates.arrays(identities, self.population)
+        rows = [_Row(self, tracklet, identities, known) for tracklet in tracklets]
+        kept = sorted({column for row in rows for column in row.likeliest(most)})
+        scores = np.array([[row.score(column) for column in kept] for row in rows])
+        return [identities[column] for column in kept], scores.reshape(len(rows), len(kept))
 
-    def _place_and_transition(self, tracklet: Tracklet, identity: Identity) -> float:
+    def place_and_transition(self, tracklet: Tracklet, identity: Identity) -> float:
+        """The log-odds without appearance."""
         transition = self.candidates.transition_evidence(tracklet, identity)
         if transition == -math.inf:
             return transition
         place = identity.place_evidence(tracklet, self.rules.limits)
         return transition + place + self.shared_views.evidence(tracklet, identity.members.values())
+
+    def bounds(
+        self, tracklet: Tracklet, identities: Sequence[Identity], known: KnownPeople
+    ) -> NDArray[np.float64]:
+        """``(N,)``, as `place_and_transition` or more, but for rounding."""
+        found = self.candidates.transition_bounds(tracklet, identities, known)
+        earliest = -math.inf if tracklet.ground is not None else tracklet.start - FORGOTTEN_S
+        for number in np.flatnonzero((known.last_seen >= earliest) & (found > -np.inf)).tolist():
+            identity = identities[number]
+            may_tell = self.shared_views.may_tell(tracklet, identity.last_seen)
+            found[number] += math.inf if may_tell else identity.place_bound(tracklet)
+        return found
+
+    def appearance(self, tracklet: Tracklet, known: KnownPeople) -> NDArray[np.float64]:
+        """The log-odds ``(N,)`` from appearance alone; 0 where one of the two is unknown."""
+        found = np.zeros(len(known.precision))
+        appearance = self.population.of(tracklet)
+        seen = known.precision > 0
+        if appearance is None or not seen.any():
+            return found
+        # Walks on the ground are made of what several cameras saw.
+        here = -2 if tracklet.camera_id == GROUND else self.topology.number(tracklet.camera_id)
+        found[seen] = self.population.evidence_of_rows(
+            appearance, known.vectors[seen], known.precision[seen], known.only_camera[seen] == here
+        )
+        return found
+
+
+class _Row:
+    """The scores of one tracklet for ``identities``, each computed when it is needed."""
+
+    def __init__(
+        self,
+        scorer: Scorer,
+        tracklet: Tracklet,
+        identities: Sequence[Identity],
+        known: KnownPeople,
+    ) -> None:
+        self._scorer, self._tracklet, self._identities = scorer, tracklet, identities
+        self._appearance = scorer.appearance(tracklet, known)
+        self._known = known
+        self._scores: dict[int, float] = {}
+
+    def score(self, column: int) -> float:
+        """The log-odds that the tracklet shows the person of this column."""
+        found = self._scores.get(column)
+        if found is None:
+            found = self._scorer.place_and_transition(self._tracklet, self._identities[column])
+            found += float(self._appearance[column])
+            self._scores[column] = found
+        return found
+
+    def likeliest(self, most: int) -> list[int]:
+        """At least the ``most`` likeliest columns: by their bounds, until no other can be one."""
+        if len(self._identities) <= _FEW:
+            return list(range(len(self._identities)))
+        scorer, tracklet = self._scorer, self._tracklet
+        bounds = self._appearance + scorer.bounds(tracklet, self._identities, self._known)
+        found: list[int] = []
+        best: list[float] = []
+        for column in np.argsort(-bounds, kind="stable").tolist():
+            if len(best) == most and best[0] > bounds[column] + _ROUNDING:
+                break
+            if bounds[column] == -math.inf:
+                break
+            found.append(column)
+            (heappush if len(best) < most else heappushpop)(best, self.score(column))
+        return found
 
 
 _IMPOSSIBLE = -1e6

@@ -55,6 +55,10 @@ class SharedViews:
             return 0.0
         return mean_of_known(self.of_pair(tracklet, other) for other in others)
 
+    def may_tell(self, tracklet: Tracklet, last_seen: float) -> bool:
+        """Whether `evidence` may be other than 0 for a person who was last seen at this moment."""
+        return bool(self._maps) and last_seen >= tracklet.start
+
     def of_pair(self, a: Tracklet, b: Tracklet) -> float:
         """The same of two tracklets; 0 when nothing is known."""
         if a.camera_id > b.camera_id:

@@ -84,12 +84,6 @@ class Transition:
         evidence = math.log(likelihood) if likelihood > 0 else -math.inf
         return evidence if evidence > _LEAST else -math.inf
 
-    def evidences(self, gaps_s: Gaps) -> Gaps:
-        """As `evidence`, of many gaps ``(N,)`` at once."""
-        likelihood = self.share * _densities(self, gaps_s) * _OTHER_EVERY_S
-        evidence = _logs(likelihood)
-        return np.where(evidence > _LEAST, evidence, -np.inf)
-
 
 class Topology:
     """``transitions[later][earlier]``: how people come to ``later`` when last seen at ``earlier``.
@@ -108,6 +102,9 @@ class Topology:
         self.prior = TransitionPrior()
         #: For each camera those that are known to see the same place.
         self.beside: dict[str, set[str]] = {}
+        # The cameras in arrays, and what is known of how people come to a camera from each of them.
+        self._numbers = {camera_id: number for number, camera_id in enumerate(self.transitions)}
+        self._arrivals: dict[str, Gaps] = {}
         for later, known in self.transitions.items():
             for earlier in known:
                 self._leads.setdefault(earlier, set()).add(later)
@@ -129,10 +126,15 @@ class Topology:
         self.transitions.setdefault(earlier, {})
         self._known.add(earlier)
         self._learned_from[earlier] = people
+        self._arrivals.pop(earlier, None)
+        for later, arrivals in self._arrivals.items():
+            if self.number(earlier) < arrivals.shape[1]:
+                arrivals[:, self.number(earlier)] = self._arrival(earlier, later)
 
     def learn_overlaps(self, pairs: Iterable[tuple[str, str]]) -> None:
         """Set which cameras see the same place."""
         self.beside.clear()
+        self._arrivals.clear()
         for a, b in pairs:
             self.beside.setdefault(a, set()).add(b)
             self.beside.setdefault(b, set()).add(a)
@@ -179,21 +181,55 @@ class Topology:
         other = math.exp(self._usual(earlier, later, gap_s)) * _TRUST_PEOPLE
         return math.log((learned + other) / (people + _TRUST_PEOPLE))
 
-    def evidences(self, earlier: str, later: str, gaps_s: Gaps) -> Gaps:
-        """As `evidence`, of many gaps ``(N,)`` at once; equal but for rounding."""
-        overlap = later in self.beside.get(earlier, ())
-        usual = self.prior.evidences(earlier, later, gaps_s, overlap=overlap)
-        if earlier not in self._known or later not in self._known:
+    def number(self, camera_id: str) -> int:
+        """The number of a camera for `evidences`; it holds as long as this object."""
+        return self._numbers.setdefault(camera_id, len(self._numbers))
+
+    def evidences(self, earlier: NDArray[np.intp], later: str, gaps_s: Gaps) -> Gaps:
+        """As `evidence`, from the cameras of these numbers ``(N,)`` with gaps ``(N,)``; equal but
+        for rounding."""
+        share, typical_s, spread, overlaps, people, known, given, overlapping, here = (
+            self._arrivals_at(later)[:, earlier]
+        )
+        if given.all():
+            return self._own(share, typical_s, spread, overlaps, gaps_s)
+        usual = self.prior.evidences(gaps_s, overlapping, here)
+        if not known.any():
             return usual
-        transition = self.transitions[later].get(earlier)
-        evidence = np.full(len(gaps_s), -np.inf)
-        if transition is not None:
-            evidence = transition.evidences(gaps_s) + self.prior.usual
-        if earlier in self._given and later in self._given:
-            return evidence
+        own = self._own(share, typical_s, spread, overlaps, gaps_s)
+        both = np.exp(own) * people + np.exp(usual) * _TRUST_PEOPLE
+        learned = np.log(both / (people + _TRUST_PEOPLE))
+        return np.where(given > 0, own, np.where(known > 0, learned, usual))
+
+    def _own(
+        self, share: Gaps, typical_s: Gaps, spread: Gaps, overlaps: Gaps, gaps_s: Gaps
+    ) -> Gaps:
+        """Of the transitions themselves; -inf where the share is 0."""
+        density = _densities(typical_s, spread, overlaps, gaps_s)
+        evidence = _logs(share * density * _OTHER_EVERY_S)
+        return np.where(evidence > _LEAST, evidence, -np.inf) + self.prior.usual
+
+    def _arrivals_at(self, later: str) -> Gaps:
+        """``(9, C)``, what `evidences` needs of each camera that has a number."""
+        found = self._arrivals.get(later)
+        if found is None or found.shape[1] < len(self._numbers):
+            columns = [self._arrival(earlier, later) for earlier in self._numbers]
+            found = self._arrivals[later] = np.array(columns, np.float64).reshape(-1, 9).T
+        return found
+
+    def _arrival(self, earlier: str, later: str) -> tuple[float, ...]:
+        known = earlier in self._known and later in self._known
+        transition = self.transitions[later].get(earlier) if known else None
+        share, typical_s, spread, overlaps = (
+            (0.0, 0.0, 1.0, False)
+            if transition is None
+            else (transition.share, transition.typical_s, transition.spread, transition.overlaps)
+        )
         people = self._learned_from.get(earlier, 0)
-        both = np.exp(evidence) * people + np.exp(usual) * _TRUST_PEOPLE
-        return np.asarray(np.log(both / (people + _TRUST_PEOPLE)))
+        given = known and self.is_given(earlier, later)
+        overlapping = 1.0 if later in self.beside.get(earlier, ()) else _OVERLAPPING
+        here = earlier == later
+        return share, typical_s, spread, overlaps, people, known, given, overlapping, here
 
     def _usual(self, earlier: str, later: str, gap_s: float) -> float:
         overlap = later in self.beside.get(earlier, ())
@@ -249,17 +285,16 @@ def _density(transition: Transition, gap_s: float) -> float:
     return (1 - _PAUSES) * walked + _PAUSES * paused
 
 
-def _densities(transition: Transition, gaps_s: Gaps) -> Gaps:
-    """As `_density`, of many gaps ``(N,)`` at once."""
-    pauses_s = gaps_s - transition.typical_s
+def _densities(typical_s: Gaps, spread: Gaps, overlaps: Gaps, gaps_s: Gaps) -> Gaps:
+    """As `_density`, of many transitions and gaps ``(N,)`` at once."""
+    pauses_s = gaps_s - typical_s
     paused = np.where(pauses_s > 0, np.exp(-np.maximum(pauses_s, 0) / _PAUSE_S) / _PAUSE_S, 0)
-    if transition.overlaps:
-        walked = np.where(gaps_s <= _BREAK_S, 1 / _STAY_S, 0.0)
-    else:
-        walks = gaps_s > -TOUCH_S
-        values = np.where(walks, gaps_s + TOUCH_S, 1.0)
-        median = transition.typical_s + TOUCH_S
-        walked = np.where(walks, _log_normals(values, median, transition.spread), 0.0)
+    walks = gaps_s > -TOUCH_S
+    values = np.where(walks, gaps_s + TOUCH_S, 1.0)
+    walked = np.where(walks, _log_normals(values, typical_s + TOUCH_S, spread), 0.0)
+    if overlaps.any():
+        together = np.where(gaps_s <= _BREAK_S, 1 / _STAY_S, 0.0)
+        walked = np.where(overlaps > 0, together, walked)
     return (1 - _PAUSES) * walked + _PAUSES * paused
 
 
@@ -279,7 +314,7 @@ def _log_normal(value: float, median: float, spread: float) -> float:
     return math.exp(-deviation * deviation / 2) / (value * spread * _ROOT_2_PI)
 
 
-def _log_normals(values: Gaps, median: float, spread: float) -> Gaps:
+def _log_normals(values: Gaps, median: Gaps | float, spread: Gaps | float) -> Gaps:
     deviations = np.log(values / median) / spread
     return np.exp(-deviations * deviations / 2) / (values * spread * _ROOT_2_PI)
 
@@ -341,11 +376,13 @@ class TransitionPrior:
         density = _prior_density(gap_s, overlapping, here=earlier == later)
         return math.log(density * self.newcomer_every_s)
 
-    def evidences(self, earlier: str, later: str, gaps_s: Gaps, *, overlap: bool = False) -> Gaps:
-        """As `evidence`, of many gaps ``(N,)`` at once."""
-        overlapping = 1.0 if overlap else _OVERLAPPING
-        densities = _prior_densities(gaps_s, overlapping, here=earlier == later)
-        return np.asarray(np.log(densities * self.newcomer_every_s))
+    def evidences(self, gaps_s: Gaps, overlapping: Gaps, here: Gaps) -> Gaps:
+        """As `evidence`, of many gaps ``(N,)`` at once.
+
+        ``overlapping`` ``(N,)`` are the probabilities that the views overlap, ``here`` ``(N,)`` is
+        1 for one camera and 0 for two.
+        """
+        return np.log(_prior_densities(gaps_s, overlapping, here) * self.newcomer_every_s)
 
 
 def _prior_density(gap_s: float, overlapping: float, *, here: bool) -> float:
@@ -362,13 +399,14 @@ def _prior_density(gap_s: float, overlapping: float, *, here: bool) -> float:
     return _ELSEWHERE * (1 - _OVERLAPPING) * ((1 - _SLOW) * walk + _SLOW * late)
 
 
-def _prior_densities(gaps_s: Gaps, overlapping: float, *, here: bool) -> Gaps:
+def _prior_densities(gaps_s: Gaps, overlapping: Gaps, here: Gaps) -> Gaps:
     """As `_prior_density`, of many gaps ``(N,)`` at once."""
     after_s = np.maximum(gaps_s, 0.0)
     late = np.exp(-after_s / _SLOW_S) / _SLOW_S
-    if here:
-        broken = np.exp(-after_s / _PRIOR_BREAK_S) / _PRIOR_BREAK_S
-        return _HERE * late + _PRIOR_BROKEN * broken
     walk = _log_normals(after_s + _OFFSET_S, _WALK_S + _OFFSET_S, _WALK_SPREAD)
     apart = _ELSEWHERE * (1 - _OVERLAPPING) * ((1 - _SLOW) * walk + _SLOW * late)
-    return np.where(gaps_s < -_OFFSET_S, _ELSEWHERE * overlapping / _TOGETHER_S, apart)
+    found = np.where(gaps_s < -_OFFSET_S, _ELSEWHERE * overlapping / _TOGETHER_S, apart)
+    if here.any():
+        broken = np.exp(-after_s / _PRIOR_BREAK_S) / _PRIOR_BREAK_S
+        found = np.where(here > 0, _HERE * late + _PRIOR_BROKEN * broken, found)
+    return found

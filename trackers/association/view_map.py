@@ -72,7 +72,7 @@ class ViewMap:
         known = errors[np.isfinite(errors)]
         if len(known) < _ENOUGH:
             return 0.0
-        return distance_evidence(float(np.median(known)) * PERSON_HEIGHT_M)
+        return distance_evidence(_median(known) * PERSON_HEIGHT_M)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -168,7 +168,7 @@ def _fit_from(a: Places, b: Places, pairs: _Pairs) -> _Fit | None:
 
 
 def _homography(a: Places, b: Places) -> NDArray[np.float64] | None:
-    near_px = _NEAR * float(np.median(b[:, 2]))
+    near_px = _NEAR * _median(b[:, 2])
     matrix, _ = cv2.findHomography(a[:, :2], b[:, :2], cv2.RANSAC, near_px, maxIters=500)
     if matrix is None or abs(float(np.linalg.det(matrix))) < 1e-12:
         return None
@@ -213,13 +213,19 @@ def _extent(places: Places) -> float:
     """How far a person moved: the standard deviation of the place, in heights of the person."""
     if len(places) < _FEWEST_MOMENTS:
         return 0.0
-    height = max(float(np.median(places[:, 2])), 1.0)
+    height = max(_median(places[:, 2]), 1.0)
     return math.sqrt(float(places[:, :2].var(axis=0).sum())) / height
+
+
+def _median(values: NDArray[np.float64]) -> float:
+    """As `numpy.median`, which takes many times as long for so few."""
+    in_order = np.sort(values)
+    return float(in_order[(len(values) - 1) // 2] + in_order[len(values) // 2]) / 2
 
 
 def _places(places: Places) -> int:
     """The number of different places; across the picture they look half as deep."""
-    size = _PLACE * max(float(np.median(places[:, 2])), 1.0)
+    size = _PLACE * max(_median(places[:, 2]), 1.0)
     return len({(int(x // size), int(y // (size / 2))) for x, y in places[:, :2].tolist()})
 
 
@@ -230,7 +236,7 @@ def _together(pairs: Sequence[tuple[Places, Places]]) -> _Pairs:
 
 
 def _around(places: Places) -> NDArray[np.float64]:
-    margin = _BEYOND * float(np.median(places[:, 2]))
+    margin = _BEYOND * _median(places[:, 2])
     low, high = places[:, :2].min(axis=0) - margin, places[:, :2].max(axis=0) + margin
     return np.concatenate([low, high])
 

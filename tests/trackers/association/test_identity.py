@@ -132,3 +132,16 @@ def test_what_each_camera_saw():
     assert identity.directions(POPULATION)["a"] == pytest.approx(unit_vector(10), abs=1e-6)
     assert identity.directions(POPULATION)["b"] == pytest.approx(unit_vector(50), abs=1e-6)
     assert identity.appearances(POPULATION)["a"].vector == pytest.approx(unit_vector(10), abs=1e-6)
+
+
+@pytest.mark.parametrize("gap_s", [0.0, 0.5, 3.0, 20.0, 59.0, 61.0])
+@pytest.mark.parametrize("x", [0.0, 30.0, 400.0])
+def test_place_says_at_most_its_bound(gap_s, x):
+    first, second = (
+        make_tracklet(0, 4),
+        make_tracklet(4 + gap_s, 8 + gap_s, track_id=2, feet=[(300 + x, 400)]),
+    )
+    identity = _identity(first)
+    assert identity.place_evidence(second, LIMITS) <= identity.place_bound(second)
+    elsewhere = make_tracklet(4 + gap_s, 8 + gap_s, camera_id="elsewhere")
+    assert identity.place_evidence(elsewhere, LIMITS) == identity.place_bound(elsewhere) == 0

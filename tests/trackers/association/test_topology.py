@@ -10,6 +10,7 @@ from trackers.association.topology import (
     Topology,
     Transition,
     TransitionPrior,
+    broken_track,
     in_two_places,
     later_of,
     topology_of,
@@ -118,6 +119,25 @@ def test_many_gaps_at_once_as_one_by_one(earlier: str, learned: bool) -> None:
     gaps_s = np.array([-20.0, -1.0, -0.5, 0.0, 2.0, 9.0, 10.0, 40.0, 300.0, 3000.0])
     for later in ("a", "c", "d", "elsewhere"):
         one_by_one = [site.evidence(earlier, later, gap_s) for gap_s in gaps_s.tolist()]
-        found = site.evidences(earlier, later, gaps_s)
+        found = site.evidences(np.full(len(gaps_s), site.number(earlier)), later, gaps_s)
         np.testing.assert_allclose(found, one_by_one, rtol=1e-12)
-    assert site.evidences(earlier, "c", gaps_s[:0]).shape == (0,)
+    assert site.evidences(np.zeros(0, np.intp), "c", gaps_s[:0]).shape == (0,)
+
+
+def test_many_cameras_at_once_as_one_by_one_also_when_some_are_learned_later() -> None:
+    site = topology_of({("a", "b"): 10.0, ("b", "c"): 0.0})
+    cameras = ["a", "b", "c", "elsewhere", "new"]
+    numbers = np.array([site.number(camera_id) for camera_id in cameras])
+    gaps_s = np.array([9.0, 2.0, -3.0, 8.0, 5.0])
+    for change in (
+        lambda: None,
+        lambda: site.learn("elsewhere", {"b": Transition(0.5, 8.0), "new": broken_track()}, 20),
+        lambda: site.learn("b", {"elsewhere": Transition(0.3, 9.0)}, 10),
+        lambda: site.learn_overlaps([("b", "new")]),
+        lambda: site.prior.learn(50, 90, 5, 600.0),
+    ):
+        change()
+        for later in cameras:
+            found = site.evidences(numbers, later, gaps_s)
+            each = [site.evidence(e, later, g) for e, g in zip(cameras, gaps_s, strict=True)]
+            np.testing.assert_allclose(found, each, rtol=1e-12)
