@@ -219,6 +219,10 @@ class GroundAssociation(Association):
                 cameras.setdefault(camera_id, []).append(point)
             time = sum(point.time for point in points.values()) / len(points)
             step = self.following.step(time, cameras)
+            for a, b, since in step.exchanges:
+                before_all = _moment(since) * _MOMENT_S - _ROUNDING
+                self.log.exchange(a, b, before_all, self._tracklets)
+                seen |= {a, b}
             self.log.add(step, {key: point.time for key, point in points.items()})
             seen |= {*step.seen.values()}
             gone += [(walk.number, walk.tentative) for walk in step.gone]
@@ -266,6 +270,8 @@ class GroundAssociation(Association):
                 continue
             for piece in walk.pieces[walk.decided :]:
                 kind = "assigned" if piece.first else "split"
+                if piece.moved:
+                    kind = "reassigned"
                 reason = "followed on the ground"
                 state = self.state((GROUND, number))
                 decisions.append(

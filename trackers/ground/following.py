@@ -14,12 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
+from trackers.ground.exchange import Alternatives, Boxes, exchanged
 from trackers.ground.kalman import (
     Observations,
     Walkers,
     across_costs,
     disagreement,
     fit_costs,
+    measured_heights,
     no_walkers,
     observations,
     predicted,
@@ -95,14 +97,29 @@ class WalkerHistory:
         return self.hits < _TENTATIVE
 
 
+class Exchange(NamedTuple):
+    """From ``since`` on, seconds UTC, the walkers ``a`` and ``b`` had been taken for each other."""
+
+    a: int
+    b: int
+    since: float
+
+
 @dataclass(frozen=True, slots=True)
 class StepResult:
-    """The result of a moment: the walker of each track, the places of those seen, and who ended."""
+    """The result of a moment: the walker of each track, the places of those seen, and who ended.
+
+    ``exchanges`` are to be made in what was said before this moment.
+
+    Of each walker seen: x, y, and how tall it is by its boxes of this moment, metres; 0 where no
+    box shows that.
+    """
 
     time: float
     seen: dict[TrackletKey, int]
-    places: dict[int, tuple[float, float]]
+    places: dict[int, tuple[float, float, float]]
     gone: list[WalkerHistory]
+    exchanges: list[Exchange] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -116,6 +133,7 @@ class Following:
     walkers: Walkers = field(default_factory=no_walkers)
     boxes: float = _TRUST_BOXES
     disagreement: float = 2 * _LEFT_OVER**2 * _TRUST_BOXES
+    alternatives: Alternatives = field(default_factory=Alternatives)
 
     @property
     def scale(self) -> float:
@@ -130,10 +148,13 @@ class Following:
         tracks = [sorted(points[camera_id], key=lambda p: p.track_id) for camera_id in cameras]
         seen = [self._observations(c, t) for c, t in zip(cameras, tracks, strict=True)]
         chosen = self._choose(cameras, tracks, seen)
+        chosen = self._exchanged(cameras, tracks, seen, chosen)
         for one, pairs in zip(seen, chosen, strict=True):
             self.walkers = updated(self.walkers, one, *pairs)
         for one, pairs in zip(seen, chosen, strict=True):
             self._learn(one, pairs)
+        exchanges = self._take_alternatives()
+        heights = self._heights(seen, chosen)
         first_new = len(self.walks)
         whose: dict[TrackletKey, int] = {}
         for camera_id, track, one, (rows, columns) in zip(
@@ -145,11 +166,11 @@ class Following:
                 self._update_walk(self.walks[column], camera_id, track[row].track_id)
                 whose[camera_id, track[row].track_id] = self.walks[column].number
         places = {
-            walk.number: (float(state[0]), float(state[1]))
+            walk.number: (float(state[0]), float(state[1]), heights.get(walk.number, 0.0))
             for walk, state in zip(self.walks, self.walkers.states, strict=True)
             if walk.last == time
         }
-        return StepResult(time, whose, places, self.end_lost(time))
+        return StepResult(time, whose, places, self.end_lost(time), exchanges)
 
     def _learn(self, seen: Observations, pairs: Pairs) -> None:
         rows, columns = pairs
@@ -159,9 +180,20 @@ class Following:
             self.disagreement += off
             self.boxes += int(sure.sum())
 
+    def _heights(self, seen: list[Observations], chosen: list[Pairs]) -> dict[int, float]:
+        """How tall walkers are by their boxes of one moment, metres, by number."""
+        found: dict[int, list[float]] = {}
+        for one, (rows, columns) in zip(seen, chosen, strict=True):
+            heights = measured_heights(self.walkers, one, rows, columns)
+            for column, height in zip(columns, heights.tolist(), strict=True):
+                if not math.isnan(height):
+                    found.setdefault(self.walks[column].number, []).append(height)
+        return {number: sum(heights) / len(heights) for number, heights in found.items()}
+
     def _walk(self, time: float) -> None:
         if math.isfinite(self.time):
             self.walkers = predicted(self.walkers, time - self.time)
+            self.alternatives.predict(time - self.time)
         self.time = time
 
     def _observations(self, camera_id: str, points: list[Point]) -> Observations:
@@ -195,6 +227,60 @@ class Following:
             again = self._fit(cameras[this], tracks[this], seen[this], nearby, near[this])
             chosen[this] = again.pairs
         return chosen
+
+    def _exchanged(
+        self,
+        cameras: list[str],
+        tracks: list[list[Point]],
+        seen: list[Observations],
+        chosen: list[Pairs],
+    ) -> list[Pairs]:
+        """The assignments after exchanges that all cameras together make likelier."""
+        rows = np.full((len(seen), len(self.walks)), -1)
+        for camera, (its, columns) in enumerate(chosen):
+            rows[camera, columns] = its
+        extra = [
+            self._extra_costs(camera_id, points)
+            for camera_id, points in zip(cameras, tracks, strict=True)
+        ]
+        boxes = Boxes(seen, rows, extra, _NEW_PERSON)
+        rows = exchanged(self.walkers, boxes)
+        certain = {w.number: column for column, w in enumerate(self.walks) if not w.tentative}
+        self.alternatives.update(self.time, self.walkers, certain, boxes._replace(rows=rows))
+        columns_of = [np.flatnonzero(its >= 0) for its in rows]
+        return [(its[columns], columns) for its, columns in zip(rows, columns_of, strict=True)]
+
+    def _take_alternatives(self) -> list[Exchange]:
+        """Exchange the walkers whose alternative is clearly likelier by now."""
+        found = []
+        column_of = {walk.number: column for column, walk in enumerate(self.walks)}
+        count = len(self.alternatives)
+        for index in self.alternatives.clear():
+            a, b = self.alternatives.numbers[index].tolist()
+            one, other = column_of[a], column_of[b]
+            # The column with the boxes of the one is the other from now on.
+            self.walks[one].number, self.walks[other].number = b, a
+            self.walkers = self.walkers.replaced(
+                np.array([other, one]),
+                self.alternatives.walkers.select(np.array([index, index + count])),
+            )
+            found.append(Exchange(a, b, float(self.alternatives.since[index])))
+        taken = {number for exchange in found for number in (exchange.a, exchange.b)}
+        pairs = self.alternatives.numbers.tolist()
+        self.alternatives.keep(np.array([not taken & {*pair} for pair in pairs], np.bool_))
+        return found
+
+    def _extra_costs(self, camera_id: str, points: list[Point]) -> NDArray[np.float64]:
+        """What a box costs beside its place: ``(N, W)`` for each walker."""
+        cost = np.zeros((len(points), len(self.walks)))
+        for column, walk in enumerate(self.walks):
+            if walk.tentative:
+                cost[:, column] += _TENTATIVE_COST
+            track_id, when = walk.tracks.get(camera_id, (0, -math.inf))
+            if self.time - when <= _SAME_TRACK_S:
+                same = np.array([p.track_id == track_id for p in points], bool)
+                cost[same, column] -= _SAME_TRACK
+        return cost
 
     def _near(self, seen: Observations) -> NDArray[np.intp]:
         """The walkers in reach of a box; the error on the ground grows with the distance."""

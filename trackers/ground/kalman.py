@@ -72,6 +72,12 @@ class Walkers:
         """The given ``rows``."""
         return Walkers(self.states[rows], self.spreads[rows])
 
+    def replaced(self, rows: NDArray[np.intp], others: "Walkers") -> "Walkers":
+        """With ``others`` in the place of the given ``rows``."""
+        states, spreads = self.states.copy(), self.spreads.copy()
+        states[rows], spreads[rows] = others.states, others.spreads
+        return Walkers(states, spreads)
+
     def with_more(self, more: "Walkers") -> "Walkers":
         """These, then the others."""
         return Walkers(
@@ -168,6 +174,21 @@ def fit_costs(walkers: Walkers, seen: Observations) -> Floats:
     return np.where(before[None], distances + uncertainty, np.inf)
 
 
+def pair_costs(
+    walkers: Walkers, seen: Observations, rows: NDArray[np.intp], columns: NDArray[np.intp]
+) -> Floats:
+    """Costs ``(N,)`` as of `fit_costs`, of the boxes ``rows`` for the walkers ``columns``."""
+    some = walkers.select(columns)
+    boxes, slopes = expected(some, seen.view)
+    errors = seen.errors[rows]
+    spreads = slopes @ some.spreads @ slopes.transpose(0, 2, 1) + errors
+    off = seen.boxes[rows] - boxes
+    distances = (off[:, None] @ np.linalg.solve(spreads, off[..., None]))[:, 0, 0]
+    uncertainty = np.linalg.slogdet(spreads)[1] - np.linalg.slogdet(errors)[1]
+    before = seen.view.in_front(some.states[:, :2])
+    return np.where(before, distances + uncertainty, np.inf)
+
+
 def across_costs(walkers: Walkers, seen: Observations) -> Floats:
     """Squared distances ``(N, M)`` across the picture alone, in standard deviations."""
     if not len(walkers) or not len(seen.boxes):
@@ -212,6 +233,21 @@ def disagreement(
     heights = np.maximum(seen.boxes[rows, 1] - seen.boxes[rows, 2], 1.0)
     off = (seen.boxes[rows] - boxes)[:, :2] / (heights[:, None] * _BOX_ERRORS[:2])
     return float(np.square(off).clip(max=_MOST_OFF**2).sum())
+
+
+def measured_heights(
+    walkers: Walkers, seen: Observations, rows: NDArray[np.intp], columns: NDArray[np.intp]
+) -> Floats:
+    """How tall each of ``columns`` is by the upper edge of its box, metres ``(N,)``.
+
+    NaN where that edge is not the head of a person who stands, or the camera sees no height.
+    """
+    some = walkers.select(columns)
+    boxes, slopes = expected(some, seen.view)
+    if not seen.view.sees_height:
+        return np.full(len(rows), np.nan)
+    heights = some.states[:, 4] + (seen.boxes[rows, 2] - boxes[:, 2]) / slopes[:, 2, 4]
+    return np.where(seen.unsure[rows] & (TOP | LYING), np.nan, heights)
 
 
 def _ground_spreads(seen: Observations) -> Floats:

@@ -192,3 +192,58 @@ def test_a_place_that_is_not_known_is_left_out():
     association = GroundAssociation(RULES, VIEWS)
     assert _decide(association, 3.0, tracklet) == []
     assert association.finish() == []
+
+
+def _passing(camera_id, until):
+    """The tracks of two who pass each other at 2.0 s, where their tracks are swapped, then lost."""
+    steps = {0: [], 1: [], 20: [], 21: []}
+    for number in range(round(until * 4) + 1):
+        away = number / 4 - 2.0
+        x, y, side = 0.05 + 0.9 * abs(away), 0.6 * abs(away), 1 if away > 0 else -1
+        tracks = (0, 1) if away <= 0 else (1, 0) if away < 0.3 else (20, 21)
+        steps[tracks[0]].append((number / 4, (5 + side * x, 3 - y)))
+        steps[tracks[1]].append((number / 4, (5 - side * x, 3 + y)))
+    return [
+        track_at(camera_id, track, found, revision=number)
+        for track, found in steps.items()
+        if found
+    ]
+
+
+def test_who_were_taken_for_each_other_are_told_again():
+    association, decisions = GroundAssociation(RULES, VIEWS), []
+    for at in (1.5, 2.25, 2.35, 2.6, 3.0, 4.0):
+        # As after a restart in between.
+        memory = association.memory()
+        again = GroundAssociation(RULES, VIEWS)
+        again.remember(msgspec.msgpack.decode(msgspec.msgpack.encode(memory)))
+        assert msgspec.msgpack.encode(again.memory()) == msgspec.msgpack.encode(memory)
+        for camera_id in VIEWS:
+            for tracklet in _passing(camera_id, at):
+                association.observe(replace(tracklet, revision=round(at * 20)))
+        decisions += association.decide(at)
+    ids = {(d.key, d.since and round(d.since, 1)): d.global_id for d in decisions}
+    for camera_id in VIEWS:
+        first, second = ids[(camera_id, 0), None], ids[(camera_id, 1), None]
+        assert first != second
+        # From the moment after they met each track shows the other.
+        assert ids[(camera_id, 0), 2.2] == ids[(camera_id, 21), None] == second
+        assert ids[(camera_id, 1), 2.2] == ids[(camera_id, 20), None] == first
+
+
+def test_what_was_told_of_a_later_track_is_put_right():
+    association = GroundAssociation(RULES, VIEWS)
+    places = (3.0, 2.0), (7.0, 4.0)
+    tracks = [
+        track_at("west", n + 1 + 2 * part, _standing(place, 1.5 * part, 1.5 + 1.5 * part))
+        for n, place in enumerate(places)
+        for part in (0, 1)
+    ]
+    before = _ids(_decide(association, 3.0, *tracks))
+    association.log.exchange(1, 2, 1.5, {t.key: t for t in tracks})
+    decisions = association.decide(3.1)
+    assert {(d.key, d.since, d.kind) for d in decisions} == {
+        (("west", 3), None, "reassigned"),
+        (("west", 4), None, "reassigned"),
+    }
+    assert _ids(decisions)["west", 3, None] == before["west", 2, None] == before["west", 4, None]
