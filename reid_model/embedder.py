@@ -1,6 +1,6 @@
 """From crops of people to unit vectors, which are compared by their dot product."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +31,9 @@ _Forward = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 Precision = Literal["f32", "bf16"]
 
 _TINY = 1e-12
+#: The batches on a CPU, of which larger ones take as long a crop. OpenVINO keeps memory for each
+#: size that it has run; as all run at the start, memory does not grow later.
+_CPU_SIZES = (1, 2, 3, 4, 8)
 #: Parts of PyTorch's and OpenVINO's messages when memory runs out.
 _OUT_OF_MEMORY = ("out of memory", "can't allocate", "bad_alloc", "allocate memory")
 
@@ -60,15 +63,23 @@ class Embedder:
     """A network with its preprocessing and batch size. Not thread-safe.
 
     ``dimension`` is D. ``device`` is ``cpu`` or ``cuda:N``. ``batch`` is the largest batch; it is
-    halved when memory runs out. Raises ValueError for a batch under 1, and for a network whose
-    output is not finite.
+    halved when memory runs out. Where ``sizes`` are given, batches have these alone. Raises
+    ValueError for a batch under 1, and for a network whose output is not finite.
     """
 
-    def __init__(self, forward: _Forward, spec: EmbedderSpec, device: str, batch: int) -> None:
+    def __init__(
+        self,
+        forward: _Forward,
+        spec: EmbedderSpec,
+        device: str,
+        batch: int,
+        sizes: Sequence[int] | None = None,
+    ) -> None:
         if batch < 1:
             raise ValueError(f"batch must be at least 1, got {batch}")
         self._forward = forward
         self._spec = spec
+        self._sizes = sizes
         self.batch = batch
         self.device = device
         self.dimension = self._warm_up()
@@ -86,7 +97,7 @@ class Embedder:
         vectors = np.zeros((len(crops), self.dimension), np.float32)
         done = 0
         while done < len(crops):
-            part = crops[done : done + self.batch]
+            part = crops[done : done + self._next_batch(len(crops) - done)]
             pictures = resize_crops(part, self._spec.height, self._spec.width)
             try:
                 vectors[done : done + len(part)] = self._raw(pictures)
@@ -108,6 +119,11 @@ class Embedder:
         that.
         """
         return Descriptions(self.embed(crops))
+
+    def _next_batch(self, left: int) -> int:
+        if self._sizes is None:
+            return min(left, self.batch)
+        return next_size([size for size in self._sizes if size <= self.batch], left)
 
     def _warm_up(self) -> int:
         """Embed the largest batch once, so that memory does not grow later; returns D."""
@@ -169,32 +185,24 @@ def openvino_embedder(
     except RuntimeError as error:
         raise ValueError(f"{name} does not take pictures of {spec.height}x{spec.width}") from error
 
-    sizes = batch_sizes(batch)
-
     def forward(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
-        count = len(pictures)
-        padded = np.zeros((min(s for s in sizes if s >= count), *pictures.shape[1:]), np.uint8)
-        padded[:count] = pictures
         with _memory_errors():
-            vectors: NDArray[np.float32] = compiled(padded)[0]
-        return vectors.reshape(len(padded), -1)[:count]
+            vectors: NDArray[np.float32] = compiled(pictures)[0]
+        return vectors.reshape(len(pictures), -1)
 
-    embedder = Embedder(forward, spec, "cpu", batch)
+    sizes = [size for size in _CPU_SIZES if size <= batch]
+    embedder = Embedder(forward, spec, "cpu", max(sizes, default=batch), sizes)
     for size in (s for s in sizes if s < embedder.batch):
         forward(np.zeros((size, spec.height, spec.width, 3), np.uint8))
     return embedder
 
 
-def batch_sizes(most: int) -> list[int]:
-    """The sizes to which batches are padded with black: 1, 2, 3, 4, 6, 8, 12, ... to ``most``.
+def next_size(sizes: Sequence[int], left: int) -> int:
+    """The largest of ``sizes`` of which ``left`` crops fill a batch and leave no single one.
 
-    OpenVINO keeps memory for each batch size it has run. With a few sizes, all run at the start,
-    memory does not grow later.
+    A single crop takes longer than one of a pair, and OpenVINO rounds its vector otherwise.
     """
-    sizes = [1, 2, 3]
-    while sizes[-1] < most:
-        sizes.append(2 * sizes[-2])
-    return [*(size for size in sizes if size < most), most]
+    return max((size for size in sizes if size == left or size < left - 1), default=1)
 
 
 def with_preprocessing(network: Any, spec: EmbedderSpec) -> Any:

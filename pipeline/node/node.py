@@ -44,8 +44,8 @@ OnTracked = Callable[[AnyFrame, Detections], None]
 _log = logging.getLogger(__name__)
 
 _MORE_FRAMES = 2
-# Batches of recordings that are being detected while one is processed.
-_AHEAD = 2
+#: Batches of recordings that are being detected while one is processed.
+AHEAD = 2
 # Poll interval of a node without cameras.
 _IDLE_S = 0.05
 
@@ -167,7 +167,7 @@ class Node:
             self._watch.step("node")
             self._stalls.update(self._batcher.waiting_for)
             started.append(self._begin(frames))
-            while len(started) > (0 if self._has_live() else _AHEAD):
+            while len(started) > (0 if self._has_live() else AHEAD):
                 yield started.popleft()
         yield from started
 

@@ -31,12 +31,14 @@ import printing
 from pipeline.config.load import load_config
 from pipeline.config.schema import SiteConfig
 from pipeline.detector import Detector
+from pipeline.node.node import AHEAD
 from pipeline.paths import config_folder
 from pipeline.weights import weights_path
 from speeding import avx2, growing, systems
+from speeding.clips import lengthened
 from speeding.peers import Boxmot, Ultralytics
 from speeding.starting import first_frame_s, help_s
-from speeding.still import mostly_still, slowed_pets
+from speeding.still import CYCLE_MINUTES, mostly_still, slowed_pets
 from speeding.timing import PartTimes, Speed
 
 OURS = "fusetrack, all of it"
@@ -47,13 +49,13 @@ NAMES = {
     "pytorch": "ultralytics ByteTrack, PyTorch, no ReID",
     "boxmot": "boxmot BoT-SORT, PyTorch, OSNet x0.25",
     "both": "detection and decoding",
+    "ahead": "detection ahead and decoding",
     "detection": "detection alone",
     "decoding": "decoding alone",
 }
 
 # Of the cameras of whose hours the processor's are told.
 _FPS = 25
-_STILL_MINUTES = 4
 _SLOWED_FRAMES = 300
 # Cameras, frames a second of each, seconds.
 _LIVE = (2, 10.0, 30.0)
@@ -89,6 +91,7 @@ def opened(
         "pytorch": lambda: _peer("pytorch", clips, scratch),
         "boxmot": lambda: Boxmot(clips[0], _osnet(), scratch).run,
         "both": lambda: lambda: systems.detection_and_decoding(clips, config, detector),
+        "ahead": lambda: lambda: systems.detection_and_decoding(clips, config, detector, AHEAD),
         "detection": lambda: lambda: systems.detection(clips, config, detector),
         "decoding": lambda: lambda: systems.decoding(clips),
     }
@@ -193,6 +196,7 @@ def further(wanted: argparse.Namespace, clips: list[Path], scratch: Path) -> dic
             wanted.still,
             Ultralytics("openvino", scratch),
             scratch,
+            whole=wanted.whole,
         )
         found["mostly still"] = still
         found["PETS slowed"] = slowed_pets(data_folder(), _SLOWED_FRAMES, scratch)
@@ -210,15 +214,24 @@ def further(wanted: argparse.Namespace, clips: list[Path], scratch: Path) -> dic
     return found
 
 
+def minutes(text: str) -> int:
+    """The minutes of a mostly still view."""
+    if not text.isdecimal() or int(text) % CYCLE_MINUTES or not int(text):
+        raise argparse.ArgumentTypeError(f"expected a multiple of {CYCLE_MINUTES}, got {text}")
+    return int(text)
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--clips", choices=("demo", "pets"), default="demo")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--times", type=int, default=1, help="the length of each clip")
     parser.add_argument("--only", choices=NAMES, action="append", help="may be repeated")
     parser.add_argument("--start", action="store_true", help="measure the start-up as well")
-    parser.add_argument("--still", type=int, metavar="MINUTES", help="a mostly still view as well")
+    parser.add_argument("--still", type=minutes, metavar="MINUTES", help="a mostly still view too")
+    parser.add_argument("--whole", action="store_true", help="all systems follow all of that view")
     parser.add_argument("--memory", action="store_true", help="of 1 to 32 cameras")
     parser.add_argument("--delay", action="store_true", help="of live cameras, to their identities")
     parser.add_argument("--avx2", action="store_true", help="the instructions of older processors")
@@ -227,12 +240,13 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.everything:
         arguments.start = arguments.memory = arguments.delay = arguments.avx2 = True
-        arguments.still = arguments.still or _STILL_MINUTES
+        arguments.still = arguments.still or CYCLE_MINUTES
     avx2.do_without_bfloat16()
     clips, config = clips_of(arguments.clips)
-    result: dict[str, Any] = {"clips": arguments.clips, "rounds": arguments.rounds}
+    result = {name: getattr(arguments, name) for name in ("clips", "times", "rounds")}
     with tempfile.TemporaryDirectory() as folder:
         scratch = Path(folder)
+        clips = lengthened(clips, arguments.times, scratch / "long")
         chosen = opened(arguments.only or list(NAMES), clips, config, scratch)
         rows = rows_of(measure(chosen, arguments.rounds))
         parts = parts_of(clips, config) if "ours" in chosen else {}

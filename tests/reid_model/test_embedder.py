@@ -11,7 +11,6 @@ import torch
 from reid_model.embedder import (
     Embedder,
     EmbedderSpec,
-    batch_sizes,
     load_embedder,
     torch_embedder,
 )
@@ -118,11 +117,37 @@ def test_a_batch_beyond_memory_is_split() -> None:
 
 
 @pytest.mark.parametrize(
-    ("most", "sizes"),
-    [(1, [1]), (2, [1, 2]), (5, [1, 2, 3, 4, 5]), (16, [1, 2, 3, 4, 6, 8, 12, 16])],
+    ("count", "batches"),
+    [
+        (1, [1]),
+        (2, [2]),
+        (3, [3]),
+        (5, [3, 2]),
+        (7, [4, 3]),
+        (8, [8]),
+        (9, [4, 3, 2]),
+        (10, [8, 2]),
+        (17, [8, 4, 3, 2]),
+    ],
 )
-def test_batches_have_few_sizes(most: int, sizes: list[int]) -> None:
-    assert batch_sizes(most) == sizes
+def test_a_batch_has_one_of_few_sizes_and_only_a_lone_crop_is_alone(
+    count: int, batches: list[int]
+) -> None:
+    network = Counting(most=8)
+    embedder = Embedder(network, TINY, "cpu", 8, sizes=(1, 2, 3, 4, 8))
+    crops = some_crops(count)
+    expected = Embedder(Counting(most=99), TINY, "cpu", batch=99).embed(crops)
+    network.sizes.clear()
+    np.testing.assert_array_equal(embedder.embed(crops), expected)
+    assert network.sizes == batches
+
+
+def test_a_size_beyond_memory_is_not_used() -> None:
+    network = Counting(most=3)
+    embedder = Embedder(network, TINY, "cpu", 8, sizes=(1, 2, 3, 4, 8))
+    network.sizes.clear()
+    embedder.embed(some_crops(5))
+    assert network.sizes == [2, 1, 2]
 
 
 @pytest.mark.parametrize(

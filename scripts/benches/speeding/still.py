@@ -3,12 +3,14 @@
 Every picture gets noise of its own, as that of a sensor: no two are equal.
 """
 
+import resource
 import sys
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
+import av
 import cv2
 import numpy as np
 import polars as pl
@@ -28,6 +30,8 @@ from speeding.timing import Speed
 
 Image = NDArray[np.uint8]
 
+_STATM = Path("/proc/self/statm")
+
 #: Of every minute people walk for this long, and the last picture stays for the rest.
 WALK_S, MINUTE_S = 15, 60
 _FPS = 25
@@ -37,6 +41,9 @@ SHOWN, _SHOWN_FPS = 4, 40
 _NOISE = 3.0
 _NOISES = 16
 _PEER_S = 20
+#: Of a longer view so many minutes are written, and then repeated without encoding them again.
+CYCLE_MINUTES = 4
+_PAGE_MB = resource.getpagesize() / 2**20
 
 
 class Followed(NamedTuple):
@@ -58,6 +65,29 @@ def write_mostly_still(path: Path, clip: Path, seconds: int) -> None:
                 yield moving[-1]
 
     write_video(path, _timed(islice(shown(), seconds * _FPS), _FPS))
+
+
+def repeated(path: Path, once: Path, times: int) -> None:
+    """Write a video so many times after itself, as it is coded."""
+    with av.open(path, "w") as out, av.open(once) as first:
+        written = out.add_stream_from_template(first.streams.video[0])
+        for number in range(times):
+            with av.open(once) as video:
+                stream = video.streams.video[0]
+                for packet in video.demux(stream):
+                    if packet.size and packet.pts is not None and packet.dts is not None:
+                        packet.pts += number * (stream.duration or 0)
+                        packet.dts += number * (stream.duration or 0)
+                        packet.stream = written
+                        out.mux(packet)
+
+
+def tiled(people: pl.DataFrame, frames: int, times: int, camera_id: str) -> pl.DataFrame:
+    """Trajectories of a video of so many frames, as they are when a camera shows it repeatedly."""
+    shown = people.with_columns(pl.lit(camera_id).alias("camera_id"))
+    return pl.concat(
+        shown.with_columns(pl.col("frame_index") + number * frames) for number in range(times)
+    )
 
 
 def write_slowed(path: Path, clip: Path, frames: int) -> None:
@@ -84,7 +114,21 @@ def _timed(images: Iterable[Image], fps: float) -> Iterator[tuple[float, Image]]
         yield index / fps, np.asarray(cv2.add(image, noise, dtype=cv2.CV_8U), np.uint8)
 
 
-def followed(video: Path, rate: str) -> Followed:
+class Memory:
+    """Memory of this process (MB) when a sixth of so many ``frames`` were followed, and all."""
+
+    def __init__(self, frames: int) -> None:
+        self._frames = frames
+        self.begun = self.ended = 0
+
+    def sample(self, done: int) -> None:
+        """Note it after so many frames."""
+        self.ended = round(int(_STATM.read_text().split()[1]) * _PAGE_MB)
+        if done <= self._frames // 6:
+            self.begun = self.ended
+
+
+def followed(video: Path, rate: str, memory: Memory | None = None) -> Followed:
     """Follow a video with ``detector.rate``."""
     detector = SiteConfig().detector.model_copy(update={"rate": rate})
     found: list[pl.DataFrame] = []
@@ -92,6 +136,7 @@ def followed(video: Path, rate: str) -> Followed:
         [video],
         SiteConfig(detector=detector),
         look=lambda run: found.append(run.trajectories()),
+        followed=memory.sample if memory else lambda done: None,
     )
     print(f"{video.stem}, rate {rate}: {speed}", file=sys.stderr)
     return Followed(speed, found[0])
@@ -114,22 +159,37 @@ def pets_scores(found: pl.DataFrame, truth: Path, frames: int) -> dict[str, floa
 
 
 def mostly_still(
-    clip: Path, minutes: int, peer: Ultralytics, scratch: Path
+    clip: Path, minutes: int, peer: Ultralytics, scratch: Path, *, whole: bool
 ) -> dict[str, dict[str, float]]:
-    """The figures of a mostly still view. The peer, to which all frames are equal, follows its
-    first seconds.
+    """The figures of a mostly still view of a multiple of `CYCLE_MINUTES`.
+
+    The peer and `all`, to which all frames are equal, follow a part (the peer's first seconds, the
+    first cycle), unless they are to follow the ``whole`` as well. What `all` says of the first
+    cycle is the truth of each.
     """
-    whole, part = scratch / "still.mp4", scratch / "part.mp4"
-    write_mostly_still(whole, clip, minutes * MINUTE_S)
+    once, view, part = (scratch / f"{name}.mp4" for name in ("cycle", "still", "part"))
+    write_mostly_still(once, clip, CYCLE_MINUTES * MINUTE_S)
     write_mostly_still(part, clip, _PEER_S)
-    theirs = peer.run([part])
-    every, auto = followed(whole, "all"), followed(whole, "auto")
+    cycles, frames = minutes // CYCLE_MINUTES, CYCLE_MINUTES * MINUTE_S * _FPS
+    repeated(view, once, cycles)
+    memory = Memory(cycles * frames)
+    theirs = peer.run([view if whole else part])
+    truth = followed(once, "all")
+    auto = followed(view, "auto", memory)
+    every = followed(view, "all") if whole else truth
+    people = tiled(truth.people, frames, cycles, view.stem)
     rows = {
         "fusetrack, rate all": _figures(every.speed, theirs),
         "fusetrack, rate auto": _figures(auto.speed, theirs),
         "ultralytics ByteTrack, OpenVINO, no ReID": _figures(theirs, theirs),
     }
-    rows["fusetrack, rate auto"]["idf1_by_all"] = round(agreement(auto.people, every.people), 3)
+    if whole:
+        rows["fusetrack, rate all"]["idf1_by_all"] = round(agreement(every.people, people), 3)
+    rows["fusetrack, rate auto"] |= {
+        "idf1_by_all": round(agreement(auto.people, people), 3),
+        "mb_after_a_sixth": memory.begun,
+        "mb_at_the_end": memory.ended,
+    }
     return rows
 
 
@@ -156,6 +216,7 @@ def _figures(speed: Speed, peer: Speed) -> dict[str, float]:
     """Times as fast as the peer, by the clock and by processor time."""
     return {
         "fps": round(speed.fps, 1),
+        "frames": speed.frames,
         "cpu_ms": round(speed.cpu_ms, 1),
         "cpu_hours_a_camera_hour": round(speed.cpu_ms * _FPS / 1000, 2),
         "times_as_fast": round(speed.fps / peer.fps, 2),
