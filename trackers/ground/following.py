@@ -21,7 +21,6 @@ from trackers.ground.kalman import (
     across_costs,
     disagreement,
     fit_costs,
-    measured_heights,
     no_walkers,
     observations,
     predicted,
@@ -110,14 +109,11 @@ class StepResult:
     """The result of a moment: the walker of each track, the places of those seen, and who ended.
 
     ``exchanges`` are to be made in what was said before this moment.
-
-    Of each walker seen: x, y, and how tall it is by its boxes of this moment, metres; 0 where no
-    box shows that.
     """
 
     time: float
     seen: dict[TrackletKey, int]
-    places: dict[int, tuple[float, float, float]]
+    places: dict[int, tuple[float, float]]
     gone: list[WalkerHistory]
     exchanges: list[Exchange] = field(default_factory=list)
 
@@ -154,7 +150,6 @@ class Following:
         for one, pairs in zip(seen, chosen, strict=True):
             self._learn(one, pairs)
         exchanges = self._take_alternatives()
-        heights = self._heights(seen, chosen)
         first_new = len(self.walks)
         whose: dict[TrackletKey, int] = {}
         for camera_id, track, one, (rows, columns) in zip(
@@ -166,7 +161,7 @@ class Following:
                 self._update_walk(self.walks[column], camera_id, track[row].track_id)
                 whose[camera_id, track[row].track_id] = self.walks[column].number
         places = {
-            walk.number: (float(state[0]), float(state[1]), heights.get(walk.number, 0.0))
+            walk.number: (float(state[0]), float(state[1]))
             for walk, state in zip(self.walks, self.walkers.states, strict=True)
             if walk.last == time
         }
@@ -179,16 +174,6 @@ class Following:
             off = disagreement(self.walkers, seen, rows[sure], columns[sure])
             self.disagreement += off
             self.boxes += int(sure.sum())
-
-    def _heights(self, seen: list[Observations], chosen: list[Pairs]) -> dict[int, float]:
-        """How tall walkers are by their boxes of one moment, metres, by number."""
-        found: dict[int, list[float]] = {}
-        for one, (rows, columns) in zip(seen, chosen, strict=True):
-            heights = measured_heights(self.walkers, one, rows, columns)
-            for column, height in zip(columns, heights.tolist(), strict=True):
-                if not math.isnan(height):
-                    found.setdefault(self.walks[column].number, []).append(height)
-        return {number: sum(heights) / len(heights) for number, heights in found.items()}
 
     def _walk(self, time: float) -> None:
         if math.isfinite(self.time):

@@ -235,21 +235,6 @@ def disagreement(
     return float(np.square(off).clip(max=_MOST_OFF**2).sum())
 
 
-def measured_heights(
-    walkers: Walkers, seen: Observations, rows: NDArray[np.intp], columns: NDArray[np.intp]
-) -> Floats:
-    """How tall each of ``columns`` is by the upper edge of its box, metres ``(N,)``.
-
-    NaN where that edge is not the head of a person who stands, or the camera sees no height.
-    """
-    some = walkers.select(columns)
-    boxes, slopes = expected(some, seen.view)
-    if not seen.view.sees_height:
-        return np.full(len(rows), np.nan)
-    heights = some.states[:, 4] + (seen.boxes[rows, 2] - boxes[:, 2]) / slopes[:, 2, 4]
-    return np.where(seen.unsure[rows] & (TOP | LYING), np.nan, heights)
-
-
 def _ground_spreads(seen: Observations) -> Floats:
     """Covariances ``(N, 2, 2)`` of the points on the ground, from those of the feet."""
     homography = seen.view.projection[:, [0, 1, 3]]

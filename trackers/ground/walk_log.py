@@ -17,6 +17,7 @@ from trackers.ground.following import Following, StepResult, WalkerHistory
 from trackers.ground.kalman import Walkers, no_walkers
 from trackers.tracklet import GROUND, Tracklet, TrackletKey
 
+_HEIGHT_M = 1.7
 _PATH_LENGTH = 512
 _EXEMPLARS = 16
 # The crop of an exemplar and the point of a path are of one frame.
@@ -39,11 +40,10 @@ class Piece:
 
 @dataclass(slots=True)
 class WalkRecord:
-    """One walk so far. ``path`` has time, x, y and the measured height (0:
-    unknown); the first ``decided`` pieces have decisions."""
+    """One walk so far. ``path`` has time, x and y; the first ``decided`` pieces have decisions."""
 
     pieces: list[Piece] = field(default_factory=list)
-    path: list[tuple[float, float, float, float]] = field(default_factory=list)
+    path: list[tuple[float, float, float]] = field(default_factory=list)
     count: int = 0
     revision: int = 0
     decided: int = 0
@@ -118,6 +118,7 @@ class WalkLog:
         best = sorted(found[:_EXEMPLARS], key=lambda e: (e[1], e[2]))
         path = np.array(walk.path)
         # In place of pixels: centimetres.
+        pixels = np.column_stack([path[:, 1:] * 100, np.full(len(path), _HEIGHT_M * 100)])
         return Tracklet(
             camera_id=GROUND,
             track_id=number,
@@ -131,8 +132,8 @@ class WalkLog:
             ),
             qualities=np.array([e[0] for e in best], np.float32),
             exemplar_times=np.array([e[1] for e in best], np.float64),
-            path=path * [1, 100, 100, 100],
-            ground=path[:, 1:3].copy(),
+            path=np.column_stack([path[:, 0], pixels]),
+            ground=path[:, 1:].copy(),
         )
 
     def _exemplars(
@@ -248,7 +249,7 @@ def remembered_log(memory: Memory) -> WalkLog:
                     Piece((camera_id, track), since, *flags)
                     for camera_id, track, since, *flags in pieces
                 ],
-                [(time, x, y, height) for time, x, y, height in path],
+                [(time, x, y) for time, x, y in path],
                 *numbers,
             )
             for number, pieces, path, numbers in memory["walks"]

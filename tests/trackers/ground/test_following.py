@@ -24,7 +24,7 @@ def test_nothing():
 def test_one_person_in_two_cameras_is_one_walker():
     step = _step(Following(VIEWS), 0.0, west=[(1, (4, 3))], south=[(5, (4, 3))])
     assert step.seen == {("west", 1): 1, ("south", 5): 1}
-    assert step.places[1][:2] == pytest.approx((4, 3), abs=0.05)
+    assert step.places[1] == pytest.approx((4, 3), abs=0.05)
 
 
 def test_two_people_in_two_cameras():

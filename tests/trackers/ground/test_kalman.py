@@ -5,7 +5,6 @@ from builders_ground import VIEWS, box_at, observed_at
 from trackers.ground.kalman import (
     expected,
     fit_costs,
-    measured_heights,
     no_walkers,
     observations,
     pair_costs,
@@ -13,7 +12,6 @@ from trackers.ground.kalman import (
     started,
     updated,
 )
-from trackers.ground.sides import LYING
 from trackers.ground.view import View, view_of_homography
 
 
@@ -97,15 +95,3 @@ def test_costs_of_pairs_are_those_of_all():
     rows, columns = np.array([0, 1, 1]), np.array([2, 0, 1])
     expected_costs = fit_costs(walkers, seen)[rows, columns]
     np.testing.assert_allclose(pair_costs(walkers, seen, rows, columns), expected_costs)
-
-
-def test_how_tall_people_are():
-    boxes = np.array([box_at("west", (4, 3), height) for height in (1.55, 1.8, 1.2)])
-    ground = np.array([(4.0, 3.0)] * 3)
-    walkers, all_of = started(observed_at("west", *[(4, 3)] * 3)), np.arange(3)
-    seen = observations(VIEWS["west"], boxes, ground, unsure=np.array([0, 0, LYING]))
-    heights = measured_heights(walkers, seen, all_of, all_of)
-    np.testing.assert_allclose(heights, [1.55, 1.8, np.nan], atol=0.01)
-    flat = view_of_homography(VIEWS["west"].projection[:, [0, 1, 3]])
-    seen = observations(flat, boxes, ground)
-    assert np.isnan(measured_heights(walkers, seen, all_of, all_of)).all()

@@ -10,7 +10,7 @@ def _log(*moments):
     log = WalkLog()
     for number, seen in enumerate(moments):
         time = float(number)
-        places = {walk: (float(walk), time, 1.7) for walk in seen.values()}
+        places = {walk: (float(walk), time) for walk in seen.values()}
         log.add(StepResult(time, seen, places, []), dict.fromkeys(seen, time))
     return log
 
@@ -56,10 +56,3 @@ def test_the_parts_of_others_stay():
     assert log.shown[WEST] == [(0.0, 1), (1.0, 3)]
     assert log.shown[GATE] == [(0.0, 3), (1.0, 1)]
     assert log.shown[SOUTH] == [(0.0, 2), (1.5, 1)]
-
-
-def test_a_walk_knows_how_tall_its_person_is():
-    log = _log({WEST: 1}, {WEST: 1})
-    tracklet = log.tracklet(1, {}, closed=True)
-    assert tracklet.path.tolist() == [[0.0, 100.0, 0.0, 170.0], [1.0, 100.0, 100.0, 170.0]]
-    assert tracklet.ground.tolist() == [[1.0, 0.0], [1.0, 1.0]]
