@@ -25,7 +25,14 @@ _PIPES = ("p2cread", "p2cwrite", "c2pread", "c2pwrite", "errread", "errwrite")
 
 
 class Forked(subprocess.Popen[Any]):
-    """A `subprocess.Popen` whose program is ``fusetrack``: only the way it starts differs."""
+    """A `subprocess.Popen` whose program is ``fusetrack``: only the way it starts differs.
+
+    ``network``, where one is given, is the file of the network namespace that it is in.
+    """
+
+    def __init__(self, args: list[str], *, network: Path | None = None, **options: Any) -> None:
+        self._network = network
+        super().__init__(args, **options)
 
     def _execute_child(self, args: list[str], *rest: Any) -> None:
         given = dict(zip(_GIVEN, rest, strict=True))
@@ -34,6 +41,7 @@ class Forked(subprocess.Popen[Any]):
             "environment": dict(os.environ if given["env"] is None else given["env"]),
             "folder": os.fspath(given["cwd"] or os.getcwd()),
             "session": given["start_new_session"],
+            "network": self._network,
         }
         streams = [given[name] for name in ("p2cread", "c2pwrite", "errwrite")]
         self.pid = _server().fork(request, streams)
@@ -42,7 +50,7 @@ class Forked(subprocess.Popen[Any]):
 
 
 def start(*arguments: object, **options: Any) -> subprocess.Popen[Any]:
-    """`fusetrack ARGUMENTS` in the background, with options of `subprocess.Popen`."""
+    """`fusetrack ARGUMENTS` in the background, with options of `Forked`."""
     return Forked([str(argument) for argument in arguments], **options)
 
 

@@ -1,5 +1,6 @@
 """The server of `fork_server`: ``python forked_command.py SOCKET``. Each fork runs one command."""
 
+import ctypes
 import gc
 import importlib
 import os
@@ -11,6 +12,7 @@ from typing import Any
 
 import forked_coverage
 
+_CLONE_NEWNET = 0x40000000
 #: What commands import while they run. Not PyTorch, which is not loaded where OpenVINO is used.
 _NEEDED = (
     *("pipeline.cli.main", "pipeline.config.load", "pipeline.monitoring.web"),
@@ -57,8 +59,11 @@ def _become(
     environment: dict[str, str],
     folder: str,
     session: bool,
+    network: str | os.PathLike[str] | None,
 ) -> None:
     """Be a program that was started like this."""
+    if network is not None:
+        _enter(network)
     if session:
         os.setsid()
     for own, stream in enumerate(streams):
@@ -75,6 +80,13 @@ def _become(
     os.chdir(folder)
     sys.argv = ["fusetrack", *arguments]
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _enter(network: str | os.PathLike[str]) -> None:
+    with open(network) as namespace:
+        libc = ctypes.CDLL(None, use_errno=True)
+        if libc.setns(namespace.fileno(), _CLONE_NEWNET):
+            raise OSError(ctypes.get_errno(), "cannot enter the network", str(network))
 
 
 if __name__ == "__main__":

@@ -17,6 +17,8 @@ from redis_servers import Server, redis_server
 
 #: Who may use the Redis of these machines, and with which password.
 LOGIN = "fusetrack:s3cret"
+#: Where iproute2 has the networks that it made.
+_NETWORKS = Path("/run/netns")
 
 
 class Way(Protocol):
@@ -31,9 +33,9 @@ class Way(Protocol):
 
 @dataclass
 class Machine:
-    """Where a process runs: what its command begins with, its address of Redis, and the way."""
+    """Where a process runs: the file of its network, its address of Redis, and the way."""
 
-    prefix: list[str]
+    network: Path | None
     url: str
     way: Way
 
@@ -64,7 +66,7 @@ def by_lines(folder: Path, rights: str, count: int) -> Iterator[Machines]:
             for number in range(count)
         ]
         urls = [line.url.replace("://", f"://{LOGIN}@") for line in lines]
-        machines = [Machine([], url, line) for url, line in zip(urls, lines, strict=True)]
+        machines = [Machine(None, url, line) for url, line in zip(urls, lines, strict=True)]
         yield Machines(server, machines)
 
 
@@ -88,7 +90,7 @@ def by_namespaces(folder: Path, rights: str, count: int) -> Iterator[Machines]:
                 f"-n {space} addr add {net}.{number + 2}/24 dev eth0",
                 f"-n {space} link set eth0 up",
             )
-            machines.append(Machine(["ip", "netns", "exec", space], "", _Cable(cable)))
+            machines.append(Machine(_NETWORKS / space, "", _Cable(cable)))
         server = stack.enter_context(redis_server(folder, *_users(rights), host=f"{net}.1"))
         for machine in machines:
             machine.url = server.url.replace("://", f"://{LOGIN}@")

@@ -17,13 +17,13 @@ from videos import shorten
 
 CONFIG = Path(__file__).parents[3] / "configs" / "demo.yaml"
 CAMERAS = ["cam01", "cam02", "cam03", "cam04"]
-#: Half of each clip.
-FRAMES = 49
+#: A third of each clip.
+FRAMES = 33
 
 
 @pytest.fixture(scope="module")
 def clips(demo_clips: list[Path], tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """The first half of the clips."""
+    """The beginning of the clips."""
     folder = tmp_path_factory.mktemp("clips")
     return [shorten(clip, folder / clip.name, FRAMES) for clip in demo_clips]
 

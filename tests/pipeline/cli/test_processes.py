@@ -19,6 +19,7 @@ from pipeline.run_directory.reader import RunDirectory
 from pipeline.runtime.run import run_site
 from videos import shorten
 
+ROOT = Path(__file__).parents[3]
 LONG = 30_000
 QUICK_SEGMENTS = "recording: {segment_s: 0.1}\nsite: test\n"
 ENDS_WITHIN_S = 600.0
@@ -138,7 +139,11 @@ def test_a_full_disk_is_reported_and_closed_segments_stay(tmp_path: Path) -> Non
 
 
 @pytest.mark.slow
-def test_no_network_access(demo_clips: list[Path], tmp_path: Path) -> None:
+def test_no_network_access_and_no_files_elsewhere(demo_clips: list[Path], tmp_path: Path) -> None:
+    """Outside pytest, where ultralytics would send reports and write settings."""
+    home, work = tmp_path / "home", tmp_path / "work"
+    home.mkdir()
+    work.mkdir()
     (tmp_path / "sitecustomize.py").write_text(NO_CALLS_OUT)
     calls = tmp_path / "calls"
     # An empty cache, so that the export is monitored too.
@@ -146,10 +151,10 @@ def test_no_network_access(demo_clips: list[Path], tmp_path: Path) -> None:
     shutil.copytree(demo_clips[0].parents[1] / "yolo26n", cache / "weights" / "yolo26n")
     environment = {
         **os.environ,
-        "PYTHONPATH": str(tmp_path),
+        "PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)]),
         "CALLS_OUT": str(calls),
         "FUSETRACK_CACHE": str(cache),
-        "HOME": str(tmp_path),
+        "HOME": str(home),
     }
     clip = shorten(demo_clips[0], tmp_path / "clip.mp4", frames=25)
     no_network = ["unshare", "--user", "--map-root-user", "--net"]
@@ -157,6 +162,7 @@ def test_no_network_access(demo_clips: list[Path], tmp_path: Path) -> None:
     arguments = command("run", clip, "--out", tmp_path / "run")
     ended = subprocess.run(
         [*(no_network if can_cut.returncode == 0 else []), *arguments],
+        cwd=work,
         env=environment,
         capture_output=True,
         text=True,
@@ -166,6 +172,8 @@ def test_no_network_access(demo_clips: list[Path], tmp_path: Path) -> None:
     assert ended.returncode == 0, ended.stderr
     assert not calls.exists(), calls.read_text()
     assert len(RunDirectory(tmp_path / "run").trajectories()) > 25
+    assert "ultralytics" not in (ended.stdout + ended.stderr).lower()
+    assert list(home.rglob("*")) == list(work.rglob("*")) == []
 
 
 def test_the_network_monitor_detects_access(tmp_path: Path) -> None:

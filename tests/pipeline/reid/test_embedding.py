@@ -76,7 +76,8 @@ def test_the_default_recognises_real_people() -> None:
     """Rank-1 over cameras of CUHK03's first 30 validation identities; chance is 0.03."""
     files = sorted((Path(os.environ["FUSETRACK_DATA"]) / "reid/cuhk03/val").glob("*.webp"))
     names = sorted({file.name[:4] for file in files})[:30]
-    files = [file for file in files if file.name[:4] in names]
+    # Of ten pictures of each, two of either camera.
+    files = [f for f in files if f.name[:4] in names and 3 <= int(f.name[5:7]) <= 6]
     people = np.array([file.name[:4] for file in files])
     query = np.array([int(file.name[5:7]) < 5 for file in files])
     crops = [cv2.imread(str(file)) for file in files]

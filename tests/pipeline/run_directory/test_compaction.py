@@ -1,5 +1,6 @@
 """Compaction: whatever is killed when, a reader sees every row once."""
 
+import shutil
 from pathlib import Path
 
 import pyarrow as pa
@@ -31,14 +32,13 @@ SEGMENTS = 9
 STEPS = 2 * ((4 + 2 + 1) + (8 + 4 + 2))
 
 
-@pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunDirectory:
-    """Two people over 9 segments of each table; files of 2, 4 and 8 of them."""
-    monkeypatch.setattr(compaction, "SIZES", (2, 4, 8))
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of two people over 9 segments of each table."""
     rows = [("gate", frame, frame // 9 + 1, BOX) for frame in range(26)]
     rows += [("yard", frame, 1, BOX) for frame in range(5)]
     ids = {("gate", 1): 7, ("gate", 2): 8, ("gate", 3): 7, ("yard", 1): 8}
-    root = make_run(tmp_path / "run", rows, ids, ground=True)
+    root = make_run(tmp_path_factory.mktemp("written") / "run", rows, ids, ground=True)
     for folder, schema in tables_of(root).items():
         table = read_segments(folder, schema)
         segments(folder)[0].unlink()
@@ -46,7 +46,14 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunDirectory:
             # Frames of a segment need not be in order.
             mine = pa.array(list(range(number, len(table), SEGMENTS))[::-1], pa.int64())
             write_segment(folder, table.take(mine), f"{number}-0")
-    return RunDirectory(root)
+    return root
+
+
+@pytest.fixture
+def run(written: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunDirectory:
+    """A copy of what was written, compacted to files of 2, 4 and 8 segments."""
+    monkeypatch.setattr(compaction, "SIZES", (2, 4, 8))
+    return RunDirectory(shutil.copytree(written, tmp_path / "run"))
 
 
 def compact_all(run: RunDirectory, tables: int = 4) -> None:

@@ -1,6 +1,7 @@
 """Rules that hold whatever happens, over many small random worlds."""
 
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -17,11 +18,11 @@ CLOSE_AFTER_S = 2.0
 FORGETFUL = replace(RULES, gallery_s=6.0)
 # People go from camera to camera in no time, so that many are judged again.
 WITH_TRANSITIONS = replace(RULES, topology=topology_of({("a", "b"): 0.0, ("b", "c"): 2.0}))
-ALL = pytest.mark.parametrize(
-    "rules", [RULES, FORGETFUL, WITH_TRANSITIONS], ids=["remembers", "forgets", "with transitions"]
-)
+SETS = {"remembers": RULES, "forgets": FORGETFUL, "with transitions": WITH_TRANSITIONS}
+ALL = pytest.mark.parametrize("rules", SETS)
 
 
+@cache
 def _world(seed):
     """Revisions of tracklets by the second at which they are known: ``[(at, tracklet), ...]``.
 
@@ -62,7 +63,13 @@ def _track(rng, track_id):
     ]
 
 
-def _run(revisions, *, rules=RULES, shuffle=None, restart_at=None):
+@cache
+def _undisturbed(seed, rules):
+    """All decisions on a world in which nothing is shuffled or restarted."""
+    return _run(_world(seed), SETS[rules])
+
+
+def _run(revisions, rules, *, shuffle=None, restart_at=None):
     """All decisions on a world, second by second."""
     association = Association(rules)
     decisions = []
@@ -111,9 +118,7 @@ def _people(revisions, decisions):
 @ALL
 @pytest.mark.parametrize("seed", SEEDS)
 def test_nobody_is_twice_in_one_camera_at_one_time(seed, rules):
-    revisions = _world(seed)
-    decisions = _run(revisions, rules=rules)
-    for tracklets in _people(revisions, decisions).values():
+    for tracklets in _people(_world(seed), _undisturbed(seed, rules)).values():
         for i, a in enumerate(tracklets):
             for b in tracklets[i + 1 :]:
                 assert not exclusive(a, b), f"{a.key} and {b.key}"
@@ -122,30 +127,28 @@ def test_nobody_is_twice_in_one_camera_at_one_time(seed, rules):
 @pytest.mark.parametrize("seed", SEEDS)
 def test_every_tracklet_is_assigned_once(seed):
     revisions = _world(seed)
-    assigned = [d.key for d in _run(revisions) if d.kind == "assigned"]
+    assigned = [d.key for d in _undisturbed(seed, "remembers") if d.kind == "assigned"]
     assert sorted(assigned) == sorted({tracklet.key for _, tracklet in revisions})
 
 
 @ALL
 @pytest.mark.parametrize("seed", SEEDS)
 def test_the_order_of_arrival_changes_nothing(seed, rules):
-    revisions = _world(seed)
-    shuffled = _run(revisions, rules=rules, shuffle=np.random.default_rng(seed + 1000))
-    assert shuffled == _run(revisions, rules=rules)
+    shuffled = _run(_world(seed), SETS[rules], shuffle=np.random.default_rng(seed + 1000))
+    assert shuffled == _undisturbed(seed, rules)
 
 
 @ALL
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_restart_changes_nothing(seed, rules):
-    revisions = _world(seed)
-    uninterrupted = _run(revisions, rules=rules)
     for restart_at in (10, 25, 50, END):
-        assert _run(revisions, rules=rules, restart_at=restart_at) == uninterrupted
+        interrupted = _run(_world(seed), SETS[rules], restart_at=restart_at)
+        assert interrupted == _undisturbed(seed, rules)
 
 
 def test_the_worlds_are_worth_it():
     """People are found again, and merged, often enough for the rules above to be tried."""
-    runs = [_run(_world(seed)) for seed in SEEDS]
+    runs = [_undisturbed(seed, "remembers") for seed in SEEDS]
     assert sum(d.reason == "known person" for run in runs for d in run) > 100
     assert sum(d.kind == "merged" for run in runs for d in run) > 20
     with_transitions = [_run(_world(seed), rules=WITH_TRANSITIONS) for seed in SEEDS]
