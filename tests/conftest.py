@@ -21,6 +21,7 @@ if "SLIPCOVER_ENABLED" in os.environ:
     import forked_coverage
 
     forked_coverage.spare_frames()
+    forked_coverage.spare_searches()
 
 # What is imported and collected stays until the end: looking for garbage in it is in vain.
 gc.disable()
