@@ -40,7 +40,7 @@ class Decision:
     ``kind`` is assigned for the first decision on a track; merged when two identities became one;
     split when the rest of a track shows another person than its beginning, or when the tracks of
     an identity are those of two people; reassigned when a track shows another person instead;
-    confirmed when nothing changes but the state.
+    confirmed when nothing changes but the state; doubted when it was confirmed and is not any more.
     ``confidence`` is a probability, and ``state`` probable or confirmed. It is about what the track
     shows from ``since`` on, seconds UTC, until the ``since`` of another decision on it; None stands
     for its start. ``runners_up`` are the next two people that a first decision could have been for,

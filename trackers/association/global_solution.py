@@ -16,6 +16,7 @@ from heapq import heappop, heappush
 import numpy as np
 
 from trackers.association.candidates import NearestEmbeddings
+from trackers.association.doubt import margins_of
 from trackers.association.evidence import Evidence
 from trackers.association.partition import Judged, Partition
 from trackers.association.people import People
@@ -59,11 +60,8 @@ def solve(people: People, evidence: Evidence, topology: Topology) -> Judged:
         ),
         key=lambda found: _value(*found),
     )
-    margins = {
-        t.key: partition.margin(t, owner[t.key], _others(t, owner, before))
-        for t in ordered
-        if len(t.path) and t.key not in fixed
-    }
+    judged = [t for t in ordered if len(t.path) and t.key not in fixed]
+    margins = margins_of(judged, owner, before, partition)
     named = renamed(owner, online, people.next_global_id, fixed)
     return Judged({key: g for key, g in named.items() if g != online[key]}, margins)
 

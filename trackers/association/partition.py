@@ -233,12 +233,14 @@ def corrections(people: People, judged: Judged) -> list[Decision]:
         if key in people.fixed:
             continue
         sure = _is_sure(people, key, judged.margins.get(key))
-        if key not in changed and (not sure or people.state(key) == CONFIRMED):
+        if key not in changed and sure == (people.state(key) == CONFIRMED):
             continue
         if sure:
             people.confirm(key)
+        else:
+            people.doubt(key)
         source = before.get(key)
-        kind, reason = _why(people, known, source, changed.get(key))
+        kind, reason = _why(people, known, source, changed.get(key), sure)
         global_id = people.owner(key)
         assert global_id is not None
         confidence = probability(judged.margins.get(key, 0.0))
@@ -249,10 +251,10 @@ def corrections(people: People, judged: Judged) -> list[Decision]:
 
 
 def _why(
-    people: People, known: set[int], source: int | None, target: int | None
+    people: People, known: set[int], source: int | None, target: int | None, sure: bool
 ) -> tuple[str, str]:
     if target is None:
-        return "confirmed", "seen well enough"
+        return ("confirmed", "seen well enough") if sure else ("doubted", "less sure than it was")
     if source not in people.identities:
         return "merged", f"same person as {source}"
     if target not in known:

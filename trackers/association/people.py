@@ -95,6 +95,10 @@ class People:
         """Confirm the owner of a track, until it changes."""
         self._confirmed.add(key)
 
+    def doubt(self, key: TrackletKey) -> None:
+        """The owner of a track is probable again."""
+        self._confirmed.discard(key)
+
     def tracklet(self, key: TrackletKey) -> Tracklet | None:
         """The last known revision of a track with an owner, else None."""
         owner = self._owner.get(key)
