@@ -13,16 +13,18 @@ from pipeline.sources.source import Frame
 CAMERAS = (1, 2, 4, 8, 16, 32)
 _FRAMES = 25
 
-# Prints the most memory of the run, without its Redis, in kB.
+# Prints the most memory of the run, without its Redis, in kB. (`ru_maxrss` begins with that of the
+# process that started it.)
 _RUN = """
-import resource, sys
+import sys
 from pathlib import Path
 from pipeline.config.schema import SiteConfig
 from pipeline.runtime.run import run_site
 from pipeline.runtime.site_options import with_options
 
 run_site(with_options(SiteConfig(), sys.argv[2:], {}), Path(sys.argv[1]))
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+status = dict(line.split(":") for line in Path("/proc/self/status").read_text().splitlines())
+print(status["VmHWM"].split()[0])
 """
 
 
