@@ -164,6 +164,7 @@ def sample(client: redis.Redis, bus: Bus, parts: dict[str, psutil.Process]) -> d
     memory, disk = client.info("memory"), client.info("persistence")
     return {
         **{f"{name}_mb": part.memory_info().rss / MB for name, part in parts.items()},
+        **{f"{name}_processor_s": sum(part.cpu_times()[:2]) for name, part in parts.items()},
         "redis_mb": memory["used_memory"] / MB,
         "aof_mb": disk["aof_current_size"] / MB,
         **{f"{name}_entries": count for name, count in bus.lengths().items()},
@@ -212,6 +213,7 @@ def measure(folder: Path, cameras: int, hours: float, people: float, fps: int) -
         "observations": rows,
         "processor_s": {name: round(spent, 1) for name, spent in took.items()},
         "observations_a_processor_second": round(rows / sum(took.values())),
+        "while_running": while_running(curve, all_visits, fps, list(parts)),
         "people": found.identities()["global_id"].n_unique(),
         "seconds": round(time.monotonic() - begin, 1),
         "most": {name: round(max(row[name] for row in curve), 1) for name in curve[0]},
@@ -228,6 +230,26 @@ def processor_s(pid: int) -> float:
     return used.ru_utime + used.ru_stime
 
 
+def while_running(
+    curve: list[dict[str, float]], all_visits: list[Visit], fps: int, parts: list[str]
+) -> dict[str, int]:
+    """Observations a processor second of each part and of all, without the start and the finish.
+
+    From the first quarter of the samples on: messages that wait are as many then as at the last.
+    """
+    first, last = curve[len(curve) // 4], curve[-1]
+    count = sent(all_visits, last["hours"], fps) - sent(all_visits, first["hours"], fps)
+    spent = {name: last[f"{name}_processor_s"] - first[f"{name}_processor_s"] for name in parts}
+    spent["all"] = sum(spent.values())
+    return {name: round(count / max(seconds, 1e-9)) for name, seconds in spent.items()}
+
+
+def sent(all_visits: list[Visit], hours: float, fps: int) -> int:
+    """How many observations were sent until a moment of event time."""
+    at = round(hours * 3600)
+    return sum(fps * (min(one.end, at) - one.start) for one in all_visits if one.start < at)
+
+
 def growth(curve: list[dict[str, float]]) -> dict[str, float]:
     """The ratio of the mean of the last quarter to that of the second quarter; 1 means flat."""
     quarter = len(curve) // 4
@@ -235,7 +257,7 @@ def growth(curve: list[dict[str, float]]) -> dict[str, float]:
     return {
         name: round(sum(r[name] for r in last) / max(sum(r[name] for r in second), 1e-9), 2)
         for name in curve[0]
-        if name not in ("hours", "s")
+        if name not in ("hours", "s") and not name.endswith("_processor_s")
     }
 
 
