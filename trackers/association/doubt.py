@@ -8,6 +8,8 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
+import numpy as np
+
 from trackers.association.partition import Partition
 from trackers.tracklet import Tracklet, TrackletKey
 
@@ -15,41 +17,37 @@ from trackers.tracklet import Tracklet, TrackletKey
 def margins_of(
     tracklets: Iterable[Tracklet],
     owner: Mapping[TrackletKey, int],
-    before: Mapping[TrackletKey, Sequence[TrackletKey]],
+    others: Mapping[TrackletKey, Sequence[int]],
     partition: Partition,
 ) -> dict[TrackletKey, float]:
     """The log-odds of each tracklet's owner over all else.
 
-    ``before`` are those before each tracklet that may show the same person.
+    ``others`` are the other people, in order, whom each tracklet may show.
     """
-    near = _near(owner, before)
+    near = _near(owner, others)
     doubts = {
-        person: _part_of_another(person, others, partition) for person, others in near.items()
+        person: _part_of_another(person, beside, partition) for person, beside in near.items()
     }
     found = {}
     for tracklet in tracklets:
         mine = owner[tracklet.key]
-        others = sorted({owner[key] for key in before[tracklet.key]} - {mine})
-        margin = partition.margin(tracklet, mine, others)
+        margin = partition.margin(tracklet, mine, others[tracklet.key])
         found[tracklet.key] = -log_of_sum([-margin, doubts.get(mine, -math.inf)])
     return found
 
 
 def log_of_sum(logarithms: Sequence[float]) -> float:
     """The logarithm of the sum of what these are the logarithms of; -inf without any."""
-    most = max(logarithms, default=-math.inf)
-    if math.isinf(most):
-        return most
-    return most + math.log(sum(math.exp(one - most) for one in logarithms))
+    return float(np.logaddexp.reduce(np.array(logarithms, np.float64)))
 
 
 def _near(
-    owner: Mapping[TrackletKey, int], before: Mapping[TrackletKey, Sequence[TrackletKey]]
+    owner: Mapping[TrackletKey, int], others: Mapping[TrackletKey, Sequence[int]]
 ) -> dict[int, set[int]]:
     """The people who may be one, both ways."""
     near: dict[int, set[int]] = defaultdict(set)
-    for key, earlier in before.items():
-        for other in {owner[name] for name in earlier} - {owner[key]}:
+    for key, theirs in others.items():
+        for other in theirs:
             near[owner[key]].add(other)
             near[other].add(owner[key])
     return near

@@ -61,7 +61,8 @@ def solve(people: People, evidence: Evidence, topology: Topology) -> Judged:
         key=lambda found: _value(*found),
     )
     judged = [t for t in ordered if len(t.path) and t.key not in fixed]
-    margins = margins_of(judged, owner, before, partition)
+    others = {t.key: _others(t, owner, before) for t in ordered}
+    margins = margins_of(judged, owner, others, partition)
     named = renamed(owner, online, people.next_global_id, fixed)
     return Judged({key: g for key, g in named.items() if g != online[key]}, margins)
 

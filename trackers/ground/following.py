@@ -257,15 +257,19 @@ class Following:
 
     def _extra_costs(self, camera_id: str, points: list[Point]) -> NDArray[np.float64]:
         """What a box costs beside its place: ``(N, W)`` for each walker."""
-        cost = np.zeros((len(points), len(self.walks)))
-        for column, walk in enumerate(self.walks):
-            if walk.tentative:
-                cost[:, column] += _TENTATIVE_COST
+        same = self._same_track(camera_id, points, self.walks)
+        return _tentative_costs(self.walks) - np.where(same, _SAME_TRACK, 0.0)
+
+    def _same_track(
+        self, camera_id: str, points: list[Point], walks: list[WalkerHistory]
+    ) -> NDArray[np.bool_]:
+        """Whether each box is of the last track of each walker in that camera, ``(N, W)``."""
+        same = np.zeros((len(points), len(walks)), np.bool_)
+        for column, walk in enumerate(walks):
             track_id, when = walk.tracks.get(camera_id, (0, -math.inf))
             if self.time - when <= _SAME_TRACK_S:
-                same = np.array([p.track_id == track_id for p in points], bool)
-                cost[same, column] -= _SAME_TRACK
-        return cost
+                same[:, column] = [point.track_id == track_id for point in points]
+        return same
 
     def _near(self, seen: Observations) -> NDArray[np.intp]:
         """The walkers in reach of a box; the error on the ground grows with the distance."""
@@ -286,20 +290,15 @@ class Following:
         columns: NDArray[np.intp],
     ) -> _Fit:
         """Assign boxes to ``walkers``, which are ``columns`` of all walkers."""
-        cost = fit_costs(walkers, seen)
         walks = [self.walks[column] for column in columns]
-        cost = cost + np.array([_TENTATIVE_COST if walk.tentative else 0.0 for walk in walks])
+        cost = fit_costs(walkers, seen) + _tentative_costs(walks)
         in_line = np.zeros(cost.shape, bool)
         lost = np.flatnonzero(~(cost < _NEW_PERSON).any(axis=1))
         if len(lost):
             in_line[lost] = across_costs(walkers, seen.select(lost)) < _IN_LINE
-        for column, walk in enumerate(walks):
-            track_id, when = walk.tracks.get(camera_id, (0, -math.inf))
-            if self.time - when <= _SAME_TRACK_S:
-                same = np.array([p.track_id == track_id for p in points], bool)
-                cost[same, column] -= _SAME_TRACK
-                kept = same & in_line[:, column]
-                cost[kept, column] = np.minimum(cost[kept, column], _KEPT)
+        same = self._same_track(camera_id, points, walks)
+        cost = cost - np.where(same, _SAME_TRACK, 0.0)
+        cost = np.where(same & in_line, np.minimum(cost, _KEPT), cost)
         # Any possible assignment is better than none.
         cost = np.where(cost < _NEW_PERSON, cost - _UNASSIGNED, 0.0)
         rows, assigned = linear_sum_assignment(cost)
@@ -362,3 +361,8 @@ class Following:
             self.walks = [walk for walk, out in zip(self.walks, lost, strict=True) if not out]
             self.walkers = self.walkers.select(~np.array(lost, bool))
         return gone
+
+
+def _tentative_costs(walks: list[WalkerHistory]) -> NDArray[np.float64]:
+    """What any box costs more for each walker, ``(W,)``."""
+    return np.array([_TENTATIVE_COST if walk.tentative else 0.0 for walk in walks])

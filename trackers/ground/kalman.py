@@ -167,11 +167,9 @@ def fit_costs(walkers: Walkers, seen: Observations) -> Floats:
     boxes, slopes = expected(walkers, seen.view)
     projected = slopes @ walkers.spreads @ slopes.transpose(0, 2, 1)
     spreads = projected[None] + seen.errors[:, None]
-    off = seen.boxes[:, None] - boxes[None]
-    distances = (off[..., None, :] @ np.linalg.solve(spreads, off[..., None]))[..., 0, 0]
-    uncertainty = np.linalg.slogdet(spreads)[1] - np.linalg.slogdet(seen.errors)[1][:, None]
+    costs = _costs(seen.boxes[:, None] - boxes[None], spreads, seen.errors[:, None])
     before = seen.view.in_front(walkers.states[:, :2])
-    return np.where(before[None], distances + uncertainty, np.inf)
+    return np.where(before[None], costs, np.inf)
 
 
 def pair_costs(
@@ -182,11 +180,16 @@ def pair_costs(
     boxes, slopes = expected(some, seen.view)
     errors = seen.errors[rows]
     spreads = slopes @ some.spreads @ slopes.transpose(0, 2, 1) + errors
-    off = seen.boxes[rows] - boxes
-    distances = (off[:, None] @ np.linalg.solve(spreads, off[..., None]))[:, 0, 0]
+    costs = _costs(seen.boxes[rows] - boxes, spreads, errors)
+    return np.where(seen.view.in_front(some.states[:, :2]), costs, np.inf)
+
+
+def _costs(off: Floats, spreads: Floats, errors: Floats) -> Floats:
+    """Of boxes that are ``off`` ``(..., 3)`` from the expected ones, with covariances
+    ``(..., 3, 3)`` of that and of the boxes alone."""
+    distances = (off[..., None, :] @ np.linalg.solve(spreads, off[..., None]))[..., 0, 0]
     uncertainty = np.linalg.slogdet(spreads)[1] - np.linalg.slogdet(errors)[1]
-    before = seen.view.in_front(some.states[:, :2])
-    return np.where(before, distances + uncertainty, np.inf)
+    return np.asarray(distances + uncertainty)
 
 
 def across_costs(walkers: Walkers, seen: Observations) -> Floats:

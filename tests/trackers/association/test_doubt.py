@@ -14,9 +14,12 @@ def judged(groups):
     """The margins, and the partition; every tracklet may be whom any before it shows."""
     ordered = sorted((t for g in groups.values() for t in g), key=lambda t: (t.start, t.key))
     owner = {t.key: name for name, group in groups.items() for t in group}
-    before = {t.key: [o.key for o in ordered[:n]] for n, t in enumerate(ordered)}
+    others = {
+        t.key: sorted({owner[o.key] for o in ordered[:n]} - {owner[t.key]})
+        for n, t in enumerate(ordered)
+    }
     partition = Partition(evidence_of(TRANSITIONS), lambda name: groups.get(name, []))
-    return margins_of(ordered, owner, before, partition), partition
+    return margins_of(ordered, owner, others, partition), partition
 
 
 def test_nobody():
