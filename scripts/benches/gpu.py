@@ -18,17 +18,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 import printing
-from pipeline.config.load import load_config
 from pipeline.config.schema import CameraConfig, SiteConfig
 from pipeline.detector import Detector
 from pipeline.devices import resolve_device
 from pipeline.errors import UserError
-from pipeline.paths import config_folder
+from pipeline.node.crops import cut
 from pipeline.reid.embedding import open_embedder
 from pipeline.sources import open_source
 from pipeline.sources.source import Frame
-from pipeline.weights import weights_path
 from reid_model.embedder import Embedder
+from speed import clips_of
 from speeding import systems
 from speeding.timing import Stopwatch
 
@@ -55,8 +54,8 @@ def crops_of(clip: Path, detector: Detector, most: int = _CROPS) -> list[NDArray
     found: list[NDArray[np.uint8]] = []
     for frame in open_source(clip.stem, CameraConfig(source=str(clip))).frames():
         if isinstance(frame, Frame):
-            boxes = detector.detect([frame.picture])[0].boxes.astype(int).clip(0).tolist()
-            found += [frame.image[y1:y2, x1:x2] for x1, y1, x2, y2 in boxes if x2 > x1 and y2 > y1]
+            boxes = detector.detect([frame.picture])[0].boxes
+            found += [cut(frame.picture, box) for box in boxes]
         if len(found) >= most:
             break
     return found[:most]
@@ -106,9 +105,9 @@ def main() -> None:
     parser.add_argument("--device", default="cuda:0", help="cuda:1 is the second GPU")
     parser.add_argument("--engine", type=Path, help="a TensorRT engine of the detector")
     arguments = parser.parse_args()
-    config = load_config(config_folder() / "demo.yaml")
     try:
         device = resolve_device(arguments.device)
+        clips, config = clips_of("demo")
         sides = {"processor": Side.opened(config, "cpu"), device: Side.opened(config, device)}
         if arguments.engine is not None:
             detector = config.detector.model_copy(update={"model": str(arguments.engine)})
@@ -116,10 +115,7 @@ def main() -> None:
             sides[f"{device}, TensorRT"] = Side.opened(engine, device)
     except UserError as error:
         sys.exit(f"bench gpu: {error}")
-    folder = weights_path("demo-clips").parent
-    found = measure(
-        sides, [folder / f"cam0{number}.mp4" for number in (1, 2, 3, 4)], arguments.rounds
-    )
+    found = measure(sides, clips, arguments.rounds)
     columns = ["detection", "embedding", "all of fusetrack", "least cosine"]
     printing.show(found, "device", columns, as_json=arguments.json)
 

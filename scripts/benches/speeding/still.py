@@ -3,7 +3,6 @@
 Every picture gets noise of its own, as that of a sensor: no two are equal.
 """
 
-import resource
 import sys
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -14,6 +13,7 @@ import av
 import cv2
 import numpy as np
 import polars as pl
+import psutil
 from numpy.typing import NDArray
 
 from pets import CAME_BACK, CAMERA
@@ -30,8 +30,6 @@ from speeding.timing import Speed
 
 Image = NDArray[np.uint8]
 
-_STATM = Path("/proc/self/statm")
-
 #: Of every minute people walk for this long, and the last picture stays for the rest.
 WALK_S, MINUTE_S = 15, 60
 _FPS = 25
@@ -43,7 +41,6 @@ _NOISES = 16
 _PEER_S = 20
 #: Of a longer view so many minutes are written, and then repeated without encoding them again.
 CYCLE_MINUTES = 4
-_PAGE_MB = resource.getpagesize() / 2**20
 
 
 class Followed(NamedTuple):
@@ -119,11 +116,12 @@ class Memory:
 
     def __init__(self, frames: int) -> None:
         self._frames = frames
+        self._process = psutil.Process()
         self.begun = self.ended = 0
 
     def sample(self, done: int) -> None:
         """Note it after so many frames."""
-        self.ended = round(int(_STATM.read_text().split()[1]) * _PAGE_MB)
+        self.ended = round(self._process.memory_info().rss / 2**20)
         if done <= self._frames // 6:
             self.begun = self.ended
 
