@@ -6,6 +6,7 @@ acknowledgement are committed together; what is not decided yet stays unacknowle
 delivered again after a restart. Each message counts once, in the order of its camera.
 """
 
+import logging
 import math
 import threading
 from collections import deque
@@ -33,19 +34,23 @@ from pipeline.bus.messages import (
     NodeMessage,
     TrackletMessage,
     WatermarkMessage,
+    tracklet_message,
     tracklet_of,
     view_of_message,
 )
 from pipeline.bus.order import Resequencer, advance
+from pipeline.bus.revisions import is_missing, joined
 from pipeline.bus.streams import Bus
 from pipeline.monitoring.watch import Watch
 from pipeline.recorder.forgotten import ForgottenParts
 from pipeline.run_directory.schema import TrackPart
 from trackers.association.association import Decision
 from trackers.association.ground_association import GroundAssociation
-from trackers.tracklet import GROUND, TrackletKey
+from trackers.tracklet import GROUND, Tracklet, TrackletKey
 
 _POLL_S = 0.05
+
+_log = logging.getLogger(__name__)
 
 
 class _Held(NamedTuple):
@@ -86,6 +91,9 @@ class AssociatorService:
         self._watermarks = Watermarks(camera_ids, silence or Silence([], math.inf, lambda: 0.0))
         self._meta = checkpoint.Meta(self._watermarks.state())
         self._forgotten = ForgottenParts([])
+        self._checkpoint = checkpoint.Checkpoint()
+        # Tracks of which something was lost on the way.
+        self._incomplete: set[TrackletKey] = set()
         self._resequencer = Resequencer({})
         self._on_decision = on_decision
         self._term = term
@@ -132,8 +140,8 @@ class AssociatorService:
             return delivery
         if not isinstance(delivery.message, TrackletMessage):
             return delivery.faulty("expected a tracklet or a watermark")
-        exemplars, dimension = delivery.message.exemplars.shape
-        if not exemplars:
+        _, dimension = delivery.message.exemplars.shape
+        if not dimension:
             return delivery
         self._meta.dimension = self._meta.dimension or dimension
         if dimension == self._meta.dimension:
@@ -191,10 +199,27 @@ class AssociatorService:
         # People and tracks older than this are forgotten.
         oldest = at - self._association.rules.gallery_s
         tracklets = [d.message for d in done if isinstance(d.message, TrackletMessage)]
-        left = [self._forgotten.filter_tracklet(message) for message in tracklets]
-        messages = [message for message in left if message and message.at >= oldest]
+        messages = [message for message in tracklets if message.at >= oldest]
         for message in sorted(messages, key=lambda m: (m.camera_id, m.track_id, m.revision)):
-            self._association.observe(tracklet_of(message))
+            tracklet = self._joined(message)
+            if tracklet is not None:
+                self._association.observe(tracklet)
+
+    def _joined(self, message: TrackletMessage) -> Tracklet | None:
+        """The tracklet of a message without its forgotten parts; None when nothing is left."""
+        key = message.camera_id, message.track_id
+        tracklet = joined(message, self._association.tracklet(key))
+        if self._forgotten.concerns(key):
+            left = self._forgotten.filter_tracklet(tracklet_message(tracklet, message.at))
+            return None if left is None else tracklet_of(left)
+        if is_missing(message, tracklet) and key not in self._incomplete:
+            self._incomplete.add(key)
+            _log.warning(
+                "camera %s, track %d: what was sent of it before is missing; going on without it "
+                "until it is sent again",
+                *key,
+            )
+        return tracklet
 
     def _set_view(self, joining: JoinMessage) -> None:
         if joining.view is not None:
@@ -238,6 +263,7 @@ class AssociatorService:
         changed = {(m.camera_id, m.track_id) for m in tracklets} | {d.key for d in decisions}
         sent = self._meta.sent
         self._meta.sent += len(messages)
+        state = self._state(changed, forgotten)
         self._bus.commit(
             ASSOCIATOR,
             [*done, *self._repeated],
@@ -245,8 +271,8 @@ class AssociatorService:
                 Outgoing(IDENTITIES, ASSOCIATOR, sent + number, message)
                 for number, message in enumerate(messages, start=1)
             ],
-            state=self._state(changed, at),
-            forget=[checkpoint.field_of(key) for key in forgotten],
+            state=state.fields,
+            forget=state.gone,
             forgotten_ids=forgotten_ids,
             corrected=corrected,
             term=self._term,
@@ -257,10 +283,12 @@ class AssociatorService:
         for decision in decisions:
             self._on_decision(decision)
 
-    def _state(self, changed: Iterable[TrackletKey], at: float) -> checkpoint.Fields:
+    def _state(
+        self, changed: Iterable[TrackletKey], forgotten: Iterable[TrackletKey]
+    ) -> checkpoint.Written:
         self._meta.watermarks = self._watermarks.state()
         self._meta.forgotten = self._forgotten.parts
-        return checkpoint.encoded(self._meta, self._association, changed, at)
+        return self._checkpoint.written(self._meta, self._association, changed, forgotten)
 
     def _restore(self) -> None:
         fields = self._bus.state()
@@ -274,7 +302,7 @@ class AssociatorService:
         self._resequencer = Resequencer(meta.taken)
         for camera_id, view in meta.views.items():
             self._association.set_view(camera_id, view_of_message(view))
-        checkpoint.restore(self._association, fields)
+        self._checkpoint.restore(self._association, fields)
 
 
 def _is_due(request: CorrectMessage, *, before: float) -> bool:

@@ -50,6 +50,11 @@ def sent_key(site: str, camera_id: str) -> str:
     return _key(site, f"sent:{camera_id}")
 
 
+def crops_key(site: str, camera_id: str) -> str:
+    """The key of the vectors of a live camera's open tracks, see `Outbox.crops`."""
+    return _key(site, f"crops:{camera_id}")
+
+
 def cameras_key(site: str) -> str:
     """The key of the set of cameras that have sent messages."""
     return _key(site, "cameras")

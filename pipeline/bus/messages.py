@@ -13,10 +13,13 @@ from numpy.typing import NDArray
 from pipeline.run_directory.schema import CameraRecord
 from trackers.association.corrections import Correction, Part
 from trackers.ground.view import View
-from trackers.tracklet import GROUND, Tracklet
+from trackers.tracklet import Tracklet
 
 #: Version of the layout below; messages of other versions are rejected.
-VERSION = 2
+VERSION = 3
+
+# Vectors are compared by their cosine, for which this is exact enough.
+_HALF = np.dtype(np.float16).str
 
 _NUMBERS = re.compile(r"<f[248]|<[iu][248]|\|[biu]1")
 
@@ -139,11 +142,15 @@ class CameraMessage(msgspec.Struct, tag="camera", frozen=True):
 class TrackletMessage(msgspec.Struct, tag="tracklet", frozen=True):
     """A track so far; see `trackers.tracklet.Tracklet` for the arrays.
 
+    Of an open track mostly only what is new is sent: ``fresh`` are the rows of ``qualities`` and
+    ``exemplar_times`` whose vectors are in ``exemplars``, None for all of them, and of the path
+    only what is later than ``after`` is here, None for all of it. `joined` adds what was known.
+
     ``at`` is the event time of this revision, seconds UTC. ``picture`` is the JPEG of the
-    ``thumbnail`` where the node could not write it into the run directory itself. ``text_vectors``
-    and ``visibilities`` are float16 and for the recorder only; ``model`` is the hash of the network
-    that made the vectors, empty if unknown. Raises ValueError when the arrays do not form a valid
-    tracklet.
+    ``thumbnail`` where the node could not write it into the run directory itself. ``exemplars``,
+    ``text_vectors`` and ``visibilities`` are float16, the last two for the recorder only; ``model``
+    is the hash of the network that made the vectors, empty if unknown. Raises ValueError when the
+    arrays do not form a valid tracklet.
     """
 
     at: float
@@ -164,13 +171,21 @@ class TrackletMessage(msgspec.Struct, tag="tracklet", frozen=True):
     text_vectors: Array | None = None
     visibilities: Array | None = None
     model: _Model = ""
+    fresh: list[_Number] | None = None
+    after: float | None = None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it needs nothing that was sent before."""
+        return self.fresh is None and self.after is None
 
     def __post_init__(self) -> None:
-        if self.camera_id != GROUND:
-            _check_camera_id(self.camera_id)
-        _check_times(self.at, self.start, self.end, earliest=-_LATEST_S)
+        _check_camera_id(self.camera_id)
+        _check_times(self.at, self.start, self.end, self.after or 0.0, earliest=-_LATEST_S)
         if self.ground is not None:
             _check_ground(self.ground)
+        if self.fresh is not None:
+            _check_fresh(self)
         tracklet = tracklet_of(self)
         if tracklet.exemplars.ndim != 2:
             raise ValueError(f"exemplars must be (K, D), got {tracklet.exemplars.shape}")
@@ -377,6 +392,15 @@ def _check_positive(*arrays: Array) -> None:
         raise ValueError("expected frame indices, track ids and sizes of at least 0")
 
 
+def _check_fresh(message: TrackletMessage) -> None:
+    rows, known = message.fresh or [], message.qualities.shape
+    if sorted({*rows}) != rows or known != message.exemplar_times.shape or len(known) != 1:
+        raise ValueError("expected rows of qualities and exemplar_times, in order")
+    if message.closed or (rows and rows[-1] >= known[0]):
+        raise ValueError("expected all exemplars of a closed track, and rows that there are")
+    _check_finite(unpack(message.qualities), unpack(message.exemplar_times))
+
+
 def _check_ground(ground: Array) -> None:
     if np.isinf(unpack(ground)).any():
         raise ValueError("expected ground points that are finite, or NaN where unknown")
@@ -420,8 +444,8 @@ def decode(data: bytes) -> Message:
     Raises msgspec.DecodeError, ValueError or RecursionError when it is not a known message.
     """
     message = _decoder.decode(data)
-    if isinstance(message, TrackletMessage) and message.camera_id == GROUND:
-        raise ValueError("expected a track of a camera, got one of the ground")
+    if isinstance(message, TrackletMessage) and message.exemplars.dtype != _HALF:
+        raise ValueError(f"expected exemplars of {_HALF}, got {message.exemplars.dtype}")
     return message
 
 
@@ -432,9 +456,21 @@ def tracklet_message(
     picture: bytes | None = None,
     model: str = "",
 ) -> TrackletMessage:
-    """``tracklet`` in its wire form."""
+    """``tracklet`` in its wire form, whole."""
     return TrackletMessage(
-        **_wire_fields(tracklet, at),
+        at=at,
+        camera_id=tracklet.camera_id,
+        track_id=tracklet.track_id,
+        revision=tracklet.revision,
+        start=tracklet.start,
+        end=tracklet.end,
+        count=tracklet.count,
+        closed=tracklet.closed,
+        exemplars=pack(tracklet.exemplars.astype(np.float16)),
+        qualities=pack(tracklet.qualities),
+        exemplar_times=pack(tracklet.exemplar_times),
+        path=pack(tracklet.path),
+        ground=None if tracklet.ground is None else pack(tracklet.ground),
         thumbnail=thumbnail,
         picture=picture,
         text_vectors=_packed_half(tracklet.text_vectors),
@@ -443,38 +479,15 @@ def tracklet_message(
     )
 
 
-def stored_tracklet(tracklet: Tracklet, at: float) -> dict[str, object]:
-    """``tracklet``, which was valid when it came, as something to encode; decodes to its message.
-
-    It is not checked again: that takes twice as long as all else of storing it.
-    """
-    return {"type": TrackletMessage.__struct_config__.tag, **_wire_fields(tracklet, at)}
-
-
-def _wire_fields(tracklet: Tracklet, at: float) -> dict[str, Any]:
-    return {
-        "at": at,
-        "camera_id": tracklet.camera_id,
-        "track_id": tracklet.track_id,
-        "revision": tracklet.revision,
-        "start": tracklet.start,
-        "end": tracklet.end,
-        "count": tracklet.count,
-        "closed": tracklet.closed,
-        "exemplars": pack(tracklet.exemplars),
-        "qualities": pack(tracklet.qualities),
-        "exemplar_times": pack(tracklet.exemplar_times),
-        "path": pack(tracklet.path),
-        "ground": None if tracklet.ground is None else pack(tracklet.ground),
-    }
-
-
 def _packed_half(array: NDArray[np.float32] | None) -> Array | None:
     return None if array is None else pack(array.astype(np.float16))
 
 
 def tracklet_of(message: TrackletMessage) -> Tracklet:
-    """The tracklet in ``message``, without what is for the recorder only."""
+    """What ``message`` has of the tracklet, without what is for the recorder only."""
+    qualities, times = unpack(message.qualities), unpack(message.exemplar_times)
+    if message.fresh is not None:
+        qualities, times = qualities[message.fresh], times[message.fresh]
     return Tracklet(
         camera_id=message.camera_id,
         track_id=message.track_id,
@@ -483,9 +496,9 @@ def tracklet_of(message: TrackletMessage) -> Tracklet:
         end=message.end,
         count=message.count,
         closed=message.closed,
-        exemplars=unpack(message.exemplars),
-        qualities=unpack(message.qualities),
-        exemplar_times=unpack(message.exemplar_times),
+        exemplars=unpack(message.exemplars).astype(np.float32),
+        qualities=qualities,
+        exemplar_times=times,
         path=unpack(message.path),
         ground=None if message.ground is None else unpack(message.ground),
     )

@@ -5,7 +5,7 @@ recording from its start, which gives the same messages because processing is de
 skips the batches already sent. A live camera continues with new track ids.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
@@ -21,9 +21,9 @@ class SentState(msgspec.Struct, frozen=True):
 
     ``node`` counts the nodes that have run a live camera. The next node continues after ``frames``
     frames, ``dropped`` frames, ``frame_index`` and ``track_id``, closes the tracks in ``open``,
-    and sends nothing at or before event time ``at``. ``start`` is the first timestamp, seconds
-    UTC, and ``record`` the last camera state sent. ``cameras`` are the cameras of a node that may
-    add more, each with its ``node``.
+    whose vectors are stored beside this state, and sends nothing at or before event time ``at``.
+    ``start`` is the first timestamp, seconds UTC, and ``record`` the last camera state sent.
+    ``cameras`` are the cameras of a node that may add more, each with its ``node``.
     """
 
     batches: int = 0
@@ -44,8 +44,9 @@ class SentState(msgspec.Struct, frozen=True):
 class Outbox:
     """Sends the batches of one camera in order.
 
-    ``known`` is the progress at the time of opening. A live camera continues from there; a
-    recording passes in all batches again from the first.
+    ``known`` is the progress at the time of opening, and ``crops`` are the vectors of the open
+    tracks in it, as they were sent. A live camera continues from there; a recording passes in all
+    batches again from the first.
     """
 
     def __init__(self, bus: Bus, camera_id: str, *, live: bool) -> None:
@@ -56,6 +57,7 @@ class Outbox:
         if live:
             self._take_over()
         self.known = _sent(self._stored)
+        self.crops = bus.crops(camera_id) if self.known.open else {}
         self._now = self.known if live else SentState()
 
     def _take_over(self) -> None:
@@ -68,10 +70,17 @@ class Outbox:
                 return
             self._stored = self._bus.last_sent(self._camera_id)
 
-    def send(self, messages: Iterable[tuple[str, Message]], **progress: object) -> None:
+    def send(
+        self,
+        messages: Iterable[tuple[str, Message]],
+        *,
+        crops: Mapping[str, bytes | None] | None = None,
+        **progress: object,
+    ) -> None:
         """Send a batch of messages, each with its stream; may be repeated after an error.
 
-        ``progress`` are fields of `SentState` to store with it. Raises UserError when Redis lost
+        ``progress`` are fields of `SentState` to store with it, ``crops`` those of the open tracks
+        that are new, or None where they are not needed any more. Raises UserError when Redis lost
         earlier progress, another node runs the same camera, or a recording has changed.
         """
         numbers = dict(self._now.numbers)
@@ -82,13 +91,15 @@ class Outbox:
         after = msgspec.structs.replace(
             self._now, batches=self._now.batches + 1, numbers=numbers, **progress
         )
-        self._publish(batch, after)
+        self._publish(batch, after, crops or {})
         self._now = after
 
-    def _publish(self, batch: list[Outgoing], after: SentState) -> None:
+    def _publish(
+        self, batch: list[Outgoing], after: SentState, crops: Mapping[str, bytes | None]
+    ) -> None:
         data = msgspec.msgpack.encode(after)
         while not self._is_sent(_sent(self._stored), after):
-            if self._bus.publish(self._camera_id, batch, self._stored, data):
+            if self._bus.publish(self._camera_id, batch, self._stored, data, crops):
                 self._stored = data
                 return
             # Already sent with the reply lost, or sent by another node.

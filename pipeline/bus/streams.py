@@ -3,6 +3,7 @@
 import logging
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import redis
@@ -15,6 +16,7 @@ from pipeline.bus.keys import (
     cameras_key,
     correct_key,
     corrected_key,
+    crops_key,
     dead_letter_key,
     forget_key,
     lease_key,
@@ -26,12 +28,16 @@ from pipeline.bus.keys import (
     stream_key,
     term_key,
 )
+from pipeline.bus.messages import VERSION
+from pipeline.errors import UserError
 from pipeline.sources.redact import redact
 
 _DEAD_LETTERS = 1000
 _PAGE = 1000
 #: Seconds for which an answer is kept: long enough for the requester to read it.
 ANSWER_S = 600
+
+_NONE: Mapping[str, Any] = MappingProxyType({})
 
 _log = logging.getLogger(__name__)
 
@@ -65,8 +71,12 @@ class Bus:
 
     @translated
     def declare(self) -> None:
-        """Create the streams, groups and run name of the site where they do not exist yet."""
-        self.client.set(run_key(self.site), uuid.uuid4().hex, nx=True)
+        """Create the streams, groups and run name of the site where they do not exist yet.
+
+        Raises UserError when another version of fusetrack began the run.
+        """
+        self.client.set(run_key(self.site), f"{VERSION}.{uuid.uuid4().hex}", nx=True)
+        self._check_version()
         for stream, groups in GROUPS.items():
             for group in groups:
                 try:
@@ -74,6 +84,17 @@ class Bus:
                 except redis.ResponseError as error:
                     if not str(error).startswith("BUSYGROUP"):
                         raise
+
+    def _check_version(self) -> None:
+        found: Any = self.client.get(run_key(self.site)) or b""
+        version, dot, _ = found.decode(errors="replace").partition(".")
+        if version != str(VERSION):
+            raise UserError(
+                f"the run of site {self.site} in Redis at {self.address} was begun by another "
+                f"fusetrack: expected messages of version {VERSION}, got "
+                f"{version if dot else 'earlier ones'}. End the run with the version that began "
+                "it, or choose another `site`"
+            )
 
     @translated
     def warn_of_risks(self) -> None:
@@ -97,13 +118,27 @@ class Bus:
         return None if found is None else bytes(found)
 
     @translated
+    def crops(self, camera_id: str) -> dict[str, bytes]:
+        """The crops that `publish` stored for a camera and did not remove."""
+        found: Any = self.client.hgetall(crops_key(self.site, camera_id))
+        return {name.decode(): data for name, data in found.items()}
+
+    @translated
     def publish(
-        self, camera_id: str, messages: Iterable[Outgoing], before: bytes | None, after: bytes
+        self,
+        camera_id: str,
+        messages: Iterable[Outgoing],
+        before: bytes | None,
+        after: bytes,
+        crops: Mapping[str, bytes | None] = _NONE,
     ) -> bool:
         """Append ``messages`` and store the state ``after`` if the stored state is ``before``.
 
-        Atomic. Returns whether it was done.
+        ``crops`` are stored beside it, or, where they are None, removed. Atomic. Returns whether it
+        was done.
         """
+        new = {name: data for name, data in crops.items() if data is not None}
+        old = [name for name in crops if name not in new]
         key = sent_key(self.site, camera_id)
         pipe: Any
         with self.client.pipeline(transaction=True) as pipe:
@@ -114,6 +149,10 @@ class Bus:
             for message in messages:
                 pipe.xadd(self._key(message.stream), entries.fields(message))
             pipe.set(key, after)
+            if new:
+                pipe.hset(crops_key(self.site, camera_id), mapping=new)
+            if old:
+                pipe.hdel(crops_key(self.site, camera_id), *old)
             pipe.sadd(cameras_key(self.site), camera_id)
             try:
                 pipe.execute()
@@ -287,7 +326,11 @@ class Bus:
         cameras: Any = self.client.smembers(cameras_key(self.site))
         self.client.delete(
             *(self._key(stream) for stream in GROUPS),
-            *(sent_key(self.site, camera_id.decode()) for camera_id in cameras),
+            *(
+                key(self.site, camera_id.decode())
+                for camera_id in cameras
+                for key in (sent_key, crops_key)
+            ),
             *(
                 key(self.site)
                 for key in (

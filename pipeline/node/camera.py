@@ -15,6 +15,7 @@ from pipeline.bus.messages import (
     pack,
     tracklet_message,
 )
+from pipeline.bus.revisions import Revisions
 from pipeline.config.schema import SiteConfig
 from pipeline.node.batching import AnyFrame
 from pipeline.node.crops import Crop, Thumbnails, crop_of, qualities
@@ -70,6 +71,7 @@ class Camera:
     ) -> None:
         camera_id = self.camera_id = source.camera_id
         self._model = model
+        self._revisions = Revisions(model)
         self.frames = 0
         self._interval_s = config.association.interval_s
         self._thumbnails = thumbnails
@@ -268,9 +270,7 @@ class Camera:
         # The end of a camera is later than every period, even one that ends at the last frame.
         at = math.nextafter(self._now, math.inf) if ended else self._next_period()
         tracklets = self._take_closed(at)
-        tracklets += [
-            tracklet_message(self._checked(t), at, model=self._model) for t in self._log.snapshot()
-        ]
+        tracklets += [self._revisions.next(self._checked(t), at) for t in self._log.snapshot()]
         tracklets.append(WatermarkMessage(self.camera_id, at, ended))
         return self._take_observations(), tracklets
 
@@ -299,6 +299,7 @@ class Camera:
         return [_observations(self.camera_id, rows)] if rows else []
 
     def _closed_message(self, tracklet: Tracklet, at: float) -> TrackletMessage:
+        self._revisions.end(tracklet.track_id)
         taken = None if self._thumbnails is None else self._thumbnails.take(tracklet.track_id)
         if taken is None:
             return tracklet_message(tracklet, at, model=self._model)

@@ -58,7 +58,9 @@ class CameraStream:
         self._started: float | None = None
         self._reader: DecodeAhead | None = None
         self._outbox = outbox
-        self._resumed = ResumedCamera(self.camera_id, outbox.known) if source.live else None
+        self._resumed: ResumedCamera | None = None
+        if source.live:
+            self._resumed = ResumedCamera(self.camera_id, outbox.known, outbox.crops)
 
     @property
     def has_ended(self) -> bool:

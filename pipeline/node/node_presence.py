@@ -51,7 +51,7 @@ class NodePresence:
     def _close(self, camera_id: str) -> None:
         outbox = self._retry.call(partial(Outbox, self._bus, camera_id, live=True))
         known = outbox.known
-        resumed = ResumedCamera(camera_id, known)
+        resumed = ResumedCamera(camera_id, known, outbox.crops)
         at = math.nextafter(math.nextafter(known.at, math.inf), math.inf)
         messages: list[tuple[str, Message]] = [
             *((TRACKLETS, message) for message in resumed.closing_messages()),

@@ -58,6 +58,10 @@ class ForgottenParts:
         forgotten = self.mask(camera_id, rows)
         return rows.filter(pa.array(~forgotten)) if forgotten.any() else rows
 
+    def concerns(self, key: TrackletKey) -> bool:
+        """Whether a part of this track is forgotten."""
+        return key in self._parts
+
     def filter_tracklet(self, message: TrackletMessage) -> TrackletMessage | None:
         """A tracklet without its forgotten parts, None when nothing is left.
 

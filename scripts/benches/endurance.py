@@ -31,11 +31,13 @@ from pipeline.bus.messages import (
     CameraMessage,
     Message,
     ObservationsMessage,
+    TrackletMessage,
     WatermarkMessage,
     pack,
     tracklet_message,
 )
 from pipeline.bus.outbox import Outbox
+from pipeline.bus.revisions import Revisions
 from pipeline.bus.streams import Bus
 from pipeline.run_directory.reader import RunDirectory
 from pipeline.run_directory.schema import CameraRecord
@@ -79,11 +81,11 @@ def visits(cameras: int, seconds: int, people_per_minute: float) -> list[Visit]:
 
 
 def camera_messages(
-    camera_id: str, here: list[Visit], at: int, fps: int, *, ended: bool
+    camera_id: str, here: list[Visit], at: int, fps: int, revisions: Revisions, *, ended: bool
 ) -> list[tuple[str, Message]]:
     """The messages of a camera of ``fps`` frames a second for the second before ``at``."""
     found = [tracklet(camera_id, visit, at, fps) for visit in here]
-    tracklets = [(TRACKLETS, tracklet_message(one, at)) for one in found]
+    tracklets = [(TRACKLETS, tracklet_sent(one, at, revisions)) for one in found]
     rows = [row for visit in here if visit.start < at for row in observations(visit, at, fps)]
     state = CameraRecord(
         *(camera_id, "simulated", 640, 480, fps, at * fps, 0.0, float(at), "recorded"),
@@ -95,6 +97,14 @@ def camera_messages(
         *tracklets,
         (TRACKLETS, WatermarkMessage(camera_id, at, ended)),
     ]
+
+
+def tracklet_sent(one: Tracklet, at: int, revisions: Revisions) -> TrackletMessage:
+    """The message of a tracklet, as a node sends it."""
+    if not one.closed:
+        return revisions.next(one, at)
+    revisions.end(one.track_id)
+    return tracklet_message(one, at)
 
 
 def tracklet(camera_id: str, visit: Visit, at: int, fps: int) -> Tracklet:
@@ -142,6 +152,7 @@ def as_message(camera_id: str, rows: list[tuple[int, int]], fps: int) -> Observa
 def send(bus: Bus, cameras: int, all_visits: list[Visit], seconds: int, fps: int) -> Iterator[int]:
     """Send all messages; yields each second of event time once it was sent."""
     outboxes = [Outbox(bus, f"cam{camera:02}", live=False) for camera in range(cameras)]
+    revisions = [Revisions() for _ in outboxes]
     coming, here = iter(all_visits), list[Visit]()
     following = next(coming, None)
     for at in range(1, seconds + 1):
@@ -152,7 +163,9 @@ def send(bus: Bus, cameras: int, all_visits: list[Visit], seconds: int, fps: int
         for camera, outbox in enumerate(outboxes):
             mine = [visit for visit in here if visit.camera == camera]
             outbox.send(
-                camera_messages(f"cam{camera:02}", mine, at, fps, ended=at == seconds),
+                camera_messages(
+                    f"cam{camera:02}", mine, at, fps, revisions[camera], ended=at == seconds
+                ),
                 ended=at == seconds,
             )
         here = [visit for visit in here if visit.end > at]

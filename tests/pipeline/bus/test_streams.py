@@ -35,7 +35,7 @@ from pipeline.bus.keys import (
     term_key,
 )
 from pipeline.bus.lease import AssociatorLease
-from pipeline.bus.messages import encode
+from pipeline.bus.messages import VERSION, encode
 from pipeline.bus.streams import Bus, FencedError
 from pipeline.errors import UserError
 from redis_servers import redis_server
@@ -90,6 +90,26 @@ def test_declaring_again_loses_nothing(bus: Bus) -> None:
     send(bus, TRACKLETS, [watermark("a", 1.0)])
     bus.declare()
     assert messages(read(bus)) == [watermark("a", 1.0)]
+
+
+@pytest.mark.parametrize(("run", "told"), [("0a1b", "earlier ones"), ("2.0a1b", "2")])
+def test_a_run_of_another_version_is_refused(
+    redis_url: str, site: str, run: str, told: str
+) -> None:
+    with Bus(redis_url, site) as bus:
+        bus.client.set(run_key(site), run)
+        with pytest.raises(UserError, match=f"expected messages of version {VERSION}, got {told}"):
+            bus.declare()
+
+
+def test_crops_are_stored_and_removed_with_what_is_sent(bus: Bus) -> None:
+    assert bus.crops("a") == {}
+    assert bus.publish("a", [], None, b"1", {"1:0.5": b"x", "1:1.0": b"y"})
+    assert not bus.publish("a", [], None, b"2", {"1:0.5": None})
+    assert bus.publish("a", [], b"1", b"2", {"1:0.5": None, "2:1.5": b"z"})
+    assert bus.crops("a") == {"1:1.0": b"y", "2:1.5": b"z"}
+    bus.delete_site()
+    assert bus.crops("a") == {}
 
 
 def test_pending_entries_are_claimed_by_the_next_consumer(bus: Bus) -> None:
@@ -287,22 +307,22 @@ def test_a_producer_reserves_memory_for_the_readers(bus: Bus, client: redis.Redi
 
 HEADER = {"sender": "a", "number": 2}
 POISON = {
-    "version": ({**HEADER, "version": 1, "message": b"?"}, "expected version 2, got 1"),
-    "no version": ({**HEADER, "message": b"?"}, "expected version 2, got none"),
-    "no message": ({**HEADER, "version": 2}, "Input data was truncated"),
+    "version": ({**HEADER, "version": 1, "message": b"?"}, "expected version 3, got 1"),
+    "no version": ({**HEADER, "message": b"?"}, "expected version 3, got none"),
+    "no message": ({**HEADER, "version": VERSION}, "Input data was truncated"),
     "not a message": (
-        {**HEADER, "version": 2, "message": b"\x93\x01\x02\x03"},
+        {**HEADER, "version": VERSION, "message": b"\x93\x01\x02\x03"},
         "Expected `object`, got `array`",
     ),
     "torn": (
-        {**HEADER, "version": 2, "message": encode(observations_sent("a", [1], 1))[:-20]},
+        {**HEADER, "version": VERSION, "message": encode(observations_sent("a", [1], 1))[:-20]},
         "Input data was truncated",
     ),
-    "no sender": ({"version": 2, "message": b"?"}, "expected a sender and a number"),
+    "no sender": ({"version": VERSION, "message": b"?"}, "expected a sender and a number"),
     "endless number": ({**HEADER, "number": "9" * 5000}, "expected a sender and a number"),
-    "empty message": ({**HEADER, "version": 2, "message": b""}, "Input data was truncated"),
+    "empty message": ({**HEADER, "version": VERSION, "message": b""}, "Input data was truncated"),
     "nested without end": (
-        {**HEADER, "version": 2, "message": b"\x81\xa1x" + b"\x91" * 100_000},
+        {**HEADER, "version": VERSION, "message": b"\x81\xa1x" + b"\x91" * 100_000},
         "recursion",
     ),
     "no number": ({"sender": "a", "number": "-1"}, "expected a sender and a number"),

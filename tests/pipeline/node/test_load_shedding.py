@@ -189,7 +189,7 @@ def test_where_few_frames_are_followed_a_person_needs_several() -> None:
     last = [t for t in seen if t.track_id == seen[-1].track_id]
     assert last[-1].count > 10
     for tracklet in last:
-        assert (tracklet.exemplars.shape[0] > 0) == (tracklet.count >= 3), tracklet.count
+        assert (tracklet.qualities.shape[0] > 0) == (tracklet.count >= 3), tracklet.count
 
 
 def test_an_overload_embeds_first_what_has_nothing_yet() -> None:
@@ -202,7 +202,7 @@ def test_an_overload_embeds_first_what_has_nothing_yet() -> None:
         shed.append(perception.embed([camera], most=1))
     assert set(embedder.calls) == {1}
     assert sum(shed) > 0
-    counts = [t.exemplars.shape[0] for t in tracklets(camera)]
+    counts = [t.qualities.shape[0] for t in tracklets(camera)]
     assert counts == [1, 1, 1] or max(counts) - min(counts) <= 1
     assert perception.embed([camera], most=None) == 0
 

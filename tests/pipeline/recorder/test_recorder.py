@@ -461,7 +461,7 @@ def tracklets() -> Iterator[Message]:
     two = tracklet("gate", 3, 0.0, 1.0, closed=True)
     two = msgspec.structs.replace(
         tracklet_message(two, 1.0, "thumbnails/gate/3.jpg"),
-        exemplars=pack(np.array([[1.0, 0.0], [0.0, 1.0]], np.float32)),
+        exemplars=pack(np.array([[1.0, 0.0], [0.0, 1.0]], np.float16)),
         qualities=pack(np.array([0.75, 0.25], np.float32)),
         exemplar_times=pack(np.array([0.0, 1.0])),
         text_vectors=pack(np.array([[1.0, 0.0], [0.0, 1.0]], np.float16)),
