@@ -68,6 +68,10 @@ class KeptMaps:
         return torch.from_numpy(np.stack(chosen)).permute(0, 3, 1, 2).float()
 
 
+#: Normalised pictures ``(B, 3, H, W)`` to the second stage's maps, all float32.
+Early = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+
+
 class EarlyStages(nn.Module):
     """The part of a trunk that stays as it is."""
 
@@ -131,11 +135,13 @@ def keep_versions(
     ``folder`` has are used again, also where a run was stopped. ``report`` as in `keep_maps`.
     """
     kept = KeptMaps(folder, versions + len(more), len(images), _shape(trunk))
+    early: Early | None = None
     for version, pictures in enumerate(chain(_versions(trunk, images, versions), more)):
         done = folder / f"done-{version}"
         first = int(done.read_text()) if done.exists() else 0
         if first < len(images):
-            keep_maps(kept, version, trunk, pictures, len(images), _noting(done, report), first)
+            early = early or early_stages(trunk)
+            keep_maps(kept, version, early, pictures, len(images), _noting(done, report), first)
     return kept
 
 
@@ -162,25 +168,30 @@ def _shape(trunk: Trunk) -> tuple[int, int, int]:
     return found[1], found[2], found[3]
 
 
+def early_stages(trunk: Trunk) -> Early:
+    """The early stages by OpenVINO."""
+    height, width = trunk.encoder.image_size
+    compiled = compile_network(EarlyStages(trunk).eval(), height, width)
+    return lambda pixels: compiled(pixels)[0]
+
+
 def keep_maps(
     kept: KeptMaps,
     version: int,
-    trunk: Trunk,
+    early: Early,
     pictures: Dataset[Tensor],
     count: int,
     report: Callable[[int, int], None] = lambda done, count: None,
     first: int = 0,
 ) -> None:
-    """Send ``count`` normalised pictures ``(3, H, W)`` through the early stages, by OpenVINO.
+    """Keep what ``early`` makes of ``count`` normalised pictures ``(3, H, W)``.
 
     Those before ``first`` are kept already. ``report`` is called with the pictures done so far and
     their number.
     """
-    height, width = trunk.encoder.image_size
-    compiled = compile_network(EarlyStages(trunk).eval(), height, width)
     batches = [
         list(range(start, min(start + _BATCH, count))) for start in range(first, count, _BATCH)
     ]
     for batch, pixels in zip(batches, loader(pictures, batches, workers=0), strict=True):
-        kept.write(version, batch[0], compiled(pixels.numpy())[0])
+        kept.write(version, batch[0], early(pixels.numpy()))
         report(batch[-1] + 1, count)

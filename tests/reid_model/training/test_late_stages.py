@@ -20,7 +20,9 @@ from reid_model.networks.text_guidance import TextGuidance
 from reid_model.training.kept_maps import (
     ChangedPictures,
     CutOutPictures,
+    Early,
     KeptMaps,
+    early_stages,
     keep_maps,
     keep_versions,
 )
@@ -79,11 +81,17 @@ def new_model() -> FusedModel:
 
 
 @pytest.fixture(scope="module")
-def kept(tmp_path_factory: pytest.TempPathFactory) -> KeptMaps:
+def early() -> Early:
+    """The early stages of `new_model`."""
+    return early_stages(new_model().trunk)
+
+
+@pytest.fixture(scope="module")
+def kept(early: Early, tmp_path_factory: pytest.TempPathFactory) -> KeptMaps:
     """Two versions of the pictures' maps, of `new_model`."""
     found = KeptMaps(tmp_path_factory.mktemp("maps"), 2, COUNT, (96, 4, 2))
     for version in range(2):
-        keep_maps(found, version, new_model().trunk, Pictures(version), COUNT)
+        keep_maps(found, version, early, Pictures(version), COUNT)
     return found
 
 
@@ -92,12 +100,12 @@ def start_of(model: FusedModel) -> Tensor:
         return model.embed(Pictures(0).pictures).clone()
 
 
-def test_what_is_kept_is_what_the_early_stages_say(tmp_path: Path) -> None:
+def test_what_is_kept_is_what_the_early_stages_say(early: Early, tmp_path: Path) -> None:
     model = new_model()
     told: list[int] = []
     kept = KeptMaps(tmp_path, 1, COUNT, (96, 4, 2))
     pictures = Pictures(5)
-    keep_maps(kept, 0, model.trunk, pictures, COUNT, lambda done, count: told.append(done))
+    keep_maps(kept, 0, early, pictures, COUNT, lambda done, count: told.append(done))
     with torch.inference_mode():
         expected = model.trunk.early(pictures.pictures)
     found = kept.read([0, 0], [3, 20])
