@@ -14,6 +14,8 @@ from trackers.association.topology import topology_of
 RULES = make_rules(calibration=make_calibration(10.0, 0.5))
 SEEDS = range(60)
 END = 60
+# Early and late, or in the middle and at the end.
+RESTARTS = ((10, 50), (25, END))
 CLOSE_AFTER_S = 2.0
 FORGETFUL = replace(RULES, gallery_s=6.0)
 # People go from camera to camera in no time, so that many are judged again.
@@ -141,7 +143,7 @@ def test_the_order_of_arrival_changes_nothing(seed, rules):
 @ALL
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_restart_changes_nothing(seed, rules):
-    for restart_at in (10, 25, 50, END):
+    for restart_at in RESTARTS[seed % 2]:
         interrupted = _run(_world(seed), SETS[rules], restart_at=restart_at)
         assert interrupted == _undisturbed(seed, rules)
 
@@ -151,5 +153,5 @@ def test_the_worlds_are_worth_it():
     runs = [_undisturbed(seed, "remembers") for seed in SEEDS]
     assert sum(d.reason == "known person" for run in runs for d in run) > 100
     assert sum(d.kind == "merged" for run in runs for d in run) > 20
-    with_transitions = [_run(_world(seed), rules=WITH_TRANSITIONS) for seed in SEEDS]
+    with_transitions = [_undisturbed(seed, "with transitions") for seed in SEEDS]
     assert sum(d.kind in ("reassigned", "split") for run in with_transitions for d in run) > 20
