@@ -39,7 +39,7 @@ CAMERAS = ("door", "hall", "yard")
 PARTS = ("node", "associator", "recorder", "redis")
 # 50 pixels per metre of ground, because learned ground positions are part of the state too.
 CALIBRATED = {"calibration": {"homography": [[50, 0, 0], [0, 50, 0], [0, 0, 1]]}}
-_POLL_S = 0.01
+_POLL_S = 0.03
 
 #: Starts `fusetrack ARGUMENTS`, with options of `subprocess.Popen`.
 Starter = Callable[..., subprocess.Popen[bytes]]

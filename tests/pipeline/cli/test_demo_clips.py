@@ -17,8 +17,8 @@ from videos import shorten
 
 CONFIG = Path(__file__).parents[3] / "configs" / "demo.yaml"
 CAMERAS = ["cam01", "cam02", "cam03", "cam04"]
-#: A third of each clip.
-FRAMES = 33
+#: A quarter of each clip.
+FRAMES = 25
 
 
 @pytest.fixture(scope="module")

@@ -165,7 +165,7 @@ def test_a_standby_takes_over_from_one_whose_loop_hangs(redis_url: str, site: st
 
 @pytest.mark.slow
 def test_a_run_whose_redis_is_killed_continues_and_gives_the_same(tmp_path: Path) -> None:
-    source = recorded_walk(tmp_path / "walk.parquet", frames=1000)
+    source = recorded_walk(tmp_path / "walk.parquet", frames=600)
     config = tmp_path / "site.yaml"
     config.write_text("recording: {segment_s: 0.2}\n")
     run_site(with_options(load_config(config), [str(source)], {}), tmp_path / "calm")
@@ -176,7 +176,7 @@ def test_a_run_whose_redis_is_killed_continues_and_gives_the_same(tmp_path: Path
         stderr=subprocess.PIPE,
         text=True,
     ) as process:
-        for recorded in (200, 500, 800):
+        for recorded in (120, 280, 440):
             until(lambda least=recorded: frames(tmp_path / "disturbed") > least)  # type: ignore[misc]
             until(lambda: len(servers(process.pid)) == 1)
             servers(process.pid)[0].kill()
