@@ -88,7 +88,7 @@ class Population:
         self.left = calibration.common
         self.spread = calibration.spread
         self.midpoint = calibration.midpoint
-        self.means: dict[str, NDArray[np.float16]] = {}
+        self.means: dict[str, Vector] = {}
         self.variation = np.zeros((0, 0), np.float16)
         self._part = 0.0
         trust = 1.0 if calibration.fitted else _TRUST_UNFITTED
@@ -138,8 +138,9 @@ class Population:
             return
         for camera_id, seen in directions.items():
             own = (np.sum(seen, axis=0) * self._part) + self._trust_people * self.mean
-            # Half precision, as it is stored for a restart.
-            self.means[camera_id] = (own / (len(seen) + self._trust_people)).astype(np.float16)
+            mean = own / (len(seen) + self._trust_people)
+            # Of half precision, as it is stored for a restart.
+            self.means[camera_id] = mean.astype(np.float16).astype(np.float32)
 
     def learn_midpoint(self, appearances: Sequence[Sequence[Appearance]]) -> None:
         """Learn the midpoint from the appearances in each camera, with the means removed.
@@ -192,10 +193,9 @@ class Population:
 
     def precision(self, qualities: NDArray[np.float32]) -> float:
         """The precision of a visit with crops of these qualities, at least one."""
-        weights = np.maximum(qualities, _LEAST_WEIGHT)
-        # As `sum`, which takes longer for so few.
-        total, squares = np.add.reduce(weights), np.add.reduce(weights * weights)
-        crops = float(total) ** 2 / float(squares)
+        # Plain floats, which take less time for so few.
+        weights = [max(quality, _LEAST_WEIGHT) for quality in qualities.tolist()]
+        crops: float = sum(weights) ** 2 / sum(weight * weight for weight in weights)
         return 1 / (self.calibration.visit + self.calibration.crop / crops)
 
     def evidence(
@@ -283,7 +283,7 @@ class Population:
             "left": self.left,
             "spread": self.spread,
             "midpoint": self.midpoint,
-            "means": {camera_id: mean.tobytes() for camera_id, mean in self.means.items()},
+            "means": {name: mean.astype(np.float16).tobytes() for name, mean in self.means.items()},
             "variation": self.variation.tobytes(),
         }
 
@@ -294,7 +294,10 @@ class Population:
         self.left, self.spread = memory["left"], memory["spread"]
         self.midpoint = memory["midpoint"]
         means = memory["means"].items()
-        self.means = {camera_id: np.frombuffer(mean, np.float16) for camera_id, mean in means}
+        self.means = {
+            camera_id: np.frombuffer(mean, np.float16).astype(np.float32)
+            for camera_id, mean in means
+        }
         variation = np.frombuffer(memory["variation"], np.float16)
         self.variation = variation.reshape(-1, len(self.mean)) if len(variation) else variation
 
@@ -392,7 +395,8 @@ def unit(vector: Vector) -> Vector:
 
 def mean_embedding(exemplars: Vector) -> Vector:
     """``(D,)``, the mean direction of ``(K, D)`` unit vectors, K at least 1."""
-    return unit(exemplars.mean(axis=0))
+    # As `mean`, which takes several times as long for so few.
+    return unit(np.add.reduce(exemplars, axis=0) / np.float32(len(exemplars)))
 
 
 def direction_of(exemplars: Vector, qualities: NDArray[np.float32]) -> Vector:

@@ -171,7 +171,7 @@ class Association:
         people = self.people
         cameras = people.presence.cameras
         self.topology.prior.learn(len(people.identities), people.tracks, len(cameras), span_s)
-        self.shared_views.learn(at, cameras, self._seen())
+        self.shared_views.learn(at, cameras, people.seen_by)
         new = self.people.next_global_id - 1 - self._ids_learned_from
         if new > len(self.identities) // _NEW_PEOPLE:
             self._learn_appearance()

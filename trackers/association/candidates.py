@@ -4,7 +4,7 @@ The rest of the site is not compared, so a decision costs the same on a large si
 """
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,7 @@ _MANY = 64
 # For this long after a person was lost, their last place predicts where they are.
 _RECENT_S = 60.0
 _FIRST_ROWS = 64
+_NOBODY: dict[int, tuple[float, Tracklet]] = {}
 
 
 class Candidates:
@@ -113,19 +114,16 @@ class Candidates:
         beside = sorted(self._topology.beside.get(tracklet.camera_id, ()))
         spans += [(place, (tracklet.start, math.inf)) for place in beside]
         found = self._anywhere(tracklet)
+        start = tracklet.start
         for place, (earliest, latest) in spans:
-            found.update(self._left(tracklet, place, earliest, latest))
+            # Those who left between two moments, or came there after the tracklet began. No call
+            # for each: there are many places, and most are empty.
+            for global_id, (mark, last) in reversed(self._at.get(place, _NOBODY).items()):
+                if mark < earliest:
+                    break
+                if earliest <= last.end <= latest or last.start > start:
+                    found.add(global_id)
         return found
-
-    def _left(
-        self, tracklet: Tracklet, place: str, earliest: float, latest: float
-    ) -> Iterator[int]:
-        """Those who left ``place`` between two moments, or came there after ``tracklet`` began."""
-        for global_id, (mark, last) in reversed(self._at.get(place, {}).items()):
-            if mark < earliest:
-                return
-            if earliest <= last.end <= latest or last.start > tracklet.start:
-                yield global_id
 
     def _anywhere(self, tracklet: Tracklet) -> set[int]:
         """Those last seen where no transition to or from the camera of ``tracklet`` is known."""

@@ -97,9 +97,7 @@ class Identity:
             return 0.0
         together: list[float] = []
         apart: list[tuple[float, float]] = []
-        for member in self.members.values():
-            if not comparable(tracklet, member):
-                continue
+        for member in self._comparable(tracklet):
             evidence = motion_evidence(tracklet, member, limits)
             if evidence == -np.inf:
                 return evidence
@@ -111,6 +109,14 @@ class Identity:
                 apart.append((gap, evidence))
         seen_together = sum(together) / len(together) if together else 0.0
         return seen_together + (min(apart)[1] if apart else 0.0)
+
+    def _comparable(self, tracklet: Tracklet) -> list[Tracklet]:
+        """The members whose place is evidence."""
+        members, camera_id = self.members.values(), tracklet.camera_id
+        if tracklet.ground is None:
+            # As `comparable`, which takes longer for all of them.
+            return [member for member in members if member.camera_id == camera_id]
+        return [member for member in members if comparable(tracklet, member)]
 
     def place_bound(self, tracklet: Tracklet) -> float:
         """At least `place_evidence`, without a look at the places."""

@@ -42,6 +42,10 @@ class Presence:
         mark = self._marks[camera_id] = max(self._marks.get(camera_id, -math.inf), tracklet.end)
         stays[tracklet.key] = _Stay(global_id, tracklet.start, tracklet.end, mark)
 
+    def of_camera(self, camera_id: str) -> list[tuple[int, TrackletKey]]:
+        """All in one camera: global id and key."""
+        return [(stay.global_id, key) for key, stay in self._stays.get(camera_id, {}).items()]
+
     def forget(self, key: TrackletKey) -> None:
         """Remove a tracklet."""
         del self._stays[key[0]][key]
@@ -104,6 +108,11 @@ class People:
         owner = self._owner.get(key)
         return None if owner is None else self.identities[owner].members[key]
 
+    def seen_by(self, camera_id: str) -> list[Tracklet]:
+        """The last known revisions of all tracks of a camera that have an owner."""
+        here = self.presence.of_camera(camera_id)
+        return [self.identities[global_id].members[key] for global_id, key in here]
+
     def join(self, tracklet: Tracklet, global_id: int) -> None:
         """Assign a tracklet to a person, who may be new."""
         self._owner[tracklet.key] = global_id
@@ -131,7 +140,7 @@ class People:
             members += self.identities.pop(global_id).members.values()
             self.candidates.forget(global_id)
             self._last_seen.drop(global_id)
-        self._confirmed -= owner.keys()
+        self._confirmed.difference_update(owner)
         for tracklet in sorted(members, key=lambda t: (t.end, t.key)):
             self.join(tracklet, owner.get(tracklet.key, self._owner[tracklet.key]))
 

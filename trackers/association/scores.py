@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from heapq import heappush, heappushpop, nlargest
+from itertools import compress
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +21,7 @@ from trackers.association.topology import Topology
 from trackers.tracklet import GROUND, Tracklet
 
 # The scores of so few people are computed sooner than their bounds.
-_FEW = 32
+_FEW = 64
 # Bounds are rounded otherwise than scores.
 _ROUNDING = 1e-6
 
@@ -43,15 +44,37 @@ class Scorer:
         -inf when it is impossible. The people are, in their order, at least the ``most`` likeliest
         of each tracklet: what cannot be among them is not computed.
         """
+        transitions: Sequence[Sequence[float] | None] = [None] * len(tracklets)
+        if len(identities) <= _FEW:
+            transitions, identities = self._possible(tracklets, identities)
         known = self.candidates.arrays(identities, self.population)
-        rows = [_Row(self, tracklet, identities, known) for tracklet in tracklets]
+        rows = [
+            _Row(self, tracklet, identities, known, found)
+            for tracklet, found in zip(tracklets, transitions, strict=True)
+        ]
         kept = sorted({column for row in rows for column in row.likeliest(most)})
         scores = np.array([[row.score(column) for column in kept] for row in rows])
         return [identities[column] for column in kept], scores.reshape(len(rows), len(kept))
 
-    def place_and_transition(self, tracklet: Tracklet, identity: Identity) -> float:
-        """The log-odds without appearance."""
-        transition = self.candidates.transition_evidence(tracklet, identity)
+    def _possible(
+        self, tracklets: Sequence[Tracklet], identities: Sequence[Identity]
+    ) -> tuple[list[list[float]], list[Identity]]:
+        """The people whom one of the tracklets may show by the transitions, and the log-odds of
+        these: a list for each tracklet. The appearance of the others need not be known.
+        """
+        evidence = self.candidates.transition_evidence
+        found = [[evidence(tracklet, one) for one in identities] for tracklet in tracklets]
+        possible = [max(column) > -math.inf for column in zip(*found, strict=True)]
+        if all(possible):
+            return found, [*identities]
+        return [[*compress(row, possible)] for row in found], [*compress(identities, possible)]
+
+    def place_and_transition(
+        self, tracklet: Tracklet, identity: Identity, transition: float | None = None
+    ) -> float:
+        """The log-odds without appearance; ``transition`` are those of the transition, if known."""
+        if transition is None:
+            transition = self.candidates.transition_evidence(tracklet, identity)
         if transition == -math.inf:
             return transition
         place = identity.place_evidence(tracklet, self.rules.limits)
@@ -64,10 +87,14 @@ class Scorer:
         found = self.candidates.transition_bounds(tracklet, identities, known)
         earliest = -math.inf if tracklet.ground is not None else tracklet.start - FORGOTTEN_S
         for number in np.flatnonzero((known.last_seen >= earliest) & (found > -np.inf)).tolist():
-            identity = identities[number]
-            may_tell = self.shared_views.may_tell(tracklet, identity.last_seen)
-            found[number] += math.inf if may_tell else identity.place_bound(tracklet)
+            found[number] += self.place_bound(tracklet, identities[number])
         return found
+
+    def place_bound(self, tracklet: Tracklet, identity: Identity) -> float:
+        """At least the log-odds from place alone."""
+        if self.shared_views.may_tell(tracklet, identity.last_seen):
+            return math.inf
+        return identity.place_bound(tracklet)
 
     def appearance(self, tracklet: Tracklet, known: KnownPeople) -> NDArray[np.float64]:
         """The log-odds ``(N,)`` from appearance alone; 0 where one of the two is unknown."""
@@ -76,16 +103,21 @@ class Scorer:
         seen = known.precision > 0
         if appearance is None or not seen.any():
             return found
+        # All without a copy, which is the usual case.
+        rows = slice(None) if seen.all() else seen
         # Walks on the ground are made of what several cameras saw.
         here = -2 if tracklet.camera_id == GROUND else self.topology.number(tracklet.camera_id)
-        found[seen] = self.population.evidence_of_rows(
-            appearance, known.vectors[seen], known.precision[seen], known.only_camera[seen] == here
+        found[rows] = self.population.evidence_of_rows(
+            appearance, known.vectors[rows], known.precision[rows], known.only_camera[rows] == here
         )
         return found
 
 
 class _Row:
-    """The scores of one tracklet for ``identities``, each computed when it is needed."""
+    """The scores of one tracklet for ``identities``, each computed when it is needed.
+
+    ``transitions`` are the log-odds of the transitions alone, where they are known.
+    """
 
     def __init__(
         self,
@@ -93,7 +125,9 @@ class _Row:
         tracklet: Tracklet,
         identities: Sequence[Identity],
         known: KnownPeople,
+        transitions: Sequence[float] | None,
     ) -> None:
+        self._transitions = transitions
         self._scorer, self._tracklet, self._identities = scorer, tracklet, identities
         self._appearance = scorer.appearance(tracklet, known)
         self._known = known
@@ -103,20 +137,19 @@ class _Row:
         """The log-odds that the tracklet shows the person of this column."""
         found = self._scores.get(column)
         if found is None:
-            found = self._scorer.place_and_transition(self._tracklet, self._identities[column])
+            transition = None if self._transitions is None else self._transitions[column]
+            identity = self._identities[column]
+            found = self._scorer.place_and_transition(self._tracklet, identity, transition)
             found += float(self._appearance[column])
             self._scores[column] = found
         return found
 
     def likeliest(self, most: int) -> list[int]:
         """At least the ``most`` likeliest columns: by their bounds, until no other can be one."""
-        if len(self._identities) <= _FEW:
-            return list(range(len(self._identities)))
-        scorer, tracklet = self._scorer, self._tracklet
-        bounds = self._appearance + scorer.bounds(tracklet, self._identities, self._known)
+        bounds = self._bounds()
         found: list[int] = []
         best: list[float] = []
-        for column in np.argsort(-bounds, kind="stable").tolist():
+        for column in sorted(range(len(bounds)), key=bounds.__getitem__, reverse=True):
             if len(best) == most and best[0] > bounds[column] + _ROUNDING:
                 break
             if bounds[column] == -math.inf:
@@ -124,6 +157,21 @@ class _Row:
             found.append(column)
             (heappush if len(best) < most else heappushpop)(best, self.score(column))
         return found
+
+    def _bounds(self) -> list[float]:
+        """As the scores or more, but for rounding."""
+        scorer, tracklet, appearance = self._scorer, self._tracklet, self._appearance
+        if self._transitions is None:
+            bounds = appearance + scorer.bounds(tracklet, self._identities, self._known)
+            return list(bounds.tolist())
+        rows = zip(self._identities, self._transitions, appearance.tolist(), strict=True)
+        return [
+            # Not the sum: a bound may be infinite.
+            transition
+            if transition == -math.inf
+            else transition + alike + scorer.place_bound(tracklet, identity)
+            for identity, transition, alike in rows
+        ]
 
 
 _IMPOSSIBLE = -1e6

@@ -1,6 +1,6 @@
 """Which cameras see one place, learned while running from how people move in both."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from itertools import combinations
 from typing import Any
 
@@ -68,14 +68,22 @@ class SharedViews:
             return 0.0
         return known.evidence(a, b)
 
-    def learn(self, at: float, cameras: Iterable[str], tracklets: Iterable[Tracklet]) -> None:
+    def learn(
+        self,
+        at: float,
+        cameras: Collection[str],
+        seen_by: Callable[[str], Iterable[Tracklet]],
+    ) -> None:
         """Try the pair of cameras that is due at the moment ``at``, if any.
 
-        ``tracklets`` are only read then.
+        ``seen_by`` gives the tracklets of a camera.
         """
+        if at < self._next and len(cameras) > _ALL_CAMERAS + 1:
+            return
         pair = self._due_pair(at, sorted({*cameras} - {GROUND}))
         if pair is not None:
-            recent = [t for t in tracklets if t.end >= at - _RECENT_S]
+            both = (t for camera_id in pair for t in seen_by(camera_id))
+            recent = [t for t in both if t.end >= at - _RECENT_S]
             self._try(pair, recent)
 
     def learn_all(self, cameras: Iterable[str], tracklets: Iterable[Tracklet]) -> None:

@@ -34,8 +34,9 @@ def scores_of(members, topology=None, **changed):
 
 def all_of(scores, tracklet, people):
     found, (row,) = scores.of([tracklet], people, len(people))
-    assert found == people
-    return row.tolist()
+    known = {one.global_id: score for one, score in zip(found, row.tolist(), strict=True)}
+    # Who cannot be in it is left out.
+    return [known.get(one.global_id, -math.inf) for one in people]
 
 
 def test_of_nobody_there_is_nothing_to_say():
@@ -89,11 +90,13 @@ def crowd(count):
     }
 
 
+@pytest.mark.parametrize("start", [301, 150])
+@pytest.mark.parametrize("count", [30, 64, 65, 80])
 @pytest.mark.parametrize("topology", [None, TRANSITIONS])
-def test_of_many_people_none_of_the_likeliest_is_left_out(topology):
-    scores, people = scores_of(crowd(80), topology)
+def test_of_many_people_none_of_the_likeliest_is_left_out(topology, count, start):
+    scores, people = scores_of(crowd(count), topology)
     everybody = list(people.identities.values())
-    together = [seen("b", 90 + row, 301 + row, 40.0 * row) for row in range(3)]
+    together = [seen("b", 90 + row, start + 3 * row, 40.0 * row) for row in range(3)]
     kept, found = scores.of(together, everybody, 4)
     assert len(kept) < len(everybody)
     for row, tracklet in enumerate(together):
@@ -102,6 +105,32 @@ def test_of_many_people_none_of_the_likeliest_is_left_out(topology):
         best = sorted(alone, key=lambda one: -alone[one])[:4]
         possible = {one for one in best if alone[one] > -math.inf}
         assert possible <= {one.global_id for one in kept}
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_who_can_be_in_one_of_two_tracklets_only_hides_nobody(seed):
+    angles = np.random.default_rng(seed).permutation(10) * 9.0
+    members = {}
+    for number, angle in enumerate(angles.tolist()):
+        members[2 * number] = [seen("b", 2 * number, 12, 0)]
+        members[2 * number + 1] = [seen("a", 2 * number + 1, 0, angle)]
+    scores, people = scores_of(members, TRANSITIONS)
+    # Of those who were in the camera, nobody can be in the first.
+    together = [seen("b", 29, 15, 0), seen("b", 30, 20, 90)]
+    kept, rows = scores.of(together, list(people.identities.values()), 1)
+    assert kept[int(rows[0].argmax())].global_id == 2 * int(angles.argmin()) + 1
+
+
+def test_the_appearance_of_who_cannot_be_in_a_tracklet_is_not_needed():
+    members = {1: [seen("a", 1, 0, 0)], 2: [seen("b", 2, 12, 0)]}
+    scores, people = scores_of(members, TRANSITIONS)
+    known = list(people.identities.values())
+    together = [seen("b", 9, 15, 0), seen("b", 10, 15.5, 90)]
+    found, rows = scores.of(together, known, 2)
+    assert found == known[:1]
+    assert rows.shape == (2, 1)
+    assert known[0]._appearance is not None
+    assert known[1]._appearance is None
 
 
 def test_who_has_changed_is_scored_as_they_are_now():

@@ -1,7 +1,5 @@
 """Learning which cameras see one place, and what that says about people."""
 
-from collections.abc import Iterator
-
 import msgspec
 import pytest
 
@@ -13,6 +11,10 @@ from trackers.tracklet import GROUND, Tracklet
 
 def all_of(seen: dict[str, list[Tracklet]]) -> list[Tracklet]:
     return [tracklet for tracklets in seen.values() for tracklet in tracklets]
+
+
+def nobody(_: str) -> list[Tracklet]:
+    return []
 
 
 def learned() -> SharedViews:
@@ -63,32 +65,34 @@ def test_a_pair_is_tried_after_a_while_and_then_less_and_less_often() -> None:
     views = SharedViews(lambda _: None)
     tried = []
 
-    def tracklets(at: float) -> Iterator[Tracklet]:
-        tried.append(at)
-        yield from all_of(both_see())
-
     for at in range(0, 161, 10):
-        views.learn(float(at), ["a", "b"], tracklets(float(at)))
-    assert tried == [20, 40, 80, 160]
+
+        def seen_by(camera_id: str, at: int = at) -> list[Tracklet]:
+            tried.append((at, camera_id))
+            return both_see()[camera_id]
+
+        views.learn(float(at), ["a", "b"], seen_by)
+    assert tried == [(at, name) for at in (20, 40, 80, 160) for name in ("a", "b")]
 
 
 def test_one_pair_every_five_seconds() -> None:
     views = SharedViews(lambda _: None)
     tried = []
 
-    def tracklets(at: float) -> Iterator[Tracklet]:
-        tried.append(at)
-        yield from ()
-
     for at in (0.0, 20.0, 24.9, 25.0, 29.9, 31.0, 40.0):
-        views.learn(at, ["a", "b", "c"], tracklets(at))
-    assert tried == [20.0, 25.0, 31.0, 40.0]
+
+        def seen_by(_: str, at: float = at) -> list[Tracklet]:
+            tried.append(at)
+            return []
+
+        views.learn(at, ["a", "b", "c"], seen_by)
+    assert tried == [at for at in (20.0, 25.0, 31.0, 40.0) for _ in range(2)]
 
 
 def test_on_a_large_site_only_cameras_that_saw_a_person_at_once_are_tried() -> None:
     cameras = [f"c{n}" for n in range(9)]
     views = SharedViews(lambda _: None)
-    views.learn(0.0, cameras, [])
+    views.learn(0.0, cameras, nobody)
     assert views.memory()["due"] == []
     here = make_tracklet(0, 5, camera_id="c2")
     at_once = make_tracklet(5, 9, camera_id="c1")
@@ -101,7 +105,7 @@ def test_on_a_large_site_only_cameras_that_saw_a_person_at_once_are_tried() -> N
 def test_cameras_that_cannot_see_one_place_are_not_tried() -> None:
     found: list[set[tuple[str, str]]] = []
     views = SharedViews(found.append, lambda a, b: {a, b} == {"a", "c"})
-    views.learn(0.0, ["a", "b", "c"], [])
+    views.learn(0.0, ["a", "b", "c"], nobody)
     views.add(make_tracklet(0, 5, camera_id="b"), [make_tracklet(0, 5, camera_id="c")])
     assert [(a, b) for a, b, *_ in views.memory()["due"]] == [("a", "c")]
     views.learn_all(["a", "b"], all_of(both_see()))
