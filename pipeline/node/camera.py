@@ -351,15 +351,18 @@ class Camera:
         if not len(tracked) or (picture is None and tracked.embeddings is None):
             return
         assert tracked.track_ids is not None
-        scores = qualities(tracked, picture, self._size)
-        scored = zip(map(int, tracked.track_ids), map(float, scores), strict=True)
-        for row, (tracker_id, quality) in enumerate(scored):
+        found = qualities(tracked, picture, self._size)
+        for row, tracker_id in enumerate(tracked.track_ids.tolist()):
+            if not self._choice.accepts(tracker_id, float(found.most[row])):
+                continue
+            quality = found.of(row)
             if self._choice.accepts(tracker_id, quality):
                 crop = crop_of(tracked, row, picture)
                 self._choice.add(tracker_id, timestamp, quality, crop)
         if self._met is not None:
-            fit = scores >= self._min_quality
-            self._due += self._met.update(tracked, fit, picture, timestamp)
+            self._due += self._met.update(
+                tracked, lambda row: found.of(row) >= self._min_quality, picture, timestamp
+            )
 
 
 def _size_of(picture: FramePicture | None) -> tuple[int, int] | None:

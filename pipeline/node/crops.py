@@ -13,7 +13,7 @@ from pipeline.pictures.blur import blurred, boxes_in_crop
 from pipeline.run_directory.layout import contained
 from pipeline.sources.source import FramePicture
 from trackers.detections import Detections
-from trackers.single_camera.crops import crop_quality, geometry_quality
+from trackers.single_camera.crops import Qualities
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,16 +49,15 @@ def crop_of(detections: Detections, row: int, picture: FramePicture | None) -> C
 
 def qualities(
     detections: Detections, picture: FramePicture | None, size: tuple[int, int]
-) -> NDArray[np.float32]:
-    """Crop quality of each detection, ``(N,)`` float32 in 0..1.
+) -> Qualities:
+    """The crop quality of each detection.
 
     Without a picture it is computed from the boxes alone, in a frame of ``size``: height and width
     in pixels.
     """
-    if picture is not None:
-        boxes, scores = detections.boxes, detections.scores
-        return crop_quality(boxes, picture.shape, scores, picture.brightness)
-    return geometry_quality(detections.boxes, size, detections.scores)
+    if picture is None:
+        return Qualities(detections.boxes, size, detections.scores, None)
+    return Qualities(detections.boxes, picture.shape, detections.scores, picture.brightness)
 
 
 #: The folder of all thumbnails in the run directory.

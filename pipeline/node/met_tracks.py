@@ -4,7 +4,7 @@ When two tracks come apart, crops of both are embedded and compared with what th
 """
 
 import math
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,16 +53,16 @@ class MetTracks:
     def update(
         self,
         tracked: Detections,
-        fit: NDArray[np.bool_],
+        is_fit: Callable[[int], bool],
         picture: FramePicture | None,
         timestamp: float,
     ) -> list[SelectedCrop[Crop]]:
         """The crops to embed because tracks have come apart in this frame; those that are together
         show themselves more often.
 
-        ``fit`` ``(N,)`` are the boxes of sufficient quality.
+        ``is_fit`` tells of the row of a box whether its quality is sufficient.
         """
-        partings = self._meetings.update(tracked, fit, timestamp)
+        partings = self._meetings.update(tracked, is_fit, timestamp)
         # The tracker may take one for the other, also a while after they have come apart.
         for tracker_id in self._meetings.tracks():
             self._choice.shorten(tracker_id, timestamp)

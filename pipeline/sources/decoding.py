@@ -154,16 +154,17 @@ _FIELDS_TOLERANCE = 0.5
 
 def to_image(frame: VideoFrame) -> NDArray[np.uint8]:
     """The image as a player shows it, upright: ``(H, W, 3)`` uint8 BGR, contiguous."""
-    shown = _in_bgr(frame)
+    shown = in_bgr(frame)
     return np.ascontiguousarray(_upright(shown.to_ndarray(), shown), dtype=np.uint8)
 
 
 def as_coded(frame: VideoFrame) -> NDArray[np.uint8]:
     """The image, neither turned nor mirrored: ``(H, W, 3)`` uint8 BGR, contiguous."""
-    return np.ascontiguousarray(_in_bgr(frame).to_ndarray(), dtype=np.uint8)
+    return np.ascontiguousarray(in_bgr(frame).to_ndarray(), dtype=np.uint8)
 
 
-def _in_bgr(frame: VideoFrame) -> VideoFrame:
+def in_bgr(frame: VideoFrame) -> VideoFrame:
+    """The frame as coded, converted to bgr24."""
     # One thread per camera: cameras already run in parallel, and more threads only contend.
     return frame.reformat(format="bgr24", threads=1)
 

@@ -9,9 +9,8 @@ from typing import Any
 import cv2
 import numpy as np
 from av.video.frame import VideoFrame
-from numpy.typing import NDArray
 
-from pipeline.sources.decoding import as_coded, is_upright, to_image
+from pipeline.sources.decoding import as_coded, in_bgr, is_upright, to_image
 from pipeline.sources.source import FramePicture, Image
 
 #: The formats with the three planes.
@@ -70,27 +69,26 @@ class PlanarPicture:
         """As of `FramePicture`, made of the resized planes."""
         if self.shape == (height, width):
             return self.image
-        bright, *colours = (_plane(plane) for plane in self._frame.planes)
-        # Colours are at half the size, so both sides must be even for a moment.
-        odd = height % 2, width % 2
-        even = height + odd[0], width + odd[1]
-        small = cv2.resize(bright, (width, height), interpolation=cv2.INTER_LINEAR)
-        if any(odd):
-            small = np.pad(small, ((0, odd[0]), (0, odd[1])), "edge")
-        half = even[1] // 2, even[0] // 2
-        halves = [cv2.resize(c, half, interpolation=cv2.INTER_LINEAR) for c in colours]
-        planes = np.concatenate([plane.reshape(-1) for plane in (small, *halves)])
-        return self._bgr(planes.reshape(-1, even[1]))[:height, :width]
+        small = self._blank(height, width)
+        (bright, made), *colours = zip(_planes(self._frame), _planes(small), strict=True)
+        _resize(bright, made[:height, :width])
+        made[height:] = made[height - 1]
+        made[:, width:] = made[:, width - 1 : width]
+        for colour, made in colours:
+            _resize(colour, made)
+        return _in_bgr(small)[:height, :width]
 
     def cut(self, left: int, top: int, right: int, bottom: int) -> Image:
         """As of `FramePicture`; only this part is converted."""
         if self._image is not None:
             return self._image[top:bottom, left:right]
         x1, y1, x2, y2 = left & ~1, top & ~1, (right + 1) & ~1, (bottom + 1) & ~1
-        bright, *colours = (_plane(plane) for plane in self._frame.planes)
-        halves = [colour[y1 // 2 : y2 // 2, x1 // 2 : x2 // 2].reshape(-1) for colour in colours]
-        part = np.concatenate([bright[y1:y2, x1:x2].reshape(-1), *halves])
-        image = self._bgr(part.reshape(-1, x2 - x1))
+        part = self._blank(y2 - y1, x2 - x1)
+        bright, *colours = zip(_planes(self._frame), _planes(part), strict=True)
+        bright[1][:] = bright[0][y1:y2, x1:x2]
+        for colour, made in colours:
+            made[:] = colour[y1 // 2 : y2 // 2, x1 // 2 : x2 // 2]
+        image = _in_bgr(part)
         return image[top - y1 : bottom - y1, left - x1 : right - x1]
 
     def brightness(self, left: int, top: int, right: int, bottom: int) -> Image:
@@ -102,11 +100,13 @@ class PlanarPicture:
         bright = _plane(self._frame.planes[0])
         return np.ascontiguousarray(bright[step // 2 :: step, step // 2 :: step])
 
-    def _bgr(self, planes: NDArray[np.uint8]) -> Image:
-        """Three planes below each other, ``(1.5 h, w)`` uint8, as BGR."""
-        frame = VideoFrame.from_ndarray(planes, format=self._frame.format.name)
+    def _blank(self, height: int, width: int) -> VideoFrame:
+        """A frame of the same format, to be filled; colours are at half the size, so both of its
+        sides are even.
+        """
+        frame = VideoFrame(width + width % 2, height + height % 2, self._frame.format.name)
         frame.colorspace, frame.color_range = self._frame.colorspace, self._frame.color_range
-        return as_coded(frame)
+        return frame
 
 
 def picture_of(frame: VideoFrame) -> FramePicture:
@@ -117,6 +117,25 @@ def picture_of(frame: VideoFrame) -> FramePicture:
     return BgrPicture(to_image(frame))
 
 
+def _planes(frame: VideoFrame) -> list[Image]:
+    """The planes as they are in memory."""
+    return [_plane(plane) for plane in frame.planes]
+
+
 def _plane(plane: Any) -> Image:
-    rows = np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)
-    return rows[:, : plane.width]
+    return _rows(plane)[:, : plane.width]
+
+
+def _rows(plane: Any) -> Image:
+    return np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)
+
+
+def _resize(plane: Image, made: Image) -> None:
+    """Fill ``made`` with ``plane`` at its size."""
+    cv2.resize(plane, made.shape[::-1], dst=made, interpolation=cv2.INTER_LINEAR)
+
+
+def _in_bgr(frame: VideoFrame) -> Image:
+    """A frame as coded, in BGR, maybe with a gap after each row."""
+    made = in_bgr(frame)
+    return _rows(made.planes[0])[:, : 3 * made.width].reshape(made.height, made.width, 3)

@@ -7,7 +7,7 @@ compared with what both showed before.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 
@@ -108,10 +108,12 @@ class Meetings:
         self._meetings: dict[tuple[int, int], _Meeting] = {}
 
     def update(
-        self, tracked: Detections, fit: NDArray[np.bool_], timestamp: float
+        self, tracked: Detections, is_fit: Callable[[int], bool], timestamp: float
     ) -> list[Parting]:
-        """The tracks that have come apart in this frame, of boxes that are ``fit`` ``(N,)`` to be
-        compared."""
+        """The tracks that have come apart in this frame.
+
+        ``is_fit`` tells of the row of a box whether it is fit to be compared.
+        """
         assert tracked.track_ids is not None
         ids = tracked.track_ids.tolist()
         shares = _shares(tracked.boxes)
@@ -119,7 +121,8 @@ class Meetings:
             if shares[a, b] >= _MET:
                 self._meet(ids[a], ids[b], float(shares[a, b]), timestamp)
         alone = shares.max(axis=1, initial=0.0) <= _CLEAR
-        clear = {track for track, a, f in zip(ids, alone, fit, strict=True) if a and f}
+        met = self.tracks()
+        clear = {t for row, t in enumerate(ids) if t in met and alone[row] and is_fit(row)}
         partings = [
             parting
             for pair, meeting in sorted(self._meetings.items())

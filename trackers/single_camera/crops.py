@@ -108,16 +108,33 @@ Floats = NDArray[np.float32]
 Brightness = Callable[[int, int, int, int], NDArray[np.uint8]]
 
 
-def crop_quality(
-    boxes: Floats, size: tuple[int, int], scores: Floats, brightness: Brightness
-) -> Floats:
-    """The quality 0..1 of the crop at each box, ``(N,)`` float32.
+class Qualities:
+    """The quality 0..1 of the crop at each of the ``boxes`` ``(N, 4)`` xyxy in pixels, each with an
+    area.
 
-    ``boxes`` is ``(N, 4)`` xyxy in pixels, each with an area; ``size`` is the image's height and
-    width in pixels; ``scores`` is ``(N,)`` in 0..1.
+    ``size`` is the image's height and width in pixels; ``scores`` is ``(N,)`` in 0..1. Without
+    ``brightness`` geometry alone counts. Sharpness takes longer than all else together, so it is
+    looked at once it is asked for.
     """
-    quality = geometry_quality(boxes, size, scores) * sharpness(boxes, size, brightness)
-    return np.asarray(quality, np.float32)
+
+    def __init__(
+        self, boxes: Floats, size: tuple[int, int], scores: Floats, brightness: Brightness | None
+    ) -> None:
+        self._boxes = boxes
+        self._size = size
+        self._brightness = brightness
+        self._known: dict[int, float] = {}
+        #: What each has at most, ``(N,)`` float32.
+        self.most = geometry_quality(boxes, size, scores)
+
+    def of(self, row: int) -> float:
+        """The quality of one crop."""
+        if self._brightness is None:
+            return float(self.most[row])
+        if row not in self._known:
+            sharp = sharpness(self._boxes[row : row + 1], self._size, self._brightness)
+            self._known[row] = float(self.most[row] * sharp[0])
+        return self._known[row]
 
 
 def geometry_quality(boxes: Floats, size: tuple[int, int], scores: Floats) -> Floats:

@@ -53,17 +53,18 @@ def test_a_crop_takes_the_embedding_of_its_row_along() -> None:
 def test_without_pixels_the_position_in_the_image_counts() -> None:
     inside, at_the_border = (60, 20, 100, 140), (160, 20, 200, 140)
     detections = found([inside, at_the_border])
-    one, other = qualities(detections, None, (160, 200))
+    one, other = qualities(detections, None, (160, 200)).most
     assert one == pytest.approx(120 / 128 * 0.9**0.5)
     assert other == pytest.approx(one / 2)
     # In a wider picture neither is at the border.
-    assert qualities(detections, None, (160, 300)) == pytest.approx([one, one])
+    wider = qualities(detections, None, (160, 300))
+    assert [wider.of(row) for row in (0, 1)] == pytest.approx([one, one])
 
 
 def test_with_pixels_their_sharpness_counts_too() -> None:
     detections, size = found([BOX]), (160, 200)
     noise = np.random.default_rng(0).integers(0, 255, (160, 200, 3)).astype(np.uint8)
-    flat = qualities(detections, BgrPicture(scene({BOX: RED})), (1, 1))
-    sharp = qualities(detections, BgrPicture(noise), (1, 1))
+    flat = qualities(detections, BgrPicture(scene({BOX: RED})), (1, 1)).of(0)
+    sharp = qualities(detections, BgrPicture(noise), (1, 1)).of(0)
     assert flat < sharp
-    assert sharp == pytest.approx(qualities(detections, None, size))
+    assert sharp == pytest.approx(qualities(detections, None, size).of(0))

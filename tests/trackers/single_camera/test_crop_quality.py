@@ -38,7 +38,8 @@ def brightness(image: np.ndarray) -> crops.Brightness:
 
 
 def crop_quality(box: np.ndarray, image: np.ndarray, scores: np.ndarray) -> np.ndarray:
-    return crops.crop_quality(box, image.shape[:2], scores, brightness(image))
+    found = crops.Qualities(box, image.shape[:2], scores, brightness(image))
+    return np.array([found.of(row) for row in range(len(box))], np.float32)
 
 
 def sharpness(box: np.ndarray, image: np.ndarray) -> np.ndarray:
@@ -186,3 +187,18 @@ def test_quality_stays_between_zero_and_one() -> None:
     assert quality.dtype == np.float32
     assert quality.min() >= 0
     assert quality.max() <= 1
+
+
+def test_pixels_are_looked_at_once_and_only_of_the_crop_that_is_asked_for() -> None:
+    looked: list[int] = []
+
+    def bright(left: int, top: int, right: int, bottom: int) -> np.ndarray:
+        looked.append(left)
+        return brightness(picture())(left, top, right, bottom)
+
+    two = boxes((20, 20, 80, 180), (100, 20, 160, 180))
+    found = crops.Qualities(two, picture().shape[:2], ones(2), bright)
+    assert found.most.shape == (2,)
+    assert looked == []
+    assert found.of(1) == found.of(1) <= found.most[1]
+    assert looked == [100]

@@ -27,7 +27,7 @@ def partings(*frames, fit=None):
     found = []
     for number, frame in enumerate(frames):
         good = np.array([fit is None or number >= fit] * len(frame), bool)
-        found += [(number, p) for p in meetings.update(frame, good, number / 10)]
+        found += [(number, p) for p in meetings.update(frame, good.__getitem__, number / 10)]
     return found
 
 
@@ -57,7 +57,7 @@ def test_tracks_that_are_together_until_they_have_come_apart():
     meetings = Meetings()
     together = []
     for frame in (seen(t1=0, t2=31), seen(t1=0, t2=30), seen(t1=0, t2=35), seen(t1=0, t2=36)):
-        meetings.update(frame, np.ones(len(frame), bool), 1.0)
+        meetings.update(frame, lambda row: True, 1.0)
         together.append(meetings.tracks())
     assert together == [set(), {1, 2}, {1, 2}, set()]
 
