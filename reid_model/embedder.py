@@ -1,5 +1,6 @@
 """From crops of people to unit vectors, which are compared by their dot product."""
 
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from reid_model.inference_requests import InferenceRequests
 from reid_model.openvino_runtime import core, import_openvino, read_network
 from reid_model.preprocess import EmbedderSpec, normalise, resize_crops
 
@@ -24,8 +26,9 @@ __all__ = [
     "torch_embedder",
 ]
 
-#: BGR pictures (N, H, W, 3) uint8 to raw vectors (N, D). Raises MemoryError when N is too large.
-_Forward = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+#: Begins to compute the raw vectors (N, D) of BGR pictures (N, H, W, 3) uint8; what it returns
+#: waits for them, and is called once. Either raises MemoryError when N is too large.
+_Start = Callable[[NDArray[np.uint8]], Callable[[], NDArray[np.float32]]]
 
 #: The precision of the computation; bf16 is faster on processors that support it.
 Precision = Literal["f32", "bf16"]
@@ -33,7 +36,9 @@ Precision = Literal["f32", "bf16"]
 _TINY = 1e-12
 #: The batches on a CPU, of which larger ones take as long a crop. OpenVINO keeps memory for each
 #: size that it has run; as all run at the start, memory does not grow later.
-_CPU_SIZES = (1, 2, 3, 4, 8)
+_CPU_SIZES = (1, 2, 3, 4)
+#: Batches of one call that are under way at a time.
+_PARALLEL = 4
 #: Parts of PyTorch's and OpenVINO's messages when memory runs out.
 _OUT_OF_MEMORY = ("out of memory", "can't allocate", "bad_alloc", "allocate memory")
 
@@ -69,7 +74,7 @@ class Embedder:
 
     def __init__(
         self,
-        forward: _Forward,
+        start: _Start,
         spec: EmbedderSpec,
         device: str,
         batch: int,
@@ -77,7 +82,7 @@ class Embedder:
     ) -> None:
         if batch < 1:
             raise ValueError(f"batch must be at least 1, got {batch}")
-        self._forward = forward
+        self._start = start
         self._spec = spec
         self._sizes = sizes
         self.batch = batch
@@ -94,20 +99,30 @@ class Embedder:
 
     def outputs(self, crops: list[NDArray[np.uint8]]) -> NDArray[np.float32]:
         """What the network gives of crops, as it is: ``(N, D)``. Raises ValueError as `embed`."""
-        vectors = np.zeros((len(crops), self.dimension), np.float32)
-        done = 0
-        while done < len(crops):
-            part = crops[done : done + self._next_batch(len(crops) - done)]
-            pictures = resize_crops(part, self._spec.height, self._spec.width)
+        while True:
             try:
-                vectors[done : done + len(part)] = self._raw(pictures)
+                return self._outputs(crops)
             except MemoryError:
-                if len(part) == 1:
+                largest = min(self.batch, len(crops))
+                if largest == 1:
                     raise
-                self.batch = len(part) // 2
-                continue
-            done += len(part)
-        return vectors
+                self.batch = largest // 2
+
+    def _outputs(self, crops: list[NDArray[np.uint8]]) -> NDArray[np.float32]:
+        """The next batches are made ready while some are computed."""
+        vectors = [np.zeros((0, self.dimension), np.float32)]
+        running: deque[Callable[[], NDArray[np.float32]]] = deque()
+        begin = 0
+        while begin < len(crops):
+            end = begin + self._next_batch(len(crops) - begin)
+            running.append(self._start(self._pictures(crops[begin:end])))
+            if len(running) == _PARALLEL:
+                vectors.append(_finite(running.popleft()()))
+            begin = end
+        return np.concatenate([*vectors, *(_finite(wait()) for wait in running)])
+
+    def _pictures(self, crops: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+        return resize_crops(crops, self._spec.height, self._spec.width)
 
     @property
     def has_words(self) -> bool:
@@ -130,17 +145,17 @@ class Embedder:
         while True:
             black = np.zeros((self.batch, self._spec.height, self._spec.width, 3), np.uint8)
             try:
-                return int(self._raw(black).shape[1])
+                return int(_finite(self._start(black)()).shape[1])
             except MemoryError:
                 if self.batch == 1:
                     raise
                 self.batch //= 2
 
-    def _raw(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
-        vectors = self._forward(pictures)
-        if not np.isfinite(vectors).all():
-            raise ValueError("the network gives vectors that are NaN or infinite")
-        return vectors
+
+def _finite(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    if not np.isfinite(vectors).all():
+        raise ValueError("the network gives vectors that are NaN or infinite")
+    return vectors
 
 
 def load_embedder(path: Path, spec: EmbedderSpec, batch: int = 32) -> Embedder:
@@ -159,13 +174,13 @@ def torch_embedder(network: "nn.Module", spec: EmbedderSpec, device: str, batch:
 
     network = network.to(device).to(memory_format=torch.channels_last)
 
-    def forward(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def start(pictures: NDArray[np.uint8]) -> Callable[[], NDArray[np.float32]]:
         with torch.inference_mode(), _memory_errors():
             pixels = torch.from_numpy(normalise(pictures, spec)).to(device)
             vectors: NDArray[np.float32] = network(pixels).cpu().numpy()
-        return vectors
+        return lambda: vectors
 
-    return Embedder(forward, spec, device, batch)
+    return Embedder(start, spec, device, batch)
 
 
 def openvino_embedder(
@@ -176,7 +191,11 @@ def openvino_embedder(
     With a ``precision`` of None OpenVINO chooses the fastest of the processor. Raises ValueError,
     with ``name`` in its message, when the model does not fit ``spec``.
     """
-    options = {"PERFORMANCE_HINT": "LATENCY"}
+    # A batch takes one thread: several share too little work, and wait for each other.
+    options: dict[str, Any] = {
+        "PERFORMANCE_HINT": "THROUGHPUT",
+        "PERFORMANCE_HINT_NUM_REQUESTS": _PARALLEL,
+    }
     if precision is not None:
         options["INFERENCE_PRECISION_HINT"] = precision
     try:
@@ -184,23 +203,34 @@ def openvino_embedder(
         compiled = core().compile_model(with_preprocessing(network, spec), "CPU", options)
     except RuntimeError as error:
         raise ValueError(f"{name} does not take pictures of {spec.height}x{spec.width}") from error
+    requests = InferenceRequests(compiled)
 
-    def forward(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def start(pictures: NDArray[np.uint8]) -> Callable[[], NDArray[np.float32]]:
         with _memory_errors():
-            vectors: NDArray[np.float32] = compiled(pictures)[0]
-        return vectors.reshape(len(pictures), -1)
+            running = requests.start(pictures)
+
+        def wait() -> NDArray[np.float32]:
+            with _memory_errors():
+                vectors = np.array(running.wait(), np.float32).reshape(len(pictures), -1)
+            running.give_back()
+            return vectors
+
+        return wait
 
     sizes = [size for size in _CPU_SIZES if size <= batch]
-    embedder = Embedder(forward, spec, "cpu", max(sizes, default=batch), sizes)
-    for size in (s for s in sizes if s < embedder.batch):
-        forward(np.zeros((size, spec.height, spec.width, 3), np.uint8))
+    embedder = Embedder(start, spec, "cpu", max(sizes, default=batch), sizes)
+    for size in (s for s in sizes if s <= embedder.batch):
+        # As many at a time as there are streams, each of which keeps memory of its own.
+        black = np.zeros((size, spec.height, spec.width, 3), np.uint8)
+        for wait in [start(black) for _ in range(compiled.get_property("NUM_STREAMS"))]:
+            wait()
     return embedder
 
 
 def next_size(sizes: Sequence[int], left: int) -> int:
     """The largest of ``sizes`` of which ``left`` crops fill a batch and leave no single one.
 
-    A single crop takes longer than one of a pair, and OpenVINO rounds its vector otherwise.
+    A single crop takes longer than one of a pair.
     """
     return max((size for size in sizes if size == left or size < left - 1), default=1)
 

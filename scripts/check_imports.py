@@ -73,6 +73,7 @@ ORDER = (
     "reid_model.preprocess",
     "reid_model.resize",
     "reid_model.kept_compilation",
+    "reid_model.inference_requests",
     "reid_model.openvino_runtime",
     "reid_model.archive_size",
     "reid_model.atomic_file",

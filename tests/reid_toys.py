@@ -1,10 +1,12 @@
 """A data set of coloured people and a recipe for them, small enough to be trained in a test."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from reid_model.data.transforms import EvaluationTransform
 from reid_model.networks.clip_transformer import ClipText
@@ -115,3 +117,15 @@ def assert_close(a: torch.Tensor, b: torch.Tensor) -> None:
     """``a`` is ``b`` but for rounding, and ``b`` is not nothing."""
     assert b.abs().mean() > 1e-3, "nothing to compare"
     torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5 * float(b.abs().max()))
+
+
+def at_once(
+    forward: Callable[[NDArray[np.uint8]], NDArray[np.float32]],
+) -> Callable[[NDArray[np.uint8]], Callable[[], NDArray[np.float32]]]:
+    """A network of an `Embedder` that has computed before anybody waits for it."""
+
+    def start(pictures: NDArray[np.uint8]) -> Callable[[], NDArray[np.float32]]:
+        vectors = forward(pictures)
+        return lambda: vectors
+
+    return start

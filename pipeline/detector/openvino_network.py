@@ -15,29 +15,12 @@ from pipeline.errors import UserError
 from pipeline.paths import cache_folder
 from pipeline.weights.store import sha256_of
 from reid_model.atomic_file import move_folder
+from reid_model.inference_requests import InferenceRequests, Running
 from reid_model.kept_compilation import compile_kept
 from reid_model.openvino_runtime import core, import_openvino, read_network
 
 #: Number of compiled networks that are cached, one for each input shape.
 _SHAPES = 16
-
-
-class _Requests:
-    """The inference requests of a compiled network that are not in use; more are made as needed."""
-
-    def __init__(self, compiled: Any) -> None:
-        self._compiled = compiled
-        self._free: list[Any] = []
-
-    def start(self, image: NDArray[np.uint8]) -> Any:
-        """A request in which the network now runs for ``image``."""
-        request = self._free.pop() if self._free else self._compiled.create_infer_request()
-        request.start_async([image[np.newaxis]])
-        return request
-
-    def give_back(self, request: Any) -> None:
-        """Take a request back whose output was used."""
-        self._free.append(request)
 
 
 class OpenVinoNetwork:
@@ -63,7 +46,9 @@ class OpenVinoNetwork:
         self.fixed = _fixed_size(self._network)
         self._path = path
         self._parallel = parallel
-        self._requests: Callable[[tuple[int, int]], _Requests] = lru_cache(_SHAPES)(self._compile)
+        self._requests: Callable[[tuple[int, int]], InferenceRequests] = lru_cache(_SHAPES)(
+            self._compile
+        )
 
     def start(self, images: Iterable[NDArray[np.uint8]]) -> Iterator[Any]:
         """Start inference; gives the raw output for each padded BGR image ``(h, w, 3)`` uint8, in
@@ -75,10 +60,10 @@ class OpenVinoNetwork:
         running = []
         for image in images:
             requests = self._requests((image.shape[0], image.shape[1]))
-            running.append((requests, requests.start(image)))
+            running.append(requests.start(image[np.newaxis]))
         return _outputs(running)
 
-    def _compile(self, shape: tuple[int, int]) -> _Requests:
+    def _compile(self, shape: tuple[int, int]) -> InferenceRequests:
         """The requests for padded images of ``shape`` (height, width)."""
         hints = {"PERFORMANCE_HINT": "THROUGHPUT", "PERFORMANCE_HINT_NUM_REQUESTS": self._parallel}
         if self.precision == "int8":
@@ -91,7 +76,7 @@ class OpenVinoNetwork:
                 f"{self._path} does not accept a single image of {shape[0]}x{shape[1]} pixels: "
                 "export it again with batch=1 or dynamic=True"
             ) from error
-        return _Requests(compiled)
+        return InferenceRequests(compiled)
 
     def _compiled(self, shape: tuple[int, int], hints: dict[str, Any]) -> Any:
         if self._path.suffix != ".xml":
@@ -118,12 +103,11 @@ class OpenVinoNetwork:
         return network
 
 
-def _outputs(running: Sequence[tuple[_Requests, Any]]) -> Iterator[Any]:
-    """The outputs of started requests, each of which is given back after its output was used."""
-    for pool, request in running:
-        request.wait()
-        yield request.get_output_tensor(0).data
-        pool.give_back(request)
+def _outputs(started: Sequence[Running]) -> Iterator[Any]:
+    """The outputs of what was started, each of which is given back after its output was used."""
+    for running in started:
+        yield running.wait()
+        running.give_back()
 
 
 def _fixed_size(network: Any) -> tuple[int, int] | None:

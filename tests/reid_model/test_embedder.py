@@ -16,7 +16,7 @@ from reid_model.embedder import (
 )
 from reid_model.openvino_runtime import convert_network, import_openvino
 from reid_model.preprocess import normalise, resize_crops
-from reid_toys import write_mean_network
+from reid_toys import at_once, write_mean_network
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 SMALL = EmbedderSpec(128, 64, "rgb", 1 / 255, MEAN, STD)
@@ -102,9 +102,9 @@ class Counting:
 
 def test_a_batch_beyond_memory_is_split() -> None:
     network = Counting(most=3)
-    embedder = Embedder(network, TINY, "cpu", batch=8)
+    embedder = Embedder(at_once(network), TINY, "cpu", batch=8)
     crops = some_crops(9)
-    expected = Embedder(Counting(most=9), TINY, "cpu", batch=9).embed(crops)
+    expected = Embedder(at_once(Counting(most=9)), TINY, "cpu", batch=9).embed(crops)
     # The size is found at the start; a batch that failed is not tried again.
     assert (embedder.batch, network.sizes) == (2, [2])
     np.testing.assert_array_equal(embedder.embed(crops), expected)
@@ -134,9 +134,9 @@ def test_a_batch_has_one_of_few_sizes_and_only_a_lone_crop_is_alone(
     count: int, batches: list[int]
 ) -> None:
     network = Counting(most=8)
-    embedder = Embedder(network, TINY, "cpu", 8, sizes=(1, 2, 3, 4, 8))
+    embedder = Embedder(at_once(network), TINY, "cpu", 8, sizes=(1, 2, 3, 4, 8))
     crops = some_crops(count)
-    expected = Embedder(Counting(most=99), TINY, "cpu", batch=99).embed(crops)
+    expected = Embedder(at_once(Counting(most=99)), TINY, "cpu", batch=99).embed(crops)
     network.sizes.clear()
     np.testing.assert_array_equal(embedder.embed(crops), expected)
     assert network.sizes == batches
@@ -144,7 +144,7 @@ def test_a_batch_has_one_of_few_sizes_and_only_a_lone_crop_is_alone(
 
 def test_a_size_beyond_memory_is_not_used() -> None:
     network = Counting(most=3)
-    embedder = Embedder(network, TINY, "cpu", 8, sizes=(1, 2, 3, 4, 8))
+    embedder = Embedder(at_once(network), TINY, "cpu", 8, sizes=(1, 2, 3, 4, 8))
     network.sizes.clear()
     embedder.embed(some_crops(5))
     assert network.sizes == [2, 1, 2]
@@ -174,7 +174,7 @@ def test_a_network_of_nan_is_refused(tmp_path: Path) -> None:
     def sometimes(pictures: np.ndarray) -> np.ndarray:
         return np.where(pictures.max() > 200, np.inf, 1.0) * np.ones((len(pictures), 3), np.float32)
 
-    embedder = Embedder(sometimes, TINY, "cpu", batch=2)
+    embedder = Embedder(at_once(sometimes), TINY, "cpu", batch=2)
     assert embedder.embed([np.full((4, 4, 3), 9, np.uint8)]).shape == (1, 3)
     with pytest.raises(ValueError, match="NaN or infinite"):
         embedder.embed([np.full((4, 4, 3), 255, np.uint8)])

@@ -28,7 +28,7 @@ from reid_model.training.recipe import (
 )
 from reid_model.training.run import train
 from reid_model.training.state import TrainingProgress
-from reid_toys import toy_model, toy_recipe, toy_text_encoder, write_toy_set
+from reid_toys import at_once, toy_model, toy_recipe, toy_text_encoder, write_toy_set
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -310,7 +310,7 @@ def colour_teacher(seen: list[NDArray[np.uint8]]) -> Embedder:
         return pictures.mean(axis=(1, 2), dtype=np.float32)
 
     spec = EmbedderSpec(64, 32, "bgr", 1.0, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
-    return Embedder(forward, spec, "cpu", batch=64)
+    return Embedder(at_once(forward), spec, "cpu", batch=64)
 
 
 def test_a_teacher_of_augmented_pictures_gets_those_of_the_student(

@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 from reid_model.data.transforms import IMAGENET
 from reid_model.embedder import Embedder, EmbedderSpec
 from reid_model.training.teachers import teacher_of
+from reid_toys import at_once
 
 SPEC = EmbedderSpec(8, 4, "bgr", 1.0, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
 
@@ -26,7 +27,7 @@ def test_a_teacher_of_augmented_pictures_gets_their_pixels() -> None:
         shown.append(pictures)
         return np.ones((len(pictures), 2), np.float32)
 
-    embedder = Embedder(forward, SPEC, "cpu", batch=4)
+    embedder = Embedder(at_once(forward), SPEC, "cpu", batch=4)
     teacher = teacher_of(embedder, 100, "augmented")
     assert teacher.dimension == 2
     random = torch.Generator().manual_seed(0)
@@ -40,7 +41,8 @@ def test_a_teacher_of_augmented_pictures_gets_their_pixels() -> None:
 
 
 def test_a_teacher_must_fit_the_view() -> None:
-    embedder = Embedder(lambda pictures: np.ones((len(pictures), 2), np.float32), SPEC, "cpu", 4)
+    network = at_once(lambda pictures: np.ones((len(pictures), 2), np.float32))
+    embedder = Embedder(network, SPEC, "cpu", 4)
     with pytest.raises(
         ValueError, match="teacher_view plain a teacher must be given as its embeddings"
     ):
