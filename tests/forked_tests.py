@@ -31,7 +31,7 @@ def run(session: pytest.Session) -> bool | None:
     config = session.config
     if not config.option.processes or session.testsfailed or config.option.collectonly:
         return None
-    # Each process has a file of its own for what tests write. A folder they have in common.
+    # Each process has a file of its own for what tests write, and in this folder one for theirs.
     config.pluginmanager.getplugin("capturemanager").stop_global_capturing()
     config._tmp_path_factory.getbasetemp()  # type: ignore[attr-defined]
     files = [list(tests) for _, tests in groupby(session.items, key=lambda item: item.path)]
@@ -114,6 +114,9 @@ def _work(
     capture = config.pluginmanager.getplugin("capturemanager")
     capture.start_global_capturing()
     capture.suspend_global_capture()
+    # For each folder of a test, all folders beside it are looked through.
+    folders = config._tmp_path_factory  # type: ignore[attr-defined]
+    folders._basetemp = folders.mktemp("process")
     config.pluginmanager.register(_Sender(config, line))
     # What the last test of a file leaves to the next file is known only with that file.
     for item, after in pairwise(chain(_taken(files, left), [None])):

@@ -69,7 +69,7 @@ def test_is_skipped():
     assert "ERROR test_b.py::test_is_skipped - OSError: the session ended badly" in said
     for who in ("first", "second"):
         assert said.count(f"\nsaid by the {who}\n") == 1
-    assert len(list((tmp_path / "base").glob("ended *"))) == 1
+    assert len(list((tmp_path / "base").glob("process*/ended *"))) == 1
 
 
 @pytest.mark.parametrize("end", ["os._exit(7)", "os.kill(os.getpid(), 9)", "pytest.exit('no')"])
