@@ -30,7 +30,7 @@ def read_cmc(folder: Path, name: str) -> Recording:
     )
     bodies = _bodies(folder / "ground_truth" / f"GT_{name}_WORLD_CENTROID.txt")
     points = pl.concat([_seen(bodies, camera, matrix) for camera, matrix in projections.items()])
-    truth = boxes_of_points(detections, points)
+    truth = boxes_of_points(detections, points.drop("head", "foot"))
     unmatched = detections.with_columns(pl.col(BOX).cast(pl.Float64)).join(
         truth, on=["camera_id", "frame_index", *BOX], how="anti"
     )
@@ -38,7 +38,8 @@ def read_cmc(folder: Path, name: str) -> Recording:
         _outside(rows, projections[str(camera)], bodies)
         for (camera,), rows in unmatched.group_by("camera_id", maintain_order=True)
     ]
-    return Recording(detections, projections, truth, pl.concat(outside))
+    in_size = boxes_of_points(detections, points)
+    return Recording(detections, projections, truth, pl.concat(outside), in_size)
 
 
 def _projection(path: Path) -> NDArray[np.float64]:
@@ -75,13 +76,25 @@ def _bodies(path: Path) -> NDArray[np.float64]:
 def _seen(
     bodies: NDArray[np.float64], camera_id: str, projection: NDArray[np.float64]
 ) -> pl.DataFrame:
-    points = np.column_stack([bodies[:, 2:], np.ones(len(bodies))]) @ projection.T
-    u, v = (points[:, :2] / points[:, 2:]).T
+    # The centre is half as high as the head.
+    foot, (u, v), head = (_pixels(bodies[:, 2:] * [1, 1, up], projection) for up in (0, 1, 2))
     frame = pl.DataFrame(
         {"frame_index": bodies[:, 0].astype(int), "person_id": bodies[:, 1].astype(int)}
-    ).with_columns(camera_id=pl.lit(camera_id), u=pl.Series(u), v=pl.Series(v))
+    ).with_columns(
+        camera_id=pl.lit(camera_id),
+        u=pl.Series(u),
+        v=pl.Series(v),
+        head=pl.Series(head[1]),
+        foot=pl.Series(foot[1]),
+    )
     inside = pl.col("u").is_between(0, _SIZE[0]) & pl.col("v").is_between(0, _SIZE[1])
     return frame.filter(inside)
+
+
+def _pixels(places: NDArray[np.float64], projection: NDArray[np.float64]) -> NDArray[np.float64]:
+    """``(2, N)`` pixels of ``(N, 3)`` metres."""
+    points = np.column_stack([places, np.ones(len(places))]) @ projection.T
+    return np.asarray((points[:, :2] / points[:, 2:]).T)
 
 
 def _outside(

@@ -24,13 +24,15 @@ class Recording:
     ``detections`` has camera_id, frame_index, timestamp, x1, y1, x2, y2, score and optionally
     embedding. ``projections`` are ``(3, 4)`` from metres to pixels, by camera. ``truth`` has the
     columns of `boxes.SCHEMA`. Boxes in ``unjudged`` (``KEY`` without a person, and ``BOX``) are
-    not scored, and neither are cameras without ``truth``.
+    not scored, and neither are cameras without ``truth``. ``truth_in_size`` is another opinion on
+    whose box each is, see `boxes_of_points`.
     """
 
     detections: pl.DataFrame
     projections: Mapping[str, NDArray[np.float64]]
     truth: pl.DataFrame
     unjudged: pl.DataFrame | None = None
+    truth_in_size: pl.DataFrame | None = None
 
     def score(self, trajectories: pl.DataFrame) -> Scores:
         """Scores of `RunDirectory.trajectories` against the ground truth, by global id."""
@@ -47,8 +49,12 @@ def boxes_of_points(detections: pl.DataFrame, points: pl.DataFrame) -> pl.DataFr
 
     ``points`` has camera_id, frame_index, person_id, u and v, the centre of a body in pixels. A
     point is matched to at most one detection whose box contains it, with the most central points
-    in total; a person without a matching detection gets a tiny box at the point.
+    in total; a person without a matching detection gets a tiny box at the point. With columns
+    ``head`` and ``foot``, pixels down the picture, what counts is how central a point is times the
+    share of the height that person and box have in common: where one hides another, the centres
+    are in one box, and only its size says whose it is.
     """
+    sizes = ["head", "foot"] if "head" in points.columns else []
     boxes = {key: rows for key, rows in detections.group_by(_MOMENT)}
     found = []
     for (camera_id, frame_index), rows in points.sort(KEY).group_by(_MOMENT, maintain_order=True):
@@ -57,7 +63,8 @@ def boxes_of_points(detections: pl.DataFrame, points: pl.DataFrame) -> pl.DataFr
         truth = np.column_stack([places, places + _TINY])
         if here is not None:
             corners = here.select(BOX).to_numpy().astype(np.float64)
-            who, which = _one_to_one(places, corners)
+            extents = rows.select(sizes).to_numpy() if sizes else None
+            who, which = _one_to_one(places, corners, extents)
             truth[who] = corners[which]
         for person_id, box in zip(rows["person_id"], truth.tolist(), strict=True):
             found.append((camera_id, frame_index, person_id, *box))
@@ -65,11 +72,23 @@ def boxes_of_points(detections: pl.DataFrame, points: pl.DataFrame) -> pl.DataFr
 
 
 def _one_to_one(
-    points: NDArray[np.float64], boxes: NDArray[np.float64]
+    points: NDArray[np.float64],
+    boxes: NDArray[np.float64],
+    extents: NDArray[np.float64] | None,
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     middles, sizes = (boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2:] - boxes[:, :2]
     off = (np.abs(points[:, None] - middles[None]) / sizes[None]).max(axis=2)
-    inside = off < 0.5
-    who, which = linear_sum_assignment(np.where(inside, 1 - off, 0), maximize=True)
-    right = inside[who, which]
+    likeness = np.where(off < 0.5, 1 - off, 0)
+    if extents is not None:
+        likeness *= _common(extents, boxes[:, [1, 3]])
+    who, which = linear_sum_assignment(likeness, maximize=True)
+    right = likeness[who, which] > 0
     return who[right], which[right]
+
+
+def _common(some: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Intersection over union ``(N, M)`` of intervals ``(N, 2)`` and ``(M, 2)``."""
+    begin, end = some[:, None, 0], some[:, None, 1]
+    both = np.minimum(end, others[:, 1]) - np.maximum(begin, others[:, 0])
+    either = np.maximum(end, others[:, 1]) - np.minimum(begin, others[:, 0])
+    return np.asarray(both.clip(0) / either)

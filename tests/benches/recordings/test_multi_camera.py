@@ -50,6 +50,17 @@ class TestBoxesOfPoints:
         assert truth[8] == BOX
         assert truth[7]["x2"] - truth[7]["x1"] < 0.01
 
+    def test_of_two_whose_middles_are_in_one_box_it_is_of_the_one_in_its_size(self):
+        points = _points(("a", 0, 7, 4.0, 10.0), ("a", 0, 8, 5.0, 10.0))
+        sized = points.with_columns(head=pl.Series([0.0, 5.0]), foot=pl.Series([20.0, 15.0]))
+        detections = _detections(("a", 0, BOX))
+        assert _persons(boxes_of_points(detections, points))[8] == BOX
+        assert _persons(boxes_of_points(detections, sized))[7] == BOX
+
+    def test_who_has_nothing_in_common_with_a_box_is_not_in_it(self):
+        points = _points(("a", 0, 7, 5.0, 10.0)).with_columns(head=25.0, foot=30.0)
+        assert _persons(boxes_of_points(_detections(("a", 0, BOX)), points))[7] != BOX
+
     def test_another_camera_or_frame_shows_nobody(self):
         detections = _detections(("b", 0, BOX), ("a", 1, BOX))
         truth = boxes_of_points(detections, _points(("a", 0, 7, 5.0, 10.0)))
