@@ -131,7 +131,9 @@ def test_a_full_disk_is_reported_and_closed_segments_stay(tmp_path: Path) -> Non
     if ended.returncode in (1, 77) and "fusetrack" not in ended.stderr:
         pytest.skip(f"cannot mount a small disk here: {ended.stderr.strip()}")
     assert ended.returncode == 2, ended.stderr
-    assert ended.stderr.count("\n") == 1, ended.stderr
+    # The compaction may meet the full disk first, and leaves it at that.
+    said = [line for line in ended.stderr.splitlines() if "is compacted no more" not in line]
+    assert len(said) == 1, ended.stderr
     assert "No space left" in ended.stderr
     assert str(small / "run") in ended.stderr
     assert not list(kept.rglob("*.partial"))
