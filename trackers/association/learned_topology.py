@@ -12,7 +12,14 @@ from statistics import median
 from typing import Any
 
 from trackers.association.appearance import Population
-from trackers.association.topology import PACE_SPREAD, TOUCH_S, Topology, Transition, broken_track
+from trackers.association.topology import (
+    AT_ONE_TIME,
+    PACE_SPREAD,
+    TOUCH_S,
+    Topology,
+    Transition,
+    broken_track,
+)
 from trackers.association.topology_evidence import KEPT_S, Link, Links
 from trackers.tracklet import GROUND, Tracklet, TrackletKey
 
@@ -24,8 +31,6 @@ REMEMBERED = 200
 _EVERY = 5
 # A single link may be wrong.
 _FEWEST = 2
-# Cameras overlap when this share of the links has people in both at one time.
-_OVERLAPPING = 0.2
 # The usual spread of pace counts as this many people on every transition.
 _PRESUMED = 10.0
 _LEAST_SPREAD = 0.15
@@ -152,7 +157,7 @@ def _is_informative(tracklet: Tracklet) -> bool:
 def _fitted(share: float, gaps: list[float]) -> Transition:
     """The transition fitted to gaps, at least two."""
     together = sum(gap_s < -TOUCH_S for gap_s in gaps)
-    if together >= max(_FEWEST, _OVERLAPPING * len(gaps)):
+    if together >= max(_FEWEST, AT_ONE_TIME * len(gaps)):
         return Transition(share, 0.0, overlaps=True)
     walks = [max(gap_s, 0.0) for gap_s in gaps if gap_s >= -TOUCH_S]
     typical_s = median(walks)

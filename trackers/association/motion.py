@@ -28,10 +28,15 @@ _MEMORY_S = 8.0
 FORGOTTEN_S = 60.0
 # The area over which another person may appear.
 _AREA_M2 = 150.0
+#: A single-camera tracker loses a person who is still there, and finds them soon: the probability,
+#: and seconds. Another person leaves the picture, and comes back later.
+LOST, LOST_S = 0.1, 2.0
+BACK, BACK_S = 0.1, 200.0
 # However far a person is from the expected place, there is a little chance.
 _NEARLY_NONE = 1e-3
-# At the border of a picture, where most people come in, others appear so many times as often.
-_COME_IN = 8.0
+# At the border of a picture tracks begin and end because people come in and leave. Only one in so
+# many of those that a tracker breaks does, compared with the tracks of two people.
+_AT_BORDER = 16.0
 # Two views of one person disagree badly in this share of the moments.
 _OUTLIERS = 0.02
 # Beyond top speed by this much is beyond doubt: boxes jump by less.
@@ -106,11 +111,9 @@ def motion_evidence(a: Tracklet, b: Tracklet, limits: Limits) -> float:
     return _together(a, b, limits)
 
 
-def _begins_at_border(tracklet: Tracklet) -> bool:
-    """Whether the first box is cut by the border of the picture, as far as that is known."""
-    if tracklet.path.shape[1] < 6 or not len(tracklet.path):
-        return False
-    return bool(int(tracklet.path[0, 5]) & (FOOT | TOP | MIDDLE))
+def _at_border(tracklet: Tracklet, row: int) -> bool:
+    """Whether a box is cut by the border of the picture, as far as that is known."""
+    return tracklet.path.shape[1] > 5 and bool(int(tracklet.path[row, 5]) & (FOOT | TOP | MIDDLE))
 
 
 def distance_evidence(distance: float) -> float:
@@ -153,7 +156,7 @@ def _apart(first: Tracklet, second: Tracklet, limits: Limits) -> float:
     if forgotten:
         return 0.0
     coasted = moved - _velocity(times, points, limits.max_speed) * min(gap_s, _COAST_S)
-    return _met_again(math.hypot(*coasted), gap_s)
+    return _met_again(math.hypot(*coasted), gap_s, math.exp(-gap_s / _MEMORY_S))
 
 
 def _apart_in_picture(first: Tracklet, second: Tracklet, limits: Limits) -> float:
@@ -173,7 +176,9 @@ def _apart_in_picture(first: Tracklet, second: Tracklet, limits: Limits) -> floa
         coast_s = slower * min(gap_s, _COAST_S) / (time - recent_time)
     ahead_x, ahead_y = x + (x - recent_x) * coast_s, y + (y - recent_y) * coast_s
     distance = math.hypot(later_x - ahead_x, later_y - ahead_y) * scale
-    return _met_again(distance, gap_s, _COME_IN if _begins_at_border(second) else 1.0)
+    came_or_left = _at_border(first, -1) or _at_border(second, 0)
+    others = _AT_BORDER if came_or_left else 1.0
+    return _met_again(distance, gap_s, _still_there(gap_s), others)
 
 
 def most_in_picture(gap_s: float) -> float:
@@ -181,14 +186,26 @@ def most_in_picture(gap_s: float) -> float:
     that are at least ``gap_s`` apart."""
     if gap_s > FORGOTTEN_S:
         return 0.0
-    return max(_met_again(0.0, gap_s), _NEARLY_NONE) if gap_s > 0 else math.inf
+    if gap_s <= 0:
+        return math.inf
+    return max(_met_again(0.0, gap_s, _still_there(gap_s)), _NEARLY_NONE)
 
 
-def _met_again(distance: float, gap_s: float, others: float = 1.0) -> float:
+def _still_there(gap_s: float) -> float:
+    """The probability that one person seen ``gap_s`` apart in one camera was lost by the tracker
+    and did not leave: only then does the place count."""
+    lost = LOST * math.exp(-gap_s / LOST_S) / LOST_S
+    back = BACK * math.exp(-gap_s / BACK_S) / BACK_S
+    return lost / (lost + back)
+
+
+def _met_again(distance: float, gap_s: float, remembered: float, others: float = 1.0) -> float:
     """Log-odds of a person ``distance`` metres from the expected place, ``gap_s`` later, where
-    other people appear ``others`` times as often as elsewhere."""
+    other people appear ``others`` times as often as elsewhere.
+
+    ``remembered`` is the probability that the expected place counts at all.
+    """
     near = _density_ratio(distance, _SPREAD_AT_ONCE_M + _SPREAD_PER_S * gap_s) / others
-    remembered = math.exp(-gap_s / _MEMORY_S)
     return math.log(remembered * near + (1 - remembered) + _NEARLY_NONE)
 
 

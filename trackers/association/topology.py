@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from trackers.association.motion import overlap_in_time
+from trackers.association.motion import BACK, BACK_S, LOST, LOST_S, overlap_in_time
 from trackers.tracklet import Tracklet
 
 # Another person enters the view of a camera once in this many seconds.
@@ -37,15 +37,16 @@ _EDGE_S = 0.1
 # What is learned from this many people weighs as much as the prior.
 _TRUST_PEOPLE = 8.0
 _ROOT_2_PI = math.sqrt(2 * math.pi)
-# Share of the people leaving a view that another camera, or the same one, sees again.
-_ELSEWHERE, _HERE = 0.5, 0.1
+# Share of the people leaving a view that another camera sees again.
+_ELSEWHERE = 0.5
 # Seconds to another view: log-normal for those who walk there, exponential for the rest.
 _WALK_S, _WALK_SPREAD, _OFFSET_S = 12.0, 1.1, 1.0
-_SLOW, _SLOW_S = 0.25, 200.0
+_SLOW = 0.25
 # Probability that two views overlap, and seconds for which both show a person.
 _OVERLAPPING, _TOGETHER_S = 0.3, 10.0
-# A single-camera tracker loses a person who is still there, and finds them soon.
-_PRIOR_BROKEN, _PRIOR_BREAK_S = 0.1, 2.0
+#: Of the people who go from one of two overlapping views to the other, at least this share is in
+#: both at one time.
+AT_ONE_TIME = 0.2
 # Before anything is learned: one newcomer a minute; this many of this many tracks show one.
 _BEGINNING_S, _NEWCOMERS, _TRACKS = 60.0, 5.0, 10.0
 
@@ -227,13 +228,25 @@ class Topology:
         )
         people = self._learned_from.get(earlier, 0)
         given = known and self.is_given(earlier, later)
-        overlapping = 1.0 if later in self.beside.get(earlier, ()) else _OVERLAPPING
+        overlapping = self._overlapping(earlier, later)
         here = earlier == later
         return share, typical_s, spread, overlaps, people, known, given, overlapping, here
 
     def _usual(self, earlier: str, later: str, gap_s: float) -> float:
-        overlap = later in self.beside.get(earlier, ())
-        return self.prior.evidence(earlier, later, gap_s, overlap=overlap)
+        overlapping = self._overlapping(earlier, later)
+        return self.prior.evidence(earlier, later, gap_s, overlapping=overlapping)
+
+    def _overlapping(self, earlier: str, later: str) -> float:
+        """The probability that two views overlap; lower the more people went from one to the other
+        as where they do not."""
+        if later in self.beside.get(earlier, ()):
+            return 1.0
+        transition = self.transitions.get(later, {}).get(earlier)
+        if transition is None or transition.overlaps:
+            return _OVERLAPPING
+        people = transition.share * self._learned_from.get(earlier, 0)
+        still: float = _OVERLAPPING * (1 - AT_ONE_TIME) ** people
+        return still / (still + 1 - _OVERLAPPING)
 
 
 def topology_of(walking_times: Mapping[tuple[str, str], float]) -> Topology:
@@ -366,13 +379,14 @@ class TransitionPrior:
         self.newcomer_every_s, self.cameras = newcomer_every_s, cameras
         self.usual = math.log(newcomer_every_s * cameras / _OTHER_EVERY_S)
 
-    def evidence(self, earlier: str, later: str, gap_s: float, *, overlap: bool = False) -> float:
+    def evidence(
+        self, earlier: str, later: str, gap_s: float, *, overlapping: float = _OVERLAPPING
+    ) -> float:
         """Log-odds that the person at ``later`` is the one who left ``earlier`` ``gap_s`` before.
 
-        The gap is negative when both cameras saw the person at one time. ``overlap`` says that the
-        two are known to see one place.
+        The gap is negative when both cameras saw the person at one time. ``overlapping`` is the
+        probability that the two see one place.
         """
-        overlapping = 1.0 if overlap else _OVERLAPPING
         density = _prior_density(gap_s, overlapping, here=earlier == later)
         return math.log(density * self.newcomer_every_s)
 
@@ -387,10 +401,10 @@ class TransitionPrior:
 
 def _prior_density(gap_s: float, overlapping: float, *, here: bool) -> float:
     """Probability density of appearing ``gap_s`` after leaving, per second."""
-    late = math.exp(-max(gap_s, 0.0) / _SLOW_S) / _SLOW_S
+    late = math.exp(-max(gap_s, 0.0) / BACK_S) / BACK_S
     if here:
-        broken = math.exp(-max(gap_s, 0.0) / _PRIOR_BREAK_S) / _PRIOR_BREAK_S
-        return _HERE * late + _PRIOR_BROKEN * broken
+        broken = math.exp(-max(gap_s, 0.0) / LOST_S) / LOST_S
+        return BACK * late + LOST * broken
     if gap_s < -_OFFSET_S:
         return _ELSEWHERE * overlapping / _TOGETHER_S
     value = max(gap_s, 0.0) + _OFFSET_S
@@ -402,11 +416,11 @@ def _prior_density(gap_s: float, overlapping: float, *, here: bool) -> float:
 def _prior_densities(gaps_s: Gaps, overlapping: Gaps, here: Gaps) -> Gaps:
     """As `_prior_density`, of many gaps ``(N,)`` at once."""
     after_s = np.maximum(gaps_s, 0.0)
-    late = np.exp(-after_s / _SLOW_S) / _SLOW_S
+    late = np.exp(-after_s / BACK_S) / BACK_S
     walk = _log_normals(after_s + _OFFSET_S, _WALK_S + _OFFSET_S, _WALK_SPREAD)
     apart = _ELSEWHERE * (1 - _OVERLAPPING) * ((1 - _SLOW) * walk + _SLOW * late)
     found = np.where(gaps_s < -_OFFSET_S, _ELSEWHERE * overlapping / _TOGETHER_S, apart)
     if here.any():
-        broken = np.exp(-after_s / _PRIOR_BREAK_S) / _PRIOR_BREAK_S
-        found = np.where(here > 0, _HERE * late + _PRIOR_BROKEN * broken, found)
+        broken = np.exp(-after_s / LOST_S) / LOST_S
+        found = np.where(here > 0, BACK * late + LOST * broken, found)
     return found

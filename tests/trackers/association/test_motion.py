@@ -51,12 +51,14 @@ class TestTime:
 
 
 class TestBorder:
-    """Most people come in at the border of the picture, so one who does may well be new."""
+    """Most people come in and leave at the border of the picture: there a track seldom breaks."""
 
     def _evidence_at(self, sides, start=5.5):
-        first, second = make_tracklet(0, 5), make_tracklet(start, 9)
-        widened = np.column_stack([second.path[:, :4], np.full(len(second.path), 0.9), sides])
-        return _evidence(first, replace(second, path=widened))
+        return _evidence(make_tracklet(0, 5), self._with(make_tracklet(start, 9), sides))
+
+    def _with(self, tracklet, sides):
+        scores = np.full(len(tracklet.path), 0.9)
+        return replace(tracklet, path=np.column_stack([tracklet.path[:, :4], scores, sides]))
 
     @pytest.mark.parametrize("side", [FOOT, TOP, MIDDLE, FOOT | LYING])
     def test_one_that_begins_there_is_less_evidence(self, side):
@@ -64,7 +66,19 @@ class TestBorder:
         inside = self._evidence_at(sides)
         assert inside == _evidence(make_tracklet(0, 5), make_tracklet(5.5, 9))
         sides[0] = side
-        assert inside - math.log(8) - 0.1 < self._evidence_at(sides) < inside - 1
+        assert inside - math.log(16) - 0.1 < self._evidence_at(sides) < inside - 1
+
+    def test_one_that_ends_there_is_as_little(self):
+        first, second = make_tracklet(0, 5), make_tracklet(5.5, 9)
+        sides = np.zeros(len(first.path))
+        assert _evidence(self._with(first, sides), second) == _evidence(first, second)
+        sides[-1] = MIDDLE
+        begins = np.zeros(len(second.path))
+        begins[0] = MIDDLE
+        ended = _evidence(self._with(first, sides), second)
+        assert ended == self._evidence_at(begins)
+        # Both are no more than one: who leaves there comes in there.
+        assert _evidence(self._with(first, sides), self._with(second, begins)) == ended
 
     def test_only_where_it_begins_counts(self):
         sides = np.full(len(make_tracklet(5.5, 9).path), float(MIDDLE))
@@ -132,6 +146,11 @@ class TestWithoutCalibration:
         assert elsewhere == sorted(elsewhere)
         for tracklet in (first, away):
             assert _evidence(tracklet, make_tracklet(5 + 40, 500)) == pytest.approx(0, abs=0.05)
+
+    def test_who_was_lost_is_soon_found_nearby(self):
+        """Some seconds later somebody elsewhere in the picture is hardly the one who left."""
+        first, away = make_tracklet(0, 5), make_tracklet(9, 15, feet=[(2300, 400)])
+        assert -4 < _evidence(first, away) < -2
 
     def test_after_a_minute_nothing_is_remembered(self):
         assert _evidence(make_tracklet(0, 5), make_tracklet(65.0, 70)) == pytest.approx(0, abs=0.01)

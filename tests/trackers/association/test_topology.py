@@ -141,3 +141,24 @@ def test_many_cameras_at_once_as_one_by_one_also_when_some_are_learned_later() -
             found = site.evidences(numbers, later, gaps_s)
             each = [site.evidence(e, later, g) for e, g in zip(cameras, gaps_s, strict=True)]
             np.testing.assert_allclose(found, each, rtol=1e-12)
+
+
+def _at_once_after(people: int, *, overlaps: bool = False) -> float:
+    """The evidence for one who is in both views at once, when so many people went there."""
+    topology = Topology()
+    way = Transition(1.0, 0.0 if overlaps else 15.0, overlaps=overlaps)
+    topology.learn("a", {"b": way}, people)
+    topology.learn("b", {}, 0)
+    return topology.evidence("a", "b", -5.0)
+
+
+def test_the_more_people_walk_from_view_to_view_the_less_likely_these_overlap() -> None:
+    found = [_at_once_after(people) for people in (0, 8, 20)]
+    assert found == sorted(found, reverse=True)
+    # Only the share of the prior among what is known lowers it by 0.7, and by 1.3.
+    assert found[0] - found[1] > 2
+    assert found[0] - found[2] > 5
+
+
+def test_where_people_are_in_both_views_at_once_these_may_overlap() -> None:
+    assert _at_once_after(20, overlaps=True) > _at_once_after(0)
