@@ -5,25 +5,22 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from reid_model.inference_requests import InferenceRequests
 from reid_model.openvino_runtime import core, import_openvino, read_network
-from reid_model.preprocess import EmbedderSpec, normalise, resize_crops
-
-if TYPE_CHECKING:
-    from torch import nn
+from reid_model.preprocess import EmbedderSpec, resize_crops
 
 __all__ = [
     "Descriptions",
     "Embedder",
     "EmbedderSpec",
     "load_embedder",
+    "memory_errors",
     "openvino_embedder",
-    "torch_embedder",
 ]
 
 #: Begins to compute the raw vectors (N, D) of BGR pictures (N, H, W, 3) uint8; what it returns
@@ -168,21 +165,6 @@ def load_embedder(path: Path, spec: EmbedderSpec, batch: int = 32) -> Embedder:
     return openvino_embedder(read_network(path), str(path), spec, batch)
 
 
-def torch_embedder(network: "nn.Module", spec: EmbedderSpec, device: str, batch: int) -> Embedder:
-    """A PyTorch network in eval mode, moved to ``device``."""
-    import torch
-
-    network = network.to(device).to(memory_format=torch.channels_last)
-
-    def start(pictures: NDArray[np.uint8]) -> Callable[[], NDArray[np.float32]]:
-        with torch.inference_mode(), _memory_errors():
-            pixels = torch.from_numpy(normalise(pictures, spec)).to(device)
-            vectors: NDArray[np.float32] = network(pixels).cpu().numpy()
-        return lambda: vectors
-
-    return Embedder(start, spec, device, batch)
-
-
 def openvino_embedder(
     network: Any, name: str, spec: EmbedderSpec, batch: int, precision: Precision | None = None
 ) -> Embedder:
@@ -206,11 +188,11 @@ def openvino_embedder(
     requests = InferenceRequests(compiled)
 
     def start(pictures: NDArray[np.uint8]) -> Callable[[], NDArray[np.float32]]:
-        with _memory_errors():
+        with memory_errors():
             running = requests.start(pictures)
 
         def wait() -> NDArray[np.float32]:
-            with _memory_errors():
+            with memory_errors():
                 vectors = np.array(running.wait(), np.float32).reshape(len(pictures), -1)
             running.give_back()
             return vectors
@@ -252,7 +234,7 @@ def with_preprocessing(network: Any, spec: EmbedderSpec) -> Any:
 
 
 @contextmanager
-def _memory_errors() -> Iterator[None]:
+def memory_errors() -> Iterator[None]:
     """Raise a network's out-of-memory error as MemoryError."""
     try:
         yield

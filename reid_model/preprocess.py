@@ -42,9 +42,14 @@ def normalise(pictures: NDArray[np.uint8], spec: EmbedderSpec) -> NDArray[np.flo
     """BGR pictures ``(N, height, width, 3)`` as the network's input ``(N, 3, height, width)``
     float32."""
     ordered = pictures[..., ::-1] if spec.colour == "rgb" else pictures
+    gain, shift = gain_and_shift(spec)
+    return np.ascontiguousarray((ordered * gain - shift).transpose(0, 3, 1, 2))
+
+
+def gain_and_shift(spec: EmbedderSpec) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """``(3,)`` each, in the order of ``colour``: a value becomes ``value * gain - shift``."""
     std = np.asarray(spec.std, np.float32)
-    values = ordered * (np.float32(spec.scale) / std) - np.asarray(spec.mean, np.float32) / std
-    return np.ascontiguousarray(values.transpose(0, 3, 1, 2))
+    return np.float32(spec.scale) / std, np.asarray(spec.mean, np.float32) / std
 
 
 def _check_crop(crop: NDArray[np.uint8]) -> None:

@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 from torch import nn
 
 from reid_model.data.transforms import IMAGENET
-from reid_model.embedder import Embedder, torch_embedder
+from reid_model.embedder import Embedder
 from reid_model.kept_form import Form, keep
 from reid_model.networks.fused import FusedEmbedder
 from reid_model.openvino_runtime import convert_network, read_network
 from reid_model.preprocess import EmbedderSpec, normalise
 from reid_model.quantised import MIN_COSINE_INT8, int8_is_preferred, quantised_file
+from reid_model.torch_embedder import torch_embedder
 from reid_model.training.model_files import load_model
 from reid_model.training.recipe import ModelRecipe
 
@@ -62,7 +63,7 @@ _LOG = logging.getLogger(__name__)
 
 def open_trained(path: Path, device: str, batch: int = 8, forms: Path | None = None) -> Embedder:
     """The model of a file as an embedder: on the CPU through OpenVINO, on ``cuda:N`` through
-    PyTorch.
+    PyTorch, as `on_gpu` says.
 
     OpenVINO computes in bfloat16 where the processor supports it, if the vectors of sample pictures
     keep a cosine of `MIN_COSINE_BFLOAT16`; otherwise in float32, with a warning. A processor
@@ -72,17 +73,35 @@ def open_trained(path: Path, device: str, batch: int = 8, forms: Path | None = N
     """
     network, recipe = load_model(path)
     spec = trained_spec(recipe)
-    if device != "cpu":
-        return torch_embedder(network, spec, device, batch)
     pictures = sample_pictures(_SAMPLES, spec.height, spec.width)
     expected = torch_vectors(network, spec, pictures)
 
     def agreement(embedder: Embedder) -> float:
         return min_cosine(embedder.embed(list(pictures)), expected)
 
+    if device != "cpu":
+        return on_gpu(
+            lambda half: torch_embedder(network, spec, device, batch, half), path, agreement
+        )
     form = Form(spec, None)
     found = in_int8(path, form, batch, agreement, forms)
     return found or as_exact(network, path, form, batch, agreement, forms)
+
+
+def on_gpu(
+    opened: Callable[[bool], Embedder], path: Path, agreement: Callable[[Embedder], float]
+) -> Embedder:
+    """The network from the file ``path``, ``opened`` in half precision (True) or float32.
+
+    In float16 if ``agreement`` with PyTorch's vectors in float32, a cosine, is at least
+    `MIN_COSINE`; otherwise in float32, with a warning.
+    """
+    embedder = opened(True)
+    cosine = agreement(embedder)
+    if cosine >= MIN_COSINE:
+        return embedder
+    _LOG.warning("%s: float16 is too coarse (cosine %.4f), using float32", path, cosine)
+    return opened(False)
 
 
 def in_int8(

@@ -7,12 +7,20 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from reid_model.embedder import Descriptions, Embedder, torch_embedder
+from reid_model.embedder import Descriptions, Embedder
 from reid_model.fusion_embedder import FusionEmbedder
 from reid_model.kept_form import Form
 from reid_model.networks.fusion import FusionModel
 from reid_model.preprocess import EmbedderSpec, normalise
-from reid_model.trained_embedder import as_exact, in_int8, min_cosine, sample_pictures, trained_spec
+from reid_model.torch_embedder import torch_embedder
+from reid_model.trained_embedder import (
+    as_exact,
+    in_int8,
+    min_cosine,
+    on_gpu,
+    sample_pictures,
+    trained_spec,
+)
 from reid_model.training.fusion_files import load_fusion
 
 _SAMPLES = 8
@@ -33,7 +41,8 @@ class InOneRow(nn.Module):
 def open_fusion(
     path: Path, device: str, batch: int = 8, forms: Path | None = None
 ) -> FusionEmbedder:
-    """The image side of a file of `save_fusion`: on the CPU through OpenVINO, else by PyTorch.
+    """The image side of a file of `save_fusion`: on the CPU through OpenVINO, else by PyTorch
+    as `on_gpu` says.
 
     OpenVINO computes in the precision that `as_exact` finds good enough for both kinds of vectors;
     ``forms`` is as of that. Raises ValueError as `load_fusion` and `as_exact`.
@@ -42,15 +51,19 @@ def open_fusion(
     spec, network = trained_spec(file.recipe), InOneRow(file.model)
     pictures = sample_pictures(_SAMPLES, spec.height, spec.width)
     expected, widths = _reference(file.model, spec, pictures)
-    if device != "cpu":
-        return FusionEmbedder(torch_embedder(network, spec, device, batch), widths)
 
     def agreement(embedder: Embedder) -> float:
         return _agreement(embedder.describe(list(pictures)), expected)
 
-    form = Form(spec, None, widths)
-    found = in_int8(path, form, batch, agreement, forms)
-    found = found or as_exact(network, path, form, batch, agreement, forms)
+    def opened(half: bool) -> FusionEmbedder:
+        return FusionEmbedder(torch_embedder(network, spec, device, batch, half), widths)
+
+    if device != "cpu":
+        found: Embedder | None = on_gpu(opened, path, agreement)
+    else:
+        form = Form(spec, None, widths)
+        found = in_int8(path, form, batch, agreement, forms)
+        found = found or as_exact(network, path, form, batch, agreement, forms)
     assert isinstance(found, FusionEmbedder)
     return found
 

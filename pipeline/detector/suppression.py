@@ -16,14 +16,12 @@ _OVERLAP = 0.7
 _MOST = 300
 
 
-def suppress(prediction: Any, traits: Traits, min_score: float) -> NDArray[np.float32]:
+def suppress(prediction: NDArray[Any], traits: Traits, min_score: float) -> NDArray[np.float32]:
     """The people in the raw output for one image: ``(N, 5)`` float32 xyxy and score, best first.
 
-    ``prediction`` is an array or a tensor ``(1, 4 + classes + extra, A)``, or ``(1, A, 6 + extra)``
-    if end-to-end.
+    ``prediction`` is ``(1, 4 + classes + extra, A)``, or ``(1, A, 6 + extra)`` if end-to-end.
     """
-    on_cpu = prediction if isinstance(prediction, np.ndarray) else prediction.cpu().numpy()
-    output = on_cpu[0].astype(np.float32, copy=False)
+    output = prediction[0].astype(np.float32, copy=False)
     if traits.end_to_end or output.shape[-1] == 6:
         people = output[(output[:, 4] > min_score) & (output[:, 5] == traits.person)]
         return np.asarray(people[:_MOST, :5])

@@ -1,6 +1,6 @@
 """Detectors run by PyTorch: checkpoints and TensorRT engines."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from pipeline.detector.yolo import checkpoint_traits, exported_traits, ultralytics_module
 from pipeline.errors import UserError
+from reid_model.torch_device import to_device, to_host
 
 
 class TorchNetwork:
@@ -32,24 +33,25 @@ class TorchNetwork:
         dynamic = model is not None or getattr(self._model, "dynamic", False)
         self.fixed = None if dynamic else tuple(self._model.imgsz)
 
-    def start(self, images: Iterable[NDArray[np.uint8]]) -> Iterator[Any]:
+    def start(self, images: Iterable[NDArray[np.uint8]]) -> Iterator[NDArray[np.float32]]:
         """The raw output for each padded BGR image ``(h, w, 3)``; equal sizes form a batch.
 
-        A GPU computes after this has returned.
+        A GPU computes after this has returned, and copies each batch back as soon as it is done.
         """
         pictures = list(images)
-        outputs: dict[int, Any] = {}
+        outputs: dict[int, tuple[Callable[[], NDArray[np.float32]], int]] = {}
         for shape in {picture.shape for picture in pictures}:
             rows = [i for i, picture in enumerate(pictures) if picture.shape == shape]
             batch = self._forward(np.stack([pictures[i] for i in rows]))
-            outputs.update({row: batch[i : i + 1] for i, row in enumerate(rows)})
-        return iter([outputs[row] for row in range(len(pictures))])
+            outputs.update({row: (batch, i) for i, row in enumerate(rows)})
+        ordered = [outputs[row] for row in range(len(pictures))]
+        return (wait()[i : i + 1] for wait, i in ordered)
 
-    def _forward(self, batch: NDArray[np.uint8]) -> Any:
+    def _forward(self, batch: NDArray[np.uint8]) -> Callable[[], NDArray[np.float32]]:
         torch = self._torch
         with torch.inference_mode():
-            pixels = torch.from_numpy(batch).to(self.device).permute(0, 3, 1, 2).flip(1)
+            pixels = to_device(batch, self.device).permute(0, 3, 1, 2).flip(1)
             outputs = self._model(pixels.float().div_(255))
             while isinstance(outputs, list | tuple):
                 outputs = outputs[0]
-            return outputs
+            return to_host(outputs)

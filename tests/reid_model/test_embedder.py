@@ -12,7 +12,6 @@ from reid_model.embedder import (
     Embedder,
     EmbedderSpec,
     load_embedder,
-    torch_embedder,
 )
 from reid_model.openvino_runtime import convert_network, import_openvino
 from reid_model.preprocess import normalise, resize_crops
@@ -148,21 +147,6 @@ def test_a_size_beyond_memory_is_not_used() -> None:
     network.sizes.clear()
     embedder.embed(some_crops(5))
     assert network.sizes == [2, 1, 2]
-
-
-@pytest.mark.parametrize(
-    "said", ["CUDA out of memory. Tried to", "DefaultCPUAllocator: can't allocate memory"]
-)
-def test_a_network_that_runs_out_of_memory_gets_smaller_batches(said: str) -> None:
-    class Greedy(torch.nn.Module):
-        def forward(self, pixels: torch.Tensor) -> torch.Tensor:
-            if len(pixels) > 2:
-                raise RuntimeError(said)
-            return pixels.mean(dim=(2, 3))
-
-    embedder = torch_embedder(Greedy(), TINY, "cpu", batch=8)
-    assert embedder.embed(some_crops(5)).shape == (5, 3)
-    assert embedder.batch == 2
 
 
 def test_a_network_of_nan_is_refused(tmp_path: Path) -> None:

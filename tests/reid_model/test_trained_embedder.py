@@ -7,13 +7,15 @@ import pytest
 import torch
 
 from reid_model import trained_embedder
+from reid_model.embedder import Embedder
 from reid_model.networks.fused import FusedEmbedder
-from reid_model.trained_embedder import min_cosine, open_trained
+from reid_model.trained_embedder import min_cosine, on_gpu, open_trained, trained_spec
 from reid_model.training.model_files import load_model, save_model
 from reid_model.training.recipe import ModelRecipe
-from reid_toys import toy_batch, toy_embedder, toy_model, toy_pictures
+from reid_toys import at_once, toy_batch, toy_embedder, toy_model, toy_pictures
 
 SMALL = toy_model(embedding="after")
+SPEC = trained_spec(SMALL)
 #: All three modules, at the real resolution.
 LARGER = toy_model(width=8, image_size=(256, 128), mscsa_modules=3, embedding="after")
 
@@ -83,6 +85,22 @@ def test_float32_replaces_a_bfloat16_that_is_too_coarse(
     cosines = [0.5, 0.9989]
     with pytest.raises(ValueError, match=r"OpenVINO's vectors differ .*cosine 0\.9989"):
         open_trained(path, "cpu")
+
+
+def test_a_gpu_computes_in_float16_where_that_is_good_enough(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    opened: list[bool] = []
+
+    def open_one(half: bool) -> Embedder:
+        opened.append(half)
+        return Embedder(at_once(lambda pictures: np.ones((len(pictures), 3))), SPEC, "cuda:0", 1)
+
+    assert on_gpu(open_one, Path("model"), lambda embedder: 0.999).device == "cuda:0"
+    assert (opened, caplog.text) == ([True], "")
+    on_gpu(open_one, Path("model"), lambda embedder: 0.9989)
+    assert opened == [True, True, False]
+    assert "model: float16 is too coarse (cosine 0.9989), using float32" in caplog.text
 
 
 def test_nan_counts_as_the_opposite() -> None:
