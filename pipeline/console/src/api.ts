@@ -28,13 +28,16 @@ export function post<T>(path: string, body?: unknown, method = 'POST'): Promise<
 
 export async function send<T>(path: string, init: RequestInit): Promise<T> {
   let answer: Response;
+  let text: string;
   try {
     answer = await fetch(path, { credentials: 'same-origin', ...init });
+    // A request can be cancelled, and a connection end, while the answer is read.
+    text = await answer.text();
   } catch (error) {
     if (error instanceof DOMException && error.name === 'AbortError') throw error;
     throw new ApiError(0, 'The server does not answer. Is it running, and the network up?');
   }
-  const body = await bodyOf(answer);
+  const body = bodyOf(answer, text);
   if (answer.status === 401) signedOut.set(true);
   if (!answer.ok) throw new ApiError(answer.status, detailOf(answer, body), body);
   return body as T;
@@ -53,11 +56,14 @@ export function problemOf(error: unknown): string | null {
   return error instanceof ApiError ? error.detail : String(error);
 }
 
-async function bodyOf(answer: Response): Promise<Record<string, unknown>> {
+/** The body of an answer; an error may come from a proxy, as a page, and `logout` answers nothing. */
+function bodyOf(answer: Response, text: string): Record<string, unknown> {
+  if (text === '') return {};
   try {
-    return (await answer.json()) as Record<string, unknown>;
+    return JSON.parse(text) as Record<string, unknown>;
   } catch {
-    return {};
+    if (!answer.ok) return {};
+    throw new ApiError(answer.status, 'The answer is not JSON. Does a proxy stand in between?');
   }
 }
 

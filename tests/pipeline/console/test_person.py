@@ -1,6 +1,7 @@
 """One person in the page, and what an editor corrects there."""
 
 import httpx
+import pytest
 
 from browsers import Browser
 from drawn_site import CAMERAS
@@ -24,6 +25,30 @@ def test_a_person_has_times_pictures_and_reasons(recorded: Browser) -> None:
     picture = recorded.one(".pictures img")
     recorded.wait(lambda: picture.get_property("naturalWidth"), "the picture is not loaded")
     recorded.one("td", "new person")
+
+
+# The answer for one path is replaced.
+_ANSWERED = """
+const asked = window.fetch;
+window.fetch = (path, init) =>
+  path === 'identities/1' ? Promise.resolve(new Response(BODY)) : asked(path, init);
+location.hash = '#/person/1';
+"""
+
+
+@pytest.mark.parametrize(
+    ("body", "problem"),
+    [
+        ("'{\"global_id\": 1, '", "The answer is not JSON"),
+        ("new ReadableStream({start: (body) => body.error(new Error())})", "does not answer"),
+    ],
+)
+def test_an_answer_that_breaks_off_is_a_problem(recorded: Browser, body: str, problem: str) -> None:
+    recorded.open("people")
+    recorded.one(".person-card")
+    recorded.run(_ANSWERED.replace("BODY", body))
+    recorded.one(".problem", problem)
+    assert recorded.errors() == []
 
 
 def test_a_bar_shows_its_track(recorded: Browser) -> None:
