@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.associator.watermarks import WatermarkState
 from pipeline.bus.messages import Array, ViewOfGround, pack, unpack
@@ -102,8 +103,11 @@ class Checkpoint:
     """Knows which parts of tracklets are stored."""
 
     def __init__(self) -> None:
-        self._parts: dict[TrackletKey, list[bytes]] = {}
+        self._parts: dict[TrackletKey, frozenset[bytes]] = {}
+        # How many tracklets have a part.
         self._uses: Counter[bytes] = Counter()
+        # The exemplars of an open tracklet that were written last, and their names.
+        self._vectors: dict[TrackletKey, tuple[NDArray[np.float32], list[bytes]]] = {}
 
     def written(
         self,
@@ -140,7 +144,7 @@ class Checkpoint:
             if _is_tracklet(name):
                 kept = msgspec.msgpack.decode(data, type=_Stored)
                 tracklet = _tracklet(kept, fields)
-                self._use(tracklet.key, [*kept.vectors, *kept.blocks], Counter())
+                self._use(tracklet.key, {*kept.vectors, *kept.blocks}, {})
                 association.restore(tracklet, kept.global_id, kept.state, kept.clarity)
         association.next_global_id = learned.next_global_id
         association.has_embeddings = learned.has_embeddings
@@ -151,31 +155,44 @@ class Checkpoint:
         changed: Set[TrackletKey],
         forgotten: Set[TrackletKey],
     ) -> Written:
-        fields, parts, before = dict[str, bytes](), dict[bytes, bytes](), Counter[bytes]()
+        fields, parts, before = dict[str, bytes](), dict[bytes, bytes](), dict[bytes, int]()
         for key in sorted(forgotten):
-            self._use(key, [], before)
+            self._vectors.pop(key, None)
+            self._use(key, set(), before)
         for key in sorted(changed - forgotten):
             tracklet = association.tracklet(key)
             if tracklet is not None:
-                stored, found = _split(association, tracklet)
-                self._use(key, [*stored.vectors, *stored.blocks], before)
+                vectors = self._names_of(tracklet, parts)
+                stored = _stored(association, tracklet, vectors, parts)
+                self._use(key, {*vectors, *stored.blocks}, before)
                 fields[_field_of(key)] = msgspec.msgpack.encode(stored)
-                parts |= found
-        new = [name for name, uses in before.items() if not uses and self._uses[name]]
+        new = sorted(name for name, uses in before.items() if not uses and self._uses[name])
         old = sorted(name for name, uses in before.items() if uses and not self._uses[name])
         fields |= {_name_of(name): parts[name] for name in new}
         for name in old:
             del self._uses[name]
         return Written(fields, [*map(_field_of, sorted(forgotten)), *map(_name_of, old)])
 
-    def _use(self, key: TrackletKey, names: list[bytes], before: Counter[bytes]) -> None:
+    def _names_of(self, tracklet: Tracklet, parts: dict[bytes, bytes]) -> list[bytes]:
+        """The names of the exemplars, which are put into ``parts`` unless they were written."""
+        known = self._vectors.get(tracklet.key)
+        if known is not None and known[0] is tracklet.exemplars:
+            return known[1]
+        names = [_put(row.tobytes(), parts) for row in tracklet.exemplars.astype(np.float16)]
+        if tracklet.closed:
+            self._vectors.pop(tracklet.key, None)
+        else:
+            self._vectors[tracklet.key] = tracklet.exemplars, names
+        return names
+
+    def _use(self, key: TrackletKey, names: Set[bytes], before: dict[bytes, int]) -> None:
         """Note the parts of a tracklet, and in ``before`` how often each was used before."""
-        for name in {*names, *self._parts.get(key, [])}:
+        old = self._parts.pop(key, frozenset())
+        for name in names ^ old:
             before.setdefault(name, self._uses[name])
-        self._uses.subtract(self._parts.pop(key, []))
-        self._uses.update(names)
+            self._uses[name] += 1 if name in names else -1
         if names:
-            self._parts[key] = names
+            self._parts[key] = frozenset(names)
 
 
 def decoded(fields: Fields) -> Meta | None:
@@ -194,19 +211,21 @@ def progress_of(bus: Bus) -> int:
     return 0 if meta is None else sum(meta.taken.values())
 
 
-def _split(
-    association: GroundAssociation, tracklet: Tracklet
-) -> tuple[_Stored, dict[bytes, bytes]]:
-    """The field of a tracklet, and its parts by name."""
-    vectors = [row.tobytes() for row in tracklet.exemplars.astype(np.float16)]
+def _stored(
+    association: GroundAssociation,
+    tracklet: Tracklet,
+    vectors: list[bytes],
+    parts: dict[bytes, bytes],
+) -> _Stored:
+    """The field of a tracklet with these exemplars; what else it is made of is put into
+    ``parts``."""
     rows = tracklet.path
     if tracklet.ground is not None:
         rows = np.hstack([rows, tracklet.ground])
     count = len(rows) // _ROWS
-    blocks = [rows[i * _ROWS : (i + 1) * _ROWS].tobytes() for i in range(count)]
-    parts = {_digest(data): data for data in (*vectors, *blocks)}
+    blocks = [_put(rows[i * _ROWS : (i + 1) * _ROWS].tobytes(), parts) for i in range(count)]
     key = tracklet.key
-    stored = _Stored(
+    return _Stored(
         camera_id=tracklet.camera_id,
         track_id=tracklet.track_id,
         revision=tracklet.revision,
@@ -215,17 +234,16 @@ def _split(
         count=tracklet.count,
         closed=tracklet.closed,
         dimension=tracklet.exemplars.shape[1],
-        vectors=[_digest(data) for data in vectors],
+        vectors=vectors,
         qualities=tracklet.qualities.tobytes(),
         times=tracklet.exemplar_times.tobytes(),
-        blocks=[_digest(data) for data in blocks],
+        blocks=blocks,
         end_of_path=pack(rows[count * _ROWS :]),
         is_ground=tracklet.ground is not None,
         global_id=association.owner(key),
         state=association.state(key),
         clarity=association.clarity(key),
     )
-    return stored, parts
 
 
 def _tracklet(stored: _Stored, fields: Fields) -> Tracklet:
@@ -251,8 +269,11 @@ def _tracklet(stored: _Stored, fields: Fields) -> Tracklet:
     )
 
 
-def _digest(data: bytes) -> bytes:
-    return blake2b(data, digest_size=_NAME).digest()
+def _put(data: bytes, parts: dict[bytes, bytes]) -> bytes:
+    """Put a part among ``parts``; its name."""
+    name = blake2b(data, digest_size=_NAME).digest()
+    parts[name] = data
+    return name
 
 
 def _name_of(part: bytes) -> str:

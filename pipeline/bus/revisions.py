@@ -5,6 +5,7 @@ to be forgotten, comes back while the track is open. A closed track is always se
 """
 
 from dataclasses import replace
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -87,11 +88,10 @@ def joined(message: TrackletMessage, known: Tracklet | None) -> Tracklet:
     sent = tracklet_of(message)
     if message.is_whole or known is None:
         return sent
-    if message.after is not None and _is_alike(sent, known):
-        sent = _with_path(sent, known, message.after)
-    if message.fresh is None:
-        return sent
-    return _with_exemplars(sent, known, message)
+    path = {} if message.after is None else _with_path(sent, known, message.after)
+    exemplars = {} if message.fresh is None else _with_exemplars(sent, known, message)
+    # Once: what is replaced is checked again.
+    return replace(sent, **path, **exemplars)
 
 
 def is_missing(message: TrackletMessage, tracklet: Tracklet) -> bool:
@@ -101,33 +101,30 @@ def is_missing(message: TrackletMessage, tracklet: Tracklet) -> bool:
     return lacks_path or len(tracklet.exemplars) < message.qualities.shape[0]
 
 
-def _is_alike(one: Tracklet, other: Tracklet) -> bool:
-    same_ground = (one.ground is None) == (other.ground is None)
-    return same_ground and one.path.shape[1] == other.path.shape[1]
-
-
-def _with_path(sent: Tracklet, known: Tracklet, after: float) -> Tracklet:
+def _with_path(sent: Tracklet, known: Tracklet, after: float) -> dict[str, Any]:
+    same_ground = (sent.ground is None) == (known.ground is None)
+    if not same_ground or sent.path.shape[1] != known.path.shape[1]:
+        return {}
     count = int(np.searchsorted(known.path[:, 0], after, side="right"))
     ground = sent.ground
     if ground is not None and known.ground is not None:
         ground = np.concatenate([known.ground[:count], ground])
-    return replace(sent, path=np.concatenate([known.path[:count], sent.path]), ground=ground)
+    return {"path": np.concatenate([known.path[:count], sent.path]), "ground": ground}
 
 
-def _with_exemplars(sent: Tracklet, known: Tracklet, message: TrackletMessage) -> Tracklet:
+def _with_exemplars(sent: Tracklet, known: Tracklet, message: TrackletMessage) -> dict[str, Any]:
     times, qualities = unpack(message.exemplar_times), unpack(message.qualities)
-    if not message.fresh and times.tobytes() == known.exemplar_times.tobytes():
-        return replace(sent, exemplars=known.exemplars, qualities=qualities, exemplar_times=times)
+    if not message.fresh and message.exemplar_times.data == known.exemplar_times.tobytes():
+        return {"exemplars": known.exemplars, "qualities": qualities, "exemplar_times": times}
     vectors: dict[float, NDArray[np.float32]] = {}
     if not message.fresh or known.exemplars.shape[1] == sent.exemplars.shape[1]:
         vectors |= zip(known.exemplar_times.tolist(), known.exemplars, strict=True)
     vectors |= zip(sent.exemplar_times.tolist(), sent.exemplars, strict=True)
     rows = [row for row, time in enumerate(times.tolist()) if time in vectors]
     if not rows:
-        return sent
-    return replace(
-        sent,
-        exemplars=np.stack([vectors[time] for time in times[rows].tolist()]),
-        qualities=qualities[rows],
-        exemplar_times=times[rows],
-    )
+        return {}
+    return {
+        "exemplars": np.stack([vectors[time] for time in times[rows].tolist()]),
+        "qualities": qualities[rows],
+        "exemplar_times": times[rows],
+    }
