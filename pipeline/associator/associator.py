@@ -10,7 +10,7 @@ import logging
 import math
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from itertools import groupby
 from typing import NamedTuple
@@ -92,7 +92,7 @@ class AssociatorService:
         self._meta = checkpoint.Meta(self._watermarks.state())
         self._forgotten = ForgottenParts([])
         self._checkpoint = checkpoint.Checkpoint()
-        # Tracks of which something was lost on the way.
+        # Tracks of which something was lost on the way, until they are forgotten.
         self._incomplete: set[TrackletKey] = set()
         self._resequencer = Resequencer({})
         self._on_decision = on_decision
@@ -251,7 +251,7 @@ class AssociatorService:
         decisions: list[Decision],
         *,
         output: Iterable[Message] = (),
-        forgotten: Iterable[TrackletKey] = (),
+        forgotten: Collection[TrackletKey] = (),
         forgotten_ids: Sequence[int] = (),
         corrected: tuple[str, bytes] | None = None,
     ) -> None:
@@ -279,6 +279,7 @@ class AssociatorService:
         )
         self._aside = [held for held in self._aside if held.at > at]
         self._repeated = []
+        self._incomplete.difference_update(forgotten)
         self._watch.count_decisions(at, tracklets, decisions)
         for decision in decisions:
             self._on_decision(decision)
